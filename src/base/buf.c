@@ -1,0 +1,74 @@
+#include "base/buf.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void buf_reserve(struct buf *b, size_t more)
+{
+	size_t room = b->room ? b->room : 64;
+
+	if (b->room - b->size >= more)
+		return;
+	while (room - b->size < more)
+		room *= 2;
+	b->data = xrealloc(b->data, room);
+	b->room = room;
+}
+
+void buf_add(struct buf *b, const void *data, size_t size)
+{
+	if (!size)
+		return;
+	buf_reserve(b, size);
+	memcpy(b->data + b->size, data, size);
+	b->size += size;
+}
+
+void buf_adds(struct buf *b, const char *text)
+{
+	buf_add(b, text, strlen(text));
+}
+
+void buf_addf(struct buf *b, const char *fmt, ...)
+{
+	va_list ap, again;
+	int n;
+
+	va_start(ap, fmt);
+	va_copy(again, ap);
+	n = vsnprintf(NULL, 0, fmt, ap);
+	va_end(ap);
+	assert(n >= 0);
+	buf_reserve(b, (size_t)n + 1);
+	vsnprintf((char *)b->data + b->size, (size_t)n + 1, fmt, again);
+	va_end(again);
+	b->size += (size_t)n;
+}
+
+void buf_drop(struct buf *b, size_t n)
+{
+	assert(n <= b->size);
+	if (n && n < b->size)
+		memmove(b->data, b->data + n, b->size - n);
+	b->size -= n;
+}
+
+void buf_clear(struct buf *b)
+{
+	b->size = 0;
+}
+
+void buf_free(struct buf *b)
+{
+	free(b->data);
+	*b = (struct buf){ 0 };
+}
+
+char *buf_str(struct buf *b)
+{
+	buf_reserve(b, 1);
+	b->data[b->size] = '\0';
+	return (char *)b->data;
+}

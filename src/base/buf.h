@@ -1,0 +1,23 @@
+/* buf.h - bytes that grow.  An all-zero struct is an empty one; free with buf_free. */
+#ifndef BASE_BUF_H
+#define BASE_BUF_H
+
+#include "base/base.h"
+
+struct buf {
+	uint8_t *data; /* `size` bytes; owned */
+	size_t size, room;
+};
+
+void buf_reserve(struct buf *b, size_t more); /* room for `more` bytes behind the end */
+void buf_add(struct buf *b, const void *data, size_t size);
+void buf_adds(struct buf *b, const char *text);
+void buf_addf(struct buf *b, const char *fmt, ...) printf_like(2, 3);
+void buf_drop(struct buf *b, size_t n); /* the first n bytes */
+void buf_clear(struct buf *b);          /* empty, memory kept */
+void buf_free(struct buf *b);           /* empty, memory given back */
+char *buf_str(struct buf *b); /* NUL-terminated view, valid until the next call; not owned */
+
+#define autobuf __attribute__((cleanup(buf_free)))
+
+#endif

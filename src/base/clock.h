@@ -1,0 +1,11 @@
+/* clock.h - the two clocks.  Timers and policies take `now` as an argument: only loops read these.
+ */
+#ifndef BASE_CLOCK_H
+#define BASE_CLOCK_H
+
+#include <stdint.h>
+
+int64_t clock_mono_ms(void); /* never jumps; for deadlines inside one process */
+int64_t clock_wall_ms(void); /* since 1970; for what survives a restart */
+
+#endif

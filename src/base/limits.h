@@ -1,0 +1,49 @@
+/* limits.h - every bound that is ours, in one place.  What the service itself
+ * bounds (member lengths, durations) stands in the API's table, control/api/ops.c;
+ * what an operator may change is a key of conf/conf.h and only its default is here. */
+#ifndef BASE_LIMITS_H
+#define BASE_LIMITS_H
+
+#include "base/base.h"
+
+/* What a stranger sends over HTTP. */
+#define LIMIT_HTTP_HEAD    (64 * KIB) /* request line or status line and all headers */
+#define LIMIT_HTTP_HEADERS 128        /* header fields of one message */
+#define LIMIT_HTTP_TARGET  (16 * KIB) /* request target */
+#define LIMIT_HTTP_BUFFER  (64 * KIB) /* bytes held between the two sides of a relay, each way */
+#define LIMIT_HTTP_HEAD_MS 30000   /* from the first byte of a head to its last; TLS handshake too \
+				    */
+#define LIMIT_HTTP_IDLE_MS  300000 /* a kept connection without a request */
+#define LIMIT_API_BODY      (1 * MIB)
+#define LIMIT_S3_XML_BODY   (1 * MIB) /* DeleteObjects, CompleteMultipartUpload */
+#define LIMIT_S3_OBJECT     (20 * GIB)
+#define LIMIT_SIGV4_SKEW_MS (15 * 60 * 1000) /* AWS: a request older or newer is refused */
+
+/* Requests held while a microVM wakes (design 6). */
+#define LIMIT_HELD_BODY     (1 * MIB) /* unread body per microVM */
+#define LIMIT_HELD_MS       60000
+#define LIMIT_HELD_REQUESTS 1000 /* per microVM */
+
+/* Our own messages. */
+#define LIMIT_IPC_BODY       (32 * KIB)
+#define LIMIT_IPC_FDS        12
+#define LIMIT_AGENT_TO_GUEST (1 * MIB)  /* one frame: START carries argv, env and files */
+#define LIMIT_AGENT_TO_HOST  (16 * KIB) /* one frame of the guest, which is hostile */
+#define LIMIT_LOG_RATE \
+	(256 * KIB) /* bytes of guest output a second; the rest is counted as dropped */
+#define LIMIT_LOG_FILE (64 * MIB) /* a microVM's log, then it starts over in .1 */
+
+/* Artifacts and builds. */
+#define LIMIT_ZIP_SIZE     (1 * GIB)
+#define LIMIT_ZIP_UNPACKED (4 * GIB)
+#define LIMIT_ZIP_ENTRIES  100000
+#define LIMIT_ZIP_RATIO    200 /* unpacked : packed, of the whole, above 64 MiB */
+#define LIMIT_ZIP_NAME     1024
+#define LIMIT_DOCKERFILE   (1 * MIB)
+
+/* Machines. */
+#define LIMIT_MACHINE_EXTRA    (128 * MIB) /* memory of a machine's cgroup above its guest RAM */
+#define LIMIT_MACHINE_PIDS     64
+#define LIMIT_WAIT_CAPACITY_MS 30000 /* a queued run, then InsufficientCapacityException */
+
+#endif

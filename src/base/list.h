@@ -1,0 +1,52 @@
+/* list.h - a doubly linked list through a member of what it links. */
+#ifndef BASE_LIST_H
+#define BASE_LIST_H
+
+#include "base/base.h"
+
+struct list {
+	struct list *prev, *next;
+};
+
+#define LIST_INIT(l)       \
+	{                  \
+		&(l), &(l) \
+	}
+
+static inline void list_init(struct list *l)
+{
+	l->prev = l->next = l;
+}
+
+static inline bool list_empty(const struct list *l)
+{
+	return l->next == l;
+}
+
+/* Behind the last.  To put in front: list_add(head->next, item). */
+static inline void list_add(struct list *head, struct list *item)
+{
+	item->prev = head->prev;
+	item->next = head;
+	head->prev->next = item;
+	head->prev = item;
+}
+
+/* Safe on an item that is in no list, if it was initialised. */
+static inline void list_del(struct list *item)
+{
+	item->prev->next = item->next;
+	item->next->prev = item->prev;
+	list_init(item);
+}
+
+#define list_first(head, type, m) \
+	(list_empty(head) ? (type *)NULL : container_of((head)->next, type, m))
+
+/* @it may be taken out of the list inside the loop. */
+#define list_each(it, head, type, m)                              \
+	for (type *it = container_of((head)->next, type, m),      \
+		  *it##_next = container_of(it->m.next, type, m); \
+	     &it->m != (head); it = it##_next, it##_next = container_of(it->m.next, type, m))
+
+#endif

@@ -1,0 +1,43 @@
+/* loop.h - one small epoll loop, for the processes that have few descriptors and no libuv:
+ * priv, doze-qemu, doze-init.  One thread; a watch may free itself inside its own callback
+ * after loop_unwatch. */
+#ifndef BASE_LOOP_H
+#define BASE_LOOP_H
+
+#include <sys/epoll.h>
+
+#include "base/err.h"
+#include "base/list.h"
+
+struct loop;
+
+/* Embedded in whoever waits; found again by container_of. */
+struct watch {
+	int fd; /* borrowed: close it after loop_unwatch */
+	uint32_t events;
+	void (*ready)(struct watch *w, uint32_t events);
+	bool active;
+};
+
+struct timer {
+	void (*fire)(struct timer *t);
+	int64_t at_ms;  /* on the monotonic clock */
+	struct list in; /* the loop's timers, soonest first */
+	bool active;
+};
+
+struct loop *loop_new(struct err *e) must_check;
+void loop_free(struct loop *l);
+
+int loop_watch(struct loop *l, struct watch *w, int fd, uint32_t events,
+	       void (*ready)(struct watch *w, uint32_t events), struct err *e) must_check;
+void loop_rewatch(struct loop *l, struct watch *w, uint32_t events);
+void loop_unwatch(struct loop *l, struct watch *w); /* harmless if inactive */
+
+void loop_timer(struct loop *l, struct timer *t, int64_t delay_ms, void (*fire)(struct timer *t));
+void loop_untimer(struct loop *l, struct timer *t); /* harmless if inactive */
+
+int loop_run(struct loop *l, struct err *e) must_check; /* until loop_stop */
+void loop_stop(struct loop *l);
+
+#endif

@@ -1,0 +1,198 @@
+#include "conf/conf.h"
+
+#include <errno.h>
+#include <ini.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+
+enum conf_kind { CONF_STRING, CONF_INT };
+
+/* One key: where it stands in struct conf, what it may be, what it is for. */
+struct conf_key {
+	const char *section, *name;
+	enum conf_kind kind;
+	size_t offset, size;
+	int64_t low, high;
+	const char *fallback; /* the default, as it would be written in the file */
+	const char *help;
+};
+
+#define TEXT(m)      CONF_STRING, offsetof(struct conf, m), sizeof(((struct conf *)0)->m), 0, 0
+#define NUM(m, l, h) CONF_INT, offsetof(struct conf, m), 0, l, h
+
+/* clang-format off */
+static const struct conf_key conf_keys[] = {
+	{ "paths", "data", TEXT(data_dir), "/var/lib/doze", "state: database, objects, bases, images, microVMs" },
+	{ "paths", "run", TEXT(run_dir), "/run/doze", "sockets of machines, pid file" },
+	{ "paths", "log", TEXT(log_dir), "/var/log/doze", "logs of the daemon, builds and microVMs" },
+	{ "paths", "libexec", TEXT(libexec_dir), "", "where doze-qemu and the guest parts are; empty: beside dozed" },
+
+	{ "service", "region", TEXT(region), "us-east-1", "the region that ARNs and endpoints name" },
+	{ "service", "account", TEXT(account), "000000000000", "the account that ARNs name" },
+	{ "service", "domain", TEXT(domain), "localhost", "endpoints are <uuid>.lambda-microvm.<region>.<domain>" },
+	{ "service", "api_port", NUM(api_port, 1, 65535), "9010", "HTTPS port of the API, on 127.0.0.1 and ::1" },
+	{ "service", "s3_port", NUM(s3_port, 1, 65535), "9011", "HTTPS port of the S3 endpoint, on 127.0.0.1 and ::1" },
+	{ "service", "endpoint_port", NUM(endpoint_port, 1, 65535), "443", "HTTPS port of the endpoints; if taken, the next free one from 8443 on" },
+	{ "service", "log_level", TEXT(log_level), "info", "error, warn, info or debug" },
+
+	{ "machine", "kind", TEXT(machine_kind), "auto", "auto, or qemu (software CPU)" },
+	{ "machine", "uid_first", NUM(uid_first, 1000, INT_MAX), "400000", "first user id of machines; each has one of its own" },
+	{ "machine", "uid_count", NUM(uid_count, 16, 65536), "65536", "how many" },
+	{ "machine", "memory_percent", NUM(memory_percent, 1, 100), "80", "host memory that machines may take together" },
+	{ "machine", "start_at_once", NUM(start_at_once, 1, 64), "3", "restores that run at the same time; others wait in a queue" },
+	{ "machine", "capacity_wait_ms", NUM(capacity_wait_ms, 0, 600000), "30000", "how long a run waits for memory, then InsufficientCapacityException" },
+
+	{ "network", "slots", TEXT(slot_network), "100.100.0.0/16", "a /16 of which each microVM takes a /30" },
+	{ "network", "spare", NUM(slot_spare, 0, 256), "4", "network slots made in advance" },
+	{ "network", "dns", TEXT(dns_upstream), "", "resolver for guests; empty: the host's first that is no loopback" },
+	{ "network", "allow_private", TEXT(allow_private), "", "private networks that guests may reach, comma-separated" },
+
+	{ "pool", "per_image", NUM(pool_per_image, 0, 1000), "2", "warm clones kept for an image in use" },
+	{ "pool", "memory_percent", NUM(pool_memory_percent, 0, 100), "25", "host memory that all clones may take" },
+	{ "pool", "recent_ms", NUM(pool_recent_ms, 1000, 86400000), "600000", "an image is in use if it became active or ran so recently" },
+	{ "pool", "warm_request", TEXT(warm_request), "", "requests of your own to warm clones with: image=port:/path, comma-separated" },
+
+	{ "build", "at_once", NUM(build_at_once, 1, 64), "2", "builds that run at the same time" },
+	{ "build", "memory_mib", NUM(build_memory_mib, 256, 1048576), "2048", "memory of one build" },
+	{ "build", "cpu_percent", NUM(build_cpu_percent, 10, 100000), "200", "CPU of one build; 100 is one core" },
+	{ "build", "pids", NUM(build_pids, 16, 1000000), "2048", "processes of one build" },
+	{ "build", "disk_gib", NUM(build_disk_gib, 2, 10240), "40", "disk for all layers; a sparse file" },
+	{ "build", "timeout_ms", NUM(build_timeout_ms, 1000, 86400000), "1800000", "a whole build" },
+	{ "build", "map_first", NUM(build_map_first, 1000, INT_MAX), "300000", "first user id that builds are mapped to" },
+	{ "build", "map_count", NUM(build_map_count, 65536, 65536), "65536", "how many" },
+	{ "build", "env", TEXT(build_env), "", "variables for RUN only, KEY=value, comma-separated" },
+	{ "build", "pull", NUM(pull, 0, 1), "1", "pull base images that no local name maps to" },
+	{ "build", "insecure_registries", TEXT(insecure_registries), "", "host:port of registries without TLS, comma-separated" },
+	{ "build", "site_ca", TEXT(site_ca), "/etc/ssl/certs/ca-certificates.crt", "CA bundle bound into builds and guests; empty: none" },
+	{ "build", "site_ca_in_guest", NUM(site_ca_in_guest, 0, 1), "1", "bind it in running guests too" },
+
+	{ "limits", "ready_timeout_s", NUM(ready_timeout_s, 1, 3600), "60", "/ready hook without a timeout of its own" },
+	{ "limits", "validate_timeout_s", NUM(validate_timeout_s, 1, 3600), "60", "/validate hook likewise" },
+	{ "limits", "hook_timeout_s", NUM(hook_timeout_s, 1, 60), "1", "/run, /resume, /suspend, /terminate likewise" },
+	{ "limits", "terminated_keep_ms", NUM(terminated_keep_ms, 0, 864000000), "86400000", "TERMINATED microVMs stay visible so long" },
+	{ "limits", "max_duration_s", NUM(max_duration_s, 60, 864000), "28800", "longest life of a microVM" },
+	{ "limits", "token_keep_ms", NUM(token_keep_ms, 1000, 864000000), "86400000", "a clientToken is remembered so long" },
+	{ "limits", "hold_ms", NUM(hold_ms, 1000, 600000), "60000", "a request is held for a waking microVM so long, then 502" },
+	{ "limits", "hold_body_bytes", NUM(hold_body_bytes, 0, 1073741824), "1048576", "unread body held per microVM" },
+	{ "limits", "max_images", NUM(max_images, 1, 100000), "100", "images of the account" },
+	{ "limits", "max_versions", NUM(max_versions, 1, 100000), "50", "versions of an image" },
+	{ "limits", "max_microvms", NUM(max_microvms, 1, 16000), "4000", "microVMs that are not TERMINATED" },
+
+	{ "compat", "arm64_as_host", NUM(arm64_as_host, 0, 1), "1", "1: an image that asks for ARM_64 is built for this host; 0: refused" },
+};
+/* clang-format on */
+
+static int conf_set(struct conf *c, const struct conf_key *k, const char *value, struct err *e)
+{
+	char *at = (char *)c + k->offset;
+	char *end;
+	long long number;
+
+	if (k->kind == CONF_STRING) {
+		if (strlen(value) >= k->size)
+			return err_set(e, ERR_INVALID, "[%s] %s is longer than %zu characters",
+				       k->section, k->name, k->size - 1);
+		memcpy(at, value, strlen(value) + 1);
+		return 0;
+	}
+	errno = 0;
+	number = strtoll(value, &end, 10);
+	if (errno || end == value || *end || number < k->low || number > k->high)
+		return err_set(e, ERR_INVALID, "[%s] %s = '%s': give a number from %lld to %lld",
+			       k->section, k->name, value, (long long)k->low, (long long)k->high);
+	memcpy(at, &(int64_t){ number }, sizeof(int64_t));
+	return 0;
+}
+
+static const struct conf_key *conf_find(const char *section, const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(conf_keys); i++)
+		if (!strcmp(conf_keys[i].section, section) && !strcmp(conf_keys[i].name, name))
+			return &conf_keys[i];
+	return NULL;
+}
+
+static void conf_instance_dir(char *to, size_t size, const char *stem, const char *instance)
+{
+	snprintf(to, size, "%s%s%s", stem, *instance ? "-" : "", instance);
+}
+
+void conf_defaults(struct conf *c, const char *instance)
+{
+	struct err e;
+
+	*c = (struct conf){ 0 };
+	for (size_t i = 0; i < ARRAY_SIZE(conf_keys); i++)
+		if (conf_set(c, &conf_keys[i], conf_keys[i].fallback, &e))
+			abort(); /* the table contradicts itself */
+	snprintf(c->instance, sizeof(c->instance), "%s", instance);
+	snprintf(c->users_prefix, sizeof(c->users_prefix), "doze");
+	conf_instance_dir(c->etc_dir, sizeof(c->etc_dir), "/etc/doze", instance);
+	conf_instance_dir(c->data_dir, sizeof(c->data_dir), "/var/lib/doze", instance);
+	conf_instance_dir(c->run_dir, sizeof(c->run_dir), "/run/doze", instance);
+	conf_instance_dir(c->log_dir, sizeof(c->log_dir), "/var/log/doze", instance);
+}
+
+struct conf_reading {
+	struct conf *conf;
+	const char *file;
+	struct err *e;
+	bool failed;
+};
+
+static int conf_line(void *arg, const char *section, const char *name, const char *value)
+{
+	struct conf_reading *r = arg;
+	const struct conf_key *k = conf_find(section, name);
+
+	if (r->failed)
+		return 0;
+	if (!k)
+		err_set(r->e, ERR_INVALID, "%s: no key '%s' in [%s]; dozed --help-config lists them",
+			r->file, name, section);
+	else if (conf_set(r->conf, k, value, r->e))
+		err_wrap(r->e, "%s", r->file);
+	else
+		return 1;
+	r->failed = true;
+	return 0;
+}
+
+int conf_read(struct conf *c, int fd, const char *name, struct err *e)
+{
+	struct conf_reading r = { c, name, e, false };
+	FILE *file;
+	int line;
+
+	if (fd < 0)
+		return 0;
+	file = fdopen(dup(fd), "r");
+	if (!file)
+		return err_sys(e, "read '%s'", name);
+	line = ini_parse_file(file, conf_line, &r);
+	fclose(file);
+	if (r.failed)
+		return -1;
+	if (line)
+		return err_set(e, ERR_INVALID, "%s:%d: not a line of 'key = value' or [section]", name,
+			       line);
+	return 0;
+}
+
+void conf_help(FILE *to)
+{
+	const char *section = "";
+
+	for (size_t i = 0; i < ARRAY_SIZE(conf_keys); i++) {
+		const struct conf_key *k = &conf_keys[i];
+
+		if (strcmp(section, k->section) != 0)
+			fprintf(to, "%s[%s]\n", *section ? "\n" : "", k->section);
+		section = k->section;
+		fprintf(to, "%s = %s\n    %s\n", k->name, k->fallback, k->help);
+	}
+}

@@ -1,0 +1,58 @@
+/* control.h - the control role: one loop, everything it knows, and who may call whom.
+ *
+ * api/ reads requests and calls images.h and life.h; these change the model
+ * through the store and drive machines (machine.h), clones (pool.h), routes
+ * (routes.h) and builds.  Nothing below api/ knows HTTP. */
+#ifndef CONTROL_CONTROL_H
+#define CONTROL_CONTROL_H
+
+#include <uv.h>
+
+#include "conf/conf.h"
+#include "control/model.h"
+#include "ipc/store.h"
+#include "net/chan_uv.h"
+#include "wire/creds.h"
+#include "wire/token.h"
+
+struct control {
+	const struct conf *conf;
+	uv_loop_t loop;
+	int data_fd, run_fd, log_fd; /* directories that we hold */
+	struct store *store;
+	struct list images;   /* struct image, in order of creation */
+	struct list microvms; /* struct microvm, likewise */
+	struct creds creds;
+	struct token_keys token_keys;
+	char endpoint_suffix[200]; /* ".lambda-microvm.us-east-1.localhost", with ":port" unless it
+				      is 443 */
+	char boot_id[UUID_SIZE];
+	struct chan_uv priv, image_role, proxy;
+	struct api *api;           /* api/server.c */
+	struct machines *machines; /* machine.c */
+	struct pool *pool;         /* pool.c */
+	struct queue *queue;       /* queue.c: admission */
+	struct image_tasks *tasks; /* images.c */
+	bool stopping, draining;
+};
+
+/* The model: search, and rows from structs.  NULL if there is none. */
+struct image *model_image_by_name(struct control *ctl, const char *name);
+struct image *model_image_by_id(struct control *ctl, const char *id);
+struct image_version *model_version(struct image *image, int64_t number);
+struct image_version *model_active_version(struct image *image); /* newest ACTIVE and SUCCESSFUL */
+struct microvm *model_microvm(struct control *ctl, const char *id);
+struct microvm *model_microvm_by_endpoint(struct control *ctl, const char *endpoint);
+void model_put_image(struct store_txn *t, const struct image *image);
+void model_put_version(struct store_txn *t, const struct image_version *v);
+void model_put_build(struct store_txn *t, const struct build *b);
+void model_put_microvm(struct store_txn *t, const struct microvm *vm);
+int model_load(struct control *ctl, struct err *e) must_check;
+char *model_image_arn(const struct control *ctl,
+		      const struct image *image); /* owned by the caller */
+
+/* A snapshot may be taken of everything: used by down. `done` when no microVM is RUNNING. */
+void control_drain(struct control *ctl,
+		   void (*done)(void *arg, unsigned suspended, unsigned failed), void *arg);
+
+#endif

@@ -1,0 +1,84 @@
+/* agent.h - the frames between a microVM's owner and doze-init in the guest.
+ *
+ * A byte stream (a virtio-serial port named "doze.agent", or a vsock port),
+ * carried unread by the machine process.  A frame is an 8-byte header in little
+ * endian (u8 type, 3 zero bytes, u32 size of the payload) and a payload of
+ * fields: u16 tag, u32 size, bytes.  Unknown fields are skipped, unknown frame
+ * types are skipped, a frame over LIMIT_AGENT_TO_GUEST / LIMIT_AGENT_TO_HOST is a
+ * broken stream.  wire/agent.c encodes and parses both ways; the host believes
+ * nothing in it.  Integers in fields are little endian, u64. */
+#ifndef IPC_AGENT_H
+#define IPC_AGENT_H
+
+#include <stdint.h>
+
+#define AGENT_PROTOCOL    1
+#define AGENT_PORT_NAME   "doze.agent"
+#define AGENT_STREAM_PORT 1 /* TCP in the guest, on eth0 only: "CONNECT <port>\n" */
+
+/* The same inner addresses in every slot, so that a snapshot fits every slot (design 4). */
+#define SLOT_GUEST_IP   "10.0.2.15"
+#define SLOT_GATEWAY_IP "10.0.2.2"
+#define SLOT_PREFIX     24
+#define SLOT_DNS_IP     "169.254.53.53" /* the slot translates it to the host's resolver */
+#define SLOT_GUEST_MAC  "02:d0:2e:00:00:15"
+
+enum agent_type {
+	AGENT_NONE,
+
+	/* To the guest. */
+	AGENT_START,   /* once, at build: start the application */
+	AGENT_RESUMED, /* after every restore: FIELD_ID, FIELD_WALL_NS, FIELD_RANDOM,
+			* FIELD_IDENTITY; the guest sets the clock, reseeds, ends outbound TCP, then
+			* ACKs */
+	AGENT_HOOK,    /* FIELD_ID, FIELD_NAME, FIELD_PORT, FIELD_TIMEOUT_MS, FIELD_BODY (may be
+			  absent) */
+	AGENT_WARM, /* FIELD_ID: do what RESUMED does without changing anything, then ACK (pool) */
+
+	/* From the guest. */
+	AGENT_HELLO,       /* FIELD_PROTOCOL: the agent runs and waits for START */
+	AGENT_LISTEN,      /* FIELD_PORT for each listening TCP port, sorted, at every change from
+			    * START until the first RESUMED */
+	AGENT_HOOK_RESULT, /* FIELD_ID, FIELD_OUTCOME, FIELD_STATUS */
+	AGENT_LOG,         /* FIELD_STREAM, FIELD_BYTES, FIELD_DROPPED (bytes lost before these) */
+	AGENT_EXIT,        /* FIELD_CODE: the application's process 1 ended; 128+signal if killed */
+	AGENT_ACK,         /* FIELD_ID */
+	AGENT_NUM_TYPES,
+};
+
+enum agent_field {
+	FIELD_NONE,
+	FIELD_ID,        /* u64, chosen by the host */
+	FIELD_PROTOCOL,  /* u64 */
+	FIELD_ARG,       /* text, repeated: ENTRYPOINT and CMD joined */
+	FIELD_ENV,       /* text "KEY=value", repeated */
+	FIELD_USER,      /* text as in a Dockerfile: name|uid[:group|gid]; absent: root */
+	FIELD_WORKDIR,   /* text; absent: / */
+	FIELD_ALL_CAPS,  /* u64 1: additionalOsCapabilities ["ALL"] */
+	FIELD_FILE_PATH, /* text, followed by FIELD_FILE_DATA: bound read-only over the path */
+	FIELD_FILE_DATA,
+	FIELD_WALL_NS,    /* u64 */
+	FIELD_RANDOM,     /* 64 bytes */
+	FIELD_IDENTITY,   /* text: the microvmId */
+	FIELD_NAME,       /* text: ready, validate, run, resume, suspend, terminate */
+	FIELD_PORT,       /* u64 */
+	FIELD_TIMEOUT_MS, /* u64 */
+	FIELD_BODY,       /* bytes: the hook's JSON */
+	FIELD_OUTCOME,    /* u64, enum agent_outcome */
+	FIELD_STATUS,     /* u64: HTTP status, if there was one */
+	FIELD_STREAM,     /* u64: 1 stdout, 2 stderr, 3 the agent itself */
+	FIELD_BYTES,
+	FIELD_DROPPED, /* u64 */
+	FIELD_CODE,    /* u64 */
+	AGENT_NUM_FIELDS,
+};
+
+enum agent_outcome {
+	OUTCOME_STATUS,  /* an HTTP status came */
+	OUTCOME_REFUSED, /* nothing listens on the hooks port */
+	OUTCOME_TIMEOUT,
+	OUTCOME_GARBAGE, /* what came is not HTTP, or the connection broke */
+	OUTCOME_NUM,
+};
+
+#endif

@@ -1,0 +1,88 @@
+/* build.h - control asks the image role for image versions; image alone writes below images/.
+ *
+ * The image role keeps nothing: after its restart control sends every build
+ * that is not finished again, and what the first try left is cleared. */
+#ifndef IPC_BUILD_H
+#define IPC_BUILD_H
+
+#include "base/rand.h"
+#include "ipc/chan.h"
+
+#define BUILD_MAX_PORTS 32
+
+enum build_type {
+	BUILD_NONE,
+
+	/* control -> image */
+	BUILD_START,  /* struct build_start; fd: a memfd with the JSON of docs/data-layout.md "build
+			 spec" */
+	BUILD_CANCEL, /* struct build_name: stop and clear; no answer but BUILD_DONE */
+	BUILD_REMOVE, /* struct build_version: delete images/<id>/<version> -> BUILD_REMOVED */
+	BUILD_BASE_IMPORT, /* struct build_base; fd: a root file system as tar -> BUILD_BASE_DONE */
+	BUILD_BASE_LIST,   /* struct build_none -> BUILD_BASE_ITEM ..., BUILD_BASE_DONE */
+
+	/* image -> control */
+	BUILD_STEP,      /* struct build_step: for a progress line */
+	BUILD_DONE,      /* struct build_done */
+	BUILD_REMOVED,   /* struct build_version */
+	BUILD_BASE_ITEM, /* struct build_base */
+	BUILD_BASE_DONE, /* struct build_result */
+	BUILD_NUM_TYPES,
+};
+
+struct build_name {
+	char build[UUID_SIZE];
+	char pad[3];
+};
+
+struct build_version {
+	char image[UUID_SIZE]; /* the image's uuid: names may come back, ids do not */
+	char pad[3];
+	uint32_t version; /* 1 is "1.0" */
+};
+
+struct build_start {
+	struct build_name name;
+	struct build_version version;
+};
+
+struct build_step {
+	struct build_name name;
+	char step[64]; /* "fetch", "unpack", "build", "disk", "boot", "ready", "snapshot",
+			  "validate" */
+	uint32_t n, of;
+};
+
+struct build_done {
+	struct build_name name;
+	uint32_t ok;
+	char code[48]; /* of service.md 10.1, e.g. "CONTAINER_BUILD_FAILED"; "" when ok */
+	char reason[IPC_TEXT_SIZE];                    /* the sentence for stateReason */
+	uint64_t memory_bytes, code_bytes, disk_bytes; /* snapshotBuild; 0: not reached */
+	uint32_t vcpus, memory_mib;                    /* the machine shape that the snapshot has */
+	uint32_t n_ports;                              /* EXPOSEd, sorted */
+	uint16_t ports[BUILD_MAX_PORTS];
+	uint32_t n_listening; /* listening when the snapshot was taken: what the pool warms */
+	uint16_t listening[BUILD_MAX_PORTS];
+};
+
+struct build_base {
+	char name[128];  /* "debian-12" */
+	char digest[80]; /* sha256:... of what was imported; "" in a request */
+	uint64_t bytes;
+	int64_t created_ms;
+};
+
+struct build_result {
+	uint32_t ok;
+	uint32_t kind; /* enum err_kind */
+	char text[IPC_TEXT_SIZE];
+};
+
+struct build_none {
+	uint32_t zero;
+};
+
+extern const struct ipc_row build_rows[BUILD_NUM_TYPES];
+
+#endif

@@ -1,0 +1,147 @@
+/* machine.h - the machine protocol: one process per microVM (doze-qemu, doze-vmm) and its owner.
+ *
+ * Two sockets in /run/doze/m/<machine>/, made and bound by priv before the
+ * process starts and inherited by it as descriptors 3 and 4:
+ *
+ *   machine.sock  SOCK_SEQPACKET, group of the owner (doze-control, or doze-image
+ *                 while an image is built).  The messages below.  One peer at a
+ *                 time; a new one replaces the old; the machine runs on when the
+ *                 peer goes.
+ *   stream.sock   SOCK_STREAM, group doze-proxy.  The peer connects, writes
+ *                 "CONNECT <port>\n" and reads "OK\n" or "ERR <why>\n".  With OK
+ *                 comes, by SCM_RIGHTS, a connected stream socket on which the
+ *                 guest's port is spoken; the connection to stream.sock is then
+ *                 closed.  The guest side is 127.0.0.1:<port>.
+ *
+ * A machine is used once: it is BOOTed or RESTOREd, and after SNAPSHOT, SAVE or
+ * STOP it exits.  It sees no path: everything is handed to it open.  Every
+ * request is answered with its tag: READY, SAVED, STATS, or FAULT.  A FAULT
+ * answer of SAVE leaves the machine paused and able to CONTINUE. */
+#ifndef IPC_MACHINE_H
+#define IPC_MACHINE_H
+
+#include "ipc/chan.h"
+
+#define MACHINE_PROTOCOL 1
+
+/* Inherited by the machine process. */
+enum machine_fd {
+	MACHINE_FD_SOCK = 3,   /* machine.sock, listening */
+	MACHINE_FD_STREAM = 4, /* stream.sock, listening */
+	MACHINE_FD_TAP = 5,    /* the slot's tap, with vnet headers */
+	MACHINE_FD_CGROUP = 6, /* unused by the machine; keeps the number stable */
+};
+
+enum machine_type {
+	MACHINE_HELLO, /* event, first on every connection: struct machine_hello */
+
+	/* Requests of the owner. */
+	MACHINE_BOOT,     /* struct machine_boot; descriptors: enum machine_boot_fd */
+	MACHINE_SNAPSHOT, /* an image: struct machine_none; enum machine_save_fd; exits after SAVED
+			   */
+	MACHINE_SAVE,     /* what differs from the image: the same descriptors; exits after SAVED */
+	MACHINE_RESTORE,  /* struct machine_restore; descriptors: enum machine_restore_fd */
+	MACHINE_PAUSE,
+	MACHINE_CONTINUE,
+	MACHINE_STOP, /* end at once; the answer is EXITED */
+	MACHINE_GET_STATS,
+
+	MACHINE_AGENT, /* both ways: up to 32 KiB of the agent's byte stream (agent.h), unread */
+
+	/* Answers and events. */
+	MACHINE_READY,  /* BOOT, RESTORE, PAUSE, CONTINUE did it */
+	MACHINE_SAVED,  /* struct machine_saved */
+	MACHINE_STATS,  /* struct machine_stats */
+	MACHINE_FAULT,  /* struct machine_fault: the request failed; tag 0: the machine is broken */
+	MACHINE_EXITED, /* struct machine_exited: last words */
+	MACHINE_NUM_TYPES,
+};
+
+enum machine_run { MACHINE_EMPTY, MACHINE_RUNNING, MACHINE_PAUSED, MACHINE_ENDING };
+
+struct machine_hello {
+	uint32_t protocol; /* MACHINE_PROTOCOL */
+	uint32_t run;      /* enum machine_run: where a peer that comes back finds it */
+	char kind[16];     /* "qemu", "vmm" */
+};
+
+struct machine_none {
+	uint32_t zero;
+};
+
+/* What a machine is made of; equal for all machines of one image version. */
+struct machine_shape {
+	uint32_t vcpus;
+	uint32_t memory_mib;
+};
+
+enum machine_boot_fd {
+	BOOT_FD_KERNEL,
+	BOOT_FD_INITRD,
+	BOOT_FD_ROOT,
+	BOOT_FD_OVERLAY,
+	BOOT_NUM_FDS
+};
+
+/* Start a kernel.  ROOT is the raw disk, read-only; OVERLAY an empty qcow2 (doze-qemu), read-write.
+ */
+struct machine_boot {
+	struct machine_shape shape;
+};
+
+/* Where a snapshot goes: empty regular files, write-only, of the owner.  HEADER is the plain
+ * header of docs/snapshot-format.md, STATE device and CPU state, MEMORY a sparse file (SNAPSHOT:
+ * all non-zero pages; SAVE: the pages that differ from the image, at their own offset, with the
+ * list of runs in HEADER's section).  The overlay given at BOOT or RESTORE is the disk's part:
+ * flushed and closed before SAVED. Each file is fsynced by the machine before it says SAVED. */
+enum machine_save_fd { SAVE_FD_HEADER, SAVE_FD_STATE, SAVE_FD_MEMORY, SAVE_NUM_FDS };
+
+/* MEMORY of the image is a sealed memfd of its whole RAM (doze-qemu), mapped copy-on-write.
+ * DISK is the image's own delta over ROOT, read-only; OVERLAY an empty qcow2, read-write.
+ * The last four are there only when a suspended microVM resumes (from_save). */
+enum machine_restore_fd {
+	RESTORE_FD_HEADER,
+	RESTORE_FD_STATE,
+	RESTORE_FD_MEMORY,
+	RESTORE_FD_ROOT,
+	RESTORE_FD_DISK,
+	RESTORE_FD_OVERLAY,
+	RESTORE_NUM_FDS,
+	RESTORE_FD_SAVE_HEADER = RESTORE_NUM_FDS,
+	RESTORE_FD_SAVE_STATE,
+	RESTORE_FD_SAVE_MEMORY,
+	RESTORE_FD_SAVE_DISK, /* the overlay of the save, read-only; streamed into OVERLAY */
+	RESTORE_NUM_SAVE_FDS,
+};
+
+struct machine_restore {
+	struct machine_shape shape;
+	uint32_t from_save; /* 1: RESTORE_NUM_SAVE_FDS descriptors */
+	uint32_t stopped;   /* 1: READY while paused, for the pool; 0: READY when it runs */
+};
+
+struct machine_saved {
+	uint64_t state_bytes, memory_bytes, disk_bytes; /* written, holes not counted */
+	uint64_t paused_us;                             /* how long the guest stood still */
+};
+
+struct machine_stats {
+	uint64_t cpu_ns;             /* of all the machine's processes since its start */
+	uint64_t private_bytes;      /* memory that belongs to this machine alone */
+	uint64_t proportional_bytes; /* PSS */
+	uint32_t run;                /* enum machine_run */
+	uint32_t zero;
+};
+
+struct machine_fault {
+	uint32_t kind; /* enum err_kind */
+	char text[IPC_TEXT_SIZE];
+};
+
+struct machine_exited {
+	char reason[IPC_TEXT_SIZE];
+};
+
+extern const struct ipc_row machine_rows[MACHINE_NUM_TYPES];
+
+#endif

@@ -1,0 +1,110 @@
+/* priv.h - what control and image may ask of the only root process.
+ *
+ * priv makes network slots, cgroups and jails, starts machines and builds in
+ * them, and ends them.  It takes names and numbers from a table of what is
+ * allowed and descriptors, never a stranger's bytes.  Machines outlive dozed: a
+ * machine is started by a double fork into its own session and cgroup; what
+ * it is lies in /run/doze/m/<machine>/ (`pid`: pid and start time; `owner`;
+ * `slot`; machine.sock; stream.sock), so that a new priv finds it again.  Builds die
+ * with priv.  Every request is answered with its tag, once, when it is done. */
+#ifndef IPC_PRIV_H
+#define IPC_PRIV_H
+
+#include "ipc/chan.h"
+
+enum priv_type {
+	PRIV_NONE,
+
+	/* Requests. */
+	PRIV_MACHINE_START, /* struct priv_machine_start -> PRIV_MACHINE_STARTED */
+	PRIV_MACHINE_END, /* struct priv_machine: kill, clear, give the slot back -> PRIV_DONE, also
+			   * when there is none */
+	PRIV_MACHINE_LIST, /* struct priv_owner -> PRIV_MACHINE_ITEM ..., PRIV_DONE */
+	PRIV_BUILD_START,  /* struct priv_build + argv, one NUL-terminated string after the other;
+			    * fds: enum priv_build_fd -> PRIV_DONE when it runs */
+	PRIV_BUILD_END,    /* struct priv_build_id: kill all of it, clear -> PRIV_DONE */
+
+	/* Answers and events. */
+	PRIV_MACHINE_STARTED, /* struct priv_machine_item */
+	PRIV_MACHINE_ITEM,    /* struct priv_machine_item */
+	PRIV_MACHINE_GONE,    /* event: struct priv_machine: its process ended by itself */
+	PRIV_BUILD_GONE,      /* event: struct priv_build_gone: the build's process ended */
+	PRIV_DONE,            /* struct priv_done */
+	PRIV_FAULT,           /* struct priv_fault */
+	PRIV_NUM_TYPES,
+};
+
+enum priv_owner_role { PRIV_OWNER_CONTROL, PRIV_OWNER_IMAGE, PRIV_NUM_OWNERS };
+
+struct priv_owner {
+	uint32_t owner; /* enum priv_owner_role; must be the asker's */
+	uint32_t zero;
+};
+
+struct priv_machine {
+	char machine[IPC_ID_SIZE]; /* "m-<uuid>" */
+};
+
+struct priv_machine_start {
+	char machine[IPC_ID_SIZE];
+	uint32_t owner;
+	uint32_t kind;         /* enum priv_machine_kind */
+	uint64_t memory_bytes; /* guest RAM; the cgroup gets LIMIT_MACHINE_EXTRA more */
+	uint32_t vcpus;        /* cpu quota of the cgroup */
+	uint32_t internet;     /* 1: egress by NAT; 0: the slot leads nowhere */
+};
+
+enum priv_machine_kind { PRIV_MACHINE_QEMU, PRIV_NUM_MACHINE_KINDS };
+
+struct priv_machine_item {
+	char machine[IPC_ID_SIZE];
+	uint32_t owner;
+	uint32_t slot;
+	int32_t pid;
+	uint32_t zero;
+	uint64_t start_time; /* field 22 of /proc/<pid>/stat: with pid, a name that is never reused
+			      */
+};
+
+/* What a build may run, in the namespaces of design 6: a table in priv, no path from outside. */
+enum priv_program {
+	PRIV_PROGRAM_BUILD_STEP, /* libexec/doze/doze-build-step, which runs buildah, tar and mke2fs
+				  */
+	PRIV_NUM_PROGRAMS,
+};
+
+enum priv_build_fd { BUILD_FD_STDIN, BUILD_FD_OUTPUT, BUILD_FD_DIR, BUILD_NUM_FDS };
+
+struct priv_build {
+	char build[IPC_ID_SIZE]; /* "b-<uuid>" */
+	uint32_t program;        /* enum priv_program */
+	uint32_t n_args;         /* strings behind this struct; argv[0] is the program's */
+	uint64_t memory_bytes;
+	uint32_t cpu_percent; /* 100 is one core */
+	uint32_t pids;
+	uint32_t internet;
+	uint32_t zero;
+};
+
+struct priv_build_id {
+	char build[IPC_ID_SIZE];
+};
+
+struct priv_build_gone {
+	char build[IPC_ID_SIZE];
+	int32_t status; /* as of waitpid; -1: not known */
+	uint32_t oom;   /* 1: something in it was killed for memory */
+};
+
+struct priv_done {
+	uint32_t zero;
+};
+
+struct priv_fault {
+	uint32_t kind; /* enum err_kind */
+	char text[IPC_TEXT_SIZE];
+};
+
+extern const struct ipc_row priv_rows[PRIV_NUM_TYPES];
+
+#endif

@@ -1,0 +1,65 @@
+/* route.h - control tells the proxy where an endpoint leads; the proxy tells who calls.
+ *
+ * At connect control sends ROUTE for every microVM that has an endpoint, then
+ * SYNCED, then changes as they happen.  The proxy drops what it knew before at a
+ * new connection once SYNCED came. */
+#ifndef IPC_ROUTE_H
+#define IPC_ROUTE_H
+
+#include "base/rand.h"
+#include "ipc/chan.h"
+
+enum route_type {
+	ROUTE_NONE,
+
+	/* control -> proxy */
+	ROUTE_SET,     /* struct route_set */
+	ROUTE_GONE,    /* struct route_endpoint: forget it; its name answers as unknown */
+	ROUTE_SYNCED,  /* struct route_none */
+	ROUTE_HOLD,    /* struct route_endpoint: hold new requests, answer HELD */
+	ROUTE_RELEASE, /* struct route_endpoint: the suspend is off */
+
+	/* proxy -> control */
+	ROUTE_ACTIVE, /* struct route_bytes: at most once a second per endpoint */
+	ROUTE_HELD,   /* struct route_bytes: answer to HOLD, with the last byte's time */
+	ROUTE_WAKE, /* struct route_endpoint: a request waits at a SLEEPING endpoint; once for many
+		     */
+	ROUTE_NUM_TYPES,
+};
+
+enum route_state {
+	ROUTE_OPEN,     /* RUNNING: requests go to the machine */
+	ROUTE_WAITING,  /* PENDING, SUSPENDING, resuming: requests are held; open streams are closed
+			 */
+	ROUTE_SLEEPING, /* SUSPENDED with auto-resume: WAKE once, hold */
+	ROUTE_DEAD,     /* SUSPENDED without auto-resume, TERMINATING, TERMINATED: 502, empty */
+	ROUTE_NUM_STATES,
+};
+
+struct route_set {
+	char endpoint[UUID_SIZE]; /* the first label of the host name */
+	char pad[3];
+	char microvm[IPC_ID_SIZE]; /* what a token must name */
+	char machine[IPC_ID_SIZE]; /* its stream.sock; "" when it has none */
+	uint32_t state;            /* enum route_state */
+	uint32_t http_ingress;     /* 0: NO_INGRESS: every port is denied */
+};
+
+struct route_endpoint {
+	char endpoint[UUID_SIZE];
+	char pad[3];
+};
+
+struct route_bytes {
+	char endpoint[UUID_SIZE];
+	char pad[3];
+	int64_t last_byte_ms; /* wall clock; 0: none since the proxy started */
+};
+
+struct route_none {
+	uint32_t zero;
+};
+
+extern const struct ipc_row route_rows[ROUTE_NUM_TYPES];
+
+#endif

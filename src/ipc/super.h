@@ -1,0 +1,65 @@
+/* super.h - the supervisor and its roles.
+ *
+ * A role is `dozed --role NAME`, executed with this channel as descriptor 3 and
+ * the configuration file, open, as descriptor 4 (absent when there is none).  It gets what it needs
+ * by message: listening sockets, secrets, and one end of a socket pair to every peer.  A
+ * peer that crashed and came back arrives as a new PEER; the role drops the old one.  A role
+ * works as soon as it has what it needs, and dies with its supervisor (PDEATHSIG). */
+#ifndef IPC_SUPER_H
+#define IPC_SUPER_H
+
+#include "ipc/chan.h"
+
+#define SUPER_FD        3
+#define SUPER_CONFIG_FD 4
+
+enum role { ROLE_PRIV, ROLE_OBJECTS, ROLE_IMAGE, ROLE_CONTROL, ROLE_PROXY, ROLE_NUM };
+
+/* Secrets, each in a memfd that the receiver reads whole and closes. */
+enum secret {
+	SECRET_TLS_API,      /* PEM: key, leaf, CA: control */
+	SECRET_TLS_S3,       /* PEM: objects */
+	SECRET_TLS_ENDPOINT, /* PEM: proxy */
+	SECRET_TOKEN_KEYS,   /* JSON {"current":kid,"keys":{kid:base64url of 32 bytes}}: control,
+				proxy */
+	SECRET_CREDENTIALS,  /* the ini of the credentials file: control, objects */
+	SECRET_CA_CERT,      /* PEM of our CA's certificate, public: control (doze env), image */
+	SECRET_NUM,
+};
+
+enum listener { LISTENER_API, LISTENER_S3, LISTENER_ENDPOINT, LISTENER_NUM };
+
+enum super_type {
+	SUPER_NONE,
+	/* supervisor -> role */
+	SUPER_SECRET,   /* struct super_which (enum secret); fd */
+	SUPER_LISTENER, /* struct super_listener; fd: a listening TCP socket; may come more than
+			   once */
+	SUPER_PEER,     /* struct super_which (enum role); fd: a SEQPACKET socket to that role */
+	SUPER_START,    /* struct super_which (0): all is handed over */
+	SUPER_STOP,     /* struct super_which: 1: leave the machines running. The role finishes and
+			   exits 0 */
+	/* role -> supervisor */
+	SUPER_READY, /* struct super_which (0): serving */
+	SUPER_NUM_TYPES,
+};
+
+struct super_which {
+	uint32_t which;
+	uint32_t zero;
+};
+
+struct super_listener {
+	uint32_t which; /* enum listener */
+	uint32_t port;
+};
+
+extern const struct ipc_row super_rows[SUPER_NUM_TYPES];
+extern const char *const role_name[ROLE_NUM];
+
+/* Entry points, one per role folder, called by dozed's main after privileges are dropped. */
+struct conf;
+typedef int role_main(const struct conf *conf, int super_fd);
+role_main control_main, proxy_main, objects_main, image_main, priv_main;
+
+#endif

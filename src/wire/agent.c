@@ -1,0 +1,126 @@
+#include "wire/agent.h"
+
+#include <string.h>
+
+#include "base/limits.h"
+
+#define FRAME_HEAD 8
+#define FIELD_HEAD 6
+
+static uint32_t get_le32(const uint8_t *p)
+{
+	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+static void put_le32(uint8_t *p, uint32_t v)
+{
+	for (int i = 0; i < 4; i++)
+		p[i] = (uint8_t)(v >> 8 * i);
+}
+
+int agent_frame_next(const uint8_t *data, size_t size, size_t most, struct agent_frame *f,
+		     size_t *used)
+{
+	uint32_t payload;
+
+	if (size < FRAME_HEAD)
+		return 0;
+	payload = get_le32(data + 4);
+	if (data[1] || data[2] || data[3] || payload > most)
+		return -1;
+	if (size - FRAME_HEAD < payload)
+		return 0;
+	*f = (struct agent_frame){ data[0], data + FRAME_HEAD, payload };
+	*used = FRAME_HEAD + (size_t)payload;
+	return 1;
+}
+
+int agent_field_next(const struct agent_frame *f, size_t *at, struct agent_field_view *v)
+{
+	const uint8_t *p = f->payload + *at;
+	size_t left = f->size - *at;
+	uint32_t size;
+
+	if (!left)
+		return 0;
+	if (left < FIELD_HEAD)
+		return -1;
+	size = get_le32(p + 2);
+	if (size > left - FIELD_HEAD)
+		return -1;
+	*v = (struct agent_field_view){ (uint16_t)(p[0] | p[1] << 8), p + FIELD_HEAD, size };
+	*at += FIELD_HEAD + (size_t)size;
+	return 1;
+}
+
+static bool agent_find(const struct agent_frame *f, uint16_t tag, struct agent_field_view *v)
+{
+	size_t at = 0;
+
+	while (agent_field_next(f, &at, v) == 1)
+		if (v->tag == tag)
+			return true;
+	return false;
+}
+
+bool agent_get_u64(const struct agent_frame *f, uint16_t tag, uint64_t *value)
+{
+	struct agent_field_view v;
+
+	if (!agent_find(f, tag, &v) || v.size != 8)
+		return false;
+	*value = get_le32(v.data) | (uint64_t)get_le32(v.data + 4) << 32;
+	return true;
+}
+
+bool agent_get_text(const struct agent_frame *f, uint16_t tag, char *to, size_t room)
+{
+	struct agent_field_view v;
+
+	if (!agent_find(f, tag, &v) || v.size >= room || memchr(v.data, '\0', v.size))
+		return false;
+	memcpy(to, v.data, v.size);
+	to[v.size] = '\0';
+	return true;
+}
+
+size_t agent_begin(struct buf *b, uint8_t type)
+{
+	size_t mark = b->size;
+	uint8_t head[FRAME_HEAD] = { type };
+
+	buf_add(b, head, sizeof(head));
+	return mark;
+}
+
+void agent_put(struct buf *b, uint16_t tag, const void *data, size_t size)
+{
+	uint8_t head[FIELD_HEAD] = { (uint8_t)tag, (uint8_t)(tag >> 8) };
+
+	assert(size <= LIMIT_AGENT_TO_GUEST);
+	put_le32(head + 2, (uint32_t)size);
+	buf_add(b, head, sizeof(head));
+	buf_add(b, data, size);
+}
+
+void agent_put_text(struct buf *b, uint16_t tag, const char *text)
+{
+	agent_put(b, tag, text, strlen(text));
+}
+
+void agent_put_u64(struct buf *b, uint16_t tag, uint64_t value)
+{
+	uint8_t bytes[8];
+
+	put_le32(bytes, (uint32_t)value);
+	put_le32(bytes + 4, (uint32_t)(value >> 32));
+	agent_put(b, tag, bytes, sizeof(bytes));
+}
+
+void agent_end(struct buf *b, size_t mark)
+{
+	size_t size = b->size - mark - FRAME_HEAD;
+
+	assert(size <= LIMIT_AGENT_TO_GUEST);
+	put_le32(b->data + mark + 4, (uint32_t)size);
+}

@@ -1,0 +1,74 @@
+/* http1.h - HTTP/1.1 messages (RFC 9112) as a strict, pure parser and an encoder.
+ *
+ * On llhttp, plus what llhttp lets through and a proxy must refuse (research:
+ * libraries 1.2): field names that are no token, space before the colon, obs-fold,
+ * Host != 1 in a request, CL with TE, CL that differs or has a sign, TE other than a
+ * single final "chunked", TE in HTTP/1.0, bare CR or LF, NUL, absolute-form that disagrees with
+ * Host, more than LIMIT_HTTP_*.  A message is never passed on as it came: heads are parsed into
+ * struct http_head and written again by http1_put_*. */
+#ifndef WIRE_HTTP1_H
+#define WIRE_HTTP1_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/limits.h"
+
+struct http_header {
+	const char *name;  /* lower case, NUL-terminated; in the head's memory */
+	const char *value; /* trimmed, NUL-terminated */
+};
+
+struct http_head {
+	bool request;
+	char method[24];    /* request */
+	const char *target; /* request: origin-form "/path?query", or "*" */
+	const char *host;   /* request: Host or absolute-form authority, lower case, port kept */
+	unsigned status;    /* response */
+	unsigned minor;     /* HTTP/1.minor */
+	struct http_header headers[LIMIT_HTTP_HEADERS];
+	size_t n_headers;
+	bool chunked;   /* body framing */
+	int64_t length; /* content-length; -1: none (a response until close, a request without body)
+			 */
+	bool keep_alive, upgrade; /* upgrade: Connection: upgrade with an Upgrade header, or 101 */
+	bool expect_continue;
+	struct buf text; /* owned: what the pointers point into */
+};
+
+/* The value of the first header with this lower-case name, or NULL. */
+const char *http_header(const struct http_head *h, const char *name);
+size_t http_header_count(const struct http_head *h, const char *name);
+void http_head_free(struct http_head *h);
+
+enum http1_event { HTTP1_MORE, HTTP1_HEAD, HTTP1_BODY, HTTP1_END, HTTP1_UPGRADE, HTTP1_BAD };
+
+struct http1; /* one direction of one connection; request or response parser */
+struct http1 *http1_new(bool requests);
+void http1_free(struct http1 *p);
+
+/* For a response parser, before each response: the request was HEAD (no body follows). */
+void http1_expect_no_body(struct http1 *p, bool no_body);
+
+/* Take the next event out of these bytes; *used says how many are consumed (always called again
+ * with the rest).  HEAD: http1_head is it, valid until the next HEAD.  BODY: *body/*body_size is a
+ * piece, decoded, inside @data.  END: the message is complete, the next may follow.  UPGRADE: after
+ * HEAD, the rest of the bytes is not HTTP.  MORE: all consumed.  BAD: http1_error says why; the
+ * connection must be closed after an answer of 400 (or 431, 414: http1_status). */
+enum http1_event http1_next(struct http1 *p, const uint8_t *data, size_t size, size_t *used,
+			    const uint8_t **body, size_t *body_size);
+/* The connection ended: true if the message was complete (a response until close ends here). */
+bool http1_finish(struct http1 *p);
+struct http_head *http1_head(struct http1 *p); /* borrowed */
+const char *http1_error(const struct http1 *p);
+unsigned http1_status(const struct http1 *p);
+
+/* Encoders; name and value are checked: false if either would break the message. */
+void http1_put_request(struct buf *b, const char *method, const char *target);
+void http1_put_status(struct buf *b, unsigned status);
+bool http1_put_header(struct buf *b, const char *name, const char *value) must_check;
+void http1_put_end(struct buf *b);
+void http1_put_chunk(struct buf *b, const uint8_t *data, size_t size); /* size 0 is ignored */
+void http1_put_last_chunk(struct buf *b);
+const char *http_reason(unsigned status);
+
+#endif

@@ -1,0 +1,87 @@
+/* The configuration: defaults, what a file may say, and what it is told when it errs. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "conf/conf.h"
+
+static int read_text(struct conf *c, const char *text, struct err *e)
+{
+	autoclose int fd = memfd_create("conf", MFD_CLOEXEC);
+
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	lseek(fd, 0, SEEK_SET);
+	conf_defaults(c, "t1");
+	return conf_read(c, fd, "doze.ini", e);
+}
+
+static void test_an_instance_has_places_of_its_own(void **unused)
+{
+	struct conf c;
+
+	(void)unused;
+	conf_defaults(&c, "");
+	assert_string_equal(c.data_dir, "/var/lib/doze");
+	conf_defaults(&c, "t1");
+	assert_string_equal(c.data_dir, "/var/lib/doze-t1");
+	assert_string_equal(c.run_dir, "/run/doze-t1");
+	assert_int_equal(c.api_port, 9010);
+}
+
+static void test_a_file_overrides_the_defaults(void **unused)
+{
+	struct conf c;
+	struct err e;
+
+	(void)unused;
+	assert_int_equal(read_text(&c, "[pool]\nper_image = 7\n[service]\nregion=eu-west-1\n", &e), 0);
+	assert_int_equal(c.pool_per_image, 7);
+	assert_string_equal(c.region, "eu-west-1");
+}
+
+static void test_an_error_names_the_key_and_what_is_allowed(void **unused)
+{
+	struct conf c;
+	struct err e;
+
+	(void)unused;
+	assert_int_equal(read_text(&c, "[service]\napi_port = 99999\n", &e), -1);
+	assert_non_null(strstr(e.text, "api_port"));
+	assert_non_null(strstr(e.text, "65535"));
+	assert_int_equal(read_text(&c, "[pool]\nsize = 3\n", &e), -1);
+	assert_non_null(strstr(e.text, "'size'"));
+	assert_int_equal(read_text(&c, "[pool\n", &e), -1);
+	assert_non_null(strstr(e.text, "doze.ini:1"));
+}
+
+static void test_the_help_names_every_section(void **unused)
+{
+	char text[32768] = { 0 };
+	FILE *to = fmemopen(text, sizeof(text) - 1, "w");
+
+	(void)unused;
+	assert_non_null(to);
+	conf_help(to);
+	fclose(to);
+	assert_non_null(strstr(text, "[compat]"));
+	assert_non_null(strstr(text, "warm_request"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_an_instance_has_places_of_its_own),
+		cmocka_unit_test(test_a_file_overrides_the_defaults),
+		cmocka_unit_test(test_an_error_names_the_key_and_what_is_allowed),
+		cmocka_unit_test(test_the_help_names_every_section),
+	};
+
+	return cmocka_run_group_tests_name("conf", tests, NULL, NULL);
+}
