@@ -73,6 +73,14 @@ enum priv_program {
 	PRIV_NUM_PROGRAMS,
 };
 
+/* What a build step finds.  STDIN is its descriptor 0, OUTPUT 1 and 2, DIR 3 and its working
+ * directory; nothing else is open.  DIR is a directory of the asker below <data>/build: priv gives
+ * its group to doze-build and mode 02770, so that both sides can make and read files in it.  The
+ * step is root of namespaces of its own (user: 0 is doze-build, 1 to 65536 are [build] map_first
+ * ...; mount, pid with a fresh /proc, ipc, uts) in a network slot, in cgroups that its children
+ * stay in.  Its environment is PATH and LANG=C.UTF-8.  Before the first build priv has mounted
+ * <data>/build/layers.img (ext4, sparse, [build] disk_gib; nodev, nosuid) at <data>/build/layers,
+ * whose root belongs to doze-build, mode 0700.  STDIN may be any descriptor: a file, /dev/null. */
 enum priv_build_fd { BUILD_FD_STDIN, BUILD_FD_OUTPUT, BUILD_FD_DIR, BUILD_NUM_FDS };
 
 struct priv_build {
