@@ -21,6 +21,7 @@ struct http_handler {
 	 * http_read_more). */
 	size_t (*body)(struct http_exchange *x, const uint8_t *data, size_t size);
 	void (*end)(struct http_exchange *x); /* the request is complete */
+	/* Neither body nor end come after http_send_end. */
 	void (*writable)(
 		struct http_exchange *x); /* room again after http_send_body answered false */
 	/* Last call: the answer is out, or the client is gone (then http_gone() is true).  Free
@@ -46,9 +47,13 @@ void http_set_user(struct http_exchange *x, void *user);
 bool http_gone(const struct http_exchange *x);
 uv_loop_t *http_loop(const struct http_exchange *x);
 
-void http_read_more(struct http_exchange *x);     /* the body handler has room again */
-void http_send_continue(struct http_exchange *x); /* 100, if the client waits for it; sent by itself
-						     when body bytes are first wanted */
+void http_read_stop(struct http_exchange *x); /* no body for now; in `head`: the client that waits
+						 for a 100 goes on waiting */
+void http_read_more(struct http_exchange *x); /* the body handler has room again */
+void http_send_continue(
+	struct http_exchange *x); /* 100, if the client waits for it; sent by itself
+				     when `head` returned without an answer and
+				     without http_read_stop, and by http_read_more */
 
 /* The answer: head (length -1: chunked, or until close for HTTP/1.0), body, end.  `headers` without
  * the framing ones, which are ours.  After a final answer with unread request body the connection
