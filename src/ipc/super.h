@@ -36,7 +36,7 @@ enum super_type {
 	SUPER_LISTENER, /* struct super_listener; fd: a listening TCP socket; may come more than
 			   once */
 	SUPER_PEER,     /* struct super_which (enum role); fd: a SEQPACKET socket to that role */
-	SUPER_START,    /* struct super_which (0): all is handed over */
+	SUPER_START,    /* struct super_which: the endpoint port that was got; all is handed over */
 	SUPER_STOP,     /* struct super_which: 1: leave the machines running. The role finishes and
 			   exits 0 */
 	/* role -> supervisor */

@@ -1,0 +1,106 @@
+#include "dozed/listeners.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define FALLBACK_FIRST 8443
+#define FALLBACK_LAST  8542
+#define BACKLOG        4096
+
+static int listen_at(const char *ip, uint16_t port)
+{
+	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(port) };
+	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
+	bool is_v6 = strchr(ip, ':') != NULL;
+	autoclose int fd =
+		socket(is_v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int rc;
+
+	if (fd < 0)
+		return -errno;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
+	if (is_v6) {
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &(int){ 1 }, sizeof(int));
+		inet_pton(AF_INET6, ip, &v6.sin6_addr);
+		rc = bind(fd, (struct sockaddr *)&v6, sizeof(v6));
+	} else {
+		inet_pton(AF_INET, ip, &v4.sin_addr);
+		rc = bind(fd, (struct sockaddr *)&v4, sizeof(v4));
+	}
+	if (rc || listen(fd, BACKLOG))
+		return -errno;
+	return fd_steal(&fd);
+}
+
+static void listeners_drop(struct listeners *l, size_t down_to)
+{
+	while (l->n > down_to)
+		fd_close(&l->each[--l->n].fd);
+}
+
+/* On IPv4 and, where the host has it, on IPv6; 0 or -errno and nothing opened. */
+static int listen_both(struct listeners *l, enum listener which, uint16_t port, bool any)
+{
+	const char *const ips[] = { any ? "0.0.0.0" : "127.0.0.1", any ? "::" : "::1" };
+	size_t before = l->n;
+
+	for (size_t i = 0; i < ARRAY_SIZE(ips); i++) {
+		int fd = listen_at(ips[i], port);
+
+		if (fd < 0 && i == 1 && (fd == -EAFNOSUPPORT || fd == -EADDRNOTAVAIL))
+			continue; /* no IPv6 here */
+		if (fd < 0) {
+			listeners_drop(l, before);
+			return fd;
+		}
+		l->each[l->n].which = which;
+		l->each[l->n].port = port;
+		l->each[l->n++].fd = fd;
+	}
+	return 0;
+}
+
+static int listen_or_say(struct listeners *l, enum listener which, uint16_t port, const char *key,
+			 struct err *e)
+{
+	int rc = listen_both(l, which, port, false);
+
+	errno = -rc;
+	return rc ? err_sys(e, "listen on port %u; set [service] %s to a free one", port, key) : 0;
+}
+
+static bool under_localhost(const char *domain)
+{
+	size_t n = strlen(domain), tail = strlen("localhost");
+
+	return n >= tail && !strcmp(domain + n - tail, "localhost");
+}
+
+static int listen_endpoint(struct listeners *l, const struct conf *conf, struct err *e)
+{
+	bool any = !under_localhost(conf->domain);
+	uint16_t port = (uint16_t)conf->endpoint_port;
+	int rc = listen_both(l, LISTENER_ENDPOINT, port, any);
+
+	for (port = FALLBACK_FIRST; rc == -EADDRINUSE && port <= FALLBACK_LAST; port++)
+		rc = listen_both(l, LISTENER_ENDPOINT, port, any);
+	errno = -rc;
+	return rc ? err_sys(e, "listen on port %d or one from %d to %d for endpoints",
+			    (int)conf->endpoint_port, FALLBACK_FIRST, FALLBACK_LAST)
+		  : 0;
+}
+
+int listeners_open(struct listeners *l, const struct conf *conf, struct err *e)
+{
+	*l = (struct listeners){ 0 };
+	if (!listen_or_say(l, LISTENER_API, (uint16_t)conf->api_port, "api_port", e) &&
+	    !listen_or_say(l, LISTENER_S3, (uint16_t)conf->s3_port, "s3_port", e) &&
+	    !listen_endpoint(l, conf, e))
+		return 0;
+	listeners_drop(l, 0);
+	return -1;
+}

@@ -1,0 +1,232 @@
+/* main.c - dozed: the supervisor, or with --role one of the roles that it starts.
+ *
+ * doze's users start it by `doze up` or by the systemd unit. */
+
+#include <argp.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "dozed/places.h"
+#include "dozed/roles.h"
+#include "dozed/super.h"
+
+struct options {
+	const char *instance, *config, *role;
+	bool daemon, help_config;
+};
+
+static const struct argp_option option_table[] = {
+	{ "instance", 'i', "NAME", 0, "a separate doze with its own places, ports and names", 0 },
+	{ "config", 'c', "FILE", 0,
+	  "configuration (default: /etc/doze[-NAME]/doze.ini if it is there)", 0 },
+	{ "daemon", 'd', NULL, 0,
+	  "go to the background once everything serves; log to the log directory", 0 },
+	{ "help-config", 'H', NULL, 0, "print every key of the configuration", 0 },
+	{ "role", 'r', "NAME", OPTION_HIDDEN,
+	  "run as this role of the supervisor that is our parent", 0 },
+	{ 0 },
+};
+
+static error_t option_parse(int key, char *arg, struct argp_state *state)
+{
+	struct options *o = state->input;
+
+	switch (key) {
+	case 'i':
+		if (strlen(arg) > 16 ||
+		    strspn(arg, "abcdefghijklmnopqrstuvwxyz0123456789") != strlen(arg))
+			argp_error(state, "--instance takes up to 16 of a-z and 0-9");
+		o->instance = arg;
+		return 0;
+	case 'c':
+		o->config = arg;
+		return 0;
+	case 'd':
+		o->daemon = true;
+		return 0;
+	case 'H':
+		o->help_config = true;
+		return 0;
+	case 'r':
+		o->role = arg;
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_error(state, "there is no argument '%s'", arg);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static enum log_level level_of(const char *name)
+{
+	static const char *const names[] = { "error", "warn", "info", "debug" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (!strcmp(names[i], name))
+			return (enum log_level)i;
+	return LOG_LEVEL_INFO;
+}
+
+/* The guest's files and the helpers lie beside this program: bin/../libexec/doze, or the build
+ * tree. */
+static void fill_libexec(struct conf *conf)
+{
+	char exe[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+
+	if (*conf->libexec_dir || n <= 0)
+		return;
+	exe[n] = '\0';
+	*strrchr(exe, '/') = '\0';
+	snprintf(conf->libexec_dir, sizeof(conf->libexec_dir), "%.*s", CONF_TEXT - 1, exe);
+}
+
+static int run_role(const struct options *o, struct conf *conf, struct err *e)
+{
+	enum role role = role_by_name(o->role);
+
+	if (role == ROLE_NUM)
+		return err_set(e, ERR_INVALID, "there is no role '%s'", o->role);
+	if (conf_read(conf, fcntl(SUPER_CONFIG_FD, F_GETFD) < 0 ? -1 : SUPER_CONFIG_FD,
+		      "the configuration", e))
+		return -1;
+	fill_libexec(conf);
+	log_init(o->role, level_of(conf->log_level));
+	return role_defs[role].entry(conf, SUPER_FD);
+}
+
+static void raise_file_limit(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files))
+		return;
+	files.rlim_cur = files.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &files);
+}
+
+static int supervise(struct super_setup *setup, struct err *e)
+{
+	autoclose int data_fd = -1;
+	autoclose int lock = -1;
+
+	if (geteuid() != 0)
+		return err_set(e, ERR_DENIED,
+			       "dozed makes namespaces, taps and cgroups and needs "
+			       "root for that: run 'sudo doze up'");
+	umask(022);
+	raise_file_limit();
+	if (places_make(setup->conf, &data_fd, e))
+		return -1;
+	lock = places_lock(setup->conf, e);
+	if (lock < 0 || secrets_load(&setup->secrets, setup->conf, data_fd, e) ||
+	    listeners_open(&setup->listeners, setup->conf, e))
+		return -1;
+	return super_run(setup, e);
+}
+
+/* The parent waits for the byte that says "serving", then leaves the child alone. */
+static int go_to_background(struct super_setup *setup, struct err *e)
+{
+	autofree char *log_path = xasprintf("%s/dozed.log", setup->conf->log_dir);
+	int ready[2], log, status;
+	char byte;
+	pid_t pid;
+
+	if (pipe2(ready, O_CLOEXEC))
+		return err_sys(e, "make a pipe");
+	mkdir(setup->conf->log_dir, 0755);
+	log = open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
+	if (log < 0)
+		return err_sys(e, "open '%s'", log_path);
+	pid = fork();
+	if (pid < 0)
+		return err_sys(e, "go to the background");
+	if (!pid) {
+		int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+		setsid();
+		dup2(null, STDIN_FILENO);
+		dup2(log, STDOUT_FILENO);
+		dup2(log, STDERR_FILENO);
+		(void)!chdir("/");
+		close(ready[0]);
+		setup->ready_fd = ready[1];
+		return supervise(setup, e);
+	}
+	close(ready[1]);
+	if (read(ready[0], &byte, 1) == 1)
+		_exit(0);
+	waitpid(pid, &status, 0);
+	return err_set(e, ERR_INTERNAL, "dozed did not start; the end of '%s' says why", log_path);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct argp parser = {
+		option_table,
+		option_parse,
+		NULL,
+		"The daemon of doze: microVMs that sleep until you call.",
+		0,
+		0,
+		0
+	};
+	struct options o = { .instance = "" };
+	struct super_setup setup = { .ready_fd = -1 };
+	struct conf conf;
+	autofree char *usual = NULL;
+	autofree char *given = NULL;
+	autoclose int config = -1;
+	struct err e;
+	int rc;
+
+	argp_program_version = "dozed " DOZE_VERSION;
+	argp_parse(&parser, argc, argv, 0, NULL, &o);
+	if (o.help_config) {
+		conf_help(stdout);
+		return 0;
+	}
+	conf_defaults(&conf, o.instance);
+	if (o.role) {
+		rc = run_role(&o, &conf, &e);
+		if (rc < 0)
+			log_err("%s", e.text);
+		return rc ? 1 : 0;
+	}
+	log_init("dozed", LOG_LEVEL_INFO);
+	usual = xasprintf("%s/doze.ini", conf.etc_dir);
+	/* Roles that start again later open it again, from another directory. */
+	given = o.config ? realpath(o.config, NULL) : NULL;
+	setup.config_file = given ? given : o.config ? o.config : access(usual, F_OK) ? "" : usual;
+	if (*setup.config_file) {
+		config = open(setup.config_file, O_RDONLY | O_CLOEXEC);
+		if (config < 0)
+			rc = err_sys(&e, "open '%s'", setup.config_file);
+		else
+			rc = conf_read(&conf, config, setup.config_file, &e);
+		if (rc) {
+			log_err("%s", e.text);
+			return 1;
+		}
+	}
+	fill_libexec(&conf);
+	log_init("dozed", level_of(conf.log_level));
+	setup.conf = &conf;
+	if (o.daemon ? go_to_background(&setup, &e) : supervise(&setup, &e)) {
+		log_err("%s", e.text);
+		return 1;
+	}
+	return 0;
+}

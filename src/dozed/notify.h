@@ -1,0 +1,8 @@
+/* notify.h - tell systemd, where it started us, that we serve (sd_notify(3): a datagram to
+ * $NOTIFY_SOCKET). */
+#ifndef DOZED_NOTIFY_H
+#define DOZED_NOTIFY_H
+
+void notify_ready(void);
+
+#endif

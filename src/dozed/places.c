@@ -1,0 +1,155 @@
+#include "dozed/places.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "ipc/store.h"
+
+enum place_root { IN_DATA, IN_RUN, IN_LOG };
+
+/* Parents stand before their children. */
+static const struct place {
+	enum place_root root;
+	const char *path, *owner, *group; /* behind conf.users_prefix; NULL: root */
+	mode_t mode;
+} places[] = {
+	{ IN_DATA, "secrets", NULL, NULL, 0700 },
+	{ IN_DATA, "control", "control", "control", 0700 },
+	{ IN_DATA, "control/microvms", "control", "control", 0700 },
+	{ IN_DATA, "control/machines", "control", "control", 0700 },
+	{ IN_DATA, "objects", "objects", "objects", 0700 },
+	{ IN_DATA, "bases", "image", "image", 0700 },
+	{ IN_DATA, "images", "image", "control", 0750 },
+	{ IN_DATA, "build", "image", "image", 0711 },
+	{ IN_RUN, "m", NULL, NULL, 0711 },
+	{ IN_RUN, "netns", NULL, NULL, 0700 },
+	{ IN_LOG, "builds", "image", "control", 0750 },
+	{ IN_LOG, "microvms", "control", "control", 0700 },
+};
+
+static int place_ids(const struct conf *conf, const struct place *p, uid_t *uid, gid_t *gid,
+		     struct err *e)
+{
+	char name[64];
+
+	*uid = 0;
+	*gid = 0;
+	if (!p->owner)
+		return 0;
+	snprintf(name, sizeof(name), "%s-%s", conf->users_prefix, p->owner);
+	struct passwd *user = getpwnam(name);
+
+	if (!user)
+		return err_set(e, ERR_INVALID, "there is no user '%s': run tools/install again",
+			       name);
+	*uid = user->pw_uid;
+	snprintf(name, sizeof(name), "%s-%s", conf->users_prefix, p->group);
+	struct group *group = getgrnam(name);
+
+	if (!group)
+		return err_set(e, ERR_INVALID, "there is no group '%s': run tools/install again",
+			       name);
+	*gid = group->gr_gid;
+	return 0;
+}
+
+static int place_make(const struct conf *conf, int root, const struct place *p, struct err *e)
+{
+	autoclose int fd = -1;
+	uid_t uid;
+	gid_t gid;
+	int rc;
+
+	if (place_ids(conf, p, &uid, &gid, e))
+		return -1;
+	rc = io_mkdir(root, p->path, 0700);
+	fd = rc ? rc : io_open_below(root, p->path, O_RDONLY | O_DIRECTORY, 0);
+	errno = fd < 0 ? -fd : 0;
+	if (fd < 0 || fchown(fd, uid, gid) || fchmod(fd, p->mode))
+		return err_sys(e, "make the directory '%s'", p->path);
+	return 0;
+}
+
+/* mkdir -p: the parents are the system's. */
+static int place_root(const char *path, struct err *e)
+{
+	autofree char *part = xstrdup(path);
+	int fd;
+
+	for (char *slash = strchr(part + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (mkdir(part, 0755) && errno != EEXIST)
+			return err_sys(e, "make '%s'", part);
+		*slash = '/';
+	}
+	if (mkdir(path, 0755) && errno != EEXIST)
+		return err_sys(e, "make '%s'", path);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? err_sys(e, "open '%s'", path) : fd;
+}
+
+static int places_format(int data_fd, struct err *e)
+{
+	autoclose int fd = io_open_below(data_fd, "FORMAT", O_RDONLY, 0);
+	autobuf struct buf text = { 0 };
+	long format;
+
+	if (fd == -ENOENT) {
+		buf_addf(&text, "%d\n", STORE_FORMAT);
+		return io_replace(data_fd, "FORMAT", text.data, text.size, 0644, e);
+	}
+	if (fd < 0 || io_read_all(fd, &text, 64))
+		return err_set(e, ERR_INTERNAL, "the data directory's FORMAT cannot be read");
+	format = strtol(buf_str(&text), NULL, 10);
+	if (format > STORE_FORMAT)
+		return err_set(
+			e, ERR_INVALID,
+			"the data directory has format %ld, this doze knows %d: use the doze "
+			"that wrote it, or a newer one",
+			format, STORE_FORMAT);
+	return 0;
+}
+
+int places_make(const struct conf *conf, int *data_fd, struct err *e)
+{
+	autoclose int data = place_root(conf->data_dir, e);
+	autoclose int run = data < 0 ? -1 : place_root(conf->run_dir, e);
+	autoclose int log = run < 0 ? -1 : place_root(conf->log_dir, e);
+	const int roots[] = { [IN_DATA] = data, [IN_RUN] = run, [IN_LOG] = log };
+
+	if (log < 0 || places_format(data, e))
+		return -1;
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
+		if (place_make(conf, roots[places[i].root], &places[i], e))
+			return -1;
+	*data_fd = fd_steal(&data);
+	return 0;
+}
+
+int places_lock(const struct conf *conf, struct err *e)
+{
+	autofree char *path = xasprintf("%s/dozed.pid", conf->run_dir);
+	autoclose int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+	char text[32];
+	int n;
+
+	if (fd < 0)
+		return err_sys(e, "open '%s'", path);
+	if (flock(fd, LOCK_EX | LOCK_NB))
+		return errno == EWOULDBLOCK
+			       ? err_set(e, ERR_CONFLICT, "dozed runs already (%s)", path)
+			       : err_sys(e, "lock '%s'", path);
+	n = snprintf(text, sizeof(text), "%d\n", (int)getpid());
+	if (ftruncate(fd, 0) || pwrite(fd, text, (size_t)n, 0) != n)
+		return err_sys(e, "write '%s'", path);
+	return fd_steal(&fd);
+}

@@ -1,0 +1,174 @@
+#include "dozed/secrets.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/rand.h"
+#include "dozed/pki.h"
+
+#define SECRET_MOST (64 * KIB)
+
+/* 1: read; 0: there is none; -1. */
+static int secret_read(int dir, const char *name, struct buf *to, struct err *e)
+{
+	autoclose int fd = io_open_below(dir, name, O_RDONLY, 0);
+	int rc;
+
+	if (fd == -ENOENT)
+		return 0;
+	errno = -fd;
+	if (fd < 0)
+		return err_sys(e, "open secrets/%s", name);
+	rc = io_read_all(fd, to, SECRET_MOST);
+	errno = -rc;
+	return rc ? err_sys(e, "read secrets/%s", name) : 1;
+}
+
+static int secret_write(int dir, const char *name, const struct buf *data, mode_t mode,
+			struct err *e)
+{
+	return io_replace(dir, name, data->data, data->size, mode, e);
+}
+
+/* The key is written first: a crash between the two makes a new pair at the next start. */
+static int secrets_ca(int dir, struct buf *key, struct buf *cert, struct err *e)
+{
+	int have_key = secret_read(dir, "ca.key", key, e);
+	int have_cert = have_key < 0 ? -1 : secret_read(dir, "ca.crt", cert, e);
+
+	if (have_cert < 0)
+		return -1;
+	if (have_key && have_cert)
+		return 0;
+	buf_clear(key);
+	buf_clear(cert);
+	if (pki_make_ca(key, cert, e) || secret_write(dir, "ca.key", key, 0600, e))
+		return -1;
+	return secret_write(dir, "ca.crt", cert, 0644, e);
+}
+
+static void base64url(const uint8_t *data, int size, char *out)
+{
+	int n = EVP_EncodeBlock((unsigned char *)out, data, size);
+
+	while (n && out[n - 1] == '=')
+		n--;
+	out[n] = '\0';
+	for (char *c = out; *c; c++)
+		*c = *c == '+' ? '-' : *c == '/' ? '_' : *c;
+}
+
+static int secrets_tokens(int dir, struct buf *to, struct err *e)
+{
+	int have = secret_read(dir, "token-keys.json", to, e);
+	char kid[UUID_SIZE], key[64];
+	uint8_t bytes[32];
+
+	if (have)
+		return have < 0 ? -1 : 0;
+	rand_uuid(kid);
+	rand_bytes(bytes, sizeof(bytes));
+	base64url(bytes, sizeof(bytes), key);
+	buf_addf(to, "{\"current\":\"%s\",\"keys\":{\"%s\":\"%s\"}}\n", kid, kid, key);
+	OPENSSL_cleanse(bytes, sizeof(bytes));
+	OPENSSL_cleanse(key, sizeof(key));
+	return secret_write(dir, "token-keys.json", to, 0600, e);
+}
+
+static void random_text(char *out, size_t n, const char *alphabet)
+{
+	size_t letters = strlen(alphabet);
+
+	for (size_t i = 0; i < n; i++) {
+		uint8_t byte;
+
+		do
+			rand_bytes(&byte, 1);
+		while (byte >= 256 - 256 % letters);
+		out[i] = alphabet[byte % letters];
+	}
+	out[n] = '\0';
+}
+
+static int secrets_credentials(int dir, struct buf *to, struct err *e)
+{
+	static const char upper[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+	static const char any[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+	int have = secret_read(dir, "credentials", to, e);
+	char id[17], secret[41];
+
+	if (have)
+		return have < 0 ? -1 : 0;
+	random_text(id, sizeof(id) - 1, upper);
+	random_text(secret, sizeof(secret) - 1, any);
+	buf_addf(to, "[default]\naws_access_key_id = AKIA%s\naws_secret_access_key = %s\n", id,
+		 secret);
+	OPENSSL_cleanse(secret, sizeof(secret));
+	return secret_write(dir, "credentials", to, 0600, e);
+}
+
+static int secrets_leaves(struct secrets *s, const struct conf *conf, struct buf *ca_key,
+			  struct err *e)
+{
+	autofree char *wild = xasprintf("DNS:*.lambda-microvm.%s.%s", conf->region, conf->domain);
+	const char *const local[] = { "DNS:localhost", "IP:127.0.0.1", "IP:::1", NULL };
+	const char *const s3[] = { "DNS:localhost", "DNS:s3.localhost", "DNS:*.s3.localhost",
+				   "IP:127.0.0.1",  "IP:::1",           NULL };
+	const char *const endpoint[] = { wild, NULL };
+	struct buf *ca = &s->each[SECRET_CA_CERT];
+
+	if (pki_make_leaf(ca_key, ca, local, &s->each[SECRET_TLS_API], e) ||
+	    pki_make_leaf(ca_key, ca, s3, &s->each[SECRET_TLS_S3], e))
+		return -1;
+	return pki_make_leaf(ca_key, ca, endpoint, &s->each[SECRET_TLS_ENDPOINT], e);
+}
+
+int secrets_load(struct secrets *s, const struct conf *conf, int data_fd, struct err *e)
+{
+	autobuf struct buf ca_key = { 0 };
+	int rc = io_mkdir(data_fd, "secrets", 0700);
+	autoclose int dir = rc ? -1 : io_open_below(data_fd, "secrets", O_RDONLY | O_DIRECTORY, 0);
+
+	*s = (struct secrets){ 0 };
+	errno = rc ? -rc : -dir;
+	if (rc || dir < 0)
+		return err_sys(e, "open %s/secrets", conf->data_dir);
+	rc = secrets_ca(dir, &ca_key, &s->each[SECRET_CA_CERT], e) ||
+	     secrets_tokens(dir, &s->each[SECRET_TOKEN_KEYS], e) ||
+	     secrets_credentials(dir, &s->each[SECRET_CREDENTIALS], e) ||
+	     secrets_leaves(s, conf, &ca_key, e) ||
+	     /* for clients: what to trust, and root's own key pair */
+	     io_replace(data_fd, "ca.crt", s->each[SECRET_CA_CERT].data,
+			s->each[SECRET_CA_CERT].size, 0644, e) ||
+	     io_replace(data_fd, "client-credentials", s->each[SECRET_CREDENTIALS].data,
+			s->each[SECRET_CREDENTIALS].size, 0600, e);
+	OPENSSL_cleanse(ca_key.data, ca_key.size);
+	return rc ? -1 : 0;
+}
+
+void secrets_free(struct secrets *s)
+{
+	for (size_t i = 0; i < SECRET_NUM; i++) {
+		if (s->each[i].size)
+			OPENSSL_cleanse(s->each[i].data, s->each[i].size);
+		buf_free(&s->each[i]);
+	}
+}
+
+int secrets_fd(const struct secrets *s, enum secret which, struct err *e)
+{
+	autoclose int fd = memfd_create("secret", MFD_CLOEXEC);
+	int rc = fd < 0 ? -errno : io_write_full(fd, s->each[which].data, s->each[which].size);
+
+	errno = -rc;
+	if (rc || lseek(fd, 0, SEEK_SET) < 0)
+		return err_sys(e, "hand over a secret");
+	return fd_steal(&fd);
+}

@@ -1,0 +1,352 @@
+/* super.c - starts the roles in the order of enum role, and hands each what roles.c says.
+ *
+ * A role that dies is started again after a pause that doubles from 100 ms to 10 s; one that ran
+ * for 30 s begins anew.  Its peers get a new socket pair each time.  At the end roles are stopped
+ * in the reverse order of their start, one after the other: control saves while priv still serves.
+ */
+
+#include "dozed/super.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "dozed/notify.h"
+#include "dozed/roles.h"
+
+#define BACKOFF_FIRST_MS 100
+#define BACKOFF_MOST_MS  10000
+#define HEALTHY_MS       30000
+#define STOP_KEEP_MS     15000
+#define STOP_SUSPEND_MS  300000
+
+struct super_role {
+	struct super *super;
+	enum role role;
+	pid_t pid; /* 0: not running */
+	bool ready;
+	int64_t started_ms, pause_ms;
+	struct chan chan;
+	struct watch watch;
+	struct timer again;
+};
+
+struct super {
+	struct super_setup *setup;
+	struct loop *loop;
+	struct super_role roles[ROLE_NUM];
+	struct watch signals;
+	bool announced, stopping, keep, failed;
+	struct timer patience;
+};
+
+static void super_channel(struct watch *w, uint32_t events);
+static void super_start_again(struct timer *t);
+
+static void super_send(struct super_role *r, uint32_t type, const void *body, size_t size, int fd)
+{
+	if (r->pid && chan_send(&r->chan, type, 0, body, size, &fd, fd >= 0 ? 1 : 0))
+		log_warn("a role does not listen to its supervisor role=%s", role_name[r->role]);
+}
+
+static void super_hand_over(struct super *s, struct super_role *r)
+{
+	const struct role_def *def = &role_defs[r->role];
+	struct err e;
+
+	for (uint32_t i = 0; i < SECRET_NUM; i++) {
+		struct super_which which = { i, 0 };
+		autoclose int fd = -1;
+
+		if (!(def->secrets & 1U << i))
+			continue;
+		fd = secrets_fd(&s->setup->secrets, (enum secret)i, &e);
+		if (fd < 0)
+			log_err("%s", e.text);
+		else
+			super_send(r, SUPER_SECRET, &which, sizeof(which), fd);
+	}
+	for (size_t i = 0; i < s->setup->listeners.n; i++) {
+		struct super_listener l = { s->setup->listeners.each[i].which,
+					    s->setup->listeners.each[i].port };
+
+		if (def->listeners & 1U << l.which)
+			super_send(r, SUPER_LISTENER, &l, sizeof(l),
+				   s->setup->listeners.each[i].fd);
+	}
+}
+
+static void super_connect(struct super *s, enum role a, enum role b)
+{
+	struct super_which to_a = { b, 0 }, to_b = { a, 0 };
+	struct err e;
+	int pair[2];
+
+	if (!s->roles[a].pid || !s->roles[b].pid)
+		return;
+	if (ipc_pair(pair, &e)) {
+		log_err("%s", e.text);
+		return;
+	}
+	super_send(&s->roles[a], SUPER_PEER, &to_a, sizeof(to_a), pair[0]);
+	super_send(&s->roles[b], SUPER_PEER, &to_b, sizeof(to_b), pair[1]);
+	close(pair[0]);
+	close(pair[1]);
+}
+
+/* In the child: become the role. */
+static void super_exec(const struct super *s, enum role role, int sock, pid_t parent)
+{
+	const struct conf *conf = s->setup->conf;
+	const char *argv[] = { "dozed",      "--role",       role_name[role],
+			       "--instance", conf->instance, NULL };
+	sigset_t none;
+	struct err e;
+	int config =
+		*s->setup->config_file ? open(s->setup->config_file, O_RDONLY | O_CLOEXEC) : -1;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	/* Above what is used, then down: dup2 also clears close-on-exec. */
+	sock = fcntl(sock, F_DUPFD_CLOEXEC, 16);
+	if (config >= 0)
+		config = fcntl(config, F_DUPFD_CLOEXEC, 16);
+	dup2(sock, SUPER_FD);
+	if (config >= 0)
+		dup2(config, SUPER_CONFIG_FD);
+	else
+		close(SUPER_CONFIG_FD);
+	if (role_drop(conf, role, parent, &e)) {
+		log_err("role=%s %s", role_name[role], e.text);
+		_exit(1);
+	}
+	execv("/proc/self/exe", (char *const *)(uintptr_t)argv);
+	_exit(1);
+}
+
+/* Control names it in every endpoint unless it is 443. */
+static uint32_t super_endpoint_port(const struct super *s)
+{
+	for (size_t i = 0; i < s->setup->listeners.n; i++)
+		if (s->setup->listeners.each[i].which == LISTENER_ENDPOINT)
+			return s->setup->listeners.each[i].port;
+	return 0;
+}
+
+static int super_start(struct super *s, struct super_role *r, struct err *e)
+{
+	struct super_which begin = { super_endpoint_port(s), 0 };
+	pid_t parent = getpid();
+	int pair[2];
+
+	if (ipc_pair(pair, e))
+		return -1;
+	r->pid = fork();
+	if (r->pid < 0) {
+		r->pid = 0;
+		close(pair[0]);
+		close(pair[1]);
+		return err_sys(e, "start the role %s", role_name[r->role]);
+	}
+	if (!r->pid)
+		super_exec(s, r->role, pair[1], parent);
+	close(pair[1]);
+	r->ready = false;
+	r->started_ms = clock_mono_ms();
+	chan_init(&r->chan, pair[0], super_rows, SUPER_NUM_TYPES);
+	if (loop_watch(s->loop, &r->watch, pair[0], EPOLLIN, super_channel, e))
+		return -1;
+	super_hand_over(s, r);
+	for (size_t i = 0; i < role_n_pairs; i++)
+		if (role_pairs[i][0] == r->role || role_pairs[i][1] == r->role)
+			super_connect(s, role_pairs[i][0], role_pairs[i][1]);
+	super_send(r, SUPER_START, &begin, sizeof(begin), -1);
+	return 0;
+}
+
+static void super_announce(struct super *s)
+{
+	for (size_t i = 0; i < ROLE_NUM; i++)
+		if (!s->roles[i].ready)
+			return;
+	if (s->announced)
+		return;
+	s->announced = true;
+	log_info("doze serves api=https://127.0.0.1:%d s3=https://127.0.0.1:%d",
+		 (int)s->setup->conf->api_port, (int)s->setup->conf->s3_port);
+	notify_ready();
+	if (s->setup->ready_fd >= 0)
+		(void)!write(s->setup->ready_fd, "r", 1);
+	fd_close(&s->setup->ready_fd);
+}
+
+static void super_channel(struct watch *w, uint32_t events)
+{
+	struct super_role *r = container_of(w, struct super_role, watch);
+	static struct ipc_msg m;
+	int rc;
+
+	if ((events & EPOLLOUT) && chan_flush(&r->chan))
+		events |= EPOLLHUP;
+	while ((rc = ipc_recv(r->chan.sock, &m, super_rows, SUPER_NUM_TYPES)) == 1) {
+		if (m.head.type == SUPER_READY)
+			r->ready = true;
+		ipc_msg_close(&m);
+	}
+	if (rc != -EAGAIN) { /* it ended: SIGCHLD says more */
+		loop_unwatch(r->super->loop, w);
+		return;
+	}
+	loop_rewatch(r->super->loop, w, EPOLLIN | (chan_wants_write(&r->chan) ? EPOLLOUT : 0U));
+	super_announce(r->super);
+}
+
+/* The last in the order that still runs is told; when it is gone the next one is. */
+static void super_stop_next(struct super *s)
+{
+	struct super_which how = { s->keep, 0 };
+
+	for (int i = ROLE_NUM - 1; i >= 0; i--)
+		if (s->roles[i].pid) {
+			super_send(&s->roles[i], SUPER_STOP, &how, sizeof(how), -1);
+			return;
+		}
+	loop_stop(s->loop);
+}
+
+static void super_lose_patience(struct timer *t)
+{
+	struct super *s = container_of(t, struct super, patience);
+
+	for (size_t i = 0; i < ROLE_NUM; i++)
+		if (s->roles[i].pid) {
+			log_warn("a role did not stop in time role=%s", role_name[i]);
+			kill(s->roles[i].pid, SIGKILL);
+		}
+	s->failed = true;
+}
+
+static void super_begin_stop(struct super *s, bool keep)
+{
+	if (s->stopping)
+		return;
+	log_info("stopping machines=%s", keep ? "stay" : "are suspended");
+	s->stopping = true;
+	s->keep = keep;
+	for (size_t i = 0; i < ROLE_NUM; i++)
+		loop_untimer(s->loop, &s->roles[i].again);
+	loop_timer(s->loop, &s->patience, keep ? STOP_KEEP_MS : STOP_SUSPEND_MS,
+		   super_lose_patience);
+	super_stop_next(s);
+}
+
+static void super_start_again(struct timer *t)
+{
+	struct super_role *r = container_of(t, struct super_role, again);
+	struct err e;
+
+	if (super_start(r->super, r, &e)) {
+		log_err("%s", e.text);
+		loop_timer(r->super->loop, &r->again, BACKOFF_MOST_MS, super_start_again);
+	}
+}
+
+static void super_died(struct super *s, struct super_role *r, int status)
+{
+	bool healthy = clock_mono_ms() - r->started_ms > HEALTHY_MS;
+
+	loop_unwatch(s->loop, &r->watch);
+	chan_close(&r->chan);
+	r->pid = 0;
+	if (s->stopping) {
+		s->failed |= !WIFEXITED(status) || WEXITSTATUS(status);
+		super_stop_next(s);
+		return;
+	}
+	r->pause_ms = healthy || !r->pause_ms ? BACKOFF_FIRST_MS : r->pause_ms * 2;
+	if (r->pause_ms > BACKOFF_MOST_MS)
+		r->pause_ms = BACKOFF_MOST_MS;
+	log_err("a role ended, it is started again role=%s %s=%d pause_ms=%d", role_name[r->role],
+		WIFSIGNALED(status) ? "signal" : "code",
+		WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), (int)r->pause_ms);
+	loop_timer(s->loop, &r->again, r->pause_ms, super_start_again);
+}
+
+static void super_reap(struct super *s)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		for (size_t i = 0; i < ROLE_NUM; i++)
+			if (s->roles[i].pid == pid)
+				super_died(s, &s->roles[i], status);
+}
+
+static void super_signal(struct watch *w, uint32_t events)
+{
+	struct super *s = container_of(w, struct super, signals);
+	struct signalfd_siginfo info;
+
+	(void)events;
+	while (read(w->fd, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGCHLD)
+			super_reap(s);
+		else
+			super_begin_stop(s, info.ssi_signo == SIGTERM);
+	}
+}
+
+static int super_watch_signals(struct super *s, struct err *e)
+{
+	sigset_t set;
+	int fd;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (fd < 0)
+		return err_sys(e, "watch signals");
+	return loop_watch(s->loop, &s->signals, fd, EPOLLIN, super_signal, e);
+}
+
+int super_run(struct super_setup *setup, struct err *e)
+{
+	struct super *s = xcalloc(1, sizeof(*s));
+	int rc = -1;
+
+	s->setup = setup;
+	s->loop = loop_new(e);
+	if (!s->loop || super_watch_signals(s, e))
+		goto out;
+	for (size_t i = 0; i < ROLE_NUM; i++) {
+		s->roles[i].super = s;
+		s->roles[i].role = (enum role)i;
+		if (super_start(s, &s->roles[i], e))
+			goto out;
+	}
+	rc = loop_run(s->loop, e);
+	if (!rc && s->failed)
+		rc = err_set(e, ERR_INTERNAL, "a role did not end cleanly");
+out:
+	if (s->signals.active)
+		close(s->signals.fd);
+	loop_free(s->loop);
+	secrets_free(&setup->secrets);
+	free(s);
+	return rc;
+}

@@ -1,0 +1,61 @@
+/* Secrets: made once, the same afterwards, for root's eyes. */
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/io.h"
+#include "dozed/secrets.h"
+
+static void test_a_second_start_reads_what_the_first_made(void **unused)
+{
+	char dir[] = "/tmp/doze-test-secrets-XXXXXX";
+	struct secrets first, second;
+	struct conf conf;
+	struct stat st;
+	struct err e;
+	int fd, given;
+
+	(void)unused;
+	assert_non_null(mkdtemp(dir));
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	conf_defaults(&conf, "");
+	assert_int_equal(secrets_load(&first, &conf, fd, &e), 0);
+	assert_int_equal(secrets_load(&second, &conf, fd, &e), 0);
+	assert_string_equal(buf_str(&first.each[SECRET_CREDENTIALS]),
+			    buf_str(&second.each[SECRET_CREDENTIALS]));
+	assert_string_equal(buf_str(&first.each[SECRET_CA_CERT]),
+			    buf_str(&second.each[SECRET_CA_CERT]));
+	assert_string_not_equal(buf_str(&first.each[SECRET_TLS_API]),
+				buf_str(&second.each[SECRET_TLS_API]));
+	assert_int_equal(fstatat(fd, "secrets/ca.key", &st, 0), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	assert_int_equal(fstatat(fd, "client-credentials", &st, 0), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+
+	given = secrets_fd(&first, SECRET_TOKEN_KEYS, &e);
+	assert_true(given >= 0);
+	assert_int_equal(fstat(given, &st), 0);
+	assert_int_equal((size_t)st.st_size, first.each[SECRET_TOKEN_KEYS].size);
+	close(given);
+	secrets_free(&first);
+	secrets_free(&second);
+	close(fd);
+	assert_int_equal(io_remove_tree(AT_FDCWD, dir), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_second_start_reads_what_the_first_made),
+	};
+
+	return cmocka_run_group_tests_name("dozed/secrets", tests, NULL, NULL);
+}
