@@ -50,7 +50,7 @@ void http1_free(struct http1 *p);
 void http1_expect_no_body(struct http1 *p, bool no_body);
 
 /* Take the next event out of these bytes; *used says how many are consumed (always called again
- * with the rest).  HEAD: http1_head is it, valid until the next HEAD.  BODY: *body/*body_size is a
+ * with the rest).  HEAD: http1_head is it, valid until the next HEAD.  BODY: *body with *body_size is a
  * piece, decoded, inside @data.  END: the message is complete, the next may follow.  UPGRADE: after
  * HEAD, the rest of the bytes is not HTTP.  MORE: all consumed.  BAD: http1_error says why; the
  * connection must be closed after an answer of 400 (or 431, 414: http1_status). */
