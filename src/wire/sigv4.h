@@ -23,21 +23,24 @@ struct sigv4_claim {
 	char signed_headers[2048];
 };
 
-/* What the request says of itself; ERR_DENIED with AWS's kind of sentence if it is not signed or
- * malformed. */
+/* What the request says of itself; ERR_DENIED if it is not signed ("MissingAuthenticationToken:
+ * ..."), malformed ("IncompleteSignature: ...") or leaves an x-amz-* header unsigned
+ * ("AccessDenied: ..."). */
 int sigv4_read(const struct http_head *head, struct sigv4_claim *claim, struct err *e) must_check;
 
 /* Check it.  @body_sha256 is the hex hash of the body where the caller has it whole (then it must
  * be equal to a given payload hash), or NULL to take `payload` as the client states it.
- * @double_encode: true for all services but S3.  ERR_DENIED; the text begins with the code to
- * answer
- * ("SignatureDoesNotMatch: ...", "RequestTimeTooSkewed: ...", "InvalidClientTokenId: ..."). */
+ * @double_encode: true for all services but S3.  @secret NULL: the access key is unknown.
+ * ERR_DENIED; the text begins with the code to answer: SignatureDoesNotMatch, RequestTimeTooSkewed,
+ * InvalidClientTokenId, XAmzContentSHA256Mismatch, AccessDenied (expired).  Region, service and a
+ * security token are not looked at. */
 int sigv4_verify(const struct http_head *head, const struct sigv4_claim *claim, const char *secret,
 		 const char *body_sha256, bool double_encode, int64_t now_ms,
 		 struct err *e) must_check;
 
-/* Sign a request of ours (the CLI).  Adds x-amz-date and authorization to *extra as text lines
- * "name: value\r\n"; host must be in `headers`. */
+/* Sign a request of ours (the CLI).  @target is encoded as it goes out; @payload_hash is hex, or
+ * "UNSIGNED-PAYLOAD".  Gives the values of the headers x-amz-date and authorization; signed are
+ * host, x-amz-date and x-amz-content-sha256 (= @payload_hash), which all must be sent. */
 struct sigv4_key {
 	const char *access_key, *secret, *region, *service;
 };

@@ -1,0 +1,403 @@
+/* sigv4.c - the canonical request, the string to sign, the key (AWS General Reference, SigV4).
+ *
+ * The canonical request is made once, by sigv4_canonical, for verifying and for
+ * signing.  Reading a claim is in sigv4_read.c. */
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <openssl/crypto.h>
+#include <openssl/hmac.h>
+#include <openssl/sha.h>
+
+#include "base/limits.h"
+#include "wire/sigv4.h"
+
+#define SIGV4_MAX_PARAMS 128
+#define SIGV4_UNSIGNED   "UNSIGNED-PAYLOAD"
+
+/* What is signed, wherever it came from. */
+struct sigv4_request {
+	const char *method, *target, *signed_headers, *payload;
+	const struct http_head *head; /* the values of the signed headers */
+	bool double_encode, raw_reserved_twice, query_form;
+};
+
+static void sigv4_hex(const uint8_t *bytes, size_t size, char *out)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < size; i++) {
+		out[2 * i] = digits[bytes[i] >> 4];
+		out[2 * i + 1] = digits[bytes[i] & 15];
+	}
+	out[2 * size] = '\0';
+}
+
+void sha256_hex(const void *data, size_t size, char out[65])
+{
+	uint8_t hash[SHA256_DIGEST_LENGTH];
+
+	SHA256(data, size, hash);
+	sigv4_hex(hash, sizeof(hash), out);
+}
+
+static int sigv4_nibble(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* The byte of "%XX" at @text, or -1. */
+static int sigv4_escape(const char *text, size_t size)
+{
+	int high, low;
+
+	if (size < 3 || text[0] != '%')
+		return -1;
+	high = sigv4_nibble(text[1]);
+	low = sigv4_nibble(text[2]);
+	return high < 0 || low < 0 ? -1 : high << 4 | low;
+}
+
+static bool sigv4_plain(uint8_t c)
+{
+	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+	       (c && strchr("-._~", c));
+}
+
+static void sigv4_put_byte(struct buf *to, uint8_t c, bool twice)
+{
+	if (sigv4_plain(c))
+		buf_add(to, &c, 1);
+	else
+		buf_addf(to, "%%%s%02X", twice ? "25" : "", c);
+}
+
+/* One path segment, or one name or value of the query; @twice: what is encoded already is encoded
+ * once more, @raw_twice: what is not, too. */
+static void sigv4_put_part(struct buf *to, const char *text, size_t size, bool path, bool twice,
+			   bool raw_twice)
+{
+	for (size_t i = 0; i < size; i++) {
+		int byte = sigv4_escape(text + i, size - i);
+
+		if (byte >= 0 && twice) { /* as the client wrote it, the '%' encoded */
+			buf_adds(to, "%25");
+			buf_add(to, text + i + 1, 2);
+			i += 2;
+		} else if (byte >= 0) {
+			sigv4_put_byte(to, (uint8_t)byte, false);
+			i += 2;
+		} else if (text[i] == '+' && !path) {
+			buf_adds(to, "%20");
+		} else {
+			sigv4_put_byte(to, (uint8_t)text[i], raw_twice);
+		}
+	}
+}
+
+static bool sigv4_segment_is(const char *text, size_t size, const char *word)
+{
+	return size == strlen(word) && !memcmp(text, word, size);
+}
+
+static void sigv4_put_path(struct buf *to, const struct sigv4_request *r, const char *path,
+			   size_t size)
+{
+	size_t begin = to->size, slash = 0;
+
+	if (!r->double_encode) { /* S3: a key may hold "//" and ".." */
+		for (size_t i = 0; i <= size; i++)
+			if (i == size || path[i] == '/') {
+				sigv4_put_part(to, path + slash, i - slash, true, false, false);
+				if (i < size)
+					buf_adds(to, "/");
+				slash = i + 1;
+			}
+		if (to->size == begin)
+			buf_adds(to, "/");
+		return;
+	}
+	for (size_t i = 0; i < size; i = slash) {
+		const char *segment = path + i;
+		size_t length;
+
+		while (slash < size && path[slash] != '/')
+			slash++;
+		length = slash - i;
+		slash++;
+		if (!length || sigv4_segment_is(segment, length, "."))
+			continue;
+		if (sigv4_segment_is(segment, length, "..")) {
+			while (to->size > begin && to->data[--to->size] != '/')
+				;
+			continue;
+		}
+		buf_adds(to, "/");
+		sigv4_put_part(to, segment, length, true, true, r->raw_reserved_twice);
+	}
+	if (to->size == begin || path[size - 1] == '/')
+		buf_adds(to, "/");
+}
+
+struct sigv4_param {
+	const char *name, *value;
+};
+
+static int sigv4_param_order(const void *a, const void *b)
+{
+	const struct sigv4_param *x = a, *y = b;
+	int order = strcmp(x->name, y->name);
+
+	return order ? order : strcmp(x->value, y->value);
+}
+
+/* Names and values, encoded, sorted by them; in the query form all but the signature itself. */
+static bool sigv4_put_query(struct buf *to, const char *query, bool query_form)
+{
+	struct sigv4_param params[SIGV4_MAX_PARAMS];
+	autobuf struct buf text = { 0 };
+	size_t n = 0;
+	/* Each byte becomes at most three, and each part gets a NUL: nothing moves below. */
+	buf_reserve(&text, 3 * strlen(query) + 2 * SIGV4_MAX_PARAMS);
+	while (*query) {
+		size_t size = strcspn(query, "&"), name = 0;
+
+		while (name < size && query[name] != '=')
+			name++;
+		if (size && n == SIGV4_MAX_PARAMS)
+			return false;
+		if (size) {
+			params[n].name = (const char *)text.data + text.size;
+			sigv4_put_part(&text, query, name, false, false, false);
+			buf_add(&text, "", 1);
+			params[n].value = (const char *)text.data + text.size;
+			if (name < size)
+				sigv4_put_part(&text, query + name + 1, size - name - 1, false,
+					       false, false);
+			buf_add(&text, "", 1);
+			if (!query_form || strcmp(params[n].name, "X-Amz-Signature") != 0)
+				n++;
+		}
+		query += size + (query[size] == '&');
+	}
+	qsort(params, n, sizeof(params[0]), sigv4_param_order);
+	for (size_t i = 0; i < n; i++)
+		buf_addf(to, "%s%s=%s", i ? "&" : "", params[i].name, params[i].value);
+	return true;
+}
+
+/* All values of one name, runs of blanks made one, joined by commas. */
+static void sigv4_put_header(struct buf *to, const struct http_head *head, const char *name,
+			     size_t size)
+{
+	bool first = true;
+
+	buf_add(to, name, size);
+	buf_adds(to, ":");
+	for (size_t i = 0; i < head->n_headers; i++) {
+		const struct http_header *h = &head->headers[i];
+
+		if (strlen(h->name) != size || memcmp(h->name, name, size) != 0)
+			continue;
+		if (!first)
+			buf_adds(to, ",");
+		first = false;
+		for (const char *v = h->value; *v; v++) {
+			bool blank = *v == ' ' || *v == '\t';
+
+			if (!blank)
+				buf_add(to, v, 1);
+			else if (v[1] && v[1] != ' ' && v[1] != '\t')
+				buf_adds(to, " ");
+		}
+	}
+	if (first && sigv4_segment_is(name, size, "host") && head->host)
+		buf_adds(to, head->host);
+	buf_adds(to, "\n");
+}
+
+static bool sigv4_canonical(struct buf *to, const struct sigv4_request *r)
+{
+	const char *query = strchr(r->target, '?');
+	size_t path = query ? (size_t)(query - r->target) : strlen(r->target);
+
+	buf_addf(to, "%s\n", r->method);
+	sigv4_put_path(to, r, r->target, path);
+	buf_adds(to, "\n");
+	if (query && !sigv4_put_query(to, query + 1, r->query_form))
+		return false;
+	buf_adds(to, "\n");
+	for (const char *name = r->signed_headers; *name;) {
+		size_t size = strcspn(name, ";");
+
+		sigv4_put_header(to, r->head, name, size);
+		name += size + (name[size] == ';');
+	}
+	buf_addf(to, "\n%s\n%s", r->signed_headers, r->payload);
+	return true;
+}
+
+static void sigv4_hmac(const void *key, size_t key_size, const void *data, size_t size,
+		       uint8_t out[32])
+{
+	unsigned length = 32;
+
+	if (!HMAC(EVP_sha256(), key, (int)key_size, data, size, out, &length))
+		abort();
+}
+
+/* The hex signature of a canonical request. */
+static void sigv4_signature(const char *secret, const char *amz_date, const char *region,
+			    const char *service, const struct buf *canonical, char out[65])
+{
+	autobuf struct buf text = { 0 };
+	uint8_t key[32];
+	char hash[65];
+
+	sha256_hex(canonical->data, canonical->size, hash);
+	buf_addf(&text, "AWS4%s", secret);
+	sigv4_hmac(text.data, text.size, amz_date, 8, key);
+	OPENSSL_cleanse(text.data, text.size);
+	buf_clear(&text);
+	sigv4_hmac(key, 32, region, strlen(region), key);
+	sigv4_hmac(key, 32, service, strlen(service), key);
+	sigv4_hmac(key, 32, "aws4_request", 12, key);
+	buf_addf(&text, "AWS4-HMAC-SHA256\n%s\n%.8s/%s/%s/aws4_request\n%s", amz_date, amz_date,
+		 region, service, hash);
+	sigv4_hmac(key, 32, text.data, text.size, key);
+	sigv4_hex(key, 32, out);
+	OPENSSL_cleanse(key, sizeof(key));
+}
+
+static void sigv4_amz_date(int64_t at_ms, char out[17])
+{
+	time_t at = (time_t)(at_ms / 1000);
+	struct tm tm;
+
+	gmtime_r(&at, &tm);
+	if (!strftime(out, 17, "%Y%m%dT%H%M%SZ", &tm))
+		abort();
+}
+
+static int sigv4_check_time(const struct sigv4_claim *claim, const char *amz_date, int64_t now_ms,
+			    struct err *e)
+{
+	int64_t age_ms = now_ms - claim->at_ms;
+	char now[17];
+
+	sigv4_amz_date(now_ms, now);
+	if (strncmp(claim->date, amz_date, 8) != 0)
+		return err_set(e, ERR_DENIED,
+			       "SignatureDoesNotMatch: Date in Credential scope does not match "
+			       "YYYYMMDD of the request's date: '%s' != '%.8s'.",
+			       claim->date, amz_date);
+	if (age_ms < -LIMIT_SIGV4_SKEW_MS || (!claim->query_form && age_ms > LIMIT_SIGV4_SKEW_MS))
+		return err_set(e, ERR_DENIED,
+			       "RequestTimeTooSkewed: The difference between the request time (%s) "
+			       "and the server's time (%s) is too large.",
+			       amz_date, now);
+	if (claim->query_form && age_ms > claim->expires_s * 1000)
+		return err_set(
+			e, ERR_DENIED,
+			"AccessDenied: Request has expired (signed at %s for %lld seconds, it "
+			"is %s).",
+			amz_date, (long long)claim->expires_s, now);
+	return 0;
+}
+
+/* The payload line of the canonical request: what the client states, or what we counted. */
+static int sigv4_payload(const struct sigv4_claim *claim, const char *body_sha256,
+			 bool double_encode, const char **payload, struct err *e)
+{
+	bool stated = claim->payload[0] != '\0';
+
+	*payload = claim->payload;
+	if (claim->query_form && double_encode && !strcmp(claim->payload, SIGV4_UNSIGNED))
+		stated = false; /* only S3 leaves the body out of a presigned request */
+	if (!stated && !body_sha256)
+		return err_set(e, ERR_DENIED,
+			       "AccessDenied: Missing required header for this request: "
+			       "x-amz-content-sha256");
+	if (!stated)
+		*payload = body_sha256;
+	else if (body_sha256 && strlen(claim->payload) == 64 && strcmp(claim->payload, body_sha256))
+		return err_set(e, ERR_DENIED,
+			       "XAmzContentSHA256Mismatch: The provided 'x-amz-content-sha256' "
+			       "header does not match what was computed.");
+	return 0;
+}
+
+int sigv4_verify(const struct http_head *head, const struct sigv4_claim *claim, const char *secret,
+		 const char *body_sha256, bool double_encode, int64_t now_ms, struct err *e)
+{
+	struct sigv4_request r = { .method = head->method,
+				   .target = head->target,
+				   .signed_headers = claim->signed_headers,
+				   .head = head,
+				   .double_encode = double_encode,
+				   .query_form = claim->query_form };
+	char amz_date[17], expected[65];
+
+	if (!secret)
+		return err_set(e, ERR_DENIED,
+			       "InvalidClientTokenId: The security token included in the request "
+			       "is invalid.");
+	sigv4_amz_date(claim->at_ms, amz_date);
+	if (sigv4_check_time(claim, amz_date, now_ms, e) ||
+	    sigv4_payload(claim, body_sha256, double_encode, &r.payload, e))
+		return -1;
+	/* A reserved character that a client leaves bare in the path was encoded once by some
+	 * signers and twice by others. */
+	for (int twice = 0; twice <= double_encode; twice++) {
+		autobuf struct buf canonical = { 0 };
+
+		r.raw_reserved_twice = twice;
+		if (!sigv4_canonical(&canonical, &r))
+			return err_set(e, ERR_DENIED,
+				       "SignatureDoesNotMatch: more than %d query parameters.",
+				       SIGV4_MAX_PARAMS);
+		sigv4_signature(secret, amz_date, claim->region, claim->service, &canonical,
+				expected);
+		if (!CRYPTO_memcmp(expected, claim->signature, 64))
+			return 0;
+	}
+	return err_set(e, ERR_DENIED,
+		       "SignatureDoesNotMatch: The request signature we calculated does not match "
+		       "the signature you provided. Check your AWS Secret Access Key and signing "
+		       "method. Consult the service documentation for details.");
+}
+
+void sigv4_sign(const char *method, const char *target, const char *host, const char *payload_hash,
+		const struct sigv4_key *key, bool double_encode, int64_t now_ms, char date[17],
+		struct buf *authorization)
+{
+	static const char names[] = "host;x-amz-content-sha256;x-amz-date";
+	autobuf struct buf canonical = { 0 };
+	struct http_head *head = xcalloc(1, sizeof(*head));
+	struct sigv4_request r = { .method = method,
+				   .target = target,
+				   .signed_headers = names,
+				   .payload = payload_hash,
+				   .head = head,
+				   .double_encode = double_encode };
+	char signature[65];
+
+	sigv4_amz_date(now_ms, date);
+	head->headers[0] = (struct http_header){ "host", host };
+	head->headers[1] = (struct http_header){ "x-amz-content-sha256", payload_hash };
+	head->headers[2] = (struct http_header){ "x-amz-date", date };
+	head->n_headers = 3;
+	assert(sigv4_canonical(&canonical, &r)); /* our own requests have few parameters */
+	sigv4_signature(key->secret, date, key->region, key->service, &canonical, signature);
+	buf_addf(authorization,
+		 "AWS4-HMAC-SHA256 Credential=%s/%.8s/%s/%s/aws4_request, SignedHeaders=%s, "
+		 "Signature=%s",
+		 key->access_key, date, key->region, key->service, names, signature);
+	mem_free(&head);
+}
