@@ -49,11 +49,12 @@ void http1_free(struct http1 *p);
 /* For a response parser, before each response: the request was HEAD (no body follows). */
 void http1_expect_no_body(struct http1 *p, bool no_body);
 
-/* Take the next event out of these bytes; *used says how many are consumed (always called again
- * with the rest).  HEAD: http1_head is it, valid until the next HEAD.  BODY: *body with *body_size is a
- * piece, decoded, inside @data.  END: the message is complete, the next may follow.  UPGRADE: after
- * HEAD, the rest of the bytes is not HTTP.  MORE: all consumed.  BAD: http1_error says why; the
- * connection must be closed after an answer of 400 (or 431, 414: http1_status). */
+/* Take the next event out of these bytes; *used says how many are consumed.  Call again with the
+ * rest, also with an empty one, until MORE.  HEAD: http1_head is it, valid until the next HEAD.
+ * BODY: *body is a piece of *body_size bytes, decoded, inside @data; trailers are dropped.  END:
+ * the message is complete, the next may follow.  UPGRADE: after the head of a 101, the bytes are
+ * not HTTP; a request that asks for an upgrade ends like any other.  MORE: all consumed.  BAD:
+ * http1_error says why; the connection must be closed after an answer of http1_status. */
 enum http1_event http1_next(struct http1 *p, const uint8_t *data, size_t size, size_t *used,
 			    const uint8_t **body, size_t *body_size);
 /* The connection ended: true if the message was complete (a response until close ends here). */

@@ -1,0 +1,356 @@
+/* The head is collected whole, read by http1_head.c, and read again by llhttp: both must agree on
+ * where it ends and what frames the body.  The body is llhttp's, which is stopped after every
+ * piece. */
+
+#include <llhttp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "wire/http1_head.h"
+
+#define HTTP1_EXTENSIONS (4 * KIB) /* bytes of chunk extensions and trailers of one message */
+
+enum http1_state {
+	HTTP1_IN_HEAD,
+	HTTP1_IN_BODY,
+	HTTP1_AT_END,  /* HTTP1_END is still to be told */
+	HTTP1_FOREIGN, /* upgraded */
+	HTTP1_BROKEN,
+};
+
+struct http1 {
+	enum http1_state state;
+	bool requests, no_body, headers_done, message_done;
+	bool in_trailers;
+	bool started; /* a head is being collected, or a body follows it */
+	llhttp_t llhttp;
+	struct http_head head;
+	uint8_t last;    /* byte of the head */
+	size_t line_end; /* where its last whole line ended */
+	unsigned blank_lines, early_status;
+	bool chunked; /* what llhttp says of the body */
+	int64_t length;
+	size_t extra; /* bytes of extensions and trailers */
+	const uint8_t *body;
+	size_t body_size;
+	unsigned status;
+	const char *why;
+};
+
+static int http1_on_headers(llhttp_t *l)
+{
+	struct http1 *p = l->data;
+	unsigned status = p->early_status;
+
+	p->headers_done = true;
+	p->chunked = l->flags & F_CHUNKED;
+	p->length = l->flags & F_CONTENT_LENGTH ? (int64_t)l->content_length : -1;
+	/* Whether to stop speaking HTTP is decided by whoever agrees to an upgrade. */
+	l->upgrade = 0;
+	/* llhttp would wait for the body that the length of a 304 only describes. */
+	return p->no_body || status / 100 == 1 || status == 204 || status == 304;
+}
+
+static int http1_on_body(llhttp_t *l, const char *at, size_t size)
+{
+	struct http1 *p = l->data;
+
+	p->body = (const uint8_t *)at;
+	p->body_size = size;
+	return size ? HPE_PAUSED : 0;
+}
+
+static int http1_on_chunk(llhttp_t *l)
+{
+	struct http1 *p = l->data;
+
+	p->in_trailers = !l->content_length;
+	p->last = '\n';
+	return p->in_trailers ? HPE_PAUSED : 0;
+}
+
+static int http1_on_complete(llhttp_t *l)
+{
+	struct http1 *p = l->data;
+
+	p->message_done = true;
+	return HPE_PAUSED;
+}
+
+/* Chunk extensions and trailers are dropped, so only their size matters. */
+static int http1_on_extra(llhttp_t *l, const char *at, size_t size)
+{
+	struct http1 *p = l->data;
+
+	(void)at;
+	if (p->headers_done)
+		p->extra += size;
+	return p->extra > HTTP1_EXTENSIONS ? HPE_USER : 0;
+}
+
+static int http1_on_trailer_name(llhttp_t *l, const char *at, size_t size)
+{
+	struct http1 *p = l->data;
+
+	if (p->headers_done && size && !http1_is_token(at, size))
+		return HPE_USER;
+	return http1_on_extra(l, at, size);
+}
+
+static const llhttp_settings_t http1_settings = {
+	.on_header_field = http1_on_trailer_name,
+	.on_header_value = http1_on_extra,
+	.on_chunk_extension_name = http1_on_extra,
+	.on_chunk_extension_value = http1_on_extra,
+	.on_headers_complete = http1_on_headers,
+	.on_body = http1_on_body,
+	.on_chunk_header = http1_on_chunk,
+	.on_message_complete = http1_on_complete,
+};
+
+struct http1 *http1_new(bool requests)
+{
+	struct http1 *p = xcalloc(1, sizeof(*p));
+
+	p->requests = requests;
+	return p;
+}
+
+void http1_free(struct http1 *p)
+{
+	if (!p)
+		return;
+	http_head_free(&p->head);
+	free(p);
+}
+
+void http1_expect_no_body(struct http1 *p, bool no_body)
+{
+	p->no_body = no_body;
+}
+
+struct http_head *http1_head(struct http1 *p)
+{
+	return &p->head;
+}
+
+const char *http1_error(const struct http1 *p)
+{
+	return p->why;
+}
+
+unsigned http1_status(const struct http1 *p)
+{
+	return p->status;
+}
+
+static enum http1_event http1_bad(struct http1 *p, unsigned status, const char *why)
+{
+	p->state = HTTP1_BROKEN;
+	p->status = status;
+	p->why = why;
+	return HTTP1_BAD;
+}
+
+static void http1_begin(struct http1 *p)
+{
+	struct buf text = p->head.text;
+
+	buf_clear(&text);
+	p->head = (struct http_head){ .text = text };
+	p->headers_done = p->message_done = p->in_trailers = false;
+	p->extra = 0;
+	p->last = 0;
+	p->line_end = 0;
+	p->blank_lines = 0;
+	p->started = true;
+	/* The settings are only read. */
+	llhttp_init(&p->llhttp, p->requests ? HTTP_REQUEST : HTTP_RESPONSE, &http1_settings);
+	p->llhttp.data = p;
+}
+
+/* The second opinion; it sees the bytes before http1_head_parse rewrites them. */
+static bool http1_execute_head(struct http1 *p)
+{
+	struct buf *text = &p->head.text;
+	const char *end = (const char *)text->data + text->size;
+	enum llhttp_errno rc = llhttp_execute(&p->llhttp, (const char *)text->data, text->size);
+
+	if (rc == HPE_PAUSED) {
+		end = llhttp_get_error_pos(&p->llhttp);
+		llhttp_resume(&p->llhttp);
+	}
+	return (rc == HPE_OK || rc == HPE_PAUSED) && p->headers_done &&
+	       end == (const char *)text->data + text->size;
+}
+
+static enum http1_event http1_head_done(struct http1 *p)
+{
+	struct http_head *h = &p->head;
+	const char *why = NULL;
+	unsigned status;
+	bool agreed;
+
+	/* http1_on_headers needs the status before http1_head_parse gives it. */
+	p->early_status = p->requests ? 0 : (unsigned)atoi((const char *)h->text.data + 8);
+	agreed = http1_execute_head(p);
+	status = http1_head_parse(h, p->requests, &why);
+	if (status)
+		return http1_bad(p, status, why);
+	if (!agreed || p->chunked != h->chunked || p->length != h->length)
+		return http1_bad(p, 400, "the head is not strict HTTP/1.1");
+	p->state = p->message_done ? HTTP1_AT_END : HTTP1_IN_BODY;
+	if (h->status == 101)
+		p->state = HTTP1_FOREIGN;
+	return HTTP1_HEAD;
+}
+
+static enum http1_event http1_take_head(struct http1 *p, const uint8_t *data, size_t size,
+					size_t *used)
+{
+	struct buf *text = &p->head.text;
+	size_t start = 0, n;
+
+	for (size_t i = 0; i < size; i++) {
+		if (!data[i] || (data[i] == '\n') != (p->last == '\r'))
+			return http1_bad(p, 400, "a NUL, or a line that does not end in CR LF");
+		p->last = data[i];
+		if (data[i] != '\n')
+			continue;
+		n = text->size + i + 1 - start;
+		if (n > LIMIT_HTTP_HEAD)
+			break;
+		if (n - p->line_end > 2) {
+			p->line_end = n;
+		} else if (p->line_end) {
+			buf_add(text, data + start, i + 1 - start);
+			*used = i + 1;
+			return http1_head_done(p);
+		} else if (p->requests && p->blank_lines++ < 2) {
+			start = i + 1; /* RFC 9112 2.2 */
+			buf_clear(text);
+		} else {
+			return http1_bad(p, 400, "an empty line where a head should begin");
+		}
+	}
+	buf_add(text, data + start, size - start);
+	*used = size;
+	if (!p->line_end && text->size > LIMIT_HTTP_TARGET + 64)
+		return http1_bad(p, 414, "the first line is too long");
+	if (text->size > LIMIT_HTTP_HEAD)
+		return http1_bad(p, 431, "the head is too long");
+	return HTTP1_MORE;
+}
+
+/* llhttp lets a trailer go on in a folded line. */
+static bool http1_folds(struct http1 *p, const uint8_t *data, size_t size)
+{
+	for (size_t i = 0; i < size; i++) {
+		if (p->last == '\n' && (data[i] == ' ' || data[i] == '\t'))
+			return true;
+		p->last = data[i];
+	}
+	return false;
+}
+
+static enum http1_event http1_take_body(struct http1 *p, const uint8_t *data, size_t size,
+					size_t *used)
+{
+	bool in_trailers = p->in_trailers;
+	enum llhttp_errno rc;
+
+	p->body_size = 0;
+	rc = llhttp_execute(&p->llhttp, (const char *)data, size);
+	*used = size;
+	if (rc == HPE_PAUSED) {
+		*used = (size_t)(llhttp_get_error_pos(&p->llhttp) - (const char *)data);
+		llhttp_resume(&p->llhttp);
+	}
+	if ((rc != HPE_OK && rc != HPE_PAUSED) || (in_trailers && http1_folds(p, data, *used)))
+		return http1_bad(p, 400, "the body is not strictly chunked");
+	if (!in_trailers && p->in_trailers) {
+		size_t more;
+		enum http1_event event = http1_take_body(p, data + *used, size - *used, &more);
+
+		*used += more;
+		return event;
+	}
+	if (p->body_size)
+		return HTTP1_BODY;
+	if (!p->message_done)
+		return HTTP1_MORE;
+	p->state = HTTP1_IN_HEAD;
+	p->started = false;
+	return HTTP1_END;
+}
+
+enum http1_event http1_next(struct http1 *p, const uint8_t *data, size_t size, size_t *used,
+			    const uint8_t **body, size_t *body_size)
+{
+	enum http1_event event;
+
+	*used = 0;
+	switch (p->state) {
+	case HTTP1_IN_HEAD:
+		if (!size)
+			return HTTP1_MORE;
+		if (!p->started)
+			http1_begin(p);
+		return http1_take_head(p, data, size, used);
+	case HTTP1_IN_BODY:
+		event = http1_take_body(p, data ? data : (const uint8_t *)"", size, used);
+		*body = p->body;
+		*body_size = p->body_size;
+		return event;
+	case HTTP1_AT_END:
+		p->state = HTTP1_IN_HEAD;
+		p->started = false;
+		return HTTP1_END;
+	case HTTP1_FOREIGN:
+		return HTTP1_UPGRADE;
+	case HTTP1_BROKEN:
+		break;
+	}
+	return HTTP1_BAD;
+}
+
+bool http1_finish(struct http1 *p)
+{
+	const struct http_head *h = &p->head;
+	bool until_close = !p->requests && !h->chunked && h->length < 0;
+
+	switch (p->state) {
+	case HTTP1_IN_HEAD:
+		return !p->started || !h->text.size;
+	case HTTP1_IN_BODY:
+		return until_close;
+	case HTTP1_AT_END:
+	case HTTP1_FOREIGN:
+		return true;
+	case HTTP1_BROKEN:
+		break;
+	}
+	return false;
+}
+
+const char *http_header(const struct http_head *h, const char *name)
+{
+	for (size_t i = 0; i < h->n_headers; i++)
+		if (!strcmp(h->headers[i].name, name))
+			return h->headers[i].value;
+	return NULL;
+}
+
+size_t http_header_count(const struct http_head *h, const char *name)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < h->n_headers; i++)
+		n += !strcmp(h->headers[i].name, name);
+	return n;
+}
+
+void http_head_free(struct http_head *h)
+{
+	buf_free(&h->text);
+}

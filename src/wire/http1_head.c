@@ -1,0 +1,277 @@
+#include "wire/http1_head.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static bool http1_is_tchar(uint8_t c)
+{
+	if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))
+		return true;
+	return c && strchr("!#$%&'*+-.^_`|~", c);
+}
+
+bool http1_is_token(const char *text, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		if (!http1_is_tchar((uint8_t)text[i]))
+			return false;
+	return size > 0;
+}
+
+bool http1_is_value(const char *text)
+{
+	for (; *text; text++)
+		if (((uint8_t)*text < 0x20 && *text != '\t') || *text == 0x7f)
+			return false;
+	return true;
+}
+
+static char http1_lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+static unsigned http1_refuse(unsigned status, const char **why, const char *text)
+{
+	*why = text;
+	return status;
+}
+
+/* host[:port] or [v6][:port]; nothing that could be taken for something else later. */
+static bool http1_is_authority(const char *text, size_t size)
+{
+	for (size_t i = 0; i < size; i++) {
+		char c = text[i];
+
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+		      (c && strchr("-._~:[]", c))))
+			return false;
+	}
+	return size > 0;
+}
+
+/* Bring an absolute-form target to origin-form; *authority is left at what it named. */
+static unsigned http1_target(struct http_head *h, char *target, const char **authority,
+			     size_t *authority_size, const char **why)
+{
+	char *path;
+
+	if (strlen(target) > LIMIT_HTTP_TARGET)
+		return http1_refuse(414, why, "the request target is too long");
+	for (const char *s = target; *s; s++)
+		if (*s <= 0x20 || *s >= 0x7f || *s == '#')
+			return http1_refuse(400, why, "a request target with a wrong byte");
+	h->target = target;
+	if (*target == '/' || (!strcmp(target, "*") && !strcmp(h->method, "OPTIONS")))
+		return 0;
+	if (strncasecmp(target, "http://", 7) && strncasecmp(target, "https://", 8))
+		return http1_refuse(400, why, "a request target of an unknown form");
+	*authority = strchr(target, ':') + 3;
+	*authority_size = strcspn(*authority, "/?");
+	path = target + (*authority - target) + *authority_size;
+	if (*path == '?')
+		return http1_refuse(400, why, "an absolute target without a path");
+	h->target = *path ? path : "/";
+	return 0;
+}
+
+static unsigned http1_version(struct http_head *h, const char *text, const char **why)
+{
+	if (strncmp(text, "HTTP/", 5))
+		return http1_refuse(400, why, "the first line does not name HTTP");
+	if (strcmp(text, "HTTP/1.0") && strcmp(text, "HTTP/1.1"))
+		return http1_refuse(505, why, "only HTTP/1.0 and HTTP/1.1 are spoken here");
+	h->minor = (unsigned)(text[7] - '0');
+	return 0;
+}
+
+static unsigned http1_request_line(struct http_head *h, char *line, const char **authority,
+				   size_t *authority_size, const char **why)
+{
+	char *target = strchr(line, ' '), *version = target ? strchr(target + 1, ' ') : NULL;
+	unsigned status;
+
+	if (!version || strchr(version + 1, ' '))
+		return http1_refuse(400, why, "the request line has not three parts");
+	*target++ = '\0';
+	*version++ = '\0';
+	if (!http1_is_token(line, strlen(line)))
+		return http1_refuse(400, why, "the method is no token");
+	if (strlen(line) >= sizeof(h->method) || !strcmp(line, "CONNECT"))
+		return http1_refuse(501, why, "this method is not served");
+	memcpy(h->method, line, strlen(line) + 1);
+	status = http1_version(h, version, why);
+	return status ? status : http1_target(h, target, authority, authority_size, why);
+}
+
+static unsigned http1_status_line(struct http_head *h, char *line, const char **why)
+{
+	unsigned status;
+
+	if (strlen(line) < 12 || line[8] != ' ' || (line[12] && line[12] != ' '))
+		return http1_refuse(400, why, "the status line is broken");
+	for (int i = 9; i < 12; i++)
+		if (line[i] < '0' || line[i] > '9')
+			return http1_refuse(400, why, "the status is no number");
+	if (!http1_is_value(line))
+		return http1_refuse(400, why, "a control character in the status line");
+	h->status = (unsigned)((line[9] - '0') * 100 + (line[10] - '0') * 10 + line[11] - '0');
+	if (h->status < 100 || h->status > 599)
+		return http1_refuse(400, why, "the status is out of range");
+	line[8] = '\0';
+	status = http1_version(h, line, why);
+	return status;
+}
+
+static unsigned http1_field(struct http_head *h, char *line, const char **why)
+{
+	char *colon = strchr(line, ':'), *value, *end;
+
+	if (*line == ' ' || *line == '\t')
+		return http1_refuse(400, why, "a folded header line");
+	if (!colon || !http1_is_token(line, (size_t)(colon - line)))
+		return http1_refuse(400, why, "a header name that is no token");
+	if (h->n_headers == LIMIT_HTTP_HEADERS)
+		return http1_refuse(431, why, "too many headers");
+	*colon = '\0';
+	for (char *s = line; s < colon; s++)
+		*s = http1_lower(*s);
+	value = colon + 1 + strspn(colon + 1, " \t");
+	end = value + strlen(value);
+	while (end > value && (end[-1] == ' ' || end[-1] == '\t'))
+		end--;
+	*end = '\0';
+	if (!http1_is_value(value))
+		return http1_refuse(400, why, "a control character in a header");
+	h->headers[h->n_headers++] = (struct http_header){ line, value };
+	return 0;
+}
+
+/* Is @token an element of the comma-separated values of all headers of this name? */
+static bool http1_list_has(const struct http_head *h, const char *name, const char *token)
+{
+	size_t size = strlen(token);
+
+	for (size_t i = 0; i < h->n_headers; i++) {
+		const char *at = h->headers[i].value;
+
+		if (strcmp(h->headers[i].name, name))
+			continue;
+		while (*at) {
+			size_t n;
+
+			at += strspn(at, ", \t");
+			n = strcspn(at, ", \t");
+			if (n == size && !strncasecmp(at, token, size))
+				return true;
+			at += n + strcspn(at + n, ",");
+		}
+	}
+	return false;
+}
+
+static unsigned http1_framing(struct http_head *h, const char **why)
+{
+	size_t n_te = http_header_count(h, "transfer-encoding");
+	size_t n_cl = http_header_count(h, "content-length");
+	const char *te = http_header(h, "transfer-encoding"),
+		   *cl = http_header(h, "content-length");
+
+	if (n_te && n_cl)
+		return http1_refuse(400, why, "both transfer-encoding and content-length");
+	if (n_te > 1 || n_cl > 1)
+		return http1_refuse(400, why, "the length of the body is given twice");
+	if (te && !h->minor)
+		return http1_refuse(400, why, "transfer-encoding in HTTP/1.0");
+	if (te && strcasecmp(te, "chunked"))
+		return http1_refuse(h->request ? 501 : 400, why, "an unknown transfer-encoding");
+	h->chunked = te != NULL;
+	if (!cl)
+		return 0;
+	/* 18 digits fit an int64_t without a look at errno. */
+	if (!*cl || strlen(cl) > 18 || strspn(cl, "0123456789") != strlen(cl))
+		return http1_refuse(400, why, "content-length is no number");
+	h->length = strtoll(cl, NULL, 10);
+	return 0;
+}
+
+static unsigned http1_host(struct http_head *h, const char *authority, size_t authority_size,
+			   const char **why)
+{
+	const char *host = http_header(h, "host");
+	char *lower;
+
+	if (!host || http_header_count(h, "host") != 1)
+		return http1_refuse(400, why, "a request needs one Host header");
+	if (!http1_is_authority(host, strlen(host)))
+		return http1_refuse(400, why, "the Host header is no host");
+	if (authority &&
+	    (strlen(host) != authority_size || strncasecmp(host, authority, authority_size)))
+		return http1_refuse(400, why, "the Host header disagrees with the target");
+	/* Room was reserved: the pointers into the text stay valid. */
+	lower = (char *)h->text.data + h->text.size;
+	for (size_t i = 0; i <= strlen(host); i++)
+		lower[i] = http1_lower(host[i]);
+	h->host = lower;
+	h->text.size += strlen(host) + 1;
+	return 0;
+}
+
+static void http1_connection(struct http_head *h)
+{
+	bool bodyless = h->status / 100 == 1 || h->status == 204 || h->status == 304;
+
+	h->keep_alive = h->minor ? !http1_list_has(h, "connection", "close")
+				 : http1_list_has(h, "connection", "keep-alive");
+	if (!h->request && !h->chunked && h->length < 0 && !bodyless)
+		h->keep_alive = false;
+	h->upgrade = h->minor && http1_list_has(h, "connection", "upgrade") &&
+		     http_header(h, "upgrade") && (h->request || h->status == 101);
+}
+
+static unsigned http1_expect(struct http_head *h, const char **why)
+{
+	const char *expect = http_header(h, "expect");
+
+	if (!h->request || !expect || !h->minor)
+		return 0;
+	if (http_header_count(h, "expect") > 1 || strcasecmp(expect, "100-continue"))
+		return http1_refuse(417, why, "an unknown expectation");
+	h->expect_continue = h->chunked || h->length > 0;
+	return 0;
+}
+
+unsigned http1_head_parse(struct http_head *h, bool request, const char **why)
+{
+	const char *authority = NULL;
+	size_t authority_size = 0;
+	char *line, *end;
+	unsigned status;
+
+	buf_reserve(&h->text, h->text.size + 2);
+	line = (char *)h->text.data;
+	line[h->text.size] = '\0';
+	end = strstr(line, "\r\n");
+	h->request = request;
+	h->length = -1;
+	*end = '\0';
+	status = request ? http1_request_line(h, line, &authority, &authority_size, why)
+			 : http1_status_line(h, line, why);
+	for (line = end + 2; !status && strncmp(line, "\r\n", 2); line = end + 2) {
+		end = strstr(line, "\r\n");
+		*end = '\0';
+		status = http1_field(h, line, why);
+	}
+	if (!status)
+		status = http1_framing(h, why);
+	if (!status && request)
+		status = http1_host(h, authority, authority_size, why);
+	if (!status)
+		status = http1_expect(h, why);
+	if (!status)
+		http1_connection(h);
+	if (!status && h->status == 101 && !h->upgrade)
+		status = http1_refuse(400, why, "a 101 that upgrades to nothing");
+	return status;
+}
