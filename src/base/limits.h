@@ -39,6 +39,7 @@
 #define LIMIT_ZIP_ENTRIES  100000
 #define LIMIT_ZIP_RATIO    200 /* unpacked : packed, of the whole, above 64 MiB */
 #define LIMIT_ZIP_NAME     1024
+#define LIMIT_ZIP_DEPTH    64 /* parts of a name */
 #define LIMIT_DOCKERFILE   (1 * MIB)
 
 /* Machines. */

@@ -1,0 +1,81 @@
+/* dockerfile.h - a Dockerfile as a stranger wrote it: read, asked for its bases, and lowered to
+ * what the builder at hand understands.  Pure; fuzzed.
+ *
+ * The reader follows the published syntax: parser directives, the escape
+ * character, continuation lines with comments between, heredocs.  Lowering
+ * writes resolved base names, turns heredocs into files of the named build
+ * context DOCKERFILE_CONTEXT, drops what has no meaning in a microVM, and says
+ * so in notes.  Instructions that need no change are copied letter for letter. */
+#ifndef WIRE_DOCKERFILE_H
+#define WIRE_DOCKERFILE_H
+
+#include "base/buf.h"
+#include "base/err.h"
+
+#define DOCKERFILE_CONTEXT "doze-heredocs" /* --build-context DOCKERFILE_CONTEXT=<directory> */
+#define DOCKERFILE_WORD    16
+#define DOCKERFILE_MAX     4096 /* instructions, stages, heredocs */
+
+struct dockerfile_heredoc {
+	char *name;
+	struct buf body; /* the lines as they stand, with their newlines */
+	bool quoted;     /* the name was quoted: nothing is expanded */
+	bool strip;      /* "<<-": leading tabs do not count */
+	size_t at, size; /* where "<<NAME" stands in args */
+};
+
+struct dockerfile_inst {
+	int line;                   /* where it begins, from 1 */
+	char word[DOCKERFILE_WORD]; /* upper case */
+	struct buf text;            /* as written, heredocs left out */
+	struct buf args;            /* continuation lines joined, without the word */
+	struct dockerfile_heredoc *heredocs;
+	size_t n_heredocs;
+};
+
+struct dockerfile {
+	char escape;
+	struct dockerfile_inst *inst;
+	size_t n;
+};
+
+/* NULL and a sentence that names the line, if it is not one. */
+struct dockerfile *dockerfile_parse(const char *text, size_t size, struct err *e) must_check;
+void dockerfile_free(struct dockerfile *d);
+
+/* Call @base for each image that is named from outside (FROM, --from, --mount from), once each. */
+int dockerfile_bases(const struct dockerfile *d, const char *arch,
+		     void (*base)(void *arg, const char *name), void *arg,
+		     struct err *e) must_check;
+
+/* What a base name stands for. */
+struct dockerfile_base {
+	const char *image; /* as the builder knows it */
+	const char *setup; /* lines to put behind FROM, or NULL */
+};
+
+struct dockerfile_file {
+	char *path; /* below the directory of DOCKERFILE_CONTEXT: "<sha256>" or "<sha256>/<name>" */
+	struct buf data;
+	bool script; /* mode 0755 */
+};
+
+struct dockerfile_lowered {
+	struct buf text;
+	struct buf notes; /* lines for the build log */
+	struct dockerfile_file *files;
+	size_t n_files;
+};
+
+struct dockerfile_lowering {
+	const char *arch; /* of the host as builders name it: "amd64", "arm64" */
+	/* NULL: not known, which is an error that names it */
+	const struct dockerfile_base *(*base)(void *arg, const char *name);
+	void *arg;
+};
+
+int dockerfile_lower(const struct dockerfile *d, const struct dockerfile_lowering *how,
+		     struct dockerfile_lowered *out, struct err *e) must_check;
+void dockerfile_lowered_free(struct dockerfile_lowered *l);
+
+#endif

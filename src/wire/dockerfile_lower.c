@@ -1,0 +1,371 @@
+/* Lowering: instructions to what the builder understands. */
+
+#include <ctype.h>
+#include <openssl/sha.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/limits.h"
+#include "wire/dockerfile_word.h"
+
+/* Where a RUN's heredoc is bound: /dev is a tmpfs of the step, so nothing of it stays. */
+#define DOCKERFILE_SCRIPT "/dev/doze-heredoc"
+
+struct dockerfile_job {
+	struct dockerfile_walk walk;
+	const struct dockerfile_lowering *how;
+	struct dockerfile_lowered *out;
+	struct err *e;
+};
+
+static void dockerfile_note(struct dockerfile_job *j, const struct dockerfile_inst *inst,
+			    const char *text)
+{
+	buf_addf(&j->out->notes, "Dockerfile:%d: %s\n", inst->line, text);
+}
+
+/* The name under which the builder knows an outside image; NULL and the error if none does. */
+static const struct dockerfile_base *dockerfile_resolve(struct dockerfile_job *j, const char *name,
+							int line)
+{
+	static const struct dockerfile_base scratch = { "scratch", NULL };
+	const struct dockerfile_base *base =
+		!strcmp(name, "scratch") ? &scratch : j->how->base(j->how->arg, name);
+
+	if (!base)
+		err_set(j->e, ERR_NOT_FOUND, "Dockerfile:%d: the image '%s' is not known.", line,
+			name);
+	return base;
+}
+
+static int dockerfile_lower_from(struct dockerfile_job *j, const struct dockerfile_inst *inst)
+{
+	const struct dockerfile_base *base;
+	struct dockerfile_base stage = { 0 };
+	struct dockerfile_from f = { 0 };
+	int rc = -1;
+
+	if (dockerfile_from_read(&j->walk, inst, &f, j->e))
+		goto out;
+	stage.image = buf_str(&f.image);
+	base = dockerfile_walk_stage(&j->walk, stage.image) && !isdigit((unsigned char)*stage.image)
+		       ? &stage
+		       : dockerfile_resolve(j, stage.image, inst->line);
+	if (!base)
+		goto out;
+	if (f.platform.size && !strstr(buf_str(&f.platform), j->how->arch))
+		dockerfile_note(j, inst, "--platform is ignored: images are built for the host.");
+	buf_addf(&j->out->text, "FROM %s%s%s\n", base->image, f.stage.size ? " AS " : "",
+		 buf_str(&f.stage));
+	if (base->setup)
+		buf_addf(&j->out->text, "%s\n", base->setup);
+	rc = 0;
+out:
+	dockerfile_from_free(&f);
+	return rc;
+}
+
+/* Flags from args[0] on into *flags, changed where needed; *rest is where they end. */
+static int dockerfile_lower_flags(struct dockerfile_job *j, const struct dockerfile_inst *inst,
+				  const char *args, struct buf *flags, size_t *rest)
+{
+	size_t at = 0, n, name_at = 0, name_size;
+
+	for (; (n = dockerfile_word(args, &at, j->walk.d->escape)); at += n) {
+		const char *flag = args + at;
+		autobuf struct buf name = { 0 };
+		const struct dockerfile_base *base;
+
+		if (n < 2 || memcmp(flag, "--", 2) != 0)
+			break;
+		if ((n == 6 && !memcmp(flag, "--link", 6)) ||
+		    (n > 7 && !memcmp(flag, "--link=", 7))) {
+			dockerfile_note(j, inst, "--link changes nothing here and is left out.");
+			continue;
+		}
+		name_size = dockerfile_flag_image(flag, n, &name_at);
+		buf_add(&name, flag + name_at, name_size);
+		if (!name_size || dockerfile_walk_stage(&j->walk, buf_str(&name))) {
+			buf_add(flags, flag, n);
+		} else {
+			base = dockerfile_resolve(j, buf_str(&name), inst->line);
+			if (!base)
+				return -1;
+			if (base->setup)
+				return err_set(j->e, ERR_NOT_FOUND,
+					       "Dockerfile:%d: the image '%s' is not known.",
+					       inst->line, buf_str(&name));
+			buf_add(flags, flag, name_at);
+			buf_adds(flags, base->image);
+			buf_add(flags, flag + name_at + name_size, n - name_at - name_size);
+		}
+		buf_adds(flags, " ");
+	}
+	*rest = at;
+	return 0;
+}
+
+static void dockerfile_hash(const struct buf *data, char hex[2 * SHA256_DIGEST_LENGTH + 1])
+{
+	uint8_t digest[SHA256_DIGEST_LENGTH];
+
+	SHA256(data->data, data->size, digest);
+	for (size_t i = 0; i < sizeof(digest); i++) {
+		hex[2 * i] = "0123456789abcdef"[digest[i] >> 4];
+		hex[2 * i + 1] = "0123456789abcdef"[digest[i] & 15];
+	}
+	hex[2 * sizeof(digest)] = '\0';
+}
+
+/* A file of the heredoc context, named by its content so that the layer cache sees a change.
+ * @name "" is for scripts.  The path is the lowered Dockerfile's. */
+static const char *dockerfile_add_file(struct dockerfile_job *j, struct buf *data, const char *name)
+{
+	struct dockerfile_lowered *out = j->out;
+	char hex[2 * SHA256_DIGEST_LENGTH + 1];
+	struct dockerfile_file *f;
+
+	dockerfile_hash(data, hex);
+	out->files = xrealloc(out->files, (out->n_files + 1) * sizeof(*out->files));
+	f = &out->files[out->n_files++];
+	*f = (struct dockerfile_file){ .script = !*name, .data = *data };
+	f->path = *name ? xasprintf("%s/%s", hex, name) : xstrdup(hex);
+	*data = (struct buf){ 0 };
+	return f->path;
+}
+
+static void dockerfile_body(const struct dockerfile_heredoc *h, struct buf *to)
+{
+	const uint8_t *at = h->body.data, *end = at + h->body.size;
+
+	if (!h->strip) {
+		buf_add(to, at, h->body.size);
+		return;
+	}
+	while (at < end) {
+		const uint8_t *newline = memchr(at, '\n', (size_t)(end - at));
+		const uint8_t *next = newline ? newline + 1 : end;
+
+		while (at < next && *at == '\t')
+			at++;
+		buf_add(to, at, (size_t)(next - at));
+		at = next;
+	}
+}
+
+/* The whole command is one heredoc: it is the script.  Otherwise the shell reads command and
+ * documents as they were written, from a file that it sources; so its flags stay in force. */
+static int dockerfile_lower_run(struct dockerfile_job *j, const struct dockerfile_inst *inst)
+{
+	const struct dockerfile_heredoc *only = inst->heredocs;
+	autobuf struct buf flags = { 0 }, args = { 0 }, script = { 0 };
+	const char *path;
+	size_t rest;
+	bool executable = false;
+
+	buf_add(&args, inst->args.data, inst->args.size);
+	if (dockerfile_lower_flags(j, inst, buf_str(&args), &flags, &rest))
+		return -1;
+	if (!inst->n_heredocs) {
+		buf_addf(&j->out->text, "RUN %s%s\n", buf_str(&flags), buf_str(&args) + rest);
+		return 0;
+	}
+	if (inst->n_heredocs == 1 && only->at == rest &&
+	    !strspn(buf_str(&args) + rest, "0123456789") &&
+	    !buf_str(
+		    &args)[rest + only->size + strspn(buf_str(&args) + rest + only->size, " \t")]) {
+		dockerfile_body(only, &script);
+		executable = script.size > 2 && !memcmp(script.data, "#!", 2);
+	} else {
+		buf_addf(&script, "%s\n", buf_str(&args) + rest);
+		for (size_t i = 0; i < inst->n_heredocs; i++) {
+			const struct dockerfile_heredoc *h = &inst->heredocs[i];
+
+			buf_add(&script, h->body.data, h->body.size);
+			buf_addf(&script, "%s\n", h->name);
+		}
+	}
+	path = dockerfile_add_file(j, &script, "");
+	buf_addf(&j->out->text,
+		 "RUN %s--mount=type=bind,from=" DOCKERFILE_CONTEXT
+		 ",source=%s,target=" DOCKERFILE_SCRIPT " %s" DOCKERFILE_SCRIPT "\n",
+		 buf_str(&flags), path, executable ? "" : ". ");
+	return 0;
+}
+
+static const struct dockerfile_heredoc *dockerfile_heredoc_at(const struct dockerfile_inst *inst,
+							      size_t at)
+{
+	for (size_t i = 0; i < inst->n_heredocs; i++)
+		if (inst->heredocs[i].at == at)
+			return &inst->heredocs[i];
+	return NULL;
+}
+
+/* Plain sources stay one COPY or ADD, heredocs become another. */
+static int dockerfile_lower_copy(struct dockerfile_job *j, const struct dockerfile_inst *inst)
+{
+	autobuf struct buf flags = { 0 }, args = { 0 }, plain = { 0 }, docs = { 0 };
+	size_t at, n, last = 0, last_size = 0;
+	const char *text;
+
+	buf_add(&args, inst->args.data, inst->args.size);
+	text = buf_str(&args);
+	if (dockerfile_lower_flags(j, inst, text, &flags, &at))
+		return -1;
+	if (!inst->n_heredocs) {
+		buf_addf(&j->out->text, "%s %s%s\n", inst->word, buf_str(&flags), text + at);
+		return 0;
+	}
+	for (; (n = dockerfile_word(text, &at, j->walk.d->escape)); at += n) {
+		const struct dockerfile_heredoc *h = dockerfile_heredoc_at(inst, at);
+
+		if (last_size)
+			buf_addf(&plain, "%.*s ", (int)last_size, text + last);
+		last = at;
+		last_size = h ? 0 : n;
+		if (h) {
+			autobuf struct buf body = { 0 }, data = { 0 };
+
+			dockerfile_body(h, &body);
+			if (h->quoted)
+				buf_add(&data, body.data, body.size);
+			else
+				dockerfile_expand(&j->walk.stage, buf_str(&body), body.size,
+						  j->walk.d->escape, false, &data);
+			buf_addf(&docs, "%s ", dockerfile_add_file(j, &data, h->name));
+		}
+	}
+	if (!last_size)
+		return err_set(j->e, ERR_INVALID, "Dockerfile:%d: %s without a destination.",
+			       inst->line, inst->word);
+	if (plain.size)
+		buf_addf(&j->out->text, "%s %s%s%.*s\n", inst->word, buf_str(&flags),
+			 buf_str(&plain), (int)last_size, text + last);
+	buf_addf(&j->out->text, "COPY %s--from=" DOCKERFILE_CONTEXT " %s%.*s\n", buf_str(&flags),
+		 buf_str(&docs), (int)last_size, text + last);
+	return 0;
+}
+
+static int dockerfile_lower_healthcheck(struct dockerfile_job *j,
+					const struct dockerfile_inst *inst)
+{
+	dockerfile_note(j, inst, "HEALTHCHECK has no effect in a microVM and is left out.");
+	return 0;
+}
+
+static const struct dockerfile_rule {
+	const char *word;
+	int (*lower)(struct dockerfile_job *j, const struct dockerfile_inst *inst);
+} dockerfile_rules[] = {
+	{ "FROM", dockerfile_lower_from },
+	{ "RUN", dockerfile_lower_run },
+	{ "COPY", dockerfile_lower_copy },
+	{ "ADD", dockerfile_lower_copy },
+	{ "HEALTHCHECK", dockerfile_lower_healthcheck },
+};
+
+/* Changed only where it must be: flags or heredocs that the builder does not know. */
+static bool dockerfile_verbatim(const struct dockerfile_inst *inst)
+{
+	const char *args = (const char *)inst->args.data;
+
+	if (!strcmp(inst->word, "FROM") || !strcmp(inst->word, "HEALTHCHECK"))
+		return false;
+	return !inst->n_heredocs && !(inst->args.size > 2 && !memcmp(args, "--", 2));
+}
+
+static void dockerfile_warn_arch(struct dockerfile_job *j, const struct dockerfile_inst *inst)
+{
+	static const char *const names[] = { "aarch64", "arm64" };
+	autobuf struct buf text = { 0 };
+
+	if (strcmp(j->how->arch, "amd64") != 0)
+		return;
+	buf_add(&text, inst->args.data, inst->args.size);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (strcasestr(buf_str(&text), names[i])) {
+			buf_addf(&j->out->notes,
+				 "Dockerfile:%d: warning: it names %s, but this host and its "
+				 "microVMs are x86_64; what is fetched here may not run.\n",
+				 inst->line, names[i]);
+			return;
+		}
+}
+
+static int dockerfile_lower_one(struct dockerfile_job *j, const struct dockerfile_inst *inst)
+{
+	dockerfile_warn_arch(j, inst);
+	if (j->out->n_files > DOCKERFILE_MAX)
+		return err_set(j->e, ERR_INVALID, "The Dockerfile has too many heredocs.");
+	for (size_t i = 0; !dockerfile_verbatim(inst) && i < ARRAY_SIZE(dockerfile_rules); i++)
+		if (!strcmp(inst->word, dockerfile_rules[i].word))
+			return dockerfile_rules[i].lower(j, inst);
+	buf_add(&j->out->text, inst->text.data, inst->text.size);
+	buf_adds(&j->out->text, "\n");
+	return 0;
+}
+
+int dockerfile_lower(const struct dockerfile *d, const struct dockerfile_lowering *how,
+		     struct dockerfile_lowered *out, struct err *e)
+{
+	struct dockerfile_job j = { .how = how, .out = out, .e = e };
+	int rc = 0;
+
+	*out = (struct dockerfile_lowered){ 0 };
+	if (d->escape != '\\')
+		buf_addf(&out->text, "# escape=%c\n", d->escape);
+	dockerfile_walk_begin(&j.walk, d, how->arch);
+	for (size_t i = 0; !rc && i < d->n; i++) {
+		rc = dockerfile_lower_one(&j, &d->inst[i]);
+		dockerfile_walk_note(&j.walk, &d->inst[i]);
+	}
+	dockerfile_walk_end(&j.walk);
+	if (rc)
+		dockerfile_lowered_free(out);
+	return rc;
+}
+
+void dockerfile_lowered_free(struct dockerfile_lowered *l)
+{
+	for (size_t i = 0; i < l->n_files; i++) {
+		free(l->files[i].path);
+		buf_free(&l->files[i].data);
+	}
+	free(l->files);
+	buf_free(&l->text);
+	buf_free(&l->notes);
+	*l = (struct dockerfile_lowered){ 0 };
+}
+
+struct dockerfile_seen {
+	struct dockerfile_vars names; /* a set */
+	void (*base)(void *arg, const char *name);
+	void *arg;
+};
+
+static const struct dockerfile_base *dockerfile_see(void *arg, const char *name)
+{
+	static const struct dockerfile_base any = { "scratch", NULL };
+	struct dockerfile_seen *seen = arg;
+
+	if (!dockerfile_vars_get(&seen->names, name))
+		seen->base(seen->arg, name);
+	dockerfile_vars_set(&seen->names, name, "");
+	return &any;
+}
+
+int dockerfile_bases(const struct dockerfile *d, const char *arch,
+		     void (*base)(void *arg, const char *name), void *arg, struct err *e)
+{
+	struct dockerfile_seen seen = { .base = base, .arg = arg };
+	const struct dockerfile_lowering how = { arch, dockerfile_see, &seen };
+	struct dockerfile_lowered out;
+	int rc = dockerfile_lower(d, &how, &out, e);
+
+	if (!rc)
+		dockerfile_lowered_free(&out);
+	dockerfile_vars_free(&seen.names);
+	return rc;
+}
