@@ -1,0 +1,39 @@
+/* doze-init: PID 1 of a guest.  It brings the guest up from an initramfs, where it stays: the
+ * application's container on the root disk never sees it. */
+
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/reboot.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "guest/agent.h"
+#include "guest/boot.h"
+
+static int init_run(struct err *e)
+{
+	int port;
+
+	if (boot_mounts(e) || boot_modules("boot", e) || boot_root(e) || boot_link(e))
+		return -1;
+	port = boot_port(e);
+	if (port < 0)
+		return -1;
+	return agent_run(port, e);
+}
+
+int main(void)
+{
+	struct err e = { 0 };
+
+	log_init("doze-init", LOG_LEVEL_INFO);
+	if (getpid() != 1) {
+		log_err("this is the first process of a guest, it cannot run elsewhere");
+		return EXIT_FAILURE;
+	}
+	signal(SIGPIPE, SIG_IGN);
+	if (init_run(&e))
+		log_err("%s", e.text);
+	reboot(RB_AUTOBOOT); /* the machine ends where a reset would be */
+	return EXIT_FAILURE;
+}
