@@ -46,5 +46,9 @@
 #define LIMIT_MACHINE_EXTRA    (128 * MIB) /* memory of a machine's cgroup above its guest RAM */
 #define LIMIT_MACHINE_PIDS     64
 #define LIMIT_WAIT_CAPACITY_MS 30000 /* a queued run, then InsufficientCapacityException */
+#define LIMIT_AGENT_HELD       (64 * KIB) /* bytes of the agent that wait in the machine process */
+#define LIMIT_STREAMS          64         /* connections to guest ports under way, for each machine */
+#define LIMIT_STREAM_MS        15000      /* from stream.sock's accept to OK or ERR */
+#define LIMIT_SNAPSHOT_HEADER  (32 * MIB)
 
 #endif

@@ -1,0 +1,47 @@
+/* args.h - QEMU's command line.  Pure: numbers of descriptors in, strings out.
+ *
+ * The list of devices is part of a snapshot: template and clone must be given the same one, so
+ * there is one table for both and QEMU_MACHINE names its shape.  What differs is only where memory
+ * comes from, whether a kernel is loaded, and the chain of disks. */
+#ifndef QEMU_ARGS_H
+#define QEMU_ARGS_H
+
+#include "base/base.h"
+#include "ipc/machine.h"
+
+/* Changes when a snapshot of before would not load any more: devices, their order, the CPU. */
+#define QEMU_MACHINE "microvm-tcg-1"
+
+#define QEMU_TB_BOOT_MIB  128 /* memory for translated code */
+#define QEMU_TB_CLONE_MIB 64
+
+/* Node names of the disks, top to bottom.  SAVE is there only while a save is being flattened. */
+#define NODE_OVERLAY "overlay"
+#define NODE_SAVE    "save"
+#define NODE_DISK    "disk"
+#define NODE_ROOT    "root"
+
+/* Descriptors that are not there are -1. */
+struct qemu_args {
+	const char *qemu; /* the program */
+	struct machine_shape shape;
+	int qmp, agent, tap;
+	int memory;                  /* a memfd of the whole RAM */
+	int kernel, initrd, console; /* BOOT; without a kernel QEMU waits for a state to load */
+	int state;                   /* what to load, if there is no kernel */
+	int root, disk, save,
+		overlay;  /* read-only raw, read-only qcow2 (twice), read-write qcow2 */
+	uint64_t tsc_khz; /* BOOT */
+};
+
+#define ARGV_MOST 96
+
+struct argv {
+	char *at[ARGV_MOST]; /* owned; ends with NULL */
+	size_t n;
+};
+
+void args_build(struct argv *v, const struct qemu_args *a);
+void argv_free(struct argv *v);
+
+#endif

@@ -1,0 +1,47 @@
+/* child.h - the processes below doze-qemu: QEMU itself, and pieces of work that would block the
+ * loop.
+ *
+ * All of them die with their parent.  Descriptors are close-on-exec everywhere; those in `keep`
+ * reach QEMU under the numbers they have here. */
+#ifndef QEMU_CHILD_H
+#define QEMU_CHILD_H
+
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "base/loop.h"
+
+struct child {
+	struct loop *loop; /* borrowed */
+	struct watch watch;
+	pid_t pid;  /* 0: none */
+	int pidfd;  /* owned */
+	int status; /* as of waitpid, once it ended */
+	void (*ended)(struct child *c);
+};
+
+/* Start a program with this argv and an environment of our own; stderr goes to @err_fd. */
+int child_exec(struct child *c, struct loop *l, char *const argv[], const int *keep, size_t n_keep,
+	       int err_fd, void (*ended)(struct child *c), struct err *e) must_check;
+/* Kill it and wait for its end, without telling. */
+void child_kill(struct child *c);
+
+/* One piece of work in a process of its own: what @run appends to @out comes back to @done in the
+ * parent, or what it failed with.  One at a time for each struct. */
+struct work {
+	struct loop *loop; /* borrowed */
+	struct watch watch;
+	pid_t pid; /* 0: none under way */
+	int fd;    /* owned: the result's pipe */
+	struct buf result;
+	void (*done)(struct work *w, const uint8_t *out, size_t size, const struct err *why);
+};
+
+typedef int work_run(const void *arg, struct buf *out, struct err *e);
+
+int work_start(struct work *w, struct loop *l, work_run *run, const void *arg,
+	       void (*done)(struct work *w, const uint8_t *out, size_t size, const struct err *why),
+	       struct err *e) must_check;
+void work_kill(struct work *w);
+
+#endif

@@ -1,0 +1,33 @@
+/* peer.h - machine.sock: one owner at a time, a new one replaces the old, none is fine. */
+#ifndef QEMU_PEER_H
+#define QEMU_PEER_H
+
+#include "base/loop.h"
+#include "ipc/machine.h"
+
+struct peer;
+
+struct peer_ops {
+	void (*joined)(struct peer *p);
+	void (*message)(struct peer *p, struct ipc_msg *m); /* takes the descriptors it wants */
+	void (*room)(struct peer *p);                       /* what had to wait was sent */
+	void (*left)(struct peer *p);
+};
+
+struct peer {
+	struct loop *loop;          /* borrowed */
+	const struct peer_ops *ops; /* borrowed */
+	struct watch listen, watch;
+	struct chan chan; /* sock -1: no owner */
+	struct ipc_msg msg;
+};
+
+int peer_open(struct peer *p, struct loop *l, int listen_fd, const struct peer_ops *ops,
+	      struct err *e) must_check;
+void peer_close(struct peer *p);
+
+/* To nobody if there is no owner. */
+void peer_send(struct peer *p, uint32_t type, uint64_t tag, const void *body, size_t size);
+bool peer_has_room(const struct peer *p); /* there is an owner, and nothing waits for it */
+
+#endif

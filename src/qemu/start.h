@@ -1,0 +1,15 @@
+/* start.h - steps that BOOT and RESTORE share: QEMU is started and asked what it is. */
+#ifndef QEMU_START_H
+#define QEMU_START_H
+
+#include "qemu/args.h"
+#include "qemu/machine.h"
+
+int start_check_shape(const struct machine_shape *shape, struct err *e) must_check;
+/* Start QEMU with these arguments (the connections are filled in); its greeting ends the step. */
+enum step start_qemu(struct machine *m, struct qemu_args *a, struct err *e);
+
+machine_step start_negotiate; /* end the handshake */
+machine_step start_cpu;       /* m->cpuid */
+
+#endif
