@@ -24,6 +24,14 @@
 #define LIMIT_HELD_MS       60000
 #define LIMIT_HELD_REQUESTS 1000 /* per microVM */
 
+/* The endpoint proxy towards a guest. */
+#define LIMIT_PROXY_IDLE     16    /* kept connections per endpoint */
+#define LIMIT_PROXY_IDLE_MS  4000  /* shorter than common servers keep them */
+#define LIMIT_PROXY_DIAL_MS  10000 /* until a machine answers a CONNECT */
+#define LIMIT_PROXY_RETRY_MS 3000  /* a refused port is tried again so long ... */
+#define LIMIT_PROXY_WOKEN_MS 10000 /* ... if its microVM became RUNNING so recently */
+#define LIMIT_PROXY_STOP_MS  2000  /* requests under way may end when the proxy stops */
+
 /* Our own messages. */
 #define LIMIT_IPC_BODY       (32 * KIB)
 #define LIMIT_IPC_FDS        12

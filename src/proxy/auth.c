@@ -1,0 +1,173 @@
+#include "proxy/auth.h"
+
+#include <string.h>
+#include <strings.h>
+
+#define MARKER "lambda-microvms"
+
+const struct auth_denial auth_unknown_host = { 403, "Token authentication failed" };
+
+static const struct auth_denial auth_failed = { 403, "Token authentication failed" };
+static const struct auth_denial auth_missing = { 403, "Request missing authentication" };
+static const struct auth_denial auth_wrong_port = { 403, "Access to port denied" };
+static const struct auth_denial auth_bad_port = { 400, "Invalid X-aws-proxy-port" };
+static const struct auth_denial auth_bad_offer = { 400, "Invalid Sec-WebSocket-Protocol" };
+/* A shell token opens no port; the service answers so (service.md 8). */
+static const struct auth_denial auth_no_shell = { 502, "" };
+
+bool auth_endpoint(const char *host, const char *sni, const char *suffix, char endpoint[UUID_SIZE])
+{
+	size_t label = UUID_SIZE - 1, tail = strlen(suffix), name = label + tail;
+
+	if (strlen(host) < name || strncmp(host + label, suffix, tail) != 0)
+		return false;
+	if (host[name] == ':') {
+		const char *port = host + name + 1;
+
+		if (strspn(port, "0123456789") != strlen(port) || strlen(port) > 5)
+			return false;
+	} else if (host[name]) {
+		return false;
+	}
+	if (*sni && (strlen(sni) != name || strncmp(host, sni, name) != 0))
+		return false;
+	memcpy(endpoint, host, label);
+	endpoint[label] = '\0';
+	return uuid_valid(endpoint);
+}
+
+/* The part of @item behind @prefix, or NULL. */
+static const char *behind(const char *item, size_t size, const char *prefix)
+{
+	size_t n = strlen(prefix);
+
+	return size >= n && !memcmp(item, prefix, n) ? item + n : NULL;
+}
+
+static void offer_take(struct auth_offer *o, struct buf *into, const char *value, const char *end)
+{
+	/* Not twice, and never empty. */
+	if (into->size || value == end)
+		o->bad = true;
+	else
+		buf_add(into, value, (size_t)(end - value));
+}
+
+static void offer_item(struct auth_offer *o, const char *item, size_t size)
+{
+	const char *end = item + size, *value;
+
+	if (size == strlen(MARKER) && !memcmp(item, MARKER, size)) {
+		o->marker = true;
+	} else if ((value = behind(item, size, MARKER ".authentication."))) {
+		offer_take(o, &o->token, value, end);
+	} else if ((value = behind(item, size, MARKER ".port."))) {
+		offer_take(o, &o->port, value, end);
+	} else if (size) {
+		if (o->of_app.size)
+			buf_adds(&o->of_app, ", ");
+		buf_add(&o->of_app, item, size);
+	}
+}
+
+void auth_offer_read(const struct http_head *head, struct auth_offer *o)
+{
+	*o = (struct auth_offer){ 0 };
+	for (size_t i = 0; i < head->n_headers; i++) {
+		const char *at = head->headers[i].value;
+
+		if (strcmp(head->headers[i].name, "sec-websocket-protocol") != 0)
+			continue;
+		while (*at) {
+			size_t blank = strspn(at, " \t,"), size = strcspn(at + blank, " \t,");
+
+			offer_item(o, at + blank, size);
+			at += blank + size;
+		}
+	}
+	o->bad |= (o->token.size || o->port.size) && !o->marker;
+}
+
+void auth_offer_free(struct auth_offer *o)
+{
+	buf_free(&o->token);
+	buf_free(&o->port);
+	buf_free(&o->of_app);
+}
+
+static bool is_websocket(const struct http_head *head)
+{
+	const char *upgrade = http_header(head, "upgrade");
+
+	return head->upgrade && upgrade && !strcasecmp(upgrade, "websocket");
+}
+
+/* The header counts first, the subprotocol only where a WebSocket is asked for. */
+static const char *auth_token(const struct http_head *head, struct auth_offer *offer)
+{
+	size_t n = http_header_count(head, "x-aws-proxy-auth");
+
+	if (n)
+		return n == 1 ? http_header(head, "x-aws-proxy-auth") : NULL;
+	return is_websocket(head) && offer->token.size ? buf_str(&offer->token) : NULL;
+}
+
+static const struct auth_denial *auth_open(const char *text, const struct token_keys *keys,
+					   const struct route_set *route, int64_t now_ms,
+					   struct token_claims *claims)
+{
+	struct err e;
+
+	if (!text)
+		return &auth_missing;
+	if (token_open(keys, text, claims, &e))
+		return e.kind == ERR_INVALID ? &auth_missing : &auth_failed;
+	if (strcmp(claims->microvm, route->microvm) != 0 || claims->expires_ms <= now_ms)
+		return &auth_failed;
+	return claims->shell ? &auth_no_shell : NULL;
+}
+
+static bool port_read(const char *text, uint16_t *port)
+{
+	unsigned long value = 0;
+	size_t size = strlen(text);
+
+	if (!size || size > 5 || strspn(text, "0123456789") != size)
+		return false;
+	for (; *text; text++)
+		value = value * 10 + (unsigned long)(*text - '0');
+	*port = (uint16_t)value;
+	return value > 0 && value <= UINT16_MAX;
+}
+
+static const struct auth_denial *auth_port(const struct http_head *head, struct auth_offer *offer,
+					   uint16_t *port)
+{
+	size_t n = http_header_count(head, "x-aws-proxy-port");
+
+	*port = AUTH_DEFAULT_PORT;
+	if (n)
+		return n == 1 && port_read(http_header(head, "x-aws-proxy-port"), port)
+			       ? NULL
+			       : &auth_bad_port;
+	if (!is_websocket(head))
+		return NULL;
+	if (offer->bad || (offer->port.size && !port_read(buf_str(&offer->port), port)))
+		return &auth_bad_offer;
+	return NULL;
+}
+
+const struct auth_denial *auth_check(const struct http_head *head, struct auth_offer *offer,
+				     const struct token_keys *keys, const struct route_set *route,
+				     int64_t now_ms, uint16_t *port)
+{
+	struct token_claims claims;
+	const struct auth_denial *denial =
+		auth_open(auth_token(head, offer), keys, route, now_ms, &claims);
+
+	if (!denial)
+		denial = auth_port(head, offer, port);
+	if (!denial && (!route->http_ingress || !token_allows(&claims, *port)))
+		denial = &auth_wrong_port;
+	return denial;
+}

@@ -1,0 +1,46 @@
+/* auth.h - may this request go in, and to which port?  Pure functions over a parsed head.
+ *
+ * The order is the service's (service.md 6.3): the host must name an endpoint, a token must be
+ * there and be readable, be ours, name this microVM and be young enough; then the port is read;
+ * then it must be in the token's scope.  Nobody learns anything about a microVM, and nothing
+ * wakes, before all of that is good. */
+#ifndef PROXY_AUTH_H
+#define PROXY_AUTH_H
+
+#include "base/rand.h"
+#include "ipc/route.h"
+#include "wire/http1.h"
+#include "wire/token.h"
+
+#define AUTH_DEFAULT_PORT 8080
+
+struct auth_denial {
+	unsigned status;
+	const char *text; /* plain text; "" is an empty body */
+};
+
+extern const struct auth_denial auth_unknown_host; /* also a token that is not this microVM's */
+
+/* The endpoint that @host ("<uuid>.lambda-microvm.us-east-1.localhost[:port]") names, if @sni,
+ * where a client sent one, is the same name.  @suffix begins with its dot. */
+bool auth_endpoint(const char *host, const char *sni, const char *suffix,
+		   char endpoint[UUID_SIZE]) must_check;
+
+/* What a client offers in Sec-WebSocket-Protocol: ours taken out, the application's joined. */
+struct auth_offer {
+	bool marker;       /* "lambda-microvms" */
+	bool bad;          /* one of ours twice, or without the marker */
+	struct buf token;  /* empty: none */
+	struct buf port;   /* as written; empty: none */
+	struct buf of_app; /* "a, b"; empty: none.  Each terminated: buf_str */
+};
+
+void auth_offer_read(const struct http_head *head, struct auth_offer *o);
+void auth_offer_free(struct auth_offer *o);
+
+/* NULL: go in, *port is where to.  Else what to answer.  Opens the token each time: about 4 us. */
+const struct auth_denial *auth_check(const struct http_head *head, struct auth_offer *offer,
+				     const struct token_keys *keys, const struct route_set *route,
+				     int64_t now_ms, uint16_t *port) must_check;
+
+#endif

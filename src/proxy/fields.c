@@ -1,0 +1,91 @@
+#include "proxy/fields.h"
+
+#include <string.h>
+#include <strings.h>
+
+#define OURS       "x-aws-proxy-"
+#define REQUEST_ID "x-amzn-requestid"
+#define PROTOCOL   "sec-websocket-protocol"
+
+/* What ends at this hop or is written anew (RFC 9110 7.6.1), sorted by nothing but taste. */
+static const char *const dropped[] = {
+	"connection", "keep-alive", "proxy-connection",   "te",
+	"trailer",    "upgrade",    "transfer-encoding",  "content-length",
+	"expect",     "host",       "proxy-authenticate", "proxy-authorization",
+	REQUEST_ID,
+};
+
+static void fields_add(struct fields *to, const char *name, const char *value)
+{
+	if (to->n < ARRAY_SIZE(to->at))
+		to->at[to->n++] = (struct http_header){ name, value };
+}
+
+/* Is @name one of the options of a Connection field? */
+static bool connection_names(const struct http_head *head, const char *name)
+{
+	size_t size = strlen(name);
+
+	for (size_t i = 0; i < head->n_headers; i++) {
+		const char *at = head->headers[i].value;
+
+		if (strcmp(head->headers[i].name, "connection") != 0)
+			continue;
+		while (*at) {
+			size_t blank = strspn(at, " \t,"), n = strcspn(at + blank, " \t,");
+
+			if (n == size && !strncasecmp(at + blank, name, n))
+				return true;
+			at += blank + n;
+		}
+	}
+	return false;
+}
+
+static bool is_dropped(const struct http_head *head, const char *name)
+{
+	if (!strncmp(name, OURS, strlen(OURS)))
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(dropped); i++)
+		if (!strcmp(dropped[i], name))
+			return true;
+	return connection_names(head, name);
+}
+
+static void fields_copy(const struct http_head *head, struct fields *to)
+{
+	for (size_t i = 0; i < head->n_headers; i++) {
+		const struct http_header *h = &head->headers[i];
+
+		if (!is_dropped(head, h->name) && !(head->request && !strcmp(h->name, PROTOCOL)))
+			fields_add(to, h->name, h->value);
+	}
+}
+
+void fields_to_guest(const struct http_head *head, const char *request_id, const char *protocols,
+		     struct fields *to)
+{
+	*to = (struct fields){ 0 };
+	fields_add(to, "host", head->host);
+	if (head->upgrade)
+		fields_add(to, "upgrade", http_header(head, "upgrade"));
+	if (*protocols)
+		fields_add(to, PROTOCOL, protocols);
+	fields_copy(head, to);
+	fields_add(to, REQUEST_ID, request_id);
+}
+
+void fields_to_client(const struct http_head *head, const char *request_id, bool marked,
+		      struct fields *to)
+{
+	*to = (struct fields){ 0 };
+	if (head->status == 101) {
+		const char *upgrade = http_header(head, "upgrade");
+
+		fields_add(to, "upgrade", upgrade ? upgrade : "websocket");
+		if (marked && !http_header(head, PROTOCOL))
+			fields_add(to, PROTOCOL, "lambda-microvms");
+	}
+	fields_copy(head, to);
+	fields_add(to, REQUEST_ID, request_id);
+}

@@ -1,0 +1,135 @@
+#include "proxy/route.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const enum route_gate gates[ROUTE_NUM_STATES] = {
+	[ROUTE_OPEN] = GATE_GO,
+	[ROUTE_WAITING] = GATE_HOLD,
+	[ROUTE_SLEEPING] = GATE_HOLD,
+	[ROUTE_DEAD] = GATE_REFUSE,
+};
+
+void route_table_init(struct route_table *t)
+{
+	*t = (struct route_table){ 0 };
+	for (size_t i = 0; i < ARRAY_SIZE(t->buckets); i++)
+		list_init(&t->buckets[i]);
+	list_init(&t->active);
+}
+
+static struct list *route_bucket(const struct route_table *t, const char *endpoint)
+{
+	uint32_t hash = 2166136261;
+
+	for (; *endpoint; endpoint++)
+		hash = (hash ^ (uint8_t)*endpoint) * 16777619;
+	/* The list's links are not part of what a lookup promises to leave alone. */
+	return (struct list *)(uintptr_t)&t->buckets[hash % ROUTE_BUCKETS];
+}
+
+struct route *route_find(const struct route_table *t, const char *endpoint)
+{
+	list_each(r, route_bucket(t, endpoint), struct route, in_bucket)
+	{
+		if (!strcmp(r->row.endpoint, endpoint))
+			return r;
+	}
+	return NULL;
+}
+
+static struct route *route_new(struct route_table *t, const struct route_set *row)
+{
+	struct route *r = xcalloc(1, sizeof(*r));
+
+	r->row.state = ROUTE_DEAD; /* until the row is taken */
+	hold_init(&r->hold);
+	list_init(&r->in_active);
+	list_init(&r->relays);
+	list_init(&r->idle);
+	list_add(route_bucket(t, row->endpoint), &r->in_bucket);
+	t->n++;
+	return r;
+}
+
+struct route *route_put(struct route_table *t, const struct route_set *row, int64_t now_ms,
+			bool *left)
+{
+	struct route *r = route_find(t, row->endpoint);
+	bool was_open, same;
+
+	if (!r)
+		r = route_new(t, row);
+	was_open = r->row.state == ROUTE_OPEN;
+	same = !strcmp(r->row.machine, row->machine);
+	*left = was_open && (row->state != ROUTE_OPEN || !same || !row->http_ingress);
+	if (row->state == ROUTE_OPEN && (!was_open || !same))
+		r->opened_ms = now_ms;
+	/* A HOLD belongs to one connection of control and one time of being OPEN. */
+	if (row->state != ROUTE_OPEN || !r->seen)
+		r->held = false;
+	if (row->state != ROUTE_SLEEPING || !r->seen)
+		r->woken = false;
+	r->seen = true;
+	r->row = *row;
+	return r;
+}
+
+void route_unsee(struct route_table *t)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(t->buckets); i++)
+		list_each(r, &t->buckets[i], struct route, in_bucket) r->seen = false;
+}
+
+struct route *route_unseen(const struct route_table *t)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(t->buckets); i++) {
+		list_each(r, &t->buckets[i], struct route, in_bucket)
+		{
+			if (!r->seen)
+				return r;
+		}
+	}
+	return NULL;
+}
+
+void route_free(struct route_table *t, struct route *r)
+{
+	assert(!r->hold.n && list_empty(&r->relays) && list_empty(&r->idle));
+	list_del(&r->in_active);
+	list_del(&r->in_bucket);
+	t->n--;
+	free(r);
+}
+
+enum route_gate route_gate(const struct route *r)
+{
+	return r->held && r->row.state == ROUTE_OPEN ? GATE_HOLD : gates[r->row.state];
+}
+
+bool route_take_wake(struct route *r)
+{
+	if (r->row.state != ROUTE_SLEEPING || r->woken || !r->hold.n)
+		return false;
+	r->woken = true;
+	return true;
+}
+
+void route_touch(struct route_table *t, struct route *r, int64_t wall_ms)
+{
+	r->last_byte_ms = wall_ms;
+	if (!r->active)
+		list_add(&t->active, &r->in_active);
+	r->active = true;
+}
+
+struct route *route_take_active(struct route_table *t)
+{
+	struct route *r = list_first(&t->active, struct route, in_active);
+
+	if (!r)
+		return NULL;
+	list_del(&r->in_active);
+	r->active = false;
+	return r;
+}

@@ -1,0 +1,314 @@
+/* Who is let in, to which port, and what the others are told. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "heads.h"
+#include "proxy/auth.h"
+
+#define UUID   "0b0e8f52-6a1c-4a0e-9a55-0123456789ab"
+#define SUFFIX ".lambda-microvm.us-east-1.localhost"
+#define NOW    1790000000000
+
+static const struct token_keys keys = { .keys = { { .kid = "k", .key = "ours" } }, .n = 1 };
+static const struct token_keys theirs = { .keys = { { .kid = "k", .key = "theirs" } }, .n = 1 };
+static const struct token_keys unknown = { .keys = { { .kid = "u", .key = "ours" } }, .n = 1 };
+
+static const struct route_set route = { .microvm = "microvm-1", .http_ingress = 1 };
+
+static void test_a_host_names_its_endpoint(void **unused)
+{
+	static const struct {
+		const char *host, *sni;
+		bool good;
+	} cases[] = {
+		{ UUID SUFFIX, "", true },
+		{ UUID SUFFIX, UUID SUFFIX, true },
+		{ UUID SUFFIX ":8443", UUID SUFFIX, true },
+		{ UUID SUFFIX ":", "", true },
+		{ UUID SUFFIX ":8443x", "", false },
+		{ UUID SUFFIX ":844300", "", false },
+		{ UUID SUFFIX ".", "", false },
+		{ UUID SUFFIX "x", "", false },
+		{ UUID SUFFIX, "localhost", false },
+		{ UUID SUFFIX, "1" UUID SUFFIX, false },
+		{ "a." UUID SUFFIX, "", false },
+		{ UUID, "", false },
+		{ UUID ".lambda-microvm.us-east-2.localhost", "", false },
+		{ "0B0E8F52-6a1c-4a0e-9a55-0123456789ab" SUFFIX, "", false },
+		{ "0b0e8f52-6a1c-4a0e-9a55-0123456789az" SUFFIX, "", false },
+		{ "localhost", "", false },
+		{ "", "", false },
+	};
+	char endpoint[UUID_SIZE];
+
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		assert_int_equal(auth_endpoint(cases[i].host, cases[i].sni, SUFFIX, endpoint),
+				 cases[i].good);
+		if (cases[i].good)
+			assert_string_equal(endpoint, UUID);
+	}
+}
+
+static char *mint(const struct token_keys *with, const struct token_claims *claims)
+{
+	static const uint8_t nonce[12];
+	struct buf b = { 0 };
+
+	token_mint(with, claims, nonce, &b);
+	buf_str(&b);
+	return (char *)b.data;
+}
+
+/* Every "T" of the lines becomes the token. */
+static const struct auth_denial *ask(const char *lines, const char *token,
+				     const struct route_set *to, uint16_t *port)
+{
+	autobuf struct buf text = { 0 };
+	const struct auth_denial *denial;
+	struct auth_offer offer;
+	struct http1 *p;
+
+	buf_adds(&text, "GET / HTTP/1.1\r\nhost: a\r\n");
+	for (; *lines; lines++) {
+		if (*lines == 'T')
+			buf_adds(&text, token);
+		else
+			buf_add(&text, lines, 1);
+	}
+	buf_adds(&text, "\r\n");
+	p = parse_head(buf_str(&text), true);
+	auth_offer_read(http1_head(p), &offer);
+	denial = auth_check(http1_head(p), &offer, &keys, to, NOW, port);
+	auth_offer_free(&offer);
+	http1_free(p);
+	return denial;
+}
+
+#define WS "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-protocol: "
+
+static void test_a_request_is_let_in_to_the_port_it_names(void **unused)
+{
+	static const struct {
+		const char *lines;
+		uint16_t port;
+	} cases[] = {
+		{ "x-aws-proxy-auth: T\r\n", 8080 },
+		{ "X-AWS-Proxy-Auth:T\r\nX-Aws-Proxy-Port: 5000\r\n", 5000 },
+		{ "x-aws-proxy-auth: T\r\nx-aws-proxy-port: 05000\r\n", 5000 },
+		{ WS "lambda-microvms, lambda-microvms.authentication.T\r\n", 8080 },
+		{ WS
+		  "lambda-microvms,lambda-microvms.authentication.T,lambda-microvms.port.5000\r\n",
+		  5000 },
+		/* in several fields, in any order, the application's between them */
+		{ WS
+		  "lambda-microvms.port.5000, chat\r\nsec-websocket-protocol: "
+		  "lambda-microvms.authentication.T\r\nsec-websocket-protocol: lambda-microvms\r\n",
+		  5000 },
+		/* the header comes first, for both */
+		{ "x-aws-proxy-auth: T\r\n" WS "chat\r\n", 8080 },
+		{ "x-aws-proxy-port: 5000\r\n" WS
+		  "lambda-microvms, lambda-microvms.authentication.T, "
+		  "lambda-microvms.port.8080\r\n",
+		  5000 },
+		{ "x-aws-proxy-auth: T\r\n" WS
+		  "lambda-microvms, lambda-microvms.authentication.none, "
+		  "lambda-microvms.port.5000\r\n",
+		  5000 },
+	};
+	struct token_claims claims = { .microvm = "microvm-1",
+				       .expires_ms = NOW + 1,
+				       .ranges = { { 5000, 5000 }, { 8080, 8080 } },
+				       .n_ranges = 2 };
+	autofree char *token = mint(&keys, &claims);
+
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		uint16_t port = 0;
+
+		assert_null(ask(cases[i].lines, token, &route, &port));
+		assert_int_equal(port, cases[i].port);
+	}
+}
+
+static void test_the_others_are_told_what_the_service_tells(void **unused)
+{
+	static const char missing[] = "Request missing authentication";
+	static const char denied[] = "Access to port denied";
+	static const char bad_port[] = "Invalid X-aws-proxy-port";
+	static const char bad_offer[] = "Invalid Sec-WebSocket-Protocol";
+	static const struct {
+		const char *lines;
+		unsigned status;
+		const char *text;
+	} cases[] = {
+		{ "", 403, missing },
+		{ "x-aws-proxy-auth: \r\n", 403, missing },
+		{ "x-aws-proxy-auth: Bearer T\r\n", 403, missing },
+		{ "x-aws-proxy-auth: Tx\r\n", 403, missing },
+		{ "x-aws-proxy-auth: a.b.c.d.e\r\n", 403, missing },
+		{ "x-aws-proxy-auth: T\r\nx-aws-proxy-auth: T\r\n", 403, missing },
+		{ "authorization: T\r\n", 403, missing },
+		{ "sec-websocket-protocol: lambda-microvms, lambda-microvms.authentication.T\r\n",
+		  403, missing },
+		{ WS "lambda-microvms\r\n", 403, missing },
+		{ WS "lambda-microvms.authentication.T\r\n", 400, bad_offer },
+		{ WS "lambda-microvms, lambda-microvms.authentication.T, "
+		     "lambda-microvms.authentication.T\r\n",
+		  400, bad_offer },
+		{ WS
+		  "lambda-microvms, lambda-microvms.authentication.T, lambda-microvms.port.0\r\n",
+		  400, bad_offer },
+		{ WS "lambda-microvms, lambda-microvms.authentication.T, lambda-microvms.port.\r\n",
+		  400, bad_offer },
+		{ "x-aws-proxy-auth: T\r\nx-aws-proxy-port: 0\r\n", 400, bad_port },
+		{ "x-aws-proxy-auth: T\r\nx-aws-proxy-port: 65536\r\n", 400, bad_port },
+		{ "x-aws-proxy-auth: T\r\nx-aws-proxy-port: +5000\r\n", 400, bad_port },
+		{ "x-aws-proxy-auth: T\r\nx-aws-proxy-port: 5000, 80\r\n", 400, bad_port },
+		{ "x-aws-proxy-auth: T\r\nx-aws-proxy-port: \r\n", 400, bad_port },
+		{ "x-aws-proxy-auth: T\r\nx-aws-proxy-port: 80\r\nx-aws-proxy-port: 80\r\n", 400,
+		  bad_port },
+		/* who has no token learns nothing about ports */
+		{ "x-aws-proxy-port: nonsense\r\n", 403, missing },
+		{ "x-aws-proxy-auth: T\r\n", 403, denied },
+		{ "x-aws-proxy-auth: T\r\nx-aws-proxy-port: 4999\r\n", 403, denied },
+		{ "x-aws-proxy-auth: T\r\nx-aws-proxy-port: 65535\r\n", 403, denied },
+	};
+	struct token_claims claims = { .microvm = "microvm-1",
+				       .expires_ms = NOW + 1,
+				       .ranges = { { 5000, 5000 } },
+				       .n_ranges = 1 };
+	autofree char *token = mint(&keys, &claims);
+
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		uint16_t port;
+		const struct auth_denial *denial = ask(cases[i].lines, token, &route, &port);
+
+		assert_non_null(denial);
+		assert_int_equal(denial->status, cases[i].status);
+		assert_string_equal(denial->text, cases[i].text);
+	}
+}
+
+static void test_a_token_counts_for_one_microvm_and_its_time(void **unused)
+{
+	static const struct {
+		const struct token_keys *with;
+		struct token_claims claims;
+		unsigned status; /* 0: let in */
+		const char *text;
+	} cases[] = {
+		{ &keys,
+		  { .microvm = "microvm-1", .expires_ms = NOW + 1, .all_ports = true },
+		  0,
+		  "" },
+		{ &keys,
+		  { .microvm = "microvm-1", .expires_ms = NOW, .all_ports = true },
+		  403,
+		  "Token authentication failed" },
+		{ &keys,
+		  { .microvm = "microvm-2", .expires_ms = NOW + 1, .all_ports = true },
+		  403,
+		  "Token authentication failed" },
+		{ &keys,
+		  { .microvm = "", .expires_ms = NOW + 1, .all_ports = true },
+		  403,
+		  "Token authentication failed" },
+		{ &theirs,
+		  { .microvm = "microvm-1", .expires_ms = NOW + 1, .all_ports = true },
+		  403,
+		  "Token authentication failed" },
+		{ &unknown,
+		  { .microvm = "microvm-1", .expires_ms = NOW + 1, .all_ports = true },
+		  403,
+		  "Token authentication failed" },
+		{ &keys,
+		  { .microvm = "microvm-1", .expires_ms = NOW + 1, .shell = true },
+		  502,
+		  "" },
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		autofree char *token = mint(cases[i].with, &cases[i].claims);
+		uint16_t port;
+		const struct auth_denial *denial =
+			ask("x-aws-proxy-auth: T\r\n", token, &route, &port);
+
+		assert_int_equal(denial ? denial->status : 0, cases[i].status);
+		assert_string_equal(denial ? denial->text : "", cases[i].text);
+	}
+}
+
+static void test_without_ingress_every_port_is_denied(void **unused)
+{
+	struct token_claims claims = { .microvm = "microvm-1",
+				       .expires_ms = NOW + 1,
+				       .all_ports = true };
+	autofree char *token = mint(&keys, &claims);
+	struct route_set closed = route;
+	const struct auth_denial *denial;
+	uint16_t port;
+
+	(void)unused;
+	closed.http_ingress = 0;
+	denial = ask("x-aws-proxy-auth: T\r\n", token, &closed, &port);
+	assert_int_equal(denial->status, 403);
+	assert_string_equal(denial->text, "Access to port denied");
+	/* and a stranger is told no more than elsewhere */
+	denial = ask("", token, &closed, &port);
+	assert_string_equal(denial->text, "Request missing authentication");
+}
+
+static void test_the_applications_protocols_are_left(void **unused)
+{
+	static const struct {
+		const char *lines, *left;
+		bool marker;
+	} cases[] = {
+		{ WS
+		  "lambda-microvms, lambda-microvms.authentication.x, lambda-microvms.port.1\r\n",
+		  "", true },
+		{ WS "chat ,\t lambda-microvms,,superchat\r\n", "chat, superchat", true },
+		{ WS "chat\r\n", "chat", false },
+		{ WS "lambda-microvms.other, Lambda-MicroVMs\r\n",
+		  "lambda-microvms.other, Lambda-MicroVMs", false },
+		{ "", "", false },
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		autobuf struct buf text = { 0 };
+		struct auth_offer offer;
+		struct http1 *p;
+
+		buf_addf(&text, "GET / HTTP/1.1\r\nhost: a\r\n%s\r\n", cases[i].lines);
+		p = parse_head(buf_str(&text), true);
+		auth_offer_read(http1_head(p), &offer);
+		assert_string_equal(buf_str(&offer.of_app), cases[i].left);
+		assert_int_equal(offer.marker, cases[i].marker);
+		auth_offer_free(&offer);
+		http1_free(p);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_host_names_its_endpoint),
+		cmocka_unit_test(test_a_request_is_let_in_to_the_port_it_names),
+		cmocka_unit_test(test_the_others_are_told_what_the_service_tells),
+		cmocka_unit_test(test_a_token_counts_for_one_microvm_and_its_time),
+		cmocka_unit_test(test_without_ingress_every_port_is_denied),
+		cmocka_unit_test(test_the_applications_protocols_are_left),
+	};
+
+	return cmocka_run_group_tests_name("proxy/auth", tests, NULL, NULL);
+}
