@@ -21,6 +21,8 @@ struct conn_ops {
 	/* Bytes came: returns how many were taken; the rest is kept and given again after
 	 * conn_resume. */
 	size_t (*data)(struct conn *c, const uint8_t *data, size_t size);
+	/* A conn_resume takes effect; kept bytes follow.  May be NULL, like open and drained. */
+	void (*resumed)(struct conn *c);
 	void (*end)(struct conn *c);     /* the peer will send no more */
 	void (*drained)(struct conn *c); /* conn_queued fell below the low mark after it was above
 					    the high one */

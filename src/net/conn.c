@@ -1,0 +1,477 @@
+#include "net/conn.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+#include "net/conn_tls.h"
+
+#define CONN_IN        (64 * KIB)
+#define CONN_PLAIN     (16 * KIB) /* a TLS record */
+#define CONN_HIGH      LIMIT_HTTP_BUFFER
+#define CONN_LOW       (LIMIT_HTTP_BUFFER / 4)
+#define CONN_LINGER_MS 2000 /* after our FIN, so that unread bytes do not reset what we said */
+
+struct conn {
+	union {
+		uv_handle_t handle;
+		uv_stream_t stream;
+		uv_tcp_t tcp;
+		uv_pipe_t pipe;
+	} uv;
+	uv_timer_t timer;
+	uv_write_t write;
+	uv_shutdown_t shutdown;
+	const struct conn_ops *ops;
+	void *owner;            /* borrowed */
+	struct conn_tls *tls;   /* NULL: plain */
+	struct buf out, flight; /* not yet given to the kernel; being written by libuv */
+	struct buf kept;        /* plain text that `data` did not take */
+	unsigned handles;       /* still to be closed */
+	bool opened, paused, kick, eof, ended, full, shut, fin_sent, closing;
+	bool finishing, lingering; /* conn_close_after_write: what still comes is dropped */
+	int64_t last_ms, timeout_ms, deadline_ms; /* 0: none */
+};
+
+/* One loop, and a callback is done with these before the next one: all connections share them. */
+static uint8_t conn_in[CONN_IN], conn_plain[CONN_PLAIN];
+
+static void conn_pump(struct conn *c);
+static void conn_flush(struct conn *c);
+
+static int64_t conn_now(const struct conn *c)
+{
+	return (int64_t)uv_now(c->timer.loop);
+}
+
+static void conn_on_timer(uv_timer_t *timer);
+
+static void conn_arm(struct conn *c)
+{
+	int64_t now = conn_now(c), due = INT64_MAX;
+
+	if (c->closing)
+		return;
+	if (c->timeout_ms)
+		due = c->last_ms + c->timeout_ms;
+	if (c->deadline_ms && c->deadline_ms < due)
+		due = c->deadline_ms;
+	if (c->kick)
+		due = now;
+	if (due == INT64_MAX)
+		uv_timer_stop(&c->timer);
+	else
+		uv_timer_start(&c->timer, conn_on_timer, due > now ? (uint64_t)(due - now) : 0, 0);
+}
+
+static void conn_on_timer(uv_timer_t *timer)
+{
+	struct conn *c = timer->data;
+	int64_t now = conn_now(c);
+
+	if (c->kick) {
+		c->kick = false;
+		if (c->opened && c->ops->resumed)
+			c->ops->resumed(c);
+		conn_pump(c);
+	}
+	if (c->closing)
+		return;
+	if ((c->deadline_ms && now >= c->deadline_ms) ||
+	    (c->timeout_ms && now - c->last_ms >= c->timeout_ms))
+		conn_close(c);
+	conn_arm(c);
+}
+
+static void conn_on_closed(uv_handle_t *handle)
+{
+	struct conn *c = handle->data;
+
+	if (--c->handles)
+		return;
+	conn_tls_free(c->tls);
+	buf_free(&c->out);
+	buf_free(&c->flight);
+	buf_free(&c->kept);
+	c->tls = NULL;
+	c->ops->closed(c);
+	free(c);
+}
+
+void conn_close(struct conn *c)
+{
+	if (c->closing)
+		return;
+	c->closing = true;
+	c->handles = 2;
+	uv_close(&c->uv.handle, conn_on_closed);
+	uv_close((uv_handle_t *)&c->timer, conn_on_closed);
+}
+
+/* Hand bytes on; what is not taken goes to `kept`, unless it comes from there. */
+static size_t conn_give(struct conn *c, const uint8_t *data, size_t size)
+{
+	size_t taken = size;
+
+	if (!c->finishing)
+		taken = c->ops->data(c, data, size);
+	assert(taken <= size);
+	/* A conn_resume inside the callback set the kick. */
+	if (taken < size && !c->kick)
+		c->paused = true;
+	return taken;
+}
+
+static void conn_give_kept(struct conn *c)
+{
+	size_t taken = conn_give(c, c->kept.data, c->kept.size);
+
+	buf_drop(&c->kept, taken);
+	if (!c->kept.size)
+		buf_free(&c->kept);
+}
+
+static void conn_give_new(struct conn *c, const uint8_t *data, size_t size)
+{
+	size_t taken = conn_give(c, data, size);
+
+	if (!c->closing)
+		buf_add(&c->kept, data + taken, size - taken);
+}
+
+static bool conn_may_give(const struct conn *c)
+{
+	return !c->closing && !c->paused && !c->kick;
+}
+
+static void conn_open(struct conn *c)
+{
+	c->opened = true;
+	c->deadline_ms = 0;
+	conn_arm(c);
+	if (c->ops->open)
+		c->ops->open(c);
+}
+
+/* False: nothing more to be had from what came. */
+static bool conn_pump_tls(struct conn *c)
+{
+	size_t size = 0;
+
+	switch (conn_tls_read(c->tls, conn_plain, sizeof(conn_plain), &size)) {
+	case CONN_TLS_WANT:
+		break;
+	case CONN_TLS_OPENED:
+		conn_flush(c);
+		conn_open(c);
+		return true;
+	case CONN_TLS_DATA:
+		conn_give_new(c, conn_plain, size);
+		return true;
+	case CONN_TLS_END:
+		c->eof = true;
+		break;
+	case CONN_TLS_BROKEN:
+		conn_flush(c); /* the alert */
+		conn_close(c);
+		break;
+	}
+	return false;
+}
+
+static void conn_alloc(uv_handle_t *handle, size_t size, uv_buf_t *buf)
+{
+	(void)handle, (void)size;
+	*buf = uv_buf_init((char *)conn_in, sizeof(conn_in));
+}
+
+static void conn_on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buf)
+{
+	struct conn *c = stream->data;
+
+	if (!size)
+		return;
+	if (size == UV_EOF && (!c->tls || c->finishing)) {
+		c->eof = true;
+	} else if (size < 0) {
+		/* Also TLS that ends without close_notify: the rest may have been cut off. */
+		conn_close(c);
+		return;
+	} else {
+		c->last_ms = conn_now(c);
+		if (c->finishing)
+			return;
+		if (!c->tls)
+			conn_give_new(c, (const uint8_t *)buf->base, (size_t)size);
+		else
+			conn_tls_feed(c->tls, (const uint8_t *)buf->base, (size_t)size);
+	}
+	conn_pump(c);
+	if (c->tls)
+		conn_tls_kept(c->tls);
+}
+
+static void conn_set_reading(struct conn *c)
+{
+	bool handshake = c->tls && !c->opened;
+
+	if (c->closing)
+		return;
+	if (!c->eof && (c->finishing || handshake || (!c->paused && !c->kick)))
+		uv_read_start(&c->uv.stream, conn_alloc, conn_on_read);
+	else
+		uv_read_stop(&c->uv.stream);
+}
+
+static void conn_pump(struct conn *c)
+{
+	if (!c->tls && !c->opened)
+		conn_open(c);
+	while (conn_may_give(c) || (c->tls && !c->opened && !c->closing)) {
+		if (c->kept.size)
+			conn_give_kept(c);
+		else if (!c->tls || c->eof || !conn_pump_tls(c))
+			break;
+	}
+	if (conn_may_give(c) && c->eof && !c->ended) {
+		c->ended = true;
+		if (!c->finishing)
+			c->ops->end(c);
+		else if (c->lingering)
+			conn_close(c);
+	}
+	conn_flush(c);
+	conn_set_reading(c);
+}
+
+static void conn_on_shutdown(uv_shutdown_t *req, int status)
+{
+	struct conn *c = req->data;
+
+	(void)status; /* a broken socket is found by reading */
+	if (c->closing || !c->finishing)
+		return;
+	if (c->eof) {
+		conn_close(c);
+		return;
+	}
+	c->lingering = true;
+	c->timeout_ms = 0;
+	c->deadline_ms = conn_now(c) + CONN_LINGER_MS;
+	conn_set_reading(c);
+	conn_arm(c);
+}
+
+static void conn_on_written(uv_write_t *req, int status)
+{
+	struct conn *c = req->data;
+
+	buf_free(&c->flight);
+	if (c->closing)
+		return;
+	if (status < 0) {
+		conn_close(c);
+		return;
+	}
+	c->last_ms = conn_now(c);
+	conn_flush(c);
+	if (c->full && !c->closing && conn_queued(c) <= CONN_LOW) {
+		c->full = false;
+		if (!c->finishing && c->ops->drained)
+			c->ops->drained(c);
+	}
+}
+
+static void conn_start_write(struct conn *c)
+{
+	uv_buf_t buf;
+
+	c->flight = c->out;
+	c->out = (struct buf){ 0 };
+	buf = uv_buf_init((char *)c->flight.data, (unsigned)c->flight.size);
+	if (uv_write(&c->write, &c->uv.stream, &buf, 1, conn_on_written))
+		conn_close(c);
+}
+
+static void conn_flush(struct conn *c)
+{
+	uv_buf_t buf;
+	int n;
+
+	if (c->closing || c->flight.data)
+		return;
+	if (c->out.size) {
+		buf = uv_buf_init((char *)c->out.data, (unsigned)c->out.size);
+		n = uv_try_write(&c->uv.stream, &buf, 1);
+		if (n < 0 && n != UV_EAGAIN) {
+			conn_close(c);
+			return;
+		}
+		if (n > 0) {
+			c->last_ms = conn_now(c);
+			buf_drop(&c->out, (size_t)n);
+		}
+		if (c->out.size) {
+			conn_start_write(c);
+			return;
+		}
+		buf_free(&c->out); /* idle ones keep none */
+	}
+	if (c->shut && !c->fin_sent) {
+		c->fin_sent = true;
+		if (uv_shutdown(&c->shutdown, &c->uv.stream, conn_on_shutdown))
+			conn_close(c);
+	}
+}
+
+void conn_write(struct conn *c, const void *data, size_t size)
+{
+	if (c->closing || c->shut || !size)
+		return;
+	assert(!c->tls || c->opened);
+	if (!c->tls) {
+		buf_add(&c->out, data, size);
+	} else if (!conn_tls_write(c->tls, data, size)) {
+		conn_close(c);
+		return;
+	}
+	conn_flush(c);
+	c->full = conn_full(c) || c->full;
+}
+
+size_t conn_queued(const struct conn *c)
+{
+	return c->out.size + c->flight.size;
+}
+
+bool conn_full(const struct conn *c)
+{
+	return conn_queued(c) >= CONN_HIGH;
+}
+
+void conn_pause(struct conn *c)
+{
+	c->paused = true;
+	c->kick = false;
+	conn_set_reading(c);
+}
+
+void conn_resume(struct conn *c)
+{
+	if (c->closing)
+		return;
+	c->paused = false;
+	c->kick = true;
+	conn_arm(c);
+}
+
+void conn_shutdown(struct conn *c)
+{
+	if (c->closing || c->shut)
+		return;
+	if (c->tls)
+		conn_tls_notify(c->tls);
+	c->shut = true;
+	conn_flush(c);
+}
+
+void conn_close_after_write(struct conn *c)
+{
+	if (c->closing || c->finishing)
+		return;
+	c->finishing = true;
+	if (!c->timeout_ms || c->timeout_ms > LIMIT_HTTP_HEAD_MS)
+		conn_timeout(c, LIMIT_HTTP_HEAD_MS);
+	conn_shutdown(c);
+	conn_set_reading(c);
+}
+
+void conn_timeout(struct conn *c, int64_t ms)
+{
+	c->timeout_ms = ms;
+	if (ms)
+		c->last_ms = conn_now(c);
+	conn_arm(c);
+}
+
+static int conn_adopt(struct conn *c, uv_loop_t *loop, int fd)
+{
+	int domain = 0, on = 1, rc;
+	socklen_t size = sizeof(domain);
+
+	signal(SIGPIPE, SIG_IGN); /* libuv writes without MSG_NOSIGNAL */
+
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size))
+		return UV_EINVAL;
+	if (domain == AF_UNIX) {
+		uv_pipe_init(loop, &c->uv.pipe, 0);
+		rc = uv_pipe_open(&c->uv.pipe, fd);
+	} else {
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+		uv_tcp_init(loop, &c->uv.tcp);
+		rc = uv_tcp_open(&c->uv.tcp, fd);
+	}
+	c->uv.handle.data = c;
+	return rc;
+}
+
+static void conn_on_dropped(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+struct conn *conn_new(uv_loop_t *loop, int fd, struct tls *tls, const struct conn_ops *ops,
+		      void *owner, struct err *e)
+{
+	struct conn *c = xcalloc(1, sizeof(*c));
+	int rc = conn_adopt(c, loop, fd);
+
+	if (rc) {
+		err_set(e, ERR_INTERNAL, "take a connection over: %s", uv_strerror(rc));
+		close(fd);
+		if (c->uv.handle.data)
+			uv_close(&c->uv.handle, conn_on_dropped);
+		else
+			free(c);
+		return NULL;
+	}
+	c->ops = ops;
+	c->owner = owner;
+	c->write.data = c->shutdown.data = c->timer.data = c;
+	uv_timer_init(loop, &c->timer);
+	c->last_ms = conn_now(c);
+	if (tls) {
+		c->tls = conn_tls_new(tls, &c->out);
+		c->deadline_ms = c->last_ms + LIMIT_HTTP_HEAD_MS;
+		conn_set_reading(c);
+	}
+	c->kick = !tls;
+	conn_arm(c);
+	return c;
+}
+
+void *conn_owner(const struct conn *c)
+{
+	return c->owner;
+}
+
+void conn_set_owner(struct conn *c, const struct conn_ops *ops, void *owner)
+{
+	c->ops = ops;
+	c->owner = owner;
+}
+
+const char *conn_sni(const struct conn *c)
+{
+	return c->tls ? conn_tls_sni(c->tls) : "";
+}
+
+const char *conn_alpn(const struct conn *c)
+{
+	return c->tls ? conn_tls_alpn(c->tls) : "";
+}

@@ -1,0 +1,235 @@
+#include "net/http.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "net/http_carrier.h"
+
+struct http_listener {
+	struct list in;
+	struct accepter *accepter;
+};
+
+static void http_server_unref(uv_handle_t *handle)
+{
+	struct http_server *s = handle->data;
+
+	s->handles--;
+	if (!s->handles && list_empty(&s->conns))
+		free(s);
+}
+
+static void http_on_later(uv_timer_t *timer)
+{
+	struct http_server *s = timer->data;
+	struct list now;
+
+	/* Only those that were there: one that calls again waits for the next turn. */
+	if (list_empty(&s->later))
+		return;
+	now = s->later;
+	now.next->prev = now.prev->next = &now;
+	list_init(&s->later);
+	while (!list_empty(&now)) {
+		struct http_later *l = list_first(&now, struct http_later, in);
+
+		list_del(&l->in);
+		l->call(l);
+	}
+}
+
+void http_call_later(struct http_server *s, struct http_later *l)
+{
+	if (!list_empty(&l->in))
+		return;
+	list_add(&s->later, &l->in);
+	if (!s->freeing)
+		uv_timer_start(&s->later_timer, http_on_later, 0, 0);
+}
+
+static void http_on_head_timer(uv_timer_t *timer)
+{
+	struct http_server *s = timer->data;
+	int64_t now = (int64_t)uv_now(s->loop);
+	struct http_wait *w;
+
+	while ((w = list_first(&s->heads, struct http_wait, in)) && w->at_ms <= now) {
+		list_del(&w->in);
+		w->late(w);
+	}
+	if (w)
+		uv_timer_start(timer, http_on_head_timer, (uint64_t)(w->at_ms - now), 0);
+}
+
+void http_wait_start(struct http_server *s, struct http_wait *w)
+{
+	list_del(&w->in);
+	w->at_ms = (int64_t)uv_now(s->loop) + LIMIT_HTTP_HEAD_MS;
+	list_add(&s->heads, &w->in);
+	if (!s->freeing && !uv_is_active((uv_handle_t *)&s->head_timer))
+		uv_timer_start(&s->head_timer, http_on_head_timer, LIMIT_HTTP_HEAD_MS, 0);
+}
+
+void http_link_add(struct http_server *s, struct http_link *l)
+{
+	list_add(&s->conns, &l->in);
+}
+
+void http_link_del(struct http_server *s, struct http_link *l)
+{
+	list_del(&l->in);
+	if (s->freeing && !s->handles && list_empty(&s->conns))
+		free(s);
+}
+
+struct http_server *http_server_new(uv_loop_t *loop, struct tls *tls,
+				    const struct http_handler *handler, void *arg)
+{
+	struct http_server *s = xcalloc(1, sizeof(*s));
+
+	s->loop = loop;
+	s->tls = tls;
+	s->handler = handler;
+	s->arg = arg;
+	list_init(&s->accepters);
+	list_init(&s->conns);
+	list_init(&s->heads);
+	list_init(&s->later);
+	uv_timer_init(loop, &s->head_timer);
+	uv_timer_init(loop, &s->later_timer);
+	s->head_timer.data = s->later_timer.data = s;
+	s->handles = 2;
+	return s;
+}
+
+static void http_server_accepted(void *arg, int fd)
+{
+	struct http_server *s = arg;
+	struct err e;
+
+	if (http_h1_new(s, fd, &e))
+		log_warn("a connection is refused error=\"%s\"", e.text);
+}
+
+int http_server_listen(struct http_server *s, int fd, struct err *e)
+{
+	struct accepter *a = accepter_new(s->loop, fd, http_server_accepted, s, e);
+	struct http_listener *l;
+
+	if (!a)
+		return -1;
+	l = xcalloc(1, sizeof(*l));
+	l->accepter = a;
+	list_add(&s->accepters, &l->in);
+	return 0;
+}
+
+void http_server_set_tls(struct http_server *s, struct tls *tls)
+{
+	s->tls = tls;
+}
+
+void http_server_free(struct http_server *s)
+{
+	if (!s)
+		return;
+	s->freeing = true;
+	list_each(l, &s->accepters, struct http_listener, in)
+	{
+		accepter_free(l->accepter);
+		list_del(&l->in);
+		free(l);
+	}
+	list_each(link, &s->conns, struct http_link, in)
+	{
+		link->close(link);
+	}
+	uv_close((uv_handle_t *)&s->head_timer, http_server_unref);
+	uv_close((uv_handle_t *)&s->later_timer, http_server_unref);
+}
+
+const struct http_head *http_request(const struct http_exchange *x)
+{
+	return x->head;
+}
+
+const char *http_sni(const struct http_exchange *x)
+{
+	return x->carrier->sni(x);
+}
+
+void *http_server_arg(const struct http_exchange *x)
+{
+	return x->server->arg;
+}
+
+void *http_user(const struct http_exchange *x)
+{
+	return x->user;
+}
+
+void http_set_user(struct http_exchange *x, void *user)
+{
+	x->user = user;
+}
+
+bool http_gone(const struct http_exchange *x)
+{
+	return x->gone;
+}
+
+uv_loop_t *http_loop(const struct http_exchange *x)
+{
+	return x->server->loop;
+}
+
+void http_read_stop(struct http_exchange *x)
+{
+	x->carrier->read_stop(x);
+}
+
+void http_read_more(struct http_exchange *x)
+{
+	x->carrier->read_more(x);
+}
+
+void http_send_continue(struct http_exchange *x)
+{
+	x->carrier->send_continue(x);
+}
+
+void http_send_head(struct http_exchange *x, unsigned status, const struct http_header *headers,
+		    size_t n, int64_t length)
+{
+	x->carrier->send_head(x, status, headers, n, length);
+}
+
+bool http_send_body(struct http_exchange *x, const void *data, size_t size)
+{
+	return x->carrier->send_body(x, data, size);
+}
+
+void http_send_end(struct http_exchange *x)
+{
+	x->carrier->send_end(x);
+}
+
+void http_abort(struct http_exchange *x)
+{
+	x->carrier->abort(x);
+}
+
+void http_answer(struct http_exchange *x, unsigned status, const struct http_header *headers,
+		 size_t n, const void *body, size_t size)
+{
+	x->carrier->cork(x, true);
+	x->carrier->send_head(x, status, headers, n, (int64_t)size);
+	(void)x->carrier->send_body(x, body, size);
+	x->carrier->send_end(x);
+	x->carrier->cork(x, false);
+}
+
+struct conn *http_take_conn(struct http_exchange *x, const struct conn_ops *ops, void *owner)
+{
+	return x->carrier->take_conn ? x->carrier->take_conn(x, ops, owner) : NULL;
+}

@@ -1,0 +1,73 @@
+/* http_carrier.h - what stands behind an exchange: inside net/http alone.
+ *
+ * http_h1.c carries one exchange at a time on a connection; an HTTP/2 carrier is another file with
+ * the same table, chosen by ALPN in http_server_accepted. */
+#ifndef NET_HTTP_CARRIER_H
+#define NET_HTTP_CARRIER_H
+
+#include "base/list.h"
+#include "net/http.h"
+
+struct http_carrier {
+	void (*read_stop)(struct http_exchange *x);
+	void (*read_more)(struct http_exchange *x);
+	void (*send_continue)(struct http_exchange *x);
+	void (*send_head)(struct http_exchange *x, unsigned status,
+			  const struct http_header *headers, size_t n, int64_t length);
+	bool (*send_body)(struct http_exchange *x, const void *data, size_t size);
+	void (*send_end)(struct http_exchange *x);
+	void (*abort)(struct http_exchange *x);
+	void (*cork)(struct http_exchange *x,
+		     bool on); /* what is sent meanwhile goes out at once */
+	const char *(*sni)(const struct http_exchange *x);
+	/* NULL: this carrier has no connection to give */
+	struct conn *(*take_conn)(struct http_exchange *x, const struct conn_ops *ops, void *owner);
+};
+
+struct http_exchange {
+	const struct http_carrier *carrier;
+	struct http_server *server;
+	const struct http_head *head;
+	void *user; /* borrowed */
+	bool gone;
+};
+
+struct http_server {
+	uv_loop_t *loop;
+	struct tls *tls; /* borrowed */
+	const struct http_handler *handler;
+	void *arg;
+	struct list accepters; /* struct http_listener */
+	struct list conns;     /* struct http_link */
+	struct list heads;     /* struct http_wait: whose head has begun, oldest first */
+	struct list later;     /* struct http_later: to be called from the loop */
+	uv_timer_t head_timer, later_timer;
+	unsigned handles;
+	bool freeing;
+};
+
+/* Embedded in a carrier's connection. */
+struct http_link {
+	struct list in;
+	void (*close)(struct http_link *l);
+};
+
+struct http_wait {
+	struct list in;
+	int64_t at_ms;
+	void (*late)(struct http_wait *w);
+};
+
+struct http_later {
+	struct list in;
+	void (*call)(struct http_later *l);
+};
+
+void http_link_add(struct http_server *s, struct http_link *l);
+void http_link_del(struct http_server *s, struct http_link *l);    /* may free a server that ends */
+void http_wait_start(struct http_server *s, struct http_wait *w);  /* LIMIT_HTTP_HEAD_MS from now */
+void http_call_later(struct http_server *s, struct http_later *l); /* once, however often said */
+
+int http_h1_new(struct http_server *s, int fd, struct err *e) must_check; /* takes it over */
+
+#endif

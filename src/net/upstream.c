@@ -1,0 +1,312 @@
+#include "net/upstream.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct upstream {
+	struct conn *c;       /* NULL: taken */
+	struct http1 *parser; /* NULL: no request is under way */
+	const struct upstream_ops *ops;
+	void *owner;     /* borrowed */
+	struct buf rest; /* decoded body that was not taken */
+	int64_t left;    /* of a request body with a length */
+	bool parsing;    /* a callback is running: freed behind it */
+	bool chunked, request_done, answered, stopped, full, final;
+	bool reusable, failed, closing, eof;
+};
+
+static const struct conn_ops upstream_conn_ops;
+
+static void upstream_free(struct upstream *u)
+{
+	http1_free(u->parser);
+	buf_free(&u->rest);
+	free(u);
+}
+
+static void upstream_fail(struct upstream *u, const char *why)
+{
+	if (u->failed || u->closing)
+		return;
+	u->failed = true;
+	u->reusable = false;
+	u->ops->failed(u, why);
+	conn_close(u->c);
+}
+
+struct upstream *upstream_new(uv_loop_t *loop, int fd, const struct upstream_ops *ops, void *owner,
+			      struct err *e)
+{
+	struct upstream *u = xcalloc(1, sizeof(*u));
+
+	u->ops = ops;
+	u->owner = owner;
+	u->reusable = true;
+	u->c = conn_new(loop, fd, NULL, &upstream_conn_ops, u, e);
+	if (u->c)
+		return u;
+	free(u);
+	return NULL;
+}
+
+void *upstream_owner(const struct upstream *u)
+{
+	return u->owner;
+}
+
+void upstream_set_owner(struct upstream *u, const struct upstream_ops *ops, void *owner)
+{
+	assert(!u->parser);
+	u->ops = ops;
+	u->owner = owner;
+}
+
+static bool upstream_put_headers(struct buf *b, const struct http_header *headers, size_t n)
+{
+	bool upgrade = false;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!http1_put_header(b, headers[i].name, headers[i].value))
+			return false;
+		upgrade = upgrade || !strcmp(headers[i].name, "upgrade");
+	}
+	if (upgrade)
+		buf_adds(b, "connection: upgrade\r\n");
+	return true;
+}
+
+bool upstream_request(struct upstream *u, const char *method, const char *target,
+		      const struct http_header *headers, size_t n, int64_t length)
+{
+	autobuf struct buf b = { 0 };
+
+	assert(!u->parser && u->reusable);
+	http1_put_request(&b, method, target);
+	if (!upstream_put_headers(&b, headers, n))
+		return false;
+	if (length >= 0)
+		buf_addf(&b, "content-length: %lld\r\n", (long long)length);
+	else if (length == UPSTREAM_CHUNKED)
+		buf_adds(&b, "transfer-encoding: chunked\r\n");
+	http1_put_end(&b);
+	u->parser = http1_new(false);
+	http1_expect_no_body(u->parser, !strcmp(method, "HEAD"));
+	u->chunked = length == UPSTREAM_CHUNKED;
+	u->left = length > 0 ? length : 0;
+	u->request_done = !u->chunked && !u->left;
+	u->answered = u->stopped = u->full = u->final = u->reusable = false;
+	conn_write(u->c, b.data, b.size);
+	return true;
+}
+
+bool upstream_send_body(struct upstream *u, const void *data, size_t size)
+{
+	if (u->chunked) {
+		autobuf struct buf b = { 0 };
+
+		http1_put_chunk(&b, data, size);
+		conn_write(u->c, b.data, b.size);
+	} else {
+		assert((int64_t)size <= u->left);
+		u->left -= (int64_t)size;
+		conn_write(u->c, data, size);
+	}
+	u->full = conn_full(u->c);
+	return !u->full;
+}
+
+void upstream_send_end(struct upstream *u)
+{
+	if (u->chunked && !u->request_done)
+		conn_write(u->c, "0\r\n\r\n", 5);
+	assert(u->chunked || !u->left);
+	u->request_done = true;
+}
+
+/* The answer is complete.  Bytes behind it answer nothing that was asked: no further use. */
+static void upstream_end(struct upstream *u, bool more)
+{
+	u->reusable = u->reusable && u->request_done && !more && !u->eof;
+	http1_free(u->parser);
+	u->parser = NULL;
+	u->ops->end(u);
+}
+
+static void upstream_got_head(struct upstream *u)
+{
+	const struct http_head *h = http1_head(u->parser);
+
+	u->final = h->status / 100 != 1 || h->status == 101;
+	if (u->final) {
+		u->reusable = h->keep_alive && h->status != 101;
+		u->ops->head(u, h);
+	} else if (u->ops->interim) {
+		u->ops->interim(u, h);
+	}
+}
+
+static void upstream_got_body(struct upstream *u, const uint8_t *data, size_t size)
+{
+	size_t taken = u->ops->body(u, data, size);
+
+	if (taken < size && !u->closing) {
+		buf_add(&u->rest, data + taken, size - taken);
+		u->stopped = true;
+	}
+}
+
+static size_t upstream_parse(struct upstream *u, const uint8_t *data, size_t size)
+{
+	const uint8_t *body;
+	size_t at = 0, used, n;
+
+	while (u->c && u->parser && !u->closing && !u->failed && !u->stopped) {
+		switch (http1_next(u->parser, data + at, size - at, &used, &body, &n)) {
+		case HTTP1_MORE:
+			return at + used;
+		case HTTP1_HEAD:
+			upstream_got_head(u);
+			break;
+		case HTTP1_BODY:
+			upstream_got_body(u, body, n);
+			break;
+		case HTTP1_END:
+			if (u->final)
+				upstream_end(u, at + used < size);
+			break;
+		case HTTP1_UPGRADE: /* nobody took it yet */
+			return at;
+		case HTTP1_BAD:
+			upstream_fail(u, http1_error(u->parser));
+			break;
+		}
+		at += used;
+	}
+	return at;
+}
+
+static size_t upstream_run(struct upstream *u, const uint8_t *data, size_t size)
+{
+	size_t used;
+
+	u->parsing = true;
+	used = upstream_parse(u, data, size);
+	u->parsing = false;
+	if (!u->c)
+		upstream_free(u);
+	return used;
+}
+
+static size_t upstream_data(struct conn *c, const uint8_t *data, size_t size)
+{
+	struct upstream *u = conn_owner(c);
+
+	u->answered = true;
+	if (!u->parser) {
+		upstream_fail(u, "bytes came without a request");
+		return size;
+	}
+	return upstream_run(u, data, size);
+}
+
+static void upstream_on_end(struct conn *c)
+{
+	struct upstream *u = conn_owner(c);
+
+	u->eof = true;
+	if (u->closing || u->failed || u->stopped)
+		return; /* stopped: again when the owner took the rest */
+	if (u->parser && u->final && http1_finish(u->parser))
+		upstream_end(u, false);
+	else
+		upstream_fail(u, u->parser ? "the connection ended before the answer was complete"
+					   : "the connection ended");
+}
+
+static void upstream_resumed(struct conn *c)
+{
+	struct upstream *u = conn_owner(c);
+	struct buf rest = u->rest;
+
+	if (!u->stopped)
+		return;
+	u->stopped = false;
+	u->rest = (struct buf){ 0 };
+	if (rest.size)
+		upstream_got_body(u, rest.data, rest.size);
+	buf_free(&rest);
+	/* Not taken in there: the final head is long past. */
+	(void)upstream_run(u, (const uint8_t *)"", 0);
+	if (u->eof)
+		upstream_on_end(c);
+}
+
+static void upstream_drained(struct conn *c)
+{
+	struct upstream *u = conn_owner(c);
+
+	if (!u->full || !u->parser)
+		return;
+	u->full = false;
+	u->ops->writable(u);
+}
+
+static void upstream_closed(struct conn *c)
+{
+	struct upstream *u = conn_owner(c);
+
+	if (!u->closing && !u->failed) {
+		u->failed = true;
+		u->ops->failed(u, "the connection broke or was silent for too long");
+	}
+	u->ops->closed(u);
+	upstream_free(u);
+}
+
+static const struct conn_ops upstream_conn_ops = {
+	.data = upstream_data,
+	.resumed = upstream_resumed,
+	.end = upstream_on_end,
+	.drained = upstream_drained,
+	.closed = upstream_closed,
+};
+
+void upstream_read_more(struct upstream *u)
+{
+	if (u->stopped)
+		conn_resume(u->c);
+}
+
+bool upstream_answered(const struct upstream *u)
+{
+	return u->answered;
+}
+
+bool upstream_reusable(const struct upstream *u)
+{
+	return u->reusable && !u->parser && !u->failed && !u->closing;
+}
+
+void upstream_timeout(struct upstream *u, int64_t ms)
+{
+	conn_timeout(u->c, ms);
+}
+
+void upstream_close(struct upstream *u)
+{
+	u->closing = true;
+	conn_close(u->c);
+}
+
+struct conn *upstream_take_conn(struct upstream *u, const struct conn_ops *ops, void *owner)
+{
+	struct conn *c = u->c;
+
+	conn_set_owner(c, ops, owner);
+	conn_timeout(c, 0);
+	conn_resume(c);
+	u->c = NULL;
+	if (!u->parsing)
+		upstream_free(u);
+	return c;
+}
