@@ -52,7 +52,7 @@
 
 /* Machines. */
 #define LIMIT_MACHINE_EXTRA    (128 * MIB) /* memory of a machine's cgroup above its guest RAM */
-#define LIMIT_MACHINE_PIDS     64
+#define LIMIT_MACHINE_PIDS     128 /* threads too; QEMU has up to 64 for its disks */
 #define LIMIT_WAIT_CAPACITY_MS 30000 /* a queued run, then InsufficientCapacityException */
 #define LIMIT_AGENT_HELD       (64 * KIB) /* bytes of the agent that wait in the machine process */
 #define LIMIT_STREAMS          64         /* connections to guest ports under way, for each machine */
