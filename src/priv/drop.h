@@ -1,0 +1,21 @@
+/* drop.h - become a user without privileges, for good. */
+#ifndef PRIV_DROP_H
+#define PRIV_DROP_H
+
+#include <sys/types.h>
+
+#include "base/err.h"
+
+struct drop {
+	uid_t uid;
+	gid_t gid;
+	unsigned files; /* most open descriptors */
+};
+
+/* No groups, no capability in any set, none to come back by exec. */
+int drop_all(const struct drop *d, struct err *e) must_check;
+
+/* The calling process's own part of it that is also right for a build: no groups, ids. */
+int drop_ids(uid_t uid, gid_t gid, struct err *e) must_check;
+
+#endif

@@ -1,0 +1,140 @@
+#include "priv/host.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/log.h"
+#include "priv/nft.h"
+#include "priv/resolv.h"
+
+#define HOST_LOOK_MS 5000
+#define HOST_FORWARD "/proc/sys/net/ipv4/ip_forward"
+
+static int host_nft(void *text)
+{
+	nft_exec(text);
+	return 1;
+}
+
+static void host_rules(const struct host *h, struct buf *text)
+{
+	nft_host_text(text, h->names, h->resolver);
+	if (!h->resolver)
+		log_warn(
+			"guests have no resolver: /etc/resolv.conf names none that is no loopback");
+}
+
+static void host_look_again(struct timer *t)
+{
+	host_look(container_of(t, struct host, look));
+}
+
+static void host_loaded(struct child *c, int status)
+{
+	struct host *h = container_of(c, struct host, loading);
+
+	if (!status)
+		return;
+	log_err("the rules for a new resolver could not be loaded");
+	h->resolver = 0; /* looked at and tried again */
+}
+
+void host_look(struct host *h)
+{
+	uint32_t now = resolv_read(h->configured);
+	autobuf struct buf text = { 0 };
+	struct err e;
+
+	loop_timer(h->loop, &h->look, HOST_LOOK_MS, host_look_again);
+	if (now == h->resolver || h->loading.pid)
+		return;
+	h->resolver = now;
+	host_rules(h, &text);
+	if (child_start(h->loop, &h->loading, host_nft, buf_str(&text), host_loaded, &e))
+		log_err("%s", e.text);
+}
+
+static int host_write(const char *path, int flags, const char *value, struct err *e)
+{
+	autoclose int fd = open(path, O_WRONLY | O_CLOEXEC | flags, 0644);
+
+	if (fd < 0 || io_write_full(fd, value, strlen(value)))
+		return err_sys(e, "write '%s'", path);
+	return 0;
+}
+
+static int host_forward(const struct host *h, struct err *e)
+{
+	autoclose int fd = open(HOST_FORWARD, O_RDONLY | O_CLOEXEC);
+	autobuf struct buf was = { 0 };
+
+	if (fd < 0 || io_read_all(fd, &was, KIB))
+		return err_sys(e, "read " HOST_FORWARD);
+	if (access(h->record, F_OK) && host_write(h->record, O_CREAT | O_TRUNC, buf_str(&was), e))
+		return -1;
+	return host_write(HOST_FORWARD, 0, "1\n", e);
+}
+
+int host_open(struct host *h, struct loop *l, const struct names *n, const char *run_dir,
+	      const char *resolver, struct err *e)
+{
+	autobuf struct buf text = { 0 };
+
+	*h = (struct host){ .loop = l, .names = n, .configured = resolver };
+	h->record = xasprintf("%s/ip_forward", run_dir);
+	h->resolver = resolv_read(resolver);
+	host_rules(h, &text);
+	if (child_run(host_nft, buf_str(&text)))
+		return err_set(e, ERR_INTERNAL, "nft refused the rules; the line above says why");
+	loop_timer(l, &h->look, HOST_LOOK_MS, host_look_again);
+	return host_forward(h, e);
+}
+
+/* Forwarding stays on while another instance has slots. */
+static bool host_is_shared(const struct host *h)
+{
+	struct if_nameindex *all = if_nameindex();
+	bool shared = false;
+
+	for (const struct if_nameindex *i = all; i && i->if_index; i++) {
+		bool slot = !strncmp(i->if_name, "doze-", 5) ||
+			    (!strncmp(i->if_name, "dz", 2) && i->if_name[7] == '-');
+
+		shared |= slot && strncmp(i->if_name, h->names->link, strlen(h->names->link)) != 0;
+	}
+	if (all)
+		if_freenameindex(all);
+	return shared;
+}
+
+static void host_forward_back(const struct host *h)
+{
+	autoclose int fd = open(h->record, O_RDONLY | O_CLOEXEC);
+	autobuf struct buf was = { 0 };
+	struct err e;
+
+	if (fd >= 0 && !io_read_all(fd, &was, KIB) && !strcmp(buf_str(&was), "0\n") &&
+	    !host_is_shared(h) && host_write(HOST_FORWARD, 0, "0\n", &e))
+		log_warn("%s", e.text);
+	unlink(h->record);
+}
+
+void host_close(struct host *h, bool remove)
+{
+	autobuf struct buf text = { 0 };
+
+	loop_untimer(h->loop, &h->look);
+	if (remove) {
+		nft_host_remove_text(&text, h->names);
+		if (child_run(host_nft, buf_str(&text)))
+			log_warn("the nft table stays behind table=%s", h->names->table);
+		host_forward_back(h);
+	}
+	free(h->record);
+	h->record = NULL;
+}

@@ -1,0 +1,49 @@
+/* names.h - how what priv makes is called and numbered: interfaces, the nft table, cgroups,
+ * addresses, user ids.  Everything carries the instance, and nothing else comes from outside
+ * but identifiers that were checked here.  Pure. */
+#ifndef PRIV_NAMES_H
+#define PRIV_NAMES_H
+
+#include <net/if.h>
+
+#include "base/err.h"
+#include "conf/conf.h"
+
+#define NAMES_SLOTS    16384 /* /30 networks in a /16 */
+#define NAMES_NETWORKS 32
+
+/* IPv4 addresses are numbers in host order. */
+struct network {
+	uint32_t address;
+	uint32_t prefix;
+};
+
+struct names {
+	char link[10];        /* what the host's end of every slot begins with: "doze-" */
+	char table[64];       /* of nft */
+	char group[64];       /* of cgroups, below ours */
+	struct network slots; /* a /16 */
+	struct network allowed[NAMES_NETWORKS];
+	size_t n_allowed;
+	uint32_t n_slots, uid_first;
+};
+
+int names_init(struct names *n, const struct conf *conf, struct err *e) must_check;
+
+void names_link(const struct names *n, uint32_t slot, char out[IFNAMSIZ]);
+/* The slot whose host end is called so, or -1. */
+int names_link_slot(const struct names *n, const char *link);
+/* "0" to n_slots - 1 as names_link and the netns directory write it, or -1. */
+int names_number(const char *text, uint32_t below);
+
+uint32_t names_host_ip(const struct names *n, uint32_t slot);
+uint32_t names_slot_ip(const struct names *n, uint32_t slot);
+uint32_t names_uid(const struct names *n, uint32_t slot);
+
+/* @id of @room bytes holds @kind ("m", "b"), '-' and a uuid, and its NUL. */
+bool names_id_valid(const char *id, size_t room, char kind);
+
+/* "10.0.0.0/8, 192.0.2.7": how many, or -1. */
+int names_networks(const char *text, struct network *out, size_t room, struct err *e) must_check;
+
+#endif

@@ -1,0 +1,62 @@
+/* priv.h - the state of the priv role, and how its parts answer.
+ *
+ * One loop; whatever may block is a child.  A request is struct ask until it is answered, once,
+ * with its own tag, unless its asker is gone by then. */
+#ifndef PRIV_PRIV_H
+#define PRIV_PRIV_H
+
+#include "conf/conf.h"
+#include "ipc/priv.h"
+#include "ipc/super.h"
+#include "priv/cgroup.h"
+#include "priv/host.h"
+#include "priv/slot.h"
+
+struct priv;
+
+struct peer {
+	struct priv *priv;
+	struct chan chan; /* sock -1: not there */
+	struct watch watch;
+	uint64_t generation; /* of the connection: an answer never goes to a later one */
+};
+
+struct ask {
+	enum priv_owner_role role;
+	uint64_t generation, tag;
+};
+
+/* Per owner role, what its user may touch. */
+struct owner {
+	const char *name;
+	gid_t gid;
+};
+
+struct priv {
+	const struct conf *conf;
+	struct names names;
+	struct loop *loop;
+	struct cgroups groups;
+	struct slots slots;
+	struct host host;
+	char *libexec, *machines_dir, *stage_dir, *log_path;
+	struct owner owners[PRIV_NUM_OWNERS];
+	gid_t proxy_gid;
+	uid_t build_uid;
+	gid_t build_gid;
+
+	struct chan super;
+	struct watch super_watch;
+	struct peer peers[PRIV_NUM_OWNERS];
+	struct list machines, builds;
+	struct timer stop_timer;
+	bool stopping, keep;
+};
+
+void priv_answer(struct priv *p, const struct ask *a, uint32_t type, const void *body, size_t size);
+void priv_done(struct priv *p, const struct ask *a);
+void priv_refuse(struct priv *p, const struct ask *a, const struct err *e);
+/* An event to the owner; false: it is not there. */
+bool priv_tell(struct priv *p, enum priv_owner_role role, uint32_t type, const void *body,
+	       size_t size);
+#endif

@@ -1,0 +1,13 @@
+/* root.h - the file system that a machine's process sees: programs and libraries read-only, its
+ * own /proc, two device nodes, nothing to write to. */
+#ifndef PRIV_ROOT_H
+#define PRIV_ROOT_H
+
+#include "base/err.h"
+
+#define ROOT_LIBEXEC "/libexec"
+
+/* For a process in mount and pid namespaces of its own.  @stage: an empty directory. */
+int root_enter(const char *stage, const char *libexec, struct err *e) must_check;
+
+#endif

@@ -1,0 +1,24 @@
+/* slotmake.h - how one slot is made and unmade, and its tap opened. */
+#ifndef PRIV_SLOTMAKE_H
+#define PRIV_SLOTMAKE_H
+
+#include "priv/names.h"
+
+struct mnl_socket;
+
+struct slot_plan {
+	const struct names *names;
+	const char *netns_path;
+	uint32_t slot;
+};
+
+/* For a child: make it all, end as nft.  @plan is a struct slot_plan.  1: failed, logged. */
+int slot_make(void *plan);
+
+/* What there is of it; harmless if nothing is. */
+void slot_unmake(const struct slot_plan *plan, struct mnl_socket *host);
+
+/* For a process that is in the slot's namespace: the tap's queue, or -1. */
+int slot_open_tap(struct err *e) must_check;
+
+#endif

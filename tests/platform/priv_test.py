@@ -1,0 +1,409 @@
+#!/usr/bin/env python3
+"""The priv role on this host, as an instance of its own: this script is its supervisor and its control.
+
+usage: priv_test.py PRIV_ROLE PRIV_SHELL [BUILD_DIR]      needs root; 77: skipped
+"""
+import array
+import contextlib
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+import uuid
+
+INSTANCE = f"pt{os.getpid()}"
+RUN = pathlib.Path(f"/run/doze-{INSTANCE}")
+WORK = pathlib.Path(f"/tmp/doze-{INSTANCE}")
+TABLE = f"doze_{INSTANCE}"
+ROLE_PRIV, ROLE_OBJECTS, ROLE_IMAGE, ROLE_CONTROL, ROLE_PROXY = range(5)
+SECRET, LISTENER, PEER, START, STOP, READY = range(1, 7)
+(MACHINE_START, MACHINE_END, MACHINE_LIST, BUILD_START, BUILD_END, MACHINE_STARTED, MACHINE_ITEM, MACHINE_GONE,
+ BUILD_GONE, DONE, FAULT) = range(1, 12)
+CONTROL, IMAGE = 0, 1
+MIB = 1 << 20
+
+
+def send(sock, kind, body, tag=0, fds=()):
+    data = [struct.pack("=IIQ", kind, len(body), tag), body]
+    sock.sendmsg(data, [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else [])
+
+
+def receive(sock, timeout=20):
+    sock.settimeout(timeout)
+    data = sock.recv(65536)
+    if not data:
+        raise EOFError("priv closed the connection")
+    kind, size, tag = struct.unpack_from("=IIQ", data)
+    return kind, tag, data[16:16 + size]
+
+
+def text(raw):
+    return raw.split(b"\0", 1)[0].decode()
+
+
+def item(body):
+    machine, owner, slot, pid, _, start = struct.unpack("=80sIIiIQ", body)
+    return {"machine": text(machine), "owner": owner, "slot": slot, "pid": pid, "start": start}
+
+
+class Priv:
+    def __init__(self, program):
+        self.program = program
+        self.start()
+
+    def start(self):
+        mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        config = os.open(WORK / "test.ini", os.O_RDONLY)
+        self.process = subprocess.Popen([self.program, INSTANCE], pass_fds=(), close_fds=False, preexec_fn=lambda: (
+            os.dup2(os.dup(theirs.fileno()), 3), os.dup2(config, 4)) and None, stderr=open(WORK / "priv.log", "ab"))
+        os.close(config)
+        theirs.close()
+        self.super, self.next_tag = mine, 100
+        self.control, self.image = self.peer(ROLE_CONTROL), self.peer(ROLE_IMAGE)
+        send(self.super, START, struct.pack("=II", 0, 0))
+        assert receive(self.super)[0] == READY
+
+    def peer(self, role):
+        mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        send(self.super, PEER, struct.pack("=II", role, 0), fds=[theirs.fileno()])
+        theirs.close()
+        return mine
+
+    def ask(self, kind, body, sock=None, fds=()):
+        self.next_tag += 1
+        send(sock or self.control, kind, body, self.next_tag, fds)
+        return self.next_tag
+
+    def answer(self, tag, sock=None):
+        while True:
+            kind, got, body = receive(sock or self.control)
+            if got == tag:
+                return kind, body
+
+    def call(self, kind, body, sock=None, fds=()):
+        return self.answer(self.ask(kind, body, sock, fds), sock)
+
+    def machine(self, name=None, owner=CONTROL, kind=0, memory=256 * MIB, vcpus=1, internet=1, sock=None):
+        name = name or f"m-{uuid.uuid4()}"
+        body = struct.pack("=80sIIQII", name.encode(), owner, kind, memory, vcpus, internet)
+        kind, body = self.call(MACHINE_START, body, sock)
+        return item(body) if kind == MACHINE_STARTED else struct.unpack_from("=I512s", body)
+
+    def end(self, machine, sock=None):
+        return self.call(MACHINE_END, struct.pack("=80s", machine.encode()), sock)[0]
+
+    def list(self, owner=CONTROL):
+        tag, found = self.ask(MACHINE_LIST, struct.pack("=II", owner, 0)), []
+        while (got := self.answer(tag))[0] == MACHINE_ITEM:
+            found.append(item(got[1]))
+        assert got[0] == DONE, got
+        return found
+
+    def stop(self, keep):
+        send(self.super, STOP, struct.pack("=II", keep, 0))
+        assert self.process.wait(20) == 0
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        self.super.close(), self.control.close(), self.image.close()
+
+
+def shell(machine, script, timeout=30):
+    """Run in the machine's jail; what it said."""
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock.settimeout(timeout)
+    sock.connect(str(RUN / "m" / machine / "stream.sock"))
+    sock.sendall(script.encode())
+    sock.shutdown(socket.SHUT_WR)
+    said = b""
+    while data := sock.recv(65536):
+        said += data
+    return said.decode(errors="replace")
+
+
+def links():
+    return {n for n in os.listdir("/sys/class/net") if re.fullmatch(re.escape(LINK) + r"\d+", n)}
+
+
+def groups():
+    out = subprocess.run(["find", "/sys/fs/cgroup", "-type", "d", "-path", f"*doze-{INSTANCE}*"], capture_output=True,
+                         text=True).stdout.split()
+    return out
+
+
+def link_prefix():
+    hash_ = 2166136261
+    for c in INSTANCE.encode():
+        hash_ = ((hash_ ^ c) * 16777619) & 0xffffffff
+    return f"dz{hash_ & 0xfffff:05x}-"
+
+
+LINK = link_prefix()
+
+
+def until(what, condition, seconds=10):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"not in {seconds} s: {what}"
+        time.sleep(0.01)
+
+
+TAP = r"""
+import os, socket, struct
+def checksum(data):
+    total = sum(struct.unpack(f"!{len(data)//2}H", data))
+    total = (total & 0xffff) + (total >> 16)
+    return ~((total & 0xffff) + (total >> 16)) & 0xffff
+def send(to, proto, payload):
+    ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(payload), 1, 0, 64, proto, 0, socket.inet_aton("10.0.2.15"),
+                     socket.inet_aton(to))
+    ip = ip[:10] + struct.pack("!H", checksum(ip)) + ip[12:]
+    os.write(5, bytes(12) + bytes.fromhex("02d02e000002" "02d02e000015" "0800") + ip + payload)
+def frames(seconds):
+    import select, time
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        if select.select([5], [], [], left)[0]:
+            yield os.read(5, 65536)[12:]
+def dns():
+    ask = bytes.fromhex("abcd01000001000000000000") + b"\3deb\6debian\3org\0" + bytes.fromhex("00010001")
+    send("169.254.53.53", 17, struct.pack("!HHHH", 4000, 53, 8 + len(ask), 0) + ask)
+    for frame in frames(5):
+        if frame[12:14] == b"\x08\0" and frame[23] == 17 and frame[26:30] == socket.inet_aton("169.254.53.53"):
+            return "answered" if frame[42:44] == b"\xab\xcd" else "odd"
+    return "nothing"
+def syn(to, port):
+    tcp = struct.pack("!HHIIBBHHH", 5000 + port % 1000, port, 1, 0, 0x60, 2, 1000, 0, 0) + struct.pack("!BBH", 2, 4, 1460)
+    pseudo = socket.inet_aton("10.0.2.15") + socket.inet_aton(to) + struct.pack("!BBH", 0, 6, len(tcp))
+    send(to, 6, tcp[:16] + struct.pack("!H", checksum(pseudo + tcp)) + tcp[18:])
+    for frame in frames(2):
+        if frame[12:14] == b"\x08\0" and frame[23] == 1:
+            return "rejected"
+        if frame[12:14] == b"\x08\0" and frame[23] == 6 and frame[47] & 0x12 == 0x12:
+            return "mss %d" % struct.unpack_from("!H", frame, 56) if frame[54:56] == b"\2\4" else "open"
+    return "nothing"
+"""
+
+
+def python(machine, script):
+    return shell(machine, f"python3 - <<'END' 2>&1\n{TAP}\n{script}\nEND\n").strip()
+
+
+def host_address():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.connect(("203.0.113.1", 9))
+        return s.getsockname()[0]
+
+
+def test_a_machine_is_jailed(priv):
+    m = priv.machine()
+    assert isinstance(m, dict), m
+    name = m["machine"]
+    status = shell(name, "cat /proc/self/status")
+    uid = 400000 + m["slot"]
+    assert re.search(rf"Uid:\t{uid}\t{uid}\t{uid}\t{uid}", status), status
+    for line in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+        assert re.search(rf"{line}:\t0+\n", status), (line, status)
+    assert "NoNewPrivs:\t1" in status and re.search(r"Groups:\t ?\n", status), status
+    assert shell(name, "echo $$ && ls /proc | grep -c '^[0-9]'").split()[1] in "345"
+    assert set(shell(name, "ls /").split()) <= {"bin", "sbin", "lib", "lib32", "lib64", "usr", "etc", "proc", "dev",
+                                                "libexec"}
+    assert shell(name, "ls /dev").split() == ["null", "urandom"]
+    assert "Read-only" in shell(name, "touch /x") and "Read-only" in shell(name, "touch /usr/x")
+    assert shell(name, "hostname") == "machine\n"
+    assert shell(name, "ulimit -c").strip() == "0"
+    assert shell(name, "ls -l /proc/1/fd | grep -c socket").strip() in "23"
+    assert "tun" in shell(name, "readlink /proc/1/fd/5")
+    inside = shell(name, "cat /proc/net/dev")
+    assert "tap0" in inside and "eth0" in inside and LINK not in inside
+    assert os.getsid(m["pid"]) == m["pid"] and os.getpgid(m["pid"]) != os.getpgid(priv.process.pid)
+    assert pathlib.Path(f"/proc/{m['pid']}/stat").read_text().split()[3] != str(priv.process.pid)
+    sock = RUN / "m" / name
+    import grp
+    assert grp.getgrgid((sock / "machine.sock").stat().st_gid).gr_name == "doze-control"
+    assert grp.getgrgid((sock / "stream.sock").stat().st_gid).gr_name == "doze-proxy"
+    limits = [g for g in groups() if g.endswith(name)]
+    assert limits
+    for g in limits:
+        if os.path.exists(f"{g}/memory.limit_in_bytes"):
+            assert int(open(f"{g}/memory.limit_in_bytes").read()) == (256 + 128) * MIB
+    assert priv.end(name) == DONE
+
+
+def test_what_a_guest_reaches(priv):
+    name = priv.machine()["machine"]
+    here = host_address()
+    with socket.create_server((here, 0)) as server, socket.create_server(("0.0.0.0", 0)) as anywhere:
+        port, any_port = server.getsockname()[1], anywhere.getsockname()[1]
+        m = priv.list()[0]
+        outside = socket.inet_ntoa(struct.pack("!I", (100 << 24) + (100 << 16) + m["slot"] * 4 + 1))
+        said = python(name, f"""
+print(dns(), dns())
+print(syn("{here}", {port}), syn("{outside}", {any_port}), syn("10.0.2.2", {any_port}))
+print(syn("10.1.2.3", 80), syn("192.168.1.1", 80), syn("169.254.169.254", 80), syn("100.100.255.1", 80))
+print(syn(socket.gethostbyname(socket.gethostname()) if 0 else "{MIRROR}", 80))
+""").splitlines()
+    assert said[0] == "answered answered", said
+    assert said[1] == "rejected rejected nothing", said
+    assert said[2] == "rejected rejected rejected rejected", said
+    assert re.fullmatch(r"mss \d+|open", said[3]), said
+    # The machine's process itself is held to the same.
+    said = shell(name, f"python3 -c 'import socket; socket.create_connection((\"{here}\", {port}), 2)' 2>&1")
+    assert "rror" in said, said
+    # From the host nothing reaches into the slot.
+    with contextlib.closing(socket.socket()) as s:
+        s.settimeout(0.5)
+        try:
+            s.connect((outside[:-1] + str(int(outside[-1]) + 1), 80))
+            assert False, "a slot answers the host"
+        except OSError:
+            pass
+    assert priv.end(name) == DONE
+
+
+def test_without_internet_a_slot_leads_nowhere(priv):
+    m = priv.machine(internet=0)
+    said = python(m["machine"], f'print(dns(), syn("{MIRROR}", 80))')
+    assert said == "nothing nothing", said
+    assert priv.end(m["machine"]) == DONE
+    again = priv.machine()
+    assert again["slot"] == m["slot"], "the slot is used again"
+    until("a closed slot leads out again", lambda: "answered" in python(again["machine"], "print(dns())"))
+    assert priv.end(again["machine"]) == DONE
+
+
+def test_wrong_requests_are_refused(priv):
+    for wrong in ({"name": "m-../../etc"}, {"name": "b-" + str(uuid.uuid4())}, {"owner": IMAGE}, {"kind": 1},
+                  {"vcpus": 0}, {"memory": 1}, {"internet": 2}, {"name": "x" * 80}):
+        got = priv.machine(**wrong)
+        assert isinstance(got, tuple), (wrong, got)
+    assert not priv.list()
+    name = priv.machine()["machine"]
+    assert isinstance(priv.machine(name=name), tuple), "the same name twice"
+    assert priv.end(name, priv.image) == FAULT, "another's machine"
+    assert priv.end(name) == DONE
+    assert priv.end(name) == DONE, "an end is idempotent"
+    for sock, kind, body in (("image", 99, b""), ("control", BUILD_END, struct.pack("=80s", b"b-x")),
+                             ("control", MACHINE_LIST, b"x")):
+        sock = getattr(priv, sock)
+        send(sock, kind, body, 7)
+        try:
+            receive(sock, 5)
+            assert False, "a broken message was answered"
+        except (EOFError, ConnectionResetError):
+            pass
+        priv.control, priv.image = priv.peer(ROLE_CONTROL), priv.peer(ROLE_IMAGE)
+
+
+def test_a_death_is_told(priv):
+    m = priv.machine()
+    os.kill(m["pid"], signal.SIGKILL)
+    kind, tag, body = receive(priv.control)
+    assert (kind, tag, text(body)) == (MACHINE_GONE, 0, m["machine"])
+    assert not priv.list()
+    assert priv.end(m["machine"]) == DONE
+    assert not (RUN / "m" / m["machine"]).exists()
+    m = priv.machine()
+    priv.control.close()
+    os.kill(m["pid"], signal.SIGKILL)
+    until("without an owner what died is cleared", lambda: not (RUN / "m" / m["machine"]).exists())
+    priv.control = priv.peer(ROLE_CONTROL)
+
+
+def test_machines_outlive_priv(priv):
+    alive, dead, half = priv.machine(), priv.machine(), priv.machine()
+    priv.kill()
+    os.kill(dead["pid"], signal.SIGKILL)
+    (RUN / "m" / half["machine"] / "pid").write_text("")
+    assert shell(alive["machine"], "echo here") == "here\n"
+    priv.start()
+    assert priv.list() == [alive], "what lives is found again, and only that"
+    assert os.listdir(RUN / "m") == [alive["machine"]]
+    until("the half made one is killed", lambda: not os.path.exists(f"/proc/{half['pid']}"))
+    until("spare slots are made again", lambda: len(links()) == 3)
+    other = priv.machine()
+    assert other["slot"] != alive["slot"]
+    assert "answered" in python(alive["machine"], "print(dns())")
+    os.kill(alive["pid"], signal.SIGKILL)
+    assert receive(priv.control)[0] == MACHINE_GONE, "what was found again is watched"
+    assert priv.end(alive["machine"]) == DONE and priv.end(other["machine"]) == DONE
+
+
+def test_many_slots(priv, n=60):
+    begin = time.monotonic()
+    tags = []
+    for _ in range(n):
+        body = struct.pack("=80sIIQII", f"m-{uuid.uuid4()}".encode(), CONTROL, 0, 64 * MIB, 1, 1)
+        tags.append(priv.ask(MACHINE_START, body))
+    started = []
+    while len(started) < n:
+        kind, tag, body = receive(priv.control)
+        assert kind == MACHINE_STARTED and tag in tags, (kind, body[4:])
+        started.append(item(body))
+    took = (time.monotonic() - begin) * 1000 / n
+    assert len({m["slot"] for m in started}) == n
+    tags = [priv.ask(MACHINE_END, struct.pack("=80s", m["machine"].encode())) for m in started]
+    for _ in tags:
+        assert receive(priv.control)[0] == DONE
+    begin = time.monotonic()
+    name = priv.machine()["machine"]
+    print(f"  {n} machines with new slots: {took:.1f} ms each; one with a spare slot: "
+          f"{(time.monotonic() - begin) * 1000:.1f} ms")
+    assert priv.end(name) == DONE
+
+
+def test_a_clean_stop_leaves_nothing(priv):
+    priv.machine()
+    priv.stop(keep=0)
+    assert not links() and not groups()
+    assert not list(RUN.glob("m/*")) and not list(RUN.glob("netns/*"))
+    assert TABLE not in subprocess.run(["nft", "list", "tables"], capture_output=True, text=True).stdout
+    assert str(RUN) not in open("/proc/self/mountinfo").read()
+
+
+def main():
+    global MIRROR
+    if os.geteuid():
+        return 77
+    for user in ("control", "proxy", "objects", "image", "build"):
+        subprocess.run(["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", f"doze-{user}"],
+                       stderr=subprocess.DEVNULL)
+    MIRROR = socket.gethostbyname("deb.debian.org")
+    WORK.mkdir(mode=0o755)
+    (WORK / "libexec").mkdir()
+    shutil.copy(sys.argv[2], WORK / "libexec/doze-qemu")
+    (WORK / "test.ini").write_text(f"""[paths]
+data = {WORK}/data
+log = {WORK}
+libexec = {WORK}/libexec
+[network]
+spare = 2
+""")
+    priv = Priv(sys.argv[1])
+    only = os.environ.get("ONLY", "")
+    tests = [t for n, t in globals().items() if n.startswith("test_") and only in n]
+    try:
+        for test in tests:
+            begin = time.monotonic()
+            test(priv)
+            print(f"ok {test.__name__[5:]} ({time.monotonic() - begin:.2f} s)", flush=True)
+        shutil.rmtree(WORK)
+        shutil.rmtree(RUN, ignore_errors=True)
+    except BaseException:
+        print((WORK / "priv.log").read_text()[-6000:])
+        raise
+    finally:
+        if priv.process.poll() is None:
+            with contextlib.suppress(Exception):
+                priv.stop(keep=0)
+    return 0
+
+
+sys.exit(main())
