@@ -1,0 +1,105 @@
+/* The built image as an ext4 disk (the file `root`, made by the asker), an empty overlay of its
+ * size, and the image's configuration. */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "image/step.h"
+
+static int disk_config(struct step *s, struct err *e)
+{
+	autobuf struct buf out = { 0 };
+	struct step_argv a;
+	json_t *doc, *config;
+
+	step_buildah(s, &a, "inspect");
+	step_arg(&a, "--type");
+	step_arg(&a, "image");
+	step_arg(&a, s->tag);
+	if (step_must(&a, &out, e))
+		return -1;
+	doc = json_loadb((const char *)out.data, out.size, 0, NULL);
+	config = json_object_get(json_object_get(doc, "OCIv1"), "config");
+	if (config)
+		json_object_set(s->result, "config", config);
+	json_decref(doc);
+	return config ? 0 : err_set(e, ERR_INTERNAL, "the image has no configuration");
+}
+
+/* mke2fs says it in its own words. */
+static bool disk_too_small(struct buf *out)
+{
+	return strcasestr(buf_str(out), "no space") || strstr(buf_str(out), "allocate") ||
+	       strstr(buf_str(out), "too small");
+}
+
+static int disk_make(struct step *s, const char *root, struct err *e)
+{
+	autobuf struct buf out = { 0 };
+	struct step_argv a = { 0 };
+	int rc;
+
+	if (truncate("root", (off_t)s->gib * (off_t)GIB))
+		return err_sys(e, "size the disk");
+	step_arg(&a, "mke2fs");
+	step_arg(&a, "-q");
+	step_arg(&a, "-t");
+	step_arg(&a, "ext4");
+	step_arg(&a, "-F");
+	step_arg(&a, "-L");
+	step_arg(&a, "root");
+	step_arg(&a, "-E");
+	step_arg(&a, "lazy_itable_init=1,lazy_journal_init=1,nodiscard,root_owner=0:0");
+	step_arg(&a, "-d");
+	step_arg(&a, root);
+	step_arg(&a, "root");
+	rc = step_run_all(&a, &out, e);
+	if (rc > 0) {
+		fwrite(out.data, 1, out.size, stdout);
+		if (disk_too_small(&out))
+			return step_fail(s, "DISK_STORAGE_FULL", e,
+					 "The container image does not fit on a disk of %ld GB.",
+					 s->gib);
+		return err_set(e, ERR_INTERNAL, "mke2fs ended with status %d", rc);
+	}
+	return rc;
+}
+
+static int disk_overlay(struct step *s, struct err *e)
+{
+	autofree char *size = xasprintf("%ldG", s->gib);
+	autobuf struct buf out = { 0 };
+	struct step_argv a = { 0 };
+
+	step_arg(&a, "qemu-img");
+	step_arg(&a, "create");
+	step_arg(&a, "-q");
+	step_arg(&a, "-f");
+	step_arg(&a, "qcow2");
+	step_arg(&a, "overlay");
+	step_arg(&a, size);
+	return step_must(&a, &out, e);
+}
+
+int step_disk(struct step *s, struct err *e)
+{
+	autobuf struct buf container = { 0 }, root = { 0 };
+	struct stat st;
+	int rc;
+
+	if (!s->tag || !s->store)
+		return err_set(e, ERR_INVALID, "disk needs --tag and --store");
+	if (disk_config(s, e) || step_mount(s, s->tag, &container, &root, e))
+		return -1;
+	rc = disk_make(s, buf_str(&root), e);
+	step_drop(s, &container);
+	if (rc || disk_overlay(s, e))
+		return -1;
+	if (stat("root", &st))
+		return err_sys(e, "look at the disk");
+	json_object_set_new(s->result, "codeBytes", json_integer((json_int_t)st.st_blocks * 512));
+	return 0;
+}

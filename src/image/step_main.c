@@ -1,0 +1,132 @@
+/* doze-build-step JOB [options] [arguments] */
+
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/io.h"
+#include "base/log.h"
+#include "image/step.h"
+
+static const struct step_job {
+	const char *name;
+	int (*run)(struct step *s, struct err *e);
+} step_jobs[] = {
+	{ "unpack", step_unpack }, { "base", step_base },     { "build", step_build },
+	{ "disk", step_disk },     { "import", step_import }, { "list", step_list_bases },
+	{ "reset", step_reset },   { "clean", step_clean },
+};
+
+static const struct step_option {
+	const char *name;
+	size_t text, list; /* where the value goes in struct step; 0: not there */
+} step_options[] = {
+	{ "store", offsetof(struct step, store), 0 },
+	{ "libexec", offsetof(struct step, libexec), 0 },
+	{ "arch", offsetof(struct step, arch), 0 },
+	{ "ca", offsetof(struct step, ca), 0 },
+	{ "dns", offsetof(struct step, dns), 0 },
+	{ "registry", offsetof(struct step, registry), 0 },
+	{ "tag", offsetof(struct step, tag), 0 },
+	{ "mirror", offsetof(struct step, mirror), 0 },
+	{ "env", 0, offsetof(struct step, env) },
+	{ "insecure", 0, offsetof(struct step, insecure) },
+};
+
+int step_fail(struct step *s, const char *code, struct err *e, const char *fmt, ...)
+{
+	char text[sizeof(e->text)]; /* the arguments may hold e->text itself */
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	s->code = code;
+	return err_set(e, ERR_INVALID, "%s", text);
+}
+
+static void step_list_add(struct step_list *l, const char *text)
+{
+	if (l->n < STEP_MAX_LIST)
+		l->v[l->n++] = text;
+}
+
+static int step_parse(struct step *s, int argc, char **argv, struct err *e)
+{
+	for (int i = 2; i < argc; i++) {
+		const struct step_option *o = NULL;
+
+		if (!strcmp(argv[i], "--pull")) {
+			s->pull = true;
+			continue;
+		}
+		if (!strncmp(argv[i], "--gib=", 6)) {
+			s->gib = strtol(argv[i] + 6, NULL, 10);
+			continue;
+		}
+		if (strncmp(argv[i], "--", 2) != 0) {
+			step_list_add(&s->args, argv[i]);
+			continue;
+		}
+		for (size_t n = 0; n < ARRAY_SIZE(step_options); n++)
+			if (!strcmp(argv[i] + 2, step_options[n].name))
+				o = &step_options[n];
+		if (!o || i + 1 == argc)
+			return err_set(e, ERR_INVALID, "doze-build-step: what is '%s'?", argv[i]);
+		i++;
+		if (o->list)
+			step_list_add((struct step_list *)((char *)s + o->list), argv[i]);
+		else
+			memcpy((char *)s + o->text, &argv[i], sizeof(argv[i]));
+	}
+	return 0;
+}
+
+/* 0640 by the directory's set-group-id bit would do, but the other side is only "others". */
+static int step_finish(struct step *s, int rc, const struct err *failure)
+{
+	autofree char *text = NULL;
+	struct err e;
+
+	if (rc) {
+		json_object_clear(s->result);
+		json_object_set_new(s->result, "code",
+				    json_string(s->code ? s->code : "INTERNAL_PLATFORM_ERROR"));
+		json_object_set_new(s->result, "reason", json_string(failure->text));
+		printf("doze: %s\n", failure->text);
+		fflush(stdout);
+	}
+	json_object_set_new(s->result, "ok", json_boolean(!rc));
+	text = json_dumps(s->result, JSON_COMPACT);
+	if (!text || io_replace(3, "result.json", text, strlen(text), 0644, &e)) {
+		log_err("no result could be left");
+		return 2;
+	}
+	return rc ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct step s = { .arch = "amd64", .gib = 8, .result = json_object() };
+	const struct step_job *job = NULL;
+	struct err e = { 0 };
+	int rc;
+
+	log_init("build-step", LOG_LEVEL_INFO);
+	umask(022);
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	for (size_t i = 0; argc > 1 && i < ARRAY_SIZE(step_jobs); i++)
+		if (!strcmp(argv[1], step_jobs[i].name))
+			job = &step_jobs[i];
+	if (!job || step_parse(&s, argc, argv, &e)) {
+		log_err("usage: doze-build-step JOB [options] [arguments] %s", e.text);
+		return 2;
+	}
+	rc = step_setup(&s, &e);
+	if (!rc)
+		rc = job->run(&s, &e);
+	return step_finish(&s, rc, &e);
+}

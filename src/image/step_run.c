@@ -1,0 +1,196 @@
+/* Children of a step: started by argument vectors, waited for, their output passed on. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "image/step.h"
+
+#define STEP_OUTPUT (64 * MIB) /* of a child that answers to us */
+
+void step_arg(struct step_argv *a, const char *arg)
+{
+	assert(a->n + 1 < ARRAY_SIZE(a->v));
+	a->v[a->n++] = arg;
+	a->v[a->n] = NULL;
+}
+
+void step_buildah(const struct step *s, struct step_argv *a, const char *verb)
+{
+	static const char *const fixed[] = { "--runroot",         "run",
+					     "--storage-driver",  "overlay",
+					     "--registries-conf", "registries.conf" };
+
+	a->n = 0;
+	step_arg(a, "buildah");
+	step_arg(a, "--root");
+	step_arg(a, s->store);
+	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++)
+		step_arg(a, fixed[i]);
+	step_arg(a, verb);
+}
+
+/* Lines pass by; does one of them tell of a full disk? */
+struct step_watch {
+	char tail[64];
+	size_t n;
+	bool full;
+};
+
+static void step_look(struct step_watch *w, const char *data, size_t size)
+{
+	static const char word[] = "o space left on device";
+
+	for (size_t i = 0; i < size; i++) {
+		w->n = data[i] == word[w->n] ? w->n + 1 : (data[i] == word[0] ? 1 : 0);
+		if (w->n == sizeof(word) - 1) {
+			w->full = true;
+			w->n = 0;
+		}
+	}
+}
+
+static int step_drain(int fd, struct buf *out, struct step_watch *w, struct err *e)
+{
+	char data[16384];
+
+	for (;;) {
+		ssize_t n = read(fd, data, sizeof(data));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_sys(e, "read what a child says");
+		if (!n)
+			return 0;
+		if (out && out->size < STEP_OUTPUT)
+			buf_add(out, data, (size_t)n);
+		if (out)
+			continue;
+		step_look(w, data, (size_t)n);
+		if (io_write_full(1, data, (size_t)n))
+			return err_set(e, ERR_INTERNAL, "the build log cannot be written");
+	}
+}
+
+static void step_child(struct step_argv *a, int output, bool with_errors)
+{
+	char *argv[ARRAY_SIZE(a->v)];
+	int null = open("/dev/null", O_RDONLY);
+
+	memcpy(argv, a->v, sizeof(argv));
+	if (!strcmp(a->v[0], "tar")) /* it reads our standard input */
+		null = 0;
+	if (dup2(null, 0) < 0 || dup2(output, 1) < 0 || (with_errors && dup2(output, 2) < 0))
+		_exit(126);
+	signal(SIGPIPE, SIG_DFL);
+	execvp(argv[0], argv);
+	dprintf(2, "doze: %s: %s\n", argv[0], strerrordesc_np(errno));
+	_exit(127);
+}
+
+static int step_start(struct step_argv *a, struct buf *out, bool errors, bool *full, struct err *e)
+{
+	struct step_watch watch = { 0 };
+	int pipes[2], status, rc;
+	pid_t pid;
+
+	if (pipe2(pipes, O_CLOEXEC))
+		return err_sys(e, "make a pipe");
+	fflush(stdout);
+	pid = fork();
+	if (pid < 0) {
+		close(pipes[0]);
+		close(pipes[1]);
+		return err_sys(e, "start %s", a->v[0]);
+	}
+	if (!pid)
+		step_child(a, pipes[1], errors);
+	close(pipes[1]);
+	rc = step_drain(pipes[0], out, &watch, e);
+	close(pipes[0]);
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return err_sys(e, "wait for %s", a->v[0]);
+	if (full)
+		*full = watch.full;
+	if (rc)
+		return -1;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+int step_run(struct step_argv *a, struct buf *out, bool *full, struct err *e)
+{
+	return step_start(a, out, !out, full, e);
+}
+
+int step_run_all(struct step_argv *a, struct buf *out, struct err *e)
+{
+	return step_start(a, out, true, NULL, e);
+}
+
+int step_must(struct step_argv *a, struct buf *out, struct err *e)
+{
+	int rc = step_run(a, out, NULL, e);
+
+	if (rc > 0)
+		return err_set(e, ERR_INTERNAL, "%s ended with status %d", a->v[0], rc);
+	return rc;
+}
+
+static int step_write(const char *name, const char *text, struct err *e)
+{
+	return io_replace(3, name, text, strlen(text), 0644, e);
+}
+
+/* The namespaces are priv's, so buildah is told that it need not make any. */
+int step_setup(struct step *s, struct err *e)
+{
+	static const char *const dirs[] = { "home", "run", "tmp" };
+	static const char *const env[][2] = {
+		{ "_CONTAINERS_USERNS_CONFIGURED", "done" },
+		{ "_CONTAINERS_ROOTLESS_UID", "1000" },
+		{ "_CONTAINERS_ROOTLESS_GID", "1000" },
+		{ "LANG", "C.UTF-8" },
+		{ "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" },
+	};
+	static const char *const places[][2] = { { "HOME", "home" },
+						 { "XDG_RUNTIME_DIR", "run" },
+						 { "TMPDIR", "tmp" },
+						 { "CONTAINERS_CONF", "containers.conf" } };
+	autobuf struct buf registries = { 0 };
+	autofree char *cwd = getcwd(NULL, 0);
+
+	if (!cwd)
+		return err_sys(e, "find the build's directory");
+	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++)
+		if (io_mkdir(3, dirs[i], 0755))
+			return err_set(e, ERR_INTERNAL, "make the build's directory '%s'", dirs[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(env); i++)
+		setenv(env[i][0], env[i][1], 1);
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		autofree char *path = xasprintf("%s/%s", cwd, places[i][1]);
+
+		setenv(places[i][0], path, 1);
+	}
+	if (s->ca)
+		setenv("SSL_CERT_FILE", s->ca, 1);
+	buf_adds(&registries, "unqualified-search-registries = []\n"
+			      "short-name-mode = \"disabled\"\n");
+	for (size_t i = 0; i < s->insecure.n; i++)
+		buf_addf(&registries, "[[registry]]\nlocation = \"%s\"\ninsecure = true\n",
+			 s->insecure.v[i]);
+	if (step_write("registries.conf", buf_str(&registries), e))
+		return -1;
+	return step_write("containers.conf",
+			  "[engine]\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"none\"\n"
+			  "runtime = \"runc\"\n",
+			  e);
+}

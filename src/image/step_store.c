@@ -1,0 +1,181 @@
+/* The layer store, by way of buildah. */
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "image/step.h"
+
+#define STEP_PRUNE_PERCENT 70 /* used space of the store that asks for pruning */
+
+static void step_images_read(struct step *s)
+{
+	autobuf struct buf out = { 0 };
+	struct step_argv a;
+	struct err e;
+
+	if (s->images)
+		return;
+	step_buildah(s, &a, "images");
+	step_arg(&a, "--json");
+	if (!step_must(&a, &out, &e))
+		s->images = json_loadb((const char *)out.data, out.size, 0, NULL);
+	if (!s->images)
+		s->images = json_array();
+}
+
+void step_images_forget(struct step *s)
+{
+	json_decref(s->images);
+	s->images = NULL;
+}
+
+bool step_image_exists(struct step *s, const char *name)
+{
+	json_t *image, *each;
+	size_t i, n;
+
+	step_images_read(s);
+	json_array_foreach(s->images, i, image)
+		json_array_foreach(json_object_get(image, "names"), n,
+				   each) if (json_is_string(each) &&
+					     !strcmp(json_string_value(each), name)) return true;
+	return false;
+}
+
+int step_tag(struct step *s, const char *image, const char *name, struct err *e)
+{
+	autobuf struct buf out = { 0 };
+	struct step_argv a;
+
+	step_buildah(s, &a, "tag");
+	step_arg(&a, image);
+	step_arg(&a, name);
+	return step_must(&a, &out, e);
+}
+
+static void step_chomp(struct buf *b)
+{
+	while (b->size && (b->data[b->size - 1] == '\n' || b->data[b->size - 1] == '\r'))
+		b->size--;
+}
+
+int step_mount(struct step *s, const char *image, struct buf *container, struct buf *root,
+	       struct err *e)
+{
+	struct step_argv a;
+
+	step_buildah(s, &a, "from");
+	step_arg(&a, "--pull-never");
+	step_arg(&a, image);
+	if (step_must(&a, container, e))
+		return -1;
+	step_chomp(container);
+	step_buildah(s, &a, "mount");
+	step_arg(&a, buf_str(container));
+	if (step_must(&a, root, e)) {
+		step_drop(s, container);
+		return -1;
+	}
+	step_chomp(root);
+	return 0;
+}
+
+int step_commit(struct step *s, struct buf *container, const char *name, struct err *e)
+{
+	autobuf struct buf out = { 0 };
+	struct step_argv a;
+
+	step_buildah(s, &a, "umount");
+	step_arg(&a, buf_str(container));
+	if (step_must(&a, &out, e))
+		return -1;
+	step_buildah(s, &a, "commit");
+	step_arg(&a, "--rm");
+	step_arg(&a, "--quiet");
+	step_arg(&a, buf_str(container));
+	step_arg(&a, name);
+	step_images_forget(s);
+	return step_must(&a, &out, e);
+}
+
+void step_drop(struct step *s, struct buf *container)
+{
+	static const char *const verbs[] = { "umount", "rm" };
+	struct err ignored;
+
+	for (size_t i = 0; container->size && i < ARRAY_SIZE(verbs); i++) {
+		autobuf struct buf out = { 0 };
+		struct step_argv a;
+
+		step_buildah(s, &a, verbs[i]);
+		step_arg(&a, buf_str(container));
+		if (step_run(&a, &out, NULL, &ignored))
+			continue;
+	}
+}
+
+int step_lock(struct step *s, const char *name, struct err *e)
+{
+	autofree char *path = xasprintf("%s/%s.lock", s->store, name);
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd < 0)
+		return err_sys(e, "open the lock '%s'", path);
+	if (flock(fd, LOCK_EX | LOCK_NB)) {
+		printf("doze: another build prepares %s; waiting for it\n", name);
+		if (flock(fd, LOCK_EX)) {
+			close(fd);
+			return err_sys(e, "lock '%s'", path);
+		}
+	}
+	return fd;
+}
+
+static unsigned step_used_percent(const struct step *s)
+{
+	struct statvfs fs;
+
+	if (statvfs(s->store, &fs) || !fs.f_blocks)
+		return 0;
+	return (unsigned)(100 - 100 * fs.f_bavail / fs.f_blocks);
+}
+
+/* First what no name holds; if that is not enough, the results of finished builds, which only serve
+ * as cache: their disks are elsewhere. */
+int step_prune(struct step *s, struct err *e)
+{
+	autobuf struct buf out = { 0 };
+	struct step_argv a;
+	json_t *image, *name;
+	size_t i, n;
+
+	if (step_used_percent(s) < STEP_PRUNE_PERCENT)
+		return 0;
+	step_buildah(s, &a, "rmi");
+	step_arg(&a, "--prune");
+	step_arg(&a, "--force");
+	if (step_run(&a, &out, NULL, e) < 0)
+		return -1;
+	if (step_used_percent(s) < STEP_PRUNE_PERCENT)
+		return 0;
+	step_images_forget(s);
+	step_images_read(s);
+	json_array_foreach(s->images, i, image)
+		json_array_foreach(json_object_get(image, "names"), n, name)
+	{
+		if (!json_is_string(name) ||
+		    strncmp(json_string_value(name), "localhost/doze/image/", 21) != 0)
+			continue;
+		step_buildah(s, &a, "rmi");
+		step_arg(&a, json_string_value(name));
+		if (step_run(&a, &out, NULL, e) < 0)
+			return -1;
+	}
+	step_images_forget(s);
+	return 0;
+}
