@@ -1,0 +1,70 @@
+"""An instance of doze for the tests: started before the first, ended and cleared after the last.
+
+What a killed run left is cleared at the next start: every instance is named after the process that made it.
+"""
+import os
+import pathlib
+import shutil
+import signal
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from rig import Doze, clear_leftovers  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def doze(tmp_path_factory):
+    clear_leftovers()
+    # A terminated pytest unwinds its fixtures.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    instance = Doze(tmp_path_factory.mktemp("doze"))
+    try:
+        instance.up()
+        yield instance
+    finally:
+        instance.keep_logs()
+        instance.remove()
+
+
+@pytest.fixture(scope="session")
+def images(doze):
+    """The examples, built: name -> ARN.  Built at first use, each once."""
+
+    class Images(dict):
+        def __missing__(self, name):
+            self[name] = doze.build_example(name)
+            return self[name]
+
+    return Images()
+
+
+@pytest.fixture
+def microvms(doze):
+    """Runs microVMs and ends what is left of them after the test."""
+    made = []
+
+    def run(arn, **members):
+        answer = doze.api.run_microvm(imageIdentifier=arn, **members)
+        made.append(answer["microvmId"])
+        return answer
+
+    yield run
+    for microvm in made:
+        doze.api.terminate_microvm(microvmIdentifier=microvm)
+
+
+@pytest.fixture(autouse=True)
+def _daemon_lives(doze, request):
+    yield
+    assert doze.alive(), f"dozed is gone after {request.node.name}"
+
+
+def pytest_sessionstart(session):
+    if os.geteuid() != 0:
+        pytest.exit("the integration tests make namespaces and cgroups: run them as root", 1)
+    if not shutil.which("curl"):
+        pytest.exit("curl is missing: tools/deps story", 1)
+
+
