@@ -76,7 +76,7 @@ static enum step boot_start(struct machine *m, struct err *e)
 			       .save = -1,
 			       .state = -1 };
 
-	a.tsc_khz = m->tsc_khz = tsc_khz(&m->started, &now);
+	a.tsc_khz = m->host.tsc_khz = tsc_khz(&m->started, &now);
 	return start_qemu(m, &a, e);
 }
 

@@ -3,16 +3,36 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/log.h"
+#include "qemu/args.h"
 #include "qemu/stats.h"
+
+#if defined(__aarch64__)
+#define HOST_ARCH FORMAT_AARCH64
+#else
+#define HOST_ARCH FORMAT_X86_64
+#endif
 
 #define MACHINE_LAST_MS 2000 /* for the last words to be heard, or QEMU to end */
 
 static const struct machine_none none;
 
+int64_t machine_now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+/* What an operation holds until its end. */
 static void machine_release(struct machine *m)
 {
+	work_kill(&m->work);
+	pages_close(&m->view);
+	buf_free(&m->save_header);
 	for (size_t i = 0; i < ARRAY_SIZE(m->fds); i++)
 		fd_close(&m->fds[i]);
 }
@@ -64,7 +84,7 @@ void machine_fail(struct machine *m, const struct err *why)
 	loop_untimer(m->loop, &m->timer);
 	machine_release(m);
 	machine_say_fault(m, m->tag, why);
-	if (op->vital)
+	if (op->vital || m->quitting)
 		machine_end(m, "%s", why->text);
 }
 
@@ -122,6 +142,26 @@ static void machine_boot(struct machine *m, struct ipc_msg *msg)
 	machine_begin(m, &op_boot, msg);
 }
 
+static void machine_restore(struct machine *m, struct ipc_msg *msg)
+{
+	struct machine_restore r;
+
+	memcpy(&r, msg->body, sizeof(r));
+	m->shape = r.shape;
+	m->hold = r.stopped;
+	machine_begin(m, &op_restore, msg);
+}
+
+static void machine_snapshot(struct machine *m, struct ipc_msg *msg)
+{
+	machine_begin(m, &op_snapshot, msg);
+}
+
+static void machine_save(struct machine *m, struct ipc_msg *msg)
+{
+	machine_begin(m, &op_save, msg);
+}
+
 static enum step pause_stop(struct machine *m, struct err *e)
 {
 	return machine_ask(m, "stop", NULL, -1, e);
@@ -129,6 +169,8 @@ static enum step pause_stop(struct machine *m, struct err *e)
 
 static void pause_done(struct machine *m)
 {
+	if (m->run == MACHINE_RUNNING)
+		m->paused_at_us = machine_now_us();
 	m->run = MACHINE_PAUSED;
 	peer_send(&m->peer, MACHINE_READY, m->tag, &none, sizeof(none));
 }
@@ -192,6 +234,9 @@ static const struct {
 	bool any_time; /* also while an operation is under way */
 } machine_requests[MACHINE_NUM_TYPES] = {
 	[MACHINE_BOOT]      = { machine_boot,      IN(MACHINE_EMPTY), false },
+	[MACHINE_SNAPSHOT]  = { machine_snapshot,  LIVE,              false },
+	[MACHINE_SAVE]      = { machine_save,      LIVE,              false },
+	[MACHINE_RESTORE]   = { machine_restore,   IN(MACHINE_EMPTY), false },
 	[MACHINE_PAUSE]     = { machine_pause,     LIVE,              false },
 	[MACHINE_CONTINUE]  = { machine_continue,  LIVE,              false },
 	[MACHINE_STOP]      = { machine_stop,      ANY,               true },
@@ -278,9 +323,13 @@ int machine_open(struct machine *m, struct loop *l, const char *program, struct 
 {
 	*m = (struct machine){ .loop = l, .program = program, .memory_fd = -1, .overlay_fd = -1 };
 	m->started = tsc_now();
+	m->view.pagemap_fd = m->view.mem_fd = -1;
 	m->qmp.fd = m->errors.fd = m->console.fd = -1;
 	for (size_t i = 0; i < ARRAY_SIZE(m->fds); i++)
 		m->fds[i] = -1;
+	m->host = (struct format){
+		.arch = HOST_ARCH, .kind = "qemu", .writer = DOZE_VERSION, .machine = QEMU_MACHINE
+	};
 	agent_init(&m->agent, l);
 	m->agent.deliver = machine_deliver;
 	m->agent.fault = machine_agent_fault;

@@ -15,6 +15,8 @@
 #include "ipc/machine.h"
 #include "qemu/agent.h"
 #include "qemu/child.h"
+#include "qemu/format.h"
+#include "qemu/pages.h"
 #include "qemu/peer.h"
 #include "qemu/qmp.h"
 #include "qemu/stream.h"
@@ -33,7 +35,10 @@ struct machine_op {
 	bool vital; /* its fault ends the machine */
 };
 
-extern const struct machine_op op_boot;
+extern const struct machine_op op_boot, op_restore, op_snapshot, op_save;
+
+/* A resumed machine's disk stands on its save until that is copied into its overlay. */
+enum machine_disk { DISK_FLAT, DISK_FLATTENING, DISK_LAYERED };
 
 struct machine {
 	struct loop *loop;   /* borrowed */
@@ -57,13 +62,22 @@ struct machine {
 	bool quitting;     /* its end is part of the operation */
 	char shutdown[64]; /* why the guest ended, as QEMU says */
 
-	bool booted; /* not restored */
-
 	struct machine_shape shape;
+	bool booted;               /* not restored */
+	bool hold;                 /* RESTORE: it stays paused */
+	bool loading, loaded;      /* RESTORE: the load was begun; it is complete */
 	int memory_fd, overlay_fd; /* owned */
-	char version[32];          /* QEMU's */
-	uint64_t cpuid;            /* hash of the guest's */
-	uint64_t tsc_khz;
+	struct format host;        /* what is here; its `over` is the image's id after a RESTORE */
+	struct format save;        /* RESTORE from a save: its header, parsed */
+	struct buf save_header;
+	struct pages_view view; /* of QEMU's memory, while an operation needs it */
+	struct work work;
+	enum machine_disk disk;
+	int save_disk_set; /* QEMU's descriptor set of the save's disk */
+	unsigned saves;    /* attempts */
+	int64_t settle_until_ms;
+	int64_t paused_at_us;
+	struct machine_saved saved;
 };
 
 int machine_open(struct machine *m, struct loop *l, const char *program, struct err *e) must_check;
@@ -79,5 +93,6 @@ void machine_fail(struct machine *m, const struct err *why);
 void machine_end(struct machine *m, const char *fmt, ...) printf_like(2, 3);
 /* Send a command whose answer ends the step. */
 enum step machine_ask(struct machine *m, const char *command, json_t *args, int fd, struct err *e);
+int64_t machine_now_us(void);
 
 #endif

@@ -27,7 +27,7 @@ static void start_greeted(struct qmp *q, const char *version)
 {
 	struct machine *m = container_of(q, struct machine, qmp);
 
-	snprintf(m->version, sizeof(m->version), "%s", version);
+	snprintf(m->host.qemu, sizeof(m->host.qemu), "%.31s", version);
 	machine_next(m);
 }
 
@@ -38,6 +38,10 @@ static void start_event(struct qmp *q, const char *name, const json_t *data)
 
 	if (!strcmp(name, "SHUTDOWN"))
 		snprintf(m->shutdown, sizeof(m->shutdown), "%s", reason ? reason : "unknown");
+	else if (!strcmp(name, "MIGRATION"))
+		restore_loading(m, json_string_value(json_object_get(data, "status")));
+	else if (!strcmp(name, "BLOCK_JOB_COMPLETED"))
+		flatten_ended(m, json_string_value(json_object_get(data, "error")));
 	else if (!strcmp(name, "BLOCK_IO_ERROR"))
 		log_warn("The disk failed operation=%s reason='%s'",
 			 json_string_value(json_object_get(data, "operation")),
@@ -89,7 +93,7 @@ static void start_died(struct child *c)
 	tail_close(&m->errors);
 	tail_close(&m->console);
 	qmp_close(&m->qmp);
-	if (m->quitting) {
+	if (m->quitting && WIFEXITED(c->status) && !WEXITSTATUS(c->status)) {
 		machine_next(m);
 		return;
 	}
@@ -171,9 +175,9 @@ static void start_words(struct qmp *q, const json_t *words, const struct err *wh
 		machine_fail(m, &e);
 		return;
 	}
-	m->cpuid = 0xcbf29ce484222325ULL;
+	m->host.cpuid = 0xcbf29ce484222325ULL;
 	for (const char *p = text; *p; p++)
-		m->cpuid = (m->cpuid ^ (uint8_t)*p) * 0x100000001b3ULL;
+		m->host.cpuid = (m->host.cpuid ^ (uint8_t)*p) * 0x100000001b3ULL;
 	machine_next(m);
 }
 

@@ -10,6 +10,13 @@ int start_check_shape(const struct machine_shape *shape, struct err *e) must_che
 enum step start_qemu(struct machine *m, struct qemu_args *a, struct err *e);
 
 machine_step start_negotiate; /* end the handshake */
-machine_step start_cpu;       /* m->cpuid */
+machine_step start_cpu;       /* m->host.cpuid */
+
+/* restore.c: QEMU's events about what it loads. */
+void restore_loading(struct machine *m, const char *status /* NULL: none was said */);
+
+/* flatten.c: the save's disk goes into the overlay.  QEMU's event at its end; @error NULL: done. */
+machine_step flatten_begin; /* nothing to do unless the disk is layered */
+void flatten_ended(struct machine *m, const char *error);
 
 #endif

@@ -1,0 +1,382 @@
+#include "qemu/format.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "qemu/tsc.h"
+
+#define MAGIC      "DOZESNAP"
+#define FIXED_SIZE 72 /* magic, format, arch, kind, writer, number of sections, crc */
+#define ENTRY_SIZE 32 /* tag, version, flags, crc, offset, length */
+#define MOST_TABLE 64
+#define MANDATORY  1U
+#define RUN_SIZE   16
+
+enum format_section {
+	SECTION_SHAP,
+	SECTION_QEMU,
+	SECTION_CPUI,
+	SECTION_TSCR,
+	SECTION_RUNS,
+	N_SECTIONS
+};
+
+static uint32_t get_le32(const uint8_t *p)
+{
+	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+static uint64_t get_le64(const uint8_t *p)
+{
+	return get_le32(p) | (uint64_t)get_le32(p + 4) << 32;
+}
+
+static void put_le32(uint8_t *p, uint32_t v)
+{
+	for (int i = 0; i < 4; i++)
+		p[i] = (uint8_t)(v >> 8 * i);
+}
+
+static void put_le64(uint8_t *p, uint64_t v)
+{
+	put_le32(p, (uint32_t)v);
+	put_le32(p + 4, (uint32_t)(v >> 32));
+}
+
+#define CRC_BEGIN 0xffffffffU
+
+static uint32_t crc_add(uint32_t crc, const void *data, size_t size)
+{
+	static uint32_t table[256];
+	const uint8_t *p = data;
+
+	for (uint32_t i = 0; !table[255] && i < 256; i++) {
+		uint32_t v = i;
+
+		for (int bit = 0; bit < 8; bit++)
+			v = v & 1 ? v >> 1 ^ 0x82f63b78 : v >> 1;
+		table[i] = v;
+	}
+	while (size--)
+		crc = crc >> 8 ^ table[(crc ^ *p++) & 0xff];
+	return crc;
+}
+
+uint32_t format_crc32c(const void *data, size_t size)
+{
+	return ~crc_add(CRC_BEGIN, data, size);
+}
+
+/* Text in a field of fixed size, filled up with zeros; without its zero it is no text. */
+static bool get_text(const uint8_t *from, size_t size, char *to)
+{
+	memcpy(to, from, size);
+	return memchr(to, '\0', size) != NULL;
+}
+
+static void put_text(uint8_t *to, size_t size, const char *from)
+{
+	assert(strlen(from) < size);
+	memset(to, 0, size);
+	memcpy(to, from, strlen(from));
+}
+
+#define SHAP_SIZE 88
+
+static void shap_put(struct buf *b, const struct format *f)
+{
+	uint8_t d[SHAP_SIZE] = { 0 };
+
+	put_le32(d, f->content);
+	put_le32(d + 4, f->vcpus);
+	put_le32(d + 8, f->memory_mib);
+	put_le64(d + 16, f->state_bytes);
+	memcpy(d + 24, f->id, sizeof(f->id));
+	memcpy(d + 40, f->over, sizeof(f->over));
+	put_text(d + 56, sizeof(f->machine), f->machine);
+	buf_add(b, d, sizeof(d));
+}
+
+static bool shap_get(struct format *f, const uint8_t *d, size_t size)
+{
+	if (size != SHAP_SIZE)
+		return false;
+	f->content = get_le32(d);
+	f->vcpus = get_le32(d + 4);
+	f->memory_mib = get_le32(d + 8);
+	f->state_bytes = get_le64(d + 16);
+	memcpy(f->id, d + 24, sizeof(f->id));
+	memcpy(f->over, d + 40, sizeof(f->over));
+	return get_text(d + 56, sizeof(f->machine), f->machine) &&
+	       (f->content == FORMAT_IMAGE || f->content == FORMAT_SAVE);
+}
+
+static void qemu_put(struct buf *b, const struct format *f)
+{
+	uint8_t d[sizeof(f->qemu)];
+
+	put_text(d, sizeof(d), f->qemu);
+	buf_add(b, d, sizeof(d));
+}
+
+static bool qemu_get(struct format *f, const uint8_t *d, size_t size)
+{
+	return size == sizeof(f->qemu) && get_text(d, size, f->qemu);
+}
+
+static void u64_put(struct buf *b, uint64_t v)
+{
+	uint8_t d[8];
+
+	put_le64(d, v);
+	buf_add(b, d, sizeof(d));
+}
+
+static void cpui_put(struct buf *b, const struct format *f)
+{
+	u64_put(b, f->cpuid);
+}
+
+static bool cpui_get(struct format *f, const uint8_t *d, size_t size)
+{
+	f->cpuid = size == 8 ? get_le64(d) : 0;
+	return size == 8;
+}
+
+static void tscr_put(struct buf *b, const struct format *f)
+{
+	u64_put(b, f->tsc_khz);
+}
+
+static bool tscr_get(struct format *f, const uint8_t *d, size_t size)
+{
+	f->tsc_khz = size == 8 ? get_le64(d) : 0;
+	return f->tsc_khz != 0;
+}
+
+static void runs_put(struct buf *b, const struct format *f)
+{
+	buf_add(b, f->runs, f->n_runs * RUN_SIZE);
+}
+
+static bool runs_get(struct format *f, const uint8_t *d, size_t size)
+{
+	f->runs = d;
+	f->n_runs = size / RUN_SIZE;
+	return size % RUN_SIZE == 0;
+}
+
+/* clang-format off */
+static const struct {
+	char tag[5];
+	bool in_image; /* else in a save alone */
+	void (*put)(struct buf *b, const struct format *f);
+	bool (*get)(struct format *f, const uint8_t *data, size_t size); /* false: makes no sense */
+} sections[] = {
+	[SECTION_SHAP] = { "SHAP", true,  shap_put, shap_get },
+	[SECTION_QEMU] = { "QEMU", true,  qemu_put, qemu_get },
+	[SECTION_CPUI] = { "CPUI", true,  cpui_put, cpui_get },
+	[SECTION_TSCR] = { "TSCR", true,  tscr_put, tscr_get },
+	[SECTION_RUNS] = { "RUNS", false, runs_put, runs_get },
+};
+/* clang-format on */
+static_assert(ARRAY_SIZE(sections) == N_SECTIONS, "a row for each section");
+
+struct format_run format_run(const struct format *f, size_t i)
+{
+	const uint8_t *d = f->runs + i * RUN_SIZE;
+
+	return (struct format_run){ get_le64(d), get_le64(d + 8) };
+}
+
+void format_add_run(struct buf *runs, uint64_t first, uint64_t n)
+{
+	u64_put(runs, first);
+	u64_put(runs, n);
+}
+
+/* The crc of the fixed part covers it (with a crc of zero) and the table. */
+void format_write(struct buf *b, const struct format *f)
+{
+	uint32_t n = f->content == FORMAT_SAVE ? N_SECTIONS : N_SECTIONS - 1;
+	size_t head = FIXED_SIZE + (size_t)n * ENTRY_SIZE;
+	autofree uint8_t *d = xcalloc(1, head);
+	struct buf body = { 0 };
+	uint8_t *entry = d + FIXED_SIZE;
+
+	memcpy(d, MAGIC, 8);
+	put_le32(d + 8, FORMAT_VERSION);
+	put_le32(d + 12, f->arch);
+	put_text(d + 16, sizeof(f->kind), f->kind);
+	put_text(d + 32, sizeof(f->writer), f->writer);
+	put_le32(d + 64, n);
+	for (size_t i = 0; i < N_SECTIONS; i++) {
+		size_t at = body.size;
+
+		if (f->content != FORMAT_SAVE && !sections[i].in_image)
+			continue;
+		sections[i].put(&body, f);
+		memcpy(entry, sections[i].tag, 4);
+		put_le32(entry + 4, 1);
+		put_le32(entry + 8, MANDATORY);
+		put_le32(entry + 12, format_crc32c(body.data + at, body.size - at));
+		put_le64(entry + 16, head + at);
+		put_le64(entry + 24, body.size - at);
+		entry += ENTRY_SIZE;
+	}
+	put_le32(d + 68, format_crc32c(d, head));
+	buf_add(b, d, head);
+	buf_add(b, body.data, body.size);
+	buf_free(&body);
+}
+
+static int parse_fixed(const uint8_t *data, size_t size, struct format *f, struct err *e)
+{
+	uint8_t zero[FIXED_SIZE];
+	size_t head;
+	uint32_t n, crc;
+
+	if (size < FIXED_SIZE || memcmp(data, MAGIC, 8) != 0)
+		return err_set(e, ERR_INVALID, "this is not the header of a snapshot");
+	if (get_le32(data + 8) != FORMAT_VERSION)
+		return err_set(e, ERR_INVALID,
+			       "the snapshot has format %" PRIu32 "; this program reads format %d",
+			       get_le32(data + 8), FORMAT_VERSION);
+	n = get_le32(data + 64);
+	head = FIXED_SIZE + (size_t)(n < MOST_TABLE ? n : MOST_TABLE) * ENTRY_SIZE;
+	if (n > MOST_TABLE || size < head)
+		return err_set(e, ERR_INVALID, "the snapshot's header is cut off");
+	memcpy(zero, data, FIXED_SIZE);
+	put_le32(zero + 68, 0);
+	crc = crc_add(crc_add(CRC_BEGIN, zero, FIXED_SIZE), data + FIXED_SIZE, head - FIXED_SIZE);
+	if (~crc != get_le32(data + 68))
+		return err_set(e, ERR_INVALID, "the snapshot's header is damaged");
+	f->arch = get_le32(data + 12);
+	if (!get_text(data + 16, sizeof(f->kind), f->kind) ||
+	    !get_text(data + 32, sizeof(f->writer), f->writer))
+		return err_set(e, ERR_INVALID, "the snapshot's header is damaged");
+	return 0;
+}
+
+static size_t section_find(const char tag[5])
+{
+	size_t i = 0;
+
+	while (i < N_SECTIONS && memcmp(sections[i].tag, tag, 4) != 0)
+		i++;
+	return i;
+}
+
+/* An unknown section may be skipped unless it is mandatory; a version is part of what is known. */
+static int parse_section(const uint8_t *data, size_t size, const uint8_t *entry, struct format *f,
+			 unsigned *seen, struct err *e)
+{
+	uint64_t at = get_le64(entry + 16), length = get_le64(entry + 24);
+	uint32_t version = get_le32(entry + 4);
+	char tag[5] = { 0 };
+	size_t i;
+
+	for (int c = 0; c < 4; c++)
+		tag[c] = entry[c] > ' ' && entry[c] <= '~' ? (char)entry[c] : '?';
+	i = section_find(tag);
+	if (i == N_SECTIONS || version != 1) {
+		if (!(get_le32(entry + 8) & MANDATORY))
+			return 0;
+		return err_set(e, ERR_INVALID,
+			       "the snapshot needs its section %s version %" PRIu32
+			       ", which this program does not know (written by doze %s)",
+			       tag, version, f->writer);
+	}
+	if (at > size || length > size - at || *seen & 1U << i ||
+	    format_crc32c(data + at, length) != get_le32(entry + 12) ||
+	    !sections[i].get(f, data + at, length))
+		return err_set(e, ERR_INVALID, "section %s of the snapshot's header is damaged",
+			       tag);
+	*seen |= 1U << i;
+	return 0;
+}
+
+static int parse_runs(const struct format *f, struct err *e)
+{
+	uint64_t pages = f->memory_mib * MIB / FORMAT_PAGE, next = 0;
+
+	for (size_t i = 0; i < f->n_runs; i++) {
+		struct format_run run = format_run(f, i);
+
+		if (run.first < next || !run.n || run.first > pages || run.n > pages - run.first)
+			return err_set(e, ERR_INVALID,
+				       "the snapshot's list of pages makes no sense");
+		next = run.first + run.n;
+	}
+	return 0;
+}
+
+int format_parse(const uint8_t *data, size_t size, struct format *f, struct err *e)
+{
+	unsigned seen = 0, needed = 0;
+
+	*f = (struct format){ 0 };
+	if (parse_fixed(data, size, f, e))
+		return -1;
+	for (uint32_t i = 0; i < get_le32(data + 64); i++)
+		if (parse_section(data, size, data + FIXED_SIZE + (size_t)i * ENTRY_SIZE, f, &seen,
+				  e))
+			return -1;
+	for (size_t i = 0; i < N_SECTIONS; i++)
+		if (sections[i].in_image || f->content == FORMAT_SAVE)
+			needed |= 1U << i;
+	if ((seen & needed) != needed)
+		return err_set(e, ERR_INVALID, "a section of the snapshot's header is missing");
+	return parse_runs(f, e);
+}
+
+int format_fits_machine(const struct format *snapshot, const struct format *here, struct err *e)
+{
+	if (snapshot->arch != here->arch)
+		return err_set(e, ERR_CONFLICT,
+			       "the snapshot is of a machine with ELF architecture %" PRIu32
+			       " and this host runs %" PRIu32,
+			       snapshot->arch, here->arch);
+	if (strcmp(snapshot->kind, here->kind) != 0)
+		return err_set(e, ERR_CONFLICT, "the snapshot needs doze-%s; this is doze-%s",
+			       snapshot->kind, here->kind);
+	if (strcmp(snapshot->machine, here->machine) != 0)
+		return err_set(
+			e, ERR_CONFLICT,
+			"the snapshot needs a machine of shape '%s' (doze %s wrote it); this "
+			"program makes '%s'",
+			snapshot->machine, snapshot->writer, here->machine);
+	if (snapshot->content != here->content)
+		return err_set(e, ERR_INVALID, "the snapshot is %s",
+			       snapshot->content == FORMAT_IMAGE ? "an image's, not a microVM's"
+								 : "a microVM's, not an image's");
+	if (snapshot->vcpus != here->vcpus || snapshot->memory_mib != here->memory_mib)
+		return err_set(e, ERR_CONFLICT,
+			       "the snapshot needs %" PRIu32 " vCPUs and %" PRIu32
+			       " MiB; the machine was to have %" PRIu32 " and %" PRIu32,
+			       snapshot->vcpus, snapshot->memory_mib, here->vcpus,
+			       here->memory_mib);
+	return 0;
+}
+
+int format_fits_host(const struct format *snapshot, const struct format *here, struct err *e)
+{
+	uint64_t a = snapshot->tsc_khz, b = here->tsc_khz;
+	uint64_t off = a > b ? a - b : b - a;
+
+	if (strcmp(snapshot->qemu, here->qemu) != 0)
+		return err_set(e, ERR_CONFLICT, "the snapshot needs QEMU %s; here is QEMU %s",
+			       snapshot->qemu, here->qemu);
+	if (snapshot->cpuid != here->cpuid)
+		return err_set(e, ERR_CONFLICT,
+			       "the snapshot needs a guest CPU with features %016" PRIx64
+			       "; this QEMU makes %016" PRIx64,
+			       snapshot->cpuid, here->cpuid);
+	if (off > a / 1000000 * TSC_MOST_PPM + a % 1000000 * TSC_MOST_PPM / 1000000)
+		return err_set(e, ERR_CONFLICT,
+			       "the snapshot needs a host whose time stamp counter runs at %" PRIu64
+			       " kHz; this host's runs at %" PRIu64 " kHz",
+			       a, b);
+	return 0;
+}

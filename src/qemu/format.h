@@ -1,0 +1,66 @@
+/* format.h - the header of a snapshot (docs/snapshot-format.md), as pure functions.
+ *
+ * Plain bytes in little endian that every later version can read: what the snapshot needs can be
+ * said even by a program that cannot load it.  The parser trusts no length and no number; fuzzed.
+ */
+#ifndef QEMU_FORMAT_H
+#define QEMU_FORMAT_H
+
+#include "base/buf.h"
+#include "base/err.h"
+
+#define FORMAT_VERSION 1
+#define FORMAT_PAGE    4096
+
+enum format_arch { FORMAT_X86_64 = 62, FORMAT_AARCH64 = 183 }; /* the numbers of ELF */
+
+enum format_content {
+	FORMAT_IMAGE = 1, /* MEMORY holds all of the RAM */
+	FORMAT_SAVE = 2,  /* MEMORY holds the runs, over an image's */
+};
+
+struct format {
+	/* Fixed part. */
+	uint32_t arch;
+	char kind[16];   /* of the machine process: "qemu" */
+	char writer[32]; /* doze's version */
+
+	/* SHAP */
+	uint8_t id[16];   /* random, of this snapshot */
+	uint8_t over[16]; /* of a save: the id of the image it differs from */
+	uint32_t content; /* enum format_content */
+	uint32_t vcpus, memory_mib;
+	char machine[32]; /* devices and CPU by name */
+	uint64_t state_bytes;
+
+	char qemu[32];    /* QEMU: upstream version */
+	uint64_t cpuid;   /* CPUI: hash of the guest's CPU features */
+	uint64_t tsc_khz; /* TSCR: rate of the counter that the guest reads */
+
+	/* RUNS: what MEMORY of a save holds, in the order of addresses; 16 bytes each. */
+	const uint8_t *runs; /* borrowed */
+	size_t n_runs;
+};
+
+/* A run of pages: `n` from number `first` on. */
+struct format_run {
+	uint64_t first, n;
+};
+
+void format_write(struct buf *b, const struct format *f);
+/* The runs in *f point into @data.  All of them lie inside the memory, in order, none empty. */
+int format_parse(const uint8_t *data, size_t size, struct format *f, struct err *e) must_check;
+
+struct format_run format_run(const struct format *f, size_t i);
+void format_add_run(struct buf *runs, uint64_t first, uint64_t n); /* encode one */
+
+/* Whether a snapshot fits what is here: before anything starts, and once QEMU told what it is.  The
+ * sentence says what would be needed. */
+int format_fits_machine(const struct format *snapshot, const struct format *here,
+			struct err *e) must_check;
+int format_fits_host(const struct format *snapshot, const struct format *here,
+		     struct err *e) must_check;
+
+uint32_t format_crc32c(const void *data, size_t size);
+
+#endif

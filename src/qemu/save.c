@@ -1,0 +1,211 @@
+/* save.c - SNAPSHOT and SAVE: the machine's state goes to files, and the machine ends.
+ *
+ * QEMU stops and writes its devices; a worker writes the memory, then the header, and syncs all of
+ * it; QEMU ends and with it the disk is complete.  Up to there a failure leaves a paused machine.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/rand.h"
+#include "qemu/start.h"
+
+#define SAVE_SETTLE_MS  2000  /* for the guest to take what its agent was sent */
+#define SAVE_FLATTEN_MS 60000 /* for the old save's disk to be taken over */
+#define SAVE_POLL_MS    2
+#define SAVE_FIRST_SET  10000 /* numbers of QEMU's descriptor sets that are not descriptors */
+
+/* SNAPSHOT is for a machine that was booted, SAVE for one that was restored. */
+static enum step snapshot_check(struct machine *m, struct err *e)
+{
+	m->host.content = FORMAT_IMAGE;
+	if (m->booted)
+		return STEP_NEXT;
+	err_set(e, ERR_CONFLICT, "only a booted machine becomes an image; this one was restored");
+	return STEP_FAULT;
+}
+
+static enum step save_check(struct machine *m, struct err *e)
+{
+	m->host.content = FORMAT_SAVE;
+	if (!m->booted)
+		return STEP_NEXT;
+	err_set(e, ERR_CONFLICT,
+		"only a restored machine differs from an image; this one was booted");
+	return STEP_FAULT;
+}
+
+static void save_settle_again(struct timer *t)
+{
+	struct machine *m = container_of(t, struct machine, timer);
+
+	m->step--;
+	machine_next(m);
+}
+
+/* The disk must be flat, and what was said to the agent must be in the guest. */
+static enum step save_settle(struct machine *m, struct err *e)
+{
+	int64_t now = clock_mono_ms();
+	bool flat = m->disk == DISK_FLAT;
+
+	if (flat && (m->run == MACHINE_PAUSED || !agent_unsent(&m->agent)))
+		return STEP_NEXT;
+	if (!m->settle_until_ms)
+		m->settle_until_ms = now + (flat ? SAVE_SETTLE_MS : SAVE_FLATTEN_MS);
+	if (now >= m->settle_until_ms || m->disk == DISK_LAYERED) {
+		err_set(e, ERR_CAPACITY, "%s",
+			flat ? "the guest does not read what its agent was sent"
+			     : "the disk of the old save is not taken over yet");
+		return STEP_FAULT;
+	}
+	loop_timer(m->loop, &m->timer, SAVE_POLL_MS, save_settle_again);
+	return STEP_WAIT;
+}
+
+static enum step save_stop(struct machine *m, struct err *e)
+{
+	m->settle_until_ms = 0;
+	if (m->run == MACHINE_RUNNING)
+		m->paused_at_us = machine_now_us();
+	return machine_ask(m, "stop", NULL, -1, e);
+}
+
+/* Each attempt has a set of its own, or QEMU would write into the file of the one before.  QEMU has
+ * what it wrote to the agent's socket behind it when it answers: read both before and after. */
+static enum step save_give_state(struct machine *m, struct err *e)
+{
+	json_t *args = json_pack("{s:i}", "fdset-id", (int)(SAVE_FIRST_SET + ++m->saves));
+
+	m->run = MACHINE_PAUSED;
+	agent_drain(&m->agent);
+	return machine_ask(m, "add-fd", args, m->fds[SAVE_FD_STATE], e);
+}
+
+/* Not specific to Xen: all devices and CPUs, no memory.  Not "live", which would give the disks
+ * away for good. */
+static enum step save_devices(struct machine *m, struct err *e)
+{
+	json_t *name = json_sprintf("/dev/fdset/%u", SAVE_FIRST_SET + m->saves);
+	json_t *args = json_pack("{s:o, s:b}", "filename", name, "live", 0);
+
+	agent_drain(&m->agent);
+	return machine_ask(m, "xen-save-devices-state", args, -1, e);
+}
+
+static int save_sync(int fd, const char *name, struct err *e)
+{
+	if (!fsync(fd))
+		return 0;
+	err_sys(e, "bring the snapshot's %s to disk", name);
+	if (errno == ENOSPC || errno == EDQUOT)
+		e->kind = ERR_CAPACITY;
+	return -1;
+}
+
+static int save_header(const struct machine *m, const struct buf *runs, struct err *e)
+{
+	autobuf struct buf bytes = { 0 };
+	struct format f = m->host;
+	struct stat st;
+	int rc;
+
+	if (fstat(m->fds[SAVE_FD_STATE], &st) || !st.st_size)
+		return err_set(e, ERR_INTERNAL, "QEMU wrote no state");
+	f.vcpus = m->shape.vcpus;
+	f.memory_mib = m->shape.memory_mib;
+	f.state_bytes = (uint64_t)st.st_size;
+	f.runs = runs->data;
+	f.n_runs = runs->size / sizeof(struct format_run);
+	rand_bytes(f.id, sizeof(f.id));
+	format_write(&bytes, &f);
+	rc = io_write_full(m->fds[SAVE_FD_HEADER], bytes.data, bytes.size);
+	errno = -rc;
+	if (!rc)
+		return save_sync(m->fds[SAVE_FD_HEADER], "header", e);
+	err_sys(e, "write the snapshot's header");
+	e->kind = rc == -ENOSPC || rc == -EDQUOT ? ERR_CAPACITY : ERR_INTERNAL;
+	return -1;
+}
+
+/* In the worker. */
+static int save_work(const void *arg, struct buf *out, struct err *e)
+{
+	const struct machine *m = arg;
+	autobuf struct buf runs = { 0 };
+	uint64_t size = m->shape.memory_mib * MIB, written = 0;
+	int to = m->fds[SAVE_FD_MEMORY];
+
+	if (m->host.content == FORMAT_IMAGE
+		    ? pages_copy(m->memory_fd, size, to, &written, e)
+		    : pages_save(&m->view, m->memory_fd, to, &runs, &written, e))
+		return -1;
+	if (save_sync(to, "memory", e) || save_sync(m->fds[SAVE_FD_STATE], "state", e) ||
+	    save_sync(m->overlay_fd, "disk", e) || save_header(m, &runs, e))
+		return -1;
+	buf_add(out, &written, sizeof(written));
+	return 0;
+}
+
+static void save_worked(struct work *w, const uint8_t *out, size_t size, const struct err *why)
+{
+	struct machine *m = container_of(w, struct machine, work);
+
+	if (why) {
+		machine_fail(m, why);
+		return;
+	}
+	if (size == sizeof(m->saved.memory_bytes))
+		memcpy(&m->saved.memory_bytes, out, size);
+	machine_next(m);
+}
+
+static enum step save_memory(struct machine *m, struct err *e)
+{
+	agent_drain(&m->agent);
+	if (m->host.content == FORMAT_SAVE &&
+	    pages_open(&m->view, m->qemu.pid, m->memory_fd, m->shape.memory_mib * MIB, e))
+		return STEP_FAULT;
+	return work_start(&m->work, m->loop, save_work, m, save_worked, e) ? STEP_FAULT : STEP_WAIT;
+}
+
+/* Its end is the answer. */
+static enum step save_quit(struct machine *m, struct err *e)
+{
+	m->quitting = true;
+	return qmp_send(&m->qmp, "quit", NULL, -1, NULL, e) ? STEP_FAULT : STEP_WAIT;
+}
+
+static enum step save_finish(struct machine *m, struct err *e)
+{
+	struct stat disk, state;
+
+	if (save_sync(m->overlay_fd, "disk", e))
+		return STEP_FAULT;
+	if (!fstat(m->overlay_fd, &disk) && !fstat(m->fds[SAVE_FD_STATE], &state)) {
+		m->saved.disk_bytes = (uint64_t)disk.st_blocks * 512;
+		m->saved.state_bytes = (uint64_t)state.st_size;
+	}
+	m->saved.paused_us = (uint64_t)(machine_now_us() - m->paused_at_us);
+	return STEP_NEXT;
+}
+
+static void save_done(struct machine *m)
+{
+	peer_send(&m->peer, MACHINE_SAVED, m->tag, &m->saved, sizeof(m->saved));
+	machine_end(m, "saved");
+}
+
+#define SAVE_STEPS \
+	save_stop, save_give_state, save_devices, save_memory, save_quit, save_finish, NULL
+
+static machine_step *const snapshot_steps[] = { snapshot_check, save_settle, SAVE_STEPS };
+static machine_step *const save_steps[] = { save_check, flatten_begin, save_settle, SAVE_STEPS };
+
+const struct machine_op op_snapshot = { "snapshot", snapshot_steps, save_done, false };
+const struct machine_op op_save = { "save", save_steps, save_done, false };
