@@ -41,7 +41,8 @@ static void test_a_file_overrides_the_defaults(void **unused)
 	struct err e;
 
 	(void)unused;
-	assert_int_equal(read_text(&c, "[pool]\nper_image = 7\n[service]\nregion=eu-west-1\n", &e), 0);
+	assert_int_equal(read_text(&c, "[pool]\nper_image = 7\n[service]\nregion=eu-west-1\n", &e),
+			 0);
 	assert_int_equal(c.pool_per_image, 7);
 	assert_string_equal(c.region, "eu-west-1");
 }
@@ -74,6 +75,23 @@ static void test_the_help_names_every_section(void **unused)
 	assert_non_null(strstr(text, "warm_request"));
 }
 
+/* docs/configuration.md holds what the program prints, so that neither can go its own way. */
+static void test_the_document_says_what_the_program_says(void **unused)
+{
+	static char help[65536], document[131072];
+	FILE *to = fmemopen(help, sizeof(help) - 1, "w");
+	FILE *from = fopen(CONF_DOCUMENT, "r");
+
+	(void)unused;
+	assert_non_null(to);
+	assert_non_null(from);
+	conf_help(to);
+	fclose(to);
+	assert_true(fread(document, 1, sizeof(document) - 1, from) > 0);
+	fclose(from);
+	assert_non_null(strstr(document, help));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -81,6 +99,7 @@ int main(void)
 		cmocka_unit_test(test_a_file_overrides_the_defaults),
 		cmocka_unit_test(test_an_error_names_the_key_and_what_is_allowed),
 		cmocka_unit_test(test_the_help_names_every_section),
+		cmocka_unit_test(test_the_document_says_what_the_program_says),
 	};
 
 	return cmocka_run_group_tests_name("conf", tests, NULL, NULL);
