@@ -1,0 +1,46 @@
+/* client.h - one signed HTTPS connection to a doze: where it is, whose key, which CA. */
+#ifndef CLI_CLIENT_H
+#define CLI_CLIENT_H
+
+#include <jansson.h>
+
+#include "base/buf.h"
+#include "conf/conf.h"
+
+struct client {
+	struct conf conf;
+	char access_key[129], secret[129];
+	char ca_file[CONF_TEXT + 16];
+	bool json; /* --json */
+	void *curl;
+};
+
+/* Read configuration and key pair of this instance: $AWS_ACCESS_KEY_ID where `doze env` set it,
+ * else
+ * ~/.config/doze/credentials[-NAME], else root's file below the data directory. */
+int client_open(struct client *c, const char *instance, struct err *e) must_check;
+/* The configuration alone, for commands that start or stop the daemon. */
+int client_locate(struct client *c, const char *instance, struct err *e) must_check;
+void client_close(struct client *c);
+
+/* One call.  @body may be NULL.  *answer gets the raw bytes.  -1: no answer, or one with an error:
+ * its type and message are in *e and its status in *status. */
+int client_call(struct client *c, const char *method, const char *path, const char *body,
+		struct buf *answer, long *status, struct err *e) must_check;
+/* The same for JSON both ways; @in may be NULL and is borrowed; the answer is owned by the caller,
+ * NULL: error. */
+json_t *client_json(struct client *c, const char *method, const char *path, const json_t *in,
+		    struct err *e);
+/* All pages of a list operation: the array under "items". */
+json_t *client_list(struct client *c, const char *path, struct err *e);
+/* Send an open file to s3://bucket/key, making the bucket when it is missing; or as the body of a
+ * call of ours. */
+int client_put_object(struct client *c, const char *bucket, const char *key, int fd,
+		      struct err *e) must_check;
+int client_post_file(struct client *c, const char *path, int fd, struct buf *answer,
+		     struct err *e) must_check;
+
+/* Escape one path segment; owned by the caller. */
+char *client_escape(const char *text);
+
+#endif

@@ -1,0 +1,119 @@
+/* curl.c - `doze curl`: curl(1) with a fresh token for one microVM.
+ *
+ * The token goes to curl through a memfd (--config /dev/fd/N), never through
+ * its arguments, which every user of the host can read. */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "cli/cli.h"
+
+#define MICROVMS "/2025-09-09/microvms"
+
+/* The image's only EXPOSEd port, else 8080. */
+static long curl_default_port(struct client *c, const char *arn)
+{
+	autofree char *escaped = client_escape(arn);
+	autofree char *path = xasprintf("/doze/v1/images/%s/ports", escaped);
+	struct err e;
+	json_t *answer = client_json(c, "GET", path, NULL, &e);
+	json_t *ports = json_object_get(answer, "ports");
+	long port = json_array_size(ports) == 1 ? (long)json_integer_value(json_array_get(ports, 0))
+						: 8080;
+
+	json_decref(answer);
+	return port;
+}
+
+static char *curl_token(struct client *c, const char *id, long port, struct err *e)
+{
+	autofree char *path = xasprintf(MICROVMS "/%s/auth-token", id);
+	json_t *in = json_pack("{sI s[{sI}]}", "expirationInMinutes", (json_int_t)60,
+			       "allowedPorts", "port", (json_int_t)port);
+	json_t *answer = client_json(c, "POST", path, in, e);
+	const char *token = json_text(json_object_get(answer, "authToken"), "X-aws-proxy-auth");
+	char *copy = *token ? xstrdup(token) : NULL;
+
+	json_decref(in);
+	json_decref(answer);
+	return copy;
+}
+
+static int curl_config(struct client *c, const char *token, long port, struct err *e)
+{
+	int fd = memfd_create("curl", 0); /* curl inherits it */
+	autobuf struct buf text = { 0 };
+
+	buf_addf(&text,
+		 "header = \"X-aws-proxy-auth: %s\"\nheader = \"X-aws-proxy-port: %ld\"\ncacert = "
+		 "\"%s\"\n",
+		 token, port, c->ca_file);
+	if (fd < 0 || io_write_full(fd, text.data, text.size) || lseek(fd, 0, SEEK_SET) < 0)
+		return err_sys(e, "hand the token to curl");
+	return fd;
+}
+
+static int curl_exec(struct client *c, const char *url, const char *token, long port,
+		     struct words more)
+{
+	const char **argv = xcalloc(more.n + 6, sizeof(*argv));
+	struct err e;
+	int fd = curl_config(c, token, port, &e);
+	autofree char *config = xasprintf("/dev/fd/%d", fd);
+	size_t n = 0;
+
+	if (fd < 0) {
+		free(argv);
+		return say(&e);
+	}
+	argv[n++] = "curl";
+	argv[n++] = "--config";
+	argv[n++] = config;
+	argv[n++] = "-sS";
+	argv[n++] = url;
+	for (size_t i = 0; i < more.n; i++)
+		argv[n++] = more.at[i];
+	fflush(stdout);
+	execvp("curl", (char *const *)(uintptr_t)argv);
+	free(argv);
+	return say_text("curl is not installed: apt-get install curl");
+}
+
+int cmd_curl(struct client *c, struct words w)
+{
+	const char *port_text = NULL, *rest[128];
+	const struct option_def defs[] = { { "--port", &port_text, NULL } };
+	autofree char *id = NULL;
+	autofree char *token = NULL;
+	autofree char *url = NULL;
+	json_t *vm;
+	struct err e;
+	long port = 0;
+
+	if (w.n > ARRAY_SIZE(rest) || words_options(&w, defs, ARRAY_SIZE(defs), rest))
+		return 1;
+	if (w.n < 2 || w.at[1][0] != '/')
+		return say_text(
+			"curl takes a microVM and a path: doze curl a99 / --port 5000 -- -i");
+	if (port_text && words_number("--port", port_text, 1, 65535, &port))
+		return 1;
+	id = name_microvm(c, w.at[0], &e);
+	if (!id)
+		return say(&e);
+	autofree char *path = xasprintf(MICROVMS "/%s", id);
+	vm = client_json(c, "GET", path, NULL, &e);
+	if (!vm)
+		return say(&e);
+	if (!port)
+		port = curl_default_port(c, json_text(vm, "imageArn"));
+	url = xasprintf("https://%s%s", json_text(vm, "endpoint"), w.at[1]);
+	json_decref(vm);
+	token = curl_token(c, id, port, &e);
+	if (!token)
+		return say(&e);
+	return curl_exec(c, url, token, port, (struct words){ w.at + 2, w.n - 2 });
+}

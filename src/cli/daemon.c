@@ -1,0 +1,132 @@
+/* daemon.c - up and down. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "cli/cli.h"
+
+#define DOWN_MS 330000
+
+static bool systemd_runs(const struct client *c)
+{
+	struct stat st;
+
+	return !*c->conf.instance && !stat("/run/systemd/system", &st) &&
+	       (!access("/etc/systemd/system/doze.service", F_OK) ||
+		!access("/usr/local/lib/systemd/system/doze.service", F_OK) ||
+		!access("/lib/systemd/system/doze.service", F_OK));
+}
+
+static int run_wait(const char *file, const char *const *argv)
+{
+	pid_t pid = fork();
+	int status = 0;
+
+	if (pid < 0)
+		return say_text("cannot start %s", file);
+	if (!pid) {
+		execvp(file, (char *const *)(uintptr_t)argv);
+		_exit(127);
+	}
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
+/* The pid of the running supervisor: its file is locked while it lives; 0: none. */
+static pid_t daemon_pid(const struct client *c)
+{
+	autofree char *path = xasprintf("%s/dozed.pid", c->conf.run_dir);
+	autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
+	autobuf struct buf text = { 0 };
+
+	if (fd < 0 || !flock(fd, LOCK_SH | LOCK_NB) || io_read_all(fd, &text, 64))
+		return 0;
+	return (pid_t)strtol(buf_str(&text), NULL, 10);
+}
+
+int cmd_up(struct client *c, struct words w)
+{
+	const char *rest[16], *config = NULL;
+	bool foreground = false;
+	const struct option_def defs[] = { { "--foreground", NULL, &foreground },
+					   { "--config", &config, NULL } };
+	autofree char *dozed = xasprintf("%s/dozed", c->conf.libexec_dir);
+	const char *argv[8];
+	size_t n = 0;
+
+	if (w.n > ARRAY_SIZE(rest) || words_options(&w, defs, ARRAY_SIZE(defs), rest))
+		return 1;
+	if (w.n)
+		return say_text("up takes no words");
+	if (geteuid() != 0)
+		return say_text("doze makes namespaces, taps and cgroups and needs root for that: "
+				"sudo doze up");
+	if (daemon_pid(c)) {
+		printf("doze is up already\n");
+		return 0;
+	}
+	if (!foreground && !config && systemd_runs(c))
+		return run_wait("systemctl",
+				(const char *const[]){ "systemctl", "start", "doze", NULL });
+	argv[n++] = "dozed";
+	argv[n++] = "--instance";
+	argv[n++] = c->conf.instance;
+	if (config) {
+		argv[n++] = "--config";
+		argv[n++] = config;
+	}
+	if (!foreground)
+		argv[n++] = "--daemon";
+	argv[n] = NULL;
+	if (foreground) {
+		execv(dozed, (char *const *)(uintptr_t)argv);
+		return say_text("cannot start '%s': install doze with tools/install", dozed);
+	}
+	if (run_wait(dozed, argv))
+		return say_text("doze did not start; %s/dozed.log says why", c->conf.log_dir);
+	printf("doze is up: eval \"$(doze env)\" leads AWS clients to it\n");
+	return 0;
+}
+
+int cmd_down(struct client *c, struct words w)
+{
+	const char *rest[16];
+	bool keep = false;
+	const struct option_def defs[] = { { "--keep", NULL, &keep } };
+	int64_t deadline = clock_mono_ms() + DOWN_MS;
+	pid_t pid;
+
+	if (w.n > ARRAY_SIZE(rest) || words_options(&w, defs, ARRAY_SIZE(defs), rest))
+		return 1;
+	if (geteuid() != 0)
+		return say_text("doze runs as root: sudo doze down");
+	pid = daemon_pid(c);
+	if (!pid) {
+		printf("doze is not up\n");
+		return 0;
+	}
+	/* SIGTERM leaves machines, SIGINT has them suspended (dozed's supervisor). */
+	if (kill(pid, keep ? SIGTERM : SIGINT))
+		return say_text("cannot stop dozed, pid %d", (int)pid);
+	while (daemon_pid(c)) {
+		if (clock_mono_ms() > deadline)
+			return say_text(
+				"dozed, pid %d, does not end; its log says why: %s/dozed.log",
+				(int)pid, c->conf.log_dir);
+		usleep(20000);
+	}
+	printf(keep ? "doze is down; its microVMs run on\n"
+		    : "doze is down; its microVMs are suspended\n");
+	return 0;
+}

@@ -1,0 +1,126 @@
+#include "cli/pack.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <fts.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zip.h>
+
+static int pack_fail(struct err *e, zip_t *zip, const char *path)
+{
+	return err_set(e, ERR_INTERNAL, "pack '%s': %s", path, zip_strerror(zip));
+}
+
+static zip_source_t *pack_source(zip_t *zip, const FTSENT *entry)
+{
+	char target[PATH_MAX];
+	ssize_t n;
+	char *copy;
+
+	if (entry->fts_info != FTS_SL && entry->fts_info != FTS_SLNONE)
+		return zip_source_file(zip, entry->fts_accpath, 0, -1);
+	n = readlink(entry->fts_accpath, target, sizeof(target));
+	if (n < 0)
+		return NULL;
+	copy = malloc((size_t)n); /* libzip frees it with free() */
+	if (!copy)
+		return NULL;
+	memcpy(copy, target, (size_t)n);
+	return zip_source_buffer(zip, copy, (zip_uint64_t)n, 1);
+}
+
+static int pack_entry(zip_t *zip, const FTSENT *entry, const char *name, struct err *e)
+{
+	zip_uint32_t mode = (zip_uint32_t)entry->fts_statp->st_mode << 16;
+	zip_source_t *source;
+	zip_int64_t at;
+
+	if (entry->fts_info == FTS_D) {
+		at = zip_dir_add(zip, name, ZIP_FL_ENC_UTF_8);
+	} else {
+		source = pack_source(zip, entry);
+		at = source ? zip_file_add(zip, name, source, ZIP_FL_ENC_UTF_8) : -1;
+		if (at < 0 && source)
+			zip_source_free(source);
+	}
+	if (at < 0 ||
+	    zip_file_set_external_attributes(zip, (zip_uint64_t)at, 0, ZIP_OPSYS_UNIX, mode))
+		return pack_fail(e, zip, name);
+	return 0;
+}
+
+static int pack_tree(zip_t *zip, const char *dir, struct err *e)
+{
+	autofree char *copy = xstrdup(dir);
+	char *const roots[] = { copy, NULL };
+	FTS *fts = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+	size_t skip = strlen(dir);
+	FTSENT *entry;
+	int rc = 0;
+
+	if (!fts)
+		return err_sys(e, "read '%s'", dir);
+	while (!rc && (entry = fts_read(fts))) {
+		const char *name = entry->fts_path + skip;
+
+		while (*name == '/')
+			name++;
+		if (!*name || entry->fts_info == FTS_DP)
+			continue;
+		if (!strcmp(entry->fts_name, ".git")) {
+			fts_set(fts, entry, FTS_SKIP);
+			continue;
+		}
+		if (entry->fts_info == FTS_DNR || entry->fts_info == FTS_ERR ||
+		    entry->fts_info == FTS_NS) {
+			errno = entry->fts_errno;
+			rc = err_sys(e, "read '%s'", entry->fts_path);
+		} else if (entry->fts_info != FTS_DEFAULT) { /* no devices, sockets, FIFOs */
+			rc = pack_entry(zip, entry, name, e);
+		}
+	}
+	fts_close(fts);
+	return rc;
+}
+
+int pack_directory(const char *dir, struct err *e)
+{
+	char path[] = "/tmp/doze-pack-XXXXXX";
+	autofree char *dockerfile = xasprintf("%s/Dockerfile", dir);
+	zip_error_t why;
+	zip_t *zip;
+	int fd, code;
+
+	if (access(dockerfile, R_OK))
+		return err_set(e, ERR_INVALID, "there is no Dockerfile in '%s'", dir);
+	fd = mkstemp(path);
+	if (fd < 0)
+		return err_sys(e, "make a temporary file");
+	close(fd);
+	zip = zip_open(path, ZIP_TRUNCATE, &code);
+	if (!zip) {
+		zip_error_init_with_code(&why, code);
+		err_set(e, ERR_INTERNAL, "make a zip: %s", zip_error_strerror(&why));
+		zip_error_fini(&why);
+		unlink(path);
+		return -1;
+	}
+	if (pack_tree(zip, dir, e)) {
+		zip_discard(zip);
+		unlink(path);
+		return -1;
+	}
+	if (zip_close(zip)) {
+		pack_fail(e, zip, dir);
+		zip_discard(zip);
+		unlink(path);
+		return -1;
+	}
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	unlink(path);
+	return fd < 0 ? err_sys(e, "open the zip") : fd;
+}

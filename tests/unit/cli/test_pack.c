@@ -1,0 +1,96 @@
+/* A directory as a zip. */
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <zip.h>
+
+#include "base/io.h"
+#include "cli/pack.h"
+
+static char dir[] = "/tmp/doze-test-pack-XXXXXX";
+
+static int setup(void **unused)
+{
+	(void)unused;
+	strcpy(dir + strlen(dir) - 6, "XXXXXX");
+	return mkdtemp(dir) ? 0 : -1;
+}
+
+static int teardown(void **unused)
+{
+	(void)unused;
+	return io_remove_tree(AT_FDCWD, dir);
+}
+
+static void put(const char *name, mode_t mode)
+{
+	autofree char *path = xasprintf("%s/%s", dir, name);
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, mode);
+
+	assert_true(fd >= 0);
+	assert_int_equal(fchmod(fd, mode), 0);
+	assert_int_equal(write(fd, "x\n", 2), 2);
+	close(fd);
+}
+
+static void test_files_keep_their_mode_and_git_stays_out(void **unused)
+{
+	autofree char *git = xasprintf("%s/.git", dir);
+	zip_uint8_t system;
+	zip_uint32_t attributes;
+	zip_source_t *source;
+	struct err e;
+	FILE *file;
+	zip_t *zip;
+	int fd;
+
+	(void)unused;
+	put("Dockerfile", 0644);
+	put("run.sh", 0755);
+	assert_int_equal(mkdir(git, 0755), 0);
+	put(".git/config", 0644);
+
+	fd = pack_directory(dir, &e);
+	assert_true(fd >= 0);
+	file = fdopen(fd, "r");
+	source = zip_source_filep_create(file, 0, -1, NULL);
+	zip = zip_open_from_source(source, ZIP_RDONLY, NULL);
+	assert_non_null(zip);
+	assert_int_equal(zip_get_num_entries(zip, 0), 2);
+	assert_true(zip_name_locate(zip, "Dockerfile", 0) >= 0);
+	assert_int_equal(zip_file_get_external_attributes(
+				 zip, (zip_uint64_t)zip_name_locate(zip, "run.sh", 0), 0, &system,
+				 &attributes),
+			 0);
+	assert_int_equal(attributes >> 16 & 0777, 0755);
+	zip_discard(zip);
+}
+
+static void test_a_directory_without_a_dockerfile_is_refused(void **unused)
+{
+	struct err e;
+
+	(void)unused;
+	assert_int_equal(pack_directory(dir, &e), -1);
+	assert_non_null(strstr(e.text, "no Dockerfile"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_files_keep_their_mode_and_git_stays_out, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_a_directory_without_a_dockerfile_is_refused,
+						setup, teardown),
+	};
+
+	return cmocka_run_group_tests_name("cli/pack", tests, NULL, NULL);
+}
