@@ -36,6 +36,18 @@ struct control {
 	bool stopping, draining;
 };
 
+/* The model: make and free.  A new one is linked into its parent's list, but for a microVM:
+ * life_run does that.  Freeing takes it out of the list, and versions and builds with it. */
+struct image *model_image_new(struct control *ctl, const char *name);
+struct image_version *model_version_new(struct image *image, int64_t number, json_t *params);
+struct build *model_build_new(struct image_version *v);
+/* With id, endpoint and started_ms; @params is taken over and read (idle, duration, connectors). */
+struct microvm *model_microvm_new(struct control *ctl, struct image_version *v, json_t *params);
+void model_image_free(struct image *image);
+void model_version_free(struct image_version *v);
+void model_build_free(struct build *b);
+void model_microvm_free(struct microvm *vm);
+
 /* The model: search, and rows from structs.  NULL if there is none. */
 struct image *model_image_by_name(struct control *ctl, const char *name);
 struct image *model_image_by_id(struct control *ctl, const char *id);
@@ -47,7 +59,10 @@ void model_put_image(struct store_txn *t, const struct image *image);
 void model_put_version(struct store_txn *t, const struct image_version *v);
 void model_put_build(struct store_txn *t, const struct build *b);
 void model_put_microvm(struct store_txn *t, const struct microvm *vm);
-int model_load(struct control *ctl, struct err *e) must_check;
+/* All rows; client tokens, which the API keeps, to `token`. */
+int model_load(struct control *ctl,
+	       void (*token)(struct control *ctl, const struct store_token *row),
+	       struct err *e) must_check;
 char *model_image_arn(const struct control *ctl,
 		      const struct image *image); /* owned by the caller */
 

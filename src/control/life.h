@@ -5,7 +5,7 @@
  *
  *              STARTED          SUSPEND              SAVED
  *    PENDING ---------> RUNNING --------> SUSPENDING ------> SUSPENDED
- *       |                |   ^                |              |   |
+ *       |                |   ^ ^-- UNSAVED ---|              |   |
  *       |                |   '----------------|-- RESUMED ---'   |
  *       '----------------+-------> TERMINATING <-----------------'
  *                                       | EXITED
@@ -33,6 +33,7 @@ enum vm_event {
 	EV_STARTED,   /* the guest took its identity and answered /run */
 	EV_SUSPEND,   /* asked for, or idle too long */
 	EV_SAVED,     /* the save is durable */
+	EV_UNSAVED,   /* it could not be saved: it runs on */
 	EV_RESUME,    /* asked for, or traffic came */
 	EV_RESUMED,   /* the guest answered /resume */
 	EV_TERMINATE, /* asked for, or out of time, or a hook failed */
@@ -50,8 +51,8 @@ struct image_version;
 typedef void life_done(void *arg, int rc, const struct err *e);
 
 /* Make a microVM of this version: durable PENDING row first (with the client token of `token_txn`,
- * may be NULL), then `made`, then the machine.  @vm is filled in by the caller but for id,
- * endpoint, state and times; owned by control from here on. */
+ * may be NULL), then `made`, then the machine.  @vm is new (model_microvm_new) and owned by control
+ * from here on: in its list once the row is there, freed before `made` if that failed. */
 struct store_txn;
 void life_run(struct control *ctl, struct microvm *vm, struct store_txn *with, life_done *made,
 	      void *arg);
@@ -61,5 +62,9 @@ void life_run(struct control *ctl, struct microvm *vm, struct store_txn *with, l
 void life_suspend(struct microvm *vm, life_done *done, void *arg);
 void life_resume(struct microvm *vm, life_done *done, void *arg);
 void life_terminate(struct microvm *vm, const char *reason, life_done *done, void *arg);
+
+/* The rows of this version's TERMINATED microVMs go with it: call before model_version_free, in the
+ * transaction that deletes the version. */
+void life_forget_version(struct image_version *v, struct store_txn *t);
 
 #endif

@@ -88,6 +88,7 @@ struct idle_policy {
 
 struct microvm {
 	struct list in_control;
+	struct control *ctl; /* borrowed */
 	char id[IPC_ID_SIZE];
 	char endpoint[UUID_SIZE];
 	struct image_version *version;
@@ -100,8 +101,10 @@ struct microvm {
 	struct idle_policy idle;
 	int64_t max_duration_ms;
 	bool http_ingress, internet;
-	struct machine *machine; /* NULL unless a process is bound to it */
-	struct life *life;       /* what is under way: life.c's own */
+	char machine_id[IPC_ID_SIZE]; /* as in the row; "" when none is bound */
+	char boot_id[UUID_SIZE];      /* of the host when it was bound */
+	struct machine *machine;      /* its process, NULL until it is there */
+	struct life *life;            /* what is under way: life.c's own */
 };
 
 #endif

@@ -83,7 +83,7 @@ struct store_token {
 struct store *store_open(int dirfd, struct err *e) must_check;
 int store_wake_fd(const struct store *s);
 void store_dispatch(struct store *s);
-void store_close(struct store *s); /* finishes the queue */
+void store_close(struct store *s); /* finishes the queue; callbacks that wait are dropped */
 
 /* A transaction is built, then committed; rows are copied. */
 struct store_txn *store_begin(struct store *s);
@@ -102,6 +102,7 @@ void store_del_tokens_before(struct store_txn *t, int64_t created_ms);
  * EIO leave the database as it was. */
 typedef void store_done(void *arg, int rc, const struct err *e);
 void store_commit(struct store_txn *t, store_done *done, void *arg); /* done may be NULL */
+void store_drop(struct store_txn *t); /* instead of a commit; NULL is fine */
 
 /* At start only, on the caller's thread: every row, in order of creation. */
 struct store_loader {

@@ -1,0 +1,472 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "control/control.h"
+#include "control/images.h"
+
+const char *const hook_name[NUM_HOOKS] = {
+	[HOOK_READY] = "ready",   [HOOK_VALIDATE] = "validate", [HOOK_RUN] = "run",
+	[HOOK_RESUME] = "resume", [HOOK_SUSPEND] = "suspend",   [HOOK_TERMINATE] = "terminate",
+};
+
+const char *const vm_state_name[VM_NUM_STATES] = {
+	[VM_PENDING] = "PENDING",         [VM_RUNNING] = "RUNNING",
+	[VM_SUSPENDING] = "SUSPENDING",   [VM_SUSPENDED] = "SUSPENDED",
+	[VM_TERMINATING] = "TERMINATING", [VM_TERMINATED] = "TERMINATED",
+};
+
+/* States are compared and kept by address of these words. */
+static const char *const words[] = {
+	"CREATING", "CREATED",       "CREATE_FAILED", "UPDATING", "UPDATED",
+	"DELETING", "UPDATE_FAILED", "DELETE_FAILED", "DELETED",  "PENDING",
+	"FAILED",   "IN_PROGRESS",   "SUCCESSFUL",    "ACTIVE",   "INACTIVE",
+};
+
+static const char *model_word(const char *text)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (text && !strcmp(words[i], text))
+			return words[i];
+	return "FAILED";
+}
+
+static char *copy(const char *text)
+{
+	return text ? xstrdup(text) : NULL;
+}
+
+struct image *model_image_new(struct control *ctl, const char *name)
+{
+	struct image *image = xcalloc(1, sizeof(*image));
+
+	rand_uuid(image->id);
+	image->name = xstrdup(name);
+	image->created_ms = image->updated_ms = clock_wall_ms();
+	image->next_version = 1;
+	list_init(&image->versions);
+	list_add(&ctl->images, &image->in_control);
+	return image;
+}
+
+struct image_version *model_version_new(struct image *image, int64_t number, json_t *params)
+{
+	struct image_version *v = xcalloc(1, sizeof(*v));
+
+	v->image = image;
+	v->number = number;
+	v->params = params;
+	v->created_ms = v->updated_ms = clock_wall_ms();
+	list_init(&v->builds);
+	list_add(&image->versions, &v->in_image);
+	return v;
+}
+
+struct build *model_build_new(struct image_version *v)
+{
+	struct build *b = xcalloc(1, sizeof(*b));
+
+	rand_uuid(b->id);
+	b->version = v;
+	b->created_ms = b->updated_ms = clock_wall_ms();
+	list_add(&v->builds, &b->in_version);
+	return b;
+}
+
+static bool model_has_connector(const json_t *list, const char *name)
+{
+	const char *arn, *tail;
+	size_t i;
+	json_t *item;
+
+	json_array_foreach(list, i, item)
+	{
+		arn = json_string_value(item);
+		tail = arn ? strrchr(arn, ':') : NULL;
+		if (tail && !strcmp(tail + 1, name))
+			return true;
+	}
+	return false;
+}
+
+static int64_t model_seconds(const json_t *object, const char *name, int64_t fallback_ms)
+{
+	const json_t *value = json_object_get(object, name);
+
+	return json_is_integer(value) ? json_integer_value(value) * 1000 : fallback_ms;
+}
+
+static void model_read_params(struct control *ctl, struct microvm *vm)
+{
+	const json_t *idle = json_object_get(vm->params, "idlePolicy");
+	const json_t *in = json_object_get(vm->params, "ingressNetworkConnectors");
+	const json_t *out = json_object_get(vm->params, "egressNetworkConnectors");
+
+	if (json_is_object(idle))
+		vm->idle = (struct idle_policy){
+			.given = true,
+			.max_idle_ms = model_seconds(idle, "maxIdleDurationSeconds", 0),
+			.suspended_ms = model_seconds(idle, "suspendedDurationSeconds", 0),
+			.auto_resume = json_is_true(json_object_get(idle, "autoResumeEnabled")),
+		};
+	vm->max_duration_ms = model_seconds(vm->params, "maximumDurationInSeconds",
+					    ctl->conf->max_duration_s * 1000);
+	vm->http_ingress = !json_array_size(in) || model_has_connector(in, "HTTP_INGRESS") ||
+			   model_has_connector(in, "ALL_INGRESS");
+	vm->internet = !json_array_size(out) || model_has_connector(out, "INTERNET_EGRESS");
+}
+
+struct microvm *model_microvm_new(struct control *ctl, struct image_version *v, json_t *params)
+{
+	struct microvm *vm = xcalloc(1, sizeof(*vm));
+	char uuid[UUID_SIZE];
+
+	rand_uuid(uuid);
+	snprintf(vm->id, sizeof(vm->id), "microvm-%s", uuid);
+	rand_uuid(vm->endpoint);
+	list_init(&vm->in_control);
+	vm->ctl = ctl;
+	vm->version = v;
+	vm->state = VM_PENDING;
+	vm->started_ms = clock_wall_ms();
+	vm->params = params;
+	model_read_params(ctl, vm);
+	return vm;
+}
+
+void model_build_free(struct build *b)
+{
+	list_del(&b->in_version);
+	free(b->code);
+	free(b->reason);
+	free(b);
+}
+
+void model_version_free(struct image_version *v)
+{
+	list_each(b, &v->builds, struct build, in_version) model_build_free(b);
+	list_del(&v->in_image);
+	json_decref(v->params);
+	free(v->reason);
+	free(v);
+}
+
+void model_image_free(struct image *image)
+{
+	list_each(v, &image->versions, struct image_version, in_image) model_version_free(v);
+	list_del(&image->in_control);
+	json_decref(image->tags);
+	free(image->name);
+	free(image);
+}
+
+void model_microvm_free(struct microvm *vm)
+{
+	list_del(&vm->in_control);
+	json_decref(vm->params);
+	free(vm->reason);
+	free(vm);
+}
+
+struct image *model_image_by_name(struct control *ctl, const char *name)
+{
+	list_each(image, &ctl->images, struct image, in_control)
+	{
+		if (!strcmp(image->name, name))
+			return image;
+	}
+	return NULL;
+}
+
+struct image *model_image_by_id(struct control *ctl, const char *id)
+{
+	list_each(image, &ctl->images, struct image, in_control)
+	{
+		if (!strcmp(image->id, id))
+			return image;
+	}
+	return NULL;
+}
+
+struct image_version *model_version(struct image *image, int64_t number)
+{
+	list_each(v, &image->versions, struct image_version, in_image)
+	{
+		if (v->number == number)
+			return v;
+	}
+	return NULL;
+}
+
+struct image_version *model_active_version(struct image *image)
+{
+	struct image_version *newest = NULL;
+
+	list_each(v, &image->versions, struct image_version, in_image)
+	{
+		if (!strcmp(v->status, "ACTIVE") && !strcmp(v->state, "SUCCESSFUL"))
+			newest = v;
+	}
+	return newest;
+}
+
+struct microvm *model_microvm(struct control *ctl, const char *id)
+{
+	list_each(vm, &ctl->microvms, struct microvm, in_control)
+	{
+		if (!strcmp(vm->id, id))
+			return vm;
+	}
+	return NULL;
+}
+
+struct microvm *model_microvm_by_endpoint(struct control *ctl, const char *endpoint)
+{
+	list_each(vm, &ctl->microvms, struct microvm, in_control)
+	{
+		if (!strcmp(vm->endpoint, endpoint))
+			return vm;
+	}
+	return NULL;
+}
+
+char *model_image_arn(const struct control *ctl, const struct image *image)
+{
+	return xasprintf("arn:aws:lambda:%s:%s:microvm-image:%s", ctl->conf->region,
+			 ctl->conf->account, image->name);
+}
+
+static char *model_dump(const json_t *json)
+{
+	return json ? json_dumps(json, JSON_COMPACT) : NULL;
+}
+
+void model_put_image(struct store_txn *t, const struct image *image)
+{
+	autofree char *tags = model_dump(image->tags);
+
+	store_put_image(t, &(struct store_image){
+				   .id = image->id,
+				   .name = image->name,
+				   .state = image->state,
+				   .created_ms = image->created_ms,
+				   .updated_ms = image->updated_ms,
+				   .next_version = image->next_version,
+				   .latest_active = image->latest_active,
+				   .latest_failed = image->latest_failed,
+				   .tags = tags,
+			   });
+}
+
+static json_t *model_ports(const uint16_t *ports, size_t n)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(list, json_integer(ports[i]));
+	return list;
+}
+
+static char *model_made(const struct image_version *v)
+{
+	autofree char *text = NULL;
+	json_t *made;
+
+	if (!v->shape.memory_mib)
+		return NULL;
+	made = json_pack("{s:i,s:i,s:o,s:o}", "vcpus", (int)v->shape.vcpus, "memoryMib",
+			 (int)v->shape.memory_mib, "ports", model_ports(v->ports, v->n_ports),
+			 "listening", model_ports(v->listening, v->n_listening));
+	text = model_dump(made);
+	json_decref(made);
+	return xstrdup(text);
+}
+
+void model_put_version(struct store_txn *t, const struct image_version *v)
+{
+	autofree char *params = model_dump(v->params);
+	autofree char *made = model_made(v);
+
+	store_put_version(t, &(struct store_version){
+				     .image = v->image->id,
+				     .version = v->number,
+				     .state = v->state,
+				     .status = v->status,
+				     .reason = v->reason,
+				     .created_ms = v->created_ms,
+				     .updated_ms = v->updated_ms,
+				     .params = params,
+				     .made = made,
+			     });
+}
+
+void model_put_build(struct store_txn *t, const struct build *b)
+{
+	store_put_build(t, &(struct store_build){
+				   .id = b->id,
+				   .image = b->version->image->id,
+				   .version = b->version->number,
+				   .state = b->state,
+				   .code = b->code,
+				   .reason = b->reason,
+				   .created_ms = b->created_ms,
+				   .updated_ms = b->updated_ms,
+				   .memory_bytes = b->memory_bytes,
+				   .code_bytes = b->code_bytes,
+				   .disk_bytes = b->disk_bytes,
+			   });
+}
+
+void model_put_microvm(struct store_txn *t, const struct microvm *vm)
+{
+	autofree char *params = model_dump(vm->params);
+
+	store_put_microvm(t, &(struct store_microvm){
+				     .id = vm->id,
+				     .endpoint = vm->endpoint,
+				     .image = vm->version->image->id,
+				     .version = vm->version->number,
+				     .state = vm_state_name[vm->state],
+				     .reason = vm->reason,
+				     .machine = *vm->machine_id ? vm->machine_id : NULL,
+				     .boot_id = *vm->boot_id ? vm->boot_id : NULL,
+				     .save = vm->save,
+				     .started_ms = vm->started_ms,
+				     .terminated_ms = vm->terminated_ms,
+				     .suspended_ms = vm->suspended_ms,
+				     .last_byte_ms = vm->last_byte_ms,
+				     .params = params,
+			     });
+}
+
+static json_t *model_parse(const char *text)
+{
+	return text ? json_loads(text, 0, NULL) : NULL;
+}
+
+struct loading {
+	struct control *ctl;
+	void (*token)(struct control *ctl, const struct store_token *row);
+};
+
+static void load_image(void *arg, const struct store_image *row)
+{
+	const struct loading *l = arg;
+	struct image *image = model_image_new(l->ctl, row->name);
+
+	snprintf(image->id, sizeof(image->id), "%s", row->id);
+	image->state = model_word(row->state);
+	image->created_ms = row->created_ms;
+	image->updated_ms = row->updated_ms;
+	image->next_version = row->next_version;
+	image->latest_active = row->latest_active;
+	image->latest_failed = row->latest_failed;
+	image->tags = model_parse(row->tags);
+}
+
+static size_t load_ports(const json_t *list, uint16_t *ports)
+{
+	size_t n = json_array_size(list);
+
+	n = n < BUILD_MAX_PORTS ? n : BUILD_MAX_PORTS;
+	for (size_t i = 0; i < n; i++)
+		ports[i] = (uint16_t)json_integer_value(json_array_get(list, i));
+	return n;
+}
+
+static void load_made(struct image_version *v, const char *text)
+{
+	json_t *made = model_parse(text);
+
+	v->shape.vcpus = (uint32_t)json_integer_value(json_object_get(made, "vcpus"));
+	v->shape.memory_mib = (uint32_t)json_integer_value(json_object_get(made, "memoryMib"));
+	v->n_ports = load_ports(json_object_get(made, "ports"), v->ports);
+	v->n_listening = load_ports(json_object_get(made, "listening"), v->listening);
+	json_decref(made);
+}
+
+static void load_version(void *arg, const struct store_version *row)
+{
+	struct control *ctl = ((const struct loading *)arg)->ctl;
+	struct image *image = model_image_by_id(ctl, row->image);
+	struct image_version *v = model_version_new(image, row->version, model_parse(row->params));
+
+	v->state = model_word(row->state);
+	v->status = model_word(row->status);
+	v->reason = copy(row->reason);
+	v->created_ms = row->created_ms;
+	v->updated_ms = row->updated_ms;
+	load_made(v, row->made);
+	images_read_params(ctl->conf, v);
+}
+
+static void load_build(void *arg, const struct store_build *row)
+{
+	const struct loading *l = arg;
+	struct image *image = model_image_by_id(l->ctl, row->image);
+	struct build *b = model_build_new(model_version(image, row->version));
+
+	snprintf(b->id, sizeof(b->id), "%s", row->id);
+	b->state = model_word(row->state);
+	b->code = copy(row->code);
+	b->reason = copy(row->reason);
+	b->created_ms = row->created_ms;
+	b->updated_ms = row->updated_ms;
+	b->memory_bytes = row->memory_bytes;
+	b->code_bytes = row->code_bytes;
+	b->disk_bytes = row->disk_bytes;
+}
+
+static enum vm_state load_state(const char *text)
+{
+	for (int s = 0; s < VM_NUM_STATES; s++)
+		if (!strcmp(vm_state_name[s], text))
+			return (enum vm_state)s;
+	return VM_TERMINATING; /* not ours: end it */
+}
+
+static void load_microvm(void *arg, const struct store_microvm *row)
+{
+	struct control *ctl = ((const struct loading *)arg)->ctl;
+	struct image *image = model_image_by_id(ctl, row->image);
+	struct image_version *v = image ? model_version(image, row->version) : NULL;
+	struct microvm *vm;
+
+	if (!v) {
+		log_err("a microVM's image is gone id=%s image=%s", row->id, row->image);
+		return;
+	}
+	vm = model_microvm_new(ctl, v, model_parse(row->params));
+	snprintf(vm->id, sizeof(vm->id), "%s", row->id);
+	snprintf(vm->endpoint, sizeof(vm->endpoint), "%s", row->endpoint);
+	snprintf(vm->machine_id, sizeof(vm->machine_id), "%s", row->machine ? row->machine : "");
+	snprintf(vm->boot_id, sizeof(vm->boot_id), "%s", row->boot_id ? row->boot_id : "");
+	vm->state = load_state(row->state);
+	vm->reason = copy(row->reason);
+	vm->save = row->save;
+	vm->started_ms = row->started_ms;
+	vm->terminated_ms = row->terminated_ms;
+	vm->suspended_ms = row->suspended_ms;
+	vm->last_byte_ms = row->last_byte_ms;
+	list_add(&ctl->microvms, &vm->in_control);
+	v->n_microvms += vm->state != VM_TERMINATED;
+}
+
+static void load_token(void *arg, const struct store_token *row)
+{
+	struct loading *l = arg;
+
+	l->token(l->ctl, row);
+}
+
+int model_load(struct control *ctl,
+	       void (*token)(struct control *ctl, const struct store_token *row), struct err *e)
+{
+	const struct store_loader loader = { load_image, load_version, load_build, load_microvm,
+					     load_token };
+	struct loading l = { ctl, token };
+
+	return store_load(ctl->store, &loader, &l, e);
+}
