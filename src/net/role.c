@@ -56,9 +56,10 @@ static void role_got_peer(struct role_link *r, struct ipc_msg *m)
 
 static void role_got_start(struct role_link *r, struct ipc_msg *m)
 {
-	(void)m;
+	const struct super_which *w = (const void *)m->body;
+
 	if (r->events->start)
-		r->events->start(r->arg);
+		r->events->start(r->arg, (uint16_t)w->which);
 }
 
 static void role_got_stop(struct role_link *r, struct ipc_msg *m)

@@ -22,8 +22,9 @@ struct role_events {
 	void (*listener)(void *arg, enum listener which, uint16_t port, int fd);
 	/* A SEQPACKET socket to that role; a new one replaces the last, which is dead. */
 	void (*peer)(void *arg, enum role which, int fd);
-	/* All is handed over: serve, and say role_ready then. */
-	void (*start)(void *arg);
+	/* All is handed over: serve, and say role_ready then.  @endpoint_port is what the endpoints
+	 * got, which may not be what the configuration says. */
+	void (*start)(void *arg, uint16_t endpoint_port);
 	/* Finish what must be finished, then role_finish. NULL: role_finish at once. */
 	void (*stop)(void *arg, bool keep_machines);
 };

@@ -44,9 +44,10 @@ static void seen_peer(void *arg, enum role which, int fd)
 	close(fd);
 }
 
-static void seen_start(void *arg)
+static void seen_start(void *arg, uint16_t endpoint_port)
 {
 	(void)arg;
+	assert_int_equal(endpoint_port, 0);
 	seen.starts++;
 	role_ready(seen.role);
 }
