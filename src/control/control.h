@@ -11,6 +11,7 @@
 #include "conf/conf.h"
 #include "control/model.h"
 #include "ipc/store.h"
+#include "ipc/super.h"
 #include "net/chan_uv.h"
 #include "wire/creds.h"
 #include "wire/token.h"
@@ -19,6 +20,7 @@ struct control {
 	const struct conf *conf;
 	uv_loop_t loop;
 	int data_fd, run_fd, log_fd; /* directories that we hold */
+	int dir_fd;                  /* data/control: ours alone */
 	struct store *store;
 	struct list images;   /* struct image, in order of creation */
 	struct list microvms; /* struct microvm, likewise */
@@ -28,11 +30,19 @@ struct control {
 				      is 443 */
 	char boot_id[UUID_SIZE];
 	struct chan_uv priv, image_role, proxy;
+	int next_peer[ROLE_NUM]; /* peers.c: sockets of roles that came back; -1: none */
+	struct list priv_calls;  /* priv.c: what priv has not answered */
+	struct list work;        /* work.c: children */
+	struct work *sweeper;    /* trash.c */
+	uv_timer_t timers;       /* timers.c */
+	int64_t tokens_ms;
 	struct api *api;           /* api/server.c */
 	struct machines *machines; /* machine.c */
 	struct pool *pool;         /* pool.c */
 	struct queue *queue;       /* queue.c: admission */
 	struct image_tasks *tasks; /* images.c */
+	struct adopting *adopting; /* adopt.c, at start */
+	bool adopted; /* what ran before is known: timers may act, the API may answer */
 	bool stopping, draining;
 };
 

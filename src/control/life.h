@@ -65,6 +65,6 @@ void life_terminate(struct microvm *vm, const char *reason, life_done *done, voi
 
 /* The rows of this version's TERMINATED microVMs go with it: call before model_version_free, in the
  * transaction that deletes the version. */
-void life_forget_version(struct image_version *v, struct store_txn *t);
+void life_forget_version(struct control *ctl, struct image_version *v, struct store_txn *t);
 
 #endif

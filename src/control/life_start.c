@@ -1,0 +1,410 @@
+/* life_start.c - from a row to a guest that knows who it is: run and resume.
+ *
+ *   run:     room, row, [slot, template, machine, RESTORE] or a clone's CONTINUE,
+ *   resume:  room,      [slot, template, machine, RESTORE from the save],
+ *   both:    RESUMED, ACK, hook /run or /resume, then EV_STARTED or EV_RESUMED. */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "control/act.h"
+#include "control/logs.h"
+#include "control/pool.h"
+#include "control/routes.h"
+#include "control/saves.h"
+
+#define START_ACK_MS      60000
+#define START_CONTINUE_MS 10000
+
+/* Hooks. */
+
+/* As the reasons write them. */
+static const char *const hook_title[NUM_HOOKS] = {
+	[HOOK_READY] = "Ready",   [HOOK_VALIDATE] = "Validate", [HOOK_RUN] = "Run",
+	[HOOK_RESUME] = "Resume", [HOOK_SUSPEND] = "Suspend",   [HOOK_TERMINATE] = "Terminate",
+};
+
+#define HOOK_ADVICE "Please check your hook endpoint and application logs for more details."
+
+char *hook_failure(enum hook hook, enum agent_outcome outcome, unsigned status, int64_t timeout_ms,
+		   uint16_t port)
+{
+	const char *name = hook_title[hook];
+
+	switch (outcome) {
+	case OUTCOME_STATUS:
+		if (status == 200)
+			return NULL;
+		return xasprintf("%s lifecycle hook returned HTTP status %u. " HOOK_ADVICE, name,
+				 status);
+	case OUTCOME_TIMEOUT:
+		return xasprintf("%s lifecycle hook timed out after %lld seconds. " HOOK_ADVICE,
+				 name, (long long)(timeout_ms / 1000));
+	case OUTCOME_REFUSED:
+		return xasprintf(
+			"%s lifecycle hook was refused: nothing listens on port %u. " HOOK_ADVICE,
+			name, port);
+	case OUTCOME_GARBAGE:
+	case OUTCOME_NUM:
+		break;
+	}
+	return xasprintf("%s lifecycle hook returned no HTTP response. " HOOK_ADVICE, name);
+}
+
+bool hook_wanted(const struct microvm *vm, enum hook hook)
+{
+	return vm->version->hooks.each[hook].enabled;
+}
+
+static char *start_run_body(const struct microvm *vm)
+{
+	const char *payload = json_string_value(json_object_get(vm->params, "runHookPayload"));
+	json_t *body = json_pack("{s:s,s:s}", "microvmId", vm->id, "runHookPayload",
+				 payload ? payload : "");
+	char *text = json_dumps(body, JSON_COMPACT);
+
+	json_decref(body);
+	return text;
+}
+
+/* The end of the way, good or bad. */
+
+void start_cancel(struct microvm *vm)
+{
+	struct life *l = life_of(vm);
+
+	queue_leave(&l->item);
+	template_leave(&l->wait);
+	l->starting = false;
+}
+
+/* A resume that failed leaves the save as it was: who waits hears why, who comes later tries again.
+ */
+static void start_sleep_on(struct microvm *vm, const char *why)
+{
+	struct life *l = life_of(vm);
+	struct err e = l->failure;
+
+	if (!*e.text)
+		err_set(&e, ERR_INTERNAL, "The MicroVM could not be resumed: %s", why);
+	routes_refuse(vm);
+	l->wake = false;
+	life_tell(&l->resumes, -1, &e);
+	life_tell(&l->suspends, 0, NULL);
+}
+
+void start_failed(struct microvm *vm, const char *why)
+{
+	struct machine *m = vm->machine;
+	autofree char *reason = NULL;
+
+	log_warn("a microVM did not start id=%s error=\"%s\"", vm->id, why);
+	start_cancel(vm);
+	vm->machine = NULL;
+	if (m)
+		machine_end(m, NULL, NULL);
+	if (vm->state == VM_SUSPENDED) {
+		start_sleep_on(vm, why);
+		return;
+	}
+	reason = xasprintf("The MicroVM could not be started: %s", why);
+	life_insist(vm, EV_EXITED, reason);
+}
+
+static void start_over(struct microvm *vm)
+{
+	/* The slot is the next one's as soon as the guest answers. */
+	start_cancel(vm);
+	life_event(vm, vm->state == VM_PENDING ? EV_STARTED : EV_RESUMED, NULL);
+}
+
+static void start_hooked(struct machine *m, enum agent_outcome outcome, unsigned status)
+{
+	struct microvm *vm = m->owner;
+	const struct hooks *hooks = &vm->version->hooks;
+	enum hook hook = vm->state == VM_PENDING ? HOOK_RUN : HOOK_RESUME;
+	autofree char *why =
+		hook_failure(hook, outcome, status, hooks->each[hook].timeout_ms, hooks->port);
+
+	if (!why) {
+		start_over(vm);
+		return;
+	}
+	start_cancel(vm);
+	life_insist(vm, vm->state == VM_PENDING ? EV_EXITED : EV_TERMINATE, why);
+}
+
+static void start_acked(struct machine *m, int rc, const struct ipc_msg *answer,
+			const struct err *e)
+{
+	struct microvm *vm = m->owner;
+	enum hook hook = vm->state == VM_PENDING ? HOOK_RUN : HOOK_RESUME;
+	autofree char *body = NULL;
+
+	(void)answer;
+	if (rc) {
+		start_failed(vm, e->text);
+		return;
+	}
+	if (!hook_wanted(vm, hook)) {
+		/* Nothing is lost if the row of this step is: a restart finds the machine and asks
+		 * it again.  A resume is different: there the save would win. */
+		if (vm->state == VM_PENDING)
+			routes_open_early(vm);
+		start_over(vm);
+		return;
+	}
+	if (hook == HOOK_RUN)
+		body = start_run_body(vm);
+	machine_hook(m, hook, body, start_hooked);
+}
+
+void start_identity(struct microvm *vm)
+{
+	machine_resumed(vm->machine, vm->id, START_ACK_MS, start_acked);
+}
+
+/* A machine from files. */
+
+static void start_restored(struct machine *m, int rc, const struct ipc_msg *answer,
+			   const struct err *e)
+{
+	(void)answer;
+	if (rc) {
+		life_of(m->owner)->failure = *e;
+		start_failed(m->owner, e->text);
+	} else {
+		start_identity(m->owner);
+	}
+}
+
+static void start_up(struct machine *m, enum machine_run run)
+{
+	struct microvm *vm = m->owner;
+
+	(void)run;
+	template_restore(template_of(vm->ctl, vm->version), m, vm,
+			 vm->state == VM_SUSPENDED ? vm->save : 0, start_restored);
+}
+
+static void start_down(struct machine *m, const char *reason)
+{
+	struct microvm *vm = m->owner;
+	struct life *l = life_of(vm);
+
+	vm->machine = NULL; /* it is clearing itself */
+	if (l->saved || l->binding)
+		return; /* as it should, or run_committed sees it */
+	if (l->starting)
+		start_failed(vm, reason);
+	else
+		life_insist(vm, EV_EXITED, reason);
+}
+
+static void start_exited(struct machine *m, unsigned code)
+{
+	autofree char *why = xasprintf("Container Stopped with Exit Code: %u", code);
+	struct microvm *vm = m->owner;
+
+	if (life_of(vm)->starting)
+		start_cancel(vm);
+	/* A resume that ends so has come too far to go back to the save. */
+	life_insist(vm, vm->state == VM_SUSPENDED ? EV_TERMINATE : EV_EXITED, why);
+}
+
+const struct machine_ops life_machine_ops = { start_up, start_down, logs_write, start_exited };
+
+static void start_loaded(struct template_wait *w, int rc, const struct err *e)
+{
+	struct microvm *vm = container_of(w, struct life, wait)->vm;
+
+	if (rc) {
+		start_failed(vm, e->text);
+		return;
+	}
+	vm->machine = machine_start(vm->ctl, vm->version, vm->machine_id, vm->internet,
+				    &life_machine_ops, vm);
+}
+
+static void start_slot(struct queue_item *item, int rc, const struct err *e)
+{
+	struct microvm *vm = container_of(item, struct life, item)->vm;
+
+	(void)rc; /* a slot is never refused */
+	(void)e;
+	template_load(template_of(vm->ctl, vm->version), &life_of(vm)->wait, start_loaded);
+}
+
+static void start_room(struct queue_item *item, int rc, const struct err *e)
+{
+	struct microvm *vm = container_of(item, struct life, item)->vm;
+
+	if (rc) {
+		life_of(vm)->failure = *e;
+		start_failed(vm, e->text);
+	} else {
+		queue_slot(vm->ctl, item, QUEUE_MICROVM, start_slot);
+	}
+}
+
+static void start_bind(struct microvm *vm)
+{
+	machine_new_id(vm->machine_id);
+	memcpy(vm->boot_id, vm->ctl->boot_id, sizeof(vm->boot_id));
+}
+
+void start_machine(struct microvm *vm)
+{
+	struct life *l = life_of(vm);
+
+	l->starting = true;
+	l->saved = false;
+	l->failure = (struct err){ 0 };
+	if (l->item.has_room)
+		queue_slot(vm->ctl, &l->item, QUEUE_MICROVM, start_slot);
+	else
+		queue_room(vm->ctl, &l->item, template_cost(template_of(vm->ctl, vm->version)),
+			   vm->ctl->conf->capacity_wait_ms, start_room);
+}
+
+void start_again(struct microvm *vm)
+{
+	struct store_txn *t = store_begin(vm->ctl->store);
+
+	start_bind(vm);
+	model_put_microvm(t, vm);
+	store_commit(t, NULL, NULL);
+	start_machine(vm);
+}
+
+void act_restore(struct microvm *vm, enum vm_state from)
+{
+	struct life *l = life_of(vm);
+
+	(void)from;
+	if (l->starting || vm->machine)
+		return;
+	l->wake = false;
+	/* Bound in memory alone: while the row says SUSPENDED the save is the truth. */
+	start_bind(vm);
+	start_machine(vm);
+	routes_push(vm);
+}
+
+/* RunMicrovm. */
+
+struct running {
+	struct microvm *vm;
+	struct store_txn *with;
+	life_done *made;
+	void *arg;
+};
+
+static void run_fail(struct running *r, const struct err *e)
+{
+	struct microvm *vm = r->vm;
+
+	queue_leave(&life_of(vm)->item);
+	if (vm->machine)
+		pool_give_back(vm->machine);
+	vm->version->n_microvms--;
+	life_free(vm);
+	r->made(r->arg, -1, e);
+	free(r);
+}
+
+static void run_continued(struct machine *m, int rc, const struct ipc_msg *answer,
+			  const struct err *e)
+{
+	(void)answer;
+	if (rc)
+		start_failed(m->owner, e->text);
+}
+
+static void run_committed(void *arg, int rc, const struct err *e)
+{
+	struct running *r = arg;
+	struct microvm *vm = r->vm;
+	struct life *l = life_of(vm);
+	life_done *made = r->made;
+	void *made_arg = r->arg;
+
+	if (rc) {
+		run_fail(r, e);
+		return;
+	}
+	free(r);
+	list_add(&vm->ctl->microvms, &vm->in_control);
+	l->starting = true;
+	l->binding = false;
+	if (vm->machine) {
+		/* Not one after the other: the guest reads its identity as soon as it runs. */
+		machine_simple(vm->machine, MACHINE_CONTINUE, START_CONTINUE_MS, run_continued);
+		start_identity(vm);
+	}
+	routes_push(vm);
+	made(made_arg, 0, NULL);
+	if (vm->machine || vm->state != VM_PENDING || l->committing)
+		return;
+	if (l->from_pool)
+		start_again(vm); /* it died meanwhile */
+	else
+		start_machine(vm);
+}
+
+static void run_commit(struct running *r)
+{
+	struct microvm *vm = r->vm;
+	struct store_txn *t = r->with ? r->with : store_begin(vm->ctl->store);
+
+	model_put_microvm(t, vm);
+	store_commit(t, run_committed, r);
+}
+
+static void run_room(struct queue_item *item, int rc, const struct err *e)
+{
+	struct life *l = container_of(item, struct life, item);
+	struct running *r = l->running;
+
+	l->running = NULL;
+	if (!rc) {
+		run_commit(r);
+		return;
+	}
+	store_drop(r->with);
+	run_fail(r, e);
+}
+
+void life_run(struct control *ctl, struct microvm *vm, struct store_txn *with, life_done *made,
+	      void *arg)
+{
+	struct running *r = xcalloc(1, sizeof(*r));
+	struct life *l = life_of(vm);
+	struct err e;
+
+	*r = (struct running){ vm, with, made, arg };
+	vm->version->n_microvms++;
+	if (ctl->draining) {
+		err_set(&e, ERR_CAPACITY, "doze is being stopped: no MicroVM can start now.");
+		store_drop(with);
+		run_fail(r, &e);
+		return;
+	}
+	start_bind(vm);
+	pool_note_run(ctl, vm->version);
+	if (vm->internet)
+		vm->machine = pool_take(ctl, vm->version);
+	if (vm->machine) {
+		memcpy(vm->machine_id, vm->machine->id, sizeof(vm->machine_id));
+		machine_own(vm->machine, &life_machine_ops, vm);
+		l->binding = l->from_pool = true;
+		run_commit(r);
+		return;
+	}
+	l->running = r;
+	queue_room(ctl, &l->item, template_cost(template_of(ctl, vm->version)),
+		   ctl->conf->capacity_wait_ms, run_room);
+}

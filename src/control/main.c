@@ -1,0 +1,261 @@
+/* main.c - the control role: what is opened in which order, and how it ends. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "control/adopt.h"
+#include "control/api/api.h"
+#include "control/images.h"
+#include "control/machine.h"
+#include "control/peers.h"
+#include "control/pool.h"
+#include "control/queue.h"
+#include "control/timers.h"
+#include "net/role.h"
+
+#define CONTROL_END_LOOK_MS 50
+#define CONTROL_END_MOST_MS 20000 /* for machines to be cleared after a drain */
+
+struct control_role {
+	struct control ctl;
+	struct role_link *link;
+	uv_poll_t store_poll;
+	uv_timer_t end;
+	uint64_t end_ms;
+	bool adopting, failed;
+	struct {
+		int fd;
+		uint16_t port;
+	} listeners[8]; /* they wait until there is something true to say */
+	size_t n_listeners;
+};
+
+static int control_dir(const char *path, int *fd, struct err *e)
+{
+	*fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return *fd < 0 ? err_sys(e, "open '%s'", path) : 0;
+}
+
+static int control_open_dirs(struct control *ctl, struct err *e)
+{
+	const struct conf *conf = ctl->conf;
+	autofree char *own = xasprintf("%s/control", conf->data_dir);
+
+	return control_dir(conf->data_dir, &ctl->data_fd, e) || control_dir(own, &ctl->dir_fd, e) ||
+			       control_dir(conf->run_dir, &ctl->run_fd, e) ||
+			       control_dir(conf->log_dir, &ctl->log_fd, e)
+		       ? -1
+		       : 0;
+}
+
+static int control_boot_id(struct control *ctl, struct err *e)
+{
+	autoclose int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || io_read_full(fd, ctl->boot_id, UUID_SIZE - 1))
+		return err_sys(e, "read the host's boot id");
+	return 0;
+}
+
+static void control_store_ready(uv_poll_t *poll, int status, int events)
+{
+	struct control *ctl = poll->loop->data;
+
+	(void)status;
+	(void)events;
+	store_dispatch(ctl->store);
+}
+
+static int control_open_store(struct control_role *r, struct err *e)
+{
+	struct control *ctl = &r->ctl;
+
+	ctl->store = store_open(ctl->dir_fd, e);
+	if (!ctl->store)
+		return -1;
+	if (uv_poll_init(&ctl->loop, &r->store_poll, store_wake_fd(ctl->store)))
+		return err_set(e, ERR_INTERNAL, "watch the store");
+	uv_poll_start(&r->store_poll, UV_READABLE, control_store_ready);
+	return 0;
+}
+
+static int control_open(struct control_role *r, struct err *e)
+{
+	struct control *ctl = &r->ctl;
+
+	list_init(&ctl->images);
+	list_init(&ctl->microvms);
+	list_init(&ctl->priv_calls);
+	list_init(&ctl->work);
+	peers_init(ctl);
+	return control_open_dirs(ctl, e) || control_boot_id(ctl, e) || control_open_store(r, e) ||
+			       api_open(ctl, e) || model_load(ctl, api_load_token, e) ||
+			       machines_open(ctl, e) || queue_open(ctl, e) || pool_open(ctl, e) ||
+			       timers_open(ctl, e)
+		       ? -1
+		       : 0;
+}
+
+static void control_fail(struct control_role *r, const struct err *e)
+{
+	log_err("%s", e->text);
+	r->failed = true;
+	role_finish(r->link);
+}
+
+static void on_secret(void *arg, enum secret which, const char *text, size_t size)
+{
+	struct control_role *r = arg;
+	struct control *ctl = &r->ctl;
+	struct err e;
+	int rc = 0;
+
+	if (which == SECRET_TLS_API)
+		rc = api_set_tls(ctl, text, size, &e);
+	else if (which == SECRET_TOKEN_KEYS)
+		rc = token_keys_parse(text, size, &ctl->token_keys, &e);
+	else if (which == SECRET_CREDENTIALS)
+		rc = creds_parse(text, size, &ctl->creds, &e);
+	else if (which == SECRET_CA_CERT)
+		api_set_ca(ctl, text, size);
+	if (rc)
+		control_fail(r, &e);
+}
+
+static void control_listen(struct control_role *r)
+{
+	struct err e;
+
+	for (; r->n_listeners; r->n_listeners--)
+		if (api_listen(&r->ctl, r->listeners[r->n_listeners - 1].fd,
+			       r->listeners[r->n_listeners - 1].port, &e))
+			control_fail(r, &e);
+}
+
+static void on_listener(void *arg, enum listener which, uint16_t port, int fd)
+{
+	struct control_role *r = arg;
+
+	if (which != LISTENER_API || r->n_listeners == ARRAY_SIZE(r->listeners)) {
+		fd_close(&fd);
+		return;
+	}
+	r->listeners[r->n_listeners].fd = fd;
+	r->listeners[r->n_listeners++].port = port;
+	if (r->ctl.adopted)
+		control_listen(r);
+}
+
+static void control_adopted(struct control *ctl)
+{
+	struct control_role *r = container_of(ctl, struct control_role, ctl);
+
+	control_listen(r);
+	role_ready(r->link);
+	pool_wake(ctl);
+}
+
+static void on_peer(void *arg, enum role which, int fd)
+{
+	struct control_role *r = arg;
+
+	if (peers_set(&r->ctl, which, fd)) {
+		fd_close(&fd);
+		return;
+	}
+	if (which == ROLE_PRIV && !r->adopting) {
+		r->adopting = true;
+		adopt_start(&r->ctl, control_adopted);
+	}
+}
+
+static void on_start(void *arg, uint16_t endpoint_port)
+{
+	struct control_role *r = arg;
+	const struct conf *conf = r->ctl.conf;
+	char port[16] = "";
+
+	if (endpoint_port && endpoint_port != 443)
+		snprintf(port, sizeof(port), ":%u", endpoint_port);
+	snprintf(r->ctl.endpoint_suffix, sizeof(r->ctl.endpoint_suffix),
+		 ".lambda-microvm.%s.%.64s%s", conf->region, conf->domain, port);
+}
+
+static void control_finish(struct control_role *r)
+{
+	struct control *ctl = &r->ctl;
+
+	ctl->stopping = true;
+	api_close(ctl);
+	timers_close(ctl);
+	pool_close(ctl);
+	queue_close(ctl);
+	machines_close(ctl);
+	peers_close(ctl);
+	role_finish(r->link);
+}
+
+static void control_end_look(uv_timer_t *timer)
+{
+	struct control *ctl = timer->loop->data;
+	struct control_role *r = container_of(ctl, struct control_role, ctl);
+
+	if (machines_count(ctl) && uv_now(&ctl->loop) - r->end_ms < CONTROL_END_MOST_MS)
+		return;
+	uv_timer_stop(timer);
+	control_finish(r);
+}
+
+static void control_drained(void *arg, unsigned suspended, unsigned failed)
+{
+	struct control_role *r = arg;
+
+	log_info("drained suspended=%u failed=%u", suspended, failed);
+	r->end_ms = uv_now(&r->ctl.loop);
+	uv_timer_init(&r->ctl.loop, &r->end);
+	uv_timer_start(&r->end, control_end_look, 0, CONTROL_END_LOOK_MS);
+}
+
+static void on_stop(void *arg, bool keep_machines)
+{
+	struct control_role *r = arg;
+
+	if (keep_machines || !r->ctl.adopted)
+		control_finish(r);
+	else
+		control_drain(&r->ctl, control_drained, r);
+}
+
+int control_main(const struct conf *conf, int super_fd)
+{
+	static const struct role_events events = {
+		.secret = on_secret,
+		.listener = on_listener,
+		.peer = on_peer,
+		.start = on_start,
+		.stop = on_stop,
+	};
+	struct control_role *r = xcalloc(1, sizeof(*r));
+	struct err e;
+	int rc;
+
+	r->ctl.conf = conf;
+	if (uv_loop_init(&r->ctl.loop))
+		abort();
+	r->ctl.loop.data = &r->ctl;
+	r->link = role_open(&r->ctl.loop, super_fd, &events, r, &e);
+	if (!r->link || control_open(r, &e)) {
+		log_err("%s", e.text);
+		return 1;
+	}
+	rc = role_run(r->link);
+	store_close(r->ctl.store); /* what is queued is written */
+	return r->failed ? 1 : rc;
+}
