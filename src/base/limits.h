@@ -30,7 +30,6 @@
 #define LIMIT_PROXY_DIAL_MS  10000 /* until a machine answers a CONNECT */
 #define LIMIT_PROXY_RETRY_MS 3000  /* a refused port is tried again so long ... */
 #define LIMIT_PROXY_WOKEN_MS 10000 /* ... if its microVM became RUNNING so recently */
-#define LIMIT_PROXY_STOP_MS  2000  /* requests under way may end when the proxy stops */
 
 /* Our own messages. */
 #define LIMIT_IPC_BODY       (32 * KIB)

@@ -1,21 +1,111 @@
 #include "guest/agent.h"
 
+#include <errno.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "base/log.h"
-#include "guest/port.h"
+#include "guest/app.h"
+#include "guest/hooks.h"
+#include "guest/listen.h"
+#include "guest/resume.h"
+#include "guest/streams.h"
+
+#define AGENT_FILES (2 * STREAMS_MOST + 256)
 
 struct agent {
 	struct loop *loop;
 	struct port port;
+	struct app app;
+	struct hooks hooks;
+	struct listen listen;
+	struct resume resume;
+	struct streams streams;
+	struct watch children;
+	int diag_fd;
+};
+
+static void agent_start(struct agent *a, const struct agent_frame *f)
+{
+	if (a->app.started)
+		return;
+	app_start(&a->app, &a->port, f);
+	listen_start(&a->listen, &a->port, a->diag_fd);
+}
+
+static void agent_ack(struct agent *a, const struct agent_frame *f)
+{
+	uint64_t id;
+
+	if (agent_get_u64(f, FIELD_ID, &id))
+		port_send_id(&a->port, AGENT_ACK, id);
+}
+
+static void agent_resumed(struct agent *a, const struct agent_frame *f)
+{
+	resume_apply(&a->resume, f);
+	listen_stop(&a->listen);
+	streams_reset(&a->streams);
+	agent_ack(a, f);
+}
+
+static void agent_warm(struct agent *a, const struct agent_frame *f)
+{
+	resume_rehearse(&a->resume);
+	listen_stop(&a->listen);
+	agent_ack(a, f);
+}
+
+static void agent_hook(struct agent *a, const struct agent_frame *f)
+{
+	hooks_add(&a->hooks, f);
+}
+
+/* What the host may ask; other types are of a later protocol and passed over. */
+static void (*const agent_frames[AGENT_NUM_TYPES])(struct agent *a, const struct agent_frame *f) = {
+	[AGENT_START] = agent_start,
+	[AGENT_RESUMED] = agent_resumed,
+	[AGENT_HOOK] = agent_hook,
+	[AGENT_WARM] = agent_warm,
 };
 
 static void agent_frame(struct port *p, const struct agent_frame *f)
 {
-	uint64_t id = 0;
+	struct agent *a = container_of(p, struct agent, port);
 
-	if (!agent_get_u64(f, FIELD_ID, &id))
-		return;
-	if (f->type == AGENT_RESUMED || f->type == AGENT_WARM)
-		port_send_id(p, AGENT_ACK, id);
+	if (f->type < AGENT_NUM_TYPES && agent_frames[f->type])
+		agent_frames[f->type](a, f);
+}
+
+/* PID 1 inherits every orphan of the guest. */
+static void agent_reap(struct watch *w, uint32_t events)
+{
+	struct agent *a = container_of(w, struct agent, children);
+	struct signalfd_siginfo info;
+	int pid, status;
+
+	(void)events;
+	while (read(w->fd, &info, sizeof(info)) > 0)
+		;
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		app_reaped(&a->app, pid, status);
+}
+
+static int agent_watch_children(struct agent *a, struct err *e)
+{
+	sigset_t child;
+	int fd;
+
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &child, NULL);
+	fd = signalfd(-1, &child, SFD_NONBLOCK | SFD_CLOEXEC);
+	if (fd < 0)
+		return err_sys(e, "watch children");
+	return loop_watch(a->loop, &a->children, fd, EPOLLIN, agent_reap, e);
 }
 
 static void agent_hello(struct agent *a)
@@ -30,11 +120,19 @@ static void agent_hello(struct agent *a)
 int agent_run(int fd, struct err *e)
 {
 	static struct agent agent;
+	const struct rlimit files = { AGENT_FILES, AGENT_FILES };
 	int rc;
 
+	if (setrlimit(RLIMIT_NOFILE, &files))
+		return err_sys(e, "allow open files");
 	agent.loop = loop_new(e);
-	if (!agent.loop || port_open(&agent.port, agent.loop, fd, agent_frame, e))
+	agent.diag_fd = diag_open(e);
+	if (!agent.loop || agent.diag_fd < 0 || agent_watch_children(&agent, e) ||
+	    resume_open(&agent.resume, agent.diag_fd, e) ||
+	    streams_open(&agent.streams, agent.loop, e) ||
+	    port_open(&agent.port, agent.loop, fd, agent_frame, e))
 		return -1;
+	hooks_init(&agent.hooks, &agent.port);
 	agent_hello(&agent);
 	rc = loop_run(agent.loop, e);
 	loop_free(agent.loop);

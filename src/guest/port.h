@@ -8,8 +8,9 @@
 #include "base/loop.h"
 #include "wire/agent.h"
 
-#define PORT_BACKLOG (256 * KIB) /* more than this waiting: the host does not read, logs are lost \
-				  */
+#define PORT_BACKLOG                                                                 \
+	(256 * KIB) /* more than this waiting: the host does not read, logs are lost \
+		     */
 
 struct port {
 	struct loop *loop; /* borrowed */

@@ -1,0 +1,21 @@
+/* app.h - the application: started once, watched until it ends.  Its end does not end the guest. */
+#ifndef GUEST_APP_H
+#define GUEST_APP_H
+
+#include "guest/logs.h"
+#include "guest/spec.h"
+
+struct app {
+	struct logs logs;
+	struct port *port; /* borrowed */
+	int pid;           /* 0: not started, or ended */
+	bool started;
+};
+
+/* START.  What cannot be started ends at once: a LOG frame says why, an EXIT frame follows. */
+void app_start(struct app *a, struct port *port, const struct agent_frame *f);
+
+/* A child ended. */
+void app_reaped(struct app *a, int pid, int status);
+
+#endif

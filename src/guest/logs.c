@@ -1,0 +1,123 @@
+#include "guest/logs.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/log.h"
+
+#define LOGS_PIECE (LIMIT_AGENT_TO_HOST - 256) /* a frame with its fields */
+#define LOGS_DRAIN 256                         /* pieces at the end, whatever still writes */
+
+size_t log_rate_take(struct log_rate *r, int64_t now_ms, size_t want)
+{
+	int64_t passed = now_ms - r->at_ms;
+	size_t got;
+
+	if (passed >= 1000 || passed < 0)
+		r->left = LIMIT_LOG_RATE;
+	else
+		r->left += LIMIT_LOG_RATE * (size_t)passed / 1000;
+	if (r->left > LIMIT_LOG_RATE)
+		r->left = LIMIT_LOG_RATE;
+	r->at_ms = now_ms;
+	got = want < r->left ? want : r->left;
+	r->left -= got;
+	return got;
+}
+
+static void logs_send(struct port *port, enum log_stream stream, const void *data, size_t size,
+		      uint64_t dropped)
+{
+	size_t mark = agent_begin(&port->out, AGENT_LOG);
+
+	agent_put_u64(&port->out, FIELD_STREAM, stream);
+	if (dropped)
+		agent_put_u64(&port->out, FIELD_DROPPED, dropped);
+	agent_put(&port->out, FIELD_BYTES, data, size);
+	agent_end(&port->out, mark);
+	port_send(port);
+}
+
+static void logs_close(struct log_pipe *p)
+{
+	if (p->dropped)
+		logs_send(p->logs->port, p->stream, "", 0, p->dropped);
+	p->dropped = 0;
+	loop_unwatch(p->logs->port->loop, &p->watch);
+	fd_close(&p->fd);
+}
+
+/* One piece; false when there is none. */
+static bool logs_move(struct log_pipe *p)
+{
+	static uint8_t piece[LOGS_PIECE];
+	ssize_t n = read(p->fd, piece, sizeof(piece));
+	size_t pass = 0;
+
+	if (n < 0 && errno == EINTR)
+		return true;
+	if (n == 0)
+		logs_close(p);
+	if (n <= 0)
+		return false;
+	if (!port_is_full(p->logs->port))
+		pass = log_rate_take(&p->logs->rate, clock_mono_ms(), (size_t)n);
+	if (pass) {
+		logs_send(p->logs->port, p->stream, piece, pass, p->dropped);
+		p->dropped = 0;
+	}
+	p->dropped += (size_t)n - pass;
+	return true;
+}
+
+static void logs_ready(struct watch *w, uint32_t events)
+{
+	(void)events;
+	logs_move(container_of(w, struct log_pipe, watch));
+}
+
+static int logs_open_pipe(struct logs *l, struct log_pipe *p, int fd, enum log_stream stream,
+			  struct err *e)
+{
+	*p = (struct log_pipe){ .logs = l, .fd = fd, .stream = stream };
+	return loop_watch(l->port->loop, &p->watch, fd, EPOLLIN, logs_ready, e);
+}
+
+int logs_open(struct logs *l, struct port *port, int out, int err, struct err *e)
+{
+	l->port = port;
+	l->rate = (struct log_rate){ clock_mono_ms(), LIMIT_LOG_RATE };
+	if (logs_open_pipe(l, &l->out, out, LOG_STDOUT, e) ||
+	    logs_open_pipe(l, &l->err, err, LOG_STDERR, e))
+		return -1;
+	return 0;
+}
+
+void logs_drain(struct logs *l)
+{
+	for (int i = 0; i < LOGS_DRAIN && l->out.fd >= 0 && logs_move(&l->out); i++)
+		;
+	for (int i = 0; i < LOGS_DRAIN && l->err.fd >= 0 && logs_move(&l->err); i++)
+		;
+}
+
+void logs_note(struct port *port, const char *fmt, ...)
+{
+	char line[1024];
+	size_t size;
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line) - 1, fmt, ap);
+	va_end(ap);
+	log_info("%s", line);
+	size = strlen(line);
+	line[size] = '\n';
+	if (!port_is_full(port))
+		logs_send(port, LOG_AGENT, line, size + 1, 0);
+}

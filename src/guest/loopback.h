@@ -1,0 +1,14 @@
+/* loopback.h - connections to the guest's own ports. */
+#ifndef GUEST_LOOPBACK_H
+#define GUEST_LOOPBACK_H
+
+#include "base/base.h"
+
+/* Begin to connect a new non-blocking socket to 127.0.0.1:port, or to [::1]:port.  An owned
+ * descriptor, with *done as to whether it is connected already; or -errno. */
+int loopback_connect(uint16_t port, bool six, bool *done) must_check;
+
+/* What became of it, once it is writable: 0 or -errno. */
+int loopback_result(int fd) must_check;
+
+#endif

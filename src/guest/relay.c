@@ -1,0 +1,135 @@
+#include "guest/relay.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+#include "base/limits.h"
+
+static uint8_t relay_piece[LIMIT_HTTP_BUFFER]; /* nothing stays in it between events */
+
+static void relay_ready(struct watch *w, uint32_t events);
+
+static struct relay_side *relay_other(struct relay_side *side)
+{
+	struct relay *r = side->relay;
+
+	return side == &r->side[0] ? &r->side[1] : &r->side[0];
+}
+
+static int relay_watch(struct relay_side *side)
+{
+	struct loop *loop = side->relay->loop;
+	bool reads = !side->ended && !relay_other(side)->rest.size;
+	uint32_t events = (reads ? EPOLLIN : 0) | (side->rest.size ? EPOLLOUT : 0);
+	struct err e;
+
+	if (!events)
+		loop_unwatch(loop, &side->watch);
+	else if (side->watch.active)
+		loop_rewatch(loop, &side->watch, events);
+	else
+		return loop_watch(loop, &side->watch, side->fd, events, relay_ready, &e);
+	return 0;
+}
+
+/* After bytes or an end: pass the end on, wait for the right things. */
+static void relay_settle(struct relay *r)
+{
+	for (int i = 0; i < 2; i++) {
+		struct relay_side *from = &r->side[!i], *to = &r->side[i];
+
+		if (from->ended && !to->rest.size && !to->shut) {
+			shutdown(to->fd, SHUT_WR);
+			to->shut = true;
+		}
+	}
+	if (r->side[0].shut && r->side[1].shut)
+		r->over(r, false);
+	else if (relay_watch(&r->side[0]) || relay_watch(&r->side[1]))
+		r->over(r, true);
+}
+
+/* -1: this side is broken */
+static int relay_write(struct relay_side *to, const uint8_t *data, size_t size)
+{
+	ssize_t n = send(to->fd, data, size, MSG_NOSIGNAL);
+
+	if (n < 0 && errno != EAGAIN && errno != EINTR)
+		return -1;
+	if (n < 0)
+		n = 0;
+	buf_add(&to->rest, data + n, size - (size_t)n);
+	return 0;
+}
+
+static int relay_write_rest(struct relay_side *to)
+{
+	ssize_t n = send(to->fd, to->rest.data, to->rest.size, MSG_NOSIGNAL);
+
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -1;
+	buf_drop(&to->rest, (size_t)n);
+	if (!to->rest.size)
+		buf_free(&to->rest);
+	return 0;
+}
+
+static int relay_move(struct relay_side *from)
+{
+	ssize_t n = recv(from->fd, relay_piece, sizeof(relay_piece), 0);
+
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -1;
+	from->ended = n == 0;
+	return n ? relay_write(relay_other(from), relay_piece, (size_t)n) : 0;
+}
+
+/* A socket that broke is read to its end first: what its peer sent before still counts. */
+static void relay_ready(struct watch *w, uint32_t events)
+{
+	struct relay_side *side = container_of(w, struct relay_side, watch);
+	struct relay_side *other = relay_other(side);
+	bool wrote = false;
+
+	if (side->rest.size && (events & ~(uint32_t)EPOLLIN)) {
+		wrote = true;
+		if (relay_write_rest(side)) {
+			side->relay->over(side->relay, true);
+			return;
+		}
+	}
+	if (!side->ended && !other->rest.size && (events & ~(uint32_t)EPOLLOUT) &&
+	    relay_move(side)) {
+		side->relay->over(side->relay, true);
+		return;
+	}
+	if (wrote || side->ended || other->rest.size) /* else both sides wait as before */
+		relay_settle(side->relay);
+}
+
+void relay_init(struct relay *r, struct loop *l, void (*over)(struct relay *r, bool broken))
+{
+	*r = (struct relay){ .loop = l, .over = over };
+	r->side[0].relay = r->side[1].relay = r;
+	r->side[0].fd = r->side[1].fd = -1;
+}
+
+void relay_start(struct relay *r)
+{
+	for (int i = 0; i < 2; i++) {
+		if (r->side[i].rest.size && relay_write_rest(&r->side[i])) {
+			r->over(r, true);
+			return;
+		}
+	}
+	relay_settle(r);
+}
+
+void relay_close(struct relay *r)
+{
+	for (int i = 0; i < 2; i++) {
+		loop_unwatch(r->loop, &r->side[i].watch);
+		fd_close(&r->side[i].fd);
+		buf_free(&r->side[i].rest);
+	}
+}

@@ -1,0 +1,86 @@
+#include "guest/resume.h"
+
+#include <fcntl.h>
+#include <linux/random.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "guest/diag.h"
+
+#define NS_PER_S 1000000000ULL
+
+/* The kernel's struct rand_pool_info, whose last member has no size. */
+struct resume_pool {
+	int bits, size;
+	uint8_t bytes[RESUME_RANDOM];
+};
+
+/* Mixed in, credited, and used at once: two clones never draw the same bytes after this. */
+static void resume_reseed(struct resume *r, const uint8_t random[RESUME_RANDOM])
+{
+	struct resume_pool pool = { .bits = RESUME_RANDOM * 8, .size = RESUME_RANDOM };
+
+	memcpy(pool.bytes, random, RESUME_RANDOM);
+	if (ioctl(r->random_fd, RNDADDENTROPY, &pool) || ioctl(r->random_fd, RNDRESEEDCRNG))
+		log_err("the kernel takes no randomness");
+}
+
+static void resume_set_clock(uint64_t wall_ns)
+{
+	struct timespec now = {
+		.tv_sec = (time_t)(wall_ns / NS_PER_S),
+		.tv_nsec = (long)(wall_ns % NS_PER_S),
+	};
+
+	if (clock_settime(CLOCK_REALTIME, &now))
+		log_err("the clock cannot be set");
+}
+
+static bool resume_random(const struct agent_frame *f, uint8_t random[RESUME_RANDOM])
+{
+	struct agent_field_view v;
+	size_t at = 0;
+
+	while (agent_field_next(f, &at, &v) == 1) {
+		if (v.tag == FIELD_RANDOM && v.size >= RESUME_RANDOM) {
+			memcpy(random, v.data, RESUME_RANDOM);
+			return true;
+		}
+	}
+	return false;
+}
+
+void resume_apply(struct resume *r, const struct agent_frame *f)
+{
+	uint8_t random[RESUME_RANDOM];
+	uint64_t wall_ns;
+
+	if (agent_get_u64(f, FIELD_WALL_NS, &wall_ns))
+		resume_set_clock(wall_ns);
+	if (resume_random(f, random))
+		resume_reseed(r, random);
+	diag_abort_outbound(r->diag_fd, false);
+}
+
+void resume_rehearse(struct resume *r)
+{
+	uint8_t random[RESUME_RANDOM];
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	resume_set_clock((uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec);
+	if (getrandom(random, sizeof(random), 0) == sizeof(random))
+		resume_reseed(r, random);
+	diag_abort_outbound(r->diag_fd, true);
+}
+
+int resume_open(struct resume *r, int diag_fd, struct err *e)
+{
+	r->diag_fd = diag_fd;
+	r->random_fd = open("/dev/urandom", O_RDWR | O_CLOEXEC);
+	return r->random_fd < 0 ? err_sys(e, "open /dev/urandom") : 0;
+}

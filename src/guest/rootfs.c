@@ -1,0 +1,233 @@
+#include "guest/container.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "guest/boot.h"
+
+/* linux/mount.h and glibc's sys/mount.h cannot be had together. */
+#define TREE_CLONE      1 /* OPEN_TREE_CLONE */
+#define MOVE_EMPTY_PATH 4 /* MOVE_MOUNT_F_EMPTY_PATH */
+#define SAFE            (MS_NOSUID | MS_NODEV | MS_NOEXEC)
+
+struct rootfs_mount {
+	const char *type, *at, *data;
+	unsigned long flags;
+	bool optional; /* the kernel may lack it */
+};
+
+struct rootfs_node {
+	const char *path;
+	unsigned major, minor;
+};
+
+// clang-format off
+static const struct rootfs_mount rootfs_mounts[] = {
+	{ "proc",   "/proc",       NULL,                                    SAFE, false },
+	{ "tmpfs",  "/dev",        "mode=0755,size=65536k",                 MS_NOSUID | MS_STRICTATIME, false },
+	{ "devpts", "/dev/pts",    "newinstance,ptmxmode=0666,mode=0620,gid=5", MS_NOSUID | MS_NOEXEC, false },
+	{ "tmpfs",  "/dev/shm",    "mode=1777,size=65536k",                 SAFE, false },
+	{ "mqueue", "/dev/mqueue", NULL,                                    SAFE, true },
+	{ "sysfs",  "/sys",        NULL,                                    SAFE, false },
+};
+
+static const struct rootfs_node rootfs_nodes[] = {
+	{ "/dev/null", 1, 3 },   { "/dev/zero", 1, 5 },    { "/dev/full", 1, 7 },
+	{ "/dev/random", 1, 8 }, { "/dev/urandom", 1, 9 }, { "/dev/tty", 5, 0 },
+};
+
+static const char *const rootfs_links[][2] = {
+	{ "/proc/self/fd", "/dev/fd" },       { "/proc/self/fd/0", "/dev/stdin" },
+	{ "/proc/self/fd/1", "/dev/stdout" }, { "/proc/self/fd/2", "/dev/stderr" },
+	{ "/proc/kcore", "/dev/core" },       { "pts/ptmx", "/dev/ptmx" },
+};
+// clang-format on
+
+/* Docker's lists.  What the kernel lacks is passed over. */
+static const char *const rootfs_masked[] = {
+	"/proc/acpi",
+	"/proc/asound",
+	"/proc/kcore",
+	"/proc/keys",
+	"/proc/latency_stats",
+	"/proc/timer_list",
+	"/proc/timer_stats",
+	"/proc/sched_debug",
+	"/proc/scsi",
+	"/sys/firmware",
+	"/sys/devices/virtual/powercap",
+};
+
+static const char *const rootfs_readonly[] = {
+	"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger", "/sys",
+};
+
+static int rootfs_mount_all(struct err *e)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(rootfs_mounts); i++) {
+		const struct rootfs_mount *m = &rootfs_mounts[i];
+
+		if (mkdir(m->at, 0755) && errno != EEXIST)
+			return err_sys(e, "make '%s'", m->at);
+		if (mount(m->type, m->at, m->type, m->flags, m->data) && !m->optional)
+			return err_sys(e, "mount '%s'", m->at);
+	}
+	return 0;
+}
+
+static int rootfs_make_node(const char *path, unsigned major, unsigned minor, struct err *e)
+{
+	if (mknod(path, S_IFCHR | 0666, makedev(major, minor)) || chmod(path, 0666))
+		return err_sys(e, "make '%s'", path);
+	return 0;
+}
+
+/* /dev/fuse has the number that the agent's /dev shows; without the module there is none. */
+static int rootfs_fill_dev(dev_t fuse, struct err *e)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(rootfs_nodes); i++)
+		if (rootfs_make_node(rootfs_nodes[i].path, rootfs_nodes[i].major,
+				     rootfs_nodes[i].minor, e))
+			return -1;
+	for (size_t i = 0; i < ARRAY_SIZE(rootfs_links); i++)
+		if (symlink(rootfs_links[i][0], rootfs_links[i][1]))
+			return err_sys(e, "make '%s'", rootfs_links[i][1]);
+	return fuse ? rootfs_make_node("/dev/fuse", major(fuse), minor(fuse), e) : 0;
+}
+
+static int rootfs_protect(const char *path, struct err *e)
+{
+	struct stat st;
+
+	if (stat(path, &st))
+		return 0;
+	if (S_ISDIR(st.st_mode) ? mount("tmpfs", path, "tmpfs", SAFE | MS_RDONLY, NULL)
+				: mount("/dev/null", path, NULL, MS_BIND, NULL))
+		return err_sys(e, "hide '%s'", path);
+	return 0;
+}
+
+static int rootfs_make_readonly(const char *path, unsigned long flags, struct err *e)
+{
+	if (mount(path, path, NULL, MS_BIND | MS_REC, NULL))
+		return errno == ENOENT ? 0 : err_sys(e, "bind '%s'", path);
+	if (mount(NULL, path, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | flags, NULL))
+		return err_sys(e, "make '%s' read-only", path);
+	return 0;
+}
+
+static int rootfs_restrict(struct err *e)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(rootfs_masked); i++)
+		if (rootfs_protect(rootfs_masked[i], e))
+			return -1;
+	for (size_t i = 0; i < ARRAY_SIZE(rootfs_readonly); i++)
+		if (rootfs_make_readonly(rootfs_readonly[i], SAFE, e))
+			return -1;
+	return 0;
+}
+
+static int rootfs_take_tree(const char *path, struct err *e)
+{
+	long fd = syscall(SYS_open_tree, AT_FDCWD, path, TREE_CLONE | O_CLOEXEC);
+
+	return fd < 0 ? err_sys(e, "take '%s'", path) : (int)fd;
+}
+
+static int rootfs_put_tree(int tree, const char *path, unsigned long flags, struct err *e)
+{
+	if (syscall(SYS_move_mount, tree, "", AT_FDCWD, path, MOVE_EMPTY_PATH))
+		return err_sys(e, "mount '%s'", path);
+	if (mount(NULL, path, NULL, MS_REMOUNT | MS_BIND | flags, NULL))
+		return err_sys(e, "make '%s' read-only", path);
+	return 0;
+}
+
+static void rootfs_make_parents(const char *path)
+{
+	autofree char *part = xstrdup(path);
+
+	for (char *at = strchr(part + 1, '/'); at; at = strchr(at + 1, '/')) {
+		*at = '\0';
+		mkdir(part, 0755); /* what cannot be made is missed by what needs it */
+		*at = '/';
+	}
+}
+
+/* The image may have a file here, nothing, or a link that leads nowhere. */
+static int rootfs_make_target(const char *path, struct err *e)
+{
+	int fd;
+
+	rootfs_make_parents(path);
+	fd = open(path, O_RDONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0644);
+	if (fd < 0 && errno == ENOENT && !unlink(path))
+		fd = open(path, O_RDONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0644);
+	if (fd < 0)
+		return err_sys(e, "make '%s'", path);
+	close(fd);
+	return 0;
+}
+
+static int rootfs_bind_files(const struct app_spec *s, const int *trees, struct err *e)
+{
+	for (size_t i = 0; i < s->n_files; i++)
+		if (rootfs_make_target(s->files[i].path, e) ||
+		    rootfs_put_tree(trees[i], s->files[i].path, SAFE | MS_RDONLY, e))
+			return -1;
+	return 0;
+}
+
+/* The root disk becomes the root of this mount namespace, over the initramfs, whose own mounts go.
+ * Nothing of the agent's can be named any more. */
+static int rootfs_change(struct err *e)
+{
+	static const char *const agents[] = { "/sys", "/proc", "/dev" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(agents); i++)
+		if (umount2(agents[i], MNT_DETACH))
+			return err_sys(e, "let go of the agent's '%s'", agents[i]);
+	if (chdir(BOOT_ROOT) || mount(".", "/", NULL, MS_MOVE, NULL) || chroot(".") || chdir("/"))
+		return err_sys(e, "change into the root disk");
+	return 0;
+}
+
+static dev_t rootfs_fuse(const struct app_spec *s)
+{
+	struct stat st;
+
+	return s->all_caps && !stat("/dev/fuse", &st) ? st.st_rdev : 0;
+}
+
+int rootfs_enter(const struct app_spec *s, struct err *e)
+{
+	autofree int *trees = xcalloc(s->n_files + 1, sizeof(*trees));
+	dev_t fuse = rootfs_fuse(s);
+	int cgroup;
+
+	umask(022);
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
+		return err_sys(e, "make mounts private");
+	for (size_t i = 0; i < s->n_files; i++) {
+		char path[64];
+
+		snprintf(path, sizeof(path), CONTAINER_FILES "/%zu", i);
+		trees[i] = rootfs_take_tree(path, e);
+		if (trees[i] < 0)
+			return -1;
+	}
+	cgroup = rootfs_take_tree(s->all_caps ? "/sys/fs/cgroup" : CONTAINER_CGROUP, e);
+	if (cgroup < 0 || rootfs_change(e) || rootfs_mount_all(e) || rootfs_fill_dev(fuse, e) ||
+	    rootfs_put_tree(cgroup, "/sys/fs/cgroup", SAFE | (s->all_caps ? 0 : MS_RDONLY), e) ||
+	    rootfs_bind_files(s, trees, e))
+		return -1;
+	return s->all_caps ? 0 : rootfs_restrict(e);
+}

@@ -1,0 +1,35 @@
+/* spec.h - what START asks for, out of its frame.  Pure. */
+#ifndef GUEST_SPEC_H
+#define GUEST_SPEC_H
+
+#include "base/err.h"
+#include "wire/agent.h"
+
+struct app_file {
+	char *path;
+	uint8_t *data;
+	size_t size;
+};
+
+/* All of it owned; lists end with NULL. */
+struct app_spec {
+	char **argv, **env;
+	size_t n_argv, n_env;
+	char *user, *workdir; /* NULL: root, / */
+	struct app_file *files;
+	size_t n_files;
+	bool all_caps;
+};
+
+/* -1 and a sentence: a broken frame, no program, a file without a path. */
+int spec_parse(const struct agent_frame *f, struct app_spec *s, struct err *e) must_check;
+void spec_free(struct app_spec *s);
+
+/* The value of a variable, borrowed, or NULL; of several the last counts, as for a shell. */
+const char *spec_env(const struct app_spec *s, const char *key);
+void spec_env_default(struct app_spec *s, const char *key, const char *value); /* unless set */
+
+/* Add a file, unless there is one for this path. */
+void spec_file_default(struct app_spec *s, const char *path, const char *text);
+
+#endif

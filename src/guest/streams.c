@@ -1,0 +1,249 @@
+#include "guest/streams.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "guest/loopback.h"
+#include "guest/relay.h"
+#include "ipc/agent.h"
+
+enum stream_state {
+	STREAM_ASKING,     /* the host is connected, its line is not complete */
+	STREAM_CONNECTING, /* to the application */
+	STREAM_RELAYING,
+};
+
+enum stream_end { STREAM_HOST, STREAM_APP };
+
+struct stream {
+	struct list in;
+	struct streams *streams; /* borrowed */
+	enum stream_state state;
+	struct relay relay;
+	struct watch watch; /* until the relay begins */
+	uint8_t line[STREAMS_LINE];
+	size_t n_line;
+	uint16_t port;
+	bool six;
+};
+
+static void stream_connect(struct stream *s, bool six);
+
+int stream_line(const uint8_t *data, size_t size, uint16_t *port, size_t *used)
+{
+	static const char word[] = "CONNECT ";
+	const size_t len = sizeof(word) - 1;
+	unsigned n = 0;
+
+	if (memcmp(data, word, size < len ? size : len) != 0)
+		return -1;
+	for (size_t i = len; i < size; i++) {
+		if (data[i] == '\n' && n) {
+			*port = (uint16_t)n;
+			*used = i + 1;
+			return 1;
+		}
+		if (data[i] < '0' || data[i] > '9')
+			return -1;
+		n = n * 10 + (unsigned)(data[i] - '0');
+		if (n > UINT16_MAX)
+			return -1;
+	}
+	return size < STREAMS_LINE ? 0 : -1;
+}
+
+/* @abort: no farewell to a peer that is not there any more. */
+static void stream_free(struct stream *s, bool abort)
+{
+	const struct linger none = { .l_onoff = 1 };
+
+	loop_unwatch(s->streams->loop, &s->watch);
+	if (abort)
+		setsockopt(s->relay.side[STREAM_HOST].fd, SOL_SOCKET, SO_LINGER, &none,
+			   sizeof(none));
+	relay_close(&s->relay);
+	list_del(&s->in);
+	s->streams->n--;
+	free(s);
+}
+
+static void stream_over(struct relay *r, bool broken)
+{
+	stream_free(container_of(r, struct stream, relay), broken);
+}
+
+static void stream_refuse(struct stream *s, const char *answer)
+{
+	(void)!send(s->relay.side[STREAM_HOST].fd, answer, strlen(answer), MSG_NOSIGNAL);
+	stream_free(s, false);
+}
+
+static void stream_connected(struct stream *s)
+{
+	s->state = STREAM_RELAYING;
+	loop_unwatch(s->streams->loop, &s->watch);
+	buf_adds(&s->relay.side[STREAM_HOST].rest, "OK\n");
+	relay_start(&s->relay);
+}
+
+static void stream_failed(struct stream *s, int error)
+{
+	loop_unwatch(s->streams->loop, &s->watch);
+	fd_close(&s->relay.side[STREAM_APP].fd);
+	if (error == -ECONNREFUSED && !s->six)
+		stream_connect(s, true);
+	else
+		stream_refuse(s, error == -ECONNREFUSED ? "ERR refused\n" : "ERR unreachable\n");
+}
+
+static void stream_connect_ready(struct watch *w, uint32_t events)
+{
+	struct stream *s = container_of(w, struct stream, watch);
+	int rc = loopback_result(w->fd);
+
+	(void)events;
+	if (rc)
+		stream_failed(s, rc);
+	else
+		stream_connected(s);
+}
+
+static void stream_connect(struct stream *s, bool six)
+{
+	int *fd = &s->relay.side[STREAM_APP].fd;
+	bool done = false;
+	struct err e;
+
+	s->state = STREAM_CONNECTING;
+	s->six = six;
+	*fd = loopback_connect(s->port, six, &done);
+	if (*fd < 0) {
+		int rc = *fd;
+
+		*fd = -1;
+		stream_failed(s, rc);
+	} else if (done) {
+		stream_connected(s);
+	} else if (loop_watch(s->streams->loop, &s->watch, *fd, EPOLLOUT, stream_connect_ready,
+			      &e)) {
+		stream_free(s, true);
+	}
+}
+
+/* 1: the port is known; 0: not yet; -1: the stream is gone */
+static int stream_ask(struct stream *s)
+{
+	int fd = s->relay.side[STREAM_HOST].fd;
+	ssize_t n = recv(fd, s->line + s->n_line, sizeof(s->line) - s->n_line, 0);
+	size_t used;
+	int rc;
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	if (n <= 0) {
+		stream_free(s, n < 0);
+		return -1;
+	}
+	s->n_line += (size_t)n;
+	rc = stream_line(s->line, s->n_line, &s->port, &used);
+	if (rc < 0)
+		stream_refuse(s, "ERR malformed\n");
+	if (rc > 0)
+		buf_add(&s->relay.side[STREAM_APP].rest, s->line + used, s->n_line - used);
+	return rc;
+}
+
+static void stream_ask_ready(struct watch *w, uint32_t events)
+{
+	struct stream *s = container_of(w, struct stream, watch);
+
+	(void)events;
+	if (stream_ask(s) <= 0)
+		return;
+	loop_unwatch(s->streams->loop, &s->watch);
+	stream_connect(s, false);
+}
+
+/* Most often the line is there already. */
+static void stream_new(struct streams *all, int fd)
+{
+	struct stream *s = xcalloc(1, sizeof(*s));
+	struct err e;
+	int rc;
+
+	s->streams = all;
+	relay_init(&s->relay, all->loop, stream_over);
+	s->relay.side[STREAM_HOST].fd = fd;
+	list_add(&all->all, &s->in);
+	all->n++;
+	rc = stream_ask(s);
+	if (rc > 0)
+		stream_connect(s, false);
+	else if (!rc && loop_watch(all->loop, &s->watch, fd, EPOLLIN, stream_ask_ready, &e))
+		stream_free(s, true);
+}
+
+/* Room for a new one: the oldest that has not asked, or whose host has finished, goes first. */
+static bool streams_make_room(struct streams *all)
+{
+	if (all->n < STREAMS_MOST)
+		return true;
+	list_each(s, &all->all, struct stream, in)
+	{
+		if (s->state == STREAM_ASKING || s->relay.side[STREAM_HOST].ended) {
+			stream_free(s, true);
+			return true;
+		}
+	}
+	return false;
+}
+
+static void streams_accept(struct watch *w, uint32_t events)
+{
+	struct streams *all = container_of(w, struct streams, watch);
+	struct sockaddr_in from = { 0 };
+	socklen_t size = sizeof(from);
+	autoclose int fd = accept4(all->fd, (struct sockaddr *)(void *)&from, &size,
+				   SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	(void)events;
+	if (fd < 0 || from.sin_addr.s_addr != inet_addr(SLOT_GATEWAY_IP))
+		return;
+	if (streams_make_room(all))
+		stream_new(all, fd_steal(&fd));
+	else
+		(void)!send(fd, "ERR busy\n", 9, MSG_NOSIGNAL);
+}
+
+int streams_open(struct streams *s, struct loop *l, struct err *e)
+{
+	struct sockaddr_in at = {
+		.sin_family = AF_INET,
+		.sin_port = htons(AGENT_STREAM_PORT),
+		.sin_addr.s_addr = inet_addr(SLOT_GUEST_IP),
+	};
+	int on = 1;
+
+	*s = (struct streams){ .loop = l };
+	list_init(&s->all);
+	s->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (s->fd < 0 || setsockopt(s->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) ||
+	    setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) || /* inherited */
+	    bind(s->fd, (struct sockaddr *)(void *)&at, sizeof(at)) || listen(s->fd, STREAMS_MOST))
+		return err_sys(e, "listen on " SLOT_GUEST_IP);
+	return loop_watch(l, &s->watch, s->fd, EPOLLIN, streams_accept, e);
+}
+
+void streams_reset(struct streams *s)
+{
+	list_each(one, &s->all, struct stream, in)
+	{
+		if (one->state != STREAM_ASKING)
+			stream_free(one, true);
+	}
+}

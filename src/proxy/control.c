@@ -1,0 +1,219 @@
+/* control.c - the proxy's half of ipc/route.h. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "proxy/pool.h"
+#include "proxy/relay.h"
+
+#define REPORT_MS 1000
+
+static void control_send(struct proxy *p, uint32_t type, const void *body, size_t size)
+{
+	if (p->control)
+		chan_uv_send(p->control, type, 0, body, size, NULL, 0);
+}
+
+static void control_send_bytes(struct proxy *p, const struct route *r, enum route_type type)
+{
+	struct route_bytes body = { .last_byte_ms = r->last_byte_ms };
+
+	memcpy(body.endpoint, r->row.endpoint, sizeof(body.endpoint));
+	control_send(p, type, &body, sizeof(body));
+}
+
+void control_wake(struct proxy *p, struct route *r)
+{
+	struct route_endpoint body = { 0 };
+
+	if (!p->control || !route_take_wake(r))
+		return;
+	memcpy(body.endpoint, r->row.endpoint, sizeof(body.endpoint));
+	control_send(p, ROUTE_WAKE, &body, sizeof(body));
+}
+
+static void control_on_report(uv_timer_t *timer)
+{
+	struct proxy *p = timer->data;
+	struct route *r;
+
+	while ((r = route_take_active(&p->routes)))
+		control_send_bytes(p, r, ROUTE_ACTIVE);
+}
+
+void control_touch(struct proxy *p, struct route *r)
+{
+	route_touch(&p->routes, r, clock_wall_ms());
+	if (!uv_is_active((uv_handle_t *)&p->tick_report))
+		uv_timer_start(&p->tick_report, control_on_report, REPORT_MS, 0);
+}
+
+/* Everything that runs in the machine lets go of it.  A relay that only connects may come back
+ * into the list, so the list is emptied first. */
+static void control_cut(struct route *r)
+{
+	struct list doomed = LIST_INIT(doomed);
+	struct link *l;
+
+	pool_drop(r);
+	while ((l = list_first(&r->relays, struct link, in_route))) {
+		list_del(&l->in_route);
+		list_add(&doomed, &l->in_route);
+	}
+	while ((l = list_first(&doomed, struct link, in_route))) {
+		list_del(&l->in_route);
+		l->cut(l);
+	}
+}
+
+static void control_on_set(struct proxy *p, struct route *r, const void *body)
+{
+	const struct route_set *row = body;
+	bool left;
+
+	(void)r;
+	if (row->state >= ROUTE_NUM_STATES || strchr(row->machine, '/')) {
+		log_err("control sent a route that makes no sense endpoint=%s", row->endpoint);
+		return;
+	}
+	r = route_put(&p->routes, row, clock_mono_ms(), &left);
+	if (left)
+		control_cut(r);
+	relay_release(r);
+	control_wake(p, r);
+}
+
+static void control_forget(struct proxy *p, struct route *r)
+{
+	r->row.state = ROUTE_DEAD;
+	control_cut(r);
+	relay_release(r);
+	route_free(&p->routes, r);
+}
+
+static void control_on_gone(struct proxy *p, struct route *r, const void *body)
+{
+	(void)body;
+	if (r)
+		control_forget(p, r);
+}
+
+void control_forget_unseen(struct proxy *p)
+{
+	struct route *r;
+
+	while ((r = route_unseen(&p->routes)))
+		control_forget(p, r);
+}
+
+static void control_on_synced(struct proxy *p, struct route *r, const void *body)
+{
+	(void)r, (void)body;
+	control_forget_unseen(p);
+	log_info("routes are known n=%zu", p->routes.n);
+}
+
+static void control_on_hold(struct proxy *p, struct route *r, const void *body)
+{
+	struct route_bytes unknown = { 0 };
+
+	if (r) {
+		r->held = true;
+		control_send_bytes(p, r, ROUTE_HELD);
+		return;
+	}
+	memcpy(unknown.endpoint, body, sizeof(unknown.endpoint));
+	control_send(p, ROUTE_HELD, &unknown, sizeof(unknown));
+}
+
+static void control_on_release(struct proxy *p, struct route *r, const void *body)
+{
+	(void)p, (void)body;
+	if (!r)
+		return;
+	r->held = false;
+	relay_release(r);
+}
+
+/* Every body begins with the endpoint, but SYNCED's, which has none. */
+static const struct {
+	bool endpoint;
+	void (*on)(struct proxy *p, struct route *r, const void *body);
+} control_on[ROUTE_NUM_TYPES] = {
+	[ROUTE_SET] = { true, control_on_set },         [ROUTE_GONE] = { true, control_on_gone },
+	[ROUTE_SYNCED] = { false, control_on_synced },  [ROUTE_HOLD] = { true, control_on_hold },
+	[ROUTE_RELEASE] = { true, control_on_release },
+};
+
+static_assert(offsetof(struct route_set, endpoint) == 0, "the endpoint comes first");
+static_assert(offsetof(struct route_endpoint, endpoint) == 0, "the endpoint comes first");
+
+/* Are the texts of this message terminated? */
+static bool control_sane(const struct ipc_msg *m)
+{
+	const struct route_set *row = (const void *)m->body;
+
+	if (!control_on[m->head.type].endpoint)
+		return true;
+	if (!memchr(row->endpoint, '\0', sizeof(row->endpoint)))
+		return false;
+	return m->head.type != ROUTE_SET || (memchr(row->microvm, '\0', sizeof(row->microvm)) &&
+					     memchr(row->machine, '\0', sizeof(row->machine)));
+}
+
+/* Each channel has memory of its own, since it is closed later than the next one may come. */
+struct peer {
+	struct chan_uv chan;
+	struct proxy *proxy; /* borrowed */
+};
+
+static void control_got(struct chan_uv *c, struct ipc_msg *m)
+{
+	struct proxy *p = container_of(c, struct peer, chan)->proxy;
+	struct route *r = NULL;
+
+	if (!control_on[m->head.type].on || !control_sane(m)) {
+		log_err("control sent a message that makes no sense type=%u", m->head.type);
+		return;
+	}
+	if (control_on[m->head.type].endpoint)
+		r = route_find(&p->routes, (const char *)m->body);
+	control_on[m->head.type].on(p, r, m->body);
+}
+
+static void control_freed(struct chan_uv *c)
+{
+	free(container_of(c, struct peer, chan));
+}
+
+static void control_lost(struct chan_uv *c)
+{
+	container_of(c, struct peer, chan)->proxy->control = NULL;
+	log_warn("control is away, what is known of endpoints is served on");
+}
+
+void proxy_control(struct proxy *p, int sock)
+{
+	struct peer *peer = xcalloc(1, sizeof(*peer));
+	struct err e;
+
+	proxy_control_close(p);
+	route_unsee(&p->routes);
+	peer->proxy = p;
+	if (chan_uv_open(&peer->chan, p->loop, sock, route_rows, ROUTE_NUM_TYPES, control_got,
+			 control_lost, &e)) {
+		log_err("control cannot be heard error=\"%s\"", e.text);
+		free(peer);
+		return;
+	}
+	peer->chan.freed = control_freed;
+	p->control = &peer->chan;
+}
+
+void proxy_control_close(struct proxy *p)
+{
+	if (p->control)
+		chan_uv_close(p->control, control_freed);
+	p->control = NULL;
+}

@@ -1,0 +1,194 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "proxy/fields.h"
+#include "proxy/pool.h"
+#include "proxy/relay.h"
+#include "proxy/tunnel.h"
+
+#define RETRY_MS 50
+
+static const struct upstream_ops forward_ops;
+
+static void forward_start(struct relay *r)
+{
+	const struct http_head *head = http_request(r->x);
+	int64_t length = head->chunked ? UPSTREAM_CHUNKED : head->length;
+	struct fields fields;
+
+	list_del(&r->in_connecting);
+	if (!head->chunked && head->length < 0)
+		length = UPSTREAM_NO_BODY;
+	fields_to_guest(head, r->id, buf_str(&r->offer.of_app), &fields);
+	if (!upstream_request(r->up, head->method, head->target, fields.at, fields.n, length)) {
+		relay_fail(r);
+		return;
+	}
+	if (r->ended)
+		upstream_send_end(r->up);
+	else
+		http_read_more(r->x);
+}
+
+/* A machine may need a moment after a wake until its application accepts again. */
+static bool forward_again(const struct relay *r, enum dial_result result, int64_t now_ms)
+{
+	if (result == DIAL_BUSY)
+		return now_ms - r->connect_since_ms < LIMIT_PROXY_DIAL_MS;
+	return now_ms - r->connect_since_ms < LIMIT_PROXY_RETRY_MS &&
+	       now_ms - r->route->opened_ms < LIMIT_PROXY_WOKEN_MS;
+}
+
+static void forward_dialed(void *arg, enum dial_result result, int fd)
+{
+	struct relay *r = arg;
+	int64_t now = clock_mono_ms();
+	struct err e;
+
+	r->dial = NULL;
+	if (result == DIAL_OPEN) {
+		r->reused = false;
+		r->up = upstream_new(r->proxy->loop, fd, &forward_ops, r, &e);
+		if (r->up) {
+			forward_start(r);
+			return;
+		}
+		log_err("a connection into a guest cannot be used error=\"%s\"", e.text);
+	} else if (forward_again(r, result, now)) {
+		r->dial_at_ms = now + RETRY_MS;
+		return;
+	}
+	relay_fail(r);
+}
+
+static void forward_dial(struct relay *r)
+{
+	const struct route_set *row = &r->route->row;
+	char path[sizeof(r->proxy->conf->run_dir) + sizeof(row->machine) + 32];
+
+	snprintf(path, sizeof(path), "%s/m/%s/stream.sock", r->proxy->conf->run_dir, row->machine);
+	r->dial = dial_start(r->proxy->loop, path, r->port, forward_dialed, r);
+}
+
+void relay_connect(struct relay *r)
+{
+	if (!r->connect_since_ms)
+		r->connect_since_ms = clock_mono_ms();
+	list_add(&r->route->relays, &r->link.in_route);
+	r->up = r->reused ? NULL : pool_take(r->route, r->port);
+	if (r->up) {
+		r->reused = true;
+		upstream_set_owner(r->up, &forward_ops, r);
+		upstream_timeout(r->up, 0);
+		forward_start(r);
+		return;
+	}
+	list_add(&r->proxy->connecting, &r->in_connecting);
+	relay_arm(r->proxy);
+	forward_dial(r);
+}
+
+void relay_tick(struct relay *r, int64_t now_ms)
+{
+	if (r->dial && now_ms - r->connect_since_ms >= LIMIT_PROXY_DIAL_MS) {
+		log_warn("a machine does not answer machine=%s", r->route->row.machine);
+		relay_fail(r);
+	} else if (!r->dial && now_ms >= r->dial_at_ms) {
+		forward_dial(r);
+	}
+}
+
+static void forward_upgrade(struct relay *r, const struct http_head *h)
+{
+	struct fields fields;
+
+	if (!http_request(r->x)->upgrade) {
+		relay_fail(r);
+		return;
+	}
+	fields_to_client(h, r->id, r->offer.marker, &fields);
+	http_send_head(r->x, 101, fields.at, fields.n, 0);
+	tunnel_start(r->proxy, r->route, r->x, r->up);
+	r->up = NULL;
+	relay_free(r);
+}
+
+static void forward_head(struct upstream *u, const struct http_head *h)
+{
+	struct relay *r = upstream_owner(u);
+	struct fields fields;
+
+	control_touch(r->proxy, r->route);
+	if (h->status == 101) {
+		forward_upgrade(r, h);
+		return;
+	}
+	fields_to_client(h, r->id, false, &fields);
+	r->headed = true;
+	http_send_head(r->x, h->status, fields.at, fields.n, h->length);
+}
+
+static size_t forward_body(struct upstream *u, const uint8_t *data, size_t size)
+{
+	struct relay *r = upstream_owner(u);
+
+	if (r->client_full)
+		return 0;
+	control_touch(r->proxy, r->route);
+	r->client_full = !http_send_body(r->x, data, size);
+	return size;
+}
+
+static void forward_end(struct upstream *u)
+{
+	struct relay *r = upstream_owner(u);
+
+	if (r->ended && upstream_reusable(u)) {
+		pool_put(r->route, r->port, u);
+		r->up = NULL;
+	}
+	relay_detach(r);
+	http_send_end(r->x);
+}
+
+static void forward_writable(struct upstream *u)
+{
+	struct relay *r = upstream_owner(u);
+
+	r->guest_full = false;
+	http_read_more(r->x);
+}
+
+static void forward_failed(struct upstream *u, const char *why)
+{
+	struct relay *r = upstream_owner(u);
+	struct route *route = r->route;
+
+	log_debug("an application's connection failed endpoint=%s why=\"%s\"", route->row.endpoint,
+		  why);
+	r->up = NULL;
+	if (!r->reused || r->sent_body || upstream_answered(u)) {
+		relay_fail(r);
+		return;
+	}
+	/* The application closed a kept connection as we used it: once more, on a fresh one. */
+	relay_detach(r);
+	r->route = route;
+	relay_gate(r);
+}
+
+static void forward_closed(struct upstream *u)
+{
+	(void)u;
+}
+
+static const struct upstream_ops forward_ops = {
+	.head = forward_head,
+	.body = forward_body,
+	.end = forward_end,
+	.writable = forward_writable,
+	.failed = forward_failed,
+	.closed = forward_closed,
+};

@@ -1,0 +1,57 @@
+/* proxy.h - the endpoint proxy: what its parts share (design 6).
+ *
+ * proxy_new makes it, proxy_listen gives it sockets, proxy_control its peer; main.c wires the
+ * supervisor's messages to these.  A relay carries one request, a tunnel one upgraded
+ * connection; both stand in their route's list as a struct link, so that a machine that may no
+ * longer be used lets go of all of them. */
+#ifndef PROXY_PROXY_H
+#define PROXY_PROXY_H
+
+#include "conf/conf.h"
+#include "net/chan_uv.h"
+#include "net/http.h"
+#include "proxy/route.h"
+#include "wire/token.h"
+
+struct proxy {
+	uv_loop_t *loop;         /* borrowed */
+	const struct conf *conf; /* borrowed */
+	char suffix[256];        /* ".lambda-microvm.<region>.<domain>" */
+	struct token_keys keys;
+	struct tls *tls;
+	struct http_server *server;
+	struct route_table routes;
+	struct hold_clock clock;
+	struct list connecting;  /* relays that have no connection to their guest yet */
+	struct chan_uv *control; /* owned; NULL: away */
+	uv_timer_t tick_report, tick_hold, tick_connect;
+};
+
+struct link {
+	struct list in_route;
+	void (*cut)(struct link *l); /* the machine is not to be used any more; leaves the list */
+};
+
+int proxy_init(struct proxy *p, uv_loop_t *loop, const struct conf *conf, struct err *e) must_check;
+void proxy_stop(struct proxy *p); /* cuts everything; then the loop runs to its end */
+
+/* Secrets; may come again. */
+int proxy_set_tls(struct proxy *p, const char *pem, size_t size, struct err *e) must_check;
+int proxy_set_keys(struct proxy *p, const char *json, size_t size, struct err *e) must_check;
+int proxy_listen(struct proxy *p, int fd, struct err *e) must_check; /* takes it over */
+
+/* control.c: the routes' other side. Takes the socket over; the old peer, if any, is dropped. */
+void proxy_control(struct proxy *p, int sock);
+void proxy_control_close(struct proxy *p);
+void control_forget_unseen(struct proxy *p);         /* the routes that were not sent again */
+void control_wake(struct proxy *p, struct route *r); /* if somebody waits at a sleeping endpoint */
+void control_touch(struct proxy *p, struct route *r);
+
+/* relay.c */
+extern const struct http_handler relay_handler;
+void relay_release(struct route *r); /* the gate changed: look at those who wait again */
+void relay_arm(struct proxy *p);     /* the timers for those who wait or connect */
+void relay_on_hold_tick(uv_timer_t *timer);
+void relay_on_connect_tick(uv_timer_t *timer);
+
+#endif

@@ -1,0 +1,58 @@
+"""docs/performance.md out of docs/bench/*.json."""
+import json
+
+# file, title, bench, figures (key, words, unit), goal
+ROWS = [
+    ("run-pool-512", "RunMicrovm to the first 200, from the pool (class 512)", "run-pool", [
+        ("total_ms", "all: run, token, new TLS connection, request", "ms"), ("run_ms", "RunMicrovm", "ms"),
+        ("token_ms", "CreateMicrovmAuthToken", "ms"), ("request_ms", "connect, handshake, request, answer", "ms")],
+     "p50 <= 100 ms; measured of the service itself: 1,850 to 2,700 ms"),
+    ("run-pool-2048", "The same, class 2048", "run-pool", [("total_ms", "all", "ms")], "p50 <= 100 ms"),
+    ("run-warm-512", "The same with a warm_request (class 512)", "run-warm", [("total_ms", "all", "ms")], "p50 <= 75 ms"),
+    ("run-cold-512", "The same with an empty pool (class 512)", "run-cold", [
+        ("total_ms", "all", "ms"), ("request_ms", "of it the held request", "ms")], "p50 <= 400 ms"),
+    ("run-cold-2048", "The same, class 2048", "run-cold", [("total_ms", "all", "ms")], "p50 <= 400 ms"),
+    ("suspend", "Suspend and wake (flask-hello, class 512)", "suspend", [
+        ("suspend_ms", "SuspendMicrovm to SUSPENDED and the process gone", "ms"),
+        ("wake_ms", "a request to a SUSPENDED microVM, with its TLS connection, to the 200", "ms"),
+        ("written_mib", "on disk per suspend", "MiB")], "suspend p50 <= 100 ms, wake p50 <= 350 ms"),
+    ("burst-100", "100 runs at once", "burst", [
+        ("answered", "answered", ""), ("first_ms", "the first", "ms"), ("third_ms", "the first past the pool", "ms"),
+        ("to_200_ms", "each", "ms"), ("all_ms", "all", "ms")], "none fails; the first past the pool <= 1.5 s, all <= 45 s"),
+    ("density-200", "200 clones alive, each with its own identity", "density", [
+        ("alive", "alive and answered", ""), ("pss_mib", "PSS of one", "MiB"),
+        ("host_memory_mib_each", "host memory that each took", "MiB"),
+        ("idle_cpu_percent", "CPU of an idle one, of a core", "%")], "PSS <= 40 MB, idle < 1 % of a core"),
+    ("build", "Zip to ACTIVE (flask-hello, ready base)", "build", [
+        ("zip_to_active_s", "new requirements", "s"), ("app_changed_s", "only app.py changed", "s")],
+     "<= 30 s, <= 15 s; measured of the service itself: 72 to 258 s"),
+]
+
+
+def cell(value, unit):
+    if isinstance(value, dict):
+        return f"{value['median']:g} {unit} | {value['min']:g} to {value['max']:g} | {value['p95']:g} | {value['n']}"
+    return f"{value:g} {unit} | | |"
+
+
+def write_report(root):
+    out = ["# Performance", "",
+           "Made by `tests/bench/run report` out of `docs/bench/*.json`. Each part names the command that reproduces it, run as root after",
+           "`./check integration`. The hosts of these figures have two shared cores and no hardware virtualization: microVMs run on QEMU's",
+           "software CPU. Absolute times vary by some ten per cent from hour to hour.", ""]
+    hosts = set()
+    for name, title, bench, figures, goal in ROWS:
+        file = root / f"docs/bench/{name}.json"
+        if not file.exists():
+            continue
+        data = json.loads(file.read_text())
+        at = data["host"]
+        hosts.add(f"Host: {at['cpu']}, {at['cores']} cores, {at['memoryGiB']} GiB, Linux {at['kernel']}.")
+        out += [f"## {title}", "", f"`tests/bench/run {bench}`, commit {data['commit']}, {data['when']}. Goal: {goal}.", "",
+                "| what | median | spread | p95 | n |", "|---|---|---|---|---|"]
+        out += [f"| {words} | {cell(data['figures'][key], unit)} |" for key, words, unit in figures]
+        if data.get("breakdown"):
+            out += ["", "Of the first build:", "", "```", *data["breakdown"], "```"]
+        out += [""]
+    out += sorted(hosts)
+    (root / "docs/performance.md").write_text("\n".join(out).rstrip() + "\n")
