@@ -28,7 +28,8 @@ enum priv_type {
 	PRIV_MACHINE_STARTED, /* struct priv_machine_item */
 	PRIV_MACHINE_ITEM,    /* struct priv_machine_item */
 	PRIV_MACHINE_GONE,    /* event: struct priv_machine: its process ended by itself */
-	PRIV_BUILD_GONE,      /* event: struct priv_build_gone: the build's process ended */
+	PRIV_BUILD_GONE,      /* event: struct priv_build_gone: the build's process ended and all of
+			       * it is cleared; once for each that ran, also before END's DONE */
 	PRIV_DONE,            /* struct priv_done */
 	PRIV_FAULT,           /* struct priv_fault */
 	PRIV_NUM_TYPES,
@@ -66,7 +67,8 @@ struct priv_machine_item {
 			      */
 };
 
-/* What a build may run, in the namespaces of design 6: a table in priv, no path from outside. */
+/* What a build may run, in the namespaces of design 6: a table in priv, no path from outside.  It
+ * starts in BUILD_FD_DIR, which is also its descriptor 3; its parent, process 1 there, reaps. */
 enum priv_program {
 	PRIV_PROGRAM_BUILD_STEP, /* libexec/doze/doze-build-step, which runs buildah, tar and mke2fs
 				  */
