@@ -31,10 +31,15 @@ static int drop_bounding(struct err *e)
 	return 0;
 }
 
-static int drop_limits(unsigned files, struct err *e)
+int drop_limits(unsigned files, struct err *e)
 {
-	const struct rlimit core = { 0, 0 }, fds = { files, files };
+	const struct rlimit core = { 0, 0 };
+	struct rlimit fds;
 
+	if (getrlimit(RLIMIT_NOFILE, &fds))
+		return err_sys(e, "read limits");
+	fds.rlim_max = fds.rlim_max < files ? fds.rlim_max : files;
+	fds.rlim_cur = fds.rlim_max;
 	if (setrlimit(RLIMIT_CORE, &core) || setrlimit(RLIMIT_NOFILE, &fds))
 		return err_sys(e, "set limits");
 	return 0;

@@ -15,7 +15,9 @@ struct drop {
 /* No groups, no capability in any set, none to come back by exec. */
 int drop_all(const struct drop *d, struct err *e) must_check;
 
-/* The calling process's own part of it that is also right for a build: no groups, ids. */
+/* Parts of it that are also right for a build: no groups, ids; no core, at most @files descriptors.
+ */
 int drop_ids(uid_t uid, gid_t gid, struct err *e) must_check;
+int drop_limits(unsigned files, struct err *e) must_check;
 
 #endif

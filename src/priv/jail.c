@@ -14,32 +14,10 @@
 #include "priv/drop.h"
 #include "priv/root.h"
 #include "priv/slotmake.h"
+#include "priv/status.h"
 
 #define JAIL_FILES 1024
 #define JAIL_HIGH  64 /* descriptors from here on are in nobody's way */
-
-/* clang-format off */
-const struct ipc_row jail_rows[JAIL_NUM_TYPES] = {
-	[JAIL_STARTED] = { "jail_started", sizeof(struct jail_started), 0, 1, 1 },
-	[JAIL_FAULT]   = { "priv_fault", sizeof(struct priv_fault), 0, 0, 0 },
-};
-/* clang-format on */
-
-static int jail_tell(int status, uint32_t type, const void *body, size_t size, int fd)
-{
-	struct ipc_head head = { .type = type, .size = (uint32_t)size };
-
-	return ipc_send(status, &head, body, &fd, fd >= 0);
-}
-
-static int jail_fail(int status, const struct err *e)
-{
-	struct priv_fault fault = { .kind = e->kind };
-
-	snprintf(fault.text, sizeof(fault.text), "%.*s", IPC_TEXT_SIZE - 1, e->text);
-	(void)!jail_tell(status, JAIL_FAULT, &fault, sizeof(fault), -1);
-	return 1;
-}
 
 /* stderr appends to the machines' log; stdin and stdout are nothing. */
 static int jail_stdio(const struct jail_plan *p, struct err *e)
@@ -123,10 +101,10 @@ static int jail_run(const struct jail_plan *p)
 	if (status < 0)
 		return 1;
 	if (jail_enter(p, &e))
-		return jail_fail(status, &e);
+		return status_send_fault(status, &e);
 	execve(program, argv, env);
 	err_sys(&e, "run '%s'", p->program);
-	return jail_fail(status, &e);
+	return status_send_fault(status, &e);
 }
 
 int jail_start(void *plan)
@@ -138,19 +116,17 @@ int jail_start(void *plan)
 		.pidfd = (uintptr_t)&pidfd,
 		.exit_signal = SIGCHLD,
 	};
-	struct jail_started started = { 0 };
 	struct err e;
 	long pid;
 
 	if (cgroup_enter(p->groups, p->machine, &e))
-		return jail_fail(p->status, &e);
+		return status_send_fault(p->status, &e);
 	pid = syscall(SYS_clone3, &how, sizeof(how));
 	if (!pid)
 		return jail_run(p);
 	if (pid < 0) {
 		err_sys(&e, "make a process in namespaces of its own");
-		return jail_fail(p->status, &e);
+		return status_send_fault(p->status, &e);
 	}
-	started.pid = (int32_t)pid;
-	return jail_tell(p->status, JAIL_STARTED, &started, sizeof(started), pidfd) ? 1 : 0;
+	return status_send_started(p->status, (int)pid, pidfd) ? 1 : 0;
 }

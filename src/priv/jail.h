@@ -8,19 +8,7 @@
 
 #include <sys/types.h>
 
-#include "ipc/priv.h"
 #include "priv/cgroup.h"
-
-/* What the starting process tells priv on its status socket.  The end of the connection: the
- * machine's program runs. */
-enum jail_type { JAIL_STARTED, JAIL_FAULT, JAIL_NUM_TYPES };
-
-struct jail_started {
-	int32_t pid; /* as priv sees it; a pidfd comes with it */
-	uint32_t zero;
-};
-
-extern const struct ipc_row jail_rows[JAIL_NUM_TYPES];
 
 struct jail_plan {
 	const struct cgroups *groups;
@@ -33,7 +21,7 @@ struct jail_plan {
 	const char *log_path;   /* its stderr; what cannot be opened is priv's own */
 	uid_t uid;              /* and gid */
 	int sock, stream;       /* listening, enum machine_fd */
-	int status;             /* SEQPACKET to priv */
+	int status;             /* status.h: it tells STARTED */
 };
 
 /* For a child: start it and exit with 0, or tell why not.  @plan is a struct jail_plan. */

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "priv/jail.h"
 #include "priv/mdir.h"
+#include "priv/status.h"
 
 enum machine_state {
 	MACHINE_WAITS,  /* for a slot; nothing of it exists */
@@ -171,13 +172,10 @@ static void machine_runs(struct machine *m)
 
 static int machine_told(struct machine *m, struct ipc_msg *msg, struct err *e)
 {
-	struct jail_started started;
-	struct priv_fault fault;
+	struct status_started started;
 
-	if (msg->head.type == JAIL_FAULT) {
-		memcpy(&fault, msg->body, sizeof(fault));
-		return err_set(e, ERR_INTERNAL, "%.*s", IPC_TEXT_SIZE - 1, fault.text);
-	}
+	if (msg->head.type == STATUS_FAULT)
+		return status_take_fault(msg, e);
 	memcpy(&started, msg->body, sizeof(started));
 	m->item.pid = started.pid;
 	m->item.start_time = mdir_start_time(started.pid);
@@ -197,7 +195,7 @@ static void machine_status(struct watch *w, uint32_t events)
 	int rc;
 
 	(void)events;
-	while ((rc = ipc_recv(m->status, &msg, jail_rows, JAIL_NUM_TYPES)) == 1) {
+	while ((rc = ipc_recv(m->status, &msg, status_rows, STATUS_NUM_TYPES)) == 1) {
 		int failed = machine_told(m, &msg, &e);
 
 		ipc_msg_close(&msg);

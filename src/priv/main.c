@@ -13,6 +13,7 @@
 
 #include "base/io.h"
 #include "base/log.h"
+#include "priv/build.h"
 #include "priv/machine.h"
 #include "priv/recover.h"
 
@@ -28,6 +29,8 @@ static const struct {
 	[PRIV_MACHINE_START] = { machine_start, OWNS(PRIV_OWNER_CONTROL) | OWNS(PRIV_OWNER_IMAGE) },
 	[PRIV_MACHINE_END]   = { machine_end,   OWNS(PRIV_OWNER_CONTROL) | OWNS(PRIV_OWNER_IMAGE) },
 	[PRIV_MACHINE_LIST]  = { machine_list,  OWNS(PRIV_OWNER_CONTROL) | OWNS(PRIV_OWNER_IMAGE) },
+	[PRIV_BUILD_START]   = { build_start,   OWNS(PRIV_OWNER_IMAGE) },
+	[PRIV_BUILD_END]     = { build_end,     OWNS(PRIV_OWNER_IMAGE) },
 };
 /* clang-format on */
 
@@ -49,6 +52,8 @@ static void peer_close(struct peer *peer)
 	chan_close(&peer->chan);
 	peer->generation++;
 	machines_orphaned(p, (enum priv_owner_role)(peer - p->peers));
+	if (peer == &p->peers[PRIV_OWNER_IMAGE])
+		builds_end_all(p); /* its next asker begins anew */
 }
 
 static bool peer_send(struct peer *peer, uint32_t type, uint64_t tag, const void *body, size_t size)
@@ -157,6 +162,7 @@ static void priv_stop(struct priv *p, bool keep)
 	p->stopping = true;
 	p->keep = keep;
 	slots_stop(&p->slots);
+	builds_end_all(p);
 	if (!keep && !list_empty(&p->machines)) {
 		log_warn("machines are left and are ended");
 		machines_end_all(p);
@@ -216,7 +222,7 @@ static int priv_users(struct priv *p, struct err *e)
 	p->owners[PRIV_OWNER_CONTROL].name = "control";
 	p->owners[PRIV_OWNER_IMAGE].name = "image";
 	for (size_t i = 0; i < PRIV_NUM_OWNERS; i++)
-		if (priv_user(p->conf, p->owners[i].name, NULL, &p->owners[i].gid, e))
+		if (priv_user(p->conf, p->owners[i].name, &p->owners[i].uid, &p->owners[i].gid, e))
 			return -1;
 	if (priv_user(p->conf, "proxy", NULL, &p->proxy_gid, e))
 		return -1;
@@ -245,6 +251,22 @@ static int priv_directories(struct priv *p, struct err *e)
 	return 0;
 }
 
+static void priv_layers(struct priv *p)
+{
+	const struct owner *image = &p->owners[PRIV_OWNER_IMAGE];
+
+	p->layers = (struct layers){
+		.loop = p->loop,
+		.build_dir = xasprintf("%s/build", p->conf->data_dir),
+		.size_bytes = (uint64_t)p->conf->build_disk_gib * GIB,
+		.owner = image->uid,
+		.owner_gid = image->gid,
+		.user = p->build_uid,
+		.user_gid = p->build_gid,
+	};
+	list_init(&p->layers.waiting);
+}
+
 static int priv_open(struct priv *p, const struct conf *conf, int super_fd, struct err *e)
 {
 	*p = (struct priv){ .conf = conf };
@@ -263,6 +285,7 @@ static int priv_open(struct priv *p, const struct conf *conf, int super_fd, stru
 	if (recover_all(p, e) ||
 	    host_open(&p->host, p->loop, &p->names, conf->run_dir, conf->dns_upstream, e))
 		return -1;
+	priv_layers(p);
 	slots_start(&p->slots);
 	return loop_watch(p->loop, &p->super_watch, super_fd, EPOLLIN, super_ready, e);
 }
@@ -272,6 +295,7 @@ static void priv_close(struct priv *p)
 {
 	bool remove = !p->keep;
 
+	layers_unmount(&p->layers);
 	if (remove)
 		slots_sweep(&p->slots);
 	host_close(&p->host, remove);

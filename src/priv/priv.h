@@ -10,6 +10,7 @@
 #include "ipc/super.h"
 #include "priv/cgroup.h"
 #include "priv/host.h"
+#include "priv/layers.h"
 #include "priv/slot.h"
 
 struct priv;
@@ -29,6 +30,7 @@ struct ask {
 /* Per owner role, what its user may touch. */
 struct owner {
 	const char *name;
+	uid_t uid;
 	gid_t gid;
 };
 
@@ -39,6 +41,7 @@ struct priv {
 	struct cgroups groups;
 	struct slots slots;
 	struct host host;
+	struct layers layers;
 	char *libexec, *machines_dir, *stage_dir, *log_path;
 	struct owner owners[PRIV_NUM_OWNERS];
 	gid_t proxy_gid;

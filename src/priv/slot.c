@@ -9,8 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "priv/netlink.h"
 #include "priv/slotmake.h"
@@ -18,7 +20,8 @@
 #define SLOT_AT_ONCE   2
 #define SLOT_REFILL_MS 100  /* after a slot was taken: not on the way of who took it */
 #define SLOT_AGAIN_MS  3000 /* after a failure */
-#define SLOT_KEEP_MORE 8    /* spare ones above what is wanted, then they are removed */
+#define SLOT_SWEEP_MS  1000 /* the kernel needs some 100 ms for any number */
+#define SLOT_KEEP_MORE 32   /* spare ones above what is wanted, then they are removed */
 
 struct slot_job {
 	struct child child;
@@ -38,12 +41,13 @@ static void slot_remove(struct slots *s, uint32_t slot)
 {
 	autofree char *path = slot_netns_path(s, slot);
 
-	slot_unmake(&(struct slot_plan){ s->names, path, slot }, s->host);
+	slot_unmake(path);
 	s->state[slot] = SLOT_ABSENT;
 	s->closed[slot] = false;
 }
 
-/* A /30 that another interface uses already, of another instance or of the site, is left alone. */
+/* A /30 that an interface uses already is left alone: of another instance, of the site, or of a
+ * slot that is still on its way out. */
 static bool slot_is_foreign(const struct slots *s, const struct ifaddrs *all, uint32_t slot)
 {
 	for (const struct ifaddrs *i = all; i; i = i->ifa_next) {
@@ -269,22 +273,29 @@ void slots_adopt(struct slots *s, uint32_t slot)
 	s->state[slot] = SLOT_TAKEN;
 }
 
-static void slots_sweep_links(struct slots *s)
+/* The pairs of slots that are not taken; with @remove they are deleted, one by one, slowly. */
+static unsigned slots_links(struct slots *s, bool remove)
 {
 	struct if_nameindex *all = if_nameindex();
+	unsigned n = 0;
 
 	for (const struct if_nameindex *i = all; i && i->if_index; i++) {
 		int slot = names_link_slot(s->names, i->if_name);
 
-		if (slot >= 0 && s->state[slot] != SLOT_TAKEN)
-			slot_remove(s, (uint32_t)slot);
+		if (slot < 0 || s->state[slot] == SLOT_TAKEN)
+			continue;
+		n++;
+		if (remove)
+			(void)!nl_link_remove(s->host, i->if_name);
 	}
 	if (all)
 		if_freenameindex(all);
+	return n;
 }
 
 void slots_sweep(struct slots *s)
 {
+	int64_t until = clock_mono_ms() + SLOT_SWEEP_MS;
 	DIR *dir = opendir(s->netns_dir);
 	struct dirent *entry;
 
@@ -296,7 +307,9 @@ void slots_sweep(struct slots *s)
 	}
 	if (dir)
 		closedir(dir);
-	slots_sweep_links(s);
+	while (slots_links(s, false) && clock_mono_ms() < until)
+		nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
+	slots_links(s, true);
 	s->n_spare = 0;
 }
 

@@ -172,12 +172,8 @@ int slot_make(void *plan)
 	return 1;
 }
 
-void slot_unmake(const struct slot_plan *p, struct mnl_socket *host)
+void slot_unmake(const char *netns_path)
 {
-	char link[IFNAMSIZ];
-
-	names_link(p->names, p->slot, link);
-	(void)!nl_link_remove(host, link);
-	umount2(p->netns_path, MNT_DETACH | UMOUNT_NOFOLLOW);
-	unlink(p->netns_path);
+	umount2(netns_path, MNT_DETACH | UMOUNT_NOFOLLOW);
+	unlink(netns_path);
 }

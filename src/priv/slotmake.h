@@ -4,8 +4,6 @@
 
 #include "priv/names.h"
 
-struct mnl_socket;
-
 struct slot_plan {
 	const struct names *names;
 	const char *netns_path;
@@ -15,8 +13,9 @@ struct slot_plan {
 /* For a child: make it all, end as nft.  @plan is a struct slot_plan.  1: failed, logged. */
 int slot_make(void *plan);
 
-/* What there is of it; harmless if nothing is. */
-void slot_unmake(const struct slot_plan *plan, struct mnl_socket *host);
+/* Let go of the namespace: the kernel takes it down by itself, with the pair, if nobody is in it.
+ * Until then the pair's name and address show that the slot is not free. */
+void slot_unmake(const char *netns_path);
 
 /* For a process that is in the slot's namespace: the tap's queue, or -1. */
 int slot_open_tap(struct err *e) must_check;

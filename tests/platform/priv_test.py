@@ -359,8 +359,133 @@ def test_many_slots(priv, n=60):
     assert priv.end(name) == DONE
 
 
+class Build:
+    """A shell in the namespaces of a build."""
+
+    def __init__(self, priv, script, memory=256 * MIB, cpu=100, pids=64, internet=1, name=None, argv=None, fds=True):
+        self.priv, self.name = priv, name or f"b-{uuid.uuid4()}"
+        argv = argv or ["step", "-c", script]
+        body = struct.pack("=80sIIQIIII", self.name.encode(), 0, len(argv), memory, cpu, pids, internet, 0)
+        body += b"".join(a.encode() + b"\0" for a in argv)
+        directory = WORK / "data" / self.name
+        directory.mkdir(parents=True)
+        os.chmod(directory, 0o777)
+        self.out, theirs = os.pipe()
+        null, dirfd = os.open("/dev/null", os.O_RDONLY), os.open(directory, os.O_RDONLY)
+        self.kind, self.body = priv.call(BUILD_START, body, priv.image, [null, theirs, dirfd])
+        for fd in (null, theirs, dirfd):
+            os.close(fd)
+
+    def said(self):
+        with open(self.out, "rb") as f:
+            return f.read().decode(errors="replace")
+
+    def gone(self):
+        kind, _, body = receive(self.priv.image)
+        name, status, oom = struct.unpack("=80siI", body)
+        assert kind == BUILD_GONE and text(name) == self.name, (kind, body)
+        return status, oom
+
+
+def build_ids():
+    import pwd
+    return pwd.getpwnam("doze-build").pw_uid
+
+
+def test_a_build_is_root_only_inside(priv):
+    b = Build(priv, """exec 2>&1; echo pid $$; id -u; cat /proc/self/uid_map; cat /sys/class/net/*/address | wc -l
+        ls /sys/class/net | tr '\\n' ' '; ls /sys/fs/cgroup | grep -c .; grep CapEff /proc/self/status
+        echo $_CONTAINERS_USERNS_CONFIGURED; pwd; touch /proc/self/fd/3/file && chown 5:5 /proc/self/fd/3/file
+        mount -t tmpfs x /mnt && echo mounted; cat /etc/shadow; ls /proc | grep -c '^[0-9]'; exit 7""")
+    assert b.kind == DONE, b.body
+    said = b.said()
+    uid = build_ids()
+    assert said.startswith("pid 2\n0\n"), said
+    assert re.search(rf"^ +0 +{uid} +1\n +1 +300000 +65536$", said, re.M), said
+    assert "\neth0 lo tap0 " in said and LINK not in said, said
+    assert f"done\n{WORK}/data/{b.name}\nmounted\n" in said and "shadow: Permission denied" in said, said
+    assert b.gone() == (7 << 8, 0)
+    file = WORK / "data" / b.name / "file"
+    assert (file.stat().st_uid, file.stat().st_gid) == (300004, 300004)
+    assert not [g for g in groups() if b.name in g]
+    layers = WORK / "data/build/layers"
+    assert os.path.ismount(layers) and layers.stat().st_uid == uid
+    line = [m for m in open("/proc/self/mounts") if str(layers) in m][0]
+    assert "nodev" in line and "nosuid" in line and " ext4 " in line, line
+    assert (WORK / "data/build/layers.img").stat().st_size == 2 << 30
+
+
+def test_a_build_writes_layers_up_to_their_limit(priv):
+    b = Build(priv, f"cd {WORK}/data/build/layers && touch a && chown 9:9 a && ls -ln a; fallocate -l 3G big "
+              f"2>&1; rm -f big a", memory=512 * MIB)
+    said = b.said()
+    assert re.search(r" 9 +9 ", said) and "No space left" in said, said
+    assert b.gone() == (0, 0)
+
+
+def test_a_build_is_limited(priv):
+    b = Build(priv, "python3 -c 'x = bytearray(400 << 20)'; echo $?", memory=64 * MIB)
+    assert "137" in b.said()
+    assert b.gone() == (0, 1)
+    b = Build(priv, "(for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do sleep 5 & done) 2>&1; kill -9 $$",
+              pids=16)
+    assert "fork" in b.said()
+    assert b.gone()[0] == 137 << 8
+
+
+def test_a_build_reaches_out_but_not_the_host(priv):
+    here = host_address()
+    with socket.create_server((here, 0)) as server:
+        b = Build(priv, f"exec 2>&1; python3 -c 'import socket; socket.create_connection((\"{here}\", "
+                  f"{server.getsockname()[1]}), 3)'; curl -s -o /dev/null -w '%{{http_code}} ' --resolve "
+                  f"deb.debian.org:80:{MIRROR} http://deb.debian.org/debian/dists/bookworm/Release")
+        said = b.said()
+    assert "rror" in said and said.endswith("200 "), said
+    assert b.gone() == (0, 0)
+    b = Build(priv, f"curl -m 2 -s -o /dev/null http://{MIRROR}/; echo $?", internet=0)
+    assert b.said() in ("28\n", "7\n")
+    assert b.gone() == (0, 0)
+
+
+def test_a_build_is_ended(priv):
+    b = Build(priv, "trap '' TERM; sleep 1000 & setsid sleep 1000 & wait")
+    assert b.kind == DONE
+    tag = priv.ask(BUILD_END, struct.pack("=80s", b.name.encode()), priv.image)
+    assert b.gone()[1] == 0, "a build that is ended is told once"
+    assert receive(priv.image)[:2] == (DONE, tag)
+    assert b.said() == "" and not [g for g in groups() if b.name in g]
+    assert priv.call(BUILD_END, struct.pack("=80s", b.name.encode()), priv.image)[0] == DONE
+
+
+def test_wrong_builds_are_refused(priv):
+    for wrong in ({"name": "m-" + str(uuid.uuid4())}, {"memory": 1}, {"pids": 1}, {"internet": 2}, {"cpu": 0}):
+        b = Build(priv, "true", **wrong)
+        assert b.kind == FAULT, wrong
+        assert b.said() == ""
+    os.rename(WORK / "libexec/doze-build-step", WORK / "libexec/away")
+    b = Build(priv, "true")
+    os.rename(WORK / "libexec/away", WORK / "libexec/doze-build-step")
+    assert b.kind == FAULT and b"doze-build-step" in b.body, b.body
+
+
+def test_builds_die_with_image_and_with_priv(priv):
+    b = Build(priv, "sleep 1000 & wait")
+    priv.image.close()
+    assert b.said() == ""
+    until("its cgroup goes", lambda: not [g for g in groups() if b.name in g])
+    priv.image = priv.peer(ROLE_IMAGE)
+    b = Build(priv, "sleep 1000 & setsid sleep 1000 & wait")
+    priv.kill()
+    assert b.said() == "", "its processes are gone"
+    priv.start()
+    assert not [g for g in groups() if b.name in g]
+    assert Build(priv, "echo again").said() == "again\n"
+    assert receive(priv.image)[0] == BUILD_GONE
+
+
 def test_a_clean_stop_leaves_nothing(priv):
     priv.machine()
+    Build(priv, "sleep 1000")
     priv.stop(keep=0)
     assert not links() and not groups()
     assert not list(RUN.glob("m/*")) and not list(RUN.glob("netns/*"))
@@ -379,12 +504,15 @@ def main():
     WORK.mkdir(mode=0o755)
     (WORK / "libexec").mkdir()
     shutil.copy(sys.argv[2], WORK / "libexec/doze-qemu")
+    (WORK / "libexec/doze-build-step").symlink_to("/bin/bash")
     (WORK / "test.ini").write_text(f"""[paths]
 data = {WORK}/data
 log = {WORK}
 libexec = {WORK}/libexec
 [network]
 spare = 2
+[build]
+disk_gib = 2
 """)
     priv = Priv(sys.argv[1])
     only = os.environ.get("ONLY", "")

@@ -1,0 +1,212 @@
+#include "priv/layers.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/loop.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/log.h"
+
+#define LAYERS_MKFS "/sbin/mke2fs"
+#define LAYERS_FILE "layers.img"
+#define LAYERS_NEW  "layers.img.new"
+#define LAYERS_DIR  "layers"
+
+static int layers_open_dir(const struct layers *l, struct err *e)
+{
+	autofree char *data = xstrdup(l->build_dir);
+	autoclose int dir = -1;
+
+	*strrchr(data, '/') = '\0';
+	if (mkdir(data, 0755) && errno != EEXIST)
+		return err_sys(e, "make '%s'", data);
+	if (!mkdir(l->build_dir, 0711) &&
+	    (chown(l->build_dir, l->owner, l->owner_gid) || chmod(l->build_dir, 0711)))
+		return err_sys(e, "give '%s' away", l->build_dir);
+	dir = open(l->build_dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return dir < 0 ? err_sys(e, "open '%s'", l->build_dir) : fd_steal(&dir);
+}
+
+/* The directory is the image role's, which is less than root: what stands there must be what we
+ * made. */
+static int layers_check(int file, struct err *e)
+{
+	struct stat st;
+
+	if (fstat(file, &st))
+		return err_sys(e, "look at " LAYERS_FILE);
+	if (!S_ISREG(st.st_mode) || st.st_uid || st.st_nlink != 1 || (st.st_mode & 077))
+		return err_set(e, ERR_INTERNAL, LAYERS_FILE " is not as it was made: remove it");
+	return 0;
+}
+
+static int layers_mkfs(const struct layers *l, int file, struct err *e)
+{
+	autofree char *owner =
+		xasprintf("lazy_itable_init=1,lazy_journal_init=1,nodiscard,root_owner=%u:%u",
+			  l->user, l->user_gid);
+	autofree char *path = xasprintf("/proc/self/fd/%d", file);
+	char mkfs[] = "mke2fs", q[] = "-q", f[] = "-F", t[] = "-t", ext4[] = "ext4", opt[] = "-E";
+	char env_path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
+	char *argv[] = { mkfs, q, f, t, ext4, opt, owner, path, NULL };
+	char *env[] = { env_path, NULL };
+	pid_t pid;
+	int status;
+
+	if (ftruncate(file, (off_t)l->size_bytes))
+		return err_sys(e, "size " LAYERS_NEW);
+	pid = fork();
+	if (!pid) {
+		fcntl(file, F_SETFD, 0);
+		execve(LAYERS_MKFS, argv, env);
+		_exit(127);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
+		return err_set(e, ERR_INTERNAL, LAYERS_MKFS " failed on " LAYERS_FILE);
+	return 0;
+}
+
+static int layers_file(const struct layers *l, int dir, struct err *e)
+{
+	autoclose int file = io_open_below(dir, LAYERS_FILE, O_RDWR, 0);
+
+	if (file == -ENOENT) {
+		if (unlinkat(dir, LAYERS_NEW, 0) && errno != ENOENT)
+			return err_sys(e, "remove " LAYERS_NEW);
+		file = io_open_below(dir, LAYERS_NEW, O_RDWR | O_CREAT | O_EXCL, 0600);
+		errno = -file;
+		if (file < 0)
+			return err_sys(e, "make " LAYERS_NEW);
+		if (layers_mkfs(l, file, e))
+			return -1;
+		if (renameat(dir, LAYERS_NEW, dir, LAYERS_FILE))
+			return err_sys(e, "rename " LAYERS_NEW);
+	}
+	errno = -file;
+	if (file < 0)
+		return err_sys(e, "open " LAYERS_FILE);
+	return layers_check(file, e) ? -1 : fd_steal(&file);
+}
+
+/* Another program may take the free device between the two calls: then the next one. */
+static int layers_loop(int file, char device[32], struct err *e)
+{
+	autoclose int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+	const struct loop_config config = { .fd = (uint32_t)file,
+					    .info.lo_flags = LO_FLAGS_AUTOCLEAR };
+
+	if (control < 0)
+		return err_sys(e, "open /dev/loop-control");
+	for (int tries = 0; tries < 16; tries++) {
+		int number = ioctl(control, LOOP_CTL_GET_FREE);
+		autoclose int fd = -1;
+
+		snprintf(device, 32, "/dev/loop%d", number);
+		fd = number < 0 ? -1 : open(device, O_RDWR | O_CLOEXEC);
+		if (fd < 0)
+			return err_sys(e, "open a loop device");
+		if (!ioctl(fd, LOOP_CONFIGURE, &config))
+			return fd_steal(&fd);
+		if (errno != EBUSY)
+			break;
+	}
+	return err_sys(e, "use " LAYERS_FILE " as a disk");
+}
+
+static bool layers_is_mounted(int dir, int at)
+{
+	struct stat above, here;
+
+	return !fstat(dir, &above) && !fstat(at, &here) && above.st_dev != here.st_dev;
+}
+
+static int layers_mount_all(const struct layers *l, struct err *e)
+{
+	autoclose int dir = layers_open_dir(l, e), at = -1, file = -1, loop = -1;
+	char device[32], target[32];
+	int rc;
+
+	if (dir < 0)
+		return -1;
+	rc = io_mkdir(dir, LAYERS_DIR, 0755);
+	at = rc ? rc : io_open_below(dir, LAYERS_DIR, O_RDONLY | O_DIRECTORY, 0);
+	errno = -at;
+	if (at < 0)
+		return err_sys(e, "open '%s/" LAYERS_DIR "'", l->build_dir);
+	if (layers_is_mounted(dir, at))
+		return 0;
+	file = layers_file(l, dir, e);
+	loop = file < 0 ? -1 : layers_loop(file, device, e);
+	if (loop < 0)
+		return -1;
+	snprintf(target, sizeof(target), "/proc/self/fd/%d", at);
+	if (mount(device, target, "ext4", MS_NODEV | MS_NOSUID | MS_NOATIME,
+		  "discard,errors=remount-ro"))
+		return err_sys(e, "mount '%s/" LAYERS_FILE "'", l->build_dir);
+	return 0;
+}
+
+static int layers_mount(void *layers)
+{
+	struct err e;
+
+	if (!layers_mount_all(layers, &e))
+		return 0;
+	log_err("the layers of builds are not there: %s", e.text);
+	return 1;
+}
+
+static void layers_tell(struct layers *l, const struct err *e)
+{
+	struct layers_wait *w;
+
+	while ((w = list_first(&l->waiting, struct layers_wait, in))) {
+		list_del(&w->in);
+		w->ready(w, e);
+	}
+}
+
+static void layers_ended(struct child *c, int status)
+{
+	struct layers *l = container_of(c, struct layers, mounting);
+	struct err e;
+
+	l->mounted = !status;
+	err_set(&e, ERR_INTERNAL,
+		"the disk of all builds cannot be mounted; the daemon's log says why");
+	layers_tell(l, status ? &e : NULL);
+}
+
+void layers_want(struct layers *l, struct layers_wait *w)
+{
+	struct err e;
+
+	list_add(&l->waiting, &w->in);
+	if (l->mounted)
+		layers_tell(l, NULL);
+	else if (!l->mounting.pid &&
+		 child_start(l->loop, &l->mounting, layers_mount, l, layers_ended, &e))
+		layers_tell(l, &e);
+}
+
+void layers_forget(struct layers_wait *w)
+{
+	list_del(&w->in);
+}
+
+void layers_unmount(struct layers *l)
+{
+	autofree char *path = xasprintf("%s/" LAYERS_DIR, l->build_dir);
+
+	if (l->mounted && umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW))
+		log_warn("a mount stays behind path=%s: %s", path, strerror(errno));
+	l->mounted = false;
+}
