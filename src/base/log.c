@@ -24,7 +24,7 @@ void log_init(const char *process, enum log_level most)
 }
 
 /* A line is written with one write(), so that processes which share a file do not mix theirs. */
-static void log_line(enum log_level level, const char *fmt, va_list ap)
+static void printf_like(2, 0) log_line(enum log_level level, const char *fmt, va_list ap)
 {
 	char line[2048];
 	struct timespec now;
