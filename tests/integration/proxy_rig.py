@@ -105,6 +105,8 @@ class Machine:
     def _answer(self, c):
         with c, contextlib.suppress(OSError):
             line = c.recv(64)
+            if not line:
+                return  # the proxy thought better of it
             self.asked.append(line)
             if self.mute:
                 c.recv(1)
@@ -403,6 +405,10 @@ class Rig:
     def memory(self, field="VmHWM"):
         with open(f"/proc/{self.process.pid}/status") as f:
             return int(re.search(rf"{field}:\s+(\d+)", f.read())[1]) * 1024
+
+    def sanitized(self):
+        """AddressSanitizer keeps shadows of terabytes and freed memory: its figures say nothing."""
+        return self.memory("VmSize") > 1 << 40
 
     def files(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))

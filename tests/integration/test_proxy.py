@@ -66,6 +66,11 @@ class ProxyTest(unittest.TestCase):
         self.assertIn("x-amzn-requestid", dict(fields))
         return status, dict(fields), body
 
+    def check_memory(self):
+        """The most that the proxy ever held."""
+        if not self.rig.sanitized():
+            self.assertLess(self.rig.memory(), 64 * MIB)
+
     def curl(self, *args, port=8080):
         return subprocess.run(["curl", "-sS", "--cacert", self.rig.cert, "--resolve",
                                f"{self.host}:{self.rig.port}:127.0.0.1", "-H", f"X-aws-proxy-auth: {self.token}",
@@ -274,13 +279,13 @@ class Streams(ProxyTest):
         self.assertEqual(self.curl("/", "-T", path, port=1).stdout, expected)
         self.assertEqual(self.curl("/", "-T", path, "-H", "Transfer-Encoding: chunked", port=1).stdout, expected)
         os.unlink(path)
-        self.assertLess(self.rig.memory(), 64 * MIB)
+        self.check_memory()
 
     def test_a_download_of_200_mib_goes_through_without_being_kept(self):
         self.app(1, talk_source)
         got = self.curl("/200", "-o", "/dev/null", "-w", "%{size_download} %{http_code}", port=1)
         self.assertEqual(got.stdout, f"{200 * MIB} 200")
-        self.assertLess(self.rig.memory(), 64 * MIB)
+        self.check_memory()
 
     def test_a_slow_client_slows_the_application(self):
         source = self.app(1, talk_source)
@@ -308,7 +313,7 @@ class Streams(ProxyTest):
                 w.sock.sendall(b"x" * 65536)
                 sent += 65536
         self.assertLess(sent, 48 * MIB)
-        self.assertLess(self.rig.memory(), 64 * MIB)
+        self.check_memory()
 
     def test_a_guest_that_floods_is_read_as_fast_as_its_client(self):
         flood = self.app(1, talk_flood)
@@ -318,7 +323,7 @@ class Streams(ProxyTest):
         before = flood.sent
         time.sleep(0.5)
         self.assertEqual(before, flood.sent)
-        self.assertLess(self.rig.memory(), 64 * MIB)
+        self.check_memory()
         w.sock.close()
 
     def test_events_come_as_they_are_sent(self):
@@ -682,7 +687,8 @@ class Crowd(ProxyTest):
         each = (self.rig.memory("VmRSS") - before) // n
         print(f"{n} idle connections: {each} bytes each", file=sys.stderr)
         self.assertEqual(self.ask()[0], 200)
-        self.assertLess(each, 64 * 1024)
+        if not self.rig.sanitized():
+            self.assertLess(each, 64 * 1024)
         for w in crowd:
             w.sock.close()
 
