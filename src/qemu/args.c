@@ -17,14 +17,22 @@
 
 /* erms and fsrm off: rep movs/stos would be emulated byte by byte. */
 static const char *const args_always[] = {
-	"-nodefaults", "-no-user-config",
-	"-no-reboot",  "-display",
-	"none",        "-S",
-	"-machine",    "microvm,pit=off,pic=off,memory-backend=ram,mem-merge=off",
-	"-cpu",        "max,erms=off,fsrm=off",
-	"-global",     "virtio-mmio.force-legacy=false",
-	"-sandbox",    "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
-	"-mon",        "chardev=qmp,mode=control",
+	"-nodefaults",
+	"-no-user-config",
+	"-no-reboot",
+	"-display",
+	"none",
+	"-S",
+	"-machine",
+	"microvm,pit=off,pic=off,memory-backend=ram,mem-merge=off,suppress-vmdesc=on",
+	"-cpu",
+	"max,erms=off,fsrm=off",
+	"-global",
+	"virtio-mmio.force-legacy=false",
+	"-sandbox",
+	"on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
+	"-mon",
+	"chardev=qmp,mode=control",
 };
 
 static void argv_add(struct argv *v, const char *fmt, ...) printf_like(2, 3);

@@ -71,10 +71,11 @@ static void start_explain(const struct machine *m, struct err *why)
 {
 	int status = m->qemu.status;
 
-	if (m->errors.last[0])
+	if (WIFSIGNALED(status))
+		err_set(why, ERR_INTERNAL, "QEMU was killed by signal %d%s%s", WTERMSIG(status),
+			m->errors.last[0] ? ": " : "", m->errors.last);
+	else if (m->errors.last[0])
 		err_set(why, ERR_INTERNAL, "QEMU ended: %s", m->errors.last);
-	else if (WIFSIGNALED(status))
-		err_set(why, ERR_INTERNAL, "QEMU was killed by signal %d", WTERMSIG(status));
 	else if (m->shutdown[0])
 		err_set(why, ERR_INTERNAL, "the guest ended: %s%s%s", m->shutdown,
 			m->console.last[0] ? "; its console says: " : "", m->console.last);
