@@ -83,15 +83,17 @@ static int boot_await(int (*attempt)(struct err *e), struct err *e)
 		return err_sys(e, "listen to the kernel's events");
 	for (;;) {
 		struct pollfd event = { .fd = events, .events = POLLIN };
-		char text[4096];
 		int rc = attempt(e);
 		int64_t left = until - clock_mono_ms();
 
 		if (rc >= 0 || left <= 0)
 			return rc;
-		if (poll(&event, 1, (int)left) > 0)
+		if (poll(&event, 1, (int)left) > 0) {
+			char text[4096];
+
 			while (recv(events, text, sizeof(text), 0) > 0)
 				;
+		}
 	}
 }
 

@@ -13,19 +13,14 @@
 
 #define NS_PER_S 1000000000ULL
 
-/* The kernel's struct rand_pool_info, whose last member has no size. */
-struct resume_pool {
-	int bits, size;
-	uint8_t bytes[RESUME_RANDOM];
-};
-
 /* Mixed in, credited, and used at once: two clones never draw the same bytes after this. */
 static void resume_reseed(struct resume *r, const uint8_t random[RESUME_RANDOM])
 {
-	struct resume_pool pool = { .bits = RESUME_RANDOM * 8, .size = RESUME_RANDOM };
+	/* struct rand_pool_info, whose last member has no size: bits, bytes, the bytes */
+	uint32_t pool[2 + RESUME_RANDOM / 4] = { RESUME_RANDOM * 8, RESUME_RANDOM };
 
-	memcpy(pool.bytes, random, RESUME_RANDOM);
-	if (ioctl(r->random_fd, RNDADDENTROPY, &pool) || ioctl(r->random_fd, RNDRESEEDCRNG))
+	memcpy(pool + 2, random, RESUME_RANDOM);
+	if (ioctl(r->random_fd, RNDADDENTROPY, pool) || ioctl(r->random_fd, RNDRESEEDCRNG))
 		log_err("the kernel takes no randomness");
 }
 

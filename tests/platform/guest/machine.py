@@ -87,16 +87,35 @@ def tsc_khz():
     return int(float(re.search(r"cpu MHz\s*:\s*([\d.]+)", open("/proc/cpuinfo").read()).group(1)) * 1000)
 
 
-def enter_slot():
-    """Move this process into a network namespace of its own, with a tap as in a slot."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(0x40000000):
-        raise OSError(ctypes.get_errno(), "unshare")
-    tap = os.open("/dev/net/tun", os.O_RDWR)
-    fcntl.ioctl(tap, 0x400454CA, struct.pack("16sH22x", b"tap0", 0x0002 | 0x1000 | 0x4000))
-    for command in ("link set lo up", "addr add 10.0.2.2/24 dev tap0", "link set tap0 up"):
-        subprocess.run(["ip", *command.split()], check=True)
-    return tap
+class Slot:
+    """A network namespace with a tap, as a slot's; `with slot:` is inside."""
+
+    def __init__(self):
+        self.libc = ctypes.CDLL(None, use_errno=True)
+        self.outside = os.open("/proc/self/ns/net", os.O_RDONLY)
+        self._call("unshare", 0x40000000)
+        self.inside = os.open("/proc/self/ns/net", os.O_RDONLY)
+        try:
+            self.tap = os.open("/dev/net/tun", os.O_RDWR)
+            fcntl.ioctl(self.tap, 0x400454CA, struct.pack("16sH22x", b"tap0", 0x0002 | 0x1000 | 0x4000))
+            for command in ("link set lo up", "addr add 10.0.2.2/24 dev tap0", "link set tap0 up"):
+                subprocess.run(["ip", *command.split()], check=True)
+        finally:
+            self.__exit__()
+
+    def _call(self, name, *args):
+        if getattr(self.libc, name)(*args):
+            raise OSError(ctypes.get_errno(), name)
+
+    def __enter__(self):
+        self._call("setns", self.inside, 0)
+
+    def __exit__(self, *unused):
+        self._call("setns", self.outside, 0)
+
+    def close(self):
+        for fd in (self.tap, self.inside, self.outside):
+            os.close(fd)
 
 
 class Machine:
@@ -105,8 +124,7 @@ class Machine:
         for path in (self.ctl, self.qmp_path):
             if os.path.exists(path):
                 os.unlink(path)
-        self.tap = enter_slot()
-        os.set_inheritable(self.tap, True)
+        self.slot = Slot()
         self.started = time.monotonic()
         self.process = subprocess.Popen([
             "qemu-system-x86_64", "-accel", "tcg,tb-size=64",
@@ -121,19 +139,24 @@ class Machine:
             "-blockdev", json.dumps({"driver": "raw", "node-name": "d0",
                                      "file": {"driver": "file", "filename": disk, "locking": "off"}}),
             "-device", "virtio-blk-device,drive=d0",
-            "-netdev", f"tap,id=n0,fd={self.tap}", "-device", "virtio-net-device,netdev=n0,mac=02:d0:2e:00:00:15",
+            "-netdev", f"tap,id=n0,fd={self.slot.tap}", "-device", "virtio-net-device,netdev=n0,mac=02:d0:2e:00:00:15",
             "-chardev", f"socket,id=c0,path={self.ctl},server=on,wait=off", "-device", "virtio-serial-device",
             "-device", "virtserialport,chardev=c0,name=doze.agent",
-            "-qmp", f"unix:{self.qmp_path},server=on,wait=off"], pass_fds=[self.tap])
+            "-qmp", f"unix:{self.qmp_path},server=on,wait=off"], pass_fds=[self.slot.tap])
         self.agent = Agent(self.ctl)
 
     def cpu_seconds(self):
         fields = open(f"/proc/{self.process.pid}/stat").read().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    def connect(self, timeout=30, source=None):
+        """A connection to the agent's port."""
+        with self.slot:
+            return socket.create_connection(("10.0.2.15", 1), timeout=timeout, source_address=source)
+
     def stream(self, port, timeout=30):
         """As the machine process does: one connection to the agent, CONNECT, OK."""
-        sock = socket.create_connection(("10.0.2.15", 1), timeout=timeout)
+        sock = self.connect(timeout)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.sendall(b"CONNECT %d\n" % port)
         line = b""
@@ -154,7 +177,7 @@ class Machine:
     def close(self):
         self.process.kill()
         self.process.wait()
-        os.close(self.tap)
+        self.slot.close()
 
 
 def http_get(sock, path):

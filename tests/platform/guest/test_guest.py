@@ -1,6 +1,6 @@
 """The real kernel with the real doze-init in QEMU: everything that ipc/agent.h promises.
 
-    python3 -m pytest tests/integration/guest -s        (root; -s shows the timings)
+    python3 -m pytest tests/platform/guest -s        (root; -s shows the timings)
 
 DOZE_GUEST_INIT names doze-init (build/src/guest/doze-init), DOZE_GUEST_CACHE the folder for kernel
 packages (.cache/kernel)."""
@@ -183,7 +183,7 @@ def test_hooks_wait_for_each_other_and_streams_do_not(guest):
 def test_streams(guest):
     assert guest.stream(8081)[1] == b"ERR refused\n"
     for line in (b"HELLO\n", b"CONNECT x\n", b"CONNECT 70000\n", b"CONNECT 0\n", b"A" * 100):
-        sock = m.socket.create_connection(("10.0.2.15", 1), timeout=5)
+        sock = guest.connect(timeout=5)
         sock.sendall(line)
         assert sock.recv(100) == b"ERR malformed\n", line
     for _ in range(20):
@@ -202,7 +202,7 @@ def test_streams(guest):
 
 
 def test_a_line_in_pieces_and_bytes_behind_it(guest):
-    sock = m.socket.create_connection(("10.0.2.15", 1), timeout=5)
+    sock = guest.connect(timeout=5)
     for piece in (b"CONN", b"ECT 80", b"80\nGET /hello HTTP/1.1\r\n\r\n"):
         sock.sendall(piece)
         time.sleep(0.05)
@@ -219,26 +219,24 @@ def test_half_close_ends_the_other_side(guest):
 
 
 def test_only_the_gateway_gets_a_stream(guest):
-    subprocess.run(["ip", "addr", "add", "10.0.2.77/24", "dev", "tap0"], check=True)
-    sock = m.socket.socket()
-    sock.bind(("10.0.2.77", 0))
-    sock.settimeout(5)
-    sock.connect(("10.0.2.15", 1))
-    assert sock.recv(10) == b""
+    with guest.slot:
+        subprocess.run(["ip", "addr", "add", "10.0.2.77/24", "dev", "tap0"], check=True)
+    assert guest.connect(timeout=5, source=("10.0.2.77", 0)).recv(10) == b""
 
 
 def test_many_streams_at_once(guest):
     socks = [guest.stream(8080)[0] for _ in range(40)]
     for sock in socks:
         assert m.http_get(sock, "/hello") == "hello"
-    waiting = [m.socket.create_connection(("10.0.2.15", 1), timeout=5) for _ in range(1200)]
+    waiting = [guest.connect(timeout=5) for _ in range(1200)]
     assert guest.get("/hello") == "hello"
     for sock in socks + waiting:
         sock.close()
 
 
 def test_resumed_sets_clock_randomness_and_cuts_outbound(guest):
-    server = m.socket.socket()
+    with guest.slot:
+        server = m.socket.socket()
     server.bind(("10.0.2.2", 7777))
     server.listen()
     assert guest.get("/connect/7777") == "connected"
