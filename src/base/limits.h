@@ -11,7 +11,8 @@
 #define LIMIT_HTTP_HEADERS 128        /* header fields of one message */
 #define LIMIT_HTTP_TARGET  (16 * KIB) /* request target */
 #define LIMIT_HTTP_BUFFER  (64 * KIB) /* bytes held between the two sides of a relay, each way */
-#define LIMIT_HTTP_HEAD_MS 30000   /* from the first byte of a head to its last; TLS handshake too \
+#define LIMIT_HTTP_HEAD_MS                                                                         \
+	30000                      /* from the first byte of a head to its last; TLS handshake too \
 				    */
 #define LIMIT_HTTP_IDLE_MS  300000 /* a kept connection without a request */
 #define LIMIT_API_BODY      (1 * MIB)
@@ -51,11 +52,11 @@
 
 /* Machines. */
 #define LIMIT_MACHINE_EXTRA    (128 * MIB) /* memory of a machine's cgroup above its guest RAM */
-#define LIMIT_MACHINE_PIDS     128 /* threads too; QEMU has up to 64 for its disks */
-#define LIMIT_WAIT_CAPACITY_MS 30000 /* a queued run, then InsufficientCapacityException */
-#define LIMIT_AGENT_HELD       (64 * KIB) /* bytes of the agent that wait in the machine process */
-#define LIMIT_STREAMS          64         /* connections to guest ports under way, for each machine */
-#define LIMIT_STREAM_MS        15000      /* from stream.sock's accept to OK or ERR */
+#define LIMIT_MACHINE_PIDS     128         /* threads too; QEMU has up to 64 for its disks */
+#define LIMIT_WAIT_CAPACITY_MS 30000       /* a queued run, then InsufficientCapacityException */
+#define LIMIT_AGENT_HELD       (64 * KIB)  /* bytes of the agent that wait in the machine process */
+#define LIMIT_STREAMS          64    /* connections to guest ports under way, for each machine */
+#define LIMIT_STREAM_MS        15000 /* from stream.sock's accept to OK or ERR */
 #define LIMIT_SNAPSHOT_HEADER  (32 * MIB)
 
 #endif

@@ -152,8 +152,9 @@ static int conf_line(void *arg, const char *section, const char *name, const cha
 	if (r->failed)
 		return 0;
 	if (!k)
-		err_set(r->e, ERR_INVALID, "%s: no key '%s' in [%s]; dozed --help-config lists them",
-			r->file, name, section);
+		err_set(r->e, ERR_INVALID,
+			"%s: no key '%s' in [%s]; dozed --help-config lists them", r->file, name,
+			section);
 	else if (conf_set(r->conf, k, value, r->e))
 		err_wrap(r->e, "%s", r->file);
 	else
@@ -178,8 +179,8 @@ int conf_read(struct conf *c, int fd, const char *name, struct err *e)
 	if (r.failed)
 		return -1;
 	if (line)
-		return err_set(e, ERR_INVALID, "%s:%d: not a line of 'key = value' or [section]", name,
-			       line);
+		return err_set(e, ERR_INVALID, "%s:%d: not a line of 'key = value' or [section]",
+			       name, line);
 	return 0;
 }
 

@@ -17,31 +17,33 @@ struct conf {
 	char libexec_dir[CONF_TEXT]; /* doze-qemu, doze-init, doze-build-step, guest/ */
 
 	char region[64], account[16], domain[128];
-	int64_t api_port, s3_port, endpoint_port; /* endpoint: 443, else the next free from 8443 on */
+	int64_t api_port, s3_port,
+		endpoint_port; /* endpoint: 443, else the next free from 8443 on */
 	char log_level[16];
 
-	char machine_kind[16]; /* auto, qemu */
+	char machine_kind[16];        /* auto, qemu */
 	int64_t uid_first, uid_count; /* of machines */
 	int64_t build_map_first, build_map_count;
 	char users_prefix[16]; /* "doze": doze-control, doze-proxy ... */
 
-	char slot_network[32]; /* a /16: each slot takes a /30 */
-	int64_t slot_spare;    /* made in advance */
-	char dns_upstream[64]; /* "" = the host's first resolver that is no loopback */
+	char slot_network[32];         /* a /16: each slot takes a /30 */
+	int64_t slot_spare;            /* made in advance */
+	char dns_upstream[64];         /* "" = the host's first resolver that is no loopback */
 	char allow_private[CONF_TEXT]; /* private networks that guests may reach; "" = none */
 
 	int64_t pool_per_image, pool_memory_percent, pool_recent_ms;
-	int64_t start_at_once;    /* restores that may run at the same time */
+	int64_t start_at_once; /* restores that may run at the same time */
 	int64_t capacity_wait_ms;
-	int64_t memory_percent;   /* of host memory that machines may take */
-	char warm_request[CONF_TEXT]; /* [pool] warm_request, per image: "name=GET:8080:/path ..." */
+	int64_t memory_percent;       /* of host memory that machines may take */
+	char warm_request[CONF_TEXT]; /* [pool] warm_request, per image: "name=GET:8080:/path ..."
+				       */
 
 	int64_t build_at_once, build_memory_mib, build_cpu_percent, build_pids, build_disk_gib;
 	int64_t build_timeout_ms;
 	char build_env[CONF_TEXT];
-	char site_ca[CONF_TEXT];   /* bundle bound into builds and guests; "" = none */
+	char site_ca[CONF_TEXT]; /* bundle bound into builds and guests; "" = none */
 	int64_t site_ca_in_guest;
-	int64_t pull;              /* 1: names in no local map may be pulled */
+	int64_t pull; /* 1: names in no local map may be pulled */
 	char insecure_registries[CONF_TEXT];
 
 	int64_t ready_timeout_s, validate_timeout_s, hook_timeout_s; /* defaults, service.md 23 */
