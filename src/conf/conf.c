@@ -81,6 +81,7 @@ static const struct conf_key conf_keys[] = {
 	{ "limits", "max_images", NUM(max_images, 1, 100000), "100", "images of the account" },
 	{ "limits", "max_versions", NUM(max_versions, 1, 100000), "50", "versions of an image" },
 	{ "limits", "max_microvms", NUM(max_microvms, 1, 16000), "4000", "microVMs that are not TERMINATED" },
+	{ "limits", "max_memory_mib", NUM(max_memory_mib, 512, 1073741824), "409600", "baseline memory of all microVMs that are not TERMINATED" },
 
 	{ "compat", "arm64_as_host", NUM(arm64_as_host, 0, 1), "1", "1: an image that asks for ARM_64 is built for this host; 0: refused" },
 };

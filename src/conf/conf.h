@@ -52,7 +52,7 @@ struct conf {
 	int64_t arm64_as_host;
 	int64_t token_keep_ms; /* clientToken */
 	int64_t hold_ms, hold_body_bytes;
-	int64_t max_images, max_versions, max_microvms;
+	int64_t max_images, max_versions, max_microvms, max_memory_mib;
 };
 
 /* Defaults of this instance into *c. */
