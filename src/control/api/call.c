@@ -1,0 +1,183 @@
+/* call.c - answers and errors as the service words them (service.md 2.3, 2.5). */
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/evp.h>
+
+#include "base/log.h"
+#include "control/api/call.h"
+
+static const struct {
+	unsigned status;
+	const char *type;
+} faults[] = {
+	[ERR_INTERNAL] = { 500, "InternalServerException" },
+	[ERR_INVALID] = { 400, "ValidationException" },
+	[ERR_NOT_FOUND] = { 404, "ResourceNotFoundException" },
+	[ERR_CONFLICT] = { 409, "ConflictException" },
+	[ERR_DENIED] = { 403, "AccessDeniedException" },
+	[ERR_QUOTA] = { 402, "ServiceQuotaExceededException" },
+	[ERR_THROTTLED] = { 429, "ThrottlingException" },
+	[ERR_CAPACITY] = { 500, "InsufficientCapacityException" },
+};
+static_assert(ARRAY_SIZE(faults) == ERR_NUM_KINDS, "an error kind has no fault");
+
+/* Members that an error carries besides its message; null as on the service. */
+static const struct {
+	const char *type;
+	const char *members[4];
+} extras[] = {
+	{ "ResourceNotFoundException", { "resourceId", "resourceType" } },
+	{ "ConflictException", { "resourceId", "resourceType" } },
+	{ "ServiceQuotaExceededException",
+	  { "resourceId", "resourceType", "serviceCode", "quotaCode" } },
+	{ "ThrottlingException", { "serviceCode", "quotaCode" } },
+};
+
+static void call_free(struct call *c)
+{
+	json_decref(c->in);
+	json_decref(c->made);
+	buf_free(&c->body);
+	op_segments_free(&c->segments);
+	EVP_MD_CTX_free(c->hash);
+	free(c);
+}
+
+/* The one place where an answer leaves.  The call may be freed inside. */
+static void call_send(struct call *c, unsigned status, const struct http_header *headers, size_t n,
+		      const void *data, size_t size)
+{
+	struct http_header all[8] = { { "x-amzn-requestid", c->id } };
+
+	assert(!c->answered && n < ARRAY_SIZE(all));
+	if (n)
+		memcpy(all + 1, headers, n * sizeof(*headers));
+	c->answered = true;
+	log_debug("answer op=%s status=%u id=%s", c->op ? c->op->name : "none", status, c->id);
+	if (c->x)
+		http_answer(c->x, status, all, n + 1, data, size);
+	else
+		call_free(c);
+}
+
+void call_exchange_done(struct call *c)
+{
+	c->x = NULL;
+	if (c->answered)
+		call_free(c);
+	else if (c->gone)
+		c->gone(c);
+}
+
+void call_answer_bytes(struct call *c, unsigned status, const char *type,
+		       const struct http_header *headers, size_t n, const void *data, size_t size)
+{
+	struct http_header all[6] = { { "content-type", type } };
+
+	assert(n < ARRAY_SIZE(all));
+	if (n)
+		memcpy(all + 1, headers, n * sizeof(*headers));
+	call_send(c, status, all, n + 1, data, size);
+}
+
+void call_answer(struct call *c, json_t *answer)
+{
+	/* 13 digits: seconds since 1970 with milliseconds. */
+	autofree char *text =
+		answer ? json_dumps(answer, JSON_COMPACT | JSON_REAL_PRECISION(13)) : NULL;
+	static const struct http_header type = { "content-type", "application/json" };
+
+	json_decref(answer);
+	if (c->replay)
+		replay_end(c, c->op->status, NULL, NULL);
+	call_send(c, c->op->status, &type, text ? 1 : 0, text, text ? strlen(text) : 0);
+}
+
+static json_t *fail_body(const char *type, const char *text)
+{
+	/* What the JSON layer itself says has a capital member name. */
+	bool capital = !strcmp(type, "SerializationException") ||
+		       !strcmp(type, "UnknownOperationException");
+	json_t *body = json_pack("{s:s}", capital ? "Message" : "message", text);
+
+	for (size_t i = 0; i < ARRAY_SIZE(extras); i++)
+		for (size_t j = 0; !strcmp(extras[i].type, type) && j < 4 && extras[i].members[j];
+		     j++)
+			json_object_set_new(body, extras[i].members[j], json_null());
+	return body;
+}
+
+void call_fail_as(struct call *c, unsigned status, const char *type, const char *text)
+{
+	const struct http_header headers[] = { { "content-type", "application/json" },
+					       { "x-amzn-errortype", type } };
+	autofree char *dump = NULL;
+	json_t *body;
+
+	if (status >= 500)
+		log_warn("request failed op=%s type=%s id=%s: %s", c->op ? c->op->name : "none",
+			 type, c->id, text);
+	if (c->replay)
+		replay_end(c, status, type, text);
+	if (c->op == &sts_op) {
+		sts_fail(c, status, type, text);
+		return;
+	}
+	body = fail_body(type, text);
+	dump = json_dumps(body, JSON_COMPACT);
+	json_decref(body);
+	call_send(c, status, headers, ARRAY_SIZE(headers), dump, dump ? strlen(dump) : 0);
+}
+
+void call_fail(struct call *c, const struct err *e)
+{
+	call_fail_as(c, faults[e->kind].status, faults[e->kind].type, e->text);
+}
+
+void call_invalid(struct call *c, const char *fmt, ...)
+{
+	char text[4096];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	call_fail_as(c, 400, "ValidationException", text);
+}
+
+void call_not_found(struct call *c, const char *fmt, ...)
+{
+	char text[4096];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	call_fail_as(c, 404, "ResourceNotFoundException", text);
+}
+
+void call_done(void *arg, int rc, const struct err *e)
+{
+	struct call *c = arg;
+
+	if (rc)
+		call_fail(c, e);
+	else
+		call_answer(c, json_incref(c->made));
+}
+
+const char *call_text(const struct call *c, const char *member)
+{
+	return json_string_value(json_object_get(c->in, member));
+}
+
+int64_t call_number(const struct call *c, const char *member, int64_t fallback)
+{
+	const json_t *value = json_object_get(c->in, member);
+
+	return json_is_integer(value) ? json_integer_value(value) : fallback;
+}

@@ -1,0 +1,190 @@
+/* encode.c - see encode.h. */
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "control/api/encode.h"
+
+/* Of a build's parameters (control/images.h), echoed as they were given. */
+static const char *const version_params[] = {
+	"baseImageArn",
+	"baseImageVersion",
+	"buildRoleArn",
+	"description",
+	"codeArtifact",
+	"logging",
+	"egressNetworkConnectors",
+	"cpuConfigurations",
+	"resources",
+	"additionalOsCapabilities",
+	"hooks",
+	"environmentVariables",
+};
+static const char *const microvm_params[] = {
+	"executionRoleArn",         "idlePolicy",
+	"maximumDurationInSeconds", "ingressNetworkConnectors",
+	"egressNetworkConnectors",
+};
+
+json_t *encode_time(int64_t ms)
+{
+	return ms ? json_real((double)ms / 1000.0) : json_null();
+}
+
+json_t *encode_text(const char *text)
+{
+	return text ? json_string(text) : json_null();
+}
+
+json_t *encode_version_number(int64_t n)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%lld.0", (long long)n);
+	return n ? json_string(text) : json_null();
+}
+
+static json_t *encode_arn(const struct control *ctl, const struct image *image)
+{
+	autofree char *arn = model_image_arn(ctl, image);
+
+	return json_string(arn);
+}
+
+static void put(json_t *to, const char *name, json_t *value)
+{
+	json_object_set_new(to, name, value);
+}
+
+static void put_params(json_t *to, const json_t *params, const char *const *names, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		json_t *value = json_object_get(params, names[i]);
+
+		put(to, names[i], value ? json_incref(value) : json_null());
+	}
+}
+
+static json_t *encode_tags(const json_t *tags)
+{
+	return json_object_size(tags) ? json_deep_copy(tags) : json_null();
+}
+
+json_t *encode_image(const struct control *ctl, const struct image *image, bool summary)
+{
+	json_t *o = json_object();
+
+	put(o, "id", json_string(image->id));
+	put(o, "imageArn", encode_arn(ctl, image));
+	put(o, "name", json_string(image->name));
+	put(o, "state", json_string(image->state));
+	put(o, "latestActiveImageVersion", encode_version_number(image->latest_active));
+	put(o, "latestFailedImageVersion", encode_version_number(image->latest_failed));
+	put(o, "createdAt", encode_time(image->created_ms));
+	if (!summary) {
+		put(o, "updatedAt", encode_time(image->updated_ms));
+		put(o, "tags", image->tags ? json_deep_copy(image->tags) : json_object());
+	}
+	return o;
+}
+
+json_t *encode_image_made(const struct control *ctl, const struct image_version *v, bool created)
+{
+	json_t *o = encode_image(ctl, v->image, true);
+
+	put(o, "updatedAt", encode_time(v->image->updated_ms));
+	put(o, "imageVersion", encode_version_number(v->number));
+	put_params(o, v->params, version_params, ARRAY_SIZE(version_params));
+	put(o, "buildPhaseOverrides", json_null());
+	put(o, "roleConfiguration", json_null());
+	if (created)
+		put(o, "tags", encode_tags(v->image->tags));
+	return o;
+}
+
+json_t *encode_version(const struct control *ctl, const struct image_version *v)
+{
+	json_t *o = json_object();
+	time_t at = (time_t)(v->created_ms / 1000);
+	char hour[16] = "", bucket[64];
+	struct tm tm;
+
+	if (!gmtime_r(&at, &tm) || !strftime(hour, sizeof(hour), "%Y%m%d%H", &tm))
+		strcpy(hour, "0000000000");
+	snprintf(bucket, sizeof(bucket), "%s#%s", v->state, hour + 2); /* two digits of the year */
+	put(o, "imageArn", encode_arn(ctl, v->image));
+	put(o, "imageVersion", encode_version_number(v->number));
+	put(o, "state", json_string(v->state));
+	put(o, "status", json_string(v->status));
+	put(o, "stateReason", encode_text(v->reason));
+	put(o, "createdAt", encode_time(v->created_ms));
+	put(o, "updatedAt", encode_time(v->updated_ms));
+	put_params(o, v->params, version_params, ARRAY_SIZE(version_params));
+	put(o, "tags", encode_tags(v->image->tags));
+	put(o, "versionStateTimeBucket", json_string(bucket));
+	put(o, "buildPhaseOverrides", json_null());
+	put(o, "roleConfiguration", json_null());
+	return o;
+}
+
+/* Sizes as far as the build came; null if it made nothing. */
+static json_t *encode_snapshot(const struct build *b)
+{
+	json_t *o;
+
+	if (!b->memory_bytes && !b->code_bytes && !b->disk_bytes)
+		return json_null();
+	o = json_object();
+	if (b->memory_bytes)
+		put(o, "memorySnapshotSizeInBytes", json_integer(b->memory_bytes));
+	if (b->code_bytes)
+		put(o, "codeInstallSizeInBytes", json_integer(b->code_bytes));
+	if (b->memory_bytes)
+		put(o, "diskSnapshotSizeInBytes", json_integer(b->disk_bytes));
+	return o;
+}
+
+json_t *encode_build(const struct control *ctl, const struct build *b, bool summary)
+{
+	json_t *o = json_object();
+
+	put(o, "imageArn", encode_arn(ctl, b->version->image));
+	put(o, "imageVersion", encode_version_number(b->version->number));
+	put(o, "buildId", json_string(b->id));
+	put(o, "buildState", json_string(b->state));
+	put(o, "architecture", json_string(HOST_ARCHITECTURE));
+	put(o, "chipset", json_string(HOST_CHIPSET));
+	put(o, "chipsetGeneration", json_string(HOST_GENERATION));
+	put(o, "stateReason", encode_text(b->reason));
+	put(o, "terminationReasonCode", encode_text(b->code));
+	put(o, "createdAt", encode_time(b->created_ms));
+	if (!summary)
+		put(o, "snapshotBuild", encode_snapshot(b));
+	return o;
+}
+
+json_t *encode_microvm_item(const struct control *ctl, const struct microvm *vm)
+{
+	json_t *o = json_object();
+
+	put(o, "microvmId", json_string(vm->id));
+	put(o, "state", json_string(vm_state_name[vm->state]));
+	put(o, "imageArn", encode_arn(ctl, vm->version->image));
+	put(o, "imageVersion", encode_version_number(vm->version->number));
+	put(o, "startedAt", encode_time(vm->started_ms));
+	return o;
+}
+
+json_t *encode_microvm(const struct control *ctl, const struct microvm *vm)
+{
+	json_t *o = encode_microvm_item(ctl, vm);
+	autofree char *endpoint = xasprintf("%s%s", vm->endpoint, ctl->endpoint_suffix);
+
+	put(o, "endpoint", json_string(endpoint));
+	put(o, "terminatedAt", encode_time(vm->terminated_ms));
+	put(o, "stateReason", encode_text(vm->reason));
+	put(o, "terminationReasonCode", json_null());
+	put_params(o, vm->params, microvm_params, ARRAY_SIZE(microvm_params));
+	return o;
+}

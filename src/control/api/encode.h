@@ -1,0 +1,29 @@
+/* encode.h - what the API shows of images, versions, builds and microVMs: every member of the
+ * model and the unmodelled ones that the service sends, absent values as null (service.md 2.3). */
+#ifndef CONTROL_API_ENCODE_H
+#define CONTROL_API_ENCODE_H
+
+#include "control/control.h"
+
+#ifdef __x86_64__
+#define HOST_ARCHITECTURE "X86_64"
+#define HOST_CHIPSET      "INTEL"
+#else
+#define HOST_ARCHITECTURE "ARM_64"
+#define HOST_CHIPSET      "GRAVITON"
+#endif
+#define HOST_GENERATION "1"
+
+json_t *encode_time(int64_t ms);          /* seconds with a fraction; 0: null */
+json_t *encode_version_number(int64_t n); /* "1.0"; 0: null */
+json_t *encode_text(const char *text);    /* NULL: null */
+
+json_t *encode_image(const struct control *ctl, const struct image *image, bool summary);
+/* An image as Create and Update answer it, with this version. */
+json_t *encode_image_made(const struct control *ctl, const struct image_version *v, bool created);
+json_t *encode_version(const struct control *ctl, const struct image_version *v);
+json_t *encode_build(const struct control *ctl, const struct build *b, bool summary);
+json_t *encode_microvm(const struct control *ctl, const struct microvm *vm);
+json_t *encode_microvm_item(const struct control *ctl, const struct microvm *vm);
+
+#endif

@@ -1,0 +1,133 @@
+/* resolve.c - what identifiers name, and the service's sentences when they name nothing
+ * (service.md 2.4, 2.11, 9.5). */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/api/resolve.h"
+
+enum { ARN_PREFIX, ARN_PARTITION, ARN_SERVICE, ARN_REGION, ARN_ACCOUNT, ARN_TYPE, ARN_NAME, ARN_N };
+
+/* The last field holds all that is left. */
+static size_t arn_split(const char *arn, struct arn_field fields[ARN_N])
+{
+	size_t n = 0;
+
+	while (n < ARN_N) {
+		size_t size = n == ARN_N - 1 ? strlen(arn) : strcspn(arn, ":");
+
+		fields[n++] = (struct arn_field){ arn, size };
+		if (!arn[size])
+			break;
+		arn += size + 1;
+	}
+	return n;
+}
+
+static bool field_is(const struct arn_field *f, const char *word)
+{
+	return strlen(word) == f->size && !memcmp(f->at, word, f->size);
+}
+
+static bool field_begins(const struct arn_field *f, const char *word)
+{
+	return f->size >= strlen(word) && !memcmp(f->at, word, strlen(word));
+}
+
+bool arn_managed_image(const char *arn, const char **name)
+{
+	struct arn_field f[ARN_N];
+
+	if (arn_split(arn, f) != ARN_N || !field_is(&f[ARN_PREFIX], "arn") ||
+	    !field_begins(&f[ARN_PARTITION], "aws") || !field_is(&f[ARN_SERVICE], "lambda") ||
+	    !field_is(&f[ARN_ACCOUNT], "aws") || !field_is(&f[ARN_TYPE], "microvm-image"))
+		return false;
+	*name = f[ARN_NAME].at;
+	return true;
+}
+
+bool arn_managed_connector(const char *arn, const char **name)
+{
+	static const char prefix[] = "aws-network-connector:";
+	struct arn_field f[ARN_N];
+
+	if (arn_split(arn, f) != ARN_N || !field_is(&f[ARN_PREFIX], "arn") ||
+	    !field_is(&f[ARN_SERVICE], "lambda") || !field_is(&f[ARN_TYPE], "network-connector"))
+		return false;
+	*name = field_is(&f[ARN_ACCOUNT], "aws") && field_begins(&f[ARN_NAME], prefix)
+			? f[ARN_NAME].at + strlen(prefix)
+			: NULL;
+	return true;
+}
+
+struct image *find_image(struct control *ctl, const char *arn)
+{
+	struct arn_field f[ARN_N];
+
+	if (arn_split(arn, f) != ARN_N || !field_is(&f[ARN_PREFIX], "arn") ||
+	    !field_is(&f[ARN_SERVICE], "lambda") || !field_is(&f[ARN_TYPE], "microvm-image") ||
+	    !field_is(&f[ARN_REGION], ctl->conf->region) ||
+	    !field_is(&f[ARN_ACCOUNT], ctl->conf->account))
+		return NULL;
+	return model_image_by_name(ctl, f[ARN_NAME].at);
+}
+
+struct image *call_image(struct call *c, const char *member)
+{
+	const char *arn = call_text(c, member);
+	struct arn_field f[ARN_N];
+	size_t n = arn_split(arn, f);
+	struct image *image;
+
+	if (!field_is(&f[ARN_PREFIX], "arn") || n < ARN_TYPE + 1) {
+		call_invalid(c, "Invalid ARN format: %s", arn);
+		return NULL;
+	}
+	/* "microvm-image/name": the service's authorisation knows no such resource. */
+	if (n == ARN_TYPE + 1 || strchr(f[ARN_TYPE].at, '/')) {
+		autofree char *text = xasprintf("User is not authorized to perform: lambda:%s on "
+						"resource: %s",
+						c->op->name, arn);
+
+		call_fail_as(c, 403, "AccessDeniedException", text);
+		return NULL;
+	}
+	image = find_image(c->ctl, arn);
+	if (!image)
+		call_not_found(c, "MicroVMImage not found for MicroVMImageID: %s", arn);
+	return image;
+}
+
+int64_t version_number(const char *text)
+{
+	size_t digits = strspn(text, "0123456789");
+
+	if (!digits || digits > 9 || (text[digits] && strcmp(text + digits, ".0") != 0))
+		return 0;
+	return strtoll(text, NULL, 10);
+}
+
+struct image_version *call_version(struct call *c)
+{
+	const char *arn = call_text(c, "imageIdentifier");
+	const char *number = call_text(c, "imageVersion");
+	struct image *image = find_image(c->ctl, arn);
+	struct image_version *v = image ? model_version(image, version_number(number)) : NULL;
+
+	if (!v && (image || !strncmp(arn, "arn:", 4)))
+		call_not_found(c, "MicroVMImage not found for MicroVMImage: %s, Version: %s", arn,
+			       number);
+	else if (!v)
+		call_invalid(c, "Invalid ARN format: %s", arn);
+	return v;
+}
+
+struct microvm *call_microvm(struct call *c)
+{
+	const char *id = call_text(c, "microvmIdentifier");
+	struct microvm *vm = model_microvm(c->ctl, id);
+
+	if (!vm)
+		call_not_found(c, "MicroVM not found: %s", id);
+	return vm;
+}

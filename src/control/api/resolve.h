@@ -1,0 +1,20 @@
+/* resolve.h - ARNs and versions (service.md 2.11). */
+#ifndef CONTROL_API_RESOLVE_H
+#define CONTROL_API_RESOLVE_H
+
+#include "control/api/call.h"
+
+struct arn_field {
+	const char *at;
+	size_t size;
+};
+
+/* "arn:aws:lambda:<region>:aws:microvm-image:<name>"; any region, for samples name their own. */
+bool arn_managed_image(const char *arn, const char **name);
+/* A connector's ARN; *name is the managed one's, or NULL if it is an account's own. */
+bool arn_managed_connector(const char *arn, const char **name);
+
+struct image *find_image(struct control *ctl, const char *arn); /* NULL: none */
+int64_t version_number(const char *text);                       /* "1" or "1.0"; 0: neither */
+
+#endif

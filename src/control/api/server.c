@@ -1,0 +1,273 @@
+/* server.c - requests in: who signed them, which operation they name, their body; then its run.
+ *
+ * Nothing of a request is acted on before its signature is verified over the
+ * whole of it; bodies that are kept in memory are bounded (LIMIT_API_BODY). */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/evp.h>
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "control/api/api.h"
+#include "control/api/call.h"
+#include "control/api/validate.h"
+
+/* The sentence's code (wire/sigv4.h) as each family words it. */
+static const struct {
+	const char *code, *lambda, *sts;
+} denials[] = {
+	{ "SignatureDoesNotMatch", "InvalidSignatureException", "SignatureDoesNotMatch" },
+	{ "RequestTimeTooSkewed", "InvalidSignatureException", "SignatureDoesNotMatch" },
+	{ "XAmzContentSHA256Mismatch", "InvalidSignatureException", "SignatureDoesNotMatch" },
+	{ "InvalidClientTokenId", "UnrecognizedClientException", "InvalidClientTokenId" },
+	{ "IncompleteSignature", "IncompleteSignatureException", "IncompleteSignature" },
+	{ "MissingAuthenticationToken", "MissingAuthenticationTokenException",
+	  "MissingAuthenticationToken" },
+	{ "AccessDenied", "AccessDeniedException", "AccessDenied" },
+};
+
+static void server_deny(struct call *c, const struct err *e)
+{
+	const char *text = strstr(e->text, ": ");
+	size_t size = text ? (size_t)(text - e->text) : 0;
+
+	log_info("request denied op=%s key=%s: %s", c->op ? c->op->name : "none",
+		 c->claim.access_key, e->text);
+	for (size_t i = 0; i < ARRAY_SIZE(denials); i++)
+		if (strlen(denials[i].code) == size && !memcmp(denials[i].code, e->text, size)) {
+			call_fail_as(c, 403, c->op == &sts_op ? denials[i].sts : denials[i].lambda,
+				     text + 2);
+			return;
+		}
+	call_fail(c, e);
+}
+
+/* Whether the claim can be of one of ours; its signature is checked with the body. */
+static int server_claim(struct call *c, struct err *e)
+{
+	const char *service = c->op == &sts_op ? "sts" : "lambda";
+
+	if (sigv4_read(http_request(c->x), &c->claim, e))
+		return -1;
+	if (strcmp(c->claim.service, service) != 0)
+		return err_set(e, ERR_DENIED,
+			       "SignatureDoesNotMatch: Credential should be scoped to correct "
+			       "service: '%s'.",
+			       service);
+	if (!creds_secret(&c->ctl->creds, c->claim.access_key))
+		return err_set(e, ERR_DENIED,
+			       "InvalidClientTokenId: The security token included in the request "
+			       "is invalid.");
+	return 0;
+}
+
+static int server_verify(struct call *c, const char *body_sha256, struct err *e)
+{
+	return sigv4_verify(http_request(c->x), &c->claim,
+			    creds_secret(&c->ctl->creds, c->claim.access_key), body_sha256, true,
+			    clock_wall_ms(), e);
+}
+
+static const char *server_query(const struct call *c)
+{
+	const char *mark = strchr(http_request(c->x)->target, '?');
+
+	return mark ? mark + 1 : NULL;
+}
+
+/* Fails the call, or leaves c->in. */
+static bool server_decode(struct call *c)
+{
+	autobuf struct buf why = { 0 };
+
+	switch (op_decode(c->op, &c->segments, server_query(c), c->body.data, c->body.size, &c->in,
+			  &why)) {
+	case DECODED:
+		return true;
+	case DECODED_INVALID:
+		call_fail_as(c, 400, "ValidationException", buf_str(&why));
+		return false;
+	case DECODED_UNREADABLE:
+		call_fail_as(c, 400, "SerializationException", buf_str(&why));
+		return false;
+	}
+	abort();
+}
+
+/* A streaming operation begins before its body: the client must have stated the body's hash, or
+ * that it is not signed. */
+static void server_begin_stream(struct call *c)
+{
+	struct err e;
+
+	if (server_verify(c, NULL, &e)) {
+		server_deny(c, &e);
+		return;
+	}
+	if (!server_decode(c))
+		return;
+	c->hash = EVP_MD_CTX_new();
+	if (!c->hash || !EVP_DigestInit_ex(c->hash, EVP_sha256(), NULL))
+		abort();
+	c->op->run(c);
+}
+
+static const struct op *server_route(struct call *c, const struct http_head *head)
+{
+	size_t path = strcspn(head->target, "?");
+
+	if (path == 1)
+		return &sts_op;
+	return op_find(head->method, head->target, path, &c->segments);
+}
+
+static void server_head(struct http_exchange *x)
+{
+	const struct http_head *head = http_request(x);
+	struct call *c = xcalloc(1, sizeof(*c));
+	struct err e;
+
+	c->ctl = http_server_arg(x);
+	c->x = x;
+	list_init(&c->waits);
+	rand_uuid(c->id);
+	http_set_user(x, c);
+	c->op = server_route(c, head);
+	if (server_claim(c, &e)) {
+		server_deny(c, &e);
+	} else if (!c->op) {
+		call_fail_as(c, 404, "UnknownOperationException",
+			     "There is no operation with this method and path.");
+	} else if (c->op->streams) {
+		server_begin_stream(c);
+	} else if (head->length > (int64_t)LIMIT_API_BODY) {
+		call_fail_as(c, 413, "RequestEntityTooLargeException",
+			     "Request must be smaller than 1048576 bytes.");
+	}
+}
+
+static size_t server_body(struct http_exchange *x, const uint8_t *data, size_t size)
+{
+	struct call *c = http_user(x);
+
+	if (c->answered)
+		return size;
+	if (c->op->streams) {
+		size = c->piece(c, data, size);
+		if (!EVP_DigestUpdate(c->hash, data, size))
+			abort();
+		return size;
+	}
+	if (c->body.size + size > LIMIT_API_BODY)
+		call_fail_as(c, 413, "RequestEntityTooLargeException",
+			     "Request must be smaller than 1048576 bytes.");
+	else
+		buf_add(&c->body, data, size);
+	return size;
+}
+
+static void server_end_stream(struct call *c)
+{
+	uint8_t hash[32];
+	char hex[65];
+
+	if (!EVP_DigestFinal_ex(c->hash, hash, NULL))
+		abort();
+	for (size_t i = 0; i < sizeof(hash); i++)
+		snprintf(hex + 2 * i, 3, "%02x", hash[i]);
+	c->complete(c, strlen(c->claim.payload) != 64 || !strcmp(hex, c->claim.payload));
+}
+
+static void server_end(struct http_exchange *x)
+{
+	struct call *c = http_user(x);
+	char hash[65];
+	struct err e;
+
+	if (c->answered)
+		return;
+	if (c->op->streams) {
+		server_end_stream(c);
+		return;
+	}
+	sha256_hex(c->body.data, c->body.size, hash);
+	if (server_verify(c, hash, &e)) {
+		server_deny(c, &e);
+		return;
+	}
+	if (c->op != &sts_op && !server_decode(c))
+		return;
+	c->op->run(c);
+}
+
+static void server_writable(struct http_exchange *x)
+{
+	(void)x; /* answers are whole */
+}
+
+static void server_done(struct http_exchange *x)
+{
+	call_exchange_done(http_user(x));
+}
+
+static const struct http_handler server_handler = {
+	.head = server_head,
+	.body = server_body,
+	.end = server_end,
+	.writable = server_writable,
+	.done = server_done,
+};
+
+int api_open(struct control *ctl, struct err *e)
+{
+	(void)e;
+	ctl->api = xcalloc(1, sizeof(*ctl->api));
+	list_init(&ctl->api->replays);
+	ctl->api->server = http_server_new(&ctl->loop, NULL, &server_handler, ctl);
+	return 0;
+}
+
+void api_load_token(struct control *ctl, const struct store_token *row)
+{
+	replay_load(ctl, row);
+}
+
+int api_set_tls(struct control *ctl, const char *pem, size_t size, struct err *e)
+{
+	static const char *const alpn[] = { "http/1.1", NULL };
+	struct tls *tls = tls_server_new(pem, size, alpn, e);
+
+	if (!tls)
+		return -1;
+	http_server_set_tls(ctl->api->server, tls);
+	if (ctl->api->tls)
+		tls_free(ctl->api->tls);
+	ctl->api->tls = tls;
+	return 0;
+}
+
+void api_set_ca(struct control *ctl, const char *pem, size_t size)
+{
+	buf_clear(&ctl->api->ca);
+	buf_add(&ctl->api->ca, pem, size);
+}
+
+int api_listen(struct control *ctl, int fd, uint16_t port, struct err *e)
+{
+	ctl->api->port = port;
+	return http_server_listen(ctl->api->server, fd, e);
+}
+
+void api_close(struct control *ctl)
+{
+	http_server_free(ctl->api->server);
+	if (ctl->api->tls)
+		tls_free(ctl->api->tls);
+	replay_close(ctl);
+	buf_free(&ctl->api->ca);
+	mem_free(&ctl->api);
+}

@@ -1,0 +1,105 @@
+/* sts.c - GetCallerIdentity, and nothing else of STS: what `aws sts get-caller-identity` and many
+ * scripts ask first.  AWS's query protocol: a form in, XML out. */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/api/call.h"
+
+#define STS_NAMESPACE "https://sts.amazonaws.com/doc/2011-06-15/"
+
+static const struct member sts_members[] = { { 0 } };
+static op_run sts_run;
+
+const struct op sts_op = {
+	.name = "GetCallerIdentity",
+	.method = "POST",
+	.path = "/",
+	.status = 200,
+	.members = sts_members,
+	.run = sts_run,
+};
+
+static void xml_text(struct buf *to, const char *text)
+{
+	for (; *text; text++) {
+		if (*text == '<')
+			buf_adds(to, "&lt;");
+		else if (*text == '&')
+			buf_adds(to, "&amp;");
+		else if ((uint8_t)*text >= ' ')
+			buf_add(to, text, 1);
+	}
+}
+
+static void sts_send(struct call *c, unsigned status, struct buf *xml)
+{
+	call_answer_bytes(c, status, "text/xml", NULL, 0, xml->data, xml->size);
+	buf_free(xml);
+}
+
+void sts_fail(struct call *c, unsigned status, const char *code, const char *text)
+{
+	struct buf xml = { 0 };
+
+	buf_adds(&xml, "<ErrorResponse xmlns=\"" STS_NAMESPACE "\"><Error><Type>");
+	buf_addf(&xml, "%s</Type><Code>%s</Code><Message>", status < 500 ? "Sender" : "Receiver",
+		 code);
+	xml_text(&xml, text);
+	buf_addf(&xml, "</Message></Error><RequestId>%s</RequestId></ErrorResponse>\n", c->id);
+	sts_send(c, status, &xml);
+}
+
+/* The value of one name of the form, or of the query; NULL: it is not there. */
+static char *sts_field(const char *form, const char *name)
+{
+	size_t length = strlen(name);
+
+	while (*form) {
+		size_t size = strcspn(form, "&");
+
+		if (size > length && !memcmp(form, name, length) && form[length] == '=')
+			return op_unescape(form + length + 1, size - length - 1, true);
+		form += size + (form[size] == '&');
+	}
+	return NULL;
+}
+
+static const char *sts_user(const struct call *c)
+{
+	const struct creds *creds = &c->ctl->creds;
+
+	for (size_t i = 0; i < creds->n; i++)
+		if (!strcmp(creds->keys[i].access_key, c->claim.access_key))
+			return creds->keys[i].name;
+	return "unknown";
+}
+
+static void sts_run(struct call *c)
+{
+	const char *query = strchr(http_request(c->x)->target, '?');
+	autofree char *action = sts_field(c->body.size ? buf_str(&c->body)
+					  : query      ? query + 1
+						       : "",
+					  "Action");
+	const char *account = c->ctl->conf->account;
+	struct buf xml = { 0 };
+
+	if (!action || strcmp(action, "GetCallerIdentity") != 0) {
+		sts_fail(c, 400, "InvalidAction",
+			 "Of this service only GetCallerIdentity is here.");
+		return;
+	}
+	buf_adds(&xml, "<GetCallerIdentityResponse xmlns=\"" STS_NAMESPACE "\">"
+		       "<GetCallerIdentityResult><Arn>");
+	buf_addf(&xml, "arn:aws:iam::%s:user/", account);
+	xml_text(&xml, sts_user(c));
+	buf_adds(&xml, "</Arn><UserId>");
+	xml_text(&xml, c->claim.access_key);
+	buf_addf(&xml, "</UserId><Account>%s</Account></GetCallerIdentityResult>", account);
+	buf_addf(&xml,
+		 "<ResponseMetadata><RequestId>%s</RequestId></ResponseMetadata>"
+		 "</GetCallerIdentityResponse>\n",
+		 c->id);
+	sts_send(c, 200, &xml);
+}

@@ -1,0 +1,72 @@
+/* token.c - CreateMicrovmAuthToken (service.md 7). */
+
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/rand.h"
+#include "control/api/call.h"
+#include "wire/token.h"
+
+#define TOKEN_MAX_MINUTES 60
+
+/* Adds one allowedPorts entry; false: the call has failed. */
+static bool token_allow(struct call *c, struct token_claims *claims, const json_t *entry)
+{
+	const json_t *port = json_object_get(entry, "port");
+	const json_t *range = json_object_get(entry, "range");
+	json_int_t first = json_integer_value(port), last = first;
+
+	if (json_object_get(entry, "allPorts")) {
+		claims->all_ports = true;
+		return true;
+	}
+	if (range) {
+		first = json_integer_value(json_object_get(range, "startPort"));
+		last = json_integer_value(json_object_get(range, "endPort"));
+	}
+	if (first > last) {
+		call_invalid(c, "The startPort %lld of a port range is above its endPort %lld.",
+			     (long long)first, (long long)last);
+		return false;
+	}
+	if (claims->n_ranges == TOKEN_MAX_RANGES) {
+		call_invalid(c, "allowedPorts can have at most %d entries.", TOKEN_MAX_RANGES);
+		return false;
+	}
+	claims->ranges[claims->n_ranges].first = (uint16_t)first;
+	claims->ranges[claims->n_ranges++].last = (uint16_t)last;
+	return true;
+}
+
+void token_create(struct call *c)
+{
+	int64_t minutes = call_number(c, "expirationInMinutes", 0);
+	const json_t *ports = json_object_get(c->in, "allowedPorts"), *entry;
+	struct token_claims claims = { .expires_ms = clock_wall_ms() + minutes * 60000 };
+	struct microvm *vm = call_microvm(c);
+	autobuf struct buf token = { 0 };
+	uint8_t nonce[12];
+	size_t i;
+
+	if (!vm)
+		return;
+	if (minutes > TOKEN_MAX_MINUTES) {
+		call_invalid(c, "ExpirationMinutes %lld exceeded max allowed of %d.",
+			     (long long)minutes, TOKEN_MAX_MINUTES);
+		return;
+	}
+	if (vm->state == VM_TERMINATING || vm->state == VM_TERMINATED) {
+		call_fail_as(c, 409, "ConflictException",
+			     "The MicroVM has been terminated: no token can be made for it.");
+		return;
+	}
+	json_array_foreach(ports, i, entry)
+	{
+		if (!token_allow(c, &claims, entry))
+			return;
+	}
+	snprintf(claims.microvm, sizeof(claims.microvm), "%s", vm->id);
+	rand_bytes(nonce, sizeof(nonce));
+	token_mint(&c->ctl->token_keys, &claims, nonce, &token);
+	call_answer(c, json_pack("{s:{s:s}}", "authToken", "X-aws-proxy-auth", buf_str(&token)));
+}

@@ -1,0 +1,490 @@
+/* validate.c - decoding and checking in one walk over the table. */
+
+#include <errno.h>
+#include <regex.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/api/validate.h"
+
+#define VALUE_SHOWN 1024 /* bytes of a value that a message repeats */
+
+struct walk {
+	struct buf *why;
+	size_t violations;
+	bool unreadable;
+};
+
+static json_t *walk_value(struct walk *w, const struct shape *shape, json_t *value,
+			  const char *path);
+
+static json_t *walk_unreadable(struct walk *w, const char *message)
+{
+	if (!w->unreadable) {
+		buf_clear(w->why);
+		buf_adds(w->why, message);
+	}
+	w->unreadable = true;
+	return NULL;
+}
+
+/* As the service counts: UTF-16 units. */
+static int64_t text_length(const char *text)
+{
+	int64_t n = 0;
+
+	for (; *text; text++) {
+		n += ((uint8_t)*text & 0xc0) != 0x80;
+		n += (uint8_t)*text >= 0xf0;
+	}
+	return n;
+}
+
+static bool pattern_match(const struct pattern *p, const char *text)
+{
+	static struct {
+		const struct pattern *pattern;
+		regex_t regex;
+	} cache[16];
+	size_t i = 0;
+
+	while (i < ARRAY_SIZE(cache) && cache[i].pattern && cache[i].pattern != p)
+		i++;
+	assert(i < ARRAY_SIZE(cache));
+	if (!cache[i].pattern) {
+		autofree char *whole = xasprintf("^(%s)$", p->ere);
+		int rc = regcomp(&cache[i].regex, whole, REG_EXTENDED | REG_NOSUB);
+
+		assert(rc == 0);
+		cache[i].pattern = p;
+	}
+	return !regexec(&cache[i].regex, text, 0, NULL, 0);
+}
+
+static bool shape_allows(const struct shape *shape, const char *text)
+{
+	int64_t length = text_length(text);
+	bool found = !shape->values;
+
+	for (size_t i = 0; !found && shape->values[i]; i++)
+		found = !strcmp(shape->values[i], text);
+	/* A value that is too long is told so; its pattern is not worth the time. */
+	return found && length >= shape->min && length <= shape->max &&
+	       (!shape->pattern || pattern_match(shape->pattern, text));
+}
+
+/* What a string must be, each as a phrase; only the violated ones if @text is given. */
+static void shape_phrases(const struct shape *shape, const char *text, void *arg,
+			  void (*phrase)(void *arg, const char *words))
+{
+	int64_t length = text ? text_length(text) : 0;
+	autobuf struct buf b = { 0 };
+
+	if (shape->max != NO_MAX && (!text || length > shape->max)) {
+		buf_addf(&b, "Member must have length less than or equal to %lld",
+			 (long long)shape->max);
+		phrase(arg, buf_str(&b));
+	}
+	if (shape->min > 0 && (!text || length < shape->min)) {
+		buf_clear(&b);
+		buf_addf(&b, "Member must have length greater than or equal to %lld",
+			 (long long)shape->min);
+		phrase(arg, buf_str(&b));
+	}
+	if (shape->pattern &&
+	    (!text || (length <= shape->max && !pattern_match(shape->pattern, text)))) {
+		buf_clear(&b);
+		buf_addf(&b, "Member must satisfy regular expression pattern: %s",
+			 shape->pattern->text);
+		phrase(arg, buf_str(&b));
+	}
+	if (shape->values) {
+		bool found = false;
+
+		buf_clear(&b);
+		buf_adds(&b, "Member must satisfy enum value set: [");
+		for (size_t i = 0; shape->values[i]; i++) {
+			found |= text && !strcmp(shape->values[i], text);
+			buf_addf(&b, "%s%s", i ? ", " : "", shape->values[i]);
+		}
+		buf_adds(&b, "]");
+		if (!found)
+			phrase(arg, buf_str(&b));
+	}
+}
+
+/* "[a, b]" for lists of strings, as the service prints them. */
+static void value_show(struct buf *to, const json_t *value)
+{
+	autofree char *dump = NULL;
+	const json_t *item;
+	size_t i;
+
+	if (json_is_string(value)) {
+		buf_adds(to, json_string_value(value));
+	} else if (json_is_array(value) && json_is_string(json_array_get(value, 0))) {
+		buf_adds(to, "[");
+		json_array_foreach(value, i, item)
+		{
+			buf_addf(to, "%s%s", i ? ", " : "",
+				 json_is_string(item) ? json_string_value(item) : "");
+		}
+		buf_adds(to, "]");
+	} else {
+		dump = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+		buf_adds(to, dump ? dump : "");
+	}
+}
+
+static void walk_violation(struct walk *w, const struct shape *shape, const json_t *value,
+			   const char *path, const char *words)
+{
+	autobuf struct buf shown = { 0 };
+
+	if (w->unreadable)
+		return;
+	if (w->violations++)
+		buf_adds(w->why, "; ");
+	if (!value) {
+		buf_addf(w->why, "Value null at '%s'", path);
+	} else if (shape->sensitive) {
+		buf_addf(w->why, "Value at '%s'", path);
+	} else {
+		value_show(&shown, value);
+		if (shown.size > VALUE_SHOWN) {
+			shown.size = VALUE_SHOWN;
+			while ((shown.data[shown.size] & 0xc0) == 0x80)
+				shown.size--; /* not inside a character */
+			buf_adds(&shown, "...");
+		}
+		buf_addf(w->why, "Value '%s' at '%s'", buf_str(&shown), path);
+	}
+	buf_addf(w->why, " failed to satisfy constraint: %s", words);
+}
+
+struct violation {
+	struct walk *w;
+	const struct shape *shape;
+	const json_t *value;
+	const char *path;
+};
+
+static void violation_phrase(void *arg, const char *words)
+{
+	const struct violation *v = arg;
+
+	walk_violation(v->w, v->shape, v->value, v->path, words);
+}
+
+static void join_phrase(void *arg, const char *words)
+{
+	struct buf *list = arg;
+
+	buf_addf(list, "%s%s", list->size ? ", " : "", words);
+}
+
+/* One violation for all elements that are wrong, naming what each must be. */
+static void walk_elements(struct walk *w, const struct shape *shape, const json_t *value,
+			  const char *path, const char *what, const struct shape *of)
+{
+	autobuf struct buf all = { 0 }, words = { 0 };
+
+	shape_phrases(of, NULL, &all, join_phrase);
+	buf_addf(&words, "%s must satisfy constraint: [%s]", what, buf_str(&all));
+	walk_violation(w, shape, value, path, buf_str(&words));
+}
+
+static void walk_size(struct walk *w, const struct shape *shape, const json_t *value,
+		      const char *path, size_t size)
+{
+	char words[96];
+
+	if (shape->max != NO_MAX && (int64_t)size > shape->max) {
+		snprintf(words, sizeof(words), "Member must have length less than or equal to %lld",
+			 (long long)shape->max);
+		walk_violation(w, shape, value, path, words);
+	}
+	if ((int64_t)size < shape->min) {
+		snprintf(words, sizeof(words),
+			 "Member must have length greater than or equal to %lld",
+			 (long long)shape->min);
+		walk_violation(w, shape, value, path, words);
+	}
+}
+
+static json_t *walk_string(struct walk *w, const struct shape *shape, json_t *value,
+			   const char *path)
+{
+	struct violation v = { w, shape, value, path };
+
+	if (!json_is_string(value))
+		return walk_unreadable(w, json_is_number(value)
+						  ? "NUMBER_VALUE can not be converted to a String"
+						  : "Expected a string");
+	shape_phrases(shape, json_string_value(value), &v, violation_phrase);
+	return json_incref(value);
+}
+
+static json_t *walk_integer(struct walk *w, const struct shape *shape, json_t *value,
+			    const char *path)
+{
+	char words[96];
+	json_int_t n;
+
+	if (json_is_real(value) && json_real_value(value) >= -1e15 &&
+	    json_real_value(value) <= 1e15 &&
+	    (double)(json_int_t)json_real_value(value) == json_real_value(value))
+		n = (json_int_t)json_real_value(value);
+	else if (json_is_integer(value))
+		n = json_integer_value(value);
+	else
+		return walk_unreadable(
+			w, json_is_string(value) ? "STRING_VALUE can not be converted to an Integer"
+						 : "Expected an integer");
+	if (shape->max != NO_MAX && n > shape->max) {
+		snprintf(words, sizeof(words), "Member must have value less than or equal to %lld",
+			 (long long)shape->max);
+		walk_violation(w, shape, value, path, words);
+	}
+	if (shape->min != NO_MIN && n < shape->min) {
+		snprintf(words, sizeof(words),
+			 "Member must have value greater than or equal to %lld",
+			 (long long)shape->min);
+		walk_violation(w, shape, value, path, words);
+	}
+	return json_integer(n);
+}
+
+static json_t *walk_boolean(struct walk *w, const struct shape *shape, json_t *value,
+			    const char *path)
+{
+	(void)shape;
+	(void)path;
+	if (!json_is_boolean(value))
+		return walk_unreadable(w, "Expected a boolean");
+	return json_incref(value);
+}
+
+static json_t *walk_list(struct walk *w, const struct shape *shape, json_t *value, const char *path)
+{
+	bool scalar = shape->of->kind == KIND_STRING, wrong = false;
+	json_t *out, *item;
+	size_t i;
+
+	if (!json_is_array(value))
+		return walk_unreadable(w, "Expected list or null");
+	out = json_array();
+	walk_size(w, shape, value, path, json_array_size(value));
+	json_array_foreach(value, i, item)
+	{
+		autofree char *at = xasprintf("%s.%zu.member", path, i + 1);
+		json_t *element;
+
+		if (scalar && json_is_string(item)) {
+			wrong |= !shape_allows(shape->of, json_string_value(item));
+			element = json_incref(item);
+		} else {
+			element = walk_value(w, shape->of, item, at);
+		}
+		if (!element || json_array_append_new(out, element)) {
+			json_decref(out);
+			return NULL;
+		}
+	}
+	if (wrong)
+		walk_elements(w, shape, value, path, "Member", shape->of);
+	return out;
+}
+
+static json_t *walk_map(struct walk *w, const struct shape *shape, json_t *value, const char *path)
+{
+	bool keys = false, values = false;
+	const char *key;
+	json_t *item;
+
+	if (!json_is_object(value))
+		return walk_unreadable(w, "Expected null");
+	walk_size(w, shape, value, path, json_object_size(value));
+	json_object_foreach(value, key, item)
+	{
+		if (!json_is_string(item))
+			return walk_unreadable(w, "Expected a string");
+		keys |= !shape_allows(shape->key, key);
+		values |= !shape_allows(shape->of, json_string_value(item));
+	}
+	if (keys)
+		walk_elements(w, shape, value, path, "Map keys", shape->key);
+	if (values)
+		walk_elements(w, shape, value, path, "Map value", shape->of);
+	return json_copy(value);
+}
+
+static json_t *walk_struct(struct walk *w, const struct shape *shape, json_t *value,
+			   const char *path)
+{
+	json_t *out;
+	size_t n = 0;
+
+	if (!json_is_object(value))
+		return walk_unreadable(w, "Expected null");
+	out = json_object();
+	for (const struct member *m = shape->members; m->name; m++) {
+		autofree char *at = xasprintf("%s.%s", path, m->name);
+		json_t *item = json_object_get(value, m->name), *member;
+
+		if (!item || json_is_null(item)) {
+			if (m->required)
+				walk_violation(w, m->shape, NULL, at, "Member must not be null");
+			continue;
+		}
+		member = walk_value(w, m->shape, item, at);
+		if (!member) {
+			json_decref(out);
+			return NULL;
+		}
+		json_object_set_new(out, m->name, member);
+		n++;
+	}
+	if (shape->one_of && n != 1)
+		walk_violation(w, shape, value, path, "Member must have exactly one member set");
+	return out;
+}
+
+/* A copy that holds what the table knows, or NULL if the types are other ones. */
+static json_t *walk_value(struct walk *w, const struct shape *shape, json_t *value,
+			  const char *path)
+{
+	static json_t *(*const walks[])(struct walk *, const struct shape *, json_t *,
+					const char *) = {
+		[KIND_STRING] = walk_string,   [KIND_INTEGER] = walk_integer,
+		[KIND_BOOLEAN] = walk_boolean, [KIND_STRUCT] = walk_struct,
+		[KIND_LIST] = walk_list,       [KIND_MAP] = walk_map,
+	};
+
+	return walks[shape->kind](w, shape, value, path);
+}
+
+/* The values of one name in the query, as the shape wants them; NULL: it is not there. */
+static json_t *query_value(struct walk *w, const struct member *m, const char *query)
+{
+	json_t *list = json_array(), *value = NULL;
+
+	while (query && *query) {
+		size_t size = strcspn(query, "&"), name = 0;
+		autofree char *key = NULL, *text = NULL;
+
+		while (name < size && query[name] != '=')
+			name++;
+		key = op_unescape(query, name, true);
+		if (key && !strcmp(key, m->name)) {
+			name += name < size;
+			text = op_unescape(query + name, size - name, true);
+			if (!text || json_array_append_new(list, json_string(text)))
+				walk_unreadable(w, "The query string is not valid");
+		}
+		query += size + (query[size] == '&');
+	}
+	if (m->shape->kind == KIND_LIST && json_array_size(list))
+		return list;
+	value = json_incref(json_array_get(list, 0));
+	json_decref(list);
+	if (value && m->shape->kind == KIND_INTEGER) {
+		const char *text = json_string_value(value);
+		char *end;
+		long long n;
+
+		errno = 0;
+		n = strtoll(text, &end, 10);
+		if (errno || end == text || *end)
+			walk_unreadable(w, "STRING_VALUE can not be converted to an Integer");
+		json_decref(value);
+		value = json_integer(n);
+	}
+	return value;
+}
+
+static json_t *path_value(struct walk *w, const struct member *m, const struct op_segments *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (strlen(m->name) == s->name_size[i] &&
+		    !memcmp(m->name, s->name[i], s->name_size[i])) {
+			json_t *value = json_string(s->value[i]);
+
+			return value ? value : walk_unreadable(w, "The path is not valid UTF-8");
+		}
+	return NULL;
+}
+
+static json_t *body_parse(struct walk *w, const struct op *op, const void *body, size_t size)
+{
+	bool wanted = false;
+	json_error_t error;
+	json_t *value;
+
+	for (const struct member *m = op->members; m->name; m++)
+		wanted |= m->place == IN_BODY;
+	if (!wanted || !size)
+		return json_object();
+	value = json_loadb(body, size, 0, &error);
+	if (!value)
+		return walk_unreadable(w, "Could not parse request body into json");
+	if (!json_is_object(value)) {
+		json_decref(value);
+		return walk_unreadable(w, "Expected null");
+	}
+	return value;
+}
+
+static void walk_member(struct walk *w, const struct member *m, json_t *value, json_t *out)
+{
+	json_t *checked;
+
+	if (!value || json_is_null(value)) {
+		if (m->required)
+			walk_violation(w, m->shape, NULL, m->name, "Member must not be null");
+		return;
+	}
+	checked = walk_value(w, m->shape, value, m->name);
+	if (checked)
+		json_object_set_new(out, m->name, checked);
+}
+
+static void walk_finish(struct walk *w)
+{
+	autobuf struct buf all = { 0 };
+
+	buf_addf(&all, "%zu validation error%s detected: ", w->violations,
+		 w->violations == 1 ? "" : "s");
+	buf_add(&all, w->why->data, w->why->size);
+	buf_clear(w->why);
+	buf_add(w->why, all.data, all.size);
+}
+
+enum decoded op_decode(const struct op *op, const struct op_segments *s, const char *query,
+		       const void *body, size_t size, json_t **in, struct buf *why)
+{
+	struct walk w = { .why = why };
+	json_t *from = body_parse(&w, op, body, size), *out = json_object();
+
+	for (const struct member *m = op->members; from && !w.unreadable && m->name; m++) {
+		json_t *value = m->place == IN_PATH ? path_value(&w, m, s)
+				: m->place == IN_QUERY
+					? query_value(&w, m, query)
+					: json_incref(json_object_get(from, m->name));
+
+		if (!w.unreadable)
+			walk_member(&w, m, value, out);
+		json_decref(value);
+	}
+	json_decref(from);
+	if (!w.unreadable && !w.violations) {
+		*in = out;
+		return DECODED;
+	}
+	json_decref(out);
+	if (w.unreadable)
+		return DECODED_UNREADABLE;
+	walk_finish(&w);
+	return DECODED_INVALID;
+}
