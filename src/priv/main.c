@@ -272,8 +272,10 @@ static int priv_open(struct priv *p, const struct conf *conf, int super_fd, stru
 	*p = (struct priv){ .conf = conf };
 	list_init(&p->machines);
 	list_init(&p->builds);
-	for (size_t i = 0; i < PRIV_NUM_OWNERS; i++)
-		p->peers[i] = (struct peer){ .priv = p, .chan.sock = -1 };
+	for (size_t i = 0; i < PRIV_NUM_OWNERS; i++) {
+		p->peers[i].priv = p;
+		chan_init(&p->peers[i].chan, -1, priv_rows, PRIV_NUM_TYPES);
+	}
 	chan_init(&p->super, super_fd, super_rows, SUPER_NUM_TYPES);
 	p->loop = loop_new(e);
 	if (!p->loop || io_nonblock(super_fd) || fcntl(super_fd, F_SETFD, FD_CLOEXEC))

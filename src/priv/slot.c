@@ -43,7 +43,6 @@ static void slot_remove(struct slots *s, uint32_t slot)
 
 	slot_unmake(path);
 	s->state[slot] = SLOT_ABSENT;
-	s->closed[slot] = false;
 }
 
 /* A /30 that an interface uses already is left alone: of another instance, of the site, or of a
@@ -209,7 +208,6 @@ int slot_close(struct slots *s, uint32_t slot, struct err *e)
 	errno = -rc;
 	if (rc)
 		return err_sys(e, "close slot %u", slot);
-	s->closed[slot] = true;
 	return 0;
 }
 
@@ -227,10 +225,7 @@ static int slot_clean(struct slots *s, uint32_t slot)
 	if (setns(s->own_netns, CLONE_NEWNET))
 		abort(); /* anything done from here on would be done in a guest's network */
 	names_link(s->names, slot, link);
-	if (!rc && s->closed[slot])
-		rc = nl_link_set(s->host, link, true);
-	s->closed[slot] = s->closed[slot] && rc;
-	return rc;
+	return rc ? rc : nl_link_set(s->host, link, true); /* it may have been closed */
 }
 
 void slot_give(struct slots *s, uint32_t slot)

@@ -24,7 +24,6 @@ struct slots {
 	char *netns_dir;
 	int own_netns;
 	uint8_t state[NAMES_SLOTS]; /* enum slot_state */
-	bool closed[NAMES_SLOTS];   /* made lead nowhere */
 	unsigned spare_wanted, n_spare, n_making;
 	bool failing; /* the last one could not be made: the next try is the timer's */
 	struct list waiting;

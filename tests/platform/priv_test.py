@@ -7,6 +7,7 @@ import array
 import contextlib
 import os
 import pathlib
+import random
 import re
 import shutil
 import signal
@@ -483,6 +484,42 @@ def test_builds_die_with_image_and_with_priv(priv):
     assert receive(priv.image)[0] == BUILD_GONE
 
 
+def test_a_crash_at_any_moment_is_cleared(priv, rounds=20):
+    chance = random.Random(int(os.environ.get("SEED", "7")))
+    alive, asked = {}, set()
+    for i in range(rounds):
+        for _ in range(3):
+            name = f"m-{uuid.UUID(int=chance.getrandbits(128), version=4)}"
+            asked.add(name)
+            priv.ask(MACHINE_START, struct.pack("=80sIIQII", name.encode(), CONTROL, 0, 64 * MIB, 1,
+                                                chance.randrange(2)))
+        for name in chance.sample(sorted(alive), min(2, len(alive))):
+            priv.ask(MACHINE_END, struct.pack("=80s", name.encode()))
+        time.sleep(chance.random() * 0.08)
+        priv.kill()
+        begin = time.monotonic()
+        priv.start()
+        took = time.monotonic() - begin
+        alive = {m["machine"]: m for m in priv.list()}
+        assert took < 3, f"round {i}: back after {took} s"
+        assert set(os.listdir(RUN / "m")) == set(alive), i
+        running = {g.rsplit("/", 1)[1] for g in groups() if "/m-" in g}
+        assert running == set(alive), (i, running)
+        for m in alive.values():
+            assert open(f"/proc/{m['pid']}/comm").read() == "doze-qemu\n"
+            assert f"{LINK}{m['slot']}" in links() and str(m["slot"]) in os.listdir(RUN / "netns")
+        running = set(subprocess.run(["pgrep", "-fa", "^/libexec/doze-qemu --machine"], capture_output=True,
+                                     text=True).stdout.split()) & asked
+        assert running == set(alive), (i, running ^ set(alive))
+    for name in alive:
+        assert priv.end(name) == DONE
+    until("each slot is whole", lambda: {n[len(LINK):] for n in links()} == set(os.listdir(RUN / "netns")))
+    assert len(links()) <= 34, "what is more than spare is removed"
+    fresh = priv.machine()
+    assert "answered" in python(fresh["machine"], "print(dns())"), "a closed slot leads out again, also after a crash"
+    assert priv.end(fresh["machine"]) == DONE
+
+
 def test_a_clean_stop_leaves_nothing(priv):
     priv.machine()
     Build(priv, "sleep 1000")
@@ -522,15 +559,18 @@ disk_gib = 2
             begin = time.monotonic()
             test(priv)
             print(f"ok {test.__name__[5:]} ({time.monotonic() - begin:.2f} s)", flush=True)
+        if priv.process.poll() is None:
+            priv.stop(keep=0)
         shutil.rmtree(WORK)
-        shutil.rmtree(RUN, ignore_errors=True)
+        shutil.rmtree(RUN)
     except BaseException:
         print((WORK / "priv.log").read_text()[-6000:])
         raise
     finally:
-        if priv.process.poll() is None:
-            with contextlib.suppress(Exception):
-                priv.stop(keep=0)
+        with contextlib.suppress(Exception):
+            if priv.process.poll() is not None and RUN.exists():
+                priv.start()
+            priv.stop(keep=0)
     return 0
 
 
