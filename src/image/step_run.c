@@ -174,7 +174,7 @@ int step_setup(struct step *s, struct err *e)
 		if (io_mkdir(3, dirs[i], 0755))
 			return err_set(e, ERR_INTERNAL, "make the build's directory '%s'", dirs[i]);
 	for (size_t i = 0; i < ARRAY_SIZE(env); i++)
-		setenv(env[i][0], env[i][1], 1);
+		setenv(env[i][0], env[i][1], 0);
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
 		autofree char *path = xasprintf("%s/%s", cwd, places[i][1]);
 

@@ -1,0 +1,194 @@
+/* `doze base import` and `doze base ls`; versions that are deleted. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/log.h"
+#include "image/chore.h"
+
+static void bases_answer(struct image_role *role, uint64_t tag, bool ok, enum err_kind kind,
+			 const char *text)
+{
+	struct build_result r = { .ok = ok, .kind = kind };
+
+	snprintf(r.text, sizeof(r.text), "%s", text);
+	if (role->control)
+		chan_uv_send(role->control, BUILD_BASE_DONE, tag, &r, sizeof(r), NULL, 0);
+}
+
+static void bases_result(struct image_role *role, uint64_t tag, const json_t *result,
+			 const struct err *e)
+{
+	const char *reason = json_string_value(json_object_get(result, "reason"));
+
+	if (json_is_true(json_object_get(result, "ok")))
+		bases_answer(role, tag, true, ERR_INTERNAL, "");
+	else if (result)
+		bases_answer(role, tag, false, ERR_INVALID, reason ? reason : "it failed");
+	else
+		bases_answer(role, tag, false, e->kind, e->text);
+}
+
+static void bases_imported(struct chore *c, const json_t *result, const struct err *e)
+{
+	uint64_t *tag = chore_arg(c);
+
+	bases_result(chore_role(c), *tag, result, e);
+	free(tag);
+}
+
+/* Letters that an image's name may have, so that FROM can say it. */
+static bool base_name_valid(const char *name, size_t room)
+{
+	size_t n = strnlen(name, room);
+
+	if (!n || n == room || name[0] == '-' || name[0] == '.')
+		return false;
+	return strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789._-:") == n &&
+	       strchr(name, ':') == strrchr(name, ':');
+}
+
+void bases_import(struct image_role *role, struct ipc_msg *m)
+{
+	const struct build_base *base = (const void *)m->body;
+	uint64_t *tag;
+
+	if (!base_name_valid(base->name, sizeof(base->name))) {
+		bases_answer(role, m->head.tag, false, ERR_INVALID,
+			     "A base's name is made of a-z, 0-9, '.', '_', '-' and one ':'.");
+		return;
+	}
+	tag = xmalloc(sizeof(*tag));
+	*tag = m->head.tag;
+	lseek(m->fds[0], 0, SEEK_SET);
+	chore_start(role, NULL, "import", base->name, false, m->fds[0], bases_imported, tag);
+}
+
+/* "271 MB", as buildah writes it. */
+static uint64_t base_bytes(const char *text)
+{
+	static const struct {
+		const char *unit;
+		double factor;
+	} units[] = { { "KB", 1e3 }, { "MB", 1e6 }, { "GB", 1e9 }, { "TB", 1e12 } };
+	char *end;
+	double n = strtod(text, &end);
+
+	end += strspn(end, " ");
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++)
+		if (!strcmp(end, units[i].unit))
+			return n > 0 && n < 1e6 ? (uint64_t)(n * units[i].factor) : 0;
+	return n > 0 && n < 1e6 ? (uint64_t)n : 0;
+}
+
+/* "2026-11-22T20:33:00.123Z" */
+static int64_t base_created(const char *text)
+{
+	struct tm t = { 0 };
+
+	return strptime(text, "%Y-%m-%dT%H:%M:%S", &t) ? (int64_t)timegm(&t) * 1000 : 0;
+}
+
+static void bases_send_item(struct image_role *role, uint64_t tag, json_t *from)
+{
+	const char *name, *digest, *created, *size;
+	struct build_base base = { 0 };
+
+	if (json_unpack(from, "{s:s,s:s,s:s,s:s}", "name", &name, "digest", &digest, "created",
+			&created, "size", &size) ||
+	    strlen(name) >= sizeof(base.name) || strlen(digest) >= sizeof(base.digest))
+		return;
+	memcpy(base.name, name, strlen(name));
+	memcpy(base.digest, digest, strlen(digest));
+	base.created_ms = base_created(created);
+	base.bytes = base_bytes(size);
+	if (role->control)
+		chan_uv_send(role->control, BUILD_BASE_ITEM, tag, &base, sizeof(base), NULL, 0);
+}
+
+static void bases_listed(struct chore *c, const json_t *result, const struct err *e)
+{
+	uint64_t *tag = chore_arg(c);
+	json_t *each;
+	size_t i;
+
+	json_array_foreach(json_object_get(result, "bases"), i, each)
+		bases_send_item(chore_role(c), *tag, each);
+	bases_result(chore_role(c), *tag, result, e);
+	free(tag);
+}
+
+void bases_list(struct image_role *role, struct ipc_msg *m)
+{
+	uint64_t *tag = xmalloc(sizeof(*tag));
+
+	*tag = m->head.tag;
+	chore_start(role, NULL, "list", NULL, false, -1, bases_listed, tag);
+}
+
+struct removal {
+	struct image_role *role;
+	struct build_version version;
+	uint64_t tag;
+	int dir_fd;
+	char gone[32];
+};
+
+static int removal_work(void *arg)
+{
+	struct removal *r = arg;
+	char image[UUID_SIZE];
+	int rc = io_remove_tree(r->dir_fd, r->gone);
+
+	snprintf(image, sizeof(image), "%s", r->version.image);
+	if (!rc && unlinkat(r->role->images_fd, image, AT_REMOVEDIR) && errno != ENOTEMPTY &&
+	    errno != EEXIST)
+		rc = -errno;
+	return rc;
+}
+
+static void removal_done(void *arg, int rc)
+{
+	struct removal *r = arg;
+
+	if (rc)
+		log_warn("an image version's files stay image=%s version=%u", r->version.image,
+			 r->version.version);
+	if (r->role->control)
+		chan_uv_send(r->role->control, BUILD_REMOVED, r->tag, &r->version,
+			     sizeof(r->version), NULL, 0);
+	fd_close(&r->dir_fd);
+	free(r);
+}
+
+/* Out of sight at once, its bytes later. */
+void remove_version(struct image_role *role, struct ipc_msg *m)
+{
+	struct removal *r = xcalloc(1, sizeof(*r));
+	char name[16];
+	struct err e;
+
+	r->role = role;
+	r->tag = m->head.tag;
+	memcpy(&r->version, m->body, sizeof(r->version));
+	r->version.image[UUID_SIZE - 1] = '\0';
+	r->dir_fd = uuid_valid(r->version.image) ? io_open_below(role->images_fd, r->version.image,
+								 O_RDONLY | O_DIRECTORY, 0)
+						 : -1;
+	if (r->dir_fd < 0) { /* there is none */
+		removal_done(r, 0);
+		return;
+	}
+	snprintf(name, sizeof(name), "%u", r->version.version);
+	snprintf(r->gone, sizeof(r->gone), ".%u.gone", r->version.version);
+	if (io_remove_tree(r->dir_fd, r->gone) ||
+	    (renameat(r->dir_fd, name, r->dir_fd, r->gone) && errno != ENOENT) ||
+	    !work_start(role, removal_work, r, removal_done, r, &e))
+		removal_done(r, -EIO);
+}

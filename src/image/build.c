@@ -1,0 +1,454 @@
+#include "image/build.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/limits.h"
+#include "base/log.h"
+
+static bool build_needs_base_first(const struct build *b)
+{
+	return !b->spec.internet;
+}
+
+static bool build_validates(const struct build *b)
+{
+	return b->spec.validate.enabled;
+}
+
+/* clang-format off */
+static const struct build_stage build_stages[] = {
+	{ "fetch",    "fetch the artifact",             build_fetch,     NULL },
+	{ "unpack",   "check and unpack it",            build_unpack,    NULL },
+	{ "build",    "prepare the base images",        build_base,      build_needs_base_first },
+	{ "build",    "build the container image",      build_container, NULL },
+	{ "disk",     "make its disk",                  build_disk,      NULL },
+	{ "boot",     "boot a microVM",                 build_boot,      NULL },
+	{ "ready",    "start the application",          build_ready,     NULL },
+	{ "snapshot", "take the snapshot",              build_snapshot,  NULL },
+	{ "validate", "validate a microVM made from it", build_validate, build_validates },
+	{ "snapshot", "put it in its place",            build_commit,    NULL },
+};
+/* clang-format on */
+static_assert(ARRAY_SIZE(build_stages) <= BUILD_STAGES, "took_ms has a place for each");
+
+static void build_clear(struct build *b);
+
+void build_log(struct build *b, const void *data, size_t size)
+{
+	static const char full[] = "\ndoze: the log is full; the rest is not kept\n";
+
+	if (b->log_fd < 0 || b->logged > LIMIT_LOG_FILE)
+		return;
+	b->logged += size;
+	if (io_write_full(b->log_fd, data, size))
+		b->logged = LIMIT_LOG_FILE + 1; /* the disk is full: the build goes on */
+	else if (b->logged > LIMIT_LOG_FILE && io_write_full(b->log_fd, full, sizeof(full) - 1))
+		log_warn("a build log cannot be written");
+}
+
+void build_logf(struct build *b, const char *fmt, ...)
+{
+	char text[1200];
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(text, sizeof(text) - 1, fmt, ap);
+	va_end(ap);
+	if (n < 0)
+		return;
+	n = n > (int)sizeof(text) - 2 ? (int)sizeof(text) - 2 : n;
+	text[n++] = '\n';
+	build_log(b, text, (size_t)n);
+}
+
+static void build_timer_closed(uv_handle_t *handle)
+{
+	free(handle);
+}
+
+uv_timer_t *build_timer(struct build *b, uint64_t first_ms, uint64_t every_ms, uv_timer_cb fire)
+{
+	uv_timer_t *t = xcalloc(1, sizeof(*t));
+
+	uv_timer_init(b->role->loop, t);
+	t->data = b;
+	uv_timer_start(t, fire, first_ms, every_ms);
+	return t;
+}
+
+void build_timer_end(uv_timer_t **t)
+{
+	if (*t)
+		uv_close((uv_handle_t *)*t, build_timer_closed);
+	*t = NULL;
+}
+
+void build_tick(struct build *b, uint64_t every_ms, uv_timer_cb fire)
+{
+	build_timer_end(&b->tick);
+	b->tick = build_timer(b, every_ms, every_ms, fire);
+}
+
+char *build_tag(const struct build *b)
+{
+	return xasprintf("localhost/doze/image/%s", b->what.version.image);
+}
+
+bool build_is_at(const struct build *b, void (*stage)(struct build *b))
+{
+	return b->stage >= 0 && b->stage < (int)ARRAY_SIZE(build_stages) &&
+	       build_stages[b->stage].start == stage;
+}
+
+static void build_say_step(struct build *b)
+{
+	struct build_step step = { .name = b->what.name,
+				   .n = (uint32_t)b->stage + 1,
+				   .of = ARRAY_SIZE(build_stages) };
+
+	snprintf(step.step, sizeof(step.step), "%s", build_stages[b->stage].name);
+	if (b->role->control)
+		chan_uv_send(b->role->control, BUILD_STEP, 0, &step, sizeof(step), NULL, 0);
+}
+
+static void build_stage_end(struct build *b)
+{
+	build_timer_end(&b->tick);
+	if (b->stage_open)
+		b->took_ms[b->stage] = clock_mono_ms() - b->stage_ms;
+	b->stage_open = false;
+}
+
+static void build_log_times(struct build *b)
+{
+	build_logf(b, "doze: seconds per step:");
+	for (int i = 0; i < (int)ARRAY_SIZE(build_stages); i++)
+		if (b->took_ms[i])
+			build_logf(b, "doze: %8.2f  %s", (double)b->took_ms[i] / 1000,
+				   build_stages[i].shown);
+	build_logf(b, "doze: %8.2f  in all", (double)(clock_mono_ms() - b->began_ms) / 1000);
+}
+
+void build_next(struct build *b)
+{
+	assert(!b->clearing);
+	build_stage_end(b);
+	do
+		b->stage++;
+	while (b->stage < (int)ARRAY_SIZE(build_stages) && build_stages[b->stage].wanted &&
+	       !build_stages[b->stage].wanted(b));
+	if (b->stage == (int)ARRAY_SIZE(build_stages)) {
+		b->done.ok = 1;
+		build_log_times(b);
+		build_logf(b, "doze: the image version is ready");
+		build_clear(b);
+		return;
+	}
+	b->stage_open = true;
+	b->stage_ms = clock_mono_ms();
+	build_say_step(b);
+	build_stages[b->stage].start(b);
+}
+
+void build_fail(struct build *b, const char *code, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (b->failed || b->clearing)
+		return;
+	b->failed = true;
+	va_start(ap, fmt);
+	vsnprintf(b->done.reason, sizeof(b->done.reason), fmt, ap);
+	va_end(ap);
+	snprintf(b->done.code, sizeof(b->done.code), "%s", code);
+	build_stage_end(b);
+	build_logf(b, "doze: FAILED: %s (%s)", b->done.reason, b->done.code);
+	build_log_times(b);
+	log_info("A build failed build=%s code=%s", b->what.name.build, b->done.code);
+	build_clear(b);
+}
+
+/* The end of the end. */
+static void build_free(struct build *b)
+{
+	struct image_role *role = b->role;
+
+	list_del(&b->in);
+	role->running--;
+	build_timer_end(&b->deadline);
+	build_timer_end(&b->tick);
+	if (role->control)
+		chan_uv_send(role->control, BUILD_DONE, 0, &b->done, sizeof(b->done), NULL, 0);
+	for (size_t i = 0; i < SAVE_NUM_FDS; i++)
+		fd_close(&b->save_fds[i]);
+	fd_close(&b->memory_fd);
+	fd_close(&b->from_fd);
+	fd_close(&b->artifact_fd);
+	fd_close(&b->dir_fd);
+	fd_close(&b->draft_fd);
+	fd_close(&b->image_fd);
+	fd_close(&b->log_fd);
+	spec_free(&b->spec);
+	app_free(&b->app);
+	free(b);
+	builds_more(role);
+}
+
+/* In a child. */
+static int build_delete(void *arg)
+{
+	struct build *b = arg;
+	char image[UUID_SIZE];
+	int rc = b->draft_name[0] ? io_remove_tree(b->image_fd, b->draft_name) : 0;
+
+	snprintf(image, sizeof(image), "%s", b->what.version.image);
+	if (!rc && b->dir_fd >= 0)
+		rc = io_remove_tree(b->role->build_fd, b->dir_name);
+	/* An image that never had a version leaves no directory. */
+	if (!rc && b->failed && unlinkat(b->role->images_fd, image, AT_REMOVEDIR) &&
+	    errno != ENOTEMPTY && errno != EEXIST && errno != ENOENT)
+		rc = -errno;
+	return rc;
+}
+
+static void build_deleted(void *arg, int rc)
+{
+	struct build *b = arg;
+
+	if (rc)
+		log_warn("a build left something behind build=%s error=\"%s\"", b->what.name.build,
+			 strerror(-rc));
+	b->work = NULL;
+	build_free(b);
+}
+
+static void build_swept(struct job *j, const json_t *result, const struct err *why)
+{
+	struct build *b = container_of(j, struct build, job);
+	struct err e;
+
+	if (!result)
+		log_warn("a build's directory is not swept cause='%s'", why->text);
+	b->work = work_start(b->role, build_delete, b, build_deleted, b, &e);
+	if (!b->work)
+		build_free(b);
+}
+
+static void build_swept_output(struct job *j, const uint8_t *data, size_t size)
+{
+	(void)j;
+	(void)data;
+	(void)size;
+}
+
+static const struct job_ops build_sweep_ops = { build_swept_output, build_swept };
+
+/* What is doze-build's only doze-build can delete. */
+static void build_sweep(struct vm *vm)
+{
+	struct build *b = container_of(vm, struct build, vm);
+	const struct err none = { ERR_INTERNAL, "there is none" };
+
+	job_begin(&b->job, b->role, &build_sweep_ops, b->dir_fd);
+	job_arg(&b->job, "clean");
+	if (b->dir_fd >= 0)
+		job_start(&b->job, -1);
+	else
+		build_swept(&b->job, NULL, &none);
+}
+
+static void build_clear(struct build *b)
+{
+	b->clearing = true;
+	ask_drop(&b->object);
+	if (b->work) { /* it may still write into the draft */
+		work_forget(b->work);
+		b->work = NULL;
+	}
+	if (b->job.active)
+		job_kill(&b->job); /* its end goes on with build_stopped */
+	else
+		vm_end(&b->vm, build_sweep);
+}
+
+/* A job ended while the build is being cleared: the other half of build_clear. */
+void build_job_stopped(struct build *b)
+{
+	vm_end(&b->vm, build_sweep);
+}
+
+static void build_late(uv_timer_t *t)
+{
+	struct build *b = t->data;
+
+	build_fail(b, b->stage < 5 ? CODE_BUILD : CODE_INTERNAL,
+		   "The build took longer than %lld seconds.",
+		   (long long)(b->role->conf->build_timeout_ms / 1000));
+}
+
+static int build_open_log(struct build *b, struct err *e)
+{
+	autofree char *name = xasprintf("%s.log", b->what.name.build);
+
+	b->log_fd =
+		io_open_below(b->role->log_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0640);
+	if (b->log_fd < 0 || image_share(b->role, b->log_fd, 0640))
+		return err_set(e, ERR_INTERNAL, "open the build log");
+	return 0;
+}
+
+static int build_open_dirs(struct build *b, struct err *e)
+{
+	struct image_role *role = b->role;
+
+	snprintf(b->dir_name, sizeof(b->dir_name), "%s", b->what.name.build);
+	snprintf(b->draft_name, sizeof(b->draft_name), ".%u.new", b->what.version.version);
+	if (io_remove_tree(role->build_fd, b->dir_name) ||
+	    io_mkdir(role->build_fd, b->dir_name, 0770) ||
+	    (io_mkdir(role->images_fd, b->what.version.image, 0750)))
+		return err_set(e, ERR_INTERNAL, "make the build's directories");
+	b->dir_fd = io_open_below(role->build_fd, b->dir_name, O_RDONLY | O_DIRECTORY, 0);
+	b->image_fd =
+		io_open_below(role->images_fd, b->what.version.image, O_RDONLY | O_DIRECTORY, 0);
+	if (b->dir_fd < 0 || b->image_fd < 0 || image_share(role, b->image_fd, 0750) ||
+	    io_remove_tree(b->image_fd, b->draft_name) ||
+	    io_mkdir(b->image_fd, b->draft_name, 0750))
+		return err_set(e, ERR_INTERNAL, "make the version's directory");
+	b->draft_fd = io_open_below(b->image_fd, b->draft_name, O_RDONLY | O_DIRECTORY, 0);
+	if (b->draft_fd < 0 || image_share(role, b->draft_fd, 0750))
+		return err_set(e, ERR_INTERNAL, "open the version's directory");
+	return 0;
+}
+
+static void build_log_warnings(struct build *b)
+{
+	json_t *each;
+	size_t i;
+
+	json_array_foreach((json_t *)(uintptr_t)b->spec.warnings, i, each) if (json_is_string(each))
+		build_logf(b, "doze: warning: %s", json_string_value(each));
+}
+
+static void build_begin(struct build *b)
+{
+	struct err e;
+
+	b->role->running++;
+	b->began_ms = clock_mono_ms();
+	b->stage = 0;
+	b->deadline = build_timer(b, (uint64_t)b->role->conf->build_timeout_ms, 0, build_late);
+	if (build_open_log(b, &e) || build_open_dirs(b, &e)) {
+		log_err("%s build=%s", e.text, b->what.name.build);
+		build_fail(b, CODE_INTERNAL, "Internal error: %s.", e.text);
+		return;
+	}
+	build_log_warnings(b);
+	b->stage = -1;
+	build_next(b);
+}
+
+void builds_more(struct image_role *role)
+{
+	list_each(b, &role->builds, struct build, in)
+	{
+		if (!role->cleared || role->running >= (unsigned)role->conf->build_at_once)
+			return;
+		if (b->stage < 0) {
+			build_begin(b);
+			builds_more(role); /* the list may have changed */
+			return;
+		}
+	}
+}
+
+static struct build *build_find(struct image_role *role, const char *id)
+{
+	list_each(b, &role->builds, struct build, in)
+	{
+		if (!strncmp(b->what.name.build, id, sizeof(b->what.name.build)))
+			return b;
+	}
+	return NULL;
+}
+
+static int build_read_spec(struct build *b, int fd, struct err *e)
+{
+	autobuf struct buf text = { 0 };
+
+	if (lseek(fd, 0, SEEK_SET) || io_read_all(fd, &text, SPEC_MOST))
+		return err_set(e, ERR_INVALID, "the build spec cannot be read");
+	if (!uuid_valid(b->what.name.build) || !uuid_valid(b->what.version.image) ||
+	    !b->what.version.version)
+		return err_set(e, ERR_INVALID, "the build has no proper name");
+	return spec_read(&b->spec, text.data, text.size, e);
+}
+
+static void builds_start(struct image_role *role, struct ipc_msg *m)
+{
+	struct build *b = xcalloc(1, sizeof(*b));
+	autoclose int fd = ipc_msg_take_fd(m, 0);
+	struct err e;
+
+	b->role = role;
+	memcpy(&b->what, m->body, sizeof(b->what));
+	b->done.name = b->what.name;
+	b->stage = -1;
+	b->log_fd = b->dir_fd = b->draft_fd = b->image_fd = b->artifact_fd = -1;
+	b->memory_fd = b->from_fd = -1;
+	for (size_t i = 0; i < SAVE_NUM_FDS; i++)
+		b->save_fds[i] = -1;
+	if (build_find(role, b->what.name.build)) { /* asked twice */
+		free(b);
+		return;
+	}
+	list_add(&role->builds, &b->in);
+	if (build_read_spec(b, fd, &e)) {
+		log_err("%s build=%s", e.text, b->what.name.build);
+		role->running++;
+		b->stage = 0;
+		build_fail(b, CODE_INTERNAL, "Internal error: %s.", e.text);
+		return;
+	}
+	b->shape = spec_shape(b->spec.memory_mib, sysconf(_SC_NPROCESSORS_ONLN));
+	builds_more(role);
+}
+
+static void builds_cancel(struct image_role *role, struct ipc_msg *m)
+{
+	const struct build_name *name = (const void *)m->body;
+	struct build *b = build_find(role, name->build);
+
+	if (!b)
+		return;
+	if (b->stage < 0) {
+		role->running++;
+		b->stage = 0;
+	}
+	build_fail(b, CODE_INTERNAL, "The build was cancelled.");
+}
+
+void builds_got(struct image_role *role, struct ipc_msg *m)
+{
+	/* clang-format off */
+	static void (*const table[BUILD_NUM_TYPES])(struct image_role *role, struct ipc_msg *m) = {
+		[BUILD_START]       = builds_start,
+		[BUILD_CANCEL]      = builds_cancel,
+		[BUILD_REMOVE]      = remove_version,
+		[BUILD_BASE_IMPORT] = bases_import,
+		[BUILD_BASE_LIST]   = bases_list,
+	};
+	/* clang-format on */
+
+	if (m->head.type < BUILD_NUM_TYPES && table[m->head.type])
+		table[m->head.type](role, m);
+}

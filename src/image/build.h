@@ -1,0 +1,98 @@
+/* build.h - one image version being made: a row of stages, each started when the last one is done.
+ *
+ * A stage ends with build_next or build_fail, later or at once.  After a failure
+ * or the last stage everything that the build has made and that is no part of
+ * a finished version is cleared, control is told, and the struct is freed. */
+#ifndef IMAGE_BUILD_H
+#define IMAGE_BUILD_H
+
+#include "image/job.h"
+#include "image/ready.h"
+#include "image/spec.h"
+#include "image/vm.h"
+
+#define CODE_INTERNAL "INTERNAL_PLATFORM_ERROR" /* service.md 10.1 */
+#define CODE_BUILD    "CONTAINER_BUILD_FAILED"
+#define CODE_FULL     "DISK_STORAGE_FULL"
+#define CODE_START    "CONTAINER_START_FAILED" /* the application: ours, as the two below */
+#define CODE_READY    "READY_HOOK_FAILED"
+#define CODE_VALIDATE "VALIDATE_HOOK_FAILED"
+
+#define BUILD_STAGES 16
+
+struct build {
+	struct list in;
+	struct image_role *role;
+	struct build_start what;
+	struct spec spec;
+	struct spec_shape shape;
+	int stage; /* index, -1: waits for its turn */
+	bool stage_open, failed, clearing;
+	int64_t stage_ms, began_ms, took_ms[BUILD_STAGES];
+	uv_timer_t *deadline, *tick; /* free themselves */
+	struct build_done done;
+
+	int log_fd;
+	uint64_t logged;
+	int dir_fd, draft_fd, image_fd; /* build/<id>, images/<id>/.<version>.new, images/<id> */
+	char dir_name[UUID_SIZE + 4], draft_name[32];
+	int artifact_fd;
+	struct ask object;
+	struct job job;
+	struct work *work;
+	struct app app;
+
+	struct vm vm;
+	const char *hook; /* "Ready", "Validate" while one is under way */
+	int64_t hook_ms, hook_timeout_ms;
+	uint64_t hook_id, resumed_id; /* of agent frames that are answered; 0: none */
+	struct quiet quiet;
+	int save_fds[SAVE_NUM_FDS];
+	int memory_fd, from_fd; /* of the validating machine */
+};
+
+/* A row of the table in build.c. */
+struct build_stage {
+	const char *name, *shown; /* of BUILD_STEP; for the log's table */
+	void (*start)(struct build *b);
+	bool (*wanted)(const struct build *b); /* NULL: always */
+};
+
+void build_next(struct build *b);
+void build_job_stopped(struct build *b); /* a job ended while the build is being cleared */
+void build_fail(struct build *b, const char *code, const char *fmt, ...) printf_like(3, 4);
+void build_log(struct build *b, const void *data, size_t size);
+void build_logf(struct build *b, const char *fmt, ...) printf_like(2, 3);
+/* Call @fire again and again; ends with the stage. */
+void build_tick(struct build *b, uint64_t every_ms, uv_timer_cb fire);
+uv_timer_t *build_timer(struct build *b, uint64_t first_ms, uint64_t every_ms, uv_timer_cb fire);
+void build_timer_end(uv_timer_t **t);
+/* "localhost/doze/image/<uuid>": what holds its layers in the store */
+char *build_tag(const struct build *b);
+void build_step_options(struct image_role *role, struct job *j);
+
+/* build_make.c */
+void build_fetch(struct build *b);
+void build_unpack(struct build *b);
+void build_base(struct build *b);
+void build_container(struct build *b);
+void build_disk(struct build *b);
+/* build_run.c */
+void build_boot(struct build *b);
+void build_ready(struct build *b);
+void build_snapshot(struct build *b);
+void build_frame(struct build *b, const struct agent_frame *f);
+void build_vm_down(struct vm *vm, const struct err *e);
+void build_vm_frame(struct vm *vm, const struct agent_frame *f);
+bool build_is_at(const struct build *b, void (*stage)(struct build *b));
+/* A copy of the empty overlay: the version's disk, or one to throw away. Descriptor or -1. */
+int build_overlay(struct build *b, bool scratch, struct err *e) must_check;
+/* build_check.c */
+void build_validate(struct build *b);
+void build_commit(struct build *b);
+/* one hook, asked again while it says so, until its time is over: then build_next or build_fail */
+void build_hook(struct build *b, const char *name, const struct spec_hook *hook);
+void build_hook_acknowledged(struct build *b, const struct agent_frame *f);
+void build_hook_result(struct build *b, const struct agent_frame *f);
+
+#endif

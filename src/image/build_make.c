@@ -1,0 +1,250 @@
+/* From the artifact to a disk: the stages that priv's build steps do. */
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/limits.h"
+#include "image/build.h"
+
+/* What S3 says, as service.md 10.1 says it. */
+static const struct {
+	const char *s3, *code, *text;
+} build_object_faults[] = {
+	{ "NoSuchKey", "S3_NO_SUCH_KEY", "The code artifact s3://%s/%s does not exist." },
+	{ "NoSuchBucket", "S3_NO_SUCH_BUCKET", "The bucket of s3://%s/%s does not exist." },
+	{ "AccessDenied", "S3_ACCESS_DENIED", "Access to the code artifact s3://%s/%s is denied." },
+};
+
+static void build_not_fetched(struct build *b, const struct object_fault *f)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(build_object_faults); i++)
+		if (!strncmp(f->code, build_object_faults[i].s3, sizeof(f->code))) {
+			autofree char *text = NULL;
+			const char *form = build_object_faults[i].text;
+			const char *at = strstr(form, "s3://%s/%s");
+
+			text = xasprintf("%.*ss3://%s/%s%s", (int)(at - form), form, b->spec.bucket,
+					 b->spec.key, at + 10);
+			build_fail(b, build_object_faults[i].code, "%s", text);
+			return;
+		}
+	build_fail(b, CODE_INTERNAL, "The code artifact could not be fetched: %.*s",
+		   (int)sizeof(f->text) - 1, f->text);
+}
+
+static void build_fetched(struct ask *a, struct ipc_msg *m)
+{
+	struct build *b = container_of(a, struct build, object);
+	const struct object_found *found;
+
+	if (!m || (m->head.type != OBJECT_FOUND && m->head.type != OBJECT_FAULT)) {
+		build_fail(b, CODE_INTERNAL, "The object store was restarted during the build.");
+		return;
+	}
+	if (m->head.type == OBJECT_FAULT) {
+		build_not_fetched(b, (const void *)m->body);
+		return;
+	}
+	found = (const void *)m->body;
+	if (found->size > LIMIT_ZIP_SIZE) {
+		build_fail(b, "ARCHIVE_INVALID", "The archive is larger than %llu MiB.",
+			   LIMIT_ZIP_SIZE / MIB);
+		return;
+	}
+	b->artifact_fd = ipc_msg_take_fd(m, 0);
+	build_logf(b, "doze: artifact s3://%s/%s, %llu bytes", b->spec.bucket, b->spec.key,
+		   (unsigned long long)found->size);
+	build_next(b);
+}
+
+void build_fetch(struct build *b)
+{
+	struct object_get get = { 0 };
+
+	if (strlen(b->spec.bucket) >= sizeof(get.bucket) ||
+	    strlen(b->spec.key) >= sizeof(get.key)) {
+		build_fail(b, "S3_NO_SUCH_KEY", "The code artifact's name is too long.");
+		return;
+	}
+	memcpy(get.bucket, b->spec.bucket, strlen(b->spec.bucket));
+	memcpy(get.key, b->spec.key, strlen(b->spec.key));
+	ask_send(b->role, b->role->objects, &b->object, OBJECT_GET, &get, sizeof(get), NULL, 0,
+		 build_fetched);
+}
+
+static void build_job_output(struct job *j, const uint8_t *data, size_t size)
+{
+	build_log(container_of(j, struct build, job), data, size);
+}
+
+/* The step's own words, if it failed and could say why. */
+static void build_job_failed(struct build *b, const json_t *result, const struct err *e)
+{
+	const char *code = json_string_value(json_object_get(result, "code"));
+	const char *reason = json_string_value(json_object_get(result, "reason"));
+
+	if (code && reason)
+		build_fail(b, code, "%s", reason);
+	else if (e)
+		build_fail(b, e->kind == ERR_CAPACITY ? CODE_BUILD : CODE_INTERNAL, "%s", e->text);
+	else
+		build_fail(b, CODE_INTERNAL, "A build step left no proper result.");
+}
+
+static void build_job_done(struct job *j, const json_t *result, const struct err *e)
+{
+	struct build *b = container_of(j, struct build, job);
+
+	if (b->clearing)
+		build_job_stopped(b);
+	else if (json_is_true(json_object_get(result, "ok")))
+		build_next(b);
+	else
+		build_job_failed(b, result, e);
+}
+
+static const struct job_ops build_job_ops = { build_job_output, build_job_done };
+
+/* The same for every step; those that do not need them pass them over. */
+void build_step_options(struct image_role *role, struct job *j)
+{
+	const struct conf *conf = role->conf;
+	autofree char *store = xasprintf("%s/build/layers", conf->data_dir);
+	autofree char *list = xstrdup(conf->insecure_registries);
+	char *rest = list, *word;
+
+	job_option(j, "--store", store);
+	job_option(j, "--libexec", conf->libexec_dir);
+	job_option(j, "--arch", role->arch);
+	job_option(j, "--registry", role->npm_registry);
+	if (!access(conf->site_ca, R_OK))
+		job_option(j, "--ca", conf->site_ca);
+	if (conf->pull)
+		job_arg(j, "--pull");
+	while ((word = strsep(&rest, ", ")))
+		job_option(j, "--insecure", word);
+}
+
+static void build_step(struct build *b, const char *name, bool internet)
+{
+	job_begin(&b->job, b->role, &build_job_ops, b->dir_fd);
+	b->job.internet = internet;
+	job_arg(&b->job, name);
+	build_step_options(b->role, &b->job);
+}
+
+void build_unpack(struct build *b)
+{
+	build_step(b, "unpack", false);
+	job_start(&b->job, b->artifact_fd);
+	fd_close(&b->artifact_fd);
+}
+
+void build_base(struct build *b)
+{
+	build_step(b, "base", true);
+	job_start(&b->job, -1);
+}
+
+/* [build] env, "A=1, B=2": for RUN alone; taken out of the image's own again by build_read_app. */
+static void build_env_each(struct build *b, void (*each)(struct build *b, const char *pair))
+{
+	autofree char *list = xstrdup(b->role->conf->build_env);
+	char *rest = list, *word;
+
+	while ((word = strsep(&rest, ",")))
+		if (strchr(word, '='))
+			each(b, word + strspn(word, " "));
+}
+
+static void build_env_add(struct build *b, const char *pair)
+{
+	job_option(&b->job, "--env", pair);
+}
+
+static void build_env_drop(struct build *b, const char *pair)
+{
+	autofree char *key = xstrdup(pair);
+
+	key[strcspn(key, "=")] = '\0';
+	app_unsetenv(&b->app, key);
+}
+
+void build_container(struct build *b)
+{
+	autofree char *tag = build_tag(b);
+
+	build_step(b, "build", b->spec.internet);
+	job_option(&b->job, "--tag", tag);
+	build_env_each(b, build_env_add);
+	job_start(&b->job, -1);
+}
+
+/* A file that doze-build may write into: the directory's group is its own. */
+static int build_shared_file(struct build *b, const char *name)
+{
+	autoclose int fd = io_open_below(b->dir_fd, name, O_RDWR | O_CREAT | O_TRUNC, 0660);
+
+	return fd < 0 || fchmod(fd, 0660);
+}
+
+static int build_take_file(struct build *b, const char *name)
+{
+	autoclose int fd = -1;
+
+	if (renameat(b->dir_fd, name, b->draft_fd, name))
+		return -1;
+	fd = io_open_below(b->draft_fd, name, O_RDONLY, 0);
+	return fd < 0 || image_share(b->role, fd, 0640);
+}
+
+static int build_read_app(struct build *b, const json_t *result, struct err *e)
+{
+	json_t *size = json_object_get(result, "codeBytes");
+
+	if (app_read(&b->app, json_object_get(result, "config"), e))
+		return -1;
+	build_env_each(b, build_env_drop);
+	b->done.code_bytes = (uint64_t)json_integer_value(size);
+	b->done.n_ports = (uint32_t)b->app.n_ports;
+	memcpy(b->done.ports, b->app.ports, sizeof(b->done.ports));
+	return 0;
+}
+
+static void build_disk_done(struct job *j, const json_t *result, const struct err *why)
+{
+	struct build *b = container_of(j, struct build, job);
+	struct err e;
+
+	if (b->clearing || !json_is_true(json_object_get(result, "ok")))
+		build_job_done(j, result, why);
+	else if (build_read_app(b, result, &e))
+		build_fail(b, CODE_BUILD, "The container image cannot be started: %s.", e.text);
+	else if (build_take_file(b, "root") || build_take_file(b, "overlay"))
+		build_fail(b, CODE_INTERNAL, "The disk could not be put in its place.");
+	else
+		build_next(b);
+}
+
+static const struct job_ops build_disk_ops = { build_job_output, build_disk_done };
+
+void build_disk(struct build *b)
+{
+	autofree char *tag = build_tag(b);
+	autofree char *size = xasprintf("--gib=%ld", b->shape.disk_gib);
+
+	if (build_shared_file(b, "root") || build_shared_file(b, "overlay")) {
+		build_fail(b, CODE_INTERNAL, "The disk's file could not be made.");
+		return;
+	}
+	build_step(b, "disk", false);
+	b->job.ops = &build_disk_ops;
+	job_option(&b->job, "--tag", tag);
+	job_arg(&b->job, size);
+	job_start(&b->job, -1);
+}

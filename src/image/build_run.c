@@ -1,0 +1,336 @@
+/* From a disk to a snapshot: a microVM boots, starts the application, and stands still. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/limits.h"
+#include "image/build.h"
+
+#define BOOT_MS       90000 /* to the agent's HELLO; a busy host has needed 7 s */
+#define SAMPLE_MS     250
+#define SITE_CA_PLACE "/etc/ssl/certs/ca-certificates.crt"
+
+void build_vm_down(struct vm *vm, const struct err *e)
+{
+	struct build *b = container_of(vm, struct build, vm);
+
+	build_fail(b, CODE_INTERNAL, "The build's microVM failed: %s.", e->text);
+}
+
+void build_vm_frame(struct vm *vm, const struct agent_frame *f)
+{
+	build_frame(container_of(vm, struct build, vm), f);
+}
+
+static void build_boot_late(uv_timer_t *t)
+{
+	build_fail(t->data, CODE_INTERNAL, "The build's microVM did not boot within %d seconds.",
+		   BOOT_MS / 1000);
+}
+
+static void build_booted(struct vm *vm, struct ipc_msg *m, const struct err *e)
+{
+	struct build *b = container_of(vm, struct build, vm);
+
+	if (!m)
+		build_fail(b, CODE_INTERNAL, "The build's microVM failed: %s.", e->text);
+}
+
+static int build_open_guest(const struct build *b, const char *name)
+{
+	autofree char *path = xasprintf("%s/guest/%s", b->role->conf->libexec_dir, name);
+
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+/* The disk's delta: an empty overlay, which booting fills. */
+static int build_copy_overlay(struct build *b, int dirfd, const char *name, struct err *e)
+{
+	autoclose int from = io_open_below(b->draft_fd, "overlay", O_RDONLY, 0);
+	autoclose int to = -1;
+	int rc;
+
+	if (from < 0)
+		return err_set(e, ERR_INTERNAL, "open the empty overlay");
+	to = io_open_below(dirfd, name, O_RDWR | O_CREAT | O_TRUNC, 0640);
+	rc = to < 0 ? to : io_copy_sparse(from, to);
+	if (rc || image_share(b->role, to, 0640)) {
+		errno = -rc;
+		return err_sys(e, "copy the empty overlay");
+	}
+	return fd_steal(&to);
+}
+
+int build_overlay(struct build *b, bool scratch, struct err *e)
+{
+	return build_copy_overlay(b, scratch ? b->dir_fd : b->draft_fd,
+				  scratch ? "scratch" : "disk", e);
+}
+
+static void build_vm_up(struct vm *vm)
+{
+	struct build *b = container_of(vm, struct build, vm);
+	const struct machine_boot boot = { { b->shape.vcpus, b->shape.memory_mib } };
+	autoclose int kernel = build_open_guest(b, "vmlinux");
+	autoclose int initrd = build_open_guest(b, "initrd");
+	autoclose int root = io_open_below(b->draft_fd, "root", O_RDONLY, 0);
+	autoclose int disk = -1;
+	struct err e;
+
+	if (kernel < 0 || initrd < 0) {
+		build_fail(b, CODE_INTERNAL,
+			   "The guest's kernel is not installed: run "
+			   "tools/install again.");
+		return;
+	}
+	disk = build_overlay(b, false, &e);
+	if (root < 0 || disk < 0) {
+		build_fail(b, CODE_INTERNAL, "The build's disk cannot be opened.");
+		return;
+	}
+	vm_request(vm, MACHINE_BOOT, &boot, sizeof(boot),
+		   (const int[]){ kernel, initrd, root, disk }, BOOT_NUM_FDS, build_booted);
+}
+
+static const struct vm_ops build_vm_ops = { build_vm_up, build_vm_down, build_vm_frame };
+
+void build_boot(struct build *b)
+{
+	b->done.vcpus = b->shape.vcpus;
+	b->done.memory_mib = b->shape.memory_mib;
+	build_tick(b, BOOT_MS, build_boot_late);
+	vm_start(&b->vm, b->role, &build_vm_ops, b->shape.vcpus, b->shape.memory_mib,
+		 b->spec.internet);
+}
+
+/* What service.md 12 puts into the environment, and what the user asked for. */
+static void build_environment(struct build *b)
+{
+	autofree char *version = xasprintf("%lld.0", (long long)b->spec.version);
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)(uintptr_t)b->spec.environment, key,
+			    value) if (json_is_string(value) && *key && !strchr(key, '='))
+		app_setenv(&b->app, key, json_string_value(value));
+	app_setenv(&b->app, "AWS_LAMBDA_MICROVM_IMAGE_NAME", b->spec.name);
+	app_setenv(&b->app, "AWS_LAMBDA_MICROVM_IMAGE_ARN", b->spec.arn);
+	app_setenv(&b->app, "AWS_LAMBDA_MICROVM_IMAGE_VERSION", version);
+	app_setenv(&b->app, "AWS_REGION", b->spec.region);
+}
+
+static void build_put_site_ca(struct build *b, struct buf *frame)
+{
+	const struct conf *conf = b->role->conf;
+	autoclose int fd = -1;
+	autobuf struct buf bundle = { 0 };
+
+	if (!conf->site_ca_in_guest || !conf->site_ca[0])
+		return;
+	fd = open(conf->site_ca, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || io_read_all(fd, &bundle, LIMIT_AGENT_TO_GUEST / 2)) {
+		build_logf(b, "doze: warning: %s cannot be read and is not bound into the guest",
+			   conf->site_ca);
+		return;
+	}
+	agent_put_text(frame, FIELD_FILE_PATH, SITE_CA_PLACE);
+	agent_put(frame, FIELD_FILE_DATA, bundle.data, bundle.size);
+}
+
+static void build_start_application(struct build *b)
+{
+	autobuf struct buf frame = { 0 };
+	size_t mark;
+
+	build_environment(b);
+	if (app_bytes(&b->app) > LIMIT_AGENT_TO_GUEST / 4) {
+		build_fail(b, CODE_BUILD, "The image's command and environment are too long.");
+		return;
+	}
+	mark = agent_begin(&frame, AGENT_START);
+	for (size_t i = 0; i < b->app.n_argv; i++)
+		agent_put_text(&frame, FIELD_ARG, b->app.argv[i]);
+	for (size_t i = 0; i < b->app.n_env; i++)
+		agent_put_text(&frame, FIELD_ENV, b->app.env[i]);
+	if (b->app.user)
+		agent_put_text(&frame, FIELD_USER, b->app.user);
+	if (b->app.workdir)
+		agent_put_text(&frame, FIELD_WORKDIR, b->app.workdir);
+	if (b->spec.all_capabilities)
+		agent_put_u64(&frame, FIELD_ALL_CAPS, 1);
+	build_put_site_ca(b, &frame);
+	agent_end(&frame, mark);
+	vm_send(&b->vm, &frame);
+}
+
+static void build_sampled(struct vm *vm, const struct machine_stats *s)
+{
+	struct build *b = container_of(vm, struct build, vm);
+	bool listens =
+		quiet_listens(b->done.listening, b->done.n_listening, b->app.ports, b->app.n_ports);
+
+	if (b->clearing || !build_is_at(b, build_ready))
+		return;
+	switch (quiet_sample(&b->quiet, clock_mono_ms(), listens, s->cpu_ns)) {
+	case QUIET_WAIT:
+		return;
+	case QUIET_SILENT:
+		build_logf(b,
+			   "doze: warning: nothing listens on %s after 30 seconds; the snapshot "
+			   "is taken as things are",
+			   b->app.n_ports ? "an EXPOSEd port" : "port 8080");
+		break;
+	case QUIET_BUSY:
+		build_logf(b, "doze: warning: the application listens, but is still busy; the "
+			      "snapshot is taken as things are");
+		break;
+	case QUIET_READY:
+		break;
+	}
+	build_next(b);
+}
+
+static void build_sample(uv_timer_t *t)
+{
+	struct build *b = t->data;
+
+	vm_sample(&b->vm, build_sampled);
+}
+
+void build_ready(struct build *b)
+{
+	build_start_application(b);
+	if (b->clearing)
+		return;
+	if (b->spec.ready.enabled) {
+		build_hook(b, "Ready", &b->spec.ready);
+		return;
+	}
+	quiet_begin(&b->quiet, clock_mono_ms());
+	build_tick(b, SAMPLE_MS, build_sample);
+}
+
+static void build_ports(struct build *b, const struct agent_frame *f)
+{
+	struct agent_field_view v;
+	size_t at = 0;
+
+	b->done.n_listening = 0;
+	while (agent_field_next(f, &at, &v) == 1) {
+		uint64_t port = 0;
+
+		if (v.tag != FIELD_PORT || v.size != sizeof(port))
+			continue;
+		memcpy(&port, v.data, sizeof(port)); /* little endian, as this host */
+		if (port && port <= UINT16_MAX && b->done.n_listening < BUILD_MAX_PORTS)
+			b->done.listening[b->done.n_listening++] = (uint16_t)port;
+	}
+}
+
+static void build_guest_log(struct build *b, const struct agent_frame *f)
+{
+	struct agent_field_view v;
+	size_t at = 0;
+	uint64_t dropped;
+
+	if (agent_get_u64(f, FIELD_DROPPED, &dropped) && dropped)
+		build_logf(b, "doze: %llu bytes of output were dropped",
+			   (unsigned long long)dropped);
+	while (agent_field_next(f, &at, &v) == 1)
+		if (v.tag == FIELD_BYTES)
+			build_log(b, v.data, v.size);
+}
+
+static void build_app_ended(struct build *b, const struct agent_frame *f)
+{
+	uint64_t code = 255;
+
+	if (!agent_get_u64(f, FIELD_CODE, &code))
+		code = 255;
+	build_fail(b, CODE_START,
+		   "Failed to start container: the application ended with exit code %llu before "
+		   "the snapshot was taken.",
+		   (unsigned long long)(code & 0xffff));
+}
+
+static void build_hello(struct build *b, const struct agent_frame *f)
+{
+	uint64_t protocol = 0;
+
+	if (!build_is_at(b, build_boot))
+		return;
+	if (!agent_get_u64(f, FIELD_PROTOCOL, &protocol) || protocol != AGENT_PROTOCOL)
+		build_fail(b, CODE_INTERNAL,
+			   "The guest's agent is of another release: run "
+			   "tools/install again.");
+	else
+		build_next(b);
+}
+
+void build_frame(struct build *b, const struct agent_frame *f)
+{
+	/* clang-format off */
+	static void (*const table[AGENT_NUM_TYPES])(struct build *b, const struct agent_frame *f) = {
+		[AGENT_HELLO]       = build_hello,
+		[AGENT_LISTEN]      = build_ports,
+		[AGENT_HOOK_RESULT] = build_hook_result,
+		[AGENT_LOG]         = build_guest_log,
+		[AGENT_EXIT]        = build_app_ended,
+		[AGENT_ACK]         = build_hook_acknowledged,
+	};
+	/* clang-format on */
+
+	if (f->type < AGENT_NUM_TYPES && table[f->type])
+		table[f->type](b, f);
+}
+
+static void build_snapshot_ended(struct vm *vm)
+{
+	build_next(container_of(vm, struct build, vm));
+}
+
+static void build_saved(struct vm *vm, struct ipc_msg *m, const struct err *e)
+{
+	struct build *b = container_of(vm, struct build, vm);
+	const struct machine_saved *s;
+
+	for (size_t i = 0; i < SAVE_NUM_FDS; i++)
+		fd_close(&b->save_fds[i]);
+	if (!m) {
+		build_fail(b, e->kind == ERR_CAPACITY ? CODE_FULL : CODE_INTERNAL,
+			   "The snapshot could not be taken: %s.", e->text);
+		return;
+	}
+	s = (const void *)m->body;
+	b->done.memory_bytes = s->memory_bytes;
+	b->done.disk_bytes = s->disk_bytes;
+	build_logf(b, "doze: snapshot of %llu MiB of memory and %llu MiB of written disk",
+		   (unsigned long long)(s->memory_bytes / MIB),
+		   (unsigned long long)(s->disk_bytes / MIB));
+	vm_end(vm, build_snapshot_ended);
+}
+
+void build_snapshot(struct build *b)
+{
+	static const char *const names[] = {
+		[SAVE_FD_HEADER] = "header", [SAVE_FD_STATE] = "state", [SAVE_FD_MEMORY] = "memory"
+	};
+	const struct machine_none none = { 0 };
+	struct err e;
+
+	for (size_t i = 0; i < SAVE_NUM_FDS; i++) {
+		b->save_fds[i] = image_create(b->role, b->draft_fd, names[i], &e);
+		if (b->save_fds[i] < 0) {
+			build_fail(b, CODE_INTERNAL, "%s", e.text);
+			return;
+		}
+	}
+	vm_request(&b->vm, MACHINE_SNAPSHOT, &none, sizeof(none), b->save_fds, SAVE_NUM_FDS,
+		   build_saved);
+}

@@ -1,0 +1,20 @@
+/* chore.h - a build step outside a build: in a directory of its own (or one that was left behind),
+ * which is swept and deleted afterwards.  Frees itself. */
+#ifndef IMAGE_CHORE_H
+#define IMAGE_CHORE_H
+
+#include "image/job.h"
+
+struct chore;
+
+/* @result as in job.h, borrowed.  The chore goes on to clear itself away. */
+typedef void chore_done(struct chore *c, const json_t *result, const struct err *e);
+
+/* @dir NULL: a new one.  @step NULL: nothing but the sweep.  @argument may be NULL.  @stdin_fd
+ * stays the caller's. */
+void chore_start(struct image_role *role, const char *dir, const char *step, const char *argument,
+		 bool internet, int stdin_fd, chore_done *done, void *arg);
+struct image_role *chore_role(const struct chore *c);
+void *chore_arg(const struct chore *c);
+
+#endif

@@ -1,0 +1,75 @@
+/* image.h - the role that makes image versions (ipc/build.h): one loop, several builds at a time.
+ *
+ * What takes long is elsewhere: build steps and machines are processes that
+ * priv starts, copying and fsync are forked children.  The role keeps nothing
+ * over a restart; what an earlier one left is cleared before the first build. */
+#ifndef IMAGE_IMAGE_H
+#define IMAGE_IMAGE_H
+
+#include <uv.h>
+
+#include "conf/conf.h"
+#include "ipc/build.h"
+#include "ipc/object.h"
+#include "ipc/priv.h"
+#include "net/chan_uv.h"
+
+struct role_link;
+
+struct image_role {
+	const struct conf *conf;
+	uv_loop_t *loop;
+	struct role_link *link;
+	struct chan_uv *control, *priv, *objects; /* NULL: not there */
+	struct list asks, jobs, vms, builds;
+	int images_fd, build_fd, log_fd; /* directories */
+	gid_t control_gid;               /* of what control may read */
+	unsigned running;                /* builds that are not waiting */
+	bool started;
+	bool cleared;       /* what an earlier role left is gone: builds may run */
+	char *npm_registry; /* or NULL */
+	const char *arch;   /* as builders name it */
+};
+
+/* A question to a peer and its answers.  Embedded; `done` comes once, with NULL when the peer is
+ * lost; for an answer in parts (`more` set) that is called for each. */
+struct ask {
+	struct list in;
+	uint64_t tag; /* 0: not asked */
+	struct chan_uv *of;
+	void (*done)(struct ask *a, struct ipc_msg *m);
+	bool (*more)(struct ask *a, struct ipc_msg *m); /* true: there is more to come */
+};
+
+void ask_send(struct image_role *role, struct chan_uv *peer, struct ask *a, uint32_t type,
+	      const void *body, size_t size, const int *fds, unsigned n_fds,
+	      void (*done)(struct ask *a, struct ipc_msg *m));
+void ask_drop(struct ask *a); /* nobody is told; harmless if not asked */
+bool ask_got(struct image_role *role, struct chan_uv *peer, struct ipc_msg *m);
+void ask_lost(struct image_role *role, const struct chan_uv *peer);
+/* A question whose answer changes nothing. */
+void ask_tell(struct chan_uv *peer, uint32_t type, const void *body, size_t size);
+/* The text of a FAULT answer of priv, or a lost peer; false if it is neither. */
+bool ask_failed(const struct ipc_msg *m, struct err *e);
+
+/* Long work in a forked child; fn says 0 or -errno, and may only make system calls. */
+struct work;
+struct work *work_start(struct image_role *role, int (*fn)(void *arg), void *arg,
+			void (*done)(void *arg, int rc), void *done_arg, struct err *e) must_check;
+void work_forget(struct work *w); /* it goes on, nobody is told */
+
+/* Owner, group and mode of what control reads. */
+int image_share(const struct image_role *role, int fd, mode_t mode);
+/* An empty file below a directory, shared with control; descriptor or -1. */
+int image_create(const struct image_role *role, int dirfd, const char *name,
+		 struct err *e) must_check;
+
+void builds_got(struct image_role *role, struct ipc_msg *m); /* of control */
+void builds_more(struct image_role *role);                   /* start what may run */
+void bases_import(struct image_role *role, struct ipc_msg *m);
+void bases_list(struct image_role *role, struct ipc_msg *m);
+void remove_version(struct image_role *role, struct ipc_msg *m);
+void sweep_start(struct image_role *role);     /* sets `cleared` when it is done */
+void sweep_strangers(struct image_role *role); /* machines that a new priv knows and we do not */
+
+#endif

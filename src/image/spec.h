@@ -1,0 +1,56 @@
+/* spec.h - what control asks for (docs/data-layout.md, "The build spec"), and what a build found in
+ * the image.  Pure. */
+#ifndef IMAGE_SPEC_H
+#define IMAGE_SPEC_H
+
+#include <jansson.h>
+
+#include "base/err.h"
+#include "ipc/build.h"
+
+#define SPEC_MOST (256 * KIB) /* the JSON */
+
+struct spec_hook {
+	bool enabled;
+	int64_t timeout_ms;
+};
+
+struct spec {
+	json_t *json; /* the whole, owned; texts below are its */
+	const char *bucket, *key, *name, *arn, *region;
+	const json_t *environment, *warnings; /* an object of texts, an array of texts; or NULL */
+	int64_t version, memory_mib, hook_port;
+	bool all_capabilities, internet;
+	struct spec_hook ready, validate;
+};
+
+int spec_read(struct spec *s, const void *data, size_t size, struct err *e) must_check;
+void spec_free(struct spec *s);
+
+/* service.md 11: the peak, of which vCPUs are at most the host's cores. */
+struct spec_shape {
+	uint32_t vcpus, memory_mib;
+	long disk_gib;
+};
+struct spec_shape spec_shape(int64_t class_mib, long cores);
+
+/* The image's own configuration, as a builder says it (service.md 10.1: the application). */
+#define APP_MOST 4096 /* words of argv, variables */
+
+struct app {
+	char **argv, **env; /* NULL-terminated, owned */
+	size_t n_argv, n_env;
+	char *user, *workdir; /* NULL: root, / */
+	uint16_t ports[BUILD_MAX_PORTS];
+	size_t n_ports; /* sorted */
+};
+
+/* @config: .OCIv1.config.  Nothing is believed: types, sizes and NUL bytes are checked. */
+int app_read(struct app *a, const json_t *config, struct err *e) must_check;
+/* KEY=value; replaces a variable of that name. */
+void app_setenv(struct app *a, const char *key, const char *value);
+void app_unsetenv(struct app *a, const char *key);
+void app_free(struct app *a);
+size_t app_bytes(const struct app *a); /* of all its texts */
+
+#endif

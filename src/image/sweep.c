@@ -1,0 +1,220 @@
+/* What an earlier image role left: machines, build steps, directories, drafts. */
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/log.h"
+#include "image/chore.h"
+#include "image/vm.h"
+
+struct sweep {
+	struct image_role *role;
+	struct ask machines;
+	unsigned open; /* parts under way */
+};
+
+static void sweep_store(struct sweep *s);
+
+static void sweep_part_done(struct sweep *s)
+{
+	if (--s->open == 0)
+		sweep_store(s);
+}
+
+static bool sweep_known(const struct image_role *role, const char *machine)
+{
+	list_each(vm, &role->vms, struct vm, in)
+	{
+		if (!strncmp(vm->id, machine, sizeof(vm->id)))
+			return true;
+	}
+	return false;
+}
+
+static bool sweep_machine(struct ask *a, struct ipc_msg *m)
+{
+	struct sweep *s = container_of(a, struct sweep, machines);
+	const struct priv_machine_item *item = (const void *)m->body;
+	struct priv_machine end;
+
+	if (m->head.type != PRIV_MACHINE_ITEM)
+		return false;
+	if (!sweep_known(s->role, item->machine)) {
+		log_info("A microVM of an earlier build is ended machine=%s", item->machine);
+		memcpy(end.machine, item->machine, sizeof(end.machine));
+		ask_tell(s->role->priv, PRIV_MACHINE_END, &end, sizeof(end));
+	}
+	return true;
+}
+
+static void sweep_machines_done(struct ask *a, struct ipc_msg *m)
+{
+	struct sweep *s = container_of(a, struct sweep, machines);
+	struct err e;
+
+	if (ask_failed(m, &e))
+		log_warn("earlier builds' microVMs are not known cause='%s'", e.text);
+	sweep_part_done(s);
+}
+
+static void sweep_machines(struct sweep *s)
+{
+	const struct priv_owner owner = { .owner = PRIV_OWNER_IMAGE };
+
+	s->open++;
+	s->machines.more = sweep_machine;
+	ask_send(s->role, s->role->priv, &s->machines, PRIV_MACHINE_LIST, &owner, sizeof(owner),
+		 NULL, 0, sweep_machines_done);
+}
+
+static void sweep_dir_done(struct chore *c, const json_t *result, const struct err *e)
+{
+	(void)result;
+	(void)e;
+	sweep_part_done(chore_arg(c));
+}
+
+/* A build step of an earlier role may still run in it (job.c marks them). */
+static void sweep_dir(struct sweep *s, const char *name)
+{
+	int fd = io_open_below(s->role->build_fd, name, O_RDONLY | O_DIRECTORY, 0);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		struct priv_build_id id = { 0 };
+
+		if (strncmp(entry->d_name, "b-", 2) != 0 ||
+		    strlen(entry->d_name) >= sizeof(id.build))
+			continue;
+		memcpy(id.build, entry->d_name, strlen(entry->d_name));
+		ask_tell(s->role->priv, PRIV_BUILD_END, &id, sizeof(id));
+	}
+	if (dir)
+		closedir(dir);
+	else
+		fd_close(&fd);
+	s->open++;
+	chore_start(s->role, name, NULL, NULL, false, -1, sweep_dir_done, s);
+}
+
+static void sweep_dirs(struct sweep *s)
+{
+	int fd = io_open_below(s->role->build_fd, ".", O_RDONLY | O_DIRECTORY, 0);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir)))
+		if (uuid_valid(entry->d_name))
+			sweep_dir(s, entry->d_name);
+	if (dir)
+		closedir(dir);
+	else
+		fd_close(&fd);
+}
+
+static int sweep_image(int images, const char *image)
+{
+	int fd = io_open_below(images, image, O_RDONLY | O_DIRECTORY, 0), rc = 0;
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir)))
+		if (entry->d_name[0] == '.' && strlen(entry->d_name) > 3 &&
+		    io_remove_tree(fd, entry->d_name))
+			rc = -EIO;
+	if (dir)
+		closedir(dir);
+	else
+		fd_close(&fd);
+	if (unlinkat(images, image, AT_REMOVEDIR) && errno != ENOTEMPTY && errno != EEXIST)
+		rc = -errno;
+	return rc;
+}
+
+/* Drafts and versions half deleted, ".N.new" and ".N.gone".  In a child. */
+static int sweep_drafts_work(void *arg)
+{
+	struct sweep *s = arg;
+	int fd = io_open_below(s->role->images_fd, ".", O_RDONLY | O_DIRECTORY, 0), rc = 0;
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir)))
+		if (uuid_valid(entry->d_name) && sweep_image(s->role->images_fd, entry->d_name))
+			rc = -EIO;
+	return rc;
+}
+
+static void sweep_drafts_done(void *arg, int rc)
+{
+	if (rc)
+		log_warn("drafts of image versions stay");
+	sweep_part_done(arg);
+}
+
+static void sweep_end(struct sweep *s)
+{
+	struct image_role *role = s->role;
+
+	free(s);
+	role->cleared = true;
+	builds_more(role);
+}
+
+static void sweep_store_done(struct chore *c, const json_t *result, const struct err *e)
+{
+	if (!json_is_true(json_object_get(result, "ok")))
+		log_warn("the layer store is not cleared of earlier builds cause='%s'",
+			 result ? "see its result" : e->text);
+	sweep_end(chore_arg(c));
+}
+
+/* Last, when nothing of an earlier build runs: containers that it left in the store. */
+static void sweep_store(struct sweep *s)
+{
+	if (faccessat(s->role->build_fd, "layers.img", F_OK, 0)) {
+		sweep_end(s);
+		return;
+	}
+	chore_start(s->role, NULL, "reset", NULL, false, -1, sweep_store_done, s);
+}
+
+void sweep_start(struct image_role *role)
+{
+	struct sweep *s = xcalloc(1, sizeof(*s));
+	struct err e;
+
+	s->role = role;
+	s->open = 1;
+	sweep_machines(s);
+	sweep_dirs(s);
+	s->open++;
+	if (!work_start(role, sweep_drafts_work, s, sweep_drafts_done, s, &e))
+		sweep_drafts_done(s, -EIO);
+	sweep_part_done(s);
+}
+
+/* priv came back: it knows of machines that nobody here does. */
+static void sweep_strangers_done(struct ask *a, struct ipc_msg *m)
+{
+	(void)m;
+	free(container_of(a, struct sweep, machines));
+}
+
+void sweep_strangers(struct image_role *role)
+{
+	struct sweep *s = xcalloc(1, sizeof(*s));
+	const struct priv_owner owner = { .owner = PRIV_OWNER_IMAGE };
+
+	s->role = role;
+	s->machines.more = sweep_machine;
+	ask_send(role, role->priv, &s->machines, PRIV_MACHINE_LIST, &owner, sizeof(owner), NULL, 0,
+		 sweep_strangers_done);
+}

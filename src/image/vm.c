@@ -1,0 +1,266 @@
+#include "image/vm.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/rand.h"
+
+#define VM_CHUNK (16 * KIB)
+
+static void vm_chan_freed(struct chan_uv *c)
+{
+	free(c);
+}
+
+/* The connection and all that waits for it. */
+static void vm_disconnect(struct vm *vm)
+{
+	struct chan_uv *c = vm->chan;
+
+	ask_drop(&vm->start);
+	ask_drop(&vm->request);
+	ask_drop(&vm->stats);
+	buf_free(&vm->from_guest);
+	vm->chan = NULL;
+	if (!c)
+		return;
+	if (c->open)
+		chan_uv_close(c, vm_chan_freed);
+	else
+		c->freed = vm_chan_freed; /* it is closing already */
+}
+
+static void vm_down(struct vm *vm, const struct err *e)
+{
+	bool asked = vm->request.tag != 0;
+
+	vm_disconnect(vm);
+	if (asked)
+		vm->answered(vm, NULL, e);
+	else if (!vm->expected)
+		vm->ops->down(vm, e);
+}
+
+static void vm_frames(struct vm *vm, const struct ipc_msg *m)
+{
+	struct agent_frame f;
+	size_t used = 0;
+	int rc;
+
+	buf_add(&vm->from_guest, m->body, m->head.size);
+	while (vm->chan && (rc = agent_frame_next(vm->from_guest.data, vm->from_guest.size,
+						  LIMIT_AGENT_TO_HOST, &f, &used))) {
+		struct err e;
+
+		if (rc < 0) {
+			err_set(&e, ERR_INVALID, "the guest's agent sends garbage");
+			vm_down(vm, &e);
+			return;
+		}
+		vm->ops->frame(vm, &f); /* may end the vm */
+		if (vm->chan)
+			buf_drop(&vm->from_guest, used);
+	}
+}
+
+static struct vm *vm_of(struct image_role *role, const struct chan_uv *c)
+{
+	list_each(vm, &role->vms, struct vm, in)
+	{
+		if (vm->chan == c)
+			return vm;
+	}
+	return NULL;
+}
+
+static void vm_last_words(struct vm *vm, const struct ipc_msg *m)
+{
+	const struct machine_exited *x = (const void *)m->body;
+	struct err e;
+
+	err_set(&e, ERR_INTERNAL, "the microVM ended: %.*s", (int)sizeof(x->reason) - 1, x->reason);
+	vm_down(vm, &e);
+}
+
+static void vm_got(struct chan_uv *c, struct ipc_msg *m)
+{
+	struct image_role *role = c->poll.loop->data;
+	struct vm *vm = vm_of(role, c);
+
+	if (!vm || ask_got(role, c, m))
+		return;
+	switch (m->head.type) {
+	case MACHINE_HELLO:
+		vm->ops->up(vm);
+		return;
+	case MACHINE_AGENT:
+		vm_frames(vm, m);
+		return;
+	case MACHINE_EXITED:
+		vm_last_words(vm, m);
+		return;
+	default:
+		return;
+	}
+}
+
+static void vm_lost(struct chan_uv *c)
+{
+	struct vm *vm = vm_of(c->poll.loop->data, c);
+	struct err e;
+
+	if (!vm)
+		return;
+	err_set(&e, ERR_INTERNAL, "the microVM's process ended");
+	vm_down(vm, &e);
+}
+
+static int vm_connect(struct vm *vm, struct err *e)
+{
+	autofree char *path = xasprintf("%s/m/%s/machine.sock", vm->role->conf->run_dir, vm->id);
+	int sock = ipc_connect(path, SOCK_SEQPACKET, e);
+	struct chan_uv *c;
+
+	if (sock < 0)
+		return -1;
+	c = xcalloc(1, sizeof(*c));
+	if (chan_uv_open(c, vm->role->loop, sock, machine_rows, MACHINE_NUM_TYPES, vm_got, vm_lost,
+			 e)) {
+		free(c);
+		return -1;
+	}
+	vm->chan = c;
+	return 0;
+}
+
+static void vm_started(struct ask *a, struct ipc_msg *m)
+{
+	struct vm *vm = container_of(a, struct vm, start);
+	struct err e;
+
+	if (ask_failed(m, &e) || vm_connect(vm, &e))
+		vm_down(vm, &e);
+}
+
+void vm_start(struct vm *vm, struct image_role *role, const struct vm_ops *ops, uint32_t vcpus,
+	      uint32_t memory_mib, bool internet)
+{
+	struct priv_machine_start start = { .owner = PRIV_OWNER_IMAGE,
+					    .kind = PRIV_MACHINE_QEMU,
+					    .vcpus = vcpus,
+					    .memory_bytes = memory_mib * MIB,
+					    .internet = internet };
+	char uuid[UUID_SIZE];
+
+	*vm = (struct vm){ .role = role, .ops = ops };
+	rand_uuid(uuid);
+	snprintf(vm->id, sizeof(vm->id), "m-%s", uuid);
+	memcpy(start.machine, vm->id, sizeof(start.machine));
+	list_add(&role->vms, &vm->in);
+	ask_send(role, role->priv, &vm->start, PRIV_MACHINE_START, &start, sizeof(start), NULL, 0,
+		 vm_started);
+}
+
+static void vm_answered(struct ask *a, struct ipc_msg *m)
+{
+	struct vm *vm = container_of(a, struct vm, request);
+	const struct machine_fault *f;
+	struct err e;
+
+	if (m && m->head.type != MACHINE_FAULT) {
+		vm->answered(vm, m, NULL);
+		return;
+	}
+	f = m ? (const void *)m->body : NULL;
+	if (f)
+		err_set(&e, f->kind < ERR_NUM_KINDS ? (enum err_kind)f->kind : ERR_INTERNAL, "%.*s",
+			(int)sizeof(f->text) - 1, f->text);
+	else
+		err_set(&e, ERR_INTERNAL, "the microVM's process is not there");
+	vm->answered(vm, NULL, &e);
+}
+
+void vm_request(struct vm *vm, uint32_t type, const void *body, size_t size, const int *fds,
+		unsigned n_fds,
+		void (*answered)(struct vm *vm, struct ipc_msg *m, const struct err *e))
+{
+	vm->answered = answered;
+	vm->expected = type == MACHINE_SNAPSHOT || type == MACHINE_STOP;
+	ask_send(vm->role, vm->chan, &vm->request, type, body, size, fds, n_fds, vm_answered);
+}
+
+static void vm_sampled(struct ask *a, struct ipc_msg *m)
+{
+	struct vm *vm = container_of(a, struct vm, stats);
+
+	if (m && m->head.type == MACHINE_STATS)
+		vm->sampled(vm, (const void *)m->body);
+}
+
+void vm_sample(struct vm *vm, void (*sampled)(struct vm *vm, const struct machine_stats *s))
+{
+	const struct machine_none none = { 0 };
+
+	if (vm->stats.tag || !vm->chan)
+		return;
+	vm->sampled = sampled;
+	ask_send(vm->role, vm->chan, &vm->stats, MACHINE_GET_STATS, &none, sizeof(none), NULL, 0,
+		 vm_sampled);
+}
+
+void vm_send(struct vm *vm, const struct buf *frames)
+{
+	for (size_t at = 0; vm->chan && at < frames->size; at += VM_CHUNK) {
+		size_t n = frames->size - at < VM_CHUNK ? frames->size - at : VM_CHUNK;
+
+		chan_uv_send(vm->chan, MACHINE_AGENT, 0, frames->data + at, n, NULL, 0);
+	}
+}
+
+static void vm_cleared(struct ask *a, struct ipc_msg *m)
+{
+	struct vm *vm = container_of(a, struct vm, end);
+	void (*ended)(struct vm *) = vm->ended;
+
+	if (m && m->head.type == PRIV_FAULT)
+		log_warn("a build's microVM could not be cleared machine=%s", vm->id);
+	list_del(&vm->in);
+	vm->id[0] = '\0';
+	ended(vm);
+}
+
+void vm_end(struct vm *vm, void (*ended)(struct vm *vm))
+{
+	struct priv_machine id;
+
+	if (!vm->id[0]) {
+		ended(vm);
+		return;
+	}
+	vm_disconnect(vm);
+	vm->expected = true;
+	vm->ended = ended;
+	memcpy(id.machine, vm->id, sizeof(id.machine));
+	if (!vm->end.tag)
+		ask_send(vm->role, vm->role->priv, &vm->end, PRIV_MACHINE_END, &id, sizeof(id),
+			 NULL, 0, vm_cleared);
+}
+
+/* Usually its connection has said so; not if it died before there was one. */
+void vms_gone(struct image_role *role, const struct priv_machine *m)
+{
+	list_each(vm, &role->vms, struct vm, in)
+	{
+		struct err e;
+
+		if (strncmp(vm->id, m->machine, sizeof(vm->id)) != 0 || vm->expected || vm->end.tag)
+			continue;
+		err_set(&e, ERR_INTERNAL, "the microVM's process ended");
+		vm_down(vm, &e);
+		return;
+	}
+}
