@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The proxy role in a process of its own, between real clients and a machine that is not one.
 
-    proxy_rig.py PROXY_ALONE	stays up and prints how to call it, for load and by hand
+    proxy_rig.py PROXY_ROLE	stays up and prints how to call it, for load and by hand
 
 Python plays the supervisor, control, the machine (a stream.sock that hands out TCP sockets) and the
 applications behind it.  Nothing here needs QEMU, root or a network.

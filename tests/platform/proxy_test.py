@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The endpoint proxy as its clients, its applications and control see it.
 
-    test_proxy.py PROXY_ALONE [unittest arguments]
+    proxy_test.py PROXY_ROLE [unittest arguments]
 """
 import contextlib
 import hashlib

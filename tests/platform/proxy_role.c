@@ -1,7 +1,7 @@
-/* The proxy role by itself, for tests/integration/proxy_rig.py, and tokens for it:
+/* The proxy role by itself, for proxy_rig.py, and tokens for it:
  *
- *	alone			as dozed would start it: the supervisor on 3, the configuration on 4
- *	alone mint KEYS MICROVM EXPIRES_MS [PORT | FIRST-LAST | all | shell]... */
+ *	proxy_role		as dozed would start it: the supervisor on 3, the configuration on 4
+ *	proxy_role mint KEYS MICROVM EXPIRES_MS [PORT | FIRST-LAST | all | shell]... */
 
 #include <stdio.h>
 #include <stdlib.h>
