@@ -53,7 +53,8 @@ static const struct job_ops chore_sweep_ops = { chore_output, chore_swept };
 
 static void chore_sweep(struct chore *c)
 {
-	job_begin(&c->job, c->role, &chore_sweep_ops, c->dir_fd, c->dir, "clean");
+	job_begin(&c->job, c->role, &chore_sweep_ops, c->dir_fd);
+	job_arg(&c->job, "clean");
 	job_start(&c->job, -1);
 }
 
@@ -96,8 +97,9 @@ void chore_start(struct image_role *role, const char *dir, const char *step, con
 		chore_sweep(c);
 		return;
 	}
-	job_begin(&c->job, role, &chore_ops, c->dir_fd, c->dir, step);
+	job_begin(&c->job, role, &chore_ops, c->dir_fd);
 	c->job.internet = internet;
+	job_arg(&c->job, step);
 	build_step_options(role, &c->job);
 	if (argument)
 		job_arg(&c->job, argument);

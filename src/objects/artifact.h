@@ -1,0 +1,14 @@
+/* artifact.h - the image role's side: a read-only descriptor of an object (ipc/object.h). */
+#ifndef OBJECTS_ARTIFACT_H
+#define OBJECTS_ARTIFACT_H
+
+#include "objects/store.h"
+
+#include <uv.h>
+
+struct artifact;
+
+/* Serves on this socket, which it takes over; frees itself when the other side is gone. */
+int artifact_serve(uv_loop_t *loop, int sock, const struct store *store, struct err *e) must_check;
+
+#endif

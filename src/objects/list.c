@@ -1,0 +1,324 @@
+/* list.c - listings, in key order.  A page ends at max-keys entries, objects and common prefixes
+ * counted alike; the token of a V2 page is the last name of the page before, hex. */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "objects/bucket.h"
+#include "objects/upload.h"
+
+#define LIST_MOST 1000
+
+struct list_ask {
+	const char *prefix, *delimiter, *after; /* after: names not above it are not told */
+	size_t max;
+	bool url; /* encoding-type */
+	bool owner;
+};
+
+struct list_page {
+	struct buf objects, prefixes;
+	size_t n;
+	bool truncated;
+	char last[S3_KEY_SIZE]; /* told last: a key or a common prefix */
+};
+
+static void list_put_name(struct buf *b, const char *element, const char *name, bool url)
+{
+	autobuf struct buf text = { 0 };
+
+	for (const char *c = name; url && *c; c++) {
+		bool plain = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
+			     (*c >= '0' && *c <= '9') || strchr("-._~/*", *c);
+
+		if (plain)
+			buf_add(&text, c, 1);
+		else
+			buf_addf(&text, "%%%02X", (uint8_t)*c);
+	}
+	s3_xml_put(b, element, url ? buf_str(&text) : name);
+}
+
+static void list_put_object(struct request *r, struct list_page *p, const struct list_ask *ask,
+			    const struct object *o)
+{
+	struct buf *b = &p->objects;
+
+	buf_adds(b, "<Contents>");
+	list_put_name(b, "Key", o->key, ask->url);
+	xml_time(b, "LastModified", o->at_ms);
+	xml_etag(b, o->etag);
+	buf_addf(b, "<Size>%llu</Size>", (unsigned long long)o->size);
+	if (ask->owner)
+		xml_owner(b, r->s3, "Owner");
+	buf_adds(b, "<StorageClass>STANDARD</StorageClass></Contents>");
+	snprintf(p->last, sizeof(p->last), "%s", o->key);
+}
+
+/* The first key behind all that begin with @prefix. */
+static size_t list_skip(const struct bucket *b, size_t i, const char *prefix)
+{
+	size_t size = strlen(prefix), low = i, high = b->n;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (strncmp(b->objects[middle]->key, prefix, size) <= 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static void list_fill(struct request *r, const struct bucket *b, const struct list_ask *ask,
+		      struct list_page *p)
+{
+	size_t prefix = strlen(ask->prefix), delimiter = strlen(ask->delimiter);
+	size_t i = bucket_seek(b, ask->prefix);
+
+	if (strcmp(ask->after, ask->prefix) >= 0 && *ask->after)
+		i = bucket_seek(b, ask->after);
+	while (i < b->n && !strncmp(b->objects[i]->key, ask->prefix, prefix)) {
+		const struct object *o = b->objects[i];
+		const char *cut = delimiter ? strstr(o->key + prefix, ask->delimiter) : NULL;
+		char common[S3_KEY_SIZE];
+
+		if (cut)
+			snprintf(common, sizeof(common), "%.*s",
+				 (int)(cut - o->key + (ptrdiff_t)delimiter), o->key);
+		/* What was told already: the key itself, or the prefix that it falls under. */
+		if (*ask->after && strcmp(cut ? common : o->key, ask->after) <= 0) {
+			i = cut ? list_skip(b, i, common) : i + 1;
+			continue;
+		}
+		if (p->n == ask->max) {
+			p->truncated = true;
+			return;
+		}
+		p->n++;
+		if (!cut) {
+			list_put_object(r, p, ask, o);
+			i++;
+			continue;
+		}
+		buf_adds(&p->prefixes, "<CommonPrefixes>");
+		list_put_name(&p->prefixes, "Prefix", common, ask->url);
+		buf_adds(&p->prefixes, "</CommonPrefixes>");
+		memcpy(p->last, common, sizeof(common));
+		i = list_skip(b, i, common);
+	}
+}
+
+static const char *list_param(const struct request *r, const char *name)
+{
+	const char *value = request_param(r, name);
+
+	return value ? value : "";
+}
+
+/* False: answered. */
+static bool list_ask(struct request *r, struct list_ask *ask, const char *max)
+{
+	const char *text = request_param(r, max), *encoding = request_param(r, "encoding-type");
+
+	ask->prefix = list_param(r, "prefix");
+	ask->delimiter = list_param(r, "delimiter");
+	ask->max = LIST_MOST;
+	if (text && (!*text || strspn(text, "0123456789") != strlen(text) || strlen(text) > 9)) {
+		answer_fault(r, FAULT_INVALID_ARGUMENT, "Provided max-keys is not an integer.");
+		return false;
+	}
+	if (text && strtoul(text, NULL, 10) < LIST_MOST)
+		ask->max = strtoul(text, NULL, 10);
+	if (encoding && strcmp(encoding, "url")) {
+		answer_fault(r, FAULT_INVALID_ARGUMENT,
+			     "Invalid Encoding Method specified in Request");
+		return false;
+	}
+	ask->url = encoding != NULL;
+	return true;
+}
+
+static void list_begin(struct request *r, struct buf *b, const struct list_ask *ask,
+		       const struct list_page *p)
+{
+	xml_begin(b, "ListBucketResult");
+	s3_xml_put(b, "Name", r->bucket_name);
+	list_put_name(b, "Prefix", ask->prefix, ask->url);
+	if (*ask->delimiter)
+		list_put_name(b, "Delimiter", ask->delimiter, ask->url);
+	buf_addf(b, "<MaxKeys>%zu</MaxKeys><IsTruncated>%s</IsTruncated>", ask->max,
+		 p->truncated ? "true" : "false");
+	if (ask->url)
+		buf_adds(b, "<EncodingType>url</EncodingType>");
+}
+
+static void list_finish(struct request *r, struct buf *b, struct list_page *p)
+{
+	buf_add(b, p->objects.data, p->objects.size);
+	buf_add(b, p->prefixes.data, p->prefixes.size);
+	buf_adds(b, "</ListBucketResult>");
+	answer_xml(r, b);
+	buf_free(&p->objects);
+	buf_free(&p->prefixes);
+}
+
+void list_op_v1(struct request *r)
+{
+	struct bucket *bucket = request_bucket(r);
+	struct list_ask ask = { .owner = true };
+	struct list_page p = { 0 };
+	autobuf struct buf b = { 0 };
+
+	if (!bucket || !list_ask(r, &ask, "max-keys"))
+		return;
+	ask.after = list_param(r, "marker");
+	list_fill(r, bucket, &ask, &p);
+	list_begin(r, &b, &ask, &p);
+	list_put_name(&b, "Marker", ask.after, ask.url);
+	if (p.truncated)
+		list_put_name(&b, "NextMarker", p.last, ask.url);
+	list_finish(r, &b, &p);
+}
+
+/* False: no token of ours. */
+static bool list_untoken(const char *token, char *name)
+{
+	size_t size = strlen(token);
+
+	if (!size || size % 2 || size / 2 >= S3_KEY_SIZE ||
+	    strspn(token, "0123456789abcdef") != size)
+		return false;
+	for (size_t i = 0; i < size / 2; i++) {
+		char hex[3] = { token[2 * i], token[2 * i + 1], '\0' };
+
+		name[i] = (char)strtoul(hex, NULL, 16);
+	}
+	name[size / 2] = '\0';
+	return true;
+}
+
+void list_op_v2(struct request *r)
+{
+	struct bucket *bucket = request_bucket(r);
+	const char *token = request_param(r, "continuation-token");
+	const char *owner = request_param(r, "fetch-owner");
+	struct list_page p = { 0 };
+	struct list_ask ask = { 0 };
+	autobuf struct buf b = { 0 };
+	char after[S3_KEY_SIZE];
+
+	if (!bucket || !list_ask(r, &ask, "max-keys"))
+		return;
+	if (token && !list_untoken(token, after)) {
+		answer_fault(r, FAULT_INVALID_ARGUMENT,
+			     "The continuation token provided is incorrect");
+		return;
+	}
+	ask.after = token ? after : list_param(r, "start-after");
+	ask.owner = owner && !strcmp(owner, "true");
+	list_fill(r, bucket, &ask, &p);
+	list_begin(r, &b, &ask, &p);
+	buf_addf(&b, "<KeyCount>%zu</KeyCount>", p.n);
+	if (token)
+		s3_xml_put(&b, "ContinuationToken", token);
+	if (request_param(r, "start-after"))
+		list_put_name(&b, "StartAfter", list_param(r, "start-after"), ask.url);
+	if (p.truncated) {
+		buf_adds(&b, "<NextContinuationToken>");
+		for (const char *c = p.last; *c; c++)
+			buf_addf(&b, "%02x", (uint8_t)*c);
+		buf_adds(&b, "</NextContinuationToken>");
+	}
+	list_finish(r, &b, &p);
+}
+
+void list_op_uploads(struct request *r)
+{
+	struct bucket *bucket = request_bucket(r);
+	const char *key_marker = list_param(r, "key-marker");
+	struct list_ask ask = { 0 };
+	autobuf struct buf b = { 0 }, rows = { 0 };
+	bool truncated = false;
+	size_t n = 0;
+
+	if (!bucket || !list_ask(r, &ask, "max-uploads"))
+		return;
+	list_each(u, &bucket->multiparts, struct upload, in)
+	{
+		if (strncmp(u->key, ask.prefix, strlen(ask.prefix)) ||
+		    (*key_marker && strcmp(u->key, key_marker) <= 0))
+			continue;
+		truncated = n++ >= ask.max;
+		if (truncated)
+			break;
+		buf_adds(&rows, "<Upload>");
+		list_put_name(&rows, "Key", u->key, ask.url);
+		s3_xml_put(&rows, "UploadId", u->id);
+		xml_owner(&rows, r->s3, "Initiator");
+		xml_owner(&rows, r->s3, "Owner");
+		buf_adds(&rows, "<StorageClass>STANDARD</StorageClass>");
+		xml_time(&rows, "Initiated", u->at_ms);
+		buf_adds(&rows, "</Upload>");
+	}
+	xml_begin(&b, "ListMultipartUploadsResult");
+	s3_xml_put(&b, "Bucket", bucket->name);
+	list_put_name(&b, "KeyMarker", key_marker, ask.url);
+	list_put_name(&b, "Prefix", ask.prefix, ask.url);
+	buf_addf(&b, "<MaxUploads>%zu</MaxUploads><IsTruncated>%s</IsTruncated>", ask.max,
+		 truncated ? "true" : "false");
+	if (ask.url)
+		buf_adds(&b, "<EncodingType>url</EncodingType>");
+	buf_add(&b, rows.data, rows.size);
+	buf_adds(&b, "</ListMultipartUploadsResult>");
+	answer_xml(r, &b);
+}
+
+void list_op_parts(struct request *r)
+{
+	struct bucket *bucket = request_bucket(r);
+	struct upload *u = bucket ? upload_find(bucket, request_param(r, "uploadId")) : NULL;
+	size_t marker = strtoul(list_param(r, "part-number-marker"), NULL, 10), n = 0;
+	struct list_ask ask = { 0 };
+	autobuf struct buf b = { 0 }, rows = { 0 };
+	unsigned last = 0;
+	bool truncated = false;
+
+	if (bucket && (!u || strcmp(u->key, r->key)))
+		answer_fault(r, FAULT_NO_UPLOAD, NULL);
+	if (r->answered || !list_ask(r, &ask, "max-parts"))
+		return;
+	for (size_t i = 0; i < u->n && !truncated; i++) {
+		const struct upload_part *p = &u->parts[i];
+
+		if (p->number <= marker)
+			continue;
+		truncated = n++ >= ask.max;
+		if (truncated)
+			break;
+		last = p->number;
+		buf_addf(&rows, "<Part><PartNumber>%u</PartNumber>", p->number);
+		xml_time(&rows, "LastModified", p->at_ms);
+		xml_etag(&rows, p->md5);
+		buf_addf(&rows, "<Size>%llu</Size>", (unsigned long long)p->size);
+		if (p->sum[0] && u->sum_kind)
+			s3_xml_put(&rows, s3_sum_rows[u->sum_kind].element, p->sum);
+		buf_adds(&rows, "</Part>");
+	}
+	xml_begin(&b, "ListPartsResult");
+	s3_xml_put(&b, "Bucket", bucket->name);
+	s3_xml_put(&b, "Key", u->key);
+	s3_xml_put(&b, "UploadId", u->id);
+	xml_owner(&b, r->s3, "Initiator");
+	xml_owner(&b, r->s3, "Owner");
+	buf_addf(&b,
+		 "<StorageClass>STANDARD</StorageClass><PartNumberMarker>%zu</PartNumberMarker>"
+		 "<NextPartNumberMarker>%u</NextPartNumberMarker><MaxParts>%zu</MaxParts>"
+		 "<IsTruncated>%s</IsTruncated>",
+		 marker, last, ask.max, truncated ? "true" : "false");
+	buf_add(&b, rows.data, rows.size);
+	buf_adds(&b, "</ListPartsResult>");
+	answer_xml(r, &b);
+}

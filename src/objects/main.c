@@ -1,0 +1,149 @@
+/* main.c - the role objects: serves as soon as it has its directory, credentials, certificate and a
+ * listener; new secrets replace the old for what comes then. */
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/log.h"
+#include "conf/conf.h"
+#include "net/role.h"
+#include "objects/artifact.h"
+#include "objects/request.h"
+
+struct objects {
+	struct s3 s3;
+	struct role_link *role;
+	bool started, ready, failed;
+	int pending[8]; /* listeners that came before the certificate */
+	size_t n_pending;
+};
+
+static void objects_fail(struct objects *o, const struct err *e)
+{
+	log_err("%s", e->text);
+	o->failed = true;
+	role_finish(o->role);
+}
+
+static void objects_serve(struct objects *o)
+{
+	struct err e;
+
+	if (!o->started || !o->s3.tls || !o->s3.creds.n)
+		return;
+	if (!o->s3.server)
+		o->s3.server = http_server_new(o->s3.loop, o->s3.tls, &s3_handler, &o->s3);
+	while (o->n_pending)
+		if (http_server_listen(o->s3.server, o->pending[--o->n_pending], &e)) {
+			objects_fail(o, &e);
+			return;
+		}
+	if (!o->ready)
+		role_ready(o->role);
+	o->ready = true;
+}
+
+static void objects_secret(void *arg, enum secret which, const char *text, size_t size)
+{
+	static const char *const alpn[] = { "http/1.1", NULL };
+	struct objects *o = arg;
+	struct tls *tls;
+	struct err e;
+
+	if (which == SECRET_CREDENTIALS) {
+		if (creds_parse(text, size, &o->s3.creds, &e))
+			objects_fail(o, &e);
+	} else if (which == SECRET_TLS_S3) {
+		tls = tls_server_new(text, size, alpn, &e);
+		if (!tls) {
+			objects_fail(o, &e);
+			return;
+		}
+		if (o->s3.server)
+			http_server_set_tls(o->s3.server, tls);
+		tls_free(o->s3.tls);
+		o->s3.tls = tls;
+	}
+	objects_serve(o);
+}
+
+static void objects_listener(void *arg, enum listener which, uint16_t port, int fd)
+{
+	struct objects *o = arg;
+
+	(void)port;
+	if (which != LISTENER_S3 || o->n_pending == ARRAY_SIZE(o->pending)) {
+		close(fd);
+		return;
+	}
+	o->pending[o->n_pending++] = fd;
+	objects_serve(o);
+}
+
+static void objects_peer(void *arg, enum role which, int fd)
+{
+	struct objects *o = arg;
+	struct err e;
+
+	if (which != ROLE_IMAGE)
+		close(fd);
+	else if (artifact_serve(o->s3.loop, fd, &o->s3.store, &e))
+		log_err("%s", e.text);
+}
+
+static void objects_start(void *arg, uint16_t endpoint_port)
+{
+	struct objects *o = arg;
+
+	(void)endpoint_port;
+	o->started = true;
+	objects_serve(o);
+	if (!o->ready)
+		log_err("the S3 endpoint lacks its certificate or credentials");
+}
+
+static const struct role_events objects_events = {
+	.secret = objects_secret,
+	.listener = objects_listener,
+	.peer = objects_peer,
+	.start = objects_start,
+};
+
+static int objects_open(struct objects *o, const struct conf *conf, struct err *e)
+{
+	autoclose int data = open(conf->data_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int dir = data < 0 ? -1 : io_open_below(data, "objects", O_RDONLY | O_DIRECTORY, 0);
+
+	if (data < 0)
+		return err_sys(e, "open '%s'", conf->data_dir);
+	if (dir < 0)
+		return err_set(e, ERR_INTERNAL, "open '%s/objects': %s", conf->data_dir,
+			       strerror(-dir));
+	snprintf(o->s3.region, sizeof(o->s3.region), "%s", conf->region);
+	snprintf(o->s3.owner, sizeof(o->s3.owner), "%s", conf->account);
+	return store_open(&o->s3.store, dir, e);
+}
+
+int objects_main(const struct conf *conf, int super_fd)
+{
+	static struct objects o;
+	struct err e;
+	int code;
+
+	o.s3.loop = uv_default_loop();
+	if (objects_open(&o, conf, &e)) {
+		log_err("%s", e.text);
+		return 1;
+	}
+	o.role = role_open(o.s3.loop, super_fd, &objects_events, &o, &e);
+	if (!o.role) {
+		log_err("%s", e.text);
+		return 1;
+	}
+	code = role_run(o.role);
+	return o.failed ? 1 : code;
+}

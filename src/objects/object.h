@@ -1,0 +1,22 @@
+/* object.h - what several operations on objects share. */
+#ifndef OBJECTS_OBJECT_H
+#define OBJECTS_OBJECT_H
+
+#include "objects/request.h"
+
+/* The headers that an object keeps (type, meta ...) of this request, as a JSON object; NULL: one
+ * cannot be kept, answered. */
+json_t *object_headers(struct request *r);
+/* If-Match and If-None-Match of a request that writes this key.  False: answered. */
+bool object_may_write(struct request *r, const struct object *o);
+bool object_etag_in(const char *list, const char *etag);
+
+/* The JSON of an object whose bytes are the draft's. `headers` is borrowed. */
+json_t *object_make(const char *key, const struct draft *d, const char *etag, json_t *headers,
+		    enum s3_sum_kind kind, const char *sum, bool sum_whole);
+/* x-amz-copy-source: its object, opened.  NULL: answered.  @bucket is set too. */
+struct object *object_source(struct request *r, struct bucket **bucket, int *fd);
+/* "bytes=a-b" of a file of this size: 1: a range, 0: to be ignored, -1: not satisfiable. */
+int object_range(const char *text, uint64_t size, uint64_t *at, uint64_t *left);
+
+#endif

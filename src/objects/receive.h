@@ -1,0 +1,43 @@
+/* receive.h - the body of a request: its framings are taken off, its hashes checked, its bytes put
+ * into a draft or into memory. */
+#ifndef OBJECTS_RECEIVE_H
+#define OBJECTS_RECEIVE_H
+
+#include <openssl/evp.h>
+
+#include "objects/draft.h"
+#include "wire/sigv4.h"
+
+struct receive {
+	/* What is expected. */
+	bool chunked, chunk_signed, trailing;
+	int64_t length;                      /* of the payload; -1: not told */
+	char payload_hash[65], md5_want[25]; /* hex, base64; "": not told */
+	enum s3_sum_kind sum_kind; /* set before receive_begin: made even if none is claimed */
+	bool sum_claimed;
+	char sum_want[S3_SUM_TEXT]; /* base64; "": in a trailer, or none */
+	/* Chunk signatures. */
+	uint8_t key[32];
+	char scope[160], date[17], signature[65];
+	/* Under way. */
+	struct s3_chunks chunks;
+	EVP_MD_CTX *sha256, *md5;
+	struct s3_sum *sum;
+	uint64_t got;
+	bool ended;
+	struct draft *draft; /* borrowed; NULL: into `body` */
+	struct buf body;
+	/* What came out. */
+	char md5_hex[33], sum_text[S3_SUM_TEXT];
+};
+
+/* From the head; `secret` is of the claim's key.  @sums: its checksum headers are of this body.
+ * e->kind ERR_INVALID: malformed; the text begins with S3's code. */
+int receive_begin(struct receive *r, const struct http_head *head, const struct sigv4_claim *claim,
+		  const char *secret, bool sums, struct draft *draft, struct err *e) must_check;
+/* ERR_DENIED with "SignatureDoesNotMatch: ...", ERR_INVALID with another code, ERR_QUOTA. */
+int receive_data(struct receive *r, const uint8_t *data, size_t size, struct err *e) must_check;
+int receive_end(struct receive *r, struct err *e) must_check;
+void receive_free(struct receive *r);
+
+#endif
