@@ -1,4 +1,4 @@
-/* main.c - dozed: the supervisor, or with --role one of the roles that it starts.
+/* main.c - dozed: the supervisor of the roles.
  *
  * doze's users start it by `doze up` or by the systemd unit. */
 
@@ -17,11 +17,11 @@
 
 #include "base/log.h"
 #include "dozed/places.h"
-#include "dozed/roles.h"
+#include "dozed/process.h"
 #include "dozed/super.h"
 
 struct options {
-	const char *instance, *config, *role;
+	const char *instance, *config;
 	bool daemon, help_config;
 };
 
@@ -32,8 +32,6 @@ static const struct argp_option option_table[] = {
 	{ "daemon", 'd', NULL, 0,
 	  "go to the background once everything serves; log to the log directory", 0 },
 	{ "help-config", 'H', NULL, 0, "print every key of the configuration", 0 },
-	{ "role", 'r', "NAME", OPTION_HIDDEN,
-	  "run as this role of the supervisor that is our parent", 0 },
 	{ 0 },
 };
 
@@ -57,53 +55,12 @@ static error_t option_parse(int key, char *arg, struct argp_state *state)
 	case 'H':
 		o->help_config = true;
 		return 0;
-	case 'r':
-		o->role = arg;
-		return 0;
 	case ARGP_KEY_ARG:
 		argp_error(state, "there is no argument '%s'", arg);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
-}
-
-static enum log_level level_of(const char *name)
-{
-	static const char *const names[] = { "error", "warn", "info", "debug" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (!strcmp(names[i], name))
-			return (enum log_level)i;
-	return LOG_LEVEL_INFO;
-}
-
-/* The guest's files and the helpers lie beside this program: bin/../libexec/doze, or the build
- * tree. */
-static void fill_libexec(struct conf *conf)
-{
-	char exe[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
-
-	if (*conf->libexec_dir || n <= 0)
-		return;
-	exe[n] = '\0';
-	*strrchr(exe, '/') = '\0';
-	snprintf(conf->libexec_dir, sizeof(conf->libexec_dir), "%.*s", CONF_TEXT - 1, exe);
-}
-
-static int run_role(const struct options *o, struct conf *conf, struct err *e)
-{
-	enum role role = role_by_name(o->role);
-
-	if (role == ROLE_NUM)
-		return err_set(e, ERR_INVALID, "there is no role '%s'", o->role);
-	if (conf_read(conf, fcntl(SUPER_CONFIG_FD, F_GETFD) < 0 ? -1 : SUPER_CONFIG_FD,
-		      "the configuration", e))
-		return -1;
-	fill_libexec(conf);
-	log_init(o->role, level_of(conf->log_level));
-	return role_defs[role].entry(conf, SUPER_FD);
 }
 
 static void raise_file_limit(void)
@@ -199,12 +156,6 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	conf_defaults(&conf, o.instance);
-	if (o.role) {
-		rc = run_role(&o, &conf, &e);
-		if (rc < 0)
-			log_err("%s", e.text);
-		return rc ? 1 : 0;
-	}
 	log_init("dozed", LOG_LEVEL_INFO);
 	usual = xasprintf("%s/doze.ini", conf.etc_dir);
 	/* Roles that start again later open it again, from another directory. */
@@ -221,8 +172,7 @@ int main(int argc, char **argv)
 			return 1;
 		}
 	}
-	fill_libexec(&conf);
-	log_init("dozed", level_of(conf.log_level));
+	process_init(&conf, "dozed");
 	setup.conf = &conf;
 	if (o.daemon ? go_to_background(&setup, &e) : supervise(&setup, &e)) {
 		log_err("%s", e.text);

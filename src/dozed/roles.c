@@ -5,7 +5,6 @@
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -13,15 +12,15 @@
 
 /* clang-format off */
 const struct role_def role_defs[ROLE_NUM] = {
-	[ROLE_PRIV] = { .entry = priv_main },
-	[ROLE_OBJECTS] = { .user = "objects", .entry = objects_main,
+	[ROLE_PRIV] = { 0 },
+	[ROLE_OBJECTS] = { .user = "objects",
 		.secrets = BIT(SECRET_TLS_S3) | BIT(SECRET_CREDENTIALS), .listeners = BIT(LISTENER_S3) },
-	[ROLE_IMAGE] = { .user = "image", .groups = { "control" }, .entry = image_main,
+	[ROLE_IMAGE] = { .user = "image", .groups = { "control" },
 		.secrets = BIT(SECRET_CA_CERT) },
-	[ROLE_CONTROL] = { .user = "control", .groups = { "proxy" }, .entry = control_main,
+	[ROLE_CONTROL] = { .user = "control", .groups = { "proxy" },
 		.secrets = BIT(SECRET_TLS_API) | BIT(SECRET_TOKEN_KEYS) | BIT(SECRET_CREDENTIALS) | BIT(SECRET_CA_CERT),
 		.listeners = BIT(LISTENER_API) },
-	[ROLE_PROXY] = { .user = "proxy", .entry = proxy_main,
+	[ROLE_PROXY] = { .user = "proxy",
 		.secrets = BIT(SECRET_TLS_ENDPOINT) | BIT(SECRET_TOKEN_KEYS), .listeners = BIT(LISTENER_ENDPOINT) },
 };
 
@@ -84,13 +83,4 @@ int role_drop(const struct conf *conf, enum role role, pid_t parent, struct err 
 	if (getppid() != parent)
 		return err_set(e, ERR_INTERNAL, "the supervisor is gone");
 	return 0;
-}
-
-enum role role_by_name(const char *name)
-{
-	enum role role = 0;
-
-	while (role < ROLE_NUM && strcmp(role_name[role], name) != 0)
-		role++;
-	return role;
 }

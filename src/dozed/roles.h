@@ -10,9 +10,8 @@
 struct role_def {
 	const char *user;      /* behind conf.users_prefix; NULL: root */
 	const char *groups[2]; /* joined besides the user's own */
-	role_main *entry;
-	uint32_t secrets;   /* bits of enum secret */
-	uint32_t listeners; /* bits of enum listener */
+	uint32_t secrets;      /* bits of enum secret */
+	uint32_t listeners;    /* bits of enum listener */
 };
 
 extern const struct role_def role_defs[ROLE_NUM];
@@ -24,7 +23,4 @@ extern const size_t role_n_pairs;
 /* Become this role's user: groups, ids, no new privileges, die with the parent. Between fork and
  * exec. */
 int role_drop(const struct conf *conf, enum role role, pid_t parent, struct err *e) must_check;
-/* ROLE_NUM if there is none of this name. */
-enum role role_by_name(const char *name);
-
 #endif

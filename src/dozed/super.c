@@ -110,6 +110,7 @@ static void super_exec(const struct super *s, enum role role, int sock, pid_t pa
 	const struct conf *conf = s->setup->conf;
 	const char *argv[] = { "dozed",      "--role",       role_name[role],
 			       "--instance", conf->instance, NULL };
+	autofree char *program = xasprintf("%s/dozed-%s", conf->libexec_dir, role_name[role]);
 	sigset_t none;
 	struct err e;
 	int config =
@@ -130,7 +131,8 @@ static void super_exec(const struct super *s, enum role role, int sock, pid_t pa
 		log_err("role=%s %s", role_name[role], e.text);
 		_exit(1);
 	}
-	execv("/proc/self/exe", (char *const *)(uintptr_t)argv);
+	execv(program, (char *const *)(uintptr_t)argv);
+	log_err("cannot start '%s': install doze again", program);
 	_exit(1);
 }
 

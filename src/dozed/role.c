@@ -1,0 +1,32 @@
+/* role.c - the program of one role: `dozed-NAME --role NAME --instance INSTANCE`, started by dozed.
+ *
+ * Built once per role with ROLE_ENTRY, its entry point (ipc/super.h).  Nobody else starts it:
+ * descriptors 3 and 4 are the supervisor's. */
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "dozed/process.h"
+#include "ipc/super.h"
+
+int main(int argc, char **argv)
+{
+	struct conf conf;
+	struct err e;
+	int config = fcntl(SUPER_CONFIG_FD, F_GETFD) < 0 ? -1 : SUPER_CONFIG_FD;
+
+	if (argc != 5 || strcmp(argv[1], "--role") || strcmp(argv[3], "--instance")) {
+		fputs("this is a part of dozed; start it with 'doze up'\n", stderr);
+		return 1;
+	}
+	log_init(argv[2], LOG_LEVEL_INFO);
+	conf_defaults(&conf, argv[4]);
+	if (conf_read(&conf, config, "the configuration", &e)) {
+		log_err("%s", e.text);
+		return 1;
+	}
+	process_init(&conf, argv[2]);
+	return ROLE_ENTRY(&conf, SUPER_FD) ? 1 : 0;
+}
