@@ -110,7 +110,7 @@ static void args_memory(struct argv *v, const struct qemu_args *a)
 	argv_add(v, "memory-backend-file,id=ram,size=%uM,mem-path=/proc/self/fd/%d,share=%s",
 		 a->shape.memory_mib, a->memory, a->kernel >= 0 ? "on" : "off");
 	argv_add(v, "-accel");
-	argv_add(v, "tcg,tb-size=%d", a->kernel >= 0 ? QEMU_TB_BOOT_MIB : QEMU_TB_CLONE_MIB);
+	argv_add(v, "tcg,tb-size=%d", QEMU_TB_MIB);
 }
 
 static void args_devices(struct argv *v, const struct qemu_args *a)

@@ -12,8 +12,7 @@
 /* Changes when a snapshot of before would not load any more: devices, their order, the CPU. */
 #define QEMU_MACHINE "microvm-tcg-1"
 
-#define QEMU_TB_BOOT_MIB  128 /* memory for translated code */
-#define QEMU_TB_CLONE_MIB 64
+#define QEMU_TB_MIB 64 /* memory for translated code; LIMIT_MACHINE_EXTRA has room for it */
 
 /* Node names of the disks, top to bottom.  SAVE is there only while a save is being flattened. */
 #define NODE_OVERLAY "overlay"
