@@ -27,7 +27,7 @@ static void child_bind(pid_t parent)
 		_exit(127);
 }
 
-static void child_run(char *const argv[], const int *keep, size_t n_keep, int err_fd)
+static void child_run(const struct child_how *how)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -35,14 +35,14 @@ static void child_run(char *const argv[], const int *keep, size_t n_keep, int er
 		dup2(null, STDIN_FILENO);
 		dup2(null, STDOUT_FILENO);
 	}
-	dup2(err_fd, STDERR_FILENO);
-	for (size_t i = 0; i < n_keep; i++)
-		if (keep[i] >= 0)
-			fcntl(keep[i], F_SETFD, 0);
+	dup2(how->err_fd, STDERR_FILENO);
+	for (size_t i = 0; i < how->n_keep; i++)
+		if (how->keep[i] >= 0)
+			fcntl(how->keep[i], F_SETFD, 0);
 	/* Huge pages of zeros would cost each clone 4 MB and its first answer 20 ms. */
 	prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
-	execve(argv[0], argv, child_env);
-	dprintf(STDERR_FILENO, "start %s: %s\n", argv[0], strerror(errno));
+	execve(how->argv[0], how->argv, child_env);
+	dprintf(STDERR_FILENO, "start %s: %s\n", how->argv[0], strerror(errno));
 	_exit(127);
 }
 
@@ -70,8 +70,8 @@ static void child_ready(struct watch *w, uint32_t events)
 		c->ended(c);
 }
 
-int child_exec(struct child *c, struct loop *l, char *const argv[], const int *keep, size_t n_keep,
-	       int err_fd, void (*ended)(struct child *c), struct err *e)
+int child_exec(struct child *c, struct loop *l, const struct child_how *how,
+	       void (*ended)(struct child *c), struct err *e)
 {
 	pid_t parent = getpid();
 
@@ -83,7 +83,7 @@ int child_exec(struct child *c, struct loop *l, char *const argv[], const int *k
 	}
 	if (!c->pid) {
 		child_bind(parent);
-		child_run(argv, keep, n_keep, err_fd);
+		child_run(how);
 	}
 	c->pidfd = (int)syscall(SYS_pidfd_open, c->pid, 0);
 	if (c->pidfd < 0 || loop_watch(l, &c->watch, c->pidfd, EPOLLIN, child_ready, e)) {

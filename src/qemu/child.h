@@ -20,9 +20,15 @@ struct child {
 	void (*ended)(struct child *c);
 };
 
-/* Start a program with this argv and an environment of our own; stderr goes to @err_fd. */
-int child_exec(struct child *c, struct loop *l, char *const argv[], const int *keep, size_t n_keep,
-	       int err_fd, void (*ended)(struct child *c), struct err *e) must_check;
+struct child_how {
+	char *const *argv; /* the program first; its environment is ours */
+	const int *keep;   /* -1: none */
+	size_t n_keep;
+	int err_fd; /* becomes its stderr */
+};
+
+int child_exec(struct child *c, struct loop *l, const struct child_how *how,
+	       void (*ended)(struct child *c), struct err *e) must_check;
 /* Kill it and wait for its end, without telling. */
 void child_kill(struct child *c);
 

@@ -79,7 +79,7 @@ static void put_text(uint8_t *to, size_t size, const char *from)
 {
 	assert(strlen(from) < size);
 	memset(to, 0, size);
-	memcpy(to, from, strlen(from));
+	memcpy(to, from, strlen(from) + 1);
 }
 
 #define SHAP_SIZE 88
@@ -205,7 +205,7 @@ void format_write(struct buf *b, const struct format *f)
 	struct buf body = { 0 };
 	uint8_t *entry = d + FIXED_SIZE;
 
-	memcpy(d, MAGIC, 8);
+	memcpy(d, MAGIC, sizeof(MAGIC)); /* its NUL is written over */
 	put_le32(d + 8, FORMAT_VERSION);
 	put_le32(d + 12, f->arch);
 	put_text(d + 16, sizeof(f->kind), f->kind);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -22,26 +23,42 @@
 
 static const uint8_t zeros[FORMAT_PAGE];
 
+struct pages_mapping {
+	uint64_t from, to, offset;
+};
+
+/* "from-to perms offset major:minor inode path": whether it is a mapping of this file. */
+static bool pages_mapping(const char *line, const struct stat *file, struct pages_mapping *m)
+{
+	unsigned long major, minor;
+	char *at;
+
+	m->from = strtoull(line, &at, 16);
+	m->to = strtoull(at + 1, &at, 16);
+	at += strcspn(at + 1, " ") + 1;
+	m->offset = strtoull(at, &at, 16);
+	major = strtoul(at, &at, 16);
+	minor = strtoul(at + 1, &at, 16);
+	return strtoull(at, NULL, 10) == file->st_ino &&
+	       makedev((unsigned)major, (unsigned)minor) == file->st_dev;
+}
+
 /* The address where a mapping of this file begins at its offset 0; the rest lies behind, perhaps as
  * several mappings.  0: none. */
 static uint64_t pages_find(FILE *maps, const struct stat *file, uint64_t size)
 {
-	char line[512];
+	struct pages_mapping m;
 	uint64_t begin = 0, next = 0;
+	char line[512];
 
 	while (fgets(line, sizeof(line), maps)) {
-		unsigned long long from, to, offset, inode;
-		unsigned int major, minor;
-
-		if (sscanf(line, "%llx-%llx %*s %llx %x:%x %llu", &from, &to, &offset, &major,
-			   &minor, &inode) != 6 ||
-		    inode != file->st_ino || makedev(major, minor) != file->st_dev)
+		if (!pages_mapping(line, file, &m))
 			continue;
-		if (!offset)
-			begin = next = from;
-		if (!begin || from != next || offset != from - begin)
+		if (!m.offset)
+			begin = next = m.from;
+		if (!begin || m.from != next || m.offset != m.from - begin)
 			return 0;
-		next = to;
+		next = m.to;
 	}
 	return next - begin == size ? begin : 0;
 }
@@ -173,12 +190,12 @@ struct pages_saving {
 	const struct pages_view *view;
 	int image_fd, to;
 	struct buf *runs;
-	uint64_t *written;
+	uint64_t written;
 	uint8_t *own, *image; /* BATCH_PAGES each */
 };
 
 /* Pages that the process owns: those that differ become runs. */
-static int pages_save_batch(const struct pages_saving *s, uint64_t first, size_t n, struct err *e)
+static int pages_save_batch(struct pages_saving *s, uint64_t first, size_t n, struct err *e)
 {
 	size_t i = 0;
 
@@ -190,12 +207,13 @@ static int pages_save_batch(const struct pages_saving *s, uint64_t first, size_t
 
 		while (i < n && !memcmp(s->own + i * PAGE, s->image + i * PAGE, PAGE))
 			i++;
-		for (end = i; end < n && memcmp(s->own + end * PAGE, s->image + end * PAGE, PAGE);)
+		for (end = i;
+		     end < n && memcmp(s->own + end * PAGE, s->image + end * PAGE, PAGE) != 0;)
 			end++;
 		if (end == i)
 			break;
 		format_add_run(s->runs, first + i, end - i);
-		if (pages_put(s->to, s->own + i * PAGE, end - i, first + i, s->written, e))
+		if (pages_put(s->to, s->own + i * PAGE, end - i, first + i, &s->written, e))
 			return -1;
 		i = end;
 	}
@@ -207,8 +225,8 @@ static bool pages_own(uint64_t entry)
 	return entry & PAGE_SWAPPED || (entry & (PAGE_PRESENT | PAGE_FILE)) == PAGE_PRESENT;
 }
 
-static int pages_save_map(const struct pages_saving *s, const uint64_t *map, uint64_t first,
-			  size_t n, struct err *e)
+static int pages_save_map(struct pages_saving *s, const uint64_t *map, uint64_t first, size_t n,
+			  struct err *e)
 {
 	size_t i = 0;
 
@@ -232,7 +250,7 @@ int pages_save(const struct pages_view *v, int image_fd, int to, struct buf *run
 	autofree uint8_t *own = xmalloc(BATCH_PAGES * PAGE);
 	autofree uint8_t *image = xmalloc(BATCH_PAGES * PAGE);
 	autofree uint64_t *map = xmalloc(MAP_BATCH * sizeof(*map));
-	const struct pages_saving s = { v, image_fd, to, runs, written, own, image };
+	struct pages_saving s = { v, image_fd, to, runs, 0, own, image };
 	uint64_t pages = v->size / PAGE;
 
 	for (uint64_t first = 0; first < pages; first += MAP_BATCH) {
@@ -243,6 +261,7 @@ int pages_save(const struct pages_view *v, int image_fd, int to, struct buf *run
 		    pages_save_map(&s, map, first, n, e))
 			return -1;
 	}
+	*written = s.written;
 	return pages_size(to, v->size, e);
 }
 

@@ -19,24 +19,27 @@ static bool restore_is_save(const struct machine *m)
 	return m->fds[RESTORE_FD_SAVE_HEADER] >= 0;
 }
 
-/* Read a header, check it against this machine and its state file. */
-static int restore_header(const struct machine *m, int header_fd, int state_fd,
-			  enum format_content content, struct buf *bytes, struct format *f,
-			  struct err *e)
+static_assert(RESTORE_FD_STATE == RESTORE_FD_HEADER + 1 &&
+		      RESTORE_FD_SAVE_STATE == RESTORE_FD_SAVE_HEADER + 1,
+	      "a state stands behind its header");
+
+/* Read the header at descriptor @at; check it against this machine and its state file. */
+static int restore_header(const struct machine *m, enum machine_restore_fd at, struct buf *bytes,
+			  struct format *f, struct err *e)
 {
+	int header = m->fds[at], state = m->fds[at + 1];
 	struct format here = m->host;
 	struct stat st;
 
-	if (lseek(header_fd, 0, SEEK_SET) < 0 ||
-	    io_read_all(header_fd, bytes, LIMIT_SNAPSHOT_HEADER))
+	if (lseek(header, 0, SEEK_SET) < 0 || io_read_all(header, bytes, LIMIT_SNAPSHOT_HEADER))
 		return err_set(e, ERR_INVALID, "the snapshot's header cannot be read");
-	here.content = content;
+	here.content = at == RESTORE_FD_HEADER ? FORMAT_IMAGE : FORMAT_SAVE;
 	here.vcpus = m->shape.vcpus;
 	here.memory_mib = m->shape.memory_mib;
 	if (format_parse(bytes->data, bytes->size, f, e) || format_fits_machine(f, &here, e))
 		return -1;
-	if (fstat(state_fd, &st) || (uint64_t)st.st_size != f->state_bytes ||
-	    lseek(state_fd, 0, SEEK_SET) < 0)
+	if (fstat(state, &st) || (uint64_t)st.st_size != f->state_bytes ||
+	    lseek(state, 0, SEEK_SET) < 0)
 		return err_set(e, ERR_INVALID, "the snapshot's state file is not whole");
 	return 0;
 }
@@ -61,16 +64,14 @@ static enum step restore_prepare(struct machine *m, struct err *e)
 
 	if (start_check_shape(&m->shape, e) ||
 	    restore_check_memory(m, m->fds[RESTORE_FD_MEMORY], e) ||
-	    restore_header(m, m->fds[RESTORE_FD_HEADER], m->fds[RESTORE_FD_STATE], FORMAT_IMAGE,
-			   &bytes, &image, e))
+	    restore_header(m, RESTORE_FD_HEADER, &bytes, &image, e))
 		return STEP_FAULT;
 	memcpy(m->host.over, image.id, sizeof(image.id));
 	if (!restore_is_save(m)) {
 		m->save = image;
 		m->save.runs = NULL;
 		m->save.n_runs = 0;
-	} else if (restore_header(m, m->fds[RESTORE_FD_SAVE_HEADER], m->fds[RESTORE_FD_SAVE_STATE],
-				  FORMAT_SAVE, &m->save_header, &m->save, e)) {
+	} else if (restore_header(m, RESTORE_FD_SAVE_HEADER, &m->save_header, &m->save, e)) {
 		return STEP_FAULT;
 	} else if (memcmp(m->save.over, image.id, sizeof(image.id)) != 0) {
 		err_set(e, ERR_INVALID, "the save was made over another image");

@@ -144,7 +144,8 @@ enum step start_qemu(struct machine *m, struct qemu_args *a, struct err *e)
 		a->agent = agent[1];
 		a->console = console[1];
 		args_build(&argv, a);
-		rc = child_exec(&m->qemu, m->loop, argv.at, keep, ARRAY_SIZE(keep), errors[1],
+		rc = child_exec(&m->qemu, m->loop,
+				&(struct child_how){ argv.at, keep, ARRAY_SIZE(keep), errors[1] },
 				start_died, e);
 		argv_free(&argv);
 	}

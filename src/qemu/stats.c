@@ -1,6 +1,7 @@
 #include "qemu/stats.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -27,23 +28,24 @@ static void stats_children(struct machine_stats *to)
 
 static void stats_memory(struct machine_stats *to, pid_t pid)
 {
+	const struct {
+		const char *name;
+		uint64_t *sum;
+	} rows[] = { { "Pss:", &to->proportional_bytes },
+		     { "Private_Clean:", &to->private_bytes },
+		     { "Private_Dirty:", &to->private_bytes } };
 	char path[64], line[128];
 	FILE *file;
 
 	snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", (int)pid);
 	file = fopen(path, "re");
-	if (!file)
-		return;
-	while (fgets(line, sizeof(line), file)) {
-		unsigned long long kib;
-
-		if (sscanf(line, "Pss: %llu kB", &kib) == 1)
-			to->proportional_bytes += kib * KIB;
-		else if (sscanf(line, "Private_Clean: %llu kB", &kib) == 1 ||
-			 sscanf(line, "Private_Dirty: %llu kB", &kib) == 1)
-			to->private_bytes += kib * KIB;
-	}
-	fclose(file);
+	while (file && fgets(line, sizeof(line), file))
+		for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+			if (!strncmp(line, rows[i].name, strlen(rows[i].name)))
+				*rows[i].sum +=
+					strtoull(line + strlen(rows[i].name), NULL, 10) * KIB;
+	if (file)
+		fclose(file);
 }
 
 void stats_read(struct machine_stats *to, pid_t qemu)
