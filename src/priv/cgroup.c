@@ -270,9 +270,12 @@ static void cg_kill_each(const char *dir)
 
 	cg_read(dir, "cgroup.procs", &text);
 	lines = buf_str(&text);
-	while ((line = strsep(&lines, "\n")))
-		if (atoi(line) > 1)
-			kill(atoi(line), SIGKILL);
+	while ((line = strsep(&lines, "\n"))) {
+		long pid = strtol(line, NULL, 10);
+
+		if (pid > 1)
+			kill((pid_t)pid, SIGKILL);
+	}
 }
 
 /* Version 2 kills a group in one step; without it, it stands still while its processes are killed

@@ -83,7 +83,7 @@ static int jail_enter(const struct jail_plan *p, struct err *e)
 		return -1;
 	if (sethostname("machine", strlen("machine")))
 		return err_sys(e, "name the machine");
-	return drop_all(&who, e);
+	return drop_all(&who, e) ? -1 : filter_load(p->filter, e);
 }
 
 /* Process 1 of its pid namespace: with it goes all that it started. */

@@ -1,17 +1,20 @@
 /* jail.h - what a machine's process becomes before it is doze-qemu.
  *
- * A user of its own without capabilities or new privileges; its slot's network; mount, pid, ipc
- * and uts namespaces of its own; a root of read-only binds with nothing of the host's data; its
- * cgroups.  It belongs to neither priv nor dozed: its parent has ended before it starts. */
+ * A user of its own without capabilities or new privileges; a filter of system calls; its slot's
+ * network; mount, pid, ipc and uts namespaces of its own; a root of read-only binds with nothing of
+ * the host's data; its cgroups.  It belongs to neither priv nor dozed: its parent has ended before
+ * it starts. */
 #ifndef PRIV_JAIL_H
 #define PRIV_JAIL_H
 
 #include <sys/types.h>
 
 #include "priv/cgroup.h"
+#include "priv/filter.h"
 
 struct jail_plan {
 	const struct cgroups *groups;
+	const struct filter *filter;
 	const char *machine;    /* also the cgroup's name */
 	const char *netns_path; /* of the slot */
 	const char *stage;      /* an empty directory: the new root is put together there */

@@ -120,20 +120,21 @@ bool mdir_load(struct priv *p, const char *machine, struct priv_machine_item *it
 	autofree char *owner = dir < 0 ? NULL : mdir_read(dir, "owner");
 	autofree char *slot = dir < 0 ? NULL : mdir_read(dir, "slot");
 	autofree char *pid = dir < 0 ? NULL : mdir_read(dir, "pid");
-	unsigned long long start_time;
+	char *rest;
 
 	*item = (struct priv_machine_item){ .owner = PRIV_NUM_OWNERS };
 	snprintf(item->machine, sizeof(item->machine), "%s", machine);
-	if (!owner || !slot || !pid || sscanf(pid, "%d %llu", &item->pid, &start_time) != 2)
+	if (!owner || !slot || !pid)
 		return false;
+	item->pid = (int32_t)strtol(pid, &rest, 10);
+	item->start_time = strtoull(rest, NULL, 10);
 	for (uint32_t i = 0; i < PRIV_NUM_OWNERS; i++)
 		if (!strcmp(owner, p->owners[i].name))
 			item->owner = i;
 	slot[strcspn(slot, "\n")] = '\0';
-	item->start_time = start_time;
 	item->slot = (uint32_t)names_number(slot, NAMES_SLOTS);
 	return item->owner < PRIV_NUM_OWNERS && item->slot < NAMES_SLOTS && item->pid > 1 &&
-	       start_time && mdir_start_time(item->pid) == start_time &&
+	       item->start_time && mdir_start_time(item->pid) == item->start_time &&
 	       mdir_is_in_group(item->pid, machine);
 }
 

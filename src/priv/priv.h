@@ -9,6 +9,7 @@
 #include "ipc/priv.h"
 #include "ipc/super.h"
 #include "priv/cgroup.h"
+#include "priv/filter.h"
 #include "priv/host.h"
 #include "priv/layers.h"
 #include "priv/slot.h"
@@ -42,6 +43,7 @@ struct priv {
 	struct slots slots;
 	struct host host;
 	struct layers layers;
+	struct filter filter; /* of machines */
 	char *libexec, *machines_dir, *stage_dir, *log_path;
 	struct owner owners[PRIV_NUM_OWNERS];
 	gid_t proxy_gid;

@@ -15,7 +15,7 @@ static void recover_group(const char *name, void *arg)
 {
 	struct priv *p = arg;
 
-	if (machine_is_known(p, name))
+	if (machine_find(p, name))
 		return;
 	log_info("clearing what was left cgroup=%s", name);
 	if (!cgroup_kill_wait(&p->groups, name, RECOVER_KILL_MS))
@@ -45,7 +45,7 @@ static int recover_directories(struct priv *p, bool adopt, struct err *e)
 			continue;
 		if (adopt && names_id_valid(entry->d_name, sizeof(entry->d_name), 'm'))
 			recover_machine(p, entry->d_name);
-		if (!adopt && !machine_is_known(p, entry->d_name))
+		if (!adopt && !machine_find(p, entry->d_name))
 			mdir_remove(p, entry->d_name);
 	}
 	closedir(dir);

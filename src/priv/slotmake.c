@@ -4,7 +4,7 @@
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <sched.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
@@ -80,10 +80,15 @@ static uint32_t slot_ip(const char *text)
 	return ntohl(in.s_addr);
 }
 
-static int slot_guest_mac(uint8_t mac[6])
+static void slot_guest_mac(uint8_t mac[6])
 {
-	return sscanf(SLOT_GUEST_MAC, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &mac[0], &mac[1], &mac[2],
-		      &mac[3], &mac[4], &mac[5]);
+	const char *text = SLOT_GUEST_MAC;
+	char *end;
+
+	for (int i = 0; i < 6; i++) {
+		mac[i] = (uint8_t)strtoul(text, &end, 16);
+		text = end + 1;
+	}
 }
 
 /* The end in the slot; the calling process is in it. */

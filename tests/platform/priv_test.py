@@ -221,6 +221,11 @@ def test_a_machine_is_jailed(priv):
     assert shell(name, "hostname") == "machine\n"
     assert shell(name, "ulimit -c").strip() == "0"
     assert shell(name, "ls -l /proc/1/fd | grep -c socket").strip() in "23"
+    assert "Seccomp:\t2" in status
+    for what in ("os.mknod('/dev/x', 0o600 | 0o20000, 0)", "socket.socket(socket.AF_PACKET, socket.SOCK_RAW)",
+                 "socket.socket(socket.AF_INET6)", "socket.socket(socket.AF_NETLINK, socket.SOCK_RAW)",
+                 "sys.exit(ctypes.CDLL(None).unshare(0x10000000))", "sys.exit(ctypes.CDLL(None).syscall(321, 0, 0, 0))"):
+        assert shell(name, f"python3 -c \"import ctypes, os, socket, sys; {what}\" 2>/dev/null; echo $?") != "0\n", what
     assert "tun" in shell(name, "readlink /proc/1/fd/5")
     inside = shell(name, "cat /proc/net/dev")
     assert "tap0" in inside and "eth0" in inside and LINK not in inside

@@ -1,0 +1,20 @@
+/* filter.h - the system calls that no machine's process needs and that a broken one would want.
+ *
+ * A list of what is refused (EPERM), over which QEMU lays its own, stricter one.  Made once as a
+ * program for the kernel, so that a start only loads it. */
+#ifndef PRIV_FILTER_H
+#define PRIV_FILTER_H
+
+#include "base/err.h"
+
+struct filter {
+	void *program; /* owned */
+	size_t size;
+};
+
+int filter_make(struct filter *f, struct err *e) must_check;
+void filter_free(struct filter *f);
+/* On the calling process, which may gain no new privileges, and on all that it starts. */
+int filter_load(const struct filter *f, struct err *e) must_check;
+
+#endif
