@@ -1,11 +1,11 @@
 /* validate.c - decoding and checking in one walk over the table. */
 
 #include <errno.h>
-#include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/api/shape.h"
 #include "control/api/validate.h"
 
 #define VALUE_SHOWN 1024 /* bytes of a value that a message repeats */
@@ -29,114 +29,6 @@ static json_t *walk_unreadable(struct walk *w, const char *message)
 	return NULL;
 }
 
-/* As the service counts: UTF-16 units. */
-static int64_t text_length(const char *text)
-{
-	int64_t n = 0;
-
-	for (; *text; text++) {
-		n += ((uint8_t)*text & 0xc0) != 0x80;
-		n += (uint8_t)*text >= 0xf0;
-	}
-	return n;
-}
-
-static bool pattern_match(const struct pattern *p, const char *text)
-{
-	static struct {
-		const struct pattern *pattern;
-		regex_t regex;
-	} cache[16];
-	size_t i = 0;
-
-	while (i < ARRAY_SIZE(cache) && cache[i].pattern && cache[i].pattern != p)
-		i++;
-	assert(i < ARRAY_SIZE(cache));
-	if (!cache[i].pattern) {
-		autofree char *whole = xasprintf("^(%s)$", p->ere);
-		int rc = regcomp(&cache[i].regex, whole, REG_EXTENDED | REG_NOSUB);
-
-		assert(rc == 0);
-		cache[i].pattern = p;
-	}
-	return !regexec(&cache[i].regex, text, 0, NULL, 0);
-}
-
-static bool shape_allows(const struct shape *shape, const char *text)
-{
-	int64_t length = text_length(text);
-	bool found = !shape->values;
-
-	for (size_t i = 0; !found && shape->values[i]; i++)
-		found = !strcmp(shape->values[i], text);
-	/* A value that is too long is told so; its pattern is not worth the time. */
-	return found && length >= shape->min && length <= shape->max &&
-	       (!shape->pattern || pattern_match(shape->pattern, text));
-}
-
-/* What a string must be, each as a phrase; only the violated ones if @text is given. */
-static void shape_phrases(const struct shape *shape, const char *text, void *arg,
-			  void (*phrase)(void *arg, const char *words))
-{
-	int64_t length = text ? text_length(text) : 0;
-	autobuf struct buf b = { 0 };
-
-	if (shape->max != NO_MAX && (!text || length > shape->max)) {
-		buf_addf(&b, "Member must have length less than or equal to %lld",
-			 (long long)shape->max);
-		phrase(arg, buf_str(&b));
-	}
-	if (shape->min > 0 && (!text || length < shape->min)) {
-		buf_clear(&b);
-		buf_addf(&b, "Member must have length greater than or equal to %lld",
-			 (long long)shape->min);
-		phrase(arg, buf_str(&b));
-	}
-	if (shape->pattern &&
-	    (!text || (length <= shape->max && !pattern_match(shape->pattern, text)))) {
-		buf_clear(&b);
-		buf_addf(&b, "Member must satisfy regular expression pattern: %s",
-			 shape->pattern->text);
-		phrase(arg, buf_str(&b));
-	}
-	if (shape->values) {
-		bool found = false;
-
-		buf_clear(&b);
-		buf_adds(&b, "Member must satisfy enum value set: [");
-		for (size_t i = 0; shape->values[i]; i++) {
-			found |= text && !strcmp(shape->values[i], text);
-			buf_addf(&b, "%s%s", i ? ", " : "", shape->values[i]);
-		}
-		buf_adds(&b, "]");
-		if (!found)
-			phrase(arg, buf_str(&b));
-	}
-}
-
-/* "[a, b]" for lists of strings, as the service prints them. */
-static void value_show(struct buf *to, const json_t *value)
-{
-	autofree char *dump = NULL;
-	const json_t *item;
-	size_t i;
-
-	if (json_is_string(value)) {
-		buf_adds(to, json_string_value(value));
-	} else if (json_is_array(value) && json_is_string(json_array_get(value, 0))) {
-		buf_adds(to, "[");
-		json_array_foreach(value, i, item)
-		{
-			buf_addf(to, "%s%s", i ? ", " : "",
-				 json_is_string(item) ? json_string_value(item) : "");
-		}
-		buf_adds(to, "]");
-	} else {
-		dump = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
-		buf_adds(to, dump ? dump : "");
-	}
-}
-
 static void walk_violation(struct walk *w, const struct shape *shape, const json_t *value,
 			   const char *path, const char *words)
 {
@@ -151,7 +43,7 @@ static void walk_violation(struct walk *w, const struct shape *shape, const json
 	} else if (shape->sensitive) {
 		buf_addf(w->why, "Value at '%s'", path);
 	} else {
-		value_show(&shown, value);
+		shape_show(&shown, value);
 		if (shown.size > VALUE_SHOWN) {
 			shown.size = VALUE_SHOWN;
 			while ((shown.data[shown.size] & 0xc0) == 0x80)
