@@ -5,11 +5,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/reboot.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -104,6 +106,54 @@ static void app_flood(const char *megabytes)
 	snprintf(answer, sizeof(answer), "done");
 }
 
+/* Processes until no more can be made; they stay. */
+static void app_bomb(const char *unused)
+{
+	int n = 0;
+	pid_t pid;
+
+	(void)unused;
+	while ((pid = fork()) > 0)
+		n++;
+	if (!pid)
+		for (;;)
+			pause();
+	snprintf(answer, sizeof(answer), "%d", n);
+}
+
+/* Memory until the kernel ends it. */
+static void app_hog(const char *unused)
+{
+	(void)unused;
+	for (;;) {
+		char *more = malloc(1 << 20);
+
+		if (more)
+			memset(more, 1, 1 << 20);
+	}
+}
+
+/* Everything that a process may be denied. */
+static void app_rampage(const char *unused)
+{
+	char piece[1 << 16];
+	ssize_t n = 0;
+	int fd;
+
+	(void)unused;
+	kill(-1, SIGKILL);
+	for (int i = 0; i < 3; i++)
+		close(i);
+	fd = open("/filler", O_WRONLY | O_CREAT, 0600);
+	memset(piece, 'x', sizeof(piece));
+	while (fd >= 0 && (n = write(fd, piece, sizeof(piece))) > 0)
+		;
+	snprintf(answer, sizeof(answer), "%s", n < 0 ? strerror(errno) : "no end");
+	close(fd);
+	unlink("/filler");
+	reboot(RB_AUTOBOOT);
+}
+
 static void app_exit(const char *code)
 {
 	write(STDOUT_FILENO, "last words\n", 11);
@@ -138,6 +188,7 @@ static const struct {
 	{ "/connect/", app_connect }, { "/outbound", app_outbound }, { "/random", app_random },
 	{ "/time", app_time },        { "/flood/", app_flood },      { "/exit/", app_exit },
 	{ "/body", app_body },        { "/big/", app_big },          { "/hello", app_hello },
+	{ "/bomb", app_bomb },        { "/hog", app_hog },           { "/rampage", app_rampage },
 };
 
 /* false: close without an answer, or leave it open for ever */

@@ -36,7 +36,7 @@ def files(tmp_path_factory):
     return out
 
 
-def make_disk(files):
+def make_disk(files, size="8G"):
     tree = files / "tree"
     (tree / "etc").mkdir(parents=True, exist_ok=True)
     (tree / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\nweb:x:1234:60000:w:/home/web:/bin/sh\n")
@@ -48,14 +48,14 @@ def make_disk(files):
     (tree / "app").chmod(0o755)
     disk = files / "disk"
     disk.unlink(missing_ok=True)
-    subprocess.run(["truncate", "-s", "8G", disk], check=True)
+    subprocess.run(["truncate", "-s", size, disk], check=True)
     subprocess.run(["mke2fs", "-q", "-t", "ext4", "-F", "-E",
                     "lazy_itable_init=1,lazy_journal_init=1,nodiscard,root_owner=0:0", "-d", tree, disk], check=True)
     return disk
 
 
-def boot(files, **options):
-    guest = m.Machine(str(files), str(files / "vmlinux"), str(files / "initrd"), str(make_disk(files)), **options)
+def boot(files, disk="8G", **options):
+    guest = m.Machine(str(files), str(files / "vmlinux"), str(files / "initrd"), str(make_disk(files, disk)), **options)
     fields = dict(guest.agent.wait(m.HELLO, timeout=120))
     assert fields[m.PROTOCOL] == 1
     timed("exec to HELLO ms", guest.started)
@@ -328,6 +328,31 @@ def test_all_capabilities(files):
         assert " /sys/fs/cgroup cgroup2 rw" in guest.get("/read/proc/mounts")
         assert guest.get("/write/proc/sys/vm/drop_caches") != "Read-only file system"
         assert "Max open files            1048576              1048576" in guest.get("/read/proc/self/limits")
+    finally:
+        guest.close()
+
+
+def test_a_hostile_application_harms_itself_alone(files):
+    """Kill, close, fill the disk, reboot, fork until nothing forks, eat all memory: the agent answers through it all."""
+    guest = boot(files, disk="64M")
+
+    def alive():
+        begin = time.monotonic()
+        guest.agent.send(m.WARM, (m.ID, 1))
+        guest.agent.wait(m.ACK, timeout=20)
+        timed("WARM to ACK under attack ms", begin)
+
+    try:
+        start(guest)
+        assert guest.get("/rampage") == "No space left on device"
+        alive()
+        assert 1000 < int(guest.get("/bomb")) < 8192
+        alive()
+        assert guest.get("/hello") == "hello"
+        with pytest.raises((EOFError, OSError)):
+            guest.get("/hog")
+        assert dict(guest.agent.wait(m.EXIT))[m.CODE] == 128 + 9
+        alive()
     finally:
         guest.close()
 
