@@ -145,8 +145,15 @@ static void machine_boot(struct machine *m, struct ipc_msg *msg)
 static void machine_restore(struct machine *m, struct ipc_msg *msg)
 {
 	struct machine_restore r;
+	struct err e;
 
 	memcpy(&r, msg->body, sizeof(r));
+	if (msg->n_fds != (r.from_save ? RESTORE_NUM_SAVE_FDS : RESTORE_NUM_FDS)) {
+		err_set(&e, ERR_INVALID, "a restore of %s comes with other descriptors",
+			r.from_save ? "a save" : "an image");
+		machine_say_fault(m, msg->head.tag, &e);
+		return;
+	}
 	m->shape = r.shape;
 	m->hold = r.stopped;
 	machine_begin(m, &op_restore, msg);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "qemu/lock.h"
 #include "qemu/machine.h"
 
 static int usage(void)
@@ -60,7 +61,7 @@ int main(int argc, char **argv)
 			return usage();
 		}
 	}
-	if (serve(qemu, &e)) {
+	if (lock_kernel(&e) || serve(qemu, &e)) {
 		log_err("The machine failed cause='%s'", e.text);
 		return 1;
 	}

@@ -58,7 +58,8 @@ static void start_ended(struct qmp *q)
 {
 	struct machine *m = container_of(q, struct machine, qmp);
 
-	loop_timer(m->loop, &m->doom, START_LATE_MS, start_late);
+	if (m->run != MACHINE_ENDING)
+		loop_timer(m->loop, &m->doom, START_LATE_MS, start_late);
 }
 
 static const struct qmp_ops start_qmp_ops = {

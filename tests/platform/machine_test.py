@@ -322,6 +322,20 @@ def a_pooled_clone_waits_stopped(t):
     assert m.wait() == 0
 
 
+def a_machine_that_stands_still_can_be_saved(t):
+    m = t.restore(stopped=True)  # it never ran
+    t.save(m, "SAVE", t.dir / "never-ran")
+    m = t.restore(t.dir / "never-ran")
+    assert t.ask(m, "count") == 3
+    m.ask("PAUSE")
+    t.save(m, "SAVE", t.dir / "paused")
+    m = t.restore(t.dir / "paused", stopped=True)
+    m.ask("CONTINUE")
+    t.resume(m)
+    assert t.ask(m, "count") == 4
+    m.kill()
+
+
 def what_does_not_fit_is_refused_with_a_sentence(t):
     header = bytearray((t.image / "header").read_bytes())
     bad = t.dir / "bad-header"
@@ -370,6 +384,9 @@ def what_does_not_fit_is_refused_with_a_sentence(t):
             pass
         t.machines[-1].wait()
     expect_fault("memory", t.restore, memory_mib=256)
+    m = t.machine()
+    expect_fault("descriptors", m.ask, "RESTORE", struct.pack("<IIII", 1, MEMORY_MIB, 1, 0), [t.memory] * 6)
+    m.kill()
 
 
 def nothing_outlives_doze_qemu(t):
@@ -404,7 +421,8 @@ def main():
                       what_is_read_from_a_stream_is_exactly_what_the_guest_sent, a_wrong_line_or_port_is_answered_err,
                       a_paused_machine_stands_still_and_goes_on, an_owner_that_comes_back_gets_whole_frames,
                       a_save_continues_memory_and_disk, a_save_that_finds_no_room_leaves_a_machine_that_goes_on,
-                      a_pooled_clone_waits_stopped, what_does_not_fit_is_refused_with_a_sentence,
+                      a_pooled_clone_waits_stopped, a_machine_that_stands_still_can_be_saved,
+                      what_does_not_fit_is_refused_with_a_sentence,
                       nothing_outlives_doze_qemu, the_end_of_qemu_is_told):
             failed = check.__name__
             check(t)
