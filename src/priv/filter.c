@@ -56,11 +56,11 @@ static int filter_sockets(scmp_filter_ctx ctx)
 			spoken |= filter_families[i] == family;
 		if (!spoken)
 			rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket),
-					      1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)family));
+					      1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)family, 0));
 	}
 	return rc ? rc
 		  : seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1,
-				     SCMP_A0(SCMP_CMP_GE, AF_MAX));
+				     SCMP_A0(SCMP_CMP_GE, AF_MAX, 0));
 }
 
 /* clone3 hides its flags behind a pointer: without it the C library takes clone. */

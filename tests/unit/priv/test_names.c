@@ -74,7 +74,7 @@ static void test_only_a_kind_and_a_uuid_is_an_identifier(void **unused)
 	assert_true(names_id_valid(full, sizeof(full), 'm'));
 	assert_false(names_id_valid(full, sizeof(full), 'b'));
 	assert_false(names_id_valid(full, strlen(full), 'm'));
-	strcat(full, "/");
+	full[strlen(full)] = '/';
 	assert_false(names_id_valid(full, sizeof(full), 'm'));
 	assert_false(names_id_valid("m-../../../../../../../../../../../etc", 40, 'm'));
 	assert_false(names_id_valid("", 1, 'm'));

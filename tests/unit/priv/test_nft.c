@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -16,7 +17,7 @@ static void host_text(struct buf *b, const char *allow, uint32_t resolver)
 	struct err e;
 
 	conf_defaults(&conf, "t");
-	strcpy(conf.allow_private, allow);
+	snprintf(conf.allow_private, sizeof(conf.allow_private), "%s", allow);
 	assert_int_equal(names_init(&n, &conf, &e), 0);
 	nft_host_text(b, &n, resolver);
 }
