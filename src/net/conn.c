@@ -35,6 +35,7 @@ struct conn {
 	unsigned handles;       /* still to be closed */
 	bool opened, paused, kick, eof, ended, full, shut, fin_sent, closing;
 	bool finishing, lingering; /* conn_close_after_write: what still comes is dropped */
+	bool unheard; /* the peer takes no more; what it said before is still to be read */
 	int64_t last_ms, timeout_ms, deadline_ms; /* 0: none */
 };
 
@@ -242,7 +243,7 @@ static void conn_pump(struct conn *c)
 		c->ended = true;
 		if (!c->finishing)
 			c->ops->end(c);
-		else if (c->lingering)
+		if (c->finishing ? c->lingering : c->unheard)
 			conn_close(c);
 	}
 	conn_flush(c);
@@ -267,6 +268,19 @@ static void conn_on_shutdown(uv_shutdown_t *req, int status)
 	conn_arm(c);
 }
 
+/* A peer may answer, close, and then refuse the rest of what it was sent: its answer still lies in
+ * our socket, in front of the end or the error. */
+static void conn_not_heard(struct conn *c)
+{
+	if (c->tls || c->finishing) {
+		conn_close(c);
+		return;
+	}
+	c->unheard = true;
+	buf_free(&c->out);
+	buf_free(&c->flight);
+}
+
 static void conn_on_written(uv_write_t *req, int status)
 {
 	struct conn *c = req->data;
@@ -274,11 +288,10 @@ static void conn_on_written(uv_write_t *req, int status)
 	buf_free(&c->flight);
 	if (c->closing)
 		return;
-	if (status < 0) {
-		conn_close(c);
-		return;
-	}
-	c->last_ms = conn_now(c);
+	if (status < 0)
+		conn_not_heard(c);
+	else
+		c->last_ms = conn_now(c);
 	conn_flush(c);
 	if (c->full && !c->closing && conn_queued(c) <= CONN_LOW) {
 		c->full = false;
@@ -295,7 +308,7 @@ static void conn_start_write(struct conn *c)
 	c->out = (struct buf){ 0 };
 	buf = uv_buf_init((char *)c->flight.data, (unsigned)c->flight.size);
 	if (uv_write(&c->write, &c->uv.stream, &buf, 1, conn_on_written))
-		conn_close(c);
+		conn_not_heard(c);
 }
 
 static void conn_flush(struct conn *c)
@@ -309,7 +322,7 @@ static void conn_flush(struct conn *c)
 		buf = uv_buf_init((char *)c->out.data, (unsigned)c->out.size);
 		n = uv_try_write(&c->uv.stream, &buf, 1);
 		if (n < 0 && n != UV_EAGAIN) {
-			conn_close(c);
+			conn_not_heard(c);
 			return;
 		}
 		if (n > 0) {
@@ -331,7 +344,7 @@ static void conn_flush(struct conn *c)
 
 void conn_write(struct conn *c, const void *data, size_t size)
 {
-	if (c->closing || c->shut || !size)
+	if (c->closing || c->shut || c->unheard || !size)
 		return;
 	assert(!c->tls || c->opened);
 	if (!c->tls) {

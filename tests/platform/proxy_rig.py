@@ -269,6 +269,13 @@ def talk_sink(app, w):
         w.send(f"HTTP/1.1 200 OK\r\ncontent-length: {len(text)}\r\n\r\n{text}")
 
 
+def talk_early(app, w):
+    """Refuses an upload without reading it."""
+    request_of(app, w)
+    text = "HTTP/1.1 413 Content Too Large\r\nconnection: close\r\ncontent-length: 3\r\n\r\nbig"
+    w.send(text)
+
+
 def talk_source(app, w):
     """/N: N MiB of one byte, in chunks; remembers how much it could send."""
     while True:

@@ -16,7 +16,7 @@ import unittest
 import uuid
 
 from proxy_rig import (ACTIVE, DEAD, GONE, HELD, HOLD, MIB, OPEN, RELEASE, SET, SLEEPING, SUFFIX, SYNCED, WAITING, WAKE,
-                       App, Control, Machine, Rig, request_of, talk_events, talk_flood, talk_garbage, talk_hello,
+                       App, Control, Machine, Rig, request_of, talk_early, talk_events, talk_flood, talk_garbage, talk_hello,
                        talk_sink, talk_source, talk_websocket, wait_for)
 
 
@@ -266,6 +266,15 @@ class Denials(ProxyTest):
 
 
 class Streams(ProxyTest):
+    def test_an_answer_before_the_end_of_the_upload_arrives(self):
+        self.app(1, talk_early)
+        for size in (MIB // 16, 4 * MIB):
+            for _ in range(10):
+                w = self.ask(method="PUT", lines=f"Content-Length: {size}\r\n", port=1, end=False)
+                with contextlib.suppress(OSError):
+                    w.send(b"x" * size)
+                self.assertEqual(self.answer(w)[::2], (413, b"big"))
+
     def test_an_upload_of_200_mib_goes_through_without_being_kept(self):
         self.app(1, talk_sink)
         path = f"{self.rig.dir}/big"
