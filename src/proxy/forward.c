@@ -8,7 +8,7 @@
 #include "proxy/relay.h"
 #include "proxy/tunnel.h"
 
-#define RETRY_MS 50
+#define RETRY_MS 20
 
 static const struct upstream_ops forward_ops;
 

@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-#define TICK_MS 20
+#define TICK_MS 10
 
 static void relay_answer(struct http_exchange *x, const char *id, unsigned status, const char *text)
 {
