@@ -1,6 +1,7 @@
 /* priv_shell.c - stands in for doze-qemu in a jail that priv made: every connection to
  * stream.sock gets a shell there, so that a test sees what a machine's process sees. */
 
+#include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -14,12 +15,11 @@ int main(void)
 
 	signal(SIGCHLD, SIG_IGN);
 	for (;;) {
-		int fd = accept(MACHINE_FD_STREAM, NULL, NULL);
+		struct pollfd wait = { .fd = MACHINE_FD_STREAM, .events = POLLIN };
+		int fd = poll(&wait, 1, -1) == 1 ? accept(wait.fd, NULL, NULL) : -1;
 
-		if (fd < 0) {
-			usleep(1000); /* the socket is non-blocking */
+		if (fd < 0)
 			continue;
-		}
 		if (!fork()) {
 			signal(SIGCHLD, SIG_DFL);
 			dup2(fd, STDIN_FILENO);
