@@ -259,8 +259,7 @@ static void build_sweep(struct vm *vm)
 	struct build *b = container_of(vm, struct build, vm);
 	const struct err none = { ERR_INTERNAL, "there is none" };
 
-	job_begin(&b->job, b->role, &build_sweep_ops, b->dir_fd);
-	job_arg(&b->job, "clean");
+	job_begin(&b->job, b->role, &build_sweep_ops, b->dir_fd, b->dir_name, "clean");
 	if (b->dir_fd >= 0)
 		job_start(&b->job, -1);
 	else

@@ -132,9 +132,8 @@ void build_step_options(struct image_role *role, struct job *j)
 
 static void build_step(struct build *b, const char *name, bool internet)
 {
-	job_begin(&b->job, b->role, &build_job_ops, b->dir_fd);
+	job_begin(&b->job, b->role, &build_job_ops, b->dir_fd, b->dir_name, name);
 	b->job.internet = internet;
-	job_arg(&b->job, name);
 	build_step_options(b->role, &b->job);
 }
 

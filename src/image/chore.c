@@ -53,8 +53,7 @@ static const struct job_ops chore_sweep_ops = { chore_output, chore_swept };
 
 static void chore_sweep(struct chore *c)
 {
-	job_begin(&c->job, c->role, &chore_sweep_ops, c->dir_fd);
-	job_arg(&c->job, "clean");
+	job_begin(&c->job, c->role, &chore_sweep_ops, c->dir_fd, c->dir, "clean");
 	job_start(&c->job, -1);
 }
 
@@ -97,9 +96,8 @@ void chore_start(struct image_role *role, const char *dir, const char *step, con
 		chore_sweep(c);
 		return;
 	}
-	job_begin(&c->job, role, &chore_ops, c->dir_fd);
+	job_begin(&c->job, role, &chore_ops, c->dir_fd, c->dir, step);
 	c->job.internet = internet;
-	job_arg(&c->job, step);
 	build_step_options(role, &c->job);
 	if (argument)
 		job_arg(&c->job, argument);

@@ -93,11 +93,16 @@ static int job_output_open(struct job *j, int *write_end, struct err *e)
 	return 0;
 }
 
-void job_begin(struct job *j, struct image_role *role, const struct job_ops *ops, int dir_fd)
+void job_begin(struct job *j, struct image_role *role, const struct job_ops *ops, int dir_fd,
+	       const char *dir, const char *step)
 {
+	autofree char *path = xasprintf("%s/build/%s", role->conf->data_dir, dir);
+
 	*j = (struct job){ .role = role, .ops = ops, .dir_fd = dir_fd };
 	list_init(&j->in);
 	job_arg(j, "doze-build-step");
+	job_arg(j, step);
+	job_option(j, "--dir", path);
 }
 
 void job_arg(struct job *j, const char *arg)

@@ -18,7 +18,7 @@ struct job_ops {
 	void (*done)(struct job *j, const json_t *result, const struct err *e);
 };
 
-/* Embedded; fill role, ops, dir_fd and the arguments, then job_start. */
+/* Embedded: job_begin, arguments, job_start. */
 struct job {
 	struct list in;
 	struct image_role *role;
@@ -35,8 +35,10 @@ struct job {
 	int status;
 };
 
-void job_begin(struct job *j, struct image_role *role, const struct job_ops *ops, int dir_fd);
-void job_arg(struct job *j, const char *arg);                        /* the step's name first */
+/* @dir: the directory's name below the build directory. */
+void job_begin(struct job *j, struct image_role *role, const struct job_ops *ops, int dir_fd,
+	       const char *dir, const char *step);
+void job_arg(struct job *j, const char *arg);
 void job_option(struct job *j, const char *name, const char *value); /* nothing if value is empty */
 /* @stdin_fd -1: /dev/null; stays the caller's. */
 void job_start(struct job *j, int stdin_fd);

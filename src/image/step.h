@@ -21,6 +21,8 @@ struct step_list {
 
 /* The command line. */
 struct step {
+	const char *dir; /* where descriptor 3 lies: a path of this mount namespace, as mounts need
+			    it */
 	const char *store;    /* the layer store's directory */
 	const char *libexec;  /* where the front lies */
 	const char *arch;     /* amd64, arm64 */

@@ -24,6 +24,7 @@ static const struct step_option {
 	const char *name;
 	size_t text, list; /* where the value goes in struct step; 0: not there */
 } step_options[] = {
+	{ "dir", offsetof(struct step, dir), 0 },
 	{ "store", offsetof(struct step, store), 0 },
 	{ "libexec", offsetof(struct step, libexec), 0 },
 	{ "arch", offsetof(struct step, arch), 0 },

@@ -166,8 +166,11 @@ int step_setup(struct step *s, struct err *e)
 						 { "TMPDIR", "tmp" },
 						 { "CONTAINERS_CONF", "containers.conf" } };
 	autobuf struct buf registries = { 0 };
-	autofree char *cwd = getcwd(NULL, 0);
+	autofree char *cwd = NULL;
 
+	if (s->dir && chdir(s->dir))
+		return err_sys(e, "enter '%s'", s->dir);
+	cwd = getcwd(NULL, 0);
 	if (!cwd)
 		return err_sys(e, "find the build's directory");
 	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++)

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -182,6 +183,20 @@ static int build_launch(struct build *b, int status, struct err *e)
 	return child_start(p->loop, &b->child, buildns_run, &plan, build_ended, e);
 }
 
+/* Both sides work in it: it stays the asker's and gets the build's group (ipc/priv.h). */
+static int build_give_dir(const struct build *b, struct err *e)
+{
+	const struct priv *p = b->priv;
+	int dir = b->fds[BUILD_FD_DIR];
+	struct stat st;
+
+	if (fstat(dir, &st) || !S_ISDIR(st.st_mode) || st.st_uid != p->layers.owner)
+		return err_set(e, ERR_INVALID, "a build's directory is not its asker's");
+	if (fchown(dir, (uid_t)-1, p->build_gid) || fchmod(dir, 02770))
+		return err_sys(e, "give a build its directory");
+	return 0;
+}
+
 static int build_make(struct build *b, struct err *e)
 {
 	struct priv *p = b->priv;
@@ -189,6 +204,8 @@ static int build_make(struct build *b, struct err *e)
 	autoclose int theirs = -1;
 	int pair[2], rc;
 
+	if (build_give_dir(b, e))
+		return -1;
 	if (!b->what.internet && slot_close(&p->slots, (uint32_t)b->slot, e))
 		return -1;
 	if (ipc_pair(pair, e))

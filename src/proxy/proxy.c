@@ -47,7 +47,7 @@ int proxy_set_keys(struct proxy *p, const char *json, size_t size, struct err *e
 
 	if (token_keys_parse(json, size, &keys, e))
 		return -1;
-	p->keys = keys;
+	auth_keys_set(&p->keys, &keys);
 	return 0;
 }
 
@@ -87,6 +87,7 @@ void proxy_stop(struct proxy *p)
 	proxy_control_close(p);
 	for (size_t i = 0; i < ARRAY_SIZE(timers); i++)
 		uv_close((uv_handle_t *)timers[i], NULL);
+	auth_keys_set(&p->keys, &(struct token_keys){ 0 });
 	if (p->tls)
 		tls_free(p->tls);
 	p->tls = NULL;

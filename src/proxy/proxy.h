@@ -10,14 +10,14 @@
 #include "conf/conf.h"
 #include "net/chan_uv.h"
 #include "net/http.h"
+#include "proxy/auth.h"
 #include "proxy/route.h"
-#include "wire/token.h"
 
 struct proxy {
 	uv_loop_t *loop;         /* borrowed */
 	const struct conf *conf; /* borrowed */
 	char suffix[256];        /* ".lambda-microvm.<region>.<domain>" */
-	struct token_keys keys;
+	struct auth_keys keys;
 	struct tls *tls;
 	struct http_server *server;
 	struct route_table routes;

@@ -27,7 +27,7 @@ static void check(const struct fields *f)
 
 static void decide(const struct http_head *head)
 {
-	static const struct token_keys keys = { .keys = { { .kid = "k" } }, .n = 1 };
+	static struct auth_keys keys = { .keys = { .keys = { { .kid = "k" } }, .n = 1 } };
 	static const struct route_set route = { .microvm = "microvm-1", .http_ingress = 1 };
 	static const char suffix[] = ".lambda-microvm.us-east-1.localhost";
 	char endpoint[UUID_SIZE];

@@ -66,6 +66,9 @@ static char *mint(const struct token_keys *with, const struct token_claims *clai
 	return (char *)b.data;
 }
 
+static struct auth_keys mine = { .keys = { .keys = { { .kid = "k", .key = "ours" } }, .n = 1 } };
+static int64_t now = NOW;
+
 /* Every "T" of the lines becomes the token. */
 static const struct auth_denial *ask(const char *lines, const char *token,
 				     const struct route_set *to, uint16_t *port)
@@ -85,7 +88,7 @@ static const struct auth_denial *ask(const char *lines, const char *token,
 	buf_adds(&text, "\r\n");
 	p = parse_head(buf_str(&text), true);
 	auth_offer_read(http1_head(p), &offer);
-	denial = auth_check(http1_head(p), &offer, &keys, to, NOW, port);
+	denial = auth_check(http1_head(p), &offer, &mine, to, now, port);
 	auth_offer_free(&offer);
 	http1_free(p);
 	return denial;
@@ -247,6 +250,55 @@ static void test_a_token_counts_for_one_microvm_and_its_time(void **unused)
 	}
 }
 
+static void test_a_token_that_was_opened_before_is_still_checked(void **unused)
+{
+	static const char lines[] = "x-aws-proxy-auth: T\r\n";
+	struct token_claims claims = { .microvm = "microvm-1",
+				       .expires_ms = NOW + 10,
+				       .ranges = { { 8080, 8080 } },
+				       .n_ranges = 1 };
+	struct route_set other = { .microvm = "microvm-2", .http_ingress = 1 };
+	autofree char *token = mint(&keys, &claims), *tampered = xstrdup(token);
+	uint16_t port;
+
+	(void)unused;
+	tampered[strlen(token) / 2] ^= 1;
+	for (int i = 0; i < 3; i++) {
+		assert_null(ask(lines, token, &route, &port));
+		assert_non_null(ask(lines, tampered, &route, &port));
+		assert_non_null(ask(lines, token, &other, &port));
+		assert_non_null(ask("x-aws-proxy-auth: T\r\nx-aws-proxy-port: 1\r\n", token, &route,
+				    &port));
+	}
+	now = NOW + 10;
+	assert_string_equal(ask(lines, token, &route, &port)->text, "Token authentication failed");
+	now = NOW;
+	assert_null(ask(lines, token, &route, &port));
+	/* keys that go take their tokens with them */
+	auth_keys_set(&mine, &theirs);
+	assert_string_equal(ask(lines, token, &route, &port)->text, "Token authentication failed");
+	auth_keys_set(&mine, &keys);
+	assert_null(ask(lines, token, &route, &port));
+}
+
+static void test_more_tokens_than_are_kept_are_all_right(void **unused)
+{
+	struct token_claims claims = { .microvm = "microvm-1", .all_ports = true };
+	uint16_t port;
+
+	(void)unused;
+	for (int round = 0; round < 2; round++) {
+		for (int i = 1; i <= 3 * AUTH_OPENED; i++) {
+			autofree char *token = NULL;
+
+			claims.expires_ms = NOW + i;
+			token = mint(&keys, &claims);
+			assert_null(ask("x-aws-proxy-auth: T\r\n", token, &route, &port));
+		}
+	}
+	auth_keys_set(&mine, &keys);
+}
+
 static void test_without_ingress_every_port_is_denied(void **unused)
 {
 	struct token_claims claims = { .microvm = "microvm-1",
@@ -306,6 +358,8 @@ int main(void)
 		cmocka_unit_test(test_a_request_is_let_in_to_the_port_it_names),
 		cmocka_unit_test(test_the_others_are_told_what_the_service_tells),
 		cmocka_unit_test(test_a_token_counts_for_one_microvm_and_its_time),
+		cmocka_unit_test(test_a_token_that_was_opened_before_is_still_checked),
+		cmocka_unit_test(test_more_tokens_than_are_kept_are_all_right),
 		cmocka_unit_test(test_without_ingress_every_port_is_denied),
 		cmocka_unit_test(test_the_applications_protocols_are_left),
 	};
