@@ -362,6 +362,11 @@ size_t conn_queued(const struct conn *c)
 	return c->out.size + c->flight.size;
 }
 
+size_t conn_kept(const struct conn *c)
+{
+	return c->kept.size;
+}
+
 bool conn_full(const struct conn *c)
 {
 	return conn_queued(c) >= CONN_HIGH;

@@ -44,8 +44,9 @@ bool conn_full(const struct conn *c); /* above the high mark: stop reading the o
 void conn_pause(struct conn *c);      /* stop reading */
 void conn_resume(
 	struct conn *c); /* kept bytes are given again from the loop, not from inside this call */
-void conn_shutdown(struct conn *c); /* send what is queued, then close_notify and FIN */
-void conn_close(struct conn *c);    /* now; queued bytes are lost */
+size_t conn_kept(const struct conn *c); /* bytes that `data` did not take yet */
+void conn_shutdown(struct conn *c);     /* send what is queued, then close_notify and FIN */
+void conn_close(struct conn *c);        /* now; queued bytes are lost */
 void conn_close_after_write(struct conn *c);
 void conn_timeout(struct conn *c,
 		  int64_t ms); /* conn_close when nothing came or went so long; 0: off */

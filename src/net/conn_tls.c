@@ -160,6 +160,8 @@ static int tls_set_certificate(struct tls *t, BIO *pem, struct err *e)
 
 static int tls_set_up(struct tls *t, struct err *e)
 {
+	char groups[] = "X25519:P-256:P-384"; /* the macro below takes no const */
+
 	SSL_CTX_set_options(t->ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
 					    SSL_OP_CIPHER_SERVER_PREFERENCE);
 	SSL_CTX_set_mode(t->ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
@@ -170,7 +172,7 @@ static int tls_set_up(struct tls *t, struct err *e)
 	SSL_CTX_set_tlsext_servername_callback(t->ctx, tls_on_sni);
 	if (SSL_CTX_set_min_proto_version(t->ctx, TLS1_2_VERSION) != 1 ||
 	    SSL_CTX_set_cipher_list(t->ctx, CONN_TLS_CIPHERS) != 1 ||
-	    SSL_CTX_set1_groups_list(t->ctx, "X25519:P-256:P-384") != 1)
+	    SSL_CTX_set1_groups_list(t->ctx, groups) != 1)
 		return tls_fail(e, "set TLS up");
 	return 0;
 }

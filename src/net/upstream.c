@@ -13,6 +13,7 @@ struct upstream {
 	bool parsing;    /* a callback is running: freed behind it */
 	bool chunked, request_done, answered, stopped, full, final;
 	bool reusable, failed, closing, eof;
+	bool more; /* the connection holds bytes behind those that are parsed */
 };
 
 static const struct conn_ops upstream_conn_ops;
@@ -172,7 +173,7 @@ static size_t upstream_parse(struct upstream *u, const uint8_t *data, size_t siz
 			break;
 		case HTTP1_END:
 			if (u->final)
-				upstream_end(u, at + used < size);
+				upstream_end(u, at + used < size || u->more);
 			break;
 		case HTTP1_UPGRADE: /* nobody took it yet */
 			return at;
@@ -236,7 +237,9 @@ static void upstream_resumed(struct conn *c)
 		upstream_got_body(u, rest.data, rest.size);
 	buf_free(&rest);
 	/* Not taken in there: the final head is long past. */
+	u->more = conn_kept(c) > 0;
 	(void)upstream_run(u, (const uint8_t *)"", 0);
+	u->more = false;
 	if (u->eof)
 		upstream_on_end(c);
 }
