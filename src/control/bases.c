@@ -47,7 +47,7 @@ void bases_got_item(struct control *ctl, struct ipc_msg *m)
 		return;
 	item = json_pack("{s:s%,s:s%,s:I,s:f}", "name", base->name,
 			 strnlen(base->name, sizeof(base->name)), "digest", base->digest,
-			 strnlen(base->digest, sizeof(base->digest)), "bytes",
+			 strnlen(base->digest, sizeof(base->digest)), "sizeInBytes",
 			 (json_int_t)base->bytes, "createdAt", (double)base->created_ms / 1000.0);
 	if (item)
 		json_array_append_new(task->list, item);

@@ -445,8 +445,9 @@ def test_logs_are_read_from_an_offset_and_waited_for(control, api):
 
 def test_our_own_operations_answer(control, api):
     arn, _ = make_image(control, api, "ports")
-    body = json.loads(raw(control, "GET", "/doze/v1/images/ports/ports")[2])
-    assert body == {"imageVersion": "1.0", "ports": [8080], "listening": [8080]}
+    for name in ("ports", arn):
+        body = json.loads(raw(control, "GET", f"/doze/v1/images/{name}/ports")[2])
+        assert body == {"imageVersion": "1.0", "ports": [8080], "listening": [8080]}
     env = json.loads(raw(control, "GET", "/doze/v1/env")[2])
     assert (env["apiPort"], env["endpointPort"], env["region"]) == (control.port, 8443, REGION)
     assert env["ca"].startswith("-----BEGIN")
@@ -457,13 +458,13 @@ def test_our_own_operations_answer(control, api):
 @pytest.mark.parametrize("size", [0, 10, 3 << 20])
 def test_a_base_is_imported_and_listed(control, size):
     data = (bytes(range(256)) * (size // 256 + 1))[:size]
-    status, _, body = raw(control, "POST", f"/doze/v1/bases?name=base-{size}", io.BytesIO(data).read(),
+    status, _, body = raw(control, "POST", f"/doze/v1/bases/example.com%2Fbase%3A{size}", io.BytesIO(data).read(),
                           {"x-amz-content-sha256": __import__("hashlib").sha256(data).hexdigest()})
-    assert (status, json.loads(body)) == (201, {"name": f"base-{size}"})
-    assert control.image.bases[f"base-{size}".encode()] == (size, data[:1 << 20])
-    names = [b["name"] for b in json.loads(raw(control, "GET", "/doze/v1/bases")[2])["items"]]
-    assert f"base-{size}" in names
-    status, headers, _ = raw(control, "POST", "/doze/v1/bases?name=bad", data + b"x",
+    assert (status, json.loads(body)) == (201, {"name": f"example.com/base:{size}"})
+    assert control.image.bases[f"example.com/base:{size}".encode()] == (size, data[:1 << 20])
+    bases = {b["name"]: b for b in json.loads(raw(control, "GET", "/doze/v1/bases")[2])["items"]}
+    assert bases[f"example.com/base:{size}"]["sizeInBytes"] == size
+    status, headers, _ = raw(control, "POST", "/doze/v1/bases/bad", data + b"x",
                              {"x-amz-content-sha256": "0" * 64}, sign=True)
     assert status == 403
 

@@ -32,7 +32,7 @@ static json_t *doze_port_list(const uint16_t *ports, size_t n)
 	return list;
 }
 
-/* By id or by name; its newest active version unless another is named. */
+/* By id, name or ARN; its newest active version unless another is named. */
 void doze_ports(struct call *c)
 {
 	const char *id = call_text(c, "id"), *number = call_text(c, "version");
@@ -41,6 +41,8 @@ void doze_ports(struct call *c)
 
 	if (!image)
 		image = model_image_by_name(c->ctl, id);
+	if (!image)
+		image = find_image(c->ctl, id);
 	if (image)
 		v = number ? model_version(image, version_number(number))
 			   : model_active_version(image);

@@ -236,6 +236,7 @@ static const struct member untag_resource[] = {
 };
 
 /* Ours. */
+STRING(base_name, 1, 127, &not_blank);
 INTEGER(wait_seconds, 0, 30);
 static const struct member read_log[] = {
 	{ "id", &identifier, true, IN_PATH },
@@ -247,7 +248,7 @@ static const struct member by_id[] = { { "id", &identifier, true, IN_PATH }, { 0
 static const struct member image_ports[] = {
 	{ "id", &identifier, true, IN_PATH }, { "version", &word, false, IN_QUERY }, { 0 },
 };
-static const struct member import_base[] = { { "name", &name_64, true, IN_QUERY }, { 0 } };
+static const struct member import_base[] = { { "name", &base_name, true, IN_PATH }, { 0 } };
 
 #define V       "/2025-09-09"
 #define IMAGE   V "/microvm-images/{imageIdentifier}"
@@ -291,7 +292,7 @@ const struct op ops[] = {
 	{ "ReadMicrovmLog", "GET", DOZE "/microvms/{id}/log", D, 200, read_log, doze_vm_log, false },
 	{ "GetImagePorts", "GET", DOZE "/images/{id}/ports", D, 200, image_ports, doze_ports, false },
 	{ "ListBases", "GET", DOZE "/bases", D, 200, none, doze_list_bases, false },
-	{ "ImportBase", "POST", DOZE "/bases", D, 201, import_base, doze_import_base, true },
+	{ "ImportBase", "POST", DOZE "/bases/{name}", D, 201, import_base, doze_import_base, true },
 	{ "Drain", "POST", DOZE "/drain", D, 200, none, doze_drain, false },
 	{ "GetStats", "GET", DOZE "/stats", D, 200, none, doze_stats, false },
 	{ "GetEnvironment", "GET", DOZE "/env", D, 200, none, doze_env, false },
