@@ -260,6 +260,7 @@ static void build_sweep(struct vm *vm)
 	const struct err none = { ERR_INTERNAL, "there is none" };
 
 	job_begin(&b->job, b->role, &build_sweep_ops, b->dir_fd, b->dir_name, "clean");
+	build_step_options(b->role, &b->job);
 	if (b->dir_fd >= 0)
 		job_start(&b->job, -1);
 	else

@@ -54,6 +54,7 @@ static const struct job_ops chore_sweep_ops = { chore_output, chore_swept };
 static void chore_sweep(struct chore *c)
 {
 	job_begin(&c->job, c->role, &chore_sweep_ops, c->dir_fd, c->dir, "clean");
+	build_step_options(c->role, &c->job);
 	job_start(&c->job, -1);
 }
 

@@ -36,6 +36,7 @@ struct step {
 	bool python13; /* the Dockerfile asks for a Python that only Debian 13 has */
 	struct step_list env, insecure, args;
 
+	int hold;         /* the lock of step_use_store; -1: none */
 	const char *code; /* of a failure; NULL: INTERNAL_PLATFORM_ERROR */
 	json_t *result;   /* members of a success */
 	json_t *images;   /* of the store; NULL: not asked yet */
@@ -73,7 +74,8 @@ int step_must(struct step_argv *a, struct buf *out, struct err *e) must_check;
 int step_setup(struct step *s, struct err *e) must_check; /* environment and configuration files */
 
 /* The store (step_store.c). */
-bool step_image_exists(struct step *s, const char *name);
+int step_images(struct step *s, struct err *e) must_check; /* read the list, unless it is known */
+bool step_image_exists(const struct step *s, const char *name); /* in that list */
 void step_images_forget(struct step *s);
 int step_tag(struct step *s, const char *image, const char *name, struct err *e) must_check;
 /* A working container of an image ("scratch"), mounted: its name and its root. */
@@ -82,7 +84,12 @@ int step_mount(struct step *s, const char *image, struct buf *container, struct 
 int step_commit(struct step *s, struct buf *container, const char *name, struct err *e) must_check;
 void step_drop(struct step *s, struct buf *container);
 int step_lock(struct step *s, const char *name, struct err *e) must_check; /* owned descriptor */
-int step_prune(struct step *s, struct err *e) must_check;
+bool step_store_full(const struct step *s);
+void step_make_room(const struct step *s); /* if it is full: enough for buildah to clear things */
+int step_prune(struct step *s, struct err *e) must_check;     /* if it is large */
+int step_use_store(struct step *s, struct err *e) must_check; /* before anything in it is touched */
+/* Working containers of steps that were killed or ran out of disk, if no other step is at work. */
+int step_drop_left(struct step *s, struct err *e) must_check;
 
 /* Bases (step_base.c, step_debian.c). */
 const char *step_debian(struct step *s, const char *suite,

@@ -176,6 +176,8 @@ int step_resolve(struct step *s, const char *name, char **image, char **setup, s
 
 	*image = NULL;
 	*setup = NULL;
+	if (step_images(s, e))
+		return -1;
 	if (!strchr(name, '/') && step_image_exists(s, local)) { /* imported */
 		*image = xstrdup(local);
 		return 0;

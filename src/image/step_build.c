@@ -182,6 +182,8 @@ static int plan_bud(struct step_plan *p, struct err *e)
 					     "runc",
 					     "--network",
 					     "host",
+					     "--format",
+					     "docker", /* which knows SHELL */
 					     "--build-context",
 					     DOCKERFILE_CONTEXT "=heredocs",
 					     "-f",
@@ -234,6 +236,9 @@ int step_build(struct step *s, struct err *e)
 	if (!s->tag || !s->store || !s->libexec)
 		return err_set(e, ERR_INVALID, "build needs --tag, --store and --libexec");
 	rc = step_prune(s, e);
+	if (!rc && step_store_full(s))
+		rc = step_fail(s, "DISK_STORAGE_FULL", e,
+			       "The store of image layers is full ([build] disk_gib).");
 	if (!rc)
 		rc = plan_read(&p, e);
 	if (!rc)

@@ -141,12 +141,7 @@ int step_list_bases(struct step *s, struct err *e)
 
 int step_reset(struct step *s, struct err *e)
 {
-	autobuf struct buf out = { 0 };
-	struct step_argv a;
-
-	step_buildah(s, &a, "rm");
-	step_arg(&a, "--all");
-	if (step_run(&a, &out, NULL, e) < 0)
+	if (step_drop_left(s, e))
 		return -1;
 	return step_prune(s, e);
 }
@@ -156,7 +151,8 @@ int step_clean(struct step *s, struct err *e)
 {
 	static const char *const dirs[] = { "context", "heredocs", "home", "run", "tmp" };
 
-	(void)s;
+	if (s->store && step_drop_left(s, e))
+		return -1;
 	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++)
 		if (io_remove_tree(3, dirs[i]))
 			return err_set(e, ERR_INTERNAL, "clear the build's directory '%s'",

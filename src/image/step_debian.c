@@ -146,12 +146,16 @@ const char *step_debian(struct step *s, const char *name, struct err *e)
 			suite = &debian_suites[i];
 	assert(suite);
 	snprintf(image, sizeof(image), "localhost/doze/%s:%d", name, DEBIAN_FRONT);
+	if (step_images(s, e))
+		return NULL;
 	if (step_image_exists(s, image))
 		return image;
 	lock = step_lock(s, name, e);
 	if (lock < 0)
 		return NULL;
 	step_images_forget(s); /* whoever held the lock may have made it */
+	if (step_images(s, e))
+		return NULL;
 	if (step_image_exists(s, image))
 		return image;
 	if (!step_image_exists(s, raw) && debian_raw(s, suite, raw, e))

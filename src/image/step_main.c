@@ -14,10 +14,12 @@
 static const struct step_job {
 	const char *name;
 	int (*run)(struct step *s, struct err *e);
+	bool store; /* it works in the layer store */
 } step_jobs[] = {
-	{ "unpack", step_unpack }, { "base", step_base },     { "build", step_build },
-	{ "disk", step_disk },     { "import", step_import }, { "list", step_list_bases },
-	{ "reset", step_reset },   { "clean", step_clean },
+	{ "unpack", step_unpack, false }, { "base", step_base, true },
+	{ "build", step_build, true },    { "disk", step_disk, true },
+	{ "import", step_import, true },  { "list", step_list_bases, true },
+	{ "reset", step_reset, false },   { "clean", step_clean, false },
 };
 
 static const struct step_option {
@@ -111,7 +113,7 @@ static int step_finish(struct step *s, int rc, const struct err *failure)
 
 int main(int argc, char **argv)
 {
-	struct step s = { .arch = "amd64", .gib = 8, .result = json_object() };
+	struct step s = { .arch = "amd64", .gib = 8, .hold = -1, .result = json_object() };
 	const struct step_job *job = NULL;
 	struct err e = { 0 };
 	int rc;
@@ -127,6 +129,8 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	rc = step_setup(&s, &e);
+	if (!rc && job->store)
+		rc = step_use_store(&s, &e);
 	if (!rc)
 		rc = job->run(&s, &e);
 	return step_finish(&s, rc, &e);

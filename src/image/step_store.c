@@ -1,5 +1,7 @@
 /* The layer store, by way of buildah. */
 
+#include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,22 +12,19 @@
 
 #include "image/step.h"
 
-#define STEP_PRUNE_PERCENT 70 /* used space of the store that asks for pruning */
-
-static void step_images_read(struct step *s)
+int step_images(struct step *s, struct err *e)
 {
 	autobuf struct buf out = { 0 };
 	struct step_argv a;
-	struct err e;
 
 	if (s->images)
-		return;
+		return 0;
 	step_buildah(s, &a, "images");
 	step_arg(&a, "--json");
-	if (!step_must(&a, &out, &e))
-		s->images = json_loadb((const char *)out.data, out.size, 0, NULL);
-	if (!s->images)
-		s->images = json_array();
+	if (step_must(&a, &out, e))
+		return err_wrap(e, "list the images of the store");
+	s->images = json_loadb((const char *)out.data, out.size, 0, NULL);
+	return s->images ? 0 : err_set(e, ERR_INTERNAL, "the store's list of images is no JSON");
 }
 
 void step_images_forget(struct step *s)
@@ -34,12 +33,11 @@ void step_images_forget(struct step *s)
 	s->images = NULL;
 }
 
-bool step_image_exists(struct step *s, const char *name)
+bool step_image_exists(const struct step *s, const char *name)
 {
 	json_t *image, *each;
 	size_t i, n;
 
-	step_images_read(s);
 	json_array_foreach(s->images, i, image)
 		json_array_foreach(json_object_get(image, "names"), n,
 				   each) if (json_is_string(each) &&
@@ -136,6 +134,9 @@ int step_lock(struct step *s, const char *name, struct err *e)
 	return fd;
 }
 
+#define STEP_PRUNE_PERCENT 70 /* used space of the store that asks for pruning */
+#define STEP_BALLAST       (64 * MIB)
+
 static unsigned step_used_percent(const struct step *s)
 {
 	struct statvfs fs;
@@ -145,26 +146,61 @@ static unsigned step_used_percent(const struct step *s)
 	return (unsigned)(100 - 100 * fs.f_bavail / fs.f_blocks);
 }
 
+static uint64_t step_free_bytes(const struct step *s)
+{
+	struct statvfs fs;
+
+	return statvfs(s->store, &fs) ? 0 : (uint64_t)fs.f_bavail * fs.f_frsize;
+}
+
+bool step_store_full(const struct step *s)
+{
+	return step_free_bytes(s) < STEP_BALLAST;
+}
+
+/* buildah needs room to give room back: a file that is thrown overboard when there is none. */
+static void step_ballast(const struct step *s, bool keep)
+{
+	autofree char *path = xasprintf("%s/ballast", s->store);
+	autoclose int fd = -1;
+
+	if (!keep) {
+		if (unlink(path) && errno != ENOENT)
+			printf("doze: warning: '%s' cannot be removed\n", path);
+		return;
+	}
+	if (step_free_bytes(s) < 4 * STEP_BALLAST)
+		return;
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0 || posix_fallocate(fd, 0, STEP_BALLAST))
+		printf("doze: warning: '%s' cannot be made\n", path);
+}
+
+void step_make_room(const struct step *s)
+{
+	if (step_store_full(s))
+		step_ballast(s, false);
+}
+
 /* First what no name holds; if that is not enough, the results of finished builds, which only serve
  * as cache: their disks are elsewhere. */
-int step_prune(struct step *s, struct err *e)
+static int step_prune_images(struct step *s, struct err *e)
 {
 	autobuf struct buf out = { 0 };
 	struct step_argv a;
 	json_t *image, *name;
 	size_t i, n;
 
-	if (step_used_percent(s) < STEP_PRUNE_PERCENT)
-		return 0;
 	step_buildah(s, &a, "rmi");
 	step_arg(&a, "--prune");
 	step_arg(&a, "--force");
 	if (step_run(&a, &out, NULL, e) < 0)
 		return -1;
+	step_images_forget(s);
 	if (step_used_percent(s) < STEP_PRUNE_PERCENT)
 		return 0;
-	step_images_forget(s);
-	step_images_read(s);
+	if (step_images(s, e))
+		return -1;
 	json_array_foreach(s->images, i, image)
 		json_array_foreach(json_object_get(image, "names"), n, name)
 	{
@@ -178,4 +214,62 @@ int step_prune(struct step *s, struct err *e)
 	}
 	step_images_forget(s);
 	return 0;
+}
+
+int step_prune(struct step *s, struct err *e)
+{
+	int rc = 0;
+
+	if (step_used_percent(s) >= STEP_PRUNE_PERCENT) {
+		printf("doze: the store of image layers is %u %% full; pruning it\n",
+		       step_used_percent(s));
+		step_ballast(s, false);
+		rc = step_prune_images(s, e);
+	}
+	step_ballast(s, true);
+	return rc;
+}
+
+/* Every step that works in the store holds this lock shared, for as long as it lives. */
+static int step_hold_store(struct step *s, int how)
+{
+	autofree char *path = xasprintf("%s/active.lock", s->store);
+	int rc;
+
+	fd_close(&s->hold);
+	s->hold = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	do
+		rc = s->hold < 0 ? -1 : flock(s->hold, how);
+	while (rc && errno == EINTR);
+	return rc;
+}
+
+int step_use_store(struct step *s, struct err *e)
+{
+	return step_hold_store(s, LOCK_SH) ? err_sys(e, "enter the store of image layers") : 0;
+}
+
+static bool step_has_containers(const struct step *s)
+{
+	autofree char *path = xasprintf("%s/overlay-containers/containers.json", s->store);
+	json_t *list = json_load_file(path, 0, NULL);
+	bool any = json_array_size(list) > 0;
+
+	json_decref(list);
+	return any;
+}
+
+int step_drop_left(struct step *s, struct err *e)
+{
+	autobuf struct buf out = { 0 };
+	struct step_argv a;
+
+	if (!step_has_containers(s) || step_hold_store(s, LOCK_EX | LOCK_NB))
+		return 0;
+	step_make_room(s);
+	step_buildah(s, &a, "rm");
+	step_arg(&a, "--all");
+	if (step_run_all(&a, &out, e) < 0)
+		return -1;
+	return step_prune(s, e);
 }
