@@ -29,8 +29,8 @@ enum agent_type {
 	/* To the guest. */
 	AGENT_START,   /* once, at build: start the application */
 	AGENT_RESUMED, /* after every restore: FIELD_ID, FIELD_WALL_NS, FIELD_RANDOM,
-			* FIELD_IDENTITY; the guest sets the clock, reseeds, ends outbound TCP, then
-			* ACKs */
+			* FIELD_IDENTITY; the guest sets the clock, reseeds, ends outbound TCP and
+			* all streams that have a port (their host ends are gone), then ACKs */
 	AGENT_HOOK,    /* FIELD_ID, FIELD_NAME, FIELD_PORT, FIELD_TIMEOUT_MS, FIELD_BODY (may be
 			  absent) */
 	AGENT_WARM, /* FIELD_ID: do what RESUMED does without changing anything, then ACK (pool) */
@@ -38,7 +38,8 @@ enum agent_type {
 	/* From the guest. */
 	AGENT_HELLO,       /* FIELD_PROTOCOL: the agent runs and waits for START */
 	AGENT_LISTEN,      /* FIELD_PORT for each listening TCP port, sorted, at every change from
-			    * START until the first RESUMED */
+			    * START until the first RESUMED or WARM; only what 127.0.0.1 or ::1
+			    * reaches, the lowest 1024 */
 	AGENT_HOOK_RESULT, /* FIELD_ID, FIELD_OUTCOME, FIELD_STATUS */
 	AGENT_LOG,         /* FIELD_STREAM, FIELD_BYTES, FIELD_DROPPED (bytes lost before these) */
 	AGENT_EXIT,        /* FIELD_CODE: the application's process 1 ended; 128+signal if killed */
