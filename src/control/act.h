@@ -35,11 +35,14 @@ struct life {
 	struct running *running; /* a RunMicrovm that waits for room */
 	struct err failure;      /* why it did not come up */
 	/* life_save.c */
-	bool holding;      /* HOLD was sent, HELD is awaited */
-	int64_t held_ms;   /* when it was sent */
-	bool saved;        /* the machine said SAVED: its end is no death */
-	bool publishing;   /* a child makes the save durable */
-	int64_t next_save; /* N of the save that is being made */
+	bool holding;     /* HOLD was sent, HELD is awaited */
+	int64_t held_ms;  /* when it was sent */
+	bool saved;       /* the machine said SAVED: its end is no death */
+	bool publishing;  /* a child makes the save durable */
+	bool adopted;     /* found in SUSPENDING after a restart */
+	bool again;       /* SAVE found the machine busy with a SAVE of before a restart */
+	int64_t draft;    /* N of the save that is being made */
+	int64_t old_save; /* N of the one before */
 	struct list suspends, resumes, ends;
 	bool undrained;     /* drain.c has tried it */
 	int log_fd;         /* logs.c */
@@ -93,6 +96,7 @@ bool hook_wanted(const struct microvm *vm, enum hook hook);
 void save_begin(struct microvm *vm);                      /* asked for: hold, then EV_SUSPEND */
 void save_held(struct microvm *vm, int64_t last_byte_ms); /* of routes.c */
 void save_idle(struct microvm *vm, int64_t now);          /* of timers.c: idle too long */
+void save_found(struct machine *m, const struct machine_saved *saved); /* of a SAVE before */
 void save_tick(struct microvm *vm, int64_t now);
 
 #endif

@@ -106,6 +106,7 @@ static void do_restart(struct microvm *vm)
 
 static void do_save(struct microvm *vm)
 {
+	life_of(vm)->adopted = true;
 	act_save(vm, VM_RUNNING);
 }
 
@@ -114,7 +115,9 @@ static void do_saved(struct microvm *vm)
 	struct life *l = life_of(vm);
 
 	l->saved = true;
-	l->next_save = vm->save + 1;
+	l->draft = vm->save + 1;
+	if (!saves_exists(vm, l->draft))
+		l->draft++;
 	life_event(vm, EV_SAVED, NULL);
 }
 
@@ -144,11 +147,16 @@ static enum adopt_found adopt_found(const struct microvm *vm)
 
 static void adopt_microvm(struct microvm *vm)
 {
-	enum adopt_do what = adopt_decide(&(struct adopt_facts){
+	enum adopt_do what;
+
+	if (vm->life && vm->life->publishing)
+		return; /* its save was found */
+	what = adopt_decide(&(struct adopt_facts){
 		.state = vm->state,
 		.found = adopt_found(vm),
 		.run_hook = hook_wanted(vm, HOOK_RUN),
-		.saved = vm->state == VM_SUSPENDING && saves_exists(vm, vm->save + 1),
+		.saved = vm->state == VM_SUSPENDING &&
+			 (saves_exists(vm, vm->save + 1) || saves_exists(vm, vm->save + 2)),
 	});
 
 	if (what != ADOPT_KEEP)
@@ -203,7 +211,7 @@ static void adopt_exited(struct machine *m, unsigned code)
 	m->run = MACHINE_ENDING;
 }
 
-static const struct machine_ops adopt_ops = { adopt_up, adopt_down, NULL, adopt_exited };
+static const struct machine_ops adopt_ops = { adopt_up, adopt_down, NULL, adopt_exited, NULL };
 
 static struct microvm *adopt_owner(struct control *ctl, const char *machine)
 {

@@ -123,7 +123,7 @@ static void life_apply(struct microvm *vm, const struct life *l, enum vm_state t
 		vm->suspended_ms = 0;
 		break;
 	case EV_SAVED:
-		vm->save = l->next_save;
+		vm->save = l->draft;
 		vm->suspended_ms = l->step_ms;
 		*vm->machine_id = '\0';
 		*vm->boot_id = '\0';
@@ -193,6 +193,7 @@ static void life_committed(void *arg, int rc, const struct err *e)
 		act_refuse(vm, l->event, e);
 		return;
 	}
+	l->old_save = vm->save;
 	life_apply(vm, l, step->to);
 	if (reason != vm->reason) {
 		free(vm->reason);
@@ -266,6 +267,12 @@ void life_insist(struct microvm *vm, enum vm_event event, const char *why)
 	life_event(vm, event, why);
 }
 
+/* Its endpoint answers already: who has seen that is not told that it is PENDING. */
+static bool life_is_opening(const struct life *l)
+{
+	return l->committing && l->event == EV_STARTED;
+}
+
 void life_suspend(struct microvm *vm, life_done *done, void *arg)
 {
 	struct life *l = life_of(vm);
@@ -273,6 +280,10 @@ void life_suspend(struct microvm *vm, life_done *done, void *arg)
 
 	switch (vm->state) {
 	case VM_PENDING:
+		if (life_is_opening(l)) {
+			life_wait(&l->suspends, done, arg);
+			return;
+		}
 		err_set(&e, ERR_CONFLICT, "The MicroVM %s is PENDING: wait until it is RUNNING.",
 			vm->id);
 		break;
@@ -307,12 +318,17 @@ void life_resume(struct microvm *vm, life_done *done, void *arg)
 
 	switch (vm->state) {
 	case VM_PENDING:
+		if (life_is_opening(l)) {
+			life_wait(&l->resumes, done, arg);
+			return;
+		}
 		err_set(&e, ERR_CONFLICT, "The MicroVM %s is PENDING: wait until it is RUNNING.",
 			vm->id);
 		break;
 	case VM_RUNNING:
 		if (l->committing && l->event == EV_SUSPEND) {
 			life_wait(&l->resumes, done, arg);
+			l->wake = true;
 			return;
 		}
 		if (done)

@@ -18,6 +18,11 @@
 #define SAVE_MS          120000
 #define SAVE_CONTINUE_MS 10000
 
+#define SAVE_DRAFT(vm)       ((vm)->save + 1)
+#define SAVE_DRAFT_AGAIN(vm) ((vm)->save + 2)
+
+static void save_machine(struct microvm *vm);
+
 void save_begin(struct microvm *vm)
 {
 	struct life *l = life_of(vm);
@@ -63,6 +68,8 @@ void save_tick(struct microvm *vm, int64_t now)
 
 	if (l && l->holding && now - l->held_ms > SAVE_HELD_MS)
 		save_decide(vm, now);
+	if (l && l->again && vm->machine && vm->state == VM_SUSPENDING)
+		save_machine(vm);
 }
 
 void act_refuse(struct microvm *vm, enum vm_event event, const struct err *e)
@@ -84,7 +91,7 @@ static void save_failed(struct microvm *vm, const struct err *e)
 	struct life *l = life_of(vm);
 
 	log_err("a microVM could not be saved id=%s error=\"%s\"", vm->id, e->text);
-	saves_drop(vm, l->next_save);
+	saves_drop(vm, l->draft);
 	l->failure = *e;
 	life_insist(vm, EV_UNSAVED, NULL);
 }
@@ -118,35 +125,57 @@ static void save_published(void *arg, int rc)
 		return;
 	}
 	log_err("a save is not durable id=%s error=\"%s\"", vm->id, strerror(-rc));
-	saves_drop(vm, l->next_save);
+	saves_drop(vm, l->draft);
 	life_insist(vm, EV_EXITED, "The MicroVM's state could not be written to disk.");
+}
+
+static void save_publish(struct microvm *vm, const struct machine_saved *saved)
+{
+	struct life *l = life_of(vm);
+	struct err e;
+
+	log_info("saved id=%s state_bytes=%llu memory_bytes=%llu disk_bytes=%llu paused_us=%llu",
+		 vm->id, (unsigned long long)saved->state_bytes,
+		 (unsigned long long)saved->memory_bytes, (unsigned long long)saved->disk_bytes,
+		 (unsigned long long)saved->paused_us);
+	l->saved = true;
+	l->again = false;
+	l->publishing = true;
+	if (!saves_publish(vm, l->draft, save_published, vm, &e))
+		return;
+	log_err("%s", e.text);
+	save_published(vm, -EIO);
+}
+
+void save_found(struct machine *m, const struct machine_saved *saved)
+{
+	struct microvm *vm = m->owner;
+	struct life *l = life_of(vm);
+
+	if (vm->state != VM_SUSPENDING || l->publishing)
+		return;
+	saves_drop(vm, SAVE_DRAFT_AGAIN(vm));
+	l->draft = SAVE_DRAFT(vm);
+	save_publish(vm, saved);
 }
 
 static void save_done(struct machine *m, int rc, const struct ipc_msg *answer, const struct err *e)
 {
 	struct microvm *vm = m->owner;
 	struct life *l = life_of(vm);
-	const struct machine_saved *saved;
-	struct err failure;
 
-	if (rc) {
-		log_err("a microVM could not be saved id=%s error=\"%s\"", vm->id, e->text);
-		saves_drop(vm, l->next_save);
-		l->failure = *e;
-		machine_simple(m, MACHINE_CONTINUE, SAVE_CONTINUE_MS, save_continued);
+	if (!rc) {
+		saves_drop(vm, SAVE_DRAFT(vm) == l->draft ? SAVE_DRAFT_AGAIN(vm) : SAVE_DRAFT(vm));
+		save_publish(vm, (const void *)answer->body);
 		return;
 	}
-	saved = (const void *)answer->body;
-	log_info("saved id=%s state_bytes=%llu memory_bytes=%llu disk_bytes=%llu paused_us=%llu",
-		 vm->id, (unsigned long long)saved->state_bytes,
-		 (unsigned long long)saved->memory_bytes, (unsigned long long)saved->disk_bytes,
-		 (unsigned long long)saved->paused_us);
-	l->saved = true;
-	l->publishing = true;
-	if (!saves_publish(vm, l->next_save, save_published, vm, &failure))
-		return;
-	log_err("%s", failure.text);
-	save_published(vm, -EIO);
+	log_err("a microVM could not be saved id=%s error=\"%s\"", vm->id, e->text);
+	saves_drop(vm, l->draft);
+	l->again = l->draft == SAVE_DRAFT_AGAIN(vm) && e->kind == ERR_CONFLICT;
+	if (l->again)
+		return; /* save_tick, if save_found does not come before */
+	l->failure = *e;
+	machine_simple(m, MACHINE_CONTINUE, SAVE_CONTINUE_MS, save_continued);
 }
 
 static void save_machine(struct microvm *vm)
@@ -156,8 +185,10 @@ static void save_machine(struct microvm *vm)
 	int fds[SAVE_NUM_FDS];
 	struct err e;
 
-	l->next_save = vm->save + 1;
-	if (saves_begin(vm, l->next_save, fds, &e)) {
+	/* After a restart the draft before may still be written to. */
+	l->draft = l->adopted ? SAVE_DRAFT_AGAIN(vm) : SAVE_DRAFT(vm);
+	l->again = false;
+	if (saves_begin(vm, l->draft, fds, &e)) {
 		save_failed(vm, &e);
 		return;
 	}
@@ -205,8 +236,8 @@ void act_park(struct microvm *vm, enum vm_state from)
 		machine_end(vm->machine, NULL, NULL);
 	vm->machine = NULL;
 	l->saved = false;
-	if (vm->save > 1)
-		saves_remove(vm, vm->save - 1);
+	saves_remove(vm, l->old_save);
+	l->adopted = false;
 	routes_push(vm);
 	queue_wake(vm->ctl);
 	life_tell(&l->suspends, 0, NULL);

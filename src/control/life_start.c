@@ -215,7 +215,8 @@ static void start_exited(struct machine *m, unsigned code)
 	life_insist(vm, vm->state == VM_SUSPENDED ? EV_TERMINATE : EV_EXITED, why);
 }
 
-const struct machine_ops life_machine_ops = { start_up, start_down, logs_write, start_exited };
+const struct machine_ops life_machine_ops = { start_up, start_down, logs_write, start_exited,
+					      save_found };
 
 static void start_loaded(struct template_wait *w, int rc, const struct err *e)
 {

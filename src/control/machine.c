@@ -11,10 +11,12 @@
 #include "control/trash.h"
 #include "wire/agent.h"
 
-#define MACHINE_TICK_MS  200
-#define MACHINE_STATS_MS 5000
-#define MACHINE_HELLO_MS 30000
-#define HOOK_GRACE_MS    3000 /* above the hook's own timeout, which the agent keeps */
+#define MACHINE_TICK_MS        200
+#define MACHINE_STATS_MS       5000
+#define MACHINE_FIRST_SWEEP_MS 2000
+#define MACHINE_SWEEP_MS       60000
+#define MACHINE_HELLO_MS       30000
+#define HOOK_GRACE_MS          3000 /* above the hook's own timeout, which the agent keeps */
 
 #define TAG_HELLO 0 /* no request has it */
 
@@ -32,6 +34,8 @@ struct machine_call {
 struct machines {
 	struct list all;
 	uv_timer_t tick;
+	bool sweeping;
+	int64_t sweep_ms; /* the next */
 };
 
 static void machine_died(struct machine *m, const char *reason);
@@ -99,12 +103,54 @@ static void machine_expire(struct machine *m, int64_t now)
 	}
 }
 
+static struct machine *machine_find(struct control *ctl, const char *id)
+{
+	list_each(m, &ctl->machines->all, struct machine, in)
+	{
+		if (!strncmp(m->id, id, sizeof(m->id)))
+			return m;
+	}
+	return NULL;
+}
+
+static void machines_swept(void *arg, const struct priv_machine_item *item)
+{
+	struct control *ctl = arg;
+
+	if (machine_find(ctl, item->machine))
+		return;
+	log_warn("a machine that is nobody's ends machine=%.79s", item->machine);
+	priv_end(ctl, item->machine, NULL, NULL);
+}
+
+static void machines_swept_all(void *arg, int rc, const struct err *e)
+{
+	struct control *ctl = arg;
+
+	ctl->machines->sweeping = false;
+	if (rc)
+		log_warn("priv cannot say which machines run error=\"%s\"", e->text);
+}
+
+/* A start that outlived the control that asked for it was not yet on the list at adoption. */
+static void machines_sweep(struct control *ctl, int64_t now)
+{
+	struct machines *all = ctl->machines;
+
+	if (!ctl->adopted || ctl->stopping || all->sweeping || now < all->sweep_ms)
+		return;
+	all->sweep_ms = now + (all->sweep_ms ? MACHINE_SWEEP_MS : MACHINE_FIRST_SWEEP_MS);
+	all->sweeping = true;
+	priv_list(ctl, machines_swept, machines_swept_all, ctl);
+}
+
 static void machines_tick(uv_timer_t *timer)
 {
 	struct control *ctl = timer->loop->data;
 	int64_t now = clock_mono_ms();
 
 	list_each(m, &ctl->machines->all, struct machine, in) machine_expire(m, now);
+	machines_sweep(ctl, now);
 }
 
 /* Life and death. */
@@ -213,12 +259,12 @@ static void machine_died(struct machine *m, const char *reason)
 
 void machine_gone(struct control *ctl, const char *id)
 {
-	list_each(m, &ctl->machines->all, struct machine, in)
-	{
-		/* What it said last may still wait in the channel, whose end comes by itself. */
-		if (!strncmp(m->id, id, sizeof(m->id)) && !m->chan.open)
-			machine_died(m, "The machine ended.");
-	}
+	struct machine *m = machine_find(ctl, id);
+
+	if (!m) /* of a control before us; its name and slot are still taken */
+		priv_end(ctl, id, NULL, NULL);
+	else if (!m->chan.open) /* else what it said last may still wait in there */
+		machine_died(m, "The machine ended.");
 }
 
 /* What comes from it. */
@@ -304,6 +350,8 @@ static void machine_answered(struct machine *m, const struct ipc_msg *msg)
 	}
 	if (call)
 		machine_answer(m, call, 0, msg, NULL);
+	else if (msg->head.type == MACHINE_SAVED && m->ops && m->ops->saved)
+		m->ops->saved(m, (const void *)msg->body);
 }
 
 static void machine_got(struct chan_uv *c, struct ipc_msg *msg)

@@ -18,6 +18,8 @@ struct machine_ops {
 	void (*down)(struct machine *m, const char *reason);
 	void (*log)(struct machine *m, const uint8_t *data, size_t size, uint64_t dropped);
 	void (*exited)(struct machine *m, unsigned code); /* the application's process 1 */
+	/* A save is complete that an owner before asked for; may be NULL. */
+	void (*saved)(struct machine *m, const struct machine_saved *saved);
 };
 
 typedef void machine_done(struct machine *m, int rc, const struct ipc_msg *answer,

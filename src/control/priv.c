@@ -59,7 +59,7 @@ void priv_end(struct control *ctl, const char *machine, priv_done *done, void *a
 {
 	struct priv_call *call = priv_call(ctl, PRIV_MACHINE_END, done, arg);
 
-	memcpy(call->what.end.machine, machine, strlen(machine) + 1);
+	memcpy(call->what.end.machine, machine, strnlen(machine, IPC_ID_SIZE - 1));
 	priv_send(ctl, call);
 }
 

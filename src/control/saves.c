@@ -233,18 +233,14 @@ static bool saves_keeps_microvm(struct control *ctl, const char *folder, const c
 	return vm && vm->state != VM_TERMINATED;
 }
 
+/* The live one, and of one that is being made whatever may become it: adopt.c looks. */
 static bool saves_keeps_save(struct control *ctl, const char *folder, const char *name)
 {
 	const struct microvm *vm = model_microvm(ctl, strchr(folder, '/') + 1);
-	char live[32], next[32], draft[40];
+	char *end;
+	long long n = strtoll(name + strlen("save-") + (*name == '.'), &end, 10);
 
-	snprintf(live, sizeof(live), "save-%lld", (long long)vm->save);
-	/* One that is being made: adopt.c looks whether it was finished. */
-	snprintf(next, sizeof(next), "save-%lld", (long long)vm->save + 1);
-	snprintf(draft, sizeof(draft), ".%s.new", next);
-	if (vm->state == VM_SUSPENDING && (!strcmp(name, next) || !strcmp(name, draft)))
-		return true;
-	return vm->save && !strcmp(name, live);
+	return (n == vm->save && *name != '.') || (vm->state == VM_SUSPENDING && n > vm->save);
 }
 
 static bool saves_keeps_top(struct control *ctl, const char *folder, const char *name)
