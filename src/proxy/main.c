@@ -3,11 +3,13 @@
 
 #include "base/log.h"
 #include "net/role.h"
+#include "proxy/filter.h"
 #include "proxy/proxy.h"
 
 struct role_proxy {
 	struct proxy proxy;
 	struct role_link *link;
+	bool failed;
 };
 
 static void role_on_secret(void *arg, enum secret which, const char *text, size_t size)
@@ -50,8 +52,15 @@ static void role_on_peer(void *arg, enum role which, int fd)
 static void role_on_start(void *arg, uint16_t endpoint_port)
 {
 	struct role_proxy *r = arg;
+	struct err e;
 
 	(void)endpoint_port; /* a Host may name any port: the name in front of it decides */
+	if (filter_lay(&e)) {
+		log_err("%s", e.text);
+		r->failed = true;
+		role_finish(r->link);
+		return;
+	}
 	role_ready(r->link);
 }
 
@@ -82,5 +91,5 @@ int proxy_main(const struct conf *conf, int super_fd)
 	rc = role_run(r.link);
 	proxy_stop(&r.proxy);
 	uv_run(&loop, UV_RUN_DEFAULT); /* until all that was cut is closed */
-	return uv_loop_close(&loop) ? 1 : rc;
+	return uv_loop_close(&loop) || r.failed ? 1 : rc;
 }

@@ -684,6 +684,16 @@ class Lifecycle(ProxyTest):
             machine.close()
 
 
+class Jail(ProxyTest):
+    def test_a_serving_proxy_is_filtered(self):
+        self.assertEqual(self.ask()[0], 200)
+        with open(f"/proc/{self.rig.process.pid}/status") as f:
+            status = f.read()
+        if not self.rig.sanitized():
+            self.assertIn("Seccomp:\t2", status)
+            self.assertIn("NoNewPrivs:\t1", status)
+
+
 class Crowd(ProxyTest):
     def test_idle_connections_cost_little(self):
         n = int(os.environ.get("PROXY_RIG_IDLE", "500"))
