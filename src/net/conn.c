@@ -8,51 +8,19 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/limits.h"
-#include "net/conn_tls.h"
+#include "net/conn_parts.h"
 
-#define CONN_IN        (64 * KIB)
-#define CONN_PLAIN     (16 * KIB) /* a TLS record */
-#define CONN_HIGH      LIMIT_HTTP_BUFFER
-#define CONN_LOW       (LIMIT_HTTP_BUFFER / 4)
-#define CONN_LINGER_MS 2000 /* after our FIN, so that unread bytes do not reset what we said */
-
-struct conn {
-	union {
-		uv_handle_t handle;
-		uv_stream_t stream;
-		uv_tcp_t tcp;
-		uv_pipe_t pipe;
-	} uv;
-	uv_timer_t timer;
-	uv_write_t write;
-	uv_shutdown_t shutdown;
-	const struct conn_ops *ops;
-	void *owner;            /* borrowed */
-	struct conn_tls *tls;   /* NULL: plain */
-	struct buf out, flight; /* not yet given to the kernel; being written by libuv */
-	struct buf kept;        /* plain text that `data` did not take */
-	unsigned handles;       /* still to be closed */
-	bool opened, paused, kick, eof, ended, full, shut, fin_sent, closing;
-	bool finishing, lingering; /* conn_close_after_write: what still comes is dropped */
-	bool unheard; /* the peer takes no more; what it said before is still to be read */
-	int64_t last_ms, timeout_ms, deadline_ms; /* 0: none */
-};
+#define CONN_IN    (64 * KIB)
+#define CONN_PLAIN (16 * KIB) /* a TLS record */
 
 /* One loop, and a callback is done with these before the next one: all connections share them. */
 static uint8_t conn_in[CONN_IN], conn_plain[CONN_PLAIN];
 
 static void conn_pump(struct conn *c);
-static void conn_flush(struct conn *c);
-
-static int64_t conn_now(const struct conn *c)
-{
-	return (int64_t)uv_now(c->timer.loop);
-}
 
 static void conn_on_timer(uv_timer_t *timer);
 
-static void conn_arm(struct conn *c)
+void conn_arm(struct conn *c)
 {
 	int64_t now = conn_now(c), due = INT64_MAX;
 
@@ -217,7 +185,7 @@ static void conn_on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buf)
 		conn_tls_kept(c->tls);
 }
 
-static void conn_set_reading(struct conn *c)
+void conn_set_reading(struct conn *c)
 {
 	bool handshake = c->tls && !c->opened;
 
@@ -250,128 +218,6 @@ static void conn_pump(struct conn *c)
 	conn_set_reading(c);
 }
 
-static void conn_on_shutdown(uv_shutdown_t *req, int status)
-{
-	struct conn *c = req->data;
-
-	(void)status; /* a broken socket is found by reading */
-	if (c->closing || !c->finishing)
-		return;
-	if (c->eof) {
-		conn_close(c);
-		return;
-	}
-	c->lingering = true;
-	c->timeout_ms = 0;
-	c->deadline_ms = conn_now(c) + CONN_LINGER_MS;
-	conn_set_reading(c);
-	conn_arm(c);
-}
-
-/* A peer may answer, close, and then refuse the rest of what it was sent: its answer still lies in
- * our socket, in front of the end or the error. */
-static void conn_not_heard(struct conn *c)
-{
-	if (c->tls || c->finishing) {
-		conn_close(c);
-		return;
-	}
-	c->unheard = true;
-	buf_free(&c->out);
-	buf_free(&c->flight);
-}
-
-static void conn_on_written(uv_write_t *req, int status)
-{
-	struct conn *c = req->data;
-
-	buf_free(&c->flight);
-	if (c->closing)
-		return;
-	if (status < 0)
-		conn_not_heard(c);
-	else
-		c->last_ms = conn_now(c);
-	conn_flush(c);
-	if (c->full && !c->closing && conn_queued(c) <= CONN_LOW) {
-		c->full = false;
-		if (!c->finishing && c->ops->drained)
-			c->ops->drained(c);
-	}
-}
-
-static void conn_start_write(struct conn *c)
-{
-	uv_buf_t buf;
-
-	c->flight = c->out;
-	c->out = (struct buf){ 0 };
-	buf = uv_buf_init((char *)c->flight.data, (unsigned)c->flight.size);
-	if (uv_write(&c->write, &c->uv.stream, &buf, 1, conn_on_written))
-		conn_not_heard(c);
-}
-
-static void conn_flush(struct conn *c)
-{
-	uv_buf_t buf;
-	int n;
-
-	if (c->closing || c->flight.data)
-		return;
-	if (c->out.size) {
-		buf = uv_buf_init((char *)c->out.data, (unsigned)c->out.size);
-		n = uv_try_write(&c->uv.stream, &buf, 1);
-		if (n < 0 && n != UV_EAGAIN) {
-			conn_not_heard(c);
-			return;
-		}
-		if (n > 0) {
-			c->last_ms = conn_now(c);
-			buf_drop(&c->out, (size_t)n);
-		}
-		if (c->out.size) {
-			conn_start_write(c);
-			return;
-		}
-		buf_free(&c->out); /* idle ones keep none */
-	}
-	if (c->shut && !c->fin_sent) {
-		c->fin_sent = true;
-		if (uv_shutdown(&c->shutdown, &c->uv.stream, conn_on_shutdown))
-			conn_close(c);
-	}
-}
-
-void conn_write(struct conn *c, const void *data, size_t size)
-{
-	if (c->closing || c->shut || c->unheard || !size)
-		return;
-	assert(!c->tls || c->opened);
-	if (!c->tls) {
-		buf_add(&c->out, data, size);
-	} else if (!conn_tls_write(c->tls, data, size)) {
-		conn_close(c);
-		return;
-	}
-	conn_flush(c);
-	c->full = conn_full(c) || c->full;
-}
-
-size_t conn_queued(const struct conn *c)
-{
-	return c->out.size + c->flight.size;
-}
-
-size_t conn_kept(const struct conn *c)
-{
-	return c->kept.size;
-}
-
-bool conn_full(const struct conn *c)
-{
-	return conn_queued(c) >= CONN_HIGH;
-}
-
 void conn_pause(struct conn *c)
 {
 	c->paused = true;
@@ -386,27 +232,6 @@ void conn_resume(struct conn *c)
 	c->paused = false;
 	c->kick = true;
 	conn_arm(c);
-}
-
-void conn_shutdown(struct conn *c)
-{
-	if (c->closing || c->shut)
-		return;
-	if (c->tls)
-		conn_tls_notify(c->tls);
-	c->shut = true;
-	conn_flush(c);
-}
-
-void conn_close_after_write(struct conn *c)
-{
-	if (c->closing || c->finishing)
-		return;
-	c->finishing = true;
-	if (!c->timeout_ms || c->timeout_ms > LIMIT_HTTP_HEAD_MS)
-		conn_timeout(c, LIMIT_HTTP_HEAD_MS);
-	conn_shutdown(c);
-	conn_set_reading(c);
 }
 
 void conn_timeout(struct conn *c, int64_t ms)

@@ -1,285 +1,10 @@
-/* http_h1.c - exchanges over HTTP/1.1 connections, one at a time on each.
- *
- * States: IDLE (between requests; no parser, no buffers), HEAD (one is being collected), ACTIVE
- * (the handler has the exchange), DRAIN (answered, the rest of the request's body is thrown away),
- * LAST (closing or taken away: nothing is parsed).  Handlers are never told of the next request,
- * nor of `done`, from inside a call of theirs: that comes by http_call_later. */
+#include "net/http_h1.h"
 
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
-
-#include "net/http_carrier.h"
-
-#define H1_DRAIN (256 * KIB) /* of an unread body, to keep the connection */
-
-enum h1_state { H1_IDLE, H1_HEAD, H1_ACTIVE, H1_DRAINING, H1_LAST };
-
-struct h1 {
-	struct http_exchange x;
-	struct http_link link;
-	struct http_wait wait;
-	struct http_later later;
-	enum h1_state state;
-	struct conn *c;       /* NULL: taken */
-	struct http1 *parser; /* NULL: idle */
-	struct buf rest;      /* decoded body that the handler did not take */
-	struct buf corked;
-	int64_t left;   /* of a body with a length that is being sent */
-	int64_t unread; /* bytes of the request's body that may still be thrown away */
-	int64_t timeout_ms;
-	bool tls, own_answer;                    /* own_answer: the handler knows nothing of it */
-	bool request_done, stopped, continued;   /* the request */
-	bool head_sent, ended, chunked, no_body; /* the answer */
-	bool close, cork, full, cut, eof;
-};
 
 static const struct http_head h1_no_head = { .request = true, .target = "", .host = "" };
 static const struct conn_ops h1_conn_ops;
 static size_t h1_data(struct conn *c, const uint8_t *data, size_t size);
-
-static struct h1 *h1_of(struct http_exchange *x)
-{
-	return container_of(x, struct h1, x);
-}
-
-/* Silence is counted where it is the client's turn. */
-static void h1_set_timeout(struct h1 *h)
-{
-	int64_t ms = LIMIT_HTTP_IDLE_MS;
-
-	if (!h->c || h->state == H1_LAST)
-		return;
-	if (h->state == H1_ACTIVE && !conn_queued(h->c) && (h->request_done || h->stopped))
-		ms = 0;
-	if (ms != h->timeout_ms || h->state == H1_IDLE)
-		conn_timeout(h->c, ms);
-	h->timeout_ms = ms;
-}
-
-static void h1_write(struct h1 *h, const void *data, size_t size)
-{
-	if (h->cork)
-		buf_add(&h->corked, data, size);
-	else if (h->c)
-		conn_write(h->c, data, size);
-}
-
-static void h1_cork(struct http_exchange *x, bool on)
-{
-	struct h1 *h = h1_of(x);
-
-	h->cork = on;
-	if (on)
-		return;
-	h1_write(h, h->corked.data, h->corked.size);
-	buf_free(&h->corked);
-	h1_set_timeout(h);
-}
-
-static bool h1_has_body(const struct http_head *head)
-{
-	return head->chunked || head->length > 0;
-}
-
-static void h1_send_continue(struct http_exchange *x)
-{
-	static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
-	struct h1 *h = h1_of(x);
-
-	if (!x->head->expect_continue || h->continued || h->head_sent)
-		return;
-	h->continued = true;
-	h1_write(h, text, sizeof(text) - 1);
-}
-
-static void h1_read_stop(struct http_exchange *x)
-{
-	struct h1 *h = h1_of(x);
-
-	h->stopped = true;
-	h1_set_timeout(h);
-}
-
-static void h1_read_more(struct http_exchange *x)
-{
-	struct h1 *h = h1_of(x);
-
-	if (!h->stopped)
-		return;
-	h1_send_continue(x);
-	if (h->c)
-		conn_resume(h->c);
-}
-
-/* Can the connection carry another request after this answer? */
-static bool h1_may_keep(const struct h1 *h)
-{
-	const struct http_head *head = h->x.head;
-
-	if (h->close || !head->keep_alive)
-		return false;
-	if (h->request_done || !h1_has_body(head))
-		return true;
-	/* A client that waits for 100 may send its body after another answer, or not. */
-	if (head->expect_continue && !h->continued)
-		return false;
-	return !head->chunked && head->length <= (int64_t)H1_DRAIN;
-}
-
-static void h1_put_date(struct buf *b)
-{
-	static time_t last;
-	static char text[40];
-	time_t now = time(NULL);
-	struct tm tm;
-
-	if (now != last) {
-		last = now;
-		gmtime_r(&now, &tm);
-		strftime(text, sizeof(text), "date: %a, %d %b %Y %H:%M:%S GMT\r\n", &tm);
-	}
-	buf_adds(b, text);
-}
-
-static void h1_put_headers(struct buf *b, const struct http_header *headers, size_t n)
-{
-	bool dated = false;
-
-	for (size_t i = 0; i < n; i++) {
-		/* One that cannot be written is left out: it would end the head. */
-		if (http1_put_header(b, headers[i].name, headers[i].value))
-			dated = dated || !strcmp(headers[i].name, "date");
-	}
-	if (!dated)
-		h1_put_date(b);
-}
-
-static void h1_put_framing(struct h1 *h, struct buf *b, unsigned status, int64_t length)
-{
-	h->no_body = !strcmp(h->x.head->method, "HEAD") || status == 204 || status == 304;
-	h->close = !h1_may_keep(h);
-	h->left = length;
-	if (length >= 0 && status != 204) {
-		buf_addf(b, "content-length: %lld\r\n", (long long)length);
-	} else if (h->x.head->minor && status != 204 && status != 304) {
-		h->chunked = true;
-		buf_adds(b, "transfer-encoding: chunked\r\n");
-	} else if (!h->no_body) {
-		h->close = true;
-	}
-	if (h->close)
-		buf_adds(b, "connection: close\r\n");
-	else if (!h->x.head->minor)
-		buf_adds(b, "connection: keep-alive\r\n");
-}
-
-static void h1_send_head(struct http_exchange *x, unsigned status,
-			 const struct http_header *headers, size_t n, int64_t length)
-{
-	struct h1 *h = h1_of(x);
-	autobuf struct buf b = { 0 };
-	bool interim = status / 100 == 1 && status != 101;
-
-	assert(!h->head_sent);
-	if (interim && !x->head->minor)
-		return;
-	http1_put_status(&b, status);
-	h1_put_headers(&b, headers, n);
-	h->head_sent = !interim;
-	if (status == 101)
-		buf_adds(&b, "connection: upgrade\r\n");
-	else if (!interim)
-		h1_put_framing(h, &b, status, length);
-	http1_put_end(&b);
-	h1_write(h, b.data, b.size);
-	h1_set_timeout(h);
-}
-
-static bool h1_send_body(struct http_exchange *x, const void *data, size_t size)
-{
-	struct h1 *h = h1_of(x);
-
-	assert(h->head_sent && !h->ended);
-	if (!size || h->no_body || !h->c)
-		return true;
-	if (h->chunked) {
-		autobuf struct buf b = { 0 };
-
-		http1_put_chunk(&b, data, size);
-		h1_write(h, b.data, b.size);
-	} else {
-		assert(h->left < 0 || (int64_t)size <= h->left);
-		h->left -= h->left < 0 ? 0 : (int64_t)size;
-		h1_write(h, data, size);
-	}
-	h->full = conn_full(h->c);
-	h1_set_timeout(h);
-	return !h->full;
-}
-
-static void h1_cut(struct h1 *h)
-{
-	h->cut = true;
-	if (h->c)
-		conn_close(h->c);
-}
-
-static void h1_abort(struct http_exchange *x)
-{
-	h1_cut(h1_of(x));
-}
-
-static void h1_send_end(struct http_exchange *x)
-{
-	struct h1 *h = h1_of(x);
-
-	assert(h->head_sent && !h->ended);
-	h->ended = true;
-	if (!h->no_body && h->chunked)
-		h1_write(h, "0\r\n\r\n", 5);
-	if (!h->no_body && h->left > 0) {
-		h1_abort(x); /* less than was promised: only the cut says so */
-		return;
-	}
-	http_call_later(x->server, &h->later);
-}
-
-static const char *h1_sni(const struct http_exchange *x)
-{
-	const struct h1 *h = (const struct h1 *)(const void *)x; /* its first member */
-
-	static_assert(offsetof(struct h1, x) == 0, "x is not first");
-	return h->c ? conn_sni(h->c) : "";
-}
-
-static struct conn *h1_take_conn(struct http_exchange *x, const struct conn_ops *ops, void *owner)
-{
-	struct h1 *h = h1_of(x);
-	struct conn *c = h->c;
-
-	assert(h->head_sent && h->state == H1_ACTIVE);
-	h->state = H1_LAST;
-	h->c = NULL;
-	conn_set_owner(c, ops, owner);
-	conn_timeout(c, 0);
-	conn_resume(c);
-	http_call_later(x->server, &h->later); /* frees h */
-	return c;
-}
-
-static const struct http_carrier h1_carrier = {
-	.read_stop = h1_read_stop,
-	.read_more = h1_read_more,
-	.send_continue = h1_send_continue,
-	.send_head = h1_send_head,
-	.send_body = h1_send_body,
-	.send_end = h1_send_end,
-	.abort = h1_abort,
-	.cork = h1_cork,
-	.sni = h1_sni,
-	.take_conn = h1_take_conn,
-};
 
 static void h1_free(struct h1 *h)
 {
@@ -301,6 +26,7 @@ static void h1_activate(struct h1 *h, const struct http_head *head)
 	h->x.user = NULL;
 	h->request_done = h->stopped = h->continued = h->own_answer = false;
 	h->head_sent = h->ended = h->chunked = h->no_body = h->full = false;
+	h->burst = 0;
 	h->unread = H1_DRAIN;
 	h->left = 0;
 }
@@ -354,7 +80,7 @@ static void h1_got_head(struct h1 *h)
 	h1_activate(h, http1_head(h->parser));
 	h->x.server->handler->head(&h->x);
 	if (h->state == H1_ACTIVE && !h->stopped)
-		h1_send_continue(&h->x);
+		h1_carrier.send_continue(&h->x);
 	h1_set_timeout(h);
 }
 
@@ -476,6 +202,17 @@ static void h1_resumed(struct conn *c)
 	h1_set_timeout(h);
 }
 
+/* The handler may send again. */
+static void h1_room(struct h1 *h)
+{
+	h->burst = 0;
+	if (h->state != H1_ACTIVE || h->ended || !h->full || conn_full(h->c))
+		return;
+	h->full = false;
+	if (h->x.server->handler->writable)
+		h->x.server->handler->writable(&h->x);
+}
+
 static void h1_later(struct http_later *l)
 {
 	struct h1 *h = container_of(l, struct h1, later);
@@ -484,6 +221,8 @@ static void h1_later(struct http_later *l)
 		h1_free(h);
 	else if (h->state == H1_ACTIVE && h->ended)
 		h1_done(h);
+	else
+		h1_room(h);
 }
 
 static void h1_end(struct conn *c)
@@ -503,13 +242,10 @@ static void h1_drained(struct conn *c)
 	struct h1 *h = conn_owner(c);
 
 	h1_set_timeout(h);
-	if (h->state == H1_ACTIVE && h->full && !h->ended) {
-		h->full = false;
-		if (h->x.server->handler->writable)
-			h->x.server->handler->writable(&h->x);
-	} else if (h->state == H1_IDLE) {
+	if (h->state == H1_IDLE)
 		conn_resume(c);
-	}
+	else
+		h1_room(h);
 }
 
 static void h1_closed(struct conn *c)

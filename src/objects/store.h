@@ -69,6 +69,12 @@ int bucket_delete(struct bucket *b, const char *key, struct err *e) must_check; 
 int bucket_open_data(const struct bucket *b, const char *data); /* read-only, or -errno */
 void bucket_unlink_data(const struct bucket *b, const char *data);
 
+/* Reading at start: an object of its JSON (NULL: none), into its place, what was there given back.
+ */
+struct object *object_of(json_t *meta);
+struct object *bucket_insert(struct bucket *b, struct object *o);
+void object_free(struct object *o);
+
 /* ERR_QUOTA for a full disk, else ERR_INTERNAL. */
 int store_fail(struct err *e, int errnum, const char *what);
 

@@ -1,0 +1,150 @@
+/* conn_send.c - what a connection sends, and how it says its last word. */
+
+#include "net/conn_parts.h"
+
+#define CONN_HIGH      LIMIT_HTTP_BUFFER
+#define CONN_LOW       (LIMIT_HTTP_BUFFER / 4)
+#define CONN_LINGER_MS 2000 /* after our FIN, so that unread bytes do not reset what we said */
+
+static void conn_on_shutdown(uv_shutdown_t *req, int status)
+{
+	struct conn *c = req->data;
+
+	(void)status; /* a broken socket is found by reading */
+	if (c->closing || !c->finishing)
+		return;
+	if (c->eof) {
+		conn_close(c);
+		return;
+	}
+	c->lingering = true;
+	c->timeout_ms = 0;
+	c->deadline_ms = conn_now(c) + CONN_LINGER_MS;
+	conn_set_reading(c);
+	conn_arm(c);
+}
+
+/* A peer may answer, close, and then refuse the rest of what it was sent: its answer still lies in
+ * our socket, in front of the end or the error. */
+static void conn_not_heard(struct conn *c)
+{
+	if (c->tls || c->finishing) {
+		conn_close(c);
+		return;
+	}
+	c->unheard = true;
+	buf_free(&c->out);
+	buf_free(&c->flight);
+}
+
+static void conn_on_written(uv_write_t *req, int status)
+{
+	struct conn *c = req->data;
+
+	buf_free(&c->flight);
+	if (c->closing)
+		return;
+	if (status < 0)
+		conn_not_heard(c);
+	else
+		c->last_ms = conn_now(c);
+	conn_flush(c);
+	if (c->full && !c->closing && conn_queued(c) <= CONN_LOW) {
+		c->full = false;
+		if (!c->finishing && c->ops->drained)
+			c->ops->drained(c);
+	}
+}
+
+static void conn_start_write(struct conn *c)
+{
+	uv_buf_t buf;
+
+	c->flight = c->out;
+	c->out = (struct buf){ 0 };
+	buf = uv_buf_init((char *)c->flight.data, (unsigned)c->flight.size);
+	if (uv_write(&c->write, &c->uv.stream, &buf, 1, conn_on_written))
+		conn_not_heard(c);
+}
+
+void conn_flush(struct conn *c)
+{
+	uv_buf_t buf;
+	int n;
+
+	if (c->closing || c->flight.data)
+		return;
+	if (c->out.size) {
+		buf = uv_buf_init((char *)c->out.data, (unsigned)c->out.size);
+		n = uv_try_write(&c->uv.stream, &buf, 1);
+		if (n < 0 && n != UV_EAGAIN) {
+			conn_not_heard(c);
+			return;
+		}
+		if (n > 0) {
+			c->last_ms = conn_now(c);
+			buf_drop(&c->out, (size_t)n);
+		}
+		if (c->out.size) {
+			conn_start_write(c);
+			return;
+		}
+		buf_free(&c->out); /* idle ones keep none */
+	}
+	if (c->shut && !c->fin_sent) {
+		c->fin_sent = true;
+		if (uv_shutdown(&c->shutdown, &c->uv.stream, conn_on_shutdown))
+			conn_close(c);
+	}
+}
+
+void conn_write(struct conn *c, const void *data, size_t size)
+{
+	if (c->closing || c->shut || c->unheard || !size)
+		return;
+	assert(!c->tls || c->opened);
+	if (!c->tls) {
+		buf_add(&c->out, data, size);
+	} else if (!conn_tls_write(c->tls, data, size)) {
+		conn_close(c);
+		return;
+	}
+	conn_flush(c);
+	c->full = conn_full(c) || c->full;
+}
+
+size_t conn_queued(const struct conn *c)
+{
+	return c->out.size + c->flight.size;
+}
+
+size_t conn_kept(const struct conn *c)
+{
+	return c->kept.size;
+}
+
+bool conn_full(const struct conn *c)
+{
+	return conn_queued(c) >= CONN_HIGH;
+}
+
+void conn_shutdown(struct conn *c)
+{
+	if (c->closing || c->shut)
+		return;
+	if (c->tls)
+		conn_tls_notify(c->tls);
+	c->shut = true;
+	conn_flush(c);
+}
+
+void conn_close_after_write(struct conn *c)
+{
+	if (c->closing || c->finishing)
+		return;
+	c->finishing = true;
+	if (!c->timeout_ms || c->timeout_ms > LIMIT_HTTP_HEAD_MS)
+		conn_timeout(c, LIMIT_HTTP_HEAD_MS);
+	conn_shutdown(c);
+	conn_set_reading(c);
+}
