@@ -120,10 +120,7 @@ static int buildns_fds(const struct buildns_plan *p, struct err *e)
 static int buildns_exec(const struct buildns_plan *p, int program, int status)
 {
 	char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin", lang[] = "LANG=C.UTF-8";
-	char done[] = "_CONTAINERS_USERNS_CONFIGURED=done";
-	autofree char *uid = xasprintf("_CONTAINERS_ROOTLESS_UID=%u", p->uid);
-	autofree char *gid = xasprintf("_CONTAINERS_ROOTLESS_GID=%u", p->gid);
-	char *env[] = { path, lang, done, uid, gid, NULL };
+	char *env[] = { path, lang, NULL };
 	struct err e;
 
 	umask(022);

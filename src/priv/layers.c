@@ -151,6 +151,10 @@ static int layers_mount_all(const struct layers *l, struct err *e)
 	if (mount(device, target, "ext4", MS_NODEV | MS_NOSUID | MS_NOATIME,
 		  "discard,errors=remount-ro"))
 		return err_sys(e, "mount '%s/" LAYERS_FILE "'", l->build_dir);
+	fd_close(&at);
+	at = io_open_below(dir, LAYERS_DIR, O_RDONLY | O_DIRECTORY, 0);
+	if (at < 0 || fchmod(at, 0700))
+		return err_set(e, ERR_INTERNAL, "the root of " LAYERS_FILE " cannot be closed");
 	return 0;
 }
 

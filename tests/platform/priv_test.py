@@ -5,8 +5,10 @@ usage: priv_test.py PRIV_ROLE PRIV_SHELL [BUILD_DIR]      needs root; 77: skippe
 """
 import array
 import contextlib
+import grp
 import os
 import pathlib
+import pwd
 import random
 import re
 import shutil
@@ -232,7 +234,6 @@ def test_a_machine_is_jailed(priv):
     assert os.getsid(m["pid"]) == m["pid"] and os.getpgid(m["pid"]) != os.getpgid(priv.process.pid)
     assert pathlib.Path(f"/proc/{m['pid']}/stat").read_text().split()[3] != str(priv.process.pid)
     sock = RUN / "m" / name
-    import grp
     assert grp.getgrgid((sock / "machine.sock").stat().st_gid).gr_name == "doze-control"
     assert grp.getgrgid((sock / "stream.sock").stat().st_gid).gr_name == "doze-proxy"
     limits = [g for g in groups() if g.endswith(name)]
@@ -368,14 +369,15 @@ def test_many_slots(priv, n=60):
 class Build:
     """A shell in the namespaces of a build."""
 
-    def __init__(self, priv, script, memory=256 * MIB, cpu=100, pids=64, internet=1, name=None, argv=None, fds=True):
+    def __init__(self, priv, script, memory=256 * MIB, cpu=100, pids=64, internet=1, name=None, argv=None, owner=None):
+        owner = user("image").pw_uid if owner is None else owner
         self.priv, self.name = priv, name or f"b-{uuid.uuid4()}"
-        argv = argv or ["step", "-c", script]
+        argv = argv if argv is not None else ["step", "-c", script]
         body = struct.pack("=80sIIQIIII", self.name.encode(), 0, len(argv), memory, cpu, pids, internet, 0)
         body += b"".join(a.encode() + b"\0" for a in argv)
         directory = WORK / "data" / self.name
         directory.mkdir(parents=True)
-        os.chmod(directory, 0o777)
+        os.chown(directory, owner, -1)
         self.out, theirs = os.pipe()
         null, dirfd = os.open("/dev/null", os.O_RDONLY), os.open(directory, os.O_RDONLY)
         self.kind, self.body = priv.call(BUILD_START, body, priv.image, [null, theirs, dirfd])
@@ -393,29 +395,29 @@ class Build:
         return status, oom
 
 
-def build_ids():
-    import pwd
-    return pwd.getpwnam("doze-build").pw_uid
+def user(role):
+    return pwd.getpwnam(f"doze-{role}")
 
 
 def test_a_build_is_root_only_inside(priv):
     b = Build(priv, """exec 2>&1; echo pid $$; id -u; cat /proc/self/uid_map; cat /sys/class/net/*/address | wc -l
         ls /sys/class/net | tr '\\n' ' '; ls /sys/fs/cgroup | grep -c .; grep CapEff /proc/self/status
-        echo $_CONTAINERS_USERNS_CONFIGURED; pwd; touch /proc/self/fd/3/file && chown 5:5 /proc/self/fd/3/file
+        env | sort | grep -v -e ^_ -e ^SHLVL -e ^PWD; pwd; touch /proc/self/fd/3/file && chown 5:5 /proc/self/fd/3/file
         mount -t tmpfs x /mnt && echo mounted; cat /etc/shadow; ls /proc | grep -c '^[0-9]'; exit 7""")
     assert b.kind == DONE, b.body
     said = b.said()
-    uid = build_ids()
+    uid = user("build").pw_uid
     assert said.startswith("pid 2\n0\n"), said
     assert re.search(rf"^ +0 +{uid} +1\n +1 +300000 +65536$", said, re.M), said
     assert "\neth0 lo tap0 " in said and LINK not in said, said
-    assert f"done\n{WORK}/data/{b.name}\nmounted\n" in said and "shadow: Permission denied" in said, said
+    assert f"\nLANG=C.UTF-8\nPATH=/usr/sbin:/usr/bin:/sbin:/bin\n{WORK}/data/{b.name}\nmounted\n" in said and "shadow: Permission denied" in said, said
     assert b.gone() == (7 << 8, 0)
     file = WORK / "data" / b.name / "file"
+    assert (file.parent.stat().st_gid, file.parent.stat().st_mode & 0o7777) == (user("build").pw_gid, 0o2770)
     assert (file.stat().st_uid, file.stat().st_gid) == (300004, 300004)
     assert not [g for g in groups() if b.name in g]
     layers = WORK / "data/build/layers"
-    assert os.path.ismount(layers) and layers.stat().st_uid == uid
+    assert os.path.ismount(layers) and (layers.stat().st_uid, layers.stat().st_mode & 0o777) == (uid, 0o700)
     line = [m for m in open("/proc/self/mounts") if str(layers) in m][0]
     assert "nodev" in line and "nosuid" in line and " ext4 " in line, line
     assert (WORK / "data/build/layers.img").stat().st_size == 2 << 30
@@ -464,7 +466,8 @@ def test_a_build_is_ended(priv):
 
 
 def test_wrong_builds_are_refused(priv):
-    for wrong in ({"name": "m-" + str(uuid.uuid4())}, {"memory": 1}, {"pids": 1}, {"internet": 2}, {"cpu": 0}):
+    for wrong in ({"name": "m-" + str(uuid.uuid4())}, {"memory": 1}, {"pids": 1}, {"internet": 2}, {"cpu": 0}, {"owner": 0},
+                  {"argv": []}):
         b = Build(priv, "true", **wrong)
         assert b.kind == FAULT, wrong
         assert b.said() == ""
