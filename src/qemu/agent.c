@@ -30,6 +30,8 @@ static ssize_t agent_whole(const struct buf *b, size_t most_frame, size_t most)
 	size_t whole = 0, used;
 	int rc;
 
+	if (!b->size)
+		return 0;
 	while ((rc = agent_frame_next(b->data + whole, b->size - whole, most_frame, &f, &used)) ==
 		       1 &&
 	       whole + used <= most)
