@@ -343,6 +343,15 @@ def test_machines_outlive_priv(priv):
     assert priv.end(alive["machine"]) == DONE and priv.end(other["machine"]) == DONE
 
 
+def test_a_stop_can_keep_machines(priv):
+    m = priv.machine()
+    priv.stop(keep=1)
+    assert "answered" in python(m["machine"], "print(dns())"), "its network goes on"
+    priv.start()
+    assert priv.list() == [m]
+    assert priv.end(m["machine"]) == DONE
+
+
 def test_many_slots(priv, n=60):
     begin = time.monotonic()
     tags = []
