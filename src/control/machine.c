@@ -179,6 +179,11 @@ unsigned machines_count(const struct control *ctl)
 	return n;
 }
 
+struct list *machines_all(const struct control *ctl)
+{
+	return &ctl->machines->all;
+}
+
 void machine_new_id(char id[IPC_ID_SIZE])
 {
 	char uuid[UUID_SIZE];
@@ -346,6 +351,8 @@ static void machine_answered(struct machine *m, const struct ipc_msg *msg)
 
 	if (msg->head.type == MACHINE_STATS) {
 		m->private_bytes = stats->private_bytes;
+		m->proportional_bytes = stats->proportional_bytes;
+		m->stats_ms = clock_mono_ms();
 		m->cpu_ns = stats->cpu_ns;
 	}
 	if (call)

@@ -35,8 +35,9 @@ struct machine {
 	const struct machine_ops *ops;
 	void *owner;
 	enum machine_run run;   /* as it said last */
-	uint64_t private_bytes; /* of the last STATS, and cpu_ns too */
-	uint64_t cpu_ns;
+	/* Of the last STATS, and when that came; 0: never. */
+	uint64_t private_bytes, proportional_bytes, cpu_ns;
+	int64_t stats_ms;
 	struct warm *warm; /* warm.c: what is under way */
 	/* machine.c's own. */
 	struct chan_uv chan;
@@ -52,6 +53,7 @@ struct machine {
 int machines_open(struct control *ctl, struct err *e) must_check;
 void machines_close(struct control *ctl); /* the processes live on */
 unsigned machines_count(const struct control *ctl);
+struct list *machines_all(const struct control *ctl); /* of struct machine, by `in` */
 
 void machine_new_id(char id[IPC_ID_SIZE]);
 /* Start a process for this version, or reconnect to one that runs; then `up` or `down`. */

@@ -303,6 +303,17 @@ void pool_give_back(struct machine *m)
 	machine_own(m, &pool_ops, c);
 }
 
+unsigned pool_ready(const struct control *ctl)
+{
+	unsigned n = 0;
+
+	list_each(t, &ctl->pool->templates, struct template, in)
+	{
+		list_each(c, &t->clones, struct clone, in) n += c->ready;
+	}
+	return n;
+}
+
 void pool_note_run(struct control *ctl, struct image_version *v)
 {
 	struct template *t = template_of(ctl, v);

@@ -453,6 +453,7 @@ def test_our_own_operations_answer(control, api):
     assert env["ca"].startswith("-----BEGIN")
     stats = json.loads(raw(control, "GET", "/doze/v1/stats")[2])
     assert stats["microvms"]["RUNNING"] == 0 and stats["host"]["memoryBytes"] > 0
+    assert stats["pool"]["ready"] == 0 and isinstance(stats["machines"], list)
 
 
 @pytest.mark.parametrize("size", [0, 10, 3 << 20])

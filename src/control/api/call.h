@@ -27,6 +27,7 @@ struct call {
 	json_t *made;          /* what the operation will answer once it is durable; owned */
 	struct replay *replay; /* replay.c */
 	struct list waits;     /* in the replay of another call */
+	int64_t claims_mib;    /* of the quota, until there is a row */
 	bool answered;
 
 	/* Of the server. */
@@ -68,7 +69,6 @@ bool replay_begin(struct call *c, bool (*alive)(struct control *ctl, const json_
 struct store_txn *replay_txn(struct call *c);
 void replay_end(struct call *c, unsigned status, const char *type, const char *text);
 void replay_load(struct control *ctl, const struct store_token *row);
-void replay_close(struct control *ctl);
 
 /* The image that a member names by its ARN; NULL: the call has failed. */
 struct image *call_image(struct call *c, const char *member);
@@ -82,6 +82,7 @@ struct api {
 	struct list replays;
 	struct buf ca; /* PEM */
 	uint16_t port;
+	int64_t starting, starting_mib; /* runs that have no row yet */
 };
 
 op_run vm_run, vm_get, vm_list, vm_suspend, vm_resume, vm_terminate, token_create;

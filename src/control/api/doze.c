@@ -9,7 +9,6 @@
 #include "control/api/encode.h"
 #include "control/api/resolve.h"
 #include "control/images.h"
-#include "control/machine.h"
 
 void doze_cancel_build(struct call *c)
 {
@@ -79,51 +78,6 @@ static void doze_drained(void *arg, unsigned suspended, unsigned failed)
 void doze_drain(struct call *c)
 {
 	control_drain(c->ctl, doze_drained, c);
-}
-
-/* "MemTotal:  24591664 kB" of /proc/meminfo, in bytes. */
-static int64_t doze_meminfo(const char *text, const char *name)
-{
-	const char *line = strstr(text, name);
-
-	return line ? strtoll(line + strlen(name), NULL, 10) * 1024 : 0;
-}
-
-static json_t *doze_host(void)
-{
-	char text[2048] = "";
-	FILE *file = fopen("/proc/meminfo", "re");
-	size_t n = file ? fread(text, 1, sizeof(text) - 1, file) : 0;
-
-	if (file)
-		fclose(file);
-	text[n] = '\0';
-	return json_pack("{s:I,s:I}", "memoryBytes", (json_int_t)doze_meminfo(text, "MemTotal:"),
-			 "availableBytes", (json_int_t)doze_meminfo(text, "MemAvailable:"));
-}
-
-void doze_stats(struct call *c)
-{
-	unsigned states[VM_NUM_STATES] = { 0 }, bound = 0;
-	int64_t baseline_mib = 0, private_bytes = 0;
-	json_t *by_state = json_object();
-
-	list_each(vm, &c->ctl->microvms, struct microvm, in_control)
-	{
-		states[vm->state]++;
-		if (vm->state != VM_TERMINATED)
-			baseline_mib += vm->version->memory_mib;
-		if (vm->machine) {
-			bound++;
-			private_bytes += (int64_t)vm->machine->private_bytes;
-		}
-	}
-	for (size_t i = 0; i < VM_NUM_STATES; i++)
-		json_object_set_new(by_state, vm_state_name[i], json_integer(states[i]));
-	call_answer(c, json_pack("{s:o,s:I,s:i,s:i,s:I,s:o}", "microvms", by_state, "baselineMib",
-				 (json_int_t)baseline_mib, "machines", (int)machines_count(c->ctl),
-				 "machinesOfMicrovms", (int)bound, "privateBytes",
-				 (json_int_t)private_bytes, "host", doze_host()));
 }
 
 void doze_env(struct call *c)

@@ -57,10 +57,11 @@ static bool vm_duration_ok(struct call *c)
 	return false;
 }
 
-/* Baselines of all microVMs that are not TERMINATED, and their number. */
+/* Baselines of all microVMs that are not TERMINATED, and their number; with those that still wait
+ * for room and have no row. */
 static bool vm_quota_ok(struct call *c, const struct image_version *v)
 {
-	int64_t mib = v->memory_mib, n = 1;
+	int64_t mib = v->memory_mib + c->ctl->api->starting_mib, n = 1 + c->ctl->api->starting;
 
 	list_each(vm, &c->ctl->microvms, struct microvm, in_control)
 	{
@@ -104,6 +105,15 @@ static json_t *vm_params(struct call *c, const struct image_version *v)
 	return params;
 }
 
+static void vm_made(void *arg, int rc, const struct err *e)
+{
+	struct call *c = arg;
+
+	c->ctl->api->starting--;
+	c->ctl->api->starting_mib -= c->claims_mib;
+	call_done(c, rc, e);
+}
+
 void vm_run(struct call *c)
 {
 	struct image_version *v;
@@ -128,7 +138,10 @@ void vm_run(struct call *c)
 		return;
 	vm = model_microvm_new(c->ctl, v, vm_params(c, v));
 	c->made = encode_microvm(c->ctl, vm);
-	life_run(c->ctl, vm, replay_txn(c), call_done, c);
+	c->claims_mib = v->memory_mib;
+	c->ctl->api->starting++;
+	c->ctl->api->starting_mib += c->claims_mib;
+	life_run(c->ctl, vm, replay_txn(c), vm_made, c);
 }
 
 void vm_get(struct call *c)

@@ -152,8 +152,3 @@ void replay_load(struct control *ctl, const struct store_token *row)
 		replay_new(ctl, row->op, row->token, row->params_hash, row->created_ms)->answer =
 			answer;
 }
-
-void replay_close(struct control *ctl)
-{
-	list_each(r, &ctl->api->replays, struct replay, in_api) replay_free(r);
-}

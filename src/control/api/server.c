@@ -267,7 +267,6 @@ void api_close(struct control *ctl)
 	http_server_free(ctl->api->server);
 	if (ctl->api->tls)
 		tls_free(ctl->api->tls);
-	replay_close(ctl);
-	buf_free(&ctl->api->ca);
-	mem_free(&ctl->api);
+	ctl->api->tls = NULL;
+	/* Answers of the store may still come: what they need stays until the process ends. */
 }
