@@ -1,0 +1,116 @@
+/* The image role asks for an object and gets a read-only descriptor, or S3's own code. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/io.h"
+#include "ipc/object.h"
+#include "objects/artifact.h"
+#include "objects/draft.h"
+#include "objects/object.h"
+
+static struct store store;
+static uv_loop_t loop;
+
+static void put(struct bucket *b, const char *key, const char *text)
+{
+	struct draft d;
+	struct err e;
+	json_t *headers = json_object(), *meta;
+
+	assert_int_equal(draft_begin(&d, b, &e), 0);
+	assert_int_equal(draft_write(&d, text, strlen(text), &e), 0);
+	meta = object_make(key, &d, "etag-of-it", headers, S3_SUM_NONE, "", true);
+	assert_int_equal(bucket_put(b, meta, &e), 0);
+	draft_keep(&d);
+	json_decref(meta);
+	json_decref(headers);
+}
+
+static struct ipc_msg *ask(int sock, const char *bucket, const char *key)
+{
+	static struct ipc_msg m;
+	const struct ipc_head head = { OBJECT_GET, sizeof(struct object_get), 77 };
+	struct object_get g = { 0 };
+	int rc = -EAGAIN;
+
+	memcpy(g.bucket, bucket, strlen(bucket));
+	memcpy(g.key, key, strlen(key));
+	assert_int_equal(ipc_send(sock, &head, &g, NULL, 0), 0);
+	for (int i = 0; i < 100 && rc == -EAGAIN; i++) {
+		uv_run(&loop, UV_RUN_NOWAIT);
+		rc = ipc_recv(sock, &m, object_rows, OBJECT_NUM_TYPES);
+	}
+	assert_int_equal(rc, 1);
+	assert_int_equal(m.head.tag, 77);
+	return &m;
+}
+
+static void refused(int sock, const char *bucket, const char *key, const char *code)
+{
+	const struct ipc_msg *m = ask(sock, bucket, key);
+
+	assert_int_equal(m->head.type, OBJECT_FAULT);
+	assert_string_equal(((const struct object_fault *)(const void *)m->body)->code, code);
+}
+
+static void test_an_object_is_handed_over_to_be_read_alone(void **unused)
+{
+	char root[] = "/tmp/doze-test-artifact-XXXXXX", text[8] = "", longest[64];
+	const struct object_found *found;
+	struct ipc_msg *m;
+	struct err e;
+	int pair[2], fd;
+
+	(void)unused;
+	assert_non_null(mkdtemp(root));
+	assert_int_equal(uv_loop_init(&loop), 0);
+	assert_int_equal(store_open(&store, open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC), &e), 0);
+	put(store_make(&store, "apps", &e), "dir/app.zip", "bytes");
+	assert_int_equal(ipc_pair(pair, &e), 0);
+	assert_int_equal(artifact_serve(&loop, pair[0], &store, &e), 0);
+
+	m = ask(pair[1], "apps", "dir/app.zip");
+	assert_int_equal(m->head.type, OBJECT_FOUND);
+	found = (const void *)m->body;
+	assert_int_equal(found->size, 5);
+	assert_string_equal(found->etag, "etag-of-it");
+	fd = ipc_msg_take_fd(m, 0);
+	assert_int_equal(fcntl(fd, F_GETFL) & O_ACCMODE, O_RDONLY);
+	assert_int_equal(read(fd, text, sizeof(text)), 5);
+	assert_string_equal(text, "bytes");
+	close(fd);
+
+	refused(pair[1], "apps", "app.zip", "NoSuchKey");
+	refused(pair[1], "apps", "../apps/dir/app.zip", "NoSuchKey");
+	refused(pair[1], "other", "dir/app.zip", "NoSuchBucket");
+	refused(pair[1], "..", "x", "NoSuchBucket");
+	memset(longest, 'a', sizeof(longest) - 1);
+	longest[63] = '\0';
+	refused(pair[1], longest, "x", "NoSuchBucket");
+
+	close(pair[1]); /* the other side goes: what served it goes too */
+	for (int i = 0; i < 10; i++)
+		uv_run(&loop, UV_RUN_NOWAIT);
+	assert_int_equal(uv_loop_close(&loop), 0);
+	store_close(&store);
+	assert_int_equal(io_remove_tree(AT_FDCWD, root), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_an_object_is_handed_over_to_be_read_alone),
+	};
+
+	return cmocka_run_group_tests_name("objects/artifact", tests, NULL, NULL);
+}
