@@ -82,6 +82,8 @@ void act_refuse(struct microvm *vm, enum vm_event event, const struct err *e);
 
 /* life_start.c, for adopt.c and the others */
 extern const struct machine_ops life_machine_ops;
+/* A new machine id into the microVM, and the host's boot id. */
+void start_bind(struct microvm *vm);
 void start_machine(struct microvm *vm);  /* from the image or the save, through the queue */
 void start_again(struct microvm *vm);    /* under a new machine id, which the row gets */
 void start_identity(struct microvm *vm); /* RESUMED, hook, then STARTED or RESUMED */

@@ -31,7 +31,8 @@ void images_cancel(struct control *ctl, struct build *b);
 struct build *images_build(struct control *ctl, const char *id); /* NULL: unknown */
 
 /* Base file systems: import a tar (@fd stays the caller's), or list them as
- * [{"name", "digest", "sizeInBytes", "createdAt"}]; the list is borrowed until the callback returns. */
+ * [{"name", "digest", "sizeInBytes", "createdAt"}]; the list is borrowed until the callback
+ * returns. */
 typedef void images_listed(void *arg, int rc, const json_t *list, const struct err *e);
 void images_import_base(struct control *ctl, const char *name, int fd, life_done *done, void *arg);
 void images_list_bases(struct control *ctl, images_listed *done, void *arg);

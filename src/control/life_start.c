@@ -1,7 +1,7 @@
 /* life_start.c - from a row to a guest that knows who it is: run and resume.
  *
- *   run:     room, row, [slot, template, machine, RESTORE] or a clone's CONTINUE,
- *   resume:  room,      [slot, template, machine, RESTORE from the save],
+ *   run:     [life_run.c: room, row] slot, template, machine, RESTORE, or a clone's CONTINUE,
+ *   resume:  room, slot, template, machine, RESTORE from the save,
  *   both:    RESUMED, ACK, hook /run or /resume, then EV_STARTED or EV_RESUMED. */
 
 #include <stdio.h>
@@ -18,46 +18,6 @@
 
 #define START_ACK_MS      60000
 #define START_CONTINUE_MS 10000
-
-/* Hooks. */
-
-/* As the reasons write them. */
-static const char *const hook_title[NUM_HOOKS] = {
-	[HOOK_READY] = "Ready",   [HOOK_VALIDATE] = "Validate", [HOOK_RUN] = "Run",
-	[HOOK_RESUME] = "Resume", [HOOK_SUSPEND] = "Suspend",   [HOOK_TERMINATE] = "Terminate",
-};
-
-#define HOOK_ADVICE "Please check your hook endpoint and application logs for more details."
-
-char *hook_failure(enum hook hook, enum agent_outcome outcome, unsigned status, int64_t timeout_ms,
-		   uint16_t port)
-{
-	const char *name = hook_title[hook];
-
-	switch (outcome) {
-	case OUTCOME_STATUS:
-		if (status == 200)
-			return NULL;
-		return xasprintf("%s lifecycle hook returned HTTP status %u. " HOOK_ADVICE, name,
-				 status);
-	case OUTCOME_TIMEOUT:
-		return xasprintf("%s lifecycle hook timed out after %lld seconds. " HOOK_ADVICE,
-				 name, (long long)(timeout_ms / 1000));
-	case OUTCOME_REFUSED:
-		return xasprintf(
-			"%s lifecycle hook was refused: nothing listens on port %u. " HOOK_ADVICE,
-			name, port);
-	case OUTCOME_GARBAGE:
-	case OUTCOME_NUM:
-		break;
-	}
-	return xasprintf("%s lifecycle hook returned no HTTP response. " HOOK_ADVICE, name);
-}
-
-bool hook_wanted(const struct microvm *vm, enum hook hook)
-{
-	return vm->version->hooks.each[hook].enabled;
-}
 
 static char *start_run_body(const struct microvm *vm)
 {
@@ -251,7 +211,7 @@ static void start_room(struct queue_item *item, int rc, const struct err *e)
 	}
 }
 
-static void start_bind(struct microvm *vm)
+void start_bind(struct microvm *vm)
 {
 	machine_new_id(vm->machine_id);
 	memcpy(vm->boot_id, vm->ctl->boot_id, sizeof(vm->boot_id));
@@ -293,119 +253,4 @@ void act_restore(struct microvm *vm, enum vm_state from)
 	start_bind(vm);
 	start_machine(vm);
 	routes_push(vm);
-}
-
-/* RunMicrovm. */
-
-struct running {
-	struct microvm *vm;
-	struct store_txn *with;
-	life_done *made;
-	void *arg;
-};
-
-static void run_fail(struct running *r, const struct err *e)
-{
-	struct microvm *vm = r->vm;
-
-	queue_leave(&life_of(vm)->item);
-	if (vm->machine)
-		pool_give_back(vm->machine);
-	vm->version->n_microvms--;
-	life_free(vm);
-	r->made(r->arg, -1, e);
-	free(r);
-}
-
-static void run_continued(struct machine *m, int rc, const struct ipc_msg *answer,
-			  const struct err *e)
-{
-	(void)answer;
-	if (rc)
-		start_failed(m->owner, e->text);
-}
-
-static void run_committed(void *arg, int rc, const struct err *e)
-{
-	struct running *r = arg;
-	struct microvm *vm = r->vm;
-	struct life *l = life_of(vm);
-	life_done *made = r->made;
-	void *made_arg = r->arg;
-
-	if (rc) {
-		run_fail(r, e);
-		return;
-	}
-	free(r);
-	list_add(&vm->ctl->microvms, &vm->in_control);
-	l->starting = true;
-	l->binding = false;
-	if (vm->machine) {
-		/* Not one after the other: the guest reads its identity as soon as it runs. */
-		machine_simple(vm->machine, MACHINE_CONTINUE, START_CONTINUE_MS, run_continued);
-		start_identity(vm);
-	}
-	routes_push(vm);
-	made(made_arg, 0, NULL);
-	if (vm->machine || vm->state != VM_PENDING || l->committing)
-		return;
-	if (l->from_pool)
-		start_again(vm); /* it died meanwhile */
-	else
-		start_machine(vm);
-}
-
-static void run_commit(struct running *r)
-{
-	struct microvm *vm = r->vm;
-	struct store_txn *t = r->with ? r->with : store_begin(vm->ctl->store);
-
-	model_put_microvm(t, vm);
-	store_commit(t, run_committed, r);
-}
-
-static void run_room(struct queue_item *item, int rc, const struct err *e)
-{
-	struct life *l = container_of(item, struct life, item);
-	struct running *r = l->running;
-
-	l->running = NULL;
-	if (!rc) {
-		run_commit(r);
-		return;
-	}
-	store_drop(r->with);
-	run_fail(r, e);
-}
-
-void life_run(struct control *ctl, struct microvm *vm, struct store_txn *with, life_done *made,
-	      void *arg)
-{
-	struct running *r = xcalloc(1, sizeof(*r));
-	struct life *l = life_of(vm);
-	struct err e;
-
-	*r = (struct running){ vm, with, made, arg };
-	vm->version->n_microvms++;
-	if (ctl->draining) {
-		err_set(&e, ERR_CAPACITY, "doze is being stopped: no MicroVM can start now.");
-		store_drop(with);
-		run_fail(r, &e);
-		return;
-	}
-	start_bind(vm);
-	pool_note_run(ctl, vm->version);
-	if (vm->internet)
-		vm->machine = pool_take(ctl, vm->version);
-	if (vm->machine) {
-		memcpy(vm->machine_id, vm->machine->id, sizeof(vm->machine_id));
-		machine_own(vm->machine, &life_machine_ops, vm);
-		l->binding = l->from_pool = true;
-		run_commit(r);
-		return;
-	}
-	l->running = r;
-	queue_room(ctl, &l->item, template_cost(template_of(ctl, vm->version)),
-		   ctl->conf->capacity_wait_ms, run_room);
 }

@@ -7,182 +7,14 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "control/machine_call.h"
 #include "control/priv.h"
 #include "control/trash.h"
-#include "wire/agent.h"
 
-#define MACHINE_TICK_MS        200
-#define MACHINE_STATS_MS       5000
-#define MACHINE_FIRST_SWEEP_MS 2000
-#define MACHINE_SWEEP_MS       60000
-#define MACHINE_HELLO_MS       30000
-#define HOOK_GRACE_MS          3000 /* above the hook's own timeout, which the agent keeps */
-
-#define TAG_HELLO 0 /* no request has it */
-
-enum call_kind { CALL_MACHINE, CALL_ACK, CALL_HOOK };
-
-struct machine_call {
-	struct list in;
-	enum call_kind kind;
-	uint64_t id; /* tag, or the agent's FIELD_ID */
-	int64_t deadline_ms;
-	machine_done *done;
-	machine_hooked *hooked;
-};
-
-struct machines {
-	struct list all;
-	uv_timer_t tick;
-	bool sweeping;
-	int64_t sweep_ms; /* the next */
-};
+#define MACHINE_STATS_MS 5000
+#define MACHINE_HELLO_MS 30000
 
 static void machine_died(struct machine *m, const char *reason);
-
-/* Calls. */
-
-static struct machine_call *machine_call(struct machine *m, enum call_kind kind, uint64_t id,
-					 int64_t timeout_ms)
-{
-	struct machine_call *call = xcalloc(1, sizeof(*call));
-
-	call->kind = kind;
-	call->id = id;
-	call->deadline_ms = clock_mono_ms() + timeout_ms;
-	list_add(&m->calls, &call->in);
-	return call;
-}
-
-static struct machine_call *machine_find_call(struct machine *m, enum call_kind kind, uint64_t id)
-{
-	list_each(call, &m->calls, struct machine_call, in)
-	{
-		if (call->kind == kind && call->id == id)
-			return call;
-	}
-	return NULL;
-}
-
-static void machine_answer(struct machine *m, struct machine_call *call, int rc,
-			   const struct ipc_msg *answer, const struct err *e)
-{
-	machine_done *done = call->done;
-	machine_hooked *hooked = call->hooked;
-
-	list_del(&call->in);
-	free(call);
-	if (hooked)
-		hooked(m, OUTCOME_TIMEOUT, 0);
-	else if (done)
-		done(m, rc, answer, e);
-}
-
-static void machine_drop_calls(struct machine *m)
-{
-	list_each(call, &m->calls, struct machine_call, in)
-	{
-		list_del(&call->in);
-		free(call);
-	}
-}
-
-/* One call at a time: a callback may end the machine. */
-static void machine_expire(struct machine *m, int64_t now)
-{
-	struct err e;
-
-	list_each(call, &m->calls, struct machine_call, in)
-	{
-		if (call->deadline_ms > now)
-			continue;
-		err_set(&e, ERR_INTERNAL, "%s did not answer in time",
-			call->kind == CALL_MACHINE ? "the machine" : "the guest");
-		machine_answer(m, call, -1, NULL, &e);
-		return;
-	}
-}
-
-static struct machine *machine_find(struct control *ctl, const char *id)
-{
-	list_each(m, &ctl->machines->all, struct machine, in)
-	{
-		if (!strncmp(m->id, id, sizeof(m->id)))
-			return m;
-	}
-	return NULL;
-}
-
-static void machines_swept(void *arg, const struct priv_machine_item *item)
-{
-	struct control *ctl = arg;
-
-	if (machine_find(ctl, item->machine))
-		return;
-	log_warn("a machine that is nobody's ends machine=%.79s", item->machine);
-	priv_end(ctl, item->machine, NULL, NULL);
-}
-
-static void machines_swept_all(void *arg, int rc, const struct err *e)
-{
-	struct control *ctl = arg;
-
-	ctl->machines->sweeping = false;
-	if (rc)
-		log_warn("priv cannot say which machines run error=\"%s\"", e->text);
-}
-
-/* A start that outlived the control that asked for it was not yet on the list at adoption. */
-static void machines_sweep(struct control *ctl, int64_t now)
-{
-	struct machines *all = ctl->machines;
-
-	if (!ctl->adopted || ctl->stopping || all->sweeping || now < all->sweep_ms)
-		return;
-	all->sweep_ms = now + (all->sweep_ms ? MACHINE_SWEEP_MS : MACHINE_FIRST_SWEEP_MS);
-	all->sweeping = true;
-	priv_list(ctl, machines_swept, machines_swept_all, ctl);
-}
-
-static void machines_tick(uv_timer_t *timer)
-{
-	struct control *ctl = timer->loop->data;
-	int64_t now = clock_mono_ms();
-
-	list_each(m, &ctl->machines->all, struct machine, in) machine_expire(m, now);
-	machines_sweep(ctl, now);
-}
-
-/* Life and death. */
-
-int machines_open(struct control *ctl, struct err *e)
-{
-	ctl->machines = xcalloc(1, sizeof(*ctl->machines));
-	list_init(&ctl->machines->all);
-	if (uv_timer_init(&ctl->loop, &ctl->machines->tick))
-		return err_set(e, ERR_INTERNAL, "make a timer");
-	uv_timer_start(&ctl->machines->tick, machines_tick, MACHINE_TICK_MS, MACHINE_TICK_MS);
-	return 0;
-}
-
-void machines_close(struct control *ctl)
-{
-	uv_timer_stop(&ctl->machines->tick);
-	list_each(m, &ctl->machines->all, struct machine, in) chan_uv_close(&m->chan, NULL);
-}
-
-unsigned machines_count(const struct control *ctl)
-{
-	unsigned n = 0;
-
-	list_each(m, &ctl->machines->all, struct machine, in) n++;
-	return n;
-}
-
-struct list *machines_all(const struct control *ctl)
-{
-	return &ctl->machines->all;
-}
 
 void machine_new_id(char id[IPC_ID_SIZE])
 {
@@ -287,14 +119,9 @@ static void machine_hook_result(void *arg, uint64_t id, enum agent_outcome outco
 {
 	struct machine *m = arg;
 	struct machine_call *call = machine_find_call(m, CALL_HOOK, id);
-	machine_hooked *hooked;
 
-	if (!call)
-		return;
-	hooked = call->hooked;
-	list_del(&call->in);
-	free(call);
-	hooked(m, outcome, status);
+	if (call)
+		machine_answer_hook(m, call, outcome, status);
 }
 
 static void machine_log(void *arg, const uint8_t *data, size_t size, uint64_t dropped)
@@ -493,77 +320,4 @@ void machine_simple(struct machine *m, enum machine_type type, int64_t timeout_m
 void machine_stats(struct machine *m, machine_done *done)
 {
 	machine_simple(m, MACHINE_GET_STATS, MACHINE_STATS_MS, done);
-}
-
-/* A frame is a piece of a byte stream: cut as the messages need it. */
-static void machine_send_frame(struct machine *m, const struct buf *b)
-{
-	for (size_t at = 0; at < b->size;) {
-		size_t n = b->size - at;
-
-		if (n > LIMIT_IPC_BODY)
-			n = LIMIT_IPC_BODY;
-		chan_uv_send(&m->chan, MACHINE_AGENT, 0, b->data + at, n, NULL, 0);
-		at += n;
-	}
-}
-
-static uint64_t machine_agent_id(void)
-{
-	uint64_t id;
-
-	rand_bytes(&id, sizeof(id)); /* a clone may still answer what the image was asked */
-	return id;
-}
-
-void machine_resumed(struct machine *m, const char *identity, int64_t timeout_ms,
-		     machine_done *done)
-{
-	autobuf struct buf b = { 0 };
-	uint64_t id = machine_agent_id();
-	uint8_t random[64];
-	size_t mark = agent_begin(&b, AGENT_RESUMED);
-	struct timespec now;
-
-	rand_bytes(random, sizeof(random));
-	clock_gettime(CLOCK_REALTIME, &now);
-	agent_put_u64(&b, FIELD_ID, id);
-	agent_put_u64(&b, FIELD_WALL_NS,
-		      (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec);
-	agent_put(&b, FIELD_RANDOM, random, sizeof(random));
-	agent_put_text(&b, FIELD_IDENTITY, identity);
-	agent_end(&b, mark);
-	machine_call(m, CALL_ACK, id, timeout_ms)->done = done;
-	machine_send_frame(m, &b);
-}
-
-void machine_warm(struct machine *m, int64_t timeout_ms, machine_done *done)
-{
-	autobuf struct buf b = { 0 };
-	uint64_t id = machine_agent_id();
-	size_t mark = agent_begin(&b, AGENT_WARM);
-
-	agent_put_u64(&b, FIELD_ID, id);
-	agent_end(&b, mark);
-	machine_call(m, CALL_ACK, id, timeout_ms)->done = done;
-	machine_send_frame(m, &b);
-}
-
-void machine_hook(struct machine *m, enum hook hook, const char *body, machine_hooked *done)
-{
-	const struct hooks *hooks = &m->version->hooks;
-	autobuf struct buf b = { 0 };
-	uint64_t id = machine_agent_id();
-	size_t mark = agent_begin(&b, AGENT_HOOK);
-	int64_t timeout_ms = hooks->each[hook].timeout_ms;
-
-	agent_put_u64(&b, FIELD_ID, id);
-	agent_put_text(&b, FIELD_NAME, hook_name[hook]);
-	agent_put_u64(&b, FIELD_PORT, hooks->port);
-	agent_put_u64(&b, FIELD_TIMEOUT_MS, (uint64_t)timeout_ms);
-	if (body)
-		agent_put(&b, FIELD_BODY, body, strlen(body));
-	agent_end(&b, mark);
-	machine_call(m, CALL_HOOK, id, timeout_ms + HOOK_GRACE_MS)->hooked = done;
-	machine_send_frame(m, &b);
 }
