@@ -19,7 +19,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ALONE = pathlib.Path(os.environ.get("DOZE_BUILD", ROOT / "build")) / "tests/unit/control/control_alone"
 SUPER_SECRET, SUPER_LISTENER, SUPER_PEER, SUPER_START, SUPER_STOP, SUPER_READY = range(1, 7)
-SECRET_TOKEN_KEYS, SECRET_CREDENTIALS, SECRET_CA_CERT = 3, 4, 5
+SECRET_TLS_API, SECRET_TOKEN_KEYS, SECRET_CREDENTIALS, SECRET_CA_CERT = 0, 3, 4, 5
 LISTENER_API = 0
 ROLE_PRIV, ROLE_IMAGE, ROLE_PROXY = 0, 2, 4
 (BUILD_START, BUILD_CANCEL, BUILD_REMOVE, BUILD_BASE_IMPORT, BUILD_BASE_LIST, BUILD_STEP, BUILD_DONE,
@@ -143,11 +143,11 @@ class ImageRole:
 
 
 class Control:
-    def __init__(self, data=None, settings=""):
+    def __init__(self, data=None, settings="", tls=False):
         self.dir = data or tempfile.mkdtemp(prefix="doze-control-")
         for name in ("data/control", "run/m", "log/builds", "log/microvms"):
             os.makedirs(f"{self.dir}/{name}", exist_ok=True)
-        self.settings = settings
+        self.settings, self.tls = settings, tls
         self.start()
 
     def start(self):
@@ -178,6 +178,8 @@ class Control:
         self._secret(SECRET_CREDENTIALS,
                      f"[default]\naws_access_key_id={KEY}\naws_secret_access_key={SECRET}\n")
         self._secret(SECRET_CA_CERT, "-----BEGIN CERTIFICATE-----\n")
+        if self.tls:
+            self._secret(SECRET_TLS_API, self._certificate())
         self._hand(SUPER_LISTENER, LISTENER_API, listener.fileno(), self.port)
         listener.close()
         for role, channel in ((ROLE_PRIV, self.priv), (ROLE_PROXY, self.proxy),
@@ -196,6 +198,14 @@ class Control:
         os.lseek(fd, 0, os.SEEK_SET)
         self._hand(SUPER_SECRET, which, fd)
         os.close(fd)
+
+    def _certificate(self):
+        """Key and self-signed leaf; the leaf also goes to `ca`, for clients."""
+        self.ca = f"{self.dir}/ca.crt"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                        "-keyout", f"{self.dir}/key", "-out", self.ca, "-days", "2", "-subj", "/CN=127.0.0.1",
+                        "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)
+        return pathlib.Path(f"{self.dir}/key").read_text() + pathlib.Path(self.ca).read_text()
 
     def _priv(self, kind, tag, body, fds):
         """No machine can be made here; there is none."""
@@ -219,7 +229,7 @@ class Control:
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.port}"
+        return f"http{'s' if self.tls else ''}://127.0.0.1:{self.port}"
 
     def client(self, service="lambda-microvms", key=KEY, secret=SECRET, **more):
         import boto3

@@ -3,6 +3,10 @@ import concurrent.futures
 import http.client
 import io
 import json
+import os
+import pathlib
+import subprocess
+import sys
 import time
 
 import pytest
@@ -388,6 +392,34 @@ def test_errors_have_the_members_of_the_service(control):
     status, _, body = raw(control, "GET", "/2025-09-09/microvms/microvm-0")
     assert (status, json.loads(body)) == (404, {"message": "MicroVM not found: microvm-0",
                                                 "resourceId": None, "resourceType": None})
+
+
+def test_the_aws_cli_works_over_tls(tmp_path):
+    aws = pathlib.Path(sys.prefix) / "bin/aws"
+    if not aws.exists():
+        pytest.skip("there is no aws beside this python")
+    rig = Control(str(tmp_path), tls=True)
+    environment = {**os.environ, "AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET,
+                   "AWS_CA_BUNDLE": rig.ca, "AWS_EC2_METADATA_DISABLED": "true", "AWS_DEFAULT_REGION": REGION}
+
+    def run(*words):
+        return subprocess.run([aws, "--endpoint-url", rig.url, "--output", "json", *words], env=environment,
+                              capture_output=True, text=True, timeout=60, check=False)
+
+    try:
+        made = run("lambda-microvms", "create-microvm-image", "--name", "cli", "--base-image-arn", BASE,
+                   "--build-role-arn", ROLE, "--code-artifact", "uri=s3://apps/app.zip")
+        assert made.returncode == 0, made.stderr
+        arn = json.loads(made.stdout)["imageArn"]
+        rig.image.finish_next(0)
+        got = run("lambda-microvms", "get-microvm-image", "--image-identifier", arn)
+        assert json.loads(got.stdout)["latestActiveImageVersion"] == "1.0", got.stderr
+        bad = run("lambda-microvms", "get-microvm", "--microvm-identifier", "x")
+        assert bad.returncode != 0 and "MicroVM not found: x" in bad.stderr
+        who = run("sts", "get-caller-identity")
+        assert json.loads(who.stdout)["Account"] == ACCOUNT, who.stderr
+    finally:
+        rig.stop()
 
 
 def test_quotas_answer_402(tmp_path):
