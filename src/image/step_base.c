@@ -25,7 +25,8 @@ static const struct base_name {
 	{ "docker.io/library/amazonlinux:*", "debian-12", true, NULL },
 	{ "public.ecr.aws/amazonlinux/amazonlinux:2023*", "debian-12", true, NULL },
 	{ "docker.io/library/python:*", "python", true,
-	  "RUN dnf install -y python%s python%s-pip && ln -sf python3 /usr/local/bin/python "
+	  "RUN dnf install -y python%s python%s-pip && ln -sf /usr/bin/python3 "
+	  "/usr/local/bin/python "
 	  "&& dnf clean all\nCMD [\"python3\"]" },
 	{ "docker.io/library/node:*", "debian-12", true,
 	  "RUN dnf install -y nodejs%s && dnf clean all\nCMD [\"node\"]" },

@@ -189,9 +189,9 @@ static int plan_bud(struct step_plan *p, struct err *e)
 					     "-f",
 					     "Dockerfile.lowered" };
 	const struct step *s = p->s;
-	autofree char *ca =
-		xasprintf("%s:%s:ro", s->ca ? s->ca : "", "/etc/ssl/certs/ca-certificates.crt");
-	autofree char *nodes = xasprintf("%s/node:%s:ro", s->store, STEP_NODE_DIR);
+	autofree char *ca = xasprintf("%s:%s:ro,nosuid,nodev", s->ca ? s->ca : "",
+				      "/etc/ssl/certs/ca-certificates.crt");
+	autofree char *nodes = xasprintf("%s/node:%s:ro,nosuid,nodev", s->store, STEP_NODE_DIR);
 	autofree char *node_dir = xasprintf("%s/node", s->store);
 	struct step_argv a;
 	bool full = false;

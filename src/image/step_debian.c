@@ -15,7 +15,7 @@
 #include "base/io.h"
 #include "image/step.h"
 
-#define DEBIAN_FRONT 1 /* grows with every change of the front or of the files below */
+#define DEBIAN_FRONT 2 /* grows with every change of the front or of the files below */
 
 static const struct debian_suite {
 	const char *name, *suite;
