@@ -68,18 +68,29 @@ static const struct qmp_ops start_qmp_ops = {
 	.ended = start_ended,
 };
 
+#define START_MOST_WORDS 300
+
+/* QEMU puts its reason behind the option, which may be long. */
+static const char *start_reason(const struct tail *t)
+{
+	size_t size = strlen(t->last);
+
+	return size > START_MOST_WORDS ? t->last + size - START_MOST_WORDS : t->last;
+}
+
 static void start_explain(const struct machine *m, struct err *why)
 {
 	int status = m->qemu.status;
 
 	if (WIFSIGNALED(status))
 		err_set(why, ERR_INTERNAL, "QEMU was killed by signal %d%s%s", WTERMSIG(status),
-			m->errors.last[0] ? ": " : "", m->errors.last);
+			m->errors.last[0] ? ": " : "", start_reason(&m->errors));
 	else if (m->errors.last[0])
-		err_set(why, ERR_INTERNAL, "QEMU ended: %s", m->errors.last);
+		err_set(why, ERR_INTERNAL, "QEMU ended: %s", start_reason(&m->errors));
 	else if (m->shutdown[0])
 		err_set(why, ERR_INTERNAL, "the guest ended: %s%s%s", m->shutdown,
-			m->console.last[0] ? "; its console says: " : "", m->console.last);
+			m->console.last[0] ? "; its console says: " : "",
+			start_reason(&m->console));
 	else
 		err_set(why, ERR_INTERNAL, "QEMU ended with status %d", WEXITSTATUS(status));
 }

@@ -6,13 +6,19 @@
 #include "base/io.h"
 #include "base/log.h"
 
+/* After a kernel's panic, or doze-init's last error, come lines that say nothing any more. */
+static bool tail_tells(const char *line)
+{
+	return strstr(line, "Kernel panic") || strstr(line, " error ");
+}
+
 static void tail_line(struct tail *t)
 {
 	t->line[t->used] = '\0';
-	if (t->used) {
+	if (t->used)
 		log_debug("%s said: %s", t->name, t->line);
+	if (t->used && (tail_tells(t->line) || !tail_tells(t->last)))
 		memcpy(t->last, t->line, t->used + 1);
-	}
 	t->used = 0;
 }
 

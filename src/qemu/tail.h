@@ -12,8 +12,8 @@ struct tail {
 	const char *name; /* borrowed; stands in the log */
 	int fd;           /* owned; -1: closed */
 	size_t used;
-	char line[256]; /* the one being written */
-	char last[256]; /* the last that was not empty */
+	char line[1024]; /* the one being written */
+	char last[1024]; /* the last that was not empty; one that tells of a failure stays */
 };
 
 int tail_open(struct tail *t, struct loop *l, const char *name, int fd, struct err *e) must_check;
