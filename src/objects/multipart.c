@@ -124,6 +124,8 @@ int multipart_op_part_begin(struct request *r)
 	m = multipart_hold(r, u);
 	m->number = (unsigned)atoi(number);
 	m->copy = r->job.source >= 0;
+	if (m->copy)
+		r->job.sum_kind = u->sum_kind;
 	r->receive.sum_kind = u->sum_kind;
 	return 0;
 }
@@ -164,6 +166,7 @@ static void multipart_part_worked(struct draft_job *j)
 
 		sha256_hex(p.data, strlen(p.data), id);
 		snprintf(p.md5, sizeof(p.md5), "%.32s", id);
+		s3_base64(j->sum, s3_sum_rows[j->sum_kind].size, p.sum);
 	} else {
 		memcpy(p.md5, r->receive.md5_hex, sizeof(p.md5));
 		memcpy(p.sum, r->receive.sum_text, sizeof(p.sum));
