@@ -5,6 +5,7 @@ import time
 
 import pytest
 from botocore.exceptions import ClientError
+from checker import rows
 from rig import wait_for
 
 POLICY = {"maxIdleDurationSeconds": 60, "suspendedDurationSeconds": 300, "autoResumeEnabled": True}
@@ -39,8 +40,7 @@ def test_a_request_right_after_run_is_held_until_the_microvm_is_ready(doze, imag
 def test_a_suspended_microvm_uses_nothing_and_outlives_a_restart_of_doze(doze, images, microvms):
     vm = microvms(images["counter"], idlePolicy=POLICY)
     doze.call(vm)
-    bound = wait_for("its machine is named", lambda: [m["machine"] for m in stats(doze)["machines"]
-                                                      if m.get("microvmId") == vm["microvmId"]])
+    bound = [rows(doze)[vm["microvmId"]][1]]
     doze.api.suspend_microvm(microvmIdentifier=vm["microvmId"])
     doze.wait_state(vm["microvmId"], "SUSPENDED")
     wait_for("the machine's directory is gone", lambda: bound[0] not in machines_of(doze))
@@ -50,11 +50,6 @@ def test_a_suspended_microvm_uses_nothing_and_outlives_a_restart_of_doze(doze, i
     doze.up()
     assert doze.state(vm["microvmId"]) == "SUSPENDED"
     assert doze.call(vm)["n"] == 2
-
-
-def stats(doze):
-    import json
-    return json.loads(doze.cli("stats").stdout)
 
 
 def test_an_idle_microvm_falls_asleep_and_many_waiters_wake_it_once(doze, images, microvms):
