@@ -180,17 +180,6 @@ static void pool_add(struct template *t)
 	queue_slot(t->ctl, &c->item, QUEUE_POOL, pool_may_start);
 }
 
-unsigned pool_ready(const struct control *ctl)
-{
-	unsigned n = 0;
-
-	list_each(t, &ctl->pool->templates, struct template, in)
-	{
-		list_each(c, &t->clones, struct clone, in) n += c->ready;
-	}
-	return n;
-}
-
 static unsigned pool_count(const struct template *t)
 {
 	unsigned n = 0;

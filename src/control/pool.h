@@ -21,8 +21,6 @@ void pool_give_back(struct machine *m); /* untouched since pool_take */
 unsigned pool_ready(const struct control *ctl); /* how many there are to take */
 void pool_note_run(struct control *ctl, struct image_version *v);
 
-unsigned pool_ready(const struct control *ctl); /* clones that wait, warm and paused */
-
 /* Memory is short: end the oldest clone. */
 void pool_evict(struct control *ctl);
 

@@ -196,8 +196,10 @@ void sweep_start(struct image_role *role)
 	sweep_machines(s);
 	sweep_dirs(s);
 	s->open++;
-	if (!work_start(role, sweep_drafts_work, s, sweep_drafts_done, s, &e))
-		sweep_drafts_done(s, -EIO);
+	if (!work_start(role, sweep_drafts_work, s, sweep_drafts_done, s, &e)) {
+		log_warn("drafts of image versions stay cause='%s'", e.text);
+		s->open--; /* not the last: this function's own part is open */
+	}
 	sweep_part_done(s);
 }
 

@@ -51,7 +51,8 @@ def slots(doze):
 def faults(doze):
     """What does not fit; empty when all is well.  Settled state only: nothing may be under way."""
     wrong = []
-    known = json.loads(doze.cli("stats").stdout)["machines"]
+    stats = json.loads(doze.cli("stats").stdout)
+    known = {m["machine"] for m in stats["machines"]}
     directories = {p.name for p in (doze.run_dir / "m").iterdir()}
     processes, orphans = machine_processes(doze)
     table = rows(doze)
@@ -61,8 +62,8 @@ def faults(doze):
         wrong.append(f"processes without a directory: {orphans}")
     if set(processes) != directories:
         wrong.append(f"processes {sorted(processes)} != directories {sorted(directories)}")
-    if len(directories) != known:
-        wrong.append(f"directories {sorted(directories)} but control knows {known} machines")
+    if directories != known:
+        wrong.append(f"directories {sorted(directories)} != machines that control knows {sorted(known)}")
     if {g for g in groups if g.startswith("m-")} != directories:
         wrong.append(f"cgroups {sorted(groups)} != directories {sorted(directories)}")
     if not bound <= directories:
