@@ -14,11 +14,6 @@
 #include "base/limits.h"
 #include "base/log.h"
 
-static bool build_needs_base_first(const struct build *b)
-{
-	return !b->spec.internet;
-}
-
 static bool build_validates(const struct build *b)
 {
 	return b->spec.validate.enabled;
@@ -28,7 +23,7 @@ static bool build_validates(const struct build *b)
 static const struct build_stage build_stages[] = {
 	{ "fetch",    "fetch the artifact",             build_fetch,     NULL },
 	{ "unpack",   "check and unpack it",            build_unpack,    NULL },
-	{ "build",    "prepare the base images",        build_base,      build_needs_base_first },
+	{ "build",    "prepare the base images",        build_base,      NULL },
 	{ "build",    "build the container image",      build_container, NULL },
 	{ "disk",     "make its disk",                  build_disk,      NULL },
 	{ "boot",     "boot a microVM",                 build_boot,      NULL },

@@ -124,29 +124,29 @@ void build_step_options(struct image_role *role, struct job *j)
 	job_option(j, "--registry", role->npm_registry);
 	if (!access(conf->site_ca, R_OK))
 		job_option(j, "--ca", conf->site_ca);
-	if (conf->pull)
-		job_arg(j, "--pull");
 	while ((word = strsep(&rest, ", ")))
 		job_option(j, "--insecure", word);
 }
 
-static void build_step(struct build *b, const char *name, bool internet)
+static void build_step(struct build *b, const char *name, enum priv_net net)
 {
 	job_begin(&b->job, b->role, &build_job_ops, b->dir_fd, b->dir_name, name);
-	b->job.internet = internet;
+	b->job.net = net;
 	build_step_options(b->role, &b->job);
 }
 
 void build_unpack(struct build *b)
 {
-	build_step(b, "unpack", false);
+	build_step(b, "unpack", PRIV_NET_NONE);
 	job_start(&b->job, b->artifact_fd);
 	fd_close(&b->artifact_fd);
 }
 
 void build_base(struct build *b)
 {
-	build_step(b, "base", true);
+	build_step(b, "base", PRIV_NET_HOST);
+	if (b->role->conf->pull)
+		job_arg(&b->job, "--pull");
 	job_start(&b->job, -1);
 }
 
@@ -178,7 +178,7 @@ void build_container(struct build *b)
 {
 	autofree char *tag = build_tag(b);
 
-	build_step(b, "build", b->spec.internet);
+	build_step(b, "build", b->spec.internet ? PRIV_NET_SLOT : PRIV_NET_NONE);
 	job_option(&b->job, "--tag", tag);
 	build_env_each(b, build_env_add);
 	job_start(&b->job, -1);
@@ -241,7 +241,7 @@ void build_disk(struct build *b)
 		build_fail(b, CODE_INTERNAL, "The disk's file could not be made.");
 		return;
 	}
-	build_step(b, "disk", false);
+	build_step(b, "disk", PRIV_NET_NONE);
 	b->job.ops = &build_disk_ops;
 	job_option(&b->job, "--tag", tag);
 	job_arg(&b->job, size);

@@ -72,7 +72,7 @@ static void chore_ended(struct job *j, const json_t *result, const struct err *e
 static const struct job_ops chore_ops = { chore_output, chore_ended };
 
 void chore_start(struct image_role *role, const char *dir, const char *step, const char *argument,
-		 bool internet, int stdin_fd, chore_done *done, void *arg)
+		 int stdin_fd, chore_done *done, void *arg)
 {
 	struct chore *c = xcalloc(1, sizeof(*c));
 	char uuid[UUID_SIZE];
@@ -98,7 +98,7 @@ void chore_start(struct image_role *role, const char *dir, const char *step, con
 		return;
 	}
 	job_begin(&c->job, role, &chore_ops, c->dir_fd, c->dir, step);
-	c->job.internet = internet;
+
 	build_step_options(role, &c->job);
 	if (argument)
 		job_arg(&c->job, argument);

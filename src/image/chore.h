@@ -13,7 +13,7 @@ typedef void chore_done(struct chore *c, const json_t *result, const struct err 
 /* @dir NULL: a new one.  @step NULL: nothing but the sweep.  @argument may be NULL.  @stdin_fd
  * stays the caller's. */
 void chore_start(struct image_role *role, const char *dir, const char *step, const char *argument,
-		 bool internet, int stdin_fd, chore_done *done, void *arg);
+		 int stdin_fd, chore_done *done, void *arg);
 struct image_role *chore_role(const struct chore *c);
 void *chore_arg(const struct chore *c);
 

@@ -222,7 +222,7 @@ void job_start(struct job *j, int stdin_fd)
 	start.memory_bytes = (uint64_t)conf->build_memory_mib * MIB;
 	start.cpu_percent = (uint32_t)conf->build_cpu_percent;
 	start.pids = (uint32_t)conf->build_pids;
-	start.internet = j->internet;
+	start.internet = j->net;
 	list_add(&j->role->jobs, &j->in);
 	j->active = true;
 	if (job_mark(j, &e) || job_output_open(j, &output, &e)) {

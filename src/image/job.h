@@ -24,7 +24,7 @@ struct job {
 	struct image_role *role;
 	const struct job_ops *ops;
 	int dir_fd; /* borrowed: below the build directory */
-	bool internet;
+	enum priv_net net;
 	/* Its own. */
 	struct buf args;
 	unsigned n_args;

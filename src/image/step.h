@@ -32,8 +32,8 @@ struct step {
 	const char *tag;      /* of the image being built */
 	const char *mirror;   /* of Debian; NULL: mmdebstrap's own choice */
 	long gib;             /* of the disk */
-	bool pull;
-	bool python13; /* the Dockerfile asks for a Python that only Debian 13 has */
+	bool pull, quiet;     /* quiet: what stands in for what was said before */
+	bool python13;        /* the Dockerfile asks for a Python that only Debian 13 has */
 	struct step_list env, insecure, args;
 
 	int hold;         /* the lock of step_use_store; -1: none */
@@ -101,7 +101,9 @@ int step_resolve(struct step *s, const char *name, char **image, char **setup,
 /* HTTP (step_fetch.c): the body, or an error; @most bytes. */
 int step_fetch(const struct step *s, const char *url, const char *accept, size_t most,
 	       struct buf *body, struct err *e) must_check;
-bool step_answers(const struct step *s, const char *registry); /* something speaks HTTP there */
+/* @plain: it may do so without TLS. */
+bool step_answers(const struct step *s, const char *registry,
+		  bool plain); /* something speaks HTTP there */
 /* Node of a major in the store's node/ directory (step_node.c). */
 int step_node(struct step *s, int major, struct err *e) must_check;
 

@@ -235,6 +235,7 @@ int step_build(struct step *s, struct err *e)
 
 	if (!s->tag || !s->store || !s->libexec)
 		return err_set(e, ERR_INVALID, "build needs --tag, --store and --libexec");
+	s->quiet = true; /* the base step has spoken */
 	rc = step_prune(s, e);
 	if (!rc && step_store_full(s))
 		rc = step_fail(s, "DISK_STORAGE_FULL", e,

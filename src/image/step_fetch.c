@@ -93,12 +93,9 @@ static bool step_probe(const struct step *s, const char *scheme, const char *reg
 	return status == 200 || status == 401;
 }
 
-bool step_answers(const struct step *s, const char *registry)
+bool step_answers(const struct step *s, const char *registry, bool plain)
 {
 	const char *host = strcmp(registry, "docker.io") ? registry : "registry-1.docker.io";
 
-	for (size_t i = 0; i < s->insecure.n; i++)
-		if (!strcmp(s->insecure.v[i], registry))
-			return step_probe(s, "http", host) || step_probe(s, "https", host);
-	return step_probe(s, "https", host);
+	return (plain && step_probe(s, "http", host)) || step_probe(s, "https", host);
 }

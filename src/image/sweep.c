@@ -101,7 +101,7 @@ static void sweep_dir(struct sweep *s, const char *name)
 	else
 		fd_close(&fd);
 	s->open++;
-	chore_start(s->role, name, NULL, NULL, false, -1, sweep_dir_done, s);
+	chore_start(s->role, name, NULL, NULL, -1, sweep_dir_done, s);
 }
 
 static void sweep_dirs(struct sweep *s)
@@ -183,7 +183,7 @@ static void sweep_store(struct sweep *s)
 		sweep_end(s);
 		return;
 	}
-	chore_start(s->role, NULL, "reset", NULL, false, -1, sweep_store_done, s);
+	chore_start(s->role, NULL, "reset", NULL, -1, sweep_store_done, s);
 }
 
 void sweep_start(struct image_role *role)

@@ -92,9 +92,13 @@ struct priv_build {
 	uint64_t memory_bytes;
 	uint32_t cpu_percent; /* 100 is one core */
 	uint32_t pids;
-	uint32_t internet;
+	uint32_t internet; /* enum priv_net */
 	uint32_t zero;
 };
+
+/* HOST is for steps that run nothing of a stranger's: base images may come from a registry or a
+ * mirror on this host's loopback, which no slot reaches. */
+enum priv_net { PRIV_NET_NONE, PRIV_NET_SLOT, PRIV_NET_HOST, PRIV_NUM_NETS };
 
 struct priv_build_id {
 	char build[IPC_ID_SIZE];

@@ -169,7 +169,7 @@ static int build_launch(struct build *b, int status, struct err *e)
 	struct buildns_plan plan = {
 		.groups = &p->groups,
 		.build = b->what.build,
-		.netns_path = netns,
+		.netns_path = b->what.internet == PRIV_NET_HOST ? NULL : netns,
 		.program = program,
 		.argv = b->argv,
 		.uid = p->build_uid,
@@ -206,7 +206,7 @@ static int build_make(struct build *b, struct err *e)
 
 	if (build_give_dir(b, e))
 		return -1;
-	if (!b->what.internet && slot_close(&p->slots, (uint32_t)b->slot, e))
+	if (b->what.internet == PRIV_NET_NONE && slot_close(&p->slots, (uint32_t)b->slot, e))
 		return -1;
 	if (ipc_pair(pair, e))
 		return -1;
@@ -254,7 +254,7 @@ static int build_check(struct priv *p, const struct priv_build *w, struct err *e
 {
 	if (!names_id_valid(w->build, sizeof(w->build), 'b'))
 		return err_set(e, ERR_INVALID, "not the name of a build");
-	if (w->program >= PRIV_NUM_PROGRAMS || w->internet > 1 || !w->n_args ||
+	if (w->program >= PRIV_NUM_PROGRAMS || w->internet >= PRIV_NUM_NETS || !w->n_args ||
 	    w->n_args > BUILD_MOST_ARGS || w->memory_bytes < 16 * MIB || w->cpu_percent < 1 ||
 	    w->cpu_percent > 100000 || w->pids < 8 || w->pids > 4000000)
 		return err_set(e, ERR_INVALID, "a build cannot be like that");

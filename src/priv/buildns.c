@@ -40,11 +40,11 @@ static int buildns_sys(struct err *e)
 
 static int buildns_outer(const struct buildns_plan *p, struct err *e)
 {
-	autoclose int netns = open(p->netns_path, O_RDONLY | O_CLOEXEC);
+	autoclose int netns = p->netns_path ? open(p->netns_path, O_RDONLY | O_CLOEXEC) : -1;
 
 	if (drop_limits(BUILDNS_FILES, e))
 		return -1;
-	if (netns < 0 || setns(netns, CLONE_NEWNET))
+	if (p->netns_path && (netns < 0 || setns(netns, CLONE_NEWNET)))
 		return err_sys(e, "enter '%s'", p->netns_path);
 	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL))
 		return err_sys(e, "make a mount namespace");

@@ -13,7 +13,7 @@
 struct buildns_plan {
 	const struct cgroups *groups;
 	const char *build; /* also the cgroup's name */
-	const char *netns_path;
+	const char *netns_path; /* NULL: the host's network */
 	const char *program; /* absolute */
 	char *const *argv;
 	uid_t uid;
