@@ -104,6 +104,13 @@ void agent_init(struct agent *a, struct loop *l)
 	a->fd = -1;
 }
 
+void agent_preset(struct agent *a, const uint8_t *data, size_t size)
+{
+	assert(a->fd < 0 && size <= LIMIT_AGENT_HELD);
+	buf_clear(&a->from_guest);
+	buf_add(&a->from_guest, data, size);
+}
+
 int agent_open(struct agent *a, int fd, struct err *e)
 {
 	a->fd = fd;

@@ -25,6 +25,8 @@ struct agent {
 };
 
 void agent_init(struct agent *a, struct loop *l);
+/* Bytes that an earlier machine had from the guest when it was saved. */
+void agent_preset(struct agent *a, const uint8_t *data, size_t size);
 int agent_open(struct agent *a, int fd, struct err *e) must_check;
 void agent_close(struct agent *a);
 

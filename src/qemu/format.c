@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "qemu/tsc.h"
 
 #define MAGIC      "DOZESNAP"
@@ -19,6 +20,7 @@ enum format_section {
 	SECTION_CPUI,
 	SECTION_TSCR,
 	SECTION_RUNS,
+	SECTION_AGNT,
 	N_SECTIONS
 };
 
@@ -167,18 +169,47 @@ static bool runs_get(struct format *f, const uint8_t *d, size_t size)
 	return size % RUN_SIZE == 0;
 }
 
+static void agnt_put(struct buf *b, const struct format *f)
+{
+	buf_add(b, f->agent, f->n_agent);
+}
+
+static bool agnt_get(struct format *f, const uint8_t *d, size_t size)
+{
+	f->agent = d;
+	f->n_agent = size;
+	return size <= LIMIT_AGENT_HELD;
+}
+
+static bool always(const struct format *f)
+{
+	(void)f;
+	return true;
+}
+
+static bool if_save(const struct format *f)
+{
+	return f->content == FORMAT_SAVE;
+}
+
+static bool if_any(const struct format *f)
+{
+	return f->n_agent != 0;
+}
+
 /* clang-format off */
 static const struct {
 	char tag[5];
-	bool in_image; /* else in a save alone */
+	bool (*present)(const struct format *f);
 	void (*put)(struct buf *b, const struct format *f);
 	bool (*get)(struct format *f, const uint8_t *data, size_t size); /* false: makes no sense */
 } sections[] = {
-	[SECTION_SHAP] = { "SHAP", true,  shap_put, shap_get },
-	[SECTION_QEMU] = { "QEMU", true,  qemu_put, qemu_get },
-	[SECTION_CPUI] = { "CPUI", true,  cpui_put, cpui_get },
-	[SECTION_TSCR] = { "TSCR", true,  tscr_put, tscr_get },
-	[SECTION_RUNS] = { "RUNS", false, runs_put, runs_get },
+	[SECTION_SHAP] = { "SHAP", always,  shap_put, shap_get },
+	[SECTION_QEMU] = { "QEMU", always,  qemu_put, qemu_get },
+	[SECTION_CPUI] = { "CPUI", always,  cpui_put, cpui_get },
+	[SECTION_TSCR] = { "TSCR", always,  tscr_put, tscr_get },
+	[SECTION_RUNS] = { "RUNS", if_save, runs_put, runs_get },
+	[SECTION_AGNT] = { "AGNT", if_any,  agnt_put, agnt_get },
 };
 /* clang-format on */
 static_assert(ARRAY_SIZE(sections) == N_SECTIONS, "a row for each section");
@@ -196,10 +227,19 @@ void format_add_run(struct buf *runs, uint64_t first, uint64_t n)
 	u64_put(runs, n);
 }
 
+static uint32_t section_count(const struct format *f)
+{
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < N_SECTIONS; i++)
+		n += sections[i].present(f);
+	return n;
+}
+
 /* The crc of the fixed part covers it (with a crc of zero) and the table. */
 void format_write(struct buf *b, const struct format *f)
 {
-	uint32_t n = f->content == FORMAT_SAVE ? N_SECTIONS : N_SECTIONS - 1;
+	uint32_t n = section_count(f);
 	size_t head = FIXED_SIZE + (size_t)n * ENTRY_SIZE;
 	autofree uint8_t *d = xcalloc(1, head);
 	struct buf body = { 0 };
@@ -214,7 +254,7 @@ void format_write(struct buf *b, const struct format *f)
 	for (size_t i = 0; i < N_SECTIONS; i++) {
 		size_t at = body.size;
 
-		if (f->content != FORMAT_SAVE && !sections[i].in_image)
+		if (!sections[i].present(f))
 			continue;
 		sections[i].put(&body, f);
 		memcpy(entry, sections[i].tag, 4);
@@ -324,7 +364,7 @@ int format_parse(const uint8_t *data, size_t size, struct format *f, struct err 
 				  e))
 			return -1;
 	for (size_t i = 0; i < N_SECTIONS; i++)
-		if (sections[i].in_image || f->content == FORMAT_SAVE)
+		if (sections[i].present(f))
 			needed |= 1U << i;
 	if ((seen & needed) != needed)
 		return err_set(e, ERR_INVALID, "a section of the snapshot's header is missing");

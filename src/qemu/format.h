@@ -40,6 +40,11 @@ struct format {
 	/* RUNS: what MEMORY of a save holds, in the order of addresses; 16 bytes each. */
 	const uint8_t *runs; /* borrowed */
 	size_t n_runs;
+
+	/* AGNT, if there are any: bytes that came from the guest's agent and not to an owner: the
+	 * begin of a frame, of which the guest holds the rest. */
+	const uint8_t *agent; /* borrowed */
+	size_t n_agent;
 };
 
 /* A run of pages: `n` from number `first` on. */
@@ -48,7 +53,8 @@ struct format_run {
 };
 
 void format_write(struct buf *b, const struct format *f);
-/* The runs in *f point into @data.  All of them lie inside the memory, in order, none empty. */
+/* The runs and the agent's bytes in *f point into @data.  All of them lie inside the memory, in
+ * order, none empty. */
 int format_parse(const uint8_t *data, size_t size, struct format *f, struct err *e) must_check;
 
 struct format_run format_run(const struct format *f, size_t i);

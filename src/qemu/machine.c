@@ -81,6 +81,7 @@ void machine_fail(struct machine *m, const struct err *why)
 		return;
 	log_warn("%s failed cause='%s'", op->name, why->text);
 	m->op = NULL;
+	m->sealed = false;
 	loop_untimer(m->loop, &m->timer);
 	machine_release(m);
 	machine_say_fault(m, m->tag, why);
@@ -311,8 +312,9 @@ static bool machine_deliver(struct agent *a, const uint8_t *frames, size_t size)
 {
 	struct machine *m = container_of(a, struct machine, agent);
 
-	if (!peer_has_room(&m->peer))
-		return false;
+	if (m->sealed || (m->run != MACHINE_PAUSED && !peer_has_room(&m->peer)) ||
+	    m->peer.chan.sock < 0)
+		return false; /* a paused guest says little, and a save cannot wait for room */
 	peer_send(&m->peer, MACHINE_AGENT, 0, frames, size);
 	return true;
 }

@@ -78,6 +78,7 @@ struct machine {
 	int64_t settle_until_ms;
 	int64_t paused_at_us;
 	struct machine_saved saved;
+	bool sealed; /* what the agent said is in the save: owners get no more of it */
 };
 
 int machine_open(struct machine *m, struct loop *l, const char *program, struct err *e) must_check;

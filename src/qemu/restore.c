@@ -68,15 +68,18 @@ static enum step restore_prepare(struct machine *m, struct err *e)
 		return STEP_FAULT;
 	memcpy(m->host.over, image.id, sizeof(image.id));
 	if (!restore_is_save(m)) {
+		agent_preset(&m->agent, image.agent, image.n_agent);
 		m->save = image;
-		m->save.runs = NULL;
-		m->save.n_runs = 0;
+		m->save.runs = m->save.agent = NULL;
+		m->save.n_runs = m->save.n_agent = 0;
 	} else if (restore_header(m, RESTORE_FD_SAVE_HEADER, &m->save_header, &m->save, e)) {
 		return STEP_FAULT;
 	} else if (memcmp(m->save.over, image.id, sizeof(image.id)) != 0) {
 		err_set(e, ERR_INVALID, "the save was made over another image");
 		return STEP_FAULT;
 	}
+	if (restore_is_save(m))
+		agent_preset(&m->agent, m->save.agent, m->save.n_agent);
 	m->memory_fd = fd_steal(&m->fds[RESTORE_FD_MEMORY]);
 	m->overlay_fd = fd_steal(&m->fds[RESTORE_FD_OVERLAY]);
 	return STEP_NEXT;

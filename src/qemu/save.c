@@ -142,6 +142,8 @@ static int save_header(const struct machine *m, const struct buf *runs, struct e
 	f.state_bytes = (uint64_t)st.st_size;
 	f.runs = runs->data;
 	f.n_runs = runs->size / sizeof(struct format_run);
+	f.agent = m->agent.from_guest.data;
+	f.n_agent = m->agent.from_guest.size;
 	rand_bytes(f.id, sizeof(f.id));
 	format_write(&bytes, &f);
 	rc = io_write_full(m->fds[SAVE_FD_HEADER], bytes.data, bytes.size);
@@ -187,6 +189,8 @@ static void save_worked(struct work *w, const uint8_t *out, size_t size, const s
 static enum step save_memory(struct machine *m, struct err *e)
 {
 	agent_drain(&m->agent);
+	agent_kick(&m->agent);
+	m->sealed = true;
 	if (m->host.content == FORMAT_SAVE &&
 	    pages_open(&m->view, m->qemu.pid, m->memory_fd, m->shape.memory_mib * MIB, e))
 		return STEP_FAULT;

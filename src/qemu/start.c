@@ -131,6 +131,7 @@ static int start_connect(struct machine *m, const int qmp[2], const int agent[2]
 	    qmp_open(&m->qmp, m->loop, qmp[0], &start_qmp_ops, e) ||
 	    agent_open(&m->agent, agent[0], e))
 		return -1;
+	agent_kick(&m->agent);
 	return console[0] < 0 ? 0 : tail_open(&m->console, m->loop, "console", console[0], e);
 }
 

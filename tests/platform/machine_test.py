@@ -288,6 +288,19 @@ def a_save_continues_memory_and_disk(t):
     print("   ", t.machines[-2].saved)
 
 
+def what_the_guest_says_survives_saves_in_the_middle_of_it(t):
+    for turn in range(3):
+        sock = t.a.stream(PORT)  # not waited for: it logs while it is saved
+        sock.sendall(b"log 4000\n")
+        time.sleep(0.02 * turn)
+        t.save(t.a, "SAVE", t.dir / f"loud-{turn}")
+        sock.close()
+        before, t.a = t.a, t.restore(t.dir / f"loud-{turn}")  # RESUMED is answered: the stream is not broken
+        t.count += 1
+        assert t.ask(t.a, "count") == t.count
+        assert len(before.agent) == 0, "the owner was left with half a frame"
+
+
 def a_save_that_finds_no_room_leaves_a_machine_that_goes_on(t):
     small = t.dir / "small"
     small.mkdir()
@@ -420,7 +433,8 @@ def main():
                       clones_go_on_where_the_image_stopped_each_for_itself,
                       what_is_read_from_a_stream_is_exactly_what_the_guest_sent, a_wrong_line_or_port_is_answered_err,
                       a_paused_machine_stands_still_and_goes_on, an_owner_that_comes_back_gets_whole_frames,
-                      a_save_continues_memory_and_disk, a_save_that_finds_no_room_leaves_a_machine_that_goes_on,
+                      a_save_continues_memory_and_disk,
+                      what_the_guest_says_survives_saves_in_the_middle_of_it, a_save_that_finds_no_room_leaves_a_machine_that_goes_on,
                       a_pooled_clone_waits_stopped, a_machine_that_stands_still_can_be_saved,
                       what_does_not_fit_is_refused_with_a_sentence,
                       nothing_outlives_doze_qemu, the_end_of_qemu_is_told):

@@ -36,19 +36,31 @@ static void fixture_fault(struct agent *a)
 	container_of(a, struct fixture, agent)->faults++;
 }
 
-static void fixture_open(struct fixture *f)
+static void fixture_make(struct fixture *f)
+{
+	struct err e;
+
+	*f = (struct fixture){ .owner = true };
+	f->loop = loop_new(&e);
+	agent_init(&f->agent, f->loop);
+	f->agent.deliver = fixture_deliver;
+	f->agent.fault = fixture_fault;
+}
+
+static void fixture_connect(struct fixture *f)
 {
 	struct err e;
 	int pair[2];
 
-	*f = (struct fixture){ .owner = true };
-	f->loop = loop_new(&e);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
 	f->guest = pair[1];
-	agent_init(&f->agent, f->loop);
-	f->agent.deliver = fixture_deliver;
-	f->agent.fault = fixture_fault;
 	assert_int_equal(agent_open(&f->agent, pair[0], &e), 0);
+}
+
+static void fixture_open(struct fixture *f)
+{
+	fixture_make(f);
+	fixture_connect(f);
 }
 
 static void fixture_close(struct fixture *f)
@@ -153,6 +165,23 @@ static void test_a_guest_that_does_not_read_is_an_error_in_the_end(void **unused
 	fixture_close(&f);
 }
 
+static void test_a_frame_that_a_save_cut_is_whole_after_the_restore(void **unused)
+{
+	autobuf struct buf frame = { 0 };
+	struct fixture f;
+
+	(void)unused;
+	make_frame(&frame, 700);
+	fixture_make(&f);
+	agent_preset(&f.agent, frame.data, 300);
+	fixture_connect(&f);
+	assert_int_equal(write(f.guest, frame.data + 300, frame.size - 300), frame.size - 300);
+	agent_drain(&f.agent);
+	assert_int_equal(f.got.size, frame.size);
+	assert_memory_equal(f.got.data, frame.data, frame.size);
+	fixture_close(&f);
+}
+
 static void test_a_stream_that_is_no_frames_is_told_once(void **unused)
 {
 	static const uint8_t garbage[32] = { 1, 2, 3, 4, 5, 6, 7, 8 };
@@ -175,6 +204,7 @@ int main(void)
 		cmocka_unit_test(test_without_an_owner_a_bounded_number_of_bytes_waits),
 		cmocka_unit_test(test_the_guest_never_gets_half_a_frame_of_an_owner_that_left),
 		cmocka_unit_test(test_a_guest_that_does_not_read_is_an_error_in_the_end),
+		cmocka_unit_test(test_a_frame_that_a_save_cut_is_whole_after_the_restore),
 		cmocka_unit_test(test_a_stream_that_is_no_frames_is_told_once),
 	};
 

@@ -75,6 +75,27 @@ static void test_a_header_comes_back_as_it_was_written(void **unused)
 	assert_int_equal(format_run(&g, 0).n, 4);
 }
 
+static void test_bytes_of_the_agent_come_back_and_none_need_no_section(void **unused)
+{
+	autobuf struct buf runs = { 0 }, b = { 0 };
+	struct format f = sample(&runs), g;
+	struct err e;
+
+	(void)unused;
+	format_write(&b, &f);
+	assert_int_equal(b.data[64], 5);
+	assert_int_equal(format_parse(b.data, b.size, &g, &e), 0);
+	assert_int_equal(g.n_agent, 0);
+	buf_clear(&b);
+	f.agent = (const uint8_t *)"half a frame";
+	f.n_agent = 12;
+	format_write(&b, &f);
+	assert_int_equal(b.data[64], 6);
+	assert_int_equal(format_parse(b.data, b.size, &g, &e), 0);
+	assert_int_equal(g.n_agent, 12);
+	assert_memory_equal(g.agent, "half a frame", 12);
+}
+
 static void test_an_image_has_no_runs(void **unused)
 {
 	autobuf struct buf runs = { 0 }, b = { 0 };
@@ -233,6 +254,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_crc_is_castagnolis),
 		cmocka_unit_test(test_a_header_comes_back_as_it_was_written),
+		cmocka_unit_test(test_bytes_of_the_agent_come_back_and_none_need_no_section),
 		cmocka_unit_test(test_an_image_has_no_runs),
 		cmocka_unit_test(test_any_flipped_bit_is_found),
 		cmocka_unit_test(test_any_cut_is_found),
