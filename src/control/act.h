@@ -99,6 +99,7 @@ void save_begin(struct microvm *vm);                      /* asked for: hold, th
 void save_held(struct microvm *vm, int64_t last_byte_ms); /* of routes.c */
 void save_idle(struct microvm *vm, int64_t now);          /* of timers.c: idle too long */
 void save_found(struct machine *m, const struct machine_saved *saved); /* of a SAVE before */
+void save_publish(struct microvm *vm);                                 /* the draft is complete */
 void save_tick(struct microvm *vm, int64_t now);
 
 #endif

@@ -41,7 +41,9 @@ enum adopt_do adopt_decide(const struct adopt_facts *f)
 	case VM_SUSPENDING:
 		if (f->saved)
 			return ADOPT_SAVED;
-		return alive ? ADOPT_SAVE : ADOPT_LOST;
+		if (alive)
+			return ADOPT_SAVE;
+		return f->draft ? ADOPT_PUBLISH : ADOPT_LOST;
 	case VM_SUSPENDED:
 		/* A machine that was being resumed ends: the save is the truth. */
 		return ADOPT_KEEP;
@@ -110,6 +112,16 @@ static void do_save(struct microvm *vm)
 	act_save(vm, VM_RUNNING);
 }
 
+static void do_publish(struct microvm *vm)
+{
+	struct life *l = life_of(vm);
+
+	l->draft = vm->save + 1;
+	if (!saves_has_draft(vm, l->draft))
+		l->draft++;
+	save_publish(vm);
+}
+
 static void do_saved(struct microvm *vm)
 {
 	struct life *l = life_of(vm);
@@ -134,8 +146,9 @@ static void do_end(struct microvm *vm)
 static void (*const adopt_table[ADOPT_NUM])(struct microvm *vm) = {
 	[ADOPT_KEEP] = do_keep,         [ADOPT_CONTINUE] = do_continue,
 	[ADOPT_IDENTIFY] = do_identify, [ADOPT_RESTART] = do_restart,
-	[ADOPT_SAVE] = do_save,         [ADOPT_SAVED] = do_saved,
-	[ADOPT_LOST] = do_lost,         [ADOPT_END] = do_end,
+	[ADOPT_PUBLISH] = do_publish,   [ADOPT_SAVE] = do_save,
+	[ADOPT_SAVED] = do_saved,       [ADOPT_LOST] = do_lost,
+	[ADOPT_END] = do_end,
 };
 
 static enum adopt_found adopt_found(const struct microvm *vm)
@@ -147,18 +160,24 @@ static enum adopt_found adopt_found(const struct microvm *vm)
 
 static void adopt_microvm(struct microvm *vm)
 {
+	struct adopt_facts facts;
 	enum adopt_do what;
 
 	if (vm->life && vm->life->publishing)
 		return; /* its save was found */
-	what = adopt_decide(&(struct adopt_facts){
+	facts = (struct adopt_facts){
 		.state = vm->state,
 		.found = adopt_found(vm),
 		.run_hook = hook_wanted(vm, HOOK_RUN),
-		.saved = vm->state == VM_SUSPENDING &&
-			 (saves_exists(vm, vm->save + 1) || saves_exists(vm, vm->save + 2)),
-	});
-
+	};
+	if (vm->state == VM_SUSPENDING) {
+		/* What another boot left unpublished may not be on disk. */
+		facts.draft =
+			!strcmp(vm->boot_id, vm->ctl->boot_id) &&
+			(saves_has_draft(vm, vm->save + 1) || saves_has_draft(vm, vm->save + 2));
+		facts.saved = saves_exists(vm, vm->save + 1) || saves_exists(vm, vm->save + 2);
+	}
+	what = adopt_decide(&facts);
 	if (what != ADOPT_KEEP)
 		log_info("adopt id=%s state=%s found=%d do=%d", vm->id, vm_state_name[vm->state],
 			 (int)adopt_found(vm), (int)what);

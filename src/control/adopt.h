@@ -20,7 +20,8 @@ enum adopt_do {
 	ADOPT_IDENTIFY, /* tell the guest who it is, once more */
 	ADOPT_RESTART,  /* end what is left and start anew from the image */
 	ADOPT_SAVE,     /* go on with the suspend */
-	ADOPT_SAVED,    /* the save was made, only the row is missing */
+	ADOPT_PUBLISH,  /* the machine made the save and ended; nobody was there to hear it */
+	ADOPT_SAVED,    /* the save was made and published, only the row is missing */
 	ADOPT_LOST,     /* TERMINATED: its machine is gone */
 	ADOPT_END,      /* go on with the end */
 	ADOPT_NUM,
@@ -30,7 +31,8 @@ struct adopt_facts {
 	enum vm_state state;
 	enum adopt_found found;
 	bool run_hook; /* the image has one: it may have been called */
-	bool saved;    /* the next save lies there, complete */
+	bool draft;    /* the next save's draft has its header, which the machine writes last */
+	bool saved;    /* the next save lies there, published */
 };
 enum adopt_do adopt_decide(const struct adopt_facts *f);
 

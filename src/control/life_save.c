@@ -129,15 +129,19 @@ static void save_published(void *arg, int rc)
 	life_insist(vm, EV_EXITED, "The MicroVM's state could not be written to disk.");
 }
 
-static void save_publish(struct microvm *vm, const struct machine_saved *saved)
+static void save_note(const struct microvm *vm, const struct machine_saved *saved)
 {
-	struct life *l = life_of(vm);
-	struct err e;
-
 	log_info("saved id=%s state_bytes=%llu memory_bytes=%llu disk_bytes=%llu paused_us=%llu",
 		 vm->id, (unsigned long long)saved->state_bytes,
 		 (unsigned long long)saved->memory_bytes, (unsigned long long)saved->disk_bytes,
 		 (unsigned long long)saved->paused_us);
+}
+
+void save_publish(struct microvm *vm)
+{
+	struct life *l = life_of(vm);
+	struct err e;
+
 	l->saved = true;
 	l->again = false;
 	l->publishing = true;
@@ -156,7 +160,8 @@ void save_found(struct machine *m, const struct machine_saved *saved)
 		return;
 	saves_drop(vm, SAVE_DRAFT_AGAIN(vm));
 	l->draft = SAVE_DRAFT(vm);
-	save_publish(vm, saved);
+	save_note(vm, saved);
+	save_publish(vm);
 }
 
 static void save_done(struct machine *m, int rc, const struct ipc_msg *answer, const struct err *e)
@@ -166,7 +171,8 @@ static void save_done(struct machine *m, int rc, const struct ipc_msg *answer, c
 
 	if (!rc) {
 		saves_drop(vm, SAVE_DRAFT(vm) == l->draft ? SAVE_DRAFT_AGAIN(vm) : SAVE_DRAFT(vm));
-		save_publish(vm, (const void *)answer->body);
+		save_note(vm, (const void *)answer->body);
+		save_publish(vm);
 		return;
 	}
 	log_err("a microVM could not be saved id=%s error=\"%s\"", vm->id, e->text);

@@ -34,7 +34,7 @@ struct machine {
 	struct image_version *version;
 	const struct machine_ops *ops;
 	void *owner;
-	enum machine_run run;   /* as it said last */
+	enum machine_run run; /* as it said last */
 	/* Of the last STATS, and when that came; 0: never. */
 	uint64_t private_bytes, proportional_bytes, cpu_ns;
 	int64_t stats_ms;

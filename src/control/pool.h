@@ -17,7 +17,7 @@ void pool_wake(struct control *ctl);
 
 /* Somebody runs this version: a clone, warm and paused, whose owner is the caller now, or NULL. */
 struct machine *pool_take(struct control *ctl, struct image_version *v);
-void pool_give_back(struct machine *m); /* untouched since pool_take */
+void pool_give_back(struct machine *m);         /* untouched since pool_take */
 unsigned pool_ready(const struct control *ctl); /* how many there are to take */
 void pool_note_run(struct control *ctl, struct image_version *v);
 

@@ -92,26 +92,34 @@ struct publishing {
 	char parent[SAVES_PATH], draft[SAVES_PATH], final[SAVES_PATH];
 };
 
-static int saves_sync_dir(int dirfd, const char *path)
+static int saves_sync(int dirfd, const char *path, int flags)
 {
-	autoclose int fd = io_open_below(dirfd, path, O_RDONLY | O_DIRECTORY, 0);
+	autoclose int fd = io_open_below(dirfd, path, flags, 0);
 
 	if (fd < 0)
 		return fd;
 	return fsync(fd) ? -errno : 0;
 }
 
-/* In a child: the files are on disk already, the machine has synced them. */
+/* In a child.  The machine has synced the files, unless it ended before it said so. */
 static int saves_publishing(void *arg)
 {
 	const struct publishing *p = arg;
-	int rc = saves_sync_dir(p->dir_fd, p->draft);
+	int rc = 0;
 
+	for (size_t i = 0; i < ARRAY_SIZE(save_files) && !rc; i++) {
+		char path[SAVES_PATH + 16];
+
+		snprintf(path, sizeof(path), "%s/%s", p->draft, save_files[i]);
+		rc = saves_sync(p->dir_fd, path, O_RDONLY);
+	}
+	if (!rc)
+		rc = saves_sync(p->dir_fd, p->draft, O_RDONLY | O_DIRECTORY);
 	if (!rc && renameat(p->dir_fd, p->draft, p->dir_fd, p->final))
 		rc = -errno;
 	if (!rc)
-		rc = saves_sync_dir(p->dir_fd, p->parent);
-	return rc ? rc : saves_sync_dir(p->dir_fd, "microvms");
+		rc = saves_sync(p->dir_fd, p->parent, O_RDONLY | O_DIRECTORY);
+	return rc ? rc : saves_sync(p->dir_fd, "microvms", O_RDONLY | O_DIRECTORY);
 }
 
 int saves_publish(struct microvm *vm, int64_t n, void (*done)(void *arg, int rc), void *arg,
@@ -123,6 +131,15 @@ int saves_publish(struct microvm *vm, int64_t n, void (*done)(void *arg, int rc)
 	saves_path(p.draft, vm, n, true, "");
 	saves_path(p.final, vm, n, false, "");
 	return work_start(vm->ctl, saves_publishing, &p, done, arg, e) ? 0 : -1;
+}
+
+bool saves_has_draft(const struct microvm *vm, int64_t n)
+{
+	char path[SAVES_PATH];
+	struct stat st;
+
+	saves_path(path, vm, n, true, "header");
+	return !fstatat(vm->ctl->dir_fd, path, &st, AT_SYMLINK_NOFOLLOW) && st.st_size > 0;
 }
 
 bool saves_exists(const struct microvm *vm, int64_t n)
@@ -219,7 +236,7 @@ static bool saves_keeps_machine(struct control *ctl, const char *folder, const c
 	(void)folder;
 	list_each(vm, &ctl->microvms, struct microvm, in_control)
 	{
-		if (!strcmp(vm->machine_id, name))
+		if (vm->machine && !strcmp(vm->machine_id, name))
 			return true;
 	}
 	return false;

@@ -15,6 +15,8 @@ void saves_drop(struct microvm *vm, int64_t n); /* the draft */
 /* Make it durable and visible, by a child; rc 0 or -errno. */
 int saves_publish(struct microvm *vm, int64_t n, void (*done)(void *arg, int rc), void *arg,
 		  struct err *e) must_check;
+/* Its header is there: the machine wrote all of it (not that it is on disk). */
+bool saves_has_draft(const struct microvm *vm, int64_t n);
 bool saves_exists(const struct microvm *vm, int64_t n);
 /* Its four files, read-only, in the order of RESTORE_FD_SAVE_HEADER ... */
 #define SAVES_NUM_FDS (RESTORE_NUM_SAVE_FDS - RESTORE_FD_SAVE_HEADER)

@@ -73,7 +73,8 @@ void warm_cancel(struct warm *w)
 {
 	w->m = NULL;
 	w->closing = 1u + w->polling;
-	if (w->polling)
+	/* One that is closing comes to warm_closed by the way it is on. */
+	if (w->polling && !uv_is_closing((uv_handle_t *)&w->poll))
 		uv_close((uv_handle_t *)&w->poll, warm_closed);
 	uv_close((uv_handle_t *)&w->timer, warm_closed);
 }

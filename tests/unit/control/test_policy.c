@@ -157,24 +157,26 @@ static void test_a_route_follows_the_state(void **unused)
 static void test_what_ran_before_is_taken_over_truly(void **unused)
 {
 	static const struct {
-		struct adopt_facts facts; /* state, found, run_hook, saved */
+		struct adopt_facts facts; /* state, found, run_hook, draft, saved */
 		enum adopt_do what;
 	} rows[] = {
-		{ { VM_PENDING, FOUND_NOTHING, false, false }, ADOPT_RESTART },
-		{ { VM_PENDING, FOUND_PAUSED, true, false }, ADOPT_IDENTIFY },
-		{ { VM_PENDING, FOUND_RUNNING, false, false }, ADOPT_IDENTIFY },
-		{ { VM_PENDING, FOUND_RUNNING, true, false }, ADOPT_RESTART },
-		{ { VM_RUNNING, FOUND_RUNNING, false, false }, ADOPT_KEEP },
-		{ { VM_RUNNING, FOUND_PAUSED, false, false }, ADOPT_CONTINUE },
-		{ { VM_RUNNING, FOUND_NOTHING, false, false }, ADOPT_LOST },
-		{ { VM_SUSPENDING, FOUND_RUNNING, false, false }, ADOPT_SAVE },
-		{ { VM_SUSPENDING, FOUND_PAUSED, false, false }, ADOPT_SAVE },
-		{ { VM_SUSPENDING, FOUND_NOTHING, false, true }, ADOPT_SAVED },
-		{ { VM_SUSPENDING, FOUND_NOTHING, false, false }, ADOPT_LOST },
-		{ { VM_SUSPENDED, FOUND_NOTHING, false, false }, ADOPT_KEEP },
-		{ { VM_TERMINATING, FOUND_RUNNING, false, false }, ADOPT_END },
-		{ { VM_TERMINATING, FOUND_NOTHING, false, false }, ADOPT_END },
-		{ { VM_TERMINATED, FOUND_NOTHING, false, false }, ADOPT_KEEP },
+		{ { VM_PENDING, FOUND_NOTHING, false, false, false }, ADOPT_RESTART },
+		{ { VM_PENDING, FOUND_PAUSED, true, false, false }, ADOPT_IDENTIFY },
+		{ { VM_PENDING, FOUND_RUNNING, false, false, false }, ADOPT_IDENTIFY },
+		{ { VM_PENDING, FOUND_RUNNING, true, false, false }, ADOPT_RESTART },
+		{ { VM_RUNNING, FOUND_RUNNING, false, false, false }, ADOPT_KEEP },
+		{ { VM_RUNNING, FOUND_PAUSED, false, false, false }, ADOPT_CONTINUE },
+		{ { VM_RUNNING, FOUND_NOTHING, false, false, false }, ADOPT_LOST },
+		{ { VM_SUSPENDING, FOUND_RUNNING, false, false, false }, ADOPT_SAVE },
+		{ { VM_SUSPENDING, FOUND_PAUSED, false, false, false }, ADOPT_SAVE },
+		{ { VM_SUSPENDING, FOUND_NOTHING, false, false, true }, ADOPT_SAVED },
+		{ { VM_SUSPENDING, FOUND_NOTHING, false, false, false }, ADOPT_LOST },
+		{ { VM_SUSPENDING, FOUND_NOTHING, false, true, false }, ADOPT_PUBLISH },
+		{ { VM_SUSPENDING, FOUND_PAUSED, false, true, false }, ADOPT_SAVE },
+		{ { VM_SUSPENDED, FOUND_NOTHING, false, false, false }, ADOPT_KEEP },
+		{ { VM_TERMINATING, FOUND_RUNNING, false, false, false }, ADOPT_END },
+		{ { VM_TERMINATING, FOUND_NOTHING, false, false, false }, ADOPT_END },
+		{ { VM_TERMINATED, FOUND_NOTHING, false, false, false }, ADOPT_KEEP },
 	};
 
 	(void)unused;
