@@ -60,7 +60,7 @@ static int restore_check_memory(const struct machine *m, int fd, struct err *e)
 static enum step restore_prepare(struct machine *m, struct err *e)
 {
 	autobuf struct buf bytes = { 0 };
-	struct format image;
+	struct format image = { 0 };
 
 	if (start_check_shape(&m->shape, e) ||
 	    restore_check_memory(m, m->fds[RESTORE_FD_MEMORY], e) ||
