@@ -248,7 +248,7 @@ class Doze:
                 fields["X-aws-proxy-auth"] = token
             connection.request(method, path, body=body, headers=fields)
             answer = connection.getresponse()
-            return answer.status, dict(answer.getheaders()), answer.read()
+            return answer.status, answer.headers, answer.read()  # names in any case
 
     def call(self, vm, path="/", port=8080, token=None, **more):
         """The JSON of a 200 from this microVM (an answer of Run or Get)."""
