@@ -207,11 +207,11 @@ static int build_delete(void *arg)
 	int rc = b->draft_name[0] ? io_remove_tree(b->image_fd, b->draft_name) : 0;
 
 	snprintf(image, sizeof(image), "%s", b->what.version.image);
-	if (!rc && b->dir_fd >= 0)
-		rc = io_remove_tree(b->role->build_fd, b->dir_name);
+	if (b->dir_fd >= 0 && io_remove_tree(b->role->build_fd, b->dir_name))
+		rc = -EBUSY; /* the next sweep takes it */
 	/* An image that never had a version leaves no directory. */
-	if (!rc && b->failed && unlinkat(b->role->images_fd, image, AT_REMOVEDIR) &&
-	    errno != ENOTEMPTY && errno != EEXIST && errno != ENOENT)
+	if (b->failed && unlinkat(b->role->images_fd, image, AT_REMOVEDIR) && errno != ENOTEMPTY &&
+	    errno != EEXIST && errno != ENOENT)
 		rc = -errno;
 	return rc;
 }

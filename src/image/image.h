@@ -69,7 +69,8 @@ void builds_more(struct image_role *role);                   /* start what may r
 void bases_import(struct image_role *role, struct ipc_msg *m);
 void bases_list(struct image_role *role, struct ipc_msg *m);
 void remove_version(struct image_role *role, struct ipc_msg *m);
-void sweep_start(struct image_role *role);     /* sets `cleared` when it is done */
-void sweep_strangers(struct image_role *role); /* machines that a new priv knows and we do not */
+/* At the start, and when priv came back: what no build of ours knows is cleared.  Then `cleared`.
+ */
+void sweep_start(struct image_role *role);
 
 #endif

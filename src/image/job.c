@@ -100,6 +100,7 @@ void job_begin(struct job *j, struct image_role *role, const struct job_ops *ops
 
 	*j = (struct job){ .role = role, .ops = ops, .dir_fd = dir_fd };
 	list_init(&j->in);
+	snprintf(j->dir, sizeof(j->dir), "%s", dir);
 	job_arg(j, "doze-build-step");
 	job_arg(j, step);
 	job_option(j, "--dir", path);

@@ -28,7 +28,7 @@ struct job {
 	/* Its own. */
 	struct buf args;
 	unsigned n_args;
-	char id[IPC_ID_SIZE];
+	char id[IPC_ID_SIZE], dir[64];
 	struct ask ask;
 	uv_poll_t *poll; /* of the output; frees itself */
 	bool active, gone, ending, oom;

@@ -131,7 +131,7 @@ static void image_peer(void *arg, enum role which, int fd)
 	}
 	*slot = c;
 	if (which == ROLE_PRIV && role->started)
-		sweep_strangers(role);
+		sweep_start(role);
 }
 
 static void image_start(void *arg, uint16_t endpoint_port)

@@ -10,6 +10,7 @@
 
 #include "base/io.h"
 #include "base/log.h"
+#include "image/build.h"
 #include "image/chore.h"
 #include "image/vm.h"
 
@@ -104,6 +105,22 @@ static void sweep_dir(struct sweep *s, const char *name)
 	chore_start(s->role, name, NULL, NULL, -1, sweep_dir_done, s);
 }
 
+/* Of a build that is under way here, or of a chore. */
+static bool sweep_in_use(const struct image_role *role, const char *name)
+{
+	list_each(b, &role->builds, struct build, in)
+	{
+		if (!strcmp(b->what.name.build, name))
+			return true;
+	}
+	list_each(j, &role->jobs, struct job, in)
+	{
+		if (!strcmp(j->dir, name))
+			return true;
+	}
+	return false;
+}
+
 static void sweep_dirs(struct sweep *s)
 {
 	int fd = io_open_below(s->role->build_fd, ".", O_RDONLY | O_DIRECTORY, 0);
@@ -111,7 +128,7 @@ static void sweep_dirs(struct sweep *s)
 	struct dirent *entry;
 
 	while (dir && (entry = readdir(dir)))
-		if (uuid_valid(entry->d_name))
+		if (uuid_valid(entry->d_name) && !sweep_in_use(s->role, entry->d_name))
 			sweep_dir(s, entry->d_name);
 	if (dir)
 		closedir(dir);
@@ -159,6 +176,15 @@ static void sweep_drafts_done(void *arg, int rc)
 	sweep_part_done(arg);
 }
 
+static void sweep_drafts(struct sweep *s)
+{
+	struct err e;
+
+	s->open++;
+	if (!work_start(s->role, sweep_drafts_work, s, sweep_drafts_done, s, &e))
+		sweep_drafts_done(s, -EIO);
+}
+
 static void sweep_end(struct sweep *s)
 {
 	struct image_role *role = s->role;
@@ -189,34 +215,12 @@ static void sweep_store(struct sweep *s)
 void sweep_start(struct image_role *role)
 {
 	struct sweep *s = xcalloc(1, sizeof(*s));
-	struct err e;
 
 	s->role = role;
 	s->open = 1;
 	sweep_machines(s);
 	sweep_dirs(s);
-	s->open++;
-	if (!work_start(role, sweep_drafts_work, s, sweep_drafts_done, s, &e)) {
-		log_warn("drafts of image versions stay cause='%s'", e.text);
-		s->open--; /* not the last: this function's own part is open */
-	}
+	if (!role->cleared)
+		sweep_drafts(s);
 	sweep_part_done(s);
-}
-
-/* priv came back: it knows of machines that nobody here does. */
-static void sweep_strangers_done(struct ask *a, struct ipc_msg *m)
-{
-	(void)m;
-	free(container_of(a, struct sweep, machines));
-}
-
-void sweep_strangers(struct image_role *role)
-{
-	struct sweep *s = xcalloc(1, sizeof(*s));
-	const struct priv_owner owner = { .owner = PRIV_OWNER_IMAGE };
-
-	s->role = role;
-	s->machines.more = sweep_machine;
-	ask_send(role, role->priv, &s->machines, PRIV_MACHINE_LIST, &owner, sizeof(owner), NULL, 0,
-		 sweep_strangers_done);
 }

@@ -74,10 +74,25 @@ static int layers_mkfs(const struct layers *l, int file, struct err *e)
 	return 0;
 }
 
+/* ext4 notes in its superblock that it found itself damaged. */
+static bool layers_damaged(int file)
+{
+	uint16_t state = 0;
+
+	return pread(file, &state, sizeof(state), 1024 + 58) == sizeof(state) && (state & 2);
+}
+
 static int layers_file(const struct layers *l, int dir, struct err *e)
 {
 	autoclose int file = io_open_below(dir, LAYERS_FILE, O_RDWR, 0);
 
+	if (file >= 0 && layers_damaged(file)) {
+		log_warn("the layers of builds are damaged and begun anew; import bases again");
+		fd_close(&file);
+		if (unlinkat(dir, LAYERS_FILE, 0))
+			return err_sys(e, "remove " LAYERS_FILE);
+		file = -ENOENT;
+	}
 	if (file == -ENOENT) {
 		if (unlinkat(dir, LAYERS_NEW, 0) && errno != ENOENT)
 			return err_sys(e, "remove " LAYERS_NEW);
@@ -94,6 +109,30 @@ static int layers_file(const struct layers *l, int dir, struct err *e)
 	if (file < 0)
 		return err_sys(e, "open " LAYERS_FILE);
 	return layers_check(file, e) ? -1 : fd_steal(&file);
+}
+
+#define LAYERS_LOOPS 256 /* devices that are looked at */
+
+/* A mount that was detached lives on in mount namespaces that were made meanwhile: then its device
+ * must be used again, because one file on two devices is two file systems that destroy each other.
+ */
+static int layers_loop_again(int file, char device[32])
+{
+	struct stat want;
+
+	if (fstat(file, &want))
+		return -1;
+	for (int number = 0; number < LAYERS_LOOPS; number++) {
+		struct loop_info64 info;
+		autoclose int fd = -1;
+
+		snprintf(device, 32, "/dev/loop%d", number);
+		fd = open(device, O_RDWR | O_CLOEXEC);
+		if (fd >= 0 && !ioctl(fd, LOOP_GET_STATUS64, &info) &&
+		    info.lo_inode == want.st_ino && info.lo_device == want.st_dev)
+			return fd_steal(&fd);
+	}
+	return -1;
 }
 
 /* Another program may take the free device between the two calls: then the next one. */
@@ -144,7 +183,9 @@ static int layers_mount_all(const struct layers *l, struct err *e)
 	if (layers_is_mounted(dir, at))
 		return 0;
 	file = layers_file(l, dir, e);
-	loop = file < 0 ? -1 : layers_loop(file, device, e);
+	loop = file < 0 ? -1 : layers_loop_again(file, device);
+	if (file >= 0 && loop < 0)
+		loop = layers_loop(file, device, e);
 	if (loop < 0)
 		return -1;
 	snprintf(target, sizeof(target), "/proc/self/fd/%d", at);
