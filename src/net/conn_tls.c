@@ -82,6 +82,7 @@ static int tls_fail(struct err *e, const char *what)
 	return err_set(e, ERR_INVALID, "%s: %s", what, code ? text : "not there");
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is OpenSSL's */
 static int tls_on_sni(SSL *ssl, int *alert, void *arg)
 {
 	struct conn_tls *s = SSL_get_app_data(ssl);

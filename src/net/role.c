@@ -24,11 +24,10 @@ static void role_got_secret(struct role_link *r, struct ipc_msg *m)
 	const struct super_which *w = (const void *)m->body;
 	autoclose int fd = ipc_msg_take_fd(m, 0);
 	autobuf struct buf b = { 0 };
-	int rc;
 
 	if (!r->events->secret || w->which >= SECRET_NUM)
 		return;
-	if (lseek(fd, 0, SEEK_SET) || (rc = io_read_all(fd, &b, ROLE_SECRET_MOST))) {
+	if (lseek(fd, 0, SEEK_SET) || io_read_all(fd, &b, ROLE_SECRET_MOST)) {
 		log_err("a secret cannot be read which=%u", w->which);
 		return;
 	}

@@ -236,11 +236,13 @@ static void upstream_resumed(struct conn *c)
 	if (rest.size)
 		upstream_got_body(u, rest.data, rest.size);
 	buf_free(&rest);
-	/* Not taken in there: the final head is long past. */
 	u->more = conn_kept(c) > 0;
-	(void)upstream_run(u, (const uint8_t *)"", 0);
-	u->more = false;
-	if (u->eof)
+	u->parsing = true;
+	(void)upstream_parse(u, (const uint8_t *)"", 0);
+	u->parsing = u->more = false;
+	if (!u->c)
+		upstream_free(u);
+	else if (u->eof)
 		upstream_on_end(c);
 }
 

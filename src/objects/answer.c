@@ -84,8 +84,9 @@ void xml_owner(struct buf *b, const struct s3 *s3, const char *element)
 		 element);
 }
 
+/* body NULL: none, and no type. */
 static void answer_send(struct request *r, unsigned status, const struct http_header *headers,
-			size_t n, const char *type, const void *body, size_t size)
+			size_t n, const struct buf *body)
 {
 	struct http_header all[40];
 	size_t k = 0;
@@ -97,15 +98,15 @@ static void answer_send(struct request *r, unsigned status, const struct http_he
 		return;
 	all[k++] = (struct http_header){ "x-amz-request-id", r->id };
 	all[k++] = (struct http_header){ "server", "doze" };
-	if (type)
-		all[k++] = (struct http_header){ "content-type", type };
+	if (body)
+		all[k++] = (struct http_header){ "content-type", "application/xml" };
 	for (size_t i = 0; i < n && k < ARRAY_SIZE(all); i++)
 		all[k++] = headers[i];
 	if (status == 204 || status == 304) {
 		http_send_head(r->x, status, all, k, -1);
 		http_send_end(r->x);
 	} else {
-		http_answer(r->x, status, all, k, body, size);
+		http_answer(r->x, status, all, k, body ? body->data : NULL, body ? body->size : 0);
 	}
 }
 
@@ -125,7 +126,7 @@ static void answer_code(struct request *r, const char *code, unsigned status, co
 	if (r->x && !r->answered)
 		log_info("refused code=%s status=%u method=%s bucket=%s", code, status,
 			 http_request(r->x)->method, r->bucket_name);
-	answer_send(r, status, NULL, 0, "application/xml", b.data, b.size);
+	answer_send(r, status, NULL, 0, &b);
 }
 
 void answer_fault(struct request *r, enum fault fault, const char *text)
@@ -160,12 +161,12 @@ void answer_signature(struct request *r, const struct err *e)
 
 void answer_empty(struct request *r, unsigned status, const struct http_header *headers, size_t n)
 {
-	answer_send(r, status, headers, n, NULL, "", 0);
+	answer_send(r, status, headers, n, NULL);
 }
 
 void answer_xml(struct request *r, struct buf *b)
 {
-	answer_send(r, 200, NULL, 0, "application/xml", b->data, b->size);
+	answer_send(r, 200, NULL, 0, b);
 }
 
 void answer_raw_fault(struct http_exchange *x, unsigned status, const char *why)

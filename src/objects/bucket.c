@@ -2,6 +2,7 @@
 
 #include "objects/bucket.h"
 
+#include <stdio.h>
 #include <string.h>
 
 void bucket_op_list(struct request *r)
@@ -25,7 +26,7 @@ void bucket_op_list(struct request *r)
 void bucket_op_create(struct request *r)
 {
 	struct http_header location = { "location", NULL };
-	char wanted[65], path[80] = "/";
+	char wanted[65], path[80];
 	struct err e;
 
 	if (s3_location_parse(wanted, (const char *)r->receive.body.data, r->receive.body.size,
@@ -41,7 +42,8 @@ void bucket_op_create(struct request *r)
 		answer_err(r, FAULT_INTERNAL, &e);
 		return;
 	}
-	location.value = strcat(path, r->bucket_name);
+	snprintf(path, sizeof(path), "/%s", r->bucket_name);
+	location.value = path;
 	answer_empty(r, 200, &location, 1);
 }
 

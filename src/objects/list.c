@@ -132,7 +132,7 @@ static bool list_ask(struct request *r, struct list_ask *ask, const char *max)
 	}
 	if (text && strtoul(text, NULL, 10) < LIST_MOST)
 		ask->max = strtoul(text, NULL, 10);
-	if (encoding && strcmp(encoding, "url")) {
+	if (encoding && strcmp(encoding, "url") != 0) {
 		answer_fault(r, FAULT_INVALID_ARGUMENT,
 			     "Invalid Encoding Method specified in Request");
 		return false;
@@ -248,7 +248,7 @@ void list_op_uploads(struct request *r)
 		return;
 	list_each(u, &bucket->multiparts, struct upload, in)
 	{
-		if (strncmp(u->key, ask.prefix, strlen(ask.prefix)) ||
+		if (strncmp(u->key, ask.prefix, strlen(ask.prefix)) != 0 ||
 		    (*key_marker && strcmp(u->key, key_marker) <= 0))
 			continue;
 		truncated = n++ >= ask.max;
@@ -286,9 +286,13 @@ void list_op_parts(struct request *r)
 	unsigned last = 0;
 	bool truncated = false;
 
-	if (bucket && (!u || strcmp(u->key, r->key)))
+	if (!bucket)
+		return;
+	if (!u || strcmp(u->key, r->key) != 0) {
 		answer_fault(r, FAULT_NO_UPLOAD, NULL);
-	if (r->answered || !list_ask(r, &ask, "max-parts"))
+		return;
+	}
+	if (!list_ask(r, &ask, "max-parts"))
 		return;
 	for (size_t i = 0; i < u->n && !truncated; i++) {
 		const struct upload_part *p = &u->parts[i];

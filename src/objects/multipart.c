@@ -94,13 +94,16 @@ int multipart_op_part_begin(struct request *r)
 	struct multipart *m;
 	struct upload *u;
 	struct object *o;
+	unsigned long n;
 	int range;
 
 	u = b ? multipart_find(r, b) : NULL;
 	if (!u)
 		return -1;
-	if (strspn(number, "0123456789") != strlen(number) || strlen(number) > 5 || !atoi(number) ||
-	    atoi(number) > S3_PARTS_MAX) {
+	n = strspn(number, "0123456789") == strlen(number) && strlen(number) <= 5
+		    ? strtoul(number, NULL, 10)
+		    : 0;
+	if (!n || n > S3_PARTS_MAX) {
 		answer_fault(r, FAULT_INVALID_ARGUMENT,
 			     "Part number must be an integer between 1 and 10000, inclusive");
 		return -1;
@@ -122,7 +125,7 @@ int multipart_op_part_begin(struct request *r)
 		}
 	}
 	m = multipart_hold(r, u);
-	m->number = (unsigned)atoi(number);
+	m->number = (unsigned)n;
 	m->copy = r->job.source >= 0;
 	if (m->copy)
 		r->job.sum_kind = u->sum_kind;
@@ -234,9 +237,9 @@ static bool multipart_sum_up(struct request *r, struct multipart *m, const struc
 	for (size_t i = 0; i < c->n && fault == FAULT_NUM; i++) {
 		const struct upload_part *p = upload_part(u, c->parts[i].number);
 
-		if (!p || strcmp(p->md5, c->parts[i].etag) ||
+		if (!p || strcmp(p->md5, c->parts[i].etag) != 0 ||
 		    (c->parts[i].sum[0] && c->parts[i].sum_kind == u->sum_kind &&
-		     strcmp(c->parts[i].sum, p->sum))) {
+		     strcmp(c->parts[i].sum, p->sum) != 0)) {
 			fault = FAULT_INVALID_PART;
 			break;
 		}
@@ -284,11 +287,14 @@ static void multipart_complete_answer(struct request *r, const struct multipart 
 static int multipart_store(struct request *r, struct multipart *m, struct err *e)
 {
 	struct upload *u = m->upload;
-	json_t *meta =
-		object_make(r->key, &r->draft, m->etag, u->head, u->sum_kind, m->sum, u->sum_whole);
-	int rc = meta ? bucket_put(r->draft.bucket, meta, e)
-		      : err_set(e, ERR_INTERNAL, "an object's JSON cannot be made");
+	struct object_sum sum = { .kind = u->sum_kind, .whole = u->sum_whole };
+	json_t *meta;
+	int rc;
 
+	snprintf(sum.text, sizeof(sum.text), "%s", m->sum);
+	meta = object_make(r->key, &r->draft, m->etag, u->head, &sum);
+	rc = meta ? bucket_put(r->draft.bucket, meta, e)
+		  : err_set(e, ERR_INTERNAL, "an object's JSON cannot be made");
 	json_decref(meta);
 	return rc;
 }
@@ -306,7 +312,7 @@ static void multipart_completed(struct draft_job *j)
 	if (j->rc) {
 		store_fail(&e, -j->rc, "put the parts together");
 		answer_err(r, FAULT_INTERNAL, &e);
-	} else if (m->sum_want[0] && strcmp(m->sum_want, m->sum)) {
+	} else if (m->sum_want[0] && strcmp(m->sum_want, m->sum) != 0) {
 		answer_fault(r, FAULT_BAD_DIGEST, NULL);
 	} else if (multipart_store(r, m, &e)) {
 		answer_err(r, FAULT_INTERNAL, &e);

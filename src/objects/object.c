@@ -2,6 +2,7 @@
 
 #include "objects/object.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,12 +78,12 @@ json_t *object_headers(struct request *r)
 }
 
 json_t *object_make(const char *key, const struct draft *d, const char *etag, json_t *headers,
-		    enum s3_sum_kind kind, const char *sum, bool sum_whole)
+		    const struct object_sum *sum)
 {
 	return json_pack("{s:s, s:s, s:I, s:s, s:I, s:O, s:s, s:s, s:b}", "key", key, "data",
 			 d->data, "size", (json_int_t)d->size, "etag", etag, "at",
 			 (json_int_t)clock_wall_ms(), "headers", headers, "sumKind",
-			 s3_sum_rows[kind].name, "sum", sum, "sumWhole", sum_whole);
+			 s3_sum_rows[sum->kind].name, "sum", sum->text, "sumWhole", sum->whole);
 }
 
 /* A list of quoted ETags, or "*". */
@@ -133,10 +134,13 @@ struct object *object_source(struct request *r, struct bucket **bucket, int *fd)
 
 	from[strcspn(from, "?")] = '\0'; /* ?versionId= */
 	for (char *c = from; *c; c++) {
-		unsigned byte;
+		char hex[3] = { *c == '%' ? c[1] : '\0', '\0', '\0' };
 
-		if (*c == '%' && sscanf(c + 1, "%2x", &byte) == 1 && byte && c[1] && c[2]) {
-			*to++ = (char)byte;
+		if (hex[0])
+			hex[1] = c[2];
+		if (isxdigit((unsigned char)hex[0]) && isxdigit((unsigned char)hex[1]) &&
+		    strcmp(hex, "00") != 0) {
+			*to++ = (char)strtoul(hex, NULL, 16);
 			c += 2;
 		} else {
 			*to++ = *c;
@@ -172,7 +176,7 @@ int object_range(const char *text, uint64_t size, uint64_t *at, uint64_t *left)
 	const char *dash;
 	char *stop;
 
-	if (!text || strncmp(text, "bytes=", 6) || strchr(text, ','))
+	if (!text || strncmp(text, "bytes=", 6) != 0 || strchr(text, ','))
 		return 0;
 	text += 6;
 	dash = strchr(text, '-');
@@ -271,7 +275,7 @@ static void object_say_sum(struct request *r, struct object_answer *a, json_t *m
 	const char *kind = json_string_value(json_object_get(meta, "sumKind"));
 	bool whole = json_is_true(json_object_get(meta, "sumWhole"));
 
-	if (!mode || strcmp(mode, "ENABLED") || !kind || !*kind)
+	if (!mode || strcmp(mode, "ENABLED") != 0 || !kind || !*kind)
 		return;
 	object_say(a, s3_sum_rows[s3_sum_by_name(kind)].header,
 		   json_string_value(json_object_get(meta, "sum")));

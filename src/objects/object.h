@@ -11,9 +11,15 @@ json_t *object_headers(struct request *r);
 bool object_may_write(struct request *r, const struct object *o);
 bool object_etag_in(const char *list, const char *etag);
 
+struct object_sum {
+	enum s3_sum_kind kind;
+	char text[S3_SUM_TEXT + 8]; /* base64, of parts with "-N" behind it */
+	bool whole;                 /* of all bytes, not of the parts' sums */
+};
+
 /* The JSON of an object whose bytes are the draft's. `headers` is borrowed. */
 json_t *object_make(const char *key, const struct draft *d, const char *etag, json_t *headers,
-		    enum s3_sum_kind kind, const char *sum, bool sum_whole);
+		    const struct object_sum *sum);
 /* x-amz-copy-source: its object, opened.  NULL: answered.  @bucket is set too. */
 struct object *object_source(struct request *r, struct bucket **bucket, int *fd);
 /* "bytes=a-b" of a file of this size: 1: a range, 0: to be ignored, -1: not satisfiable. */

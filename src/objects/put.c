@@ -13,9 +13,8 @@ struct put {
 	json_t *headers;
 	bool copy;
 	/* Of a copy: what is taken over from the source. */
-	char etag[80], sum[S3_SUM_TEXT];
-	enum s3_sum_kind sum_kind;
-	bool sum_whole;
+	char etag[80];
+	struct object_sum sum;
 };
 
 void put_op_drop(struct request *r)
@@ -35,7 +34,7 @@ int put_op_begin(struct request *r)
 	if (!b || !object_may_write(r, bucket_find(b, r->key)))
 		return -1;
 	p = r->own = xcalloc(1, sizeof(*p));
-	p->sum_whole = true;
+	p->sum.whole = true;
 	p->headers = object_headers(r);
 	return p->headers ? 0 : -1;
 }
@@ -52,14 +51,14 @@ static void put_answer(struct request *r, const struct put *p, const struct obje
 		xml_begin(&b, "CopyObjectResult");
 		xml_etag(&b, p->etag);
 		xml_time(&b, "LastModified", o->at_ms);
-		if (p->sum_kind)
-			s3_xml_put(&b, s3_sum_rows[p->sum_kind].element, p->sum);
+		if (p->sum.kind)
+			s3_xml_put(&b, s3_sum_rows[p->sum.kind].element, p->sum.text);
 		buf_adds(&b, "</CopyObjectResult>");
 		answer_xml(r, &b);
 		return;
 	}
-	if (p->sum_kind) {
-		headers[n++] = (struct http_header){ s3_sum_rows[p->sum_kind].header, p->sum };
+	if (p->sum.kind) {
+		headers[n++] = (struct http_header){ s3_sum_rows[p->sum.kind].header, p->sum.text };
 		headers[n++] = (struct http_header){ "x-amz-checksum-type", "FULL_OBJECT" };
 	}
 	answer_empty(r, 200, headers, n);
@@ -75,8 +74,7 @@ static void put_worked(struct draft_job *j)
 	int rc = j->rc ? store_fail(&e, -j->rc, "write the object") : 0;
 
 	if (!rc) {
-		meta = object_make(r->key, &r->draft, p->etag, p->headers, p->sum_kind, p->sum,
-				   p->sum_whole);
+		meta = object_make(r->key, &r->draft, p->etag, p->headers, &p->sum);
 		rc = meta ? bucket_put(b, meta, &e)
 			  : err_set(&e, ERR_INTERNAL, "an object's JSON cannot be made");
 		json_decref(meta);
@@ -96,8 +94,8 @@ void put_op_run(struct request *r)
 	struct put *p = r->own;
 
 	snprintf(p->etag, sizeof(p->etag), "%s", r->receive.md5_hex);
-	p->sum_kind = r->receive.sum_kind;
-	memcpy(p->sum, r->receive.sum_text, sizeof(p->sum));
+	p->sum.kind = r->receive.sum_kind;
+	snprintf(p->sum.text, sizeof(p->sum.text), "%s", r->receive.sum_text);
 	request_work(r, put_worked);
 }
 
@@ -117,9 +115,9 @@ static int copy_take_over(struct request *r, struct put *p, const struct bucket 
 	}
 	kind = json_string_value(json_object_get(meta, "sumKind"));
 	sum = json_string_value(json_object_get(meta, "sum"));
-	p->sum_kind = kind ? s3_sum_by_name(kind) : S3_SUM_NONE;
-	p->sum_whole = json_is_true(json_object_get(meta, "sumWhole"));
-	snprintf(p->sum, sizeof(p->sum), "%s", sum ? sum : "");
+	p->sum.kind = kind ? s3_sum_by_name(kind) : S3_SUM_NONE;
+	p->sum.whole = json_is_true(json_object_get(meta, "sumWhole"));
+	snprintf(p->sum.text, sizeof(p->sum.text), "%s", sum ? sum : "");
 	snprintf(p->etag, sizeof(p->etag), "%s", o->etag);
 	if (directive && !strcmp(directive, "REPLACE"))
 		p->headers = object_headers(r);

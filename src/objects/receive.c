@@ -98,7 +98,7 @@ static int receive_framing(struct receive *r, const struct http_head *head,
 
 	r->length = head->chunked || head->length >= 0 ? head->length : 0;
 	for (size_t i = 0; i < ARRAY_SIZE(receive_framings); i++) {
-		if (strcmp(claim->payload, receive_framings[i].payload))
+		if (strcmp(claim->payload, receive_framings[i].payload) != 0)
 			continue;
 		r->chunked = true;
 		r->chunk_signed = receive_framings[i].signed_;
@@ -138,7 +138,7 @@ static int receive_sums(struct receive *r, const struct http_head *head, struct 
 					      "header with a valid value.");
 		r->sum_kind = (enum s3_sum_kind)i;
 		r->sum_claimed = true;
-		strcpy(r->sum_want, value);
+		snprintf(r->sum_want, sizeof(r->sum_want), "%s", value);
 	}
 	if (!r->trailing || !trailer)
 		return 0;
@@ -151,9 +151,11 @@ static int receive_sums(struct receive *r, const struct http_head *head, struct 
 }
 
 int receive_begin(struct receive *r, const struct http_head *head, const struct sigv4_claim *claim,
-		  const char *secret, bool sums, struct draft *draft, struct err *e)
+		  const char *secret, struct err *e)
 {
-	if (receive_framing(r, head, claim, e) || (sums && receive_sums(r, head, e)))
+	bool draft = r->draft != NULL;
+
+	if (receive_framing(r, head, claim, e) || (!r->unsummed && receive_sums(r, head, e)))
 		return -1;
 	if (draft && r->length < 0)
 		return receive_bad(e, "MissingContentLength: You must provide the Content-Length "
@@ -167,7 +169,6 @@ int receive_begin(struct receive *r, const struct http_head *head, const struct 
 		r->sha256 = receive_hash(EVP_sha256());
 	r->md5 = receive_hash(EVP_md5());
 	r->sum = s3_sum_new(r->sum_kind);
-	r->draft = draft;
 	return 0;
 }
 
@@ -262,7 +263,7 @@ int receive_end(struct receive *r, struct err *e)
 				      "specified by the length header.");
 	if (r->payload_hash[0]) {
 		receive_hex(r->sha256, hash);
-		if (strcasecmp(hash, r->payload_hash))
+		if (strcasecmp(hash, r->payload_hash) != 0)
 			return receive_bad(e, "XAmzContentSHA256Mismatch: The provided "
 					      "'x-amz-content-sha256' header does not match what "
 					      "was computed.");
@@ -271,13 +272,13 @@ int receive_end(struct receive *r, struct err *e)
 	for (int i = 0; i < 16; i++)
 		sprintf(r->md5_hex + 2 * i, "%02x", md5[i]);
 	s3_base64(md5, 16, md5_text);
-	if (r->md5_want[0] && strcmp(md5_text, r->md5_want))
+	if (r->md5_want[0] && strcmp(md5_text, r->md5_want) != 0)
 		return receive_bad(e, "BadDigest: The Content-MD5 you specified did not match what "
 				      "we received.");
 	s3_sum_free(r->sum, raw);
 	r->sum = NULL;
 	s3_base64(raw, s3_sum_rows[r->sum_kind].size, r->sum_text);
-	if (r->sum_claimed && strcmp(r->sum_text, r->sum_want))
+	if (r->sum_claimed && strcmp(r->sum_text, r->sum_want) != 0)
 		return err_set(e, ERR_INVALID,
 			       "BadDigest: The %s you specified did not match the calculated "
 			       "checksum.",

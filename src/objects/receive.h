@@ -9,11 +9,14 @@
 #include "wire/sigv4.h"
 
 struct receive {
+	/* Set before receive_begin. */
+	struct draft *draft;       /* borrowed; NULL: into `body` */
+	bool unsummed;             /* the checksum headers are not of this body */
+	enum s3_sum_kind sum_kind; /* made even if none is claimed */
 	/* What is expected. */
 	bool chunked, chunk_signed, trailing;
 	int64_t length;                      /* of the payload; -1: not told */
 	char payload_hash[65], md5_want[25]; /* hex, base64; "": not told */
-	enum s3_sum_kind sum_kind; /* set before receive_begin: made even if none is claimed */
 	bool sum_claimed;
 	char sum_want[S3_SUM_TEXT]; /* base64; "": in a trailer, or none */
 	/* Chunk signatures. */
@@ -25,16 +28,15 @@ struct receive {
 	struct s3_sum *sum;
 	uint64_t got;
 	bool ended;
-	struct draft *draft; /* borrowed; NULL: into `body` */
 	struct buf body;
 	/* What came out. */
 	char md5_hex[33], sum_text[S3_SUM_TEXT];
 };
 
-/* From the head; `secret` is of the claim's key.  @sums: its checksum headers are of this body.
- * e->kind ERR_INVALID: malformed; the text begins with S3's code. */
+/* From the head; `secret` is of the claim's key.   e->kind ERR_INVALID: malformed; the text begins
+ * with S3's code. */
 int receive_begin(struct receive *r, const struct http_head *head, const struct sigv4_claim *claim,
-		  const char *secret, bool sums, struct draft *draft, struct err *e) must_check;
+		  const char *secret, struct err *e) must_check;
 /* ERR_DENIED with "SignatureDoesNotMatch: ...", ERR_INVALID with another code, ERR_QUOTA. */
 int receive_data(struct receive *r, const uint8_t *data, size_t size, struct err *e) must_check;
 int receive_end(struct receive *r, struct err *e) must_check;

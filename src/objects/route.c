@@ -152,7 +152,7 @@ static bool route_resource(struct request *r, char *path)
 		answer_fault(r, FAULT_INVALID_ARGUMENT, "The key is not UTF-8.");
 		return false;
 	}
-	strcpy(r->key, key);
+	snprintf(r->key, sizeof(r->key), "%s", key);
 	return true;
 }
 
@@ -193,7 +193,7 @@ static bool route_authenticate(struct request *r)
 		answer_signature(r, &e);
 		return false;
 	}
-	if (strcmp(r->claim.service, "s3")) {
+	if (strcmp(r->claim.service, "s3") != 0) {
 		answer_fault(r, FAULT_ACCESS_DENIED,
 			     "The signature is for another service than s3.");
 		return false;
@@ -251,9 +251,9 @@ static void route_begin(struct request *r)
 		}
 	}
 	secret = creds_secret(&r->s3->creds, r->claim.access_key);
-	if (receive_begin(&r->receive, http_request(r->x), &r->claim, secret,
-			  r->op->body != BODY_XML_UNSUMMED,
-			  r->op->body == BODY_OBJECT ? &r->draft : NULL, &e))
+	r->receive.unsummed = r->op->body == BODY_XML_UNSUMMED;
+	r->receive.draft = r->op->body == BODY_OBJECT ? &r->draft : NULL;
+	if (receive_begin(&r->receive, http_request(r->x), &r->claim, secret, &e))
 		answer_signature(r, &e);
 }
 

@@ -83,7 +83,7 @@ static int store_scan(int dir, void *arg, void (*each)(void *arg, const char *na
 		return store_fail(e, errno, "read a directory");
 	}
 	while ((entry = readdir(stream)))
-		if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
 			each(arg, entry->d_name);
 	closedir(stream);
 	return 0;

@@ -192,7 +192,8 @@ static enum http1_event http1_head_done(struct http1 *p)
 	bool agreed;
 
 	/* http1_on_headers needs the status before http1_head_parse gives it. */
-	p->early_status = p->requests ? 0 : (unsigned)atoi((const char *)h->text.data + 8);
+	p->early_status =
+		p->requests ? 0 : (unsigned)strtoul((const char *)h->text.data + 8, NULL, 10);
 	agreed = http1_execute_head(p);
 	status = http1_head_parse(h, p->requests, &why);
 	if (status)

@@ -65,7 +65,7 @@ static unsigned http1_target(struct http_head *h, char *target, const char **aut
 	h->target = target;
 	if (*target == '/' || (!strcmp(target, "*") && !strcmp(h->method, "OPTIONS")))
 		return 0;
-	if (strncasecmp(target, "http://", 7) && strncasecmp(target, "https://", 8))
+	if (strncasecmp(target, "http://", 7) != 0 && strncasecmp(target, "https://", 8) != 0)
 		return http1_refuse(400, why, "a request target of an unknown form");
 	*authority = strchr(target, ':') + 3;
 	*authority_size = strcspn(*authority, "/?");
@@ -78,9 +78,9 @@ static unsigned http1_target(struct http_head *h, char *target, const char **aut
 
 static unsigned http1_version(struct http_head *h, const char *text, const char **why)
 {
-	if (strncmp(text, "HTTP/", 5))
+	if (strncmp(text, "HTTP/", 5) != 0)
 		return http1_refuse(400, why, "the first line does not name HTTP");
-	if (strcmp(text, "HTTP/1.0") && strcmp(text, "HTTP/1.1"))
+	if (strcmp(text, "HTTP/1.0") != 0 && strcmp(text, "HTTP/1.1") != 0)
 		return http1_refuse(505, why, "only HTTP/1.0 and HTTP/1.1 are spoken here");
 	h->minor = (unsigned)(text[7] - '0');
 	return 0;
@@ -156,7 +156,7 @@ static bool http1_list_has(const struct http_head *h, const char *name, const ch
 	for (size_t i = 0; i < h->n_headers; i++) {
 		const char *at = h->headers[i].value;
 
-		if (strcmp(h->headers[i].name, name))
+		if (strcmp(h->headers[i].name, name) != 0)
 			continue;
 		while (*at) {
 			size_t n;
@@ -184,7 +184,7 @@ static unsigned http1_framing(struct http_head *h, const char **why)
 		return http1_refuse(400, why, "the length of the body is given twice");
 	if (te && !h->minor)
 		return http1_refuse(400, why, "transfer-encoding in HTTP/1.0");
-	if (te && strcasecmp(te, "chunked"))
+	if (te && strcasecmp(te, "chunked") != 0)
 		return http1_refuse(h->request ? 501 : 400, why, "an unknown transfer-encoding");
 	h->chunked = te != NULL;
 	if (!cl)
@@ -207,7 +207,7 @@ static unsigned http1_host(struct http_head *h, const char *authority, size_t au
 	if (!http1_is_authority(host, strlen(host)))
 		return http1_refuse(400, why, "the Host header is no host");
 	if (authority &&
-	    (strlen(host) != authority_size || strncasecmp(host, authority, authority_size)))
+	    (strlen(host) != authority_size || strncasecmp(host, authority, authority_size) != 0))
 		return http1_refuse(400, why, "the Host header disagrees with the target");
 	/* Room was reserved: the pointers into the text stay valid. */
 	lower = (char *)h->text.data + h->text.size;
@@ -236,7 +236,7 @@ static unsigned http1_expect(struct http_head *h, const char **why)
 
 	if (!h->request || !expect || !h->minor)
 		return 0;
-	if (http_header_count(h, "expect") > 1 || strcasecmp(expect, "100-continue"))
+	if (http_header_count(h, "expect") > 1 || strcasecmp(expect, "100-continue") != 0)
 		return http1_refuse(417, why, "an unknown expectation");
 	h->expect_continue = h->chunked || h->length > 0;
 	return 0;
@@ -258,7 +258,7 @@ unsigned http1_head_parse(struct http_head *h, bool request, const char **why)
 	*end = '\0';
 	status = request ? http1_request_line(h, line, &authority, &authority_size, why)
 			 : http1_status_line(h, line, why);
-	for (line = end + 2; !status && strncmp(line, "\r\n", 2); line = end + 2) {
+	for (line = end + 2; !status && strncmp(line, "\r\n", 2) != 0; line = end + 2) {
 		end = strstr(line, "\r\n");
 		*end = '\0';
 		status = http1_field(h, line, why);

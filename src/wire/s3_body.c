@@ -1,6 +1,7 @@
 #include "wire/s3_body.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,8 +10,8 @@
 static size_t s3_utf8(const uint8_t *s, size_t left)
 {
 	/* clang-format off */
-	static const struct { uint8_t mask, head; size_t size; uint32_t least; } rows[] = {
-		{ 0x80, 0x00, 1, 0 }, { 0xe0, 0xc0, 2, 0x80 }, { 0xf0, 0xe0, 3, 0x800 }, { 0xf8, 0xf0, 4, 0x10000 },
+	static const struct { size_t size; uint32_t least; uint8_t mask, head; } rows[] = {
+		{ 1, 0, 0x80, 0x00 }, { 2, 0x80, 0xe0, 0xc0 }, { 3, 0x800, 0xf0, 0xe0 }, { 4, 0x10000, 0xf8, 0xf0 },
 	};
 	/* clang-format on */
 
@@ -79,14 +80,17 @@ static enum s3_xml_event s3_walk_next(struct s3_walk *w)
 		char *slash = strrchr(w->path, '/');
 
 		if (event == S3_XML_OPEN) {
-			if (strlen(w->path) + strlen(w->xml.name) + 2 > sizeof(w->path))
+			size_t have = strlen(w->path), room = sizeof(w->path) - have;
+
+			if (strlen(w->xml.name) + 2 > room)
 				return S3_XML_BAD;
-			strcat(strcat(w->path, "/"), w->xml.name);
+			snprintf(w->path + have, room, "/%s", w->xml.name);
 			buf_clear(&w->text);
 		} else if (event == S3_XML_TEXT) {
 			buf_add(&w->text, w->xml.text.data, w->xml.text.size);
 			continue;
-		} else if (event == S3_XML_CLOSE && (!slash || strcmp(slash + 1, w->xml.name))) {
+		} else if (event == S3_XML_CLOSE &&
+			   (!slash || strcmp(slash + 1, w->xml.name) != 0)) {
 			return S3_XML_BAD;
 		}
 		return event;
@@ -136,7 +140,7 @@ static int s3_delete_row(void *arg, const char *path, const char *text, struct e
 
 	if (text && !strcmp(path, "/Delete/Quiet"))
 		d->quiet = !strcmp(text, "true");
-	if (!text || strcmp(path, "/Delete/Object/Key"))
+	if (!text || strcmp(path, "/Delete/Object/Key") != 0)
 		return 0;
 	if (d->n == S3_DELETE_MAX)
 		return err_set(e, ERR_INVALID, "More than %d keys in one request.", S3_DELETE_MAX);
@@ -183,7 +187,7 @@ static int s3_complete_row(void *arg, const char *path, const char *text, struct
 	struct s3_complete *c = arg;
 	struct s3_part *p;
 
-	if (strncmp(path, in, sizeof(in) - 1))
+	if (strncmp(path, in, sizeof(in) - 1) != 0)
 		return 0;
 	path += sizeof(in) - 1;
 	if (!*path && !text) {
@@ -208,11 +212,11 @@ static int s3_complete_row(void *arg, const char *path, const char *text, struct
 		p->etag[size] = '\0';
 	}
 	for (int i = 1; i < S3_SUM_NUM; i++) {
-		if (*path != '/' || strcmp(path + 1, s3_sum_rows[i].element))
+		if (*path != '/' || strcmp(path + 1, s3_sum_rows[i].element) != 0)
 			continue;
 		if (strlen(text) >= sizeof(p->sum))
 			return err_set(e, ERR_INVALID, "A checksum is too long.");
-		strcpy(p->sum, text);
+		memcpy(p->sum, text, strlen(text) + 1);
 		p->sum_kind = (enum s3_sum_kind)i;
 	}
 	return 0;
@@ -248,11 +252,11 @@ static int s3_location_row(void *arg, const char *path, const char *text, struct
 {
 	char *location = arg;
 
-	if (!text || strcmp(path, "/CreateBucketConfiguration/LocationConstraint"))
+	if (!text || strcmp(path, "/CreateBucketConfiguration/LocationConstraint") != 0)
 		return 0;
 	if (strlen(text) > 64)
 		return err_set(e, ERR_INVALID, "A location that is too long.");
-	strcpy(location, text);
+	memcpy(location, text, strlen(text) + 1);
 	return 0;
 }
 

@@ -1,6 +1,7 @@
 /* s3_chunks.c - the aws-chunked encoding, strictly: CR LF, no sign, no space, one known extension.
  */
 
+#include <stdio.h>
 #include <string.h>
 
 #include "wire/s3.h"
@@ -99,10 +100,7 @@ static bool s3_chunks_trailer(struct s3_chunks *c)
 		return s3_signature_read(value, c->trailer_signature);
 	if (have + strlen(c->line) + strlen(value) + 3 > sizeof(c->trailers))
 		return false;
-	strcat(c->trailers, c->line);
-	strcat(c->trailers, ":");
-	strcat(c->trailers, value);
-	strcat(c->trailers, "\n");
+	snprintf(c->trailers + have, sizeof(c->trailers) - have, "%s:%s\n", c->line, value);
 	return true;
 }
 
@@ -180,7 +178,7 @@ bool s3_trailer(const struct s3_chunks *c, const char *name, char *value, size_t
 	size_t size = strlen(name), n;
 
 	for (const char *at = c->trailers; *at; at = strchr(at, '\n') + 1) {
-		if (strncmp(at, name, size) || at[size] != ':')
+		if (strncmp(at, name, size) != 0 || at[size] != ':')
 			continue;
 		n = strcspn(at + size + 1, "\n");
 		if (n >= room)

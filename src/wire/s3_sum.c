@@ -141,7 +141,7 @@ bool s3_unbase64(const char *text, uint8_t *out, size_t size)
 	if (EVP_DecodeBlock(raw, (const unsigned char *)text, (int)chars) < (int)size)
 		return false;
 	s3_base64(raw, size, again);
-	if (strcmp(again, text))
+	if (strcmp(again, text) != 0)
 		return false;
 	memcpy(out, raw, size);
 	return true;

@@ -76,7 +76,7 @@ static bool s3_xml_entity(struct s3_xml *x)
 		return false;
 	size = (size_t)(semicolon - x->at) + 1;
 	for (size_t i = 0; i < ARRAY_SIZE(named); i++) {
-		if (strlen(named[i].name) != size || memcmp(x->at, named[i].name, size))
+		if (strlen(named[i].name) != size || memcmp(x->at, named[i].name, size) != 0)
 			continue;
 		buf_add(&x->text, &named[i].c, 1);
 		x->at += size;
