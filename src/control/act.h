@@ -21,11 +21,11 @@ struct life {
 	/* life.c: the step whose row is on its way. */
 	bool committing;
 	enum vm_event event;
-	unsigned later;  /* bits of events that came meanwhile */
-	char *why;       /* what the row will say is the reason */
-	bool insists;    /* a step to the end that must be taken, not only asked for */
-	int64_t step_ms; /* the time that the row will carry */
-	bool wake;       /* when it is SUSPENDED, resume it */
+	unsigned later;   /* bits of events that came meanwhile */
+	char *why;        /* what the row will say is the reason */
+	unsigned insists; /* bits of events that must be taken, not only asked for */
+	int64_t step_ms;  /* the time that the row will carry */
+	bool wake;        /* when it is SUSPENDED, resume it */
 	/* life_start.c */
 	struct queue_item item;
 	struct template_wait wait;

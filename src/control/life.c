@@ -178,7 +178,8 @@ static void life_committed(void *arg, int rc, const struct err *e)
 	enum vm_state from = vm->state;
 	const struct step *step = &steps[from][l->event];
 	const char *reason = life_reason(vm, l);
-	bool may_refuse = l->event == EV_SUSPEND || (l->event == EV_TERMINATE && !l->insists);
+	bool may_refuse = l->event == EV_SUSPEND ||
+			  (l->event == EV_TERMINATE && !(l->insists & 1u << EV_TERMINATE));
 
 	l->committing = false;
 	if (rc) {
@@ -263,7 +264,7 @@ void life_event(struct microvm *vm, enum vm_event event, const char *why)
 
 void life_insist(struct microvm *vm, enum vm_event event, const char *why)
 {
-	life_of(vm)->insists = true;
+	life_of(vm)->insists |= 1u << event;
 	life_event(vm, event, why);
 }
 

@@ -256,10 +256,13 @@ void act_park(struct microvm *vm, enum vm_state from)
 void act_reopen(struct microvm *vm, enum vm_state from)
 {
 	struct life *l = life_of(vm);
-	struct err e = l->failure;
+	bool full = l->failure.kind == ERR_CAPACITY;
+	struct err e;
 
 	(void)from;
-	err_wrap(&e, "The MicroVM %s could not be suspended and runs on", vm->id);
+	err_set(&e, l->failure.kind, "The MicroVM %s could not be suspended and runs on: %.512s%s",
+		vm->id, l->failure.text,
+		full ? ". Free some space on the disk of the data directory, then try again." : "");
 	routes_push(vm);
 	routes_release(vm);
 	life_tell(&l->suspends, -1, &e);

@@ -205,6 +205,26 @@ static void test_a_suspend_that_cannot_be_written_is_refused(void **unused)
 	life_free(vm);
 }
 
+static void test_a_terminate_that_cannot_be_written_is_refused(void **unused)
+{
+	struct microvm *vm = microvm(VM_SUSPENDING);
+
+	(void)unused;
+	life_insist(vm, EV_UNSAVED, NULL); /* of another step */
+	answer(0);
+	life_event(vm, EV_TERMINATE, "Success.");
+	answer(-1);
+	assert_int_equal(vm->state, VM_RUNNING);
+	assert_string_equal(did, "act_refuse");
+	life_insist(vm, EV_TERMINATE, "A hook failed.");
+	answer(-1);
+	life_tick(vm);
+	answer(0);
+	assert_int_equal(vm->state, VM_TERMINATING);
+	assert_string_equal(vm->reason, "A hook failed.");
+	life_free(vm);
+}
+
 static void test_a_death_is_written_until_it_is_durable(void **unused)
 {
 	struct microvm *vm = microvm(VM_RUNNING);
@@ -366,6 +386,7 @@ int main(void)
 		cmocka_unit_test(test_promised_steps_are_taken_once_they_are_durable),
 		cmocka_unit_test(test_all_other_steps_are_refused),
 		cmocka_unit_test(test_a_suspend_that_cannot_be_written_is_refused),
+		cmocka_unit_test(test_a_terminate_that_cannot_be_written_is_refused),
 		cmocka_unit_test(test_a_death_is_written_until_it_is_durable),
 		cmocka_unit_test(test_what_happens_meanwhile_follows_the_gravest_first),
 		cmocka_unit_test(test_the_first_reason_stays),
