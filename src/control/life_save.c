@@ -268,4 +268,5 @@ void act_reopen(struct microvm *vm, enum vm_state from)
 	life_tell(&l->suspends, -1, &e);
 	life_tell(&l->resumes, 0, NULL);
 	l->wake = false;
+	l->adopted = false;
 }
