@@ -8,8 +8,6 @@
 #include "control/priv.h"
 #include "control/saves.h"
 
-#define ADOPT_CONTINUE_MS 10000
-
 /* A machine of the list that priv gave. */
 struct adopt_item {
 	struct list in;
@@ -89,7 +87,7 @@ static void do_keep(struct microvm *vm)
 
 static void do_continue(struct microvm *vm)
 {
-	machine_simple(vm->machine, MACHINE_CONTINUE, ADOPT_CONTINUE_MS, adopt_continued);
+	machine_simple(vm->machine, MACHINE_CONTINUE, adopt_continued);
 }
 
 static void do_identify(struct microvm *vm)

@@ -13,6 +13,7 @@
 #include "control/act.h"
 #include "control/logs.h"
 #include "control/routes.h"
+#include "control/work.h"
 
 /* A step without an action does not exist: the event is refused in that state. */
 static const struct step {
@@ -84,14 +85,19 @@ void life_wait(struct list *waits, life_done *done, void *arg)
 
 void life_tell(struct list *waits, int rc, const struct err *e)
 {
-	while (!list_empty(waits)) {
-		struct life_wait *w = list_first(waits, struct life_wait, in);
-		life_done *done = w->done;
-		void *arg = w->arg;
+	struct list now;
 
+	/* Who is told may wait again. */
+	list_init(&now);
+	list_each(w, waits, struct life_wait, in)
+	{
 		list_del(&w->in);
+		list_add(&now, &w->in);
+	}
+	list_each(w, &now, struct life_wait, in)
+	{
+		w->done(w->arg, rc, e);
 		free(w);
-		done(arg, rc, e);
 	}
 }
 
@@ -372,8 +378,11 @@ void life_forget(struct microvm *vm)
 
 void life_free(struct microvm *vm)
 {
-	if (vm->life)
+	if (vm->life) {
+		if (vm->life->publishing)
+			work_forget(vm->life->publishing);
 		free(vm->life->why);
+	}
 	free(vm->life);
 	model_microvm_free(vm);
 }

@@ -8,8 +8,6 @@
 #include "control/pool.h"
 #include "control/routes.h"
 
-#define RUN_CONTINUE_MS 10000
-
 struct running {
 	struct microvm *vm;
 	struct store_txn *with;
@@ -56,7 +54,7 @@ static void run_committed(void *arg, int rc, const struct err *e)
 	l->binding = false;
 	if (vm->machine) {
 		/* Not one after the other: the guest reads its identity as soon as it runs. */
-		machine_simple(vm->machine, MACHINE_CONTINUE, RUN_CONTINUE_MS, run_continued);
+		machine_simple(vm->machine, MACHINE_CONTINUE, run_continued);
 		start_identity(vm);
 	}
 	routes_push(vm);

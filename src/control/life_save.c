@@ -14,9 +14,7 @@
 #include "control/saves.h"
 #include "control/timers.h"
 
-#define SAVE_HELD_MS     2000 /* for the proxy's answer; without one our own clock decides */
-#define SAVE_MS          120000
-#define SAVE_CONTINUE_MS 10000
+#define SAVE_HELD_MS 2000 /* for the proxy's answer; without one our own clock decides */
 
 #define SAVE_DRAFT(vm)       ((vm)->save + 1)
 #define SAVE_DRAFT_AGAIN(vm) ((vm)->save + 2)
@@ -115,7 +113,7 @@ static void save_published(void *arg, int rc)
 	struct microvm *vm = arg;
 	struct life *l = life_of(vm);
 
-	l->publishing = false;
+	l->publishing = NULL;
 	if (vm->state != VM_SUSPENDING) {
 		saves_remove_all(vm); /* it ended meanwhile */
 		return;
@@ -144,8 +142,8 @@ void save_publish(struct microvm *vm)
 
 	l->saved = true;
 	l->again = false;
-	l->publishing = true;
-	if (!saves_publish(vm, l->draft, save_published, vm, &e))
+	l->publishing = saves_publish(vm, l->draft, save_published, vm, &e);
+	if (l->publishing)
 		return;
 	log_err("%s", e.text);
 	save_published(vm, -EIO);
@@ -181,7 +179,7 @@ static void save_done(struct machine *m, int rc, const struct ipc_msg *answer, c
 	if (l->again)
 		return; /* save_tick, if save_found does not come before */
 	l->failure = *e;
-	machine_simple(m, MACHINE_CONTINUE, SAVE_CONTINUE_MS, save_continued);
+	machine_simple(m, MACHINE_CONTINUE, save_continued);
 }
 
 static void save_machine(struct microvm *vm)
@@ -198,8 +196,7 @@ static void save_machine(struct microvm *vm)
 		save_failed(vm, &e);
 		return;
 	}
-	machine_ask(vm->machine, MACHINE_SAVE, &none, sizeof(none), fds, SAVE_NUM_FDS, SAVE_MS,
-		    save_done);
+	machine_ask(vm->machine, MACHINE_SAVE, &none, fds, SAVE_NUM_FDS, save_done);
 	for (size_t i = 0; i < SAVE_NUM_FDS; i++)
 		fd_close(&fds[i]);
 }

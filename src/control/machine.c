@@ -11,8 +11,13 @@
 #include "control/priv.h"
 #include "control/trash.h"
 
-#define MACHINE_STATS_MS 5000
 #define MACHINE_HELLO_MS 30000
+
+/* How long an answer may take on a host that is busy. */
+static const int64_t machine_patience_ms[MACHINE_NUM_TYPES] = {
+	[MACHINE_SAVE] = 120000,    [MACHINE_RESTORE] = 60000,   [MACHINE_PAUSE] = 10000,
+	[MACHINE_CONTINUE] = 10000, [MACHINE_GET_STATS] = 10000,
+};
 
 static void machine_died(struct machine *m, const char *reason);
 
@@ -300,24 +305,23 @@ void machine_own(struct machine *m, const struct machine_ops *ops, void *owner)
 
 /* What is asked of it. */
 
-void machine_ask(struct machine *m, enum machine_type type, const void *body, size_t size,
-		 const int *fds, unsigned n_fds, int64_t timeout_ms, machine_done *done)
+void machine_ask(struct machine *m, enum machine_type type, const void *body, const int *fds,
+		 unsigned n_fds, machine_done *done)
 {
 	uint64_t tag = chan_tag(&m->chan.chan);
 
-	machine_call(m, CALL_MACHINE, tag, timeout_ms)->done = done;
-	chan_uv_send(&m->chan, type, tag, body, size, fds, n_fds);
+	machine_call(m, CALL_MACHINE, tag, machine_patience_ms[type])->done = done;
+	chan_uv_send(&m->chan, type, tag, body, machine_rows[type].size, fds, n_fds);
 }
 
-void machine_simple(struct machine *m, enum machine_type type, int64_t timeout_ms,
-		    machine_done *done)
+void machine_simple(struct machine *m, enum machine_type type, machine_done *done)
 {
 	const struct machine_none none = { 0 };
 
-	machine_ask(m, type, &none, sizeof(none), NULL, 0, timeout_ms, done);
+	machine_ask(m, type, &none, NULL, 0, done);
 }
 
 void machine_stats(struct machine *m, machine_done *done)
 {
-	machine_simple(m, MACHINE_GET_STATS, MACHINE_STATS_MS, done);
+	machine_simple(m, MACHINE_GET_STATS, done);
 }

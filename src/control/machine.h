@@ -63,11 +63,10 @@ struct machine *machine_adopt(struct control *ctl, struct image_version *v, cons
 			      const struct machine_ops *ops, void *owner);
 void machine_own(struct machine *m, const struct machine_ops *ops, void *owner);
 
-/* Requests of ipc/machine.h; descriptors stay the caller's. */
-void machine_ask(struct machine *m, enum machine_type type, const void *body, size_t size,
-		 const int *fds, unsigned n_fds, int64_t timeout_ms, machine_done *done);
-void machine_simple(struct machine *m, enum machine_type type, int64_t timeout_ms,
-		    machine_done *done);
+/* Requests of ipc/machine.h, with a deadline of their own; descriptors stay the caller's. */
+void machine_ask(struct machine *m, enum machine_type type, const void *body, const int *fds,
+		 unsigned n_fds, machine_done *done);
+void machine_simple(struct machine *m, enum machine_type type, machine_done *done);
 void machine_stats(struct machine *m, machine_done *done);
 
 /* Agent frames; `done` when the guest acknowledged. */

@@ -235,8 +235,13 @@ static void pool_look_at(struct control *ctl, struct template *t)
 	int64_t now = clock_wall_ms();
 	unsigned wanted = pool_wanted(ctl, t, now), have = pool_count(t);
 
-	for (; have > wanted; have--) /* the youngest: it may not be ready */
-		pool_drop(container_of(t->clones.prev, struct clone, in));
+	list_each(c, &t->clones, struct clone, in)
+	{
+		if (have <= wanted)
+			break;
+		pool_drop(c);
+		have--;
+	}
 	for (; have < wanted && clock_mono_ms() >= t->retry_ms; have++) {
 		uint64_t cost = template_cost(t);
 
@@ -329,11 +334,13 @@ void pool_evict(struct control *ctl)
 {
 	list_each(t, &ctl->pool->templates, struct template, in)
 	{
-		if (list_empty(&t->clones))
+		struct clone *oldest = list_first(&t->clones, struct clone, in);
+
+		if (!oldest)
 			continue;
 		/* Not again until somebody runs it, or the shortage is over. */
 		t->retry_ms = clock_mono_ms() + POOL_BACKOFF_MAX_MS;
-		pool_drop(list_first(&t->clones, struct clone, in));
+		pool_drop(oldest);
 		return;
 	}
 }
@@ -344,8 +351,7 @@ void pool_forget(struct image_version *v)
 
 	if (!t)
 		return;
-	while (!list_empty(&t->clones))
-		pool_drop(list_first(&t->clones, struct clone, in));
+	list_each(c, &t->clones, struct clone, in) pool_drop(c);
 	template_unload(t);
 	template_cancel(t);
 	list_del(&t->in);

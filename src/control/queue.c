@@ -17,6 +17,7 @@ struct queue {
 	unsigned running[QUEUE_NUM_RANKS];
 	uint64_t reserved;
 	uv_timer_t tick; /* runs while somebody waits for room */
+	uv_timer_t soon; /* a slot came free */
 	bool granting;
 };
 
@@ -161,6 +162,11 @@ static void queue_grant_slots(struct control *ctl)
 	q->granting = false;
 }
 
+static void queue_soon(uv_timer_t *timer)
+{
+	queue_grant_slots(timer->loop->data);
+}
+
 int queue_open(struct control *ctl, struct err *e)
 {
 	struct queue *q = xcalloc(1, sizeof(*q));
@@ -169,7 +175,7 @@ int queue_open(struct control *ctl, struct err *e)
 	list_init(&q->room);
 	for (size_t i = 0; i < QUEUE_NUM_RANKS; i++)
 		list_init(&q->slots[i]);
-	if (uv_timer_init(&ctl->loop, &q->tick))
+	if (uv_timer_init(&ctl->loop, &q->tick) || uv_timer_init(&ctl->loop, &q->soon))
 		return err_set(e, ERR_INTERNAL, "make a timer");
 	return 0;
 }
@@ -177,6 +183,7 @@ int queue_open(struct control *ctl, struct err *e)
 void queue_close(struct control *ctl)
 {
 	uv_timer_stop(&ctl->queue->tick);
+	uv_timer_stop(&ctl->queue->soon);
 }
 
 void queue_room(struct control *ctl, struct queue_item *item, uint64_t bytes, int64_t wait_ms,
@@ -220,7 +227,9 @@ void queue_leave(struct queue_item *item)
 	if (item->has_slot)
 		q->running[item->rank]--;
 	item->waits_room = item->waits_slot = item->has_room = item->has_slot = false;
-	queue_grant_slots(item->ctl);
+	/* From the loop: who leaves may be in the middle of a list. */
+	if (!item->ctl->stopping)
+		uv_timer_start(&q->soon, queue_soon, 0, 0);
 	pool_wake(item->ctl);
 }
 

@@ -122,15 +122,15 @@ static int saves_publishing(void *arg)
 	return rc ? rc : saves_sync(p->dir_fd, "microvms", O_RDONLY | O_DIRECTORY);
 }
 
-int saves_publish(struct microvm *vm, int64_t n, void (*done)(void *arg, int rc), void *arg,
-		  struct err *e)
+struct work *saves_publish(struct microvm *vm, int64_t n, void (*done)(void *arg, int rc),
+			   void *arg, struct err *e)
 {
 	struct publishing p = { .dir_fd = vm->ctl->dir_fd };
 
 	snprintf(p.parent, sizeof(p.parent), "microvms/%s", vm->id);
 	saves_path(p.draft, vm, n, true, "");
 	saves_path(p.final, vm, n, false, "");
-	return work_start(vm->ctl, saves_publishing, &p, done, arg, e) ? 0 : -1;
+	return work_start(vm->ctl, saves_publishing, &p, done, arg, e);
 }
 
 bool saves_has_draft(const struct microvm *vm, int64_t n)

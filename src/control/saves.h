@@ -12,9 +12,9 @@
 /* Make draft N; fds[SAVE_NUM_FDS] are write-only files, the caller's. */
 int saves_begin(struct microvm *vm, int64_t n, int fds[SAVE_NUM_FDS], struct err *e) must_check;
 void saves_drop(struct microvm *vm, int64_t n); /* the draft */
-/* Make it durable and visible, by a child; rc 0 or -errno. */
-int saves_publish(struct microvm *vm, int64_t n, void (*done)(void *arg, int rc), void *arg,
-		  struct err *e) must_check;
+/* Make it durable and visible, by a child; rc 0 or -errno.  NULL if there can be none. */
+struct work *saves_publish(struct microvm *vm, int64_t n, void (*done)(void *arg, int rc),
+			   void *arg, struct err *e) must_check;
 /* Its header is there: the machine wrote all of it (not that it is on disk). */
 bool saves_has_draft(const struct microvm *vm, int64_t n);
 bool saves_exists(const struct microvm *vm, int64_t n);

@@ -14,8 +14,6 @@
 #include "control/saves.h"
 #include "control/work.h"
 
-#define TEMPLATE_RESTORE_MS 30000
-
 static const char *const image_files[RESTORE_NUM_FDS] = {
 	[RESTORE_FD_HEADER] = "header",
 	[RESTORE_FD_STATE] = "state",
@@ -179,8 +177,7 @@ void template_restore(struct template *t, struct machine *m, const struct microv
 		fds[i] = -1;
 	rc = template_open_all(t, m, vm, save, fds, &e);
 	if (!rc)
-		machine_ask(m, MACHINE_RESTORE, &restore, sizeof(restore), fds, n,
-			    TEMPLATE_RESTORE_MS, done);
+		machine_ask(m, MACHINE_RESTORE, &restore, fds, n, done);
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		fd_close(&fds[i]);
 	if (rc)

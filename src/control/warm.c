@@ -121,7 +121,7 @@ static void warm_looked(struct machine *m, int rc, const struct ipc_msg *answer,
 		return;
 	}
 	if (quiet || w->looks++ == WARM_QUIET_MOST) {
-		machine_simple(m, MACHINE_PAUSE, WARM_STEP_MS, warm_paused);
+		machine_simple(m, MACHINE_PAUSE, warm_paused);
 		return;
 	}
 	w->look_ms = now;

@@ -12,6 +12,7 @@
 #include "control/act.h"
 #include "control/logs.h"
 #include "control/routes.h"
+#include "control/work.h"
 
 const char *const vm_state_name[VM_NUM_STATES] = { "PENDING",   "RUNNING",     "SUSPENDING",
 						   "SUSPENDED", "TERMINATING", "TERMINATED" };
@@ -56,6 +57,11 @@ void act_refuse(struct microvm *vm, enum vm_event event, const struct err *e)
 void save_begin(struct microvm *vm)
 {
 	life_event(vm, EV_SUSPEND, NULL);
+}
+
+void work_forget(struct work *w)
+{
+	(void)w;
 }
 
 void routes_gone(struct microvm *vm)
