@@ -72,7 +72,8 @@ def test_the_javascript_sdk_tells_the_same_story(doze):
 
 
 def test_the_coordinator_wakes_with_its_data_in_memory(doze, images, microvms):
-    vm = microvms(images["coordinator"])
+    vm = microvms(images["coordinator"], idlePolicy={
+        "maxIdleDurationSeconds": 600, "suspendedDurationSeconds": 600, "autoResumeEnabled": True})
     token = doze.token(vm["microvmId"])
     before = doze.request(vm["endpoint"], "/", token)
     doze.api.suspend_microvm(microvmIdentifier=vm["microvmId"])
