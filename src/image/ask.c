@@ -3,9 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-void ask_send(struct image_role *role, struct chan_uv *peer, struct ask *a, uint32_t type,
-	      const void *body, size_t size, const int *fds, unsigned n_fds,
-	      void (*done)(struct ask *a, struct ipc_msg *m))
+void ask_send(struct image_role *role, struct chan_uv *peer, struct ask *a,
+	      const struct ask_what *what, void (*done)(struct ask *a, struct ipc_msg *m))
 {
 	a->done = done;
 	a->of = peer;
@@ -15,7 +14,7 @@ void ask_send(struct image_role *role, struct chan_uv *peer, struct ask *a, uint
 	}
 	a->tag = chan_tag(&peer->chan);
 	list_add(&role->asks, &a->in);
-	chan_uv_send(peer, type, a->tag, body, size, fds, n_fds);
+	chan_uv_send(peer, what->type, a->tag, what->body, what->size, what->fds, what->n_fds);
 }
 
 void ask_drop(struct ask *a)

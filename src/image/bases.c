@@ -67,7 +67,8 @@ void bases_import(struct image_role *role, struct ipc_msg *m)
 	tag = xmalloc(sizeof(*tag));
 	*tag = m->head.tag;
 	lseek(m->fds[0], 0, SEEK_SET);
-	chore_start(role, NULL, "import", base->name, m->fds[0], bases_imported, tag);
+	chore_start(role, &(struct chore_what){ NULL, "import", base->name, m->fds[0] },
+		    bases_imported, tag);
 }
 
 /* "271 MB", as buildah writes it. */
@@ -129,7 +130,7 @@ void bases_list(struct image_role *role, struct ipc_msg *m)
 	uint64_t *tag = xmalloc(sizeof(*tag));
 
 	*tag = m->head.tag;
-	chore_start(role, NULL, "list", NULL, -1, bases_listed, tag);
+	chore_start(role, &(struct chore_what){ NULL, "list", NULL, -1 }, bases_listed, tag);
 }
 
 struct removal {

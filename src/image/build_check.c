@@ -184,7 +184,9 @@ static void build_validate_up(struct vm *vm)
 	for (size_t i = 0; i < RESTORE_NUM_FDS; i++)
 		fine = fine && fds[i] >= 0;
 	if (fine)
-		vm_request(vm, MACHINE_RESTORE, &restore, sizeof(restore), fds, RESTORE_NUM_FDS,
+		vm_request(vm,
+			   &(struct ask_what){ MACHINE_RESTORE, &restore, sizeof(restore), fds,
+					       RESTORE_NUM_FDS },
 			   build_restored);
 	else
 		build_fail(b, CODE_INTERNAL, "The snapshot's files cannot be opened.");

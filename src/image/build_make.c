@@ -73,8 +73,8 @@ void build_fetch(struct build *b)
 	}
 	memcpy(get.bucket, b->spec.bucket, strlen(b->spec.bucket));
 	memcpy(get.key, b->spec.key, strlen(b->spec.key));
-	ask_send(b->role, b->role->objects, &b->object, OBJECT_GET, &get, sizeof(get), NULL, 0,
-		 build_fetched);
+	ask_send(b->role, b->role->objects, &b->object,
+		 &(struct ask_what){ OBJECT_GET, &get, sizeof(get), NULL, 0 }, build_fetched);
 }
 
 static void build_job_output(struct job *j, const uint8_t *data, size_t size)

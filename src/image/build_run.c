@@ -94,8 +94,10 @@ static void build_vm_up(struct vm *vm)
 		build_fail(b, CODE_INTERNAL, "The build's disk cannot be opened.");
 		return;
 	}
-	vm_request(vm, MACHINE_BOOT, &boot, sizeof(boot),
-		   (const int[]){ kernel, initrd, root, disk }, BOOT_NUM_FDS, build_booted);
+	vm_request(vm,
+		   &(struct ask_what){ MACHINE_BOOT, &boot, sizeof(boot),
+				       (const int[]){ kernel, initrd, root, disk }, BOOT_NUM_FDS },
+		   build_booted);
 }
 
 static const struct vm_ops build_vm_ops = { build_vm_up, build_vm_down, build_vm_frame };
@@ -331,6 +333,8 @@ void build_snapshot(struct build *b)
 			return;
 		}
 	}
-	vm_request(&b->vm, MACHINE_SNAPSHOT, &none, sizeof(none), b->save_fds, SAVE_NUM_FDS,
+	vm_request(&b->vm,
+		   &(struct ask_what){ MACHINE_SNAPSHOT, &none, sizeof(none), b->save_fds,
+				       SAVE_NUM_FDS },
 		   build_saved);
 }

@@ -71,8 +71,8 @@ static void chore_ended(struct job *j, const json_t *result, const struct err *e
 
 static const struct job_ops chore_ops = { chore_output, chore_ended };
 
-void chore_start(struct image_role *role, const char *dir, const char *step, const char *argument,
-		 int stdin_fd, chore_done *done, void *arg)
+void chore_start(struct image_role *role, const struct chore_what *what, chore_done *done,
+		 void *arg)
 {
 	struct chore *c = xcalloc(1, sizeof(*c));
 	char uuid[UUID_SIZE];
@@ -82,8 +82,8 @@ void chore_start(struct image_role *role, const char *dir, const char *step, con
 	c->done = done;
 	c->arg = arg;
 	rand_uuid(uuid);
-	snprintf(c->dir, sizeof(c->dir), "%s", dir ? dir : uuid);
-	if (!dir && io_mkdir(role->build_fd, c->dir, 0770))
+	snprintf(c->dir, sizeof(c->dir), "%s", what->dir ? what->dir : uuid);
+	if (!what->dir && io_mkdir(role->build_fd, c->dir, 0770))
 		log_warn("a directory cannot be made dir=%s", c->dir);
 	c->dir_fd = io_open_below(role->build_fd, c->dir, O_RDONLY | O_DIRECTORY, 0);
 	if (c->dir_fd < 0) {
@@ -93,14 +93,14 @@ void chore_start(struct image_role *role, const char *dir, const char *step, con
 		free(c);
 		return;
 	}
-	if (!step) {
+	if (!what->step) {
 		chore_sweep(c);
 		return;
 	}
-	job_begin(&c->job, role, &chore_ops, c->dir_fd, c->dir, step);
+	job_begin(&c->job, role, &chore_ops, c->dir_fd, c->dir, what->step);
 
 	build_step_options(role, &c->job);
-	if (argument)
-		job_arg(&c->job, argument);
-	job_start(&c->job, stdin_fd);
+	if (what->argument)
+		job_arg(&c->job, what->argument);
+	job_start(&c->job, what->stdin_fd);
 }

@@ -10,10 +10,15 @@ struct chore;
 /* @result as in job.h, borrowed.  The chore goes on to clear itself away. */
 typedef void chore_done(struct chore *c, const json_t *result, const struct err *e);
 
-/* @dir NULL: a new one.  @step NULL: nothing but the sweep.  @argument may be NULL.  @stdin_fd
- * stays the caller's. */
-void chore_start(struct image_role *role, const char *dir, const char *step, const char *argument,
-		 int stdin_fd, chore_done *done, void *arg);
+struct chore_what {
+	const char *dir;      /* NULL: a new one */
+	const char *step;     /* NULL: nothing but the sweep */
+	const char *argument; /* or NULL */
+	int stdin_fd;         /* stays the caller's; -1: nothing */
+};
+
+void chore_start(struct image_role *role, const struct chore_what *what, chore_done *done,
+		 void *arg);
 struct image_role *chore_role(const struct chore *c);
 void *chore_arg(const struct chore *c);
 

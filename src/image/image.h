@@ -41,9 +41,17 @@ struct ask {
 	bool (*more)(struct ask *a, struct ipc_msg *m); /* true: there is more to come */
 };
 
-void ask_send(struct image_role *role, struct chan_uv *peer, struct ask *a, uint32_t type,
-	      const void *body, size_t size, const int *fds, unsigned n_fds,
-	      void (*done)(struct ask *a, struct ipc_msg *m));
+/* What is asked; descriptors stay the caller's. */
+struct ask_what {
+	uint32_t type;
+	const void *body;
+	size_t size;
+	const int *fds;
+	unsigned n_fds;
+};
+
+void ask_send(struct image_role *role, struct chan_uv *peer, struct ask *a,
+	      const struct ask_what *what, void (*done)(struct ask *a, struct ipc_msg *m));
 void ask_drop(struct ask *a); /* nobody is told; harmless if not asked */
 bool ask_got(struct image_role *role, struct chan_uv *peer, struct ipc_msg *m);
 void ask_lost(struct image_role *role, const struct chan_uv *peer);

@@ -184,8 +184,8 @@ static void job_clear(struct job *j)
 
 	memcpy(id.build, j->id, sizeof(id.build));
 	ask_drop(&j->ask);
-	ask_send(j->role, j->role->priv, &j->ask, PRIV_BUILD_END, &id, sizeof(id), NULL, 0,
-		 job_cleared);
+	ask_send(j->role, j->role->priv, &j->ask,
+		 &(struct ask_what){ PRIV_BUILD_END, &id, sizeof(id), NULL, 0 }, job_cleared);
 }
 
 static void job_started(struct ask *a, struct ipc_msg *m)
@@ -232,8 +232,11 @@ void job_start(struct job *j, int stdin_fd)
 	}
 	buf_add(&body, &start, sizeof(start));
 	buf_add(&body, j->args.data, j->args.size);
-	ask_send(j->role, j->role->priv, &j->ask, PRIV_BUILD_START, body.data, body.size,
-		 (const int[]){ stdin_fd < 0 ? null : stdin_fd, output, j->dir_fd }, BUILD_NUM_FDS,
+	ask_send(j->role, j->role->priv, &j->ask,
+		 &(struct ask_what){
+			 PRIV_BUILD_START, body.data, body.size,
+			 (const int[]){ stdin_fd < 0 ? null : stdin_fd, output, j->dir_fd },
+			 BUILD_NUM_FDS },
 		 job_started);
 }
 

@@ -160,11 +160,12 @@ static char *image_npm_registry(void)
 	static const char *const names[] = { "npm_config_registry", "NPM_CONFIG_REGISTRY" };
 	FILE *file = NULL;
 	char line[512], value[400];
+	const char *set;
 	char *found = NULL;
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (getenv(names[i]) && *getenv(names[i]))
-			return xstrdup(getenv(names[i]));
+		if ((set = getenv(names[i])) && *set)
+			return xstrdup(set);
 	file = fopen("/etc/npmrc", "re");
 	while (file && fgets(line, sizeof(line), file))
 		if (sscanf(line, " registry = %399s", value) == 1) {

@@ -92,8 +92,7 @@ int step_use_store(struct step *s, struct err *e) must_check; /* before anything
 int step_drop_left(struct step *s, struct err *e) must_check;
 
 /* Bases (step_base.c, step_debian.c). */
-const char *step_debian(struct step *s, const char *suite,
-			struct err *e) must_check; /* its image */
+const char *step_debian(struct step *s, const char *name, struct err *e) must_check; /* its image */
 /* Resolve one name: image and setup lines, owned by the caller; 0 or -1. */
 int step_resolve(struct step *s, const char *name, char **image, char **setup,
 		 struct err *e) must_check;

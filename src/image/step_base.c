@@ -69,32 +69,34 @@ static void base_version(const char *tag, bool dots, char *to, size_t room)
 	to[n] = '\0';
 }
 
-/* Python 3.13 and later is Debian 13's, what is before Debian 12's. */
-static const char *base_of_python(const char *version)
+/* "3.12.4" -> 3 and 12; false if it is not of that form. */
+static bool base_python_version(const char *version, unsigned long *major, unsigned long *minor)
 {
-	int major = 3, minor = 0;
+	char *end;
 
-	return sscanf(version, "%d.%d", &major, &minor) == 2 && minor >= 13 ? "debian-13"
-									    : "debian-12";
+	*major = strtoul(version, &end, 10);
+	if (end == version || *end != '.' || !isdigit((unsigned char)end[1]))
+		return false;
+	*minor = strtoul(end + 1, NULL, 10);
+	return *major < 100 && *minor < 100;
 }
 
 static int base_take(struct step *s, const struct base_name *b, const char *tag, char **image,
 		     char **setup, struct err *e)
 {
 	bool python = !strcmp(b->base, "python");
-	char version[16];
+	unsigned long major, minor;
+	char version[48];
 	const char *base;
 
 	base_version(tag, python, version, sizeof(version));
-	if (python) {
-		int major, minor, used = 0;
-
-		if (sscanf(version, "%3d.%3d%n", &major, &minor, &used) == 2)
-			version[used] = '\0'; /* 3.12.4 is 3.12 */
-		else
-			snprintf(version, sizeof(version), "3");
+	base = s->python13 ? "debian-13" : python ? "debian-12" : b->base;
+	if (python && base_python_version(version, &major, &minor)) {
+		snprintf(version, sizeof(version), "%lu.%lu", major, minor);
+		base = minor >= 13 ? "debian-13" : "debian-12"; /* what each has */
+	} else if (python) {
+		snprintf(version, sizeof(version), "3");
 	}
-	base = python ? base_of_python(version) : s->python13 ? "debian-13" : b->base;
 	base = step_debian(s, base, e);
 	if (!base)
 		return -1;

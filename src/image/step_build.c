@@ -174,20 +174,13 @@ static int plan_lower(struct step_plan *p, struct err *e)
 
 static int plan_bud(struct step_plan *p, struct err *e)
 {
-	static const char *const fixed[] = { "--pull-never",
-					     "--layers=true",
-					     "--isolation",
-					     "oci",
-					     "--runtime",
-					     "runc",
-					     "--network",
-					     "host",
-					     "--format",
-					     "docker", /* which knows SHELL */
-					     "--build-context",
-					     DOCKERFILE_CONTEXT "=heredocs",
-					     "-f",
-					     "Dockerfile.lowered" };
+	static const char heredocs[] = DOCKERFILE_CONTEXT "=heredocs";
+	static const char *const fixed[] = {
+		"--pull-never",    "--layers=true", "--isolation", "oci",
+		"--runtime",       "runc",          "--network",   "host",
+		"--format",        "docker", /* which knows SHELL */
+		"--build-context", heredocs,        "-f",          "Dockerfile.lowered"
+	};
 	const struct step *s = p->s;
 	autofree char *ca = xasprintf("%s:%s:ro,nosuid,nodev", s->ca ? s->ca : "",
 				      "/etc/ssl/certs/ca-certificates.crt");

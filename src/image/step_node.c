@@ -33,27 +33,35 @@ static int node_npm_of(int node)
 	return 6;
 }
 
-static bool node_version(const char *text, int v[3])
+/* "22.1.3": a release; what has more behind it is none. */
+static bool node_version(const char *text, unsigned long v[3])
 {
-	int used = 0;
+	for (int i = 0; i < 3; i++) {
+		char *end;
 
-	return sscanf(text, "%9d.%9d.%9d%n", &v[0], &v[1], &v[2], &used) == 3 && !text[used];
+		v[i] = strtoul(text, &end, 10);
+		if (end == text || *end != (i < 2 ? '.' : '\0'))
+			return false;
+		text = end + 1;
+	}
+	return true;
 }
 
 /* The newest release of this major in the registry's document; NULL if there is none. */
 static const char *node_newest(const json_t *versions, int major)
 {
 	const char *best = NULL, *name;
-	int top[3] = { -1, -1, -1 };
+	unsigned long top[3] = { 0, 0, 0 };
 	json_t *each;
 
 	json_object_foreach((json_t *)(uintptr_t)versions, name, each)
 	{
-		int v[3];
+		unsigned long v[3];
 
-		if (!node_version(name, v) || v[0] != major || json_object_get(each, "deprecated"))
+		if (!node_version(name, v) || v[0] != (unsigned long)major ||
+		    json_object_get(each, "deprecated"))
 			continue;
-		if (v[1] > top[1] || (v[1] == top[1] && v[2] > top[2])) {
+		if (!best || v[1] > top[1] || (v[1] == top[1] && v[2] > top[2])) {
 			memcpy(top, v, sizeof(v));
 			best = name;
 		}

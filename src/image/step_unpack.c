@@ -113,7 +113,7 @@ static int step_zip_data(struct step_zip *z, uint64_t i, int to, struct buf *lin
 	uint64_t left;
 	char data[65536];
 	zip_int64_t n = -1;
-	zip_stat_t st;
+	zip_stat_t st = { 0 };
 	int rc = 0;
 
 	if (!file || zip_stat_index(z->zip, i, 0, &st))

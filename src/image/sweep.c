@@ -18,13 +18,15 @@ struct sweep {
 	struct image_role *role;
 	struct ask machines;
 	unsigned open; /* parts under way */
+	bool begun;    /* there will be no more of them */
 };
 
 static void sweep_store(struct sweep *s);
 
 static void sweep_part_done(struct sweep *s)
 {
-	if (--s->open == 0)
+	s->open--;
+	if (s->begun && !s->open)
 		sweep_store(s);
 }
 
@@ -70,8 +72,9 @@ static void sweep_machines(struct sweep *s)
 
 	s->open++;
 	s->machines.more = sweep_machine;
-	ask_send(s->role, s->role->priv, &s->machines, PRIV_MACHINE_LIST, &owner, sizeof(owner),
-		 NULL, 0, sweep_machines_done);
+	ask_send(s->role, s->role->priv, &s->machines,
+		 &(struct ask_what){ PRIV_MACHINE_LIST, &owner, sizeof(owner), NULL, 0 },
+		 sweep_machines_done);
 }
 
 static void sweep_dir_done(struct chore *c, const json_t *result, const struct err *e)
@@ -102,7 +105,7 @@ static void sweep_dir(struct sweep *s, const char *name)
 	else
 		fd_close(&fd);
 	s->open++;
-	chore_start(s->role, name, NULL, NULL, -1, sweep_dir_done, s);
+	chore_start(s->role, &(struct chore_what){ name, NULL, NULL, -1 }, sweep_dir_done, s);
 }
 
 /* Of a build that is under way here, or of a chore. */
@@ -180,9 +183,10 @@ static void sweep_drafts(struct sweep *s)
 {
 	struct err e;
 
-	s->open++;
-	if (!work_start(s->role, sweep_drafts_work, s, sweep_drafts_done, s, &e))
-		sweep_drafts_done(s, -EIO);
+	if (work_start(s->role, sweep_drafts_work, s, sweep_drafts_done, s, &e))
+		s->open++;
+	else
+		log_warn("drafts of image versions stay cause='%s'", e.text);
 }
 
 static void sweep_end(struct sweep *s)
@@ -209,7 +213,7 @@ static void sweep_store(struct sweep *s)
 		sweep_end(s);
 		return;
 	}
-	chore_start(s->role, NULL, "reset", NULL, -1, sweep_store_done, s);
+	chore_start(s->role, &(struct chore_what){ NULL, "reset", NULL, -1 }, sweep_store_done, s);
 }
 
 void sweep_start(struct image_role *role)
@@ -217,10 +221,11 @@ void sweep_start(struct image_role *role)
 	struct sweep *s = xcalloc(1, sizeof(*s));
 
 	s->role = role;
-	s->open = 1;
 	sweep_machines(s);
 	sweep_dirs(s);
 	if (!role->cleared)
 		sweep_drafts(s);
-	sweep_part_done(s);
+	s->begun = true;
+	if (!s->open)
+		sweep_store(s);
 }

@@ -161,7 +161,8 @@ void vm_start(struct vm *vm, struct image_role *role, const struct vm_ops *ops, 
 	snprintf(vm->id, sizeof(vm->id), "m-%s", uuid);
 	memcpy(start.machine, vm->id, sizeof(start.machine));
 	list_add(&role->vms, &vm->in);
-	ask_send(role, role->priv, &vm->start, PRIV_MACHINE_START, &start, sizeof(start), NULL, 0,
+	ask_send(role, role->priv, &vm->start,
+		 &(struct ask_what){ PRIV_MACHINE_START, &start, sizeof(start), NULL, 0 },
 		 vm_started);
 }
 
@@ -184,13 +185,12 @@ static void vm_answered(struct ask *a, struct ipc_msg *m)
 	vm->answered(vm, NULL, &e);
 }
 
-void vm_request(struct vm *vm, uint32_t type, const void *body, size_t size, const int *fds,
-		unsigned n_fds,
+void vm_request(struct vm *vm, const struct ask_what *what,
 		void (*answered)(struct vm *vm, struct ipc_msg *m, const struct err *e))
 {
 	vm->answered = answered;
-	vm->expected = type == MACHINE_SNAPSHOT || type == MACHINE_STOP;
-	ask_send(vm->role, vm->chan, &vm->request, type, body, size, fds, n_fds, vm_answered);
+	vm->expected = what->type == MACHINE_SNAPSHOT || what->type == MACHINE_STOP;
+	ask_send(vm->role, vm->chan, &vm->request, what, vm_answered);
 }
 
 static void vm_sampled(struct ask *a, struct ipc_msg *m)
@@ -208,8 +208,8 @@ void vm_sample(struct vm *vm, void (*sampled)(struct vm *vm, const struct machin
 	if (vm->stats.tag || !vm->chan)
 		return;
 	vm->sampled = sampled;
-	ask_send(vm->role, vm->chan, &vm->stats, MACHINE_GET_STATS, &none, sizeof(none), NULL, 0,
-		 vm_sampled);
+	ask_send(vm->role, vm->chan, &vm->stats,
+		 &(struct ask_what){ MACHINE_GET_STATS, &none, sizeof(none), NULL, 0 }, vm_sampled);
 }
 
 void vm_send(struct vm *vm, const struct buf *frames)
@@ -246,8 +246,9 @@ void vm_end(struct vm *vm, void (*ended)(struct vm *vm))
 	vm->ended = ended;
 	memcpy(id.machine, vm->id, sizeof(id.machine));
 	if (!vm->end.tag)
-		ask_send(vm->role, vm->role->priv, &vm->end, PRIV_MACHINE_END, &id, sizeof(id),
-			 NULL, 0, vm_cleared);
+		ask_send(vm->role, vm->role->priv, &vm->end,
+			 &(struct ask_what){ PRIV_MACHINE_END, &id, sizeof(id), NULL, 0 },
+			 vm_cleared);
 }
 
 /* Usually its connection has said so; not if it died before there was one. */

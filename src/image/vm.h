@@ -33,8 +33,7 @@ struct vm {
 void vm_start(struct vm *vm, struct image_role *role, const struct vm_ops *ops, uint32_t vcpus,
 	      uint32_t memory_mib, bool internet);
 /* One at a time.  @m NULL and *e: refused, or the machine is gone (then `down` does not come). */
-void vm_request(struct vm *vm, uint32_t type, const void *body, size_t size, const int *fds,
-		unsigned n_fds,
+void vm_request(struct vm *vm, const struct ask_what *what,
 		void (*answered)(struct vm *vm, struct ipc_msg *m, const struct err *e));
 void vm_sample(struct vm *vm, void (*sampled)(struct vm *vm, const struct machine_stats *s));
 void vm_send(struct vm *vm, const struct buf *frames); /* to the guest */

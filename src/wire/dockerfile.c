@@ -188,6 +188,18 @@ static void dockerfile_join(struct dockerfile_reader *r, struct dockerfile_line 
 	}
 }
 
+/* False if something else than letters is in it. */
+static bool dockerfile_upper(char *word)
+{
+	for (; *word; word++) {
+		if (*word >= 'a' && *word <= 'z')
+			*word = (char)(*word - 'a' + 'A');
+		if (*word < 'A' || *word > 'Z')
+			return false;
+	}
+	return true;
+}
+
 static int dockerfile_split_word(struct dockerfile_reader *r, struct dockerfile_inst *inst)
 {
 	const char *args = buf_str(&inst->args);
@@ -198,12 +210,10 @@ static int dockerfile_split_word(struct dockerfile_reader *r, struct dockerfile_
 	if (n >= sizeof(inst->word))
 		return err_set(r->e, ERR_INVALID, "Dockerfile:%d: no such instruction.",
 			       inst->line);
-	for (size_t i = 0; i < n; i++) {
-		inst->word[i] = (char)toupper((unsigned char)args[begin + i]);
-		if (!isalpha((unsigned char)inst->word[i]))
-			return err_set(r->e, ERR_INVALID, "Dockerfile:%d: no such instruction.",
-				       inst->line);
-	}
+	memcpy(inst->word, args + begin, n);
+	if (!dockerfile_upper(inst->word))
+		return err_set(r->e, ERR_INVALID, "Dockerfile:%d: no such instruction.",
+			       inst->line);
 	n += begin;
 	n += strspn(args + n, " \t");
 	buf_drop(&inst->args, n);

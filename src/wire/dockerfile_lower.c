@@ -207,7 +207,7 @@ static const struct dockerfile_heredoc *dockerfile_heredoc_at(const struct docke
 static int dockerfile_lower_copy(struct dockerfile_job *j, const struct dockerfile_inst *inst)
 {
 	autobuf struct buf flags = { 0 }, args = { 0 }, plain = { 0 }, docs = { 0 };
-	size_t at, n, last = 0, last_size = 0;
+	size_t at = 0, n, last = 0, last_size = 0;
 	const char *text;
 
 	buf_add(&args, inst->args.data, inst->args.size);

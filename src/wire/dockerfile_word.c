@@ -59,8 +59,7 @@ void dockerfile_vars_free(struct dockerfile_vars *v)
 	*v = (struct dockerfile_vars){ 0 };
 }
 
-#define DOCKERFILE_VALUE (64 * KIB) /* a variable's value; self-reference must not grow for ever \
-				     */
+#define DOCKERFILE_VALUE (64 * KIB) /* of a variable: one that names itself must not grow on */
 
 static void dockerfile_vars_put(struct dockerfile_vars *v, const char *name, size_t n,
 				const char *value, size_t size, char escape)
@@ -133,9 +132,7 @@ static size_t dockerfile_variable(const struct dockerfile_vars *v, const char *t
 	colon = text[i] == ':';
 	i += colon;
 	set = value && !(colon && !*value);
-	if (text[i] == '-' && !set)
-		dockerfile_expand(v, text + i + 1, end - i - 1, escape, true, to);
-	else if (text[i] == '+' && set)
+	if ((text[i] == '-' && !set) || (text[i] == '+' && set))
 		dockerfile_expand(v, text + i + 1, end - i - 1, escape, true, to);
 	else if (text[i] != '+')
 		buf_adds(to, value ? value : "");

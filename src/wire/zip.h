@@ -34,7 +34,7 @@ struct zip_policy;
 
 struct zip_policy *zip_policy_new(void);
 void zip_policy_free(struct zip_policy *p);
-int zip_policy_add(struct zip_policy *p, const struct zip_entry *entry, struct zip_plan *plan,
+int zip_policy_add(struct zip_policy *p, const struct zip_entry *z, struct zip_plan *plan,
 		   struct err *e) must_check;
 /* The target of a link that was added as @path. */
 int zip_policy_link(const char *path, const char *target, struct err *e) must_check;

@@ -1,0 +1,179 @@
+/* All builds: the queue, and what a build needs before its first stage. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "image/build.h"
+
+static void build_late(uv_timer_t *t)
+{
+	struct build *b = t->data;
+
+	build_fail(b, b->stage < 5 ? CODE_BUILD : CODE_INTERNAL,
+		   "The build took longer than %lld seconds.",
+		   (long long)(b->role->conf->build_timeout_ms / 1000));
+}
+
+static int build_open_log(struct build *b, struct err *e)
+{
+	autofree char *name = xasprintf("%s.log", b->what.name.build);
+
+	b->log_fd =
+		io_open_below(b->role->log_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0640);
+	if (b->log_fd < 0 || image_share(b->role, b->log_fd, 0640))
+		return err_set(e, ERR_INTERNAL, "open the build log");
+	return 0;
+}
+
+static int build_open_dirs(struct build *b, struct err *e)
+{
+	struct image_role *role = b->role;
+
+	snprintf(b->dir_name, sizeof(b->dir_name), "%s", b->what.name.build);
+	snprintf(b->draft_name, sizeof(b->draft_name), ".%u.new", b->what.version.version);
+	if (io_remove_tree(role->build_fd, b->dir_name) ||
+	    io_mkdir(role->build_fd, b->dir_name, 0770) ||
+	    (io_mkdir(role->images_fd, b->what.version.image, 0750)))
+		return err_set(e, ERR_INTERNAL, "make the build's directories");
+	b->dir_fd = io_open_below(role->build_fd, b->dir_name, O_RDONLY | O_DIRECTORY, 0);
+	b->image_fd =
+		io_open_below(role->images_fd, b->what.version.image, O_RDONLY | O_DIRECTORY, 0);
+	if (b->dir_fd < 0 || b->image_fd < 0 || image_share(role, b->image_fd, 0750) ||
+	    io_remove_tree(b->image_fd, b->draft_name) ||
+	    io_mkdir(b->image_fd, b->draft_name, 0750))
+		return err_set(e, ERR_INTERNAL, "make the version's directory");
+	b->draft_fd = io_open_below(b->image_fd, b->draft_name, O_RDONLY | O_DIRECTORY, 0);
+	if (b->draft_fd < 0 || image_share(role, b->draft_fd, 0750))
+		return err_set(e, ERR_INTERNAL, "open the version's directory");
+	return 0;
+}
+
+static void build_log_warnings(struct build *b)
+{
+	json_t *each;
+	size_t i;
+
+	json_array_foreach((json_t *)(uintptr_t)b->spec.warnings, i, each) if (json_is_string(each))
+		build_logf(b, "doze: warning: %s", json_string_value(each));
+}
+
+static void build_begin(struct build *b)
+{
+	struct err e;
+
+	b->role->running++;
+	b->began_ms = clock_mono_ms();
+	b->stage = 0;
+	b->deadline = build_timer(b, (uint64_t)b->role->conf->build_timeout_ms, 0, build_late);
+	if (build_open_log(b, &e) || build_open_dirs(b, &e)) {
+		log_err("%s build=%s", e.text, b->what.name.build);
+		build_fail(b, CODE_INTERNAL, "Internal error: %s.", e.text);
+		return;
+	}
+	build_log_warnings(b);
+	b->stage = -1;
+	build_next(b);
+}
+
+void builds_more(struct image_role *role)
+{
+	list_each(b, &role->builds, struct build, in)
+	{
+		if (!role->cleared || role->running >= (unsigned)role->conf->build_at_once)
+			return;
+		if (b->stage < 0) {
+			build_begin(b);
+			builds_more(role); /* the list may have changed */
+			return;
+		}
+	}
+}
+
+static struct build *build_find(struct image_role *role, const char *id)
+{
+	list_each(b, &role->builds, struct build, in)
+	{
+		if (!strncmp(b->what.name.build, id, sizeof(b->what.name.build)))
+			return b;
+	}
+	return NULL;
+}
+
+static int build_read_spec(struct build *b, int fd, struct err *e)
+{
+	autobuf struct buf text = { 0 };
+
+	if (lseek(fd, 0, SEEK_SET) || io_read_all(fd, &text, SPEC_MOST))
+		return err_set(e, ERR_INVALID, "the build spec cannot be read");
+	if (!uuid_valid(b->what.name.build) || !uuid_valid(b->what.version.image) ||
+	    !b->what.version.version)
+		return err_set(e, ERR_INVALID, "the build has no proper name");
+	return spec_read(&b->spec, text.data, text.size, e);
+}
+
+static void builds_start(struct image_role *role, struct ipc_msg *m)
+{
+	struct build *b = xcalloc(1, sizeof(*b));
+	autoclose int fd = ipc_msg_take_fd(m, 0);
+	struct err e;
+
+	b->role = role;
+	memcpy(&b->what, m->body, sizeof(b->what));
+	b->done.name = b->what.name;
+	b->stage = -1;
+	b->log_fd = b->dir_fd = b->draft_fd = b->image_fd = b->artifact_fd = -1;
+	b->memory_fd = b->from_fd = -1;
+	for (size_t i = 0; i < SAVE_NUM_FDS; i++)
+		b->save_fds[i] = -1;
+	if (build_find(role, b->what.name.build)) { /* asked twice */
+		free(b);
+		return;
+	}
+	list_add(&role->builds, &b->in);
+	if (build_read_spec(b, fd, &e)) {
+		log_err("%s build=%s", e.text, b->what.name.build);
+		role->running++;
+		b->stage = 0;
+		build_fail(b, CODE_INTERNAL, "Internal error: %s.", e.text);
+		return;
+	}
+	b->shape = spec_shape(b->spec.memory_mib, sysconf(_SC_NPROCESSORS_ONLN));
+	builds_more(role);
+}
+
+static void builds_cancel(struct image_role *role, struct ipc_msg *m)
+{
+	const struct build_name *name = (const void *)m->body;
+	struct build *b = build_find(role, name->build);
+
+	if (!b)
+		return;
+	if (b->stage < 0) {
+		role->running++;
+		b->stage = 0;
+	}
+	build_fail(b, CODE_INTERNAL, "The build was cancelled.");
+}
+
+void builds_got(struct image_role *role, struct ipc_msg *m)
+{
+	/* clang-format off */
+	static void (*const table[BUILD_NUM_TYPES])(struct image_role *role, struct ipc_msg *m) = {
+		[BUILD_START]       = builds_start,
+		[BUILD_CANCEL]      = builds_cancel,
+		[BUILD_REMOVE]      = remove_version,
+		[BUILD_BASE_IMPORT] = bases_import,
+		[BUILD_BASE_LIST]   = bases_list,
+	};
+	/* clang-format on */
+
+	if (m->head.type < BUILD_NUM_TYPES && table[m->head.type])
+		table[m->head.type](role, m);
+}
