@@ -1,10 +1,11 @@
 /* super.h - the supervisor and its roles.
  *
  * A role is the program `dozed-NAME` beside dozed, executed with this channel as descriptor 3 and
- * the configuration file, open, as descriptor 4 (absent when there is none).  A program of its own, so that
- * it holds no code and no memory of another role.  It gets what it needs by message: listening sockets, secrets, and one end of a socket pair to every peer.  A
- * peer that crashed and came back arrives as a new PEER; the role drops the old one.  A role
- * works as soon as it has what it needs, and dies with its supervisor (PDEATHSIG). */
+ * the configuration file, open, as descriptor 4 (absent when there is none).  A program of its own,
+ * so that it holds no code and no memory of another role.  It gets what it needs by message:
+ * listening sockets, secrets, and one end of a socket pair to every peer.  A peer that crashed and
+ * came back arrives as a new PEER; the role drops the old one.  A role works as soon as it has what
+ * it needs, and dies with its supervisor (PDEATHSIG). */
 #ifndef IPC_SUPER_H
 #define IPC_SUPER_H
 

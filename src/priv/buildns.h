@@ -12,9 +12,9 @@
 
 struct buildns_plan {
 	const struct cgroups *groups;
-	const char *build; /* also the cgroup's name */
+	const char *build;      /* also the cgroup's name */
 	const char *netns_path; /* NULL: the host's network */
-	const char *program; /* absolute */
+	const char *program;    /* absolute */
 	char *const *argv;
 	uid_t uid;
 	gid_t gid;

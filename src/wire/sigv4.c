@@ -160,7 +160,7 @@ static int sigv4_param_order(const void *a, const void *b)
 /* Names and values, encoded, sorted by them; in the query form all but the signature itself. */
 static bool sigv4_put_query(struct buf *to, const char *query, bool query_form)
 {
-	struct sigv4_param params[SIGV4_MAX_PARAMS];
+	struct sigv4_param params[SIGV4_MAX_PARAMS] = { { NULL, NULL } };
 	autobuf struct buf text = { 0 };
 	size_t n = 0;
 	/* Each byte becomes at most three, and each part gets a NUL: nothing moves below. */
@@ -354,7 +354,7 @@ int sigv4_verify(const struct http_head *head, const struct sigv4_claim *claim, 
 		return -1;
 	/* A reserved character that a client leaves bare in the path was encoded once by some
 	 * signers and twice by others. */
-	for (int twice = 0; twice <= double_encode; twice++) {
+	for (int twice = 0; twice <= (double_encode ? 1 : 0); twice++) {
 		autobuf struct buf canonical = { 0 };
 
 		r.raw_reserved_twice = twice;

@@ -1,6 +1,6 @@
 /* Made by make_sigv4_vectors.py with botocore's signers; do not edit. */
-#define VECTORS_AT_MS INT64_C(1785587445000)
-#define VECTORS_KEY "AKIDEXAMPLE"
+#define VECTORS_AT_MS  INT64_C(1785587445000)
+#define VECTORS_KEY    "AKIDEXAMPLE"
 #define VECTORS_SECRET "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 /* clang-format off */
 static const struct vector vectors[] = {
