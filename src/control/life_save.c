@@ -240,6 +240,8 @@ void act_park(struct microvm *vm, enum vm_state from)
 	vm->machine = NULL;
 	l->saved = false;
 	saves_remove(vm, l->old_save);
+	for (int64_t n = l->old_save + 1; n <= l->old_save + 2; n++)
+		saves_drop(vm, n); /* of a try that a restart cut short */
 	l->adopted = false;
 	routes_push(vm);
 	queue_wake(vm->ctl);
