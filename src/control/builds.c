@@ -194,6 +194,20 @@ static char *builds_text(const char *text, size_t room)
 	return *text ? xasprintf("%.*s", (int)strnlen(text, room), text) : NULL;
 }
 
+/* The service shows some failures by their code alone, others by a sentence: the code stands in
+ * front of ours where it is what people look for (service.md 10.1). */
+static char *builds_reason(const struct build_done *done)
+{
+	static const char *const shown[] = { "S3_", "ARCHIVE_", "DISK_", "INTERNAL_" };
+	autofree char *code = builds_text(done->code, sizeof(done->code));
+	autofree char *reason = builds_text(done->reason, sizeof(done->reason));
+
+	for (size_t i = 0; code && reason && i < ARRAY_SIZE(shown); i++)
+		if (!strncmp(code, shown[i], strlen(shown[i])))
+			return xasprintf("%s: %s", code, reason);
+	return reason ? xstrdup(reason) : code ? xstrdup(code) : NULL;
+}
+
 static size_t builds_ports(uint16_t *to, const uint16_t *from, uint32_t n)
 {
 	n = n < BUILD_MAX_PORTS ? n : BUILD_MAX_PORTS;
@@ -232,7 +246,7 @@ static void builds_settle(struct control *ctl, struct build *b, const struct bui
 		free(b->reason);
 		free(v->reason);
 		b->code = builds_text(done->code, sizeof(done->code));
-		b->reason = builds_text(done->reason, sizeof(done->reason));
+		b->reason = builds_reason(done);
 		v->reason = b->reason ? xstrdup(b->reason) : NULL;
 		v->state = "FAILED";
 		image->latest_failed = v->number;

@@ -166,6 +166,15 @@ def test_a_failed_build_says_why_everywhere(control, api):
     assert api.get_microvm_image(imageIdentifier=arn)["latestActiveImageVersion"] == "2.0"
 
 
+def test_the_codes_of_the_guide_stand_before_our_sentence(control, api):
+    seen = len(control.image.started)
+    arn = api.create_microvm_image(name="nokey", **BUILD)["imageArn"]
+    control.image.finish_next(seen, ok=0, code=b"S3_NO_SUCH_KEY", reason=b"It does not exist.")
+    wait_for("it failed", lambda: api.get_microvm_image(imageIdentifier=arn)["state"] == "CREATE_FAILED")
+    version = api.get_microvm_image_version(imageIdentifier=arn, imageVersion="1.0")
+    assert version["stateReason"] == "S3_NO_SUCH_KEY: It does not exist."
+
+
 def test_rules_beyond_the_model_have_the_services_sentences(control, api):
     arn, _ = make_image(control, api, "rules")
 
