@@ -174,12 +174,46 @@ static void build_env_drop(struct build *b, const char *pair)
 	app_unsetenv(&b->app, key);
 }
 
+/* RUN gets the host's resolv.conf; what stands there on a loopback is out of a slot's reach. */
+static bool build_nameserver(const char *path, char to[64])
+{
+	FILE *file = fopen(path, "re");
+	char line[256];
+	bool found = false;
+
+	while (file && !found && fgets(line, sizeof(line), file))
+		found = sscanf(line, " nameserver %63s", to) == 1 && strncmp(to, "127.", 4) != 0 &&
+			strcmp(to, "::1") != 0;
+	if (file)
+		fclose(file);
+	return found;
+}
+
+static void build_resolver(struct build *b)
+{
+	static const char *const files[] = { "/etc/resolv.conf",
+					     "/run/systemd/resolve/resolv.conf" };
+	char address[64];
+
+	if (b->role->conf->dns_upstream[0]) {
+		job_option(&b->job, "--dns", b->role->conf->dns_upstream);
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+		if (build_nameserver(files[i], address)) {
+			if (i) /* the first is copied anyway */
+				job_option(&b->job, "--dns", address);
+			return;
+		}
+}
+
 void build_container(struct build *b)
 {
 	autofree char *tag = build_tag(b);
 
 	build_step(b, "build", b->spec.internet ? PRIV_NET_SLOT : PRIV_NET_NONE);
 	job_option(&b->job, "--tag", tag);
+	build_resolver(b);
 	build_env_each(b, build_env_add);
 	job_start(&b->job, -1);
 }
