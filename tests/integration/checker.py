@@ -40,12 +40,19 @@ def cgroups(doze):
     return found
 
 
+def link_prefix(instance):
+    """What the host's ends of an instance's slots begin with (src/priv/names.c)."""
+    value = 2166136261
+    for byte in instance.encode():
+        value = (value ^ byte) * 16777619 & 0xFFFFFFFF
+    return f"dz{value & 0xFFFFF:05x}-"
+
+
 def slots(doze):
     """(numbers of namespaces, numbers of links)"""
     spaces = {p.name for p in (doze.run_dir / "netns").iterdir()}
     links = subprocess.run(["ip", "-o", "link"], text=True, capture_output=True, check=True).stdout
-    prefixed = re.findall(r"^\d+: (dz\w+)-(\d+)@", links, re.M)
-    return spaces, {number for _, number in prefixed}
+    return spaces, set(re.findall(rf"^\d+: {link_prefix(doze.name)}(\d+)@", links, re.M))
 
 
 def faults(doze):

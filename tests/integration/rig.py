@@ -53,7 +53,11 @@ def free_ports(n):
 
 
 def pid_lives(pid):
-    return pathlib.Path(f"/proc/{pid}").exists()
+    """A process that ended and that nobody reaped yet does not."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def clear_leftovers():
