@@ -303,7 +303,7 @@ static void got_removed(struct control *ctl, struct ipc_msg *m)
 	name->image[UUID_SIZE - 1] = '\0';
 	image = model_image_by_id(ctl, name->image);
 	v = image ? model_version(image, name->version) : NULL;
-	if (!v || (strcmp(v->state, "DELETING") && strcmp(image->state, "DELETING")))
+	if (!v || (strcmp(v->state, "DELETING") != 0 && strcmp(image->state, "DELETING") != 0))
 		return;
 	t = store_begin(ctl->store);
 	life_forget_version(ctl, v, t);

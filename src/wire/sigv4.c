@@ -326,13 +326,16 @@ static int sigv4_payload(const struct sigv4_claim *claim, const char *body_sha25
 			       "x-amz-content-sha256");
 	if (!stated)
 		*payload = body_sha256;
-	else if (body_sha256 && strlen(claim->payload) == 64 && strcmp(claim->payload, body_sha256))
+	else if (body_sha256 && strlen(claim->payload) == 64 &&
+		 strcmp(claim->payload, body_sha256) != 0)
 		return err_set(e, ERR_DENIED,
 			       "XAmzContentSHA256Mismatch: The provided 'x-amz-content-sha256' "
 			       "header does not match what was computed.");
 	return 0;
 }
 
+/* Seven things are what a signature is of. */
+/* NOLINTNEXTLINE(readability-function-size) */
 int sigv4_verify(const struct http_head *head, const struct sigv4_claim *claim, const char *secret,
 		 const char *body_sha256, bool double_encode, int64_t now_ms, struct err *e)
 {
@@ -373,6 +376,7 @@ int sigv4_verify(const struct http_head *head, const struct sigv4_claim *claim, 
 		       "method. Consult the service documentation for details.");
 }
 
+/* NOLINTNEXTLINE(readability-function-size): as above, and two answers */
 void sigv4_sign(const char *method, const char *target, const char *host, const char *payload_hash,
 		const struct sigv4_key *key, bool double_encode, int64_t now_ms, char date[17],
 		struct buf *authorization)

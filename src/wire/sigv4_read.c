@@ -121,8 +121,8 @@ static int sigv4_check_unsigned(const struct http_head *head, const struct sigv4
 	for (size_t i = 0; i < head->n_headers; i++) {
 		const char *name = head->headers[i].name;
 
-		if (!strncmp(name, "x-amz-", 6) && strcmp(name, "x-amz-date") &&
-		    strcmp(name, "x-amz-content-sha256") && !sigv4_is_signed(claim, name))
+		if (!strncmp(name, "x-amz-", 6) && strcmp(name, "x-amz-date") != 0 &&
+		    strcmp(name, "x-amz-content-sha256") != 0 && !sigv4_is_signed(claim, name))
 			return err_set(e, ERR_DENIED,
 				       "AccessDenied: There were headers present in the request "
 				       "which were not signed: %s",
@@ -164,7 +164,7 @@ static int sigv4_read_header(const struct http_head *head, const char *text,
 	size_t algorithm = strlen(SIGV4_ALGORITHM), size;
 	const char *payload = sigv4_header(head, "x-amz-content-sha256"), *field;
 
-	if (strncmp(text, SIGV4_ALGORITHM, algorithm) || !strchr(" \t", text[algorithm]))
+	if (strncmp(text, SIGV4_ALGORITHM, algorithm) != 0 || !strchr(" \t", text[algorithm]))
 		return sigv4_malformed(e, "only " SIGV4_ALGORITHM " is supported.");
 	text += algorithm;
 	field = sigv4_field(text, "Credential", &size);
@@ -184,12 +184,35 @@ static int sigv4_read_header(const struct http_head *head, const char *text,
 	return sigv4_check_unsigned(head, claim, e);
 }
 
+/* "%41" decoded into @to; false: escaped wrongly, with a NUL, or too long. */
+static bool sigv4_unescape(const char *from, size_t size, char *to, size_t room)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < size; i++) {
+		char hex[3] = { 0 };
+		char c = from[i];
+
+		if (c == '%') {
+			if (size - i < 3 || strspn(from + i + 1, "0123456789abcdefABCDEF") < 2)
+				return false;
+			memcpy(hex, from + i + 1, 2);
+			c = (char)strtoul(hex, NULL, 16);
+			i += 2;
+		}
+		if (n + 1 >= room || !c)
+			return false;
+		to[n++] = c;
+	}
+	to[n] = '\0';
+	return true;
+}
+
 /* A query value, decoded; false: absent, twice, escaped wrongly or too long. */
 static bool sigv4_query(const char *target, const char *key, char *to, size_t room)
 {
-	const char *at = strchr(target, '?');
-	size_t length = strlen(key), n = 0;
-	bool found = false;
+	const char *at = strchr(target, '?'), *found = NULL;
+	size_t length = strlen(key), found_size = 0;
 
 	while (at && *at) {
 		size_t size = strcspn(++at, "&");
@@ -197,28 +220,13 @@ static bool sigv4_query(const char *target, const char *key, char *to, size_t ro
 		if (size > length && !memcmp(at, key, length) && at[length] == '=') {
 			if (found)
 				return false;
-			found = true;
-			for (size_t i = length + 1; i < size; i++) {
-				char hex[3] = { 0 };
-				char c = at[i];
-
-				if (c == '%') {
-					if (size - i < 3 || strspn(at + i + 1, "0123456789abcdef"
-									       "ABCDEF") < 2)
-						return false;
-					memcpy(hex, at + i + 1, 2);
-					c = (char)strtoul(hex, NULL, 16);
-					i += 2;
-				}
-				if (n + 1 >= room || !c)
-					return false;
-				to[n++] = c;
-			}
+			found = at + length + 1;
+			found_size = size - length - 1;
 		}
 		at += size;
 	}
-	to[n] = '\0';
-	return found;
+	to[0] = '\0';
+	return found && sigv4_unescape(found, found_size, to, room);
 }
 
 static int sigv4_read_query(const struct http_head *head, struct sigv4_claim *claim, struct err *e)

@@ -47,9 +47,9 @@ static void call_free(struct call *c)
 	free(c);
 }
 
-/* The one place where an answer leaves.  The call may be freed inside. */
-static void call_send(struct call *c, unsigned status, const struct http_header *headers, size_t n,
-		      const void *data, size_t size)
+/* The one place where an answer leaves. */
+void call_answer_bytes(struct call *c, unsigned status, const struct http_header *headers, size_t n,
+		       const void *data, size_t size)
 {
 	struct http_header all[8] = { { "x-amzn-requestid", c->id } };
 
@@ -73,17 +73,6 @@ void call_exchange_done(struct call *c)
 		c->gone(c);
 }
 
-void call_answer_bytes(struct call *c, unsigned status, const char *type,
-		       const struct http_header *headers, size_t n, const void *data, size_t size)
-{
-	struct http_header all[6] = { { "content-type", type } };
-
-	assert(n < ARRAY_SIZE(all));
-	if (n)
-		memcpy(all + 1, headers, n * sizeof(*headers));
-	call_send(c, status, all, n + 1, data, size);
-}
-
 void call_answer(struct call *c, json_t *answer)
 {
 	/* 13 digits: seconds since 1970 with milliseconds. */
@@ -94,7 +83,7 @@ void call_answer(struct call *c, json_t *answer)
 	json_decref(answer);
 	if (c->replay)
 		replay_end(c, c->op->status, NULL, NULL);
-	call_send(c, c->op->status, &type, text ? 1 : 0, text, text ? strlen(text) : 0);
+	call_answer_bytes(c, c->op->status, &type, text ? 1 : 0, text, text ? strlen(text) : 0);
 }
 
 static json_t *fail_body(const char *type, const char *text)
@@ -130,7 +119,7 @@ void call_fail_as(struct call *c, unsigned status, const char *type, const char 
 	body = fail_body(type, text);
 	dump = json_dumps(body, JSON_COMPACT);
 	json_decref(body);
-	call_send(c, status, headers, ARRAY_SIZE(headers), dump, dump ? strlen(dump) : 0);
+	call_answer_bytes(c, status, headers, ARRAY_SIZE(headers), dump, dump ? strlen(dump) : 0);
 }
 
 void call_fail(struct call *c, const struct err *e)

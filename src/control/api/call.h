@@ -46,8 +46,8 @@ struct call {
 
 /* @answer is taken over; NULL: no body. */
 void call_answer(struct call *c, json_t *answer);
-void call_answer_bytes(struct call *c, unsigned status, const char *type,
-		       const struct http_header *headers, size_t n, const void *data, size_t size);
+void call_answer_bytes(struct call *c, unsigned status, const struct http_header *headers, size_t n,
+		       const void *data, size_t size);
 void call_fail(struct call *c, const struct err *e);
 void call_fail_as(struct call *c, unsigned status, const char *type, const char *text);
 /* ValidationException and ResourceNotFoundException. */

@@ -89,6 +89,6 @@ void doze_env(struct call *c)
 				 "region", conf->region, "account", conf->account, "domain",
 				 conf->domain, "apiPort", (int)c->ctl->api->port, "s3Port",
 				 (json_int_t)conf->s3_port, "endpointPort",
-				 colon ? atoi(colon + 1) : 443, "endpointSuffix",
+				 colon ? (int)strtol(colon + 1, NULL, 10) : 443, "endpointSuffix",
 				 c->ctl->endpoint_suffix, "ca", buf_str(&c->ctl->api->ca)));
 }

@@ -58,7 +58,7 @@ static void import_give_up(struct import *i, const char *text)
 	call_fail_as(c, 500, "InternalServerException", text);
 }
 
-static void import_write(struct import *i, size_t from);
+static void import_write(struct import *i, size_t size);
 
 static void import_written(uv_fs_t *req)
 {

@@ -45,7 +45,7 @@ static bool log_subject(const struct log_read *r, struct log_subject *s)
 	snprintf(s->path, sizeof(s->path), "%s/%s.log", b ? "builds" : "microvms", id);
 	if (b && b->step[0])
 		snprintf(s->step, sizeof(s->step), "%s %u/%u", b->step, b->step_n, b->step_of);
-	s->ended = b ? strcmp(b->state, "PENDING") && strcmp(b->state, "IN_PROGRESS")
+	s->ended = b ? strcmp(b->state, "PENDING") != 0 && strcmp(b->state, "IN_PROGRESS") != 0
 		     : vm->state == VM_TERMINATED;
 	return true;
 }
@@ -60,15 +60,15 @@ static void log_answer(struct log_read *r, const struct log_subject *s, const vo
 {
 	struct call *c = r->call;
 	char next[24];
-	struct http_header headers[] = { { "x-doze-next", next },
+	struct http_header headers[] = { { "content-type", "application/octet-stream" },
+					 { "x-doze-next", next },
 					 { "x-doze-state", s->state },
 					 { "x-doze-step", s->step } };
 
 	snprintf(next, sizeof(next), "%lld", (long long)r->from + (long long)size);
 	uv_close((uv_handle_t *)&r->timer, log_free);
 	c->state = NULL;
-	call_answer_bytes(c, 200, "application/octet-stream", headers, s->step[0] ? 3 : 2, data,
-			  size);
+	call_answer_bytes(c, 200, headers, s->step[0] ? 4 : 3, data, size);
 }
 
 static void log_look(uv_timer_t *timer)

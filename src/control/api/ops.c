@@ -31,15 +31,15 @@ static const struct pattern taggable = {
 };
 
 #define STRING(name, lo, hi, p) \
-	static const struct shape name = { .kind = KIND_STRING, .min = lo, .max = hi, .pattern = p }
+	static const struct shape name = { .kind = KIND_STRING, .min = (lo), .max = (hi), .pattern = (p) }
 #define INTEGER(name, lo, hi) \
-	static const struct shape name = { .kind = KIND_INTEGER, .min = lo, .max = hi }
+	static const struct shape name = { .kind = KIND_INTEGER, .min = (lo), .max = (hi) }
 #define LIST(name, lo, hi, element) \
-	static const struct shape name = { .kind = KIND_LIST, .min = lo, .max = hi, .of = &(element) }
+	static const struct shape name = { .kind = KIND_LIST, .min = (lo), .max = (hi), .of = &(element) }
 #define STRUCT(name, table) \
-	static const struct shape name = { .kind = KIND_STRUCT, .max = NO_MAX, .members = table }
+	static const struct shape name = { .kind = KIND_STRUCT, .max = NO_MAX, .members = (table) }
 #define UNION(name, table) \
-	static const struct shape name = { .kind = KIND_STRUCT, .max = NO_MAX, .members = table, .one_of = true }
+	static const struct shape name = { .kind = KIND_STRUCT, .max = NO_MAX, .members = (table), .one_of = true }
 #define ENUM(name, ...) \
 	static const char *const name##_values[] = { __VA_ARGS__, NULL }; \
 	static const struct shape name = { .kind = KIND_STRING, .max = NO_MAX, .values = name##_values }

@@ -41,7 +41,7 @@ static bool cursor_decode(struct page *p, const char *cursor)
 	p->after_ms = strtoll((const char *)text + name + 1, &end, 10);
 	if (*end != '\n' || !end[1] || strlen(end + 1) >= sizeof(p->after))
 		return false;
-	strcpy(p->after, end + 1);
+	snprintf(p->after, sizeof(p->after), "%s", end + 1);
 	return true;
 }
 

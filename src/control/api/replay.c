@@ -42,15 +42,18 @@ static struct replay *replay_new(struct control *ctl, const char *op, const char
 	return r;
 }
 
+static bool replay_old(const struct control *ctl, const struct replay *r)
+{
+	return r->answer && r->created_ms < clock_wall_ms() - ctl->conf->token_keep_ms;
+}
+
+/* They stand in the order in which they came: one goes for each that comes. */
 static void replay_expire(struct control *ctl)
 {
-	int64_t oldest = clock_wall_ms() - ctl->conf->token_keep_ms;
+	struct replay *r = list_first(&ctl->api->replays, struct replay, in_api);
 
-	list_each(r, &ctl->api->replays, struct replay, in_api)
-	{
-		if (r->answer && r->created_ms < oldest)
-			replay_free(r);
-	}
+	if (r && replay_old(ctl, r))
+		replay_free(r);
 }
 
 static struct replay *replay_find(struct control *ctl, const char *op, const char *token)
@@ -81,12 +84,11 @@ bool replay_begin(struct call *c, bool (*alive)(struct control *ctl, const json_
 	struct replay *r;
 	char hash[65];
 
-	replay_expire(c->ctl);
 	if (!token)
 		return false;
 	replay_hash(c, hash);
 	r = replay_find(c->ctl, c->op->name, token);
-	if (r && r->answer && alive && !alive(c->ctl, r->answer)) {
+	if (r && r->answer && (replay_old(c->ctl, r) || (alive && !alive(c->ctl, r->answer)))) {
 		replay_free(r);
 		r = NULL;
 	}
@@ -121,6 +123,7 @@ struct store_txn *replay_txn(struct call *c)
 				   .answer = answer,
 				   .created_ms = c->replay->created_ms,
 			   });
+	replay_expire(c->ctl);
 	return t;
 }
 

@@ -82,10 +82,11 @@ static const char *server_query(const struct call *c)
 /* Fails the call, or leaves c->in. */
 static bool server_decode(struct call *c)
 {
+	const struct op_request request = { c->op, &c->segments, server_query(c), c->body.data,
+					    c->body.size };
 	autobuf struct buf why = { 0 };
 
-	switch (op_decode(c->op, &c->segments, server_query(c), c->body.data, c->body.size, &c->in,
-			  &why)) {
+	switch (op_decode(&request, &c->in, &why)) {
 	case DECODED:
 		return true;
 	case DECODED_INVALID:

@@ -34,7 +34,9 @@ static void xml_text(struct buf *to, const char *text)
 
 static void sts_send(struct call *c, unsigned status, struct buf *xml)
 {
-	call_answer_bytes(c, status, "text/xml", NULL, 0, xml->data, xml->size);
+	static const struct http_header type = { "content-type", "text/xml" };
+
+	call_answer_bytes(c, status, &type, 1, xml->data, xml->size);
 	buf_free(xml);
 }
 

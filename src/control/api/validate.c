@@ -353,16 +353,15 @@ static void walk_finish(struct walk *w)
 	buf_add(w->why, all.data, all.size);
 }
 
-enum decoded op_decode(const struct op *op, const struct op_segments *s, const char *query,
-		       const void *body, size_t size, json_t **in, struct buf *why)
+enum decoded op_decode(const struct op_request *r, json_t **in, struct buf *why)
 {
 	struct walk w = { .why = why };
-	json_t *from = body_parse(&w, op, body, size), *out = json_object();
+	json_t *from = body_parse(&w, r->op, r->body, r->size), *out = json_object();
 
-	for (const struct member *m = op->members; from && !w.unreadable && m->name; m++) {
-		json_t *value = m->place == IN_PATH ? path_value(&w, m, s)
+	for (const struct member *m = r->op->members; from && !w.unreadable && m->name; m++) {
+		json_t *value = m->place == IN_PATH ? path_value(&w, m, r->segments)
 				: m->place == IN_QUERY
-					? query_value(&w, m, query)
+					? query_value(&w, m, r->query)
 					: json_incref(json_object_get(from, m->name));
 
 		if (!w.unreadable)

@@ -14,9 +14,16 @@ enum decoded {
 	DECODED_UNREADABLE, /* it is no JSON, or of other types: SerializationException */
 };
 
-/* @query: what follows '?', or NULL.  DECODED: *in is owned by the caller; members that are absent
+struct op_request {
+	const struct op *op;
+	const struct op_segments *segments;
+	const char *query; /* what follows '?', or NULL */
+	const void *body;
+	size_t size;
+};
+
+/* DECODED: *in is owned by the caller; members that are absent
  * or null are not in it, unknown ones neither.  Otherwise *why is the message. */
-enum decoded op_decode(const struct op *op, const struct op_segments *s, const char *query,
-		       const void *body, size_t size, json_t **in, struct buf *why);
+enum decoded op_decode(const struct op_request *r, json_t **in, struct buf *why) must_check;
 
 #endif

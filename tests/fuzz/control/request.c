@@ -16,8 +16,9 @@ static void decode(const char *method, const char *target, const void *body, siz
 
 	if (!op)
 		return;
-	if (op_decode(op, &s, target[path] ? target + path + 1 : NULL, body, size, &in, &why) ==
-	    DECODED) {
+	if (op_decode(&(struct op_request){ op, &s, target[path] ? target + path + 1 : NULL, body,
+					    size },
+		      &in, &why) == DECODED) {
 		for (const struct member *m = op->members; m->name; m++)
 			assert(!m->required || json_object_get(in, m->name));
 		json_decref(in);

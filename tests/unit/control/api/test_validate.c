@@ -29,8 +29,9 @@ static enum decoded decode(const char *method, const char *target, const char *b
 
 	assert_non_null(op);
 	buf_clear(why);
-	rc = op_decode(op, &s, target[path] ? target + path + 1 : NULL, body, strlen(body), in,
-		       why);
+	rc = op_decode(&(struct op_request){ op, &s, target[path] ? target + path + 1 : NULL, body,
+					     strlen(body) },
+		       in, why);
 	op_segments_free(&s);
 	return rc;
 }
