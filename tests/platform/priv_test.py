@@ -476,7 +476,7 @@ def test_a_build_is_ended(priv):
 
 
 def test_wrong_builds_are_refused(priv):
-    for wrong in ({"name": "m-" + str(uuid.uuid4())}, {"memory": 1}, {"pids": 1}, {"internet": 2}, {"cpu": 0}, {"owner": 0},
+    for wrong in ({"name": "m-" + str(uuid.uuid4())}, {"memory": 1}, {"pids": 1}, {"internet": 3}, {"cpu": 0}, {"owner": 0},
                   {"argv": []}):
         b = Build(priv, "true", **wrong)
         assert b.kind == FAULT, wrong
