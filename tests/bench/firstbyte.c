@@ -81,7 +81,8 @@ static void reading_feed(struct reading *r, const uint8_t *data, size_t size)
 {
 	size_t at = 0;
 
-	while (at < size && !r->over) {
+	/* An event may follow the last byte: until the parser wants more. */
+	while (!r->over) {
 		const uint8_t *body;
 		size_t n, used;
 		enum http1_event event =
