@@ -30,6 +30,7 @@ static zip_source_t *pack_source(zip_t *zip, const FTSENT *entry)
 	if (!copy)
 		return NULL;
 	memcpy(copy, target, (size_t)n);
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): the source frees it */
 	return zip_source_buffer(zip, copy, (zip_uint64_t)n, 1);
 }
 

@@ -10,8 +10,9 @@
 
 #define POOL_TICK_MS        1000
 #define POOL_DEMAND_MS      60000
-#define POOL_RUNS_EACH      6  /* runs a minute that one more clone stands for */
-#define POOL_MOST           16 /* clones of a version */
+#define POOL_RUNS_EACH      6   /* runs a minute that one more clone stands for */
+#define POOL_MOST           16  /* clones of a version */
+#define POOL_AFTER_TAKE_MS  500 /* the first request of a clone has the cores to itself */
 #define POOL_BACKOFF_MS     2000
 #define POOL_BACKOFF_MAX_MS 120000
 
@@ -291,6 +292,8 @@ struct machine *pool_take(struct control *ctl, struct image_version *v)
 		list_del(&c->in);
 		free(c);
 		machine_own(m, NULL, NULL);
+		if (t->retry_ms < clock_mono_ms() + POOL_AFTER_TAKE_MS)
+			t->retry_ms = clock_mono_ms() + POOL_AFTER_TAKE_MS;
 		return m;
 	}
 	return NULL;

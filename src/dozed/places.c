@@ -19,21 +19,21 @@ enum place_root { IN_DATA, IN_RUN, IN_LOG };
 /* Parents stand before their children. */
 static const struct place {
 	enum place_root root;
-	const char *path, *owner, *group; /* behind conf.users_prefix; NULL: root */
 	mode_t mode;
+	const char *path, *owner, *group; /* behind conf.users_prefix; NULL: root */
 } places[] = {
-	{ IN_DATA, "secrets", NULL, NULL, 0700 },
-	{ IN_DATA, "control", "control", "control", 0700 },
-	{ IN_DATA, "control/microvms", "control", "control", 0700 },
-	{ IN_DATA, "control/machines", "control", "control", 0700 },
-	{ IN_DATA, "objects", "objects", "objects", 0700 },
-	{ IN_DATA, "bases", "image", "image", 0700 },
-	{ IN_DATA, "images", "image", "control", 0750 },
-	{ IN_DATA, "build", "image", "image", 0711 },
-	{ IN_RUN, "m", NULL, NULL, 0711 },
-	{ IN_RUN, "netns", NULL, NULL, 0700 },
-	{ IN_LOG, "builds", "image", "control", 0750 },
-	{ IN_LOG, "microvms", "control", "control", 0700 },
+	{ IN_DATA, 0700, "secrets", NULL, NULL },
+	{ IN_DATA, 0700, "control", "control", "control" },
+	{ IN_DATA, 0700, "control/microvms", "control", "control" },
+	{ IN_DATA, 0700, "control/machines", "control", "control" },
+	{ IN_DATA, 0700, "objects", "objects", "objects" },
+	{ IN_DATA, 0700, "bases", "image", "image" },
+	{ IN_DATA, 0750, "images", "image", "control" },
+	{ IN_DATA, 0711, "build", "image", "image" },
+	{ IN_RUN, 0711, "m", NULL, NULL },
+	{ IN_RUN, 0700, "netns", NULL, NULL },
+	{ IN_LOG, 0750, "builds", "image", "control" },
+	{ IN_LOG, 0700, "microvms", "control", "control" },
 };
 
 static int place_ids(const struct conf *conf, const struct place *p, uid_t *uid, gid_t *gid,

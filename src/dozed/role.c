@@ -17,7 +17,7 @@ int main(int argc, char **argv)
 	struct err e;
 	int config = fcntl(SUPER_CONFIG_FD, F_GETFD) < 0 ? -1 : SUPER_CONFIG_FD;
 
-	if (argc != 5 || strcmp(argv[1], "--role") || strcmp(argv[3], "--instance")) {
+	if (argc != 5 || strcmp(argv[1], "--role") != 0 || strcmp(argv[3], "--instance") != 0) {
 		fputs("this is a part of dozed; start it with 'doze up'\n", stderr);
 		return 1;
 	}
