@@ -1,6 +1,5 @@
 /* main.c - doze: what a person types. */
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,20 +90,6 @@ static bool asks_for_help(struct words w)
 	return false;
 }
 
-/* dozed, the guest's parts and the AWS CLI lie in ../libexec/doze. */
-static void fill_libexec(struct conf *conf)
-{
-	char exe[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
-
-	if (*conf->libexec_dir || n <= 0)
-		return;
-	exe[n] = '\0';
-	*strrchr(exe, '/') = '\0';
-	*strrchr(exe, '/') = '\0';
-	snprintf(conf->libexec_dir, sizeof(conf->libexec_dir), "%.200s/libexec/doze", exe);
-}
-
 static int command_run(const struct command *cmd, const char *instance, bool json, struct words w)
 {
 	struct client c = { .json = json };
@@ -113,7 +98,7 @@ static int command_run(const struct command *cmd, const char *instance, bool jso
 
 	if (cmd->local ? client_locate(&c, instance, &e) : client_open(&c, instance, &e))
 		return say(&e);
-	fill_libexec(&c.conf);
+	conf_find_libexec(&c.conf, "libexec/doze");
 	rc = cmd->run(&c, w);
 	client_close(&c);
 	return rc;

@@ -198,3 +198,17 @@ void conf_help(FILE *to)
 		fprintf(to, "%s = %s\n    %s\n", k->name, k->fallback, k->help);
 	}
 }
+
+void conf_find_libexec(struct conf *c, const char *below)
+{
+	char exe[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+
+	if (*c->libexec_dir || n <= 0)
+		return;
+	exe[n] = '\0';
+	*strrchr(exe, '/') = '\0';
+	if (below)
+		strrchr(exe, '/')[1] = '\0';
+	snprintf(c->libexec_dir, sizeof(c->libexec_dir), "%.200s%s", exe, below ? below : "");
+}

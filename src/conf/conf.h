@@ -59,6 +59,9 @@ struct conf {
 void conf_defaults(struct conf *c, const char *instance);
 /* Read an open ini file (-1: none) over *c and check the whole. */
 int conf_read(struct conf *c, int fd, const char *name, struct err *e) must_check;
+/* Where nothing is configured, the programs that doze starts lie beside this one, or, @below given,
+ * in that folder of the one above ("libexec/doze"). */
+void conf_find_libexec(struct conf *c, const char *below);
 /* The table, for people: section, key, default, what it means. */
 void conf_help(FILE *to);
 

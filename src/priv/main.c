@@ -2,8 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
-#include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -232,13 +230,7 @@ static int priv_users(struct priv *p, struct err *e)
 static int priv_directories(struct priv *p, struct err *e)
 {
 	const char *run_dir = p->conf->run_dir;
-	char self[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
-	if (n < 0)
-		return err_sys(e, "find where dozed is");
-	self[n] = '\0';
-	p->libexec = xstrdup(*p->conf->libexec_dir ? p->conf->libexec_dir : dirname(self));
 	p->machines_dir = xasprintf("%s/m", run_dir);
 	p->stage_dir = xasprintf("%s/jail", run_dir);
 	p->log_path = xasprintf("%s/machines.log", p->conf->log_dir);

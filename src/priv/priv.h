@@ -44,7 +44,7 @@ struct priv {
 	struct host host;
 	struct layers layers;
 	struct filter filter; /* of machines */
-	char *libexec, *machines_dir, *stage_dir, *log_path;
+	char *machines_dir, *stage_dir, *log_path;
 	struct owner owners[PRIV_NUM_OWNERS];
 	gid_t proxy_gid;
 	uid_t build_uid;

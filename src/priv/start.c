@@ -85,7 +85,7 @@ static int machine_launch(struct machine *m, const struct mdir_sockets *s, int s
 		.machine = m->item.machine,
 		.netns_path = netns,
 		.stage = p->stage_dir,
-		.libexec = p->libexec,
+		.libexec = p->conf->libexec_dir,
 		.program = machine_kinds[m->what.kind].program,
 		.monitor = machine_kinds[m->what.kind].monitor,
 		.log_path = p->log_path,

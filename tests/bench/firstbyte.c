@@ -50,6 +50,7 @@ static double now_ms(void)
 static struct peer peer_open(const char *host, uint16_t port)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(port) };
+	autofree char *name = xstrdup(host);
 	struct peer p = { SSL_new(tls), socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) };
 
 	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -57,7 +58,7 @@ static struct peer peer_open(const char *host, uint16_t port)
 		die("cannot connect");
 	setsockopt(p.fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
 	SSL_set_fd(p.ssl, p.fd);
-	SSL_set_tlsext_host_name(p.ssl, host);
+	SSL_ctrl(p.ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, name);
 	if (SSL_connect(p.ssl) != 1)
 		die("no TLS");
 	return p;
