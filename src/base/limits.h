@@ -28,7 +28,7 @@
 /* The endpoint proxy towards a guest. */
 #define LIMIT_PROXY_IDLE     64    /* kept connections per endpoint */
 #define LIMIT_PROXY_IDLE_MS  4000  /* shorter than common servers keep them */
-#define LIMIT_PROXY_DIAL_MS  10000 /* until a machine answers a CONNECT */
+#define LIMIT_NET_DIAL_MS  10000 /* until a machine answers a CONNECT */
 #define LIMIT_PROXY_RETRY_MS 3000  /* a refused port is tried again so long ... */
 #define LIMIT_PROXY_WOKEN_MS 10000 /* ... if its microVM became RUNNING so recently */
 

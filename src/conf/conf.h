@@ -34,8 +34,9 @@ struct conf {
 	int64_t pool_per_image, pool_memory_percent, pool_recent_ms;
 	int64_t start_at_once; /* restores that may run at the same time */
 	int64_t capacity_wait_ms;
-	int64_t memory_percent;       /* of host memory that machines may take */
-	char warm_request[CONF_TEXT]; /* [pool] warm_request, per image: "name=GET:8080:/path ..."
+	int64_t memory_percent; /* of host memory that machines may take */
+	int64_t warm_refusals;
+	char warm_request[CONF_TEXT]; /* [pool] warm_request, per image: "name=8080:/path, ..."
 				       */
 
 	int64_t build_at_once, build_memory_mib, build_cpu_percent, build_pids, build_disk_gib;

@@ -72,7 +72,6 @@ static void pool_drop(struct clone *c)
 		return;
 	if (m->warm)
 		warm_cancel(m->warm);
-	m->warm = NULL;
 	machine_end(m, NULL, NULL);
 }
 
@@ -138,7 +137,6 @@ static void pool_down(struct machine *m, const char *reason)
 	c->m = NULL; /* it is clearing itself */
 	if (m->warm)
 		warm_cancel(m->warm);
-	m->warm = NULL;
 	pool_failed(c, reason);
 }
 
@@ -235,6 +233,8 @@ static void pool_look_at(struct control *ctl, struct template *t)
 {
 	int64_t now = clock_wall_ms();
 	unsigned wanted = pool_wanted(ctl, t, now), have = pool_count(t);
+	bool recent = t->version == model_active_version(t->version->image) &&
+		      now - t->version->recent_ms < ctl->conf->pool_recent_ms;
 
 	list_each(c, &t->clones, struct clone, in)
 	{
@@ -250,7 +250,7 @@ static void pool_look_at(struct control *ctl, struct template *t)
 			break;
 		pool_add(t);
 	}
-	if (!wanted && !have && t->memfd >= 0 && list_empty(&t->waits) && !pool_live(t))
+	if (!recent && !have && t->memfd >= 0 && list_empty(&t->waits) && !pool_live(t))
 		template_unload(t);
 }
 

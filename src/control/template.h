@@ -21,8 +21,10 @@ struct template
 	struct work *copying;
 	struct list waits; /* of struct template_wait */
 	struct list clones;
-	uint64_t clone_bytes; /* private memory of a clone, measured; 0: not yet */
-	unsigned demand;      /* runs of late */
+	bool not_refusing[BUILD_MAX_PORTS]; /* of version->listening: not to be told KNOCK_REFUSABLE
+					     */
+	uint64_t clone_bytes;               /* private memory of a clone, measured; 0: not yet */
+	unsigned demand;                    /* runs of late */
 	int64_t demand_ms, retry_ms, backoff_ms;
 };
 

@@ -36,7 +36,7 @@ static void forward_start(struct relay *r)
 static bool forward_again(const struct relay *r, enum dial_result result, int64_t now_ms)
 {
 	if (result == DIAL_BUSY)
-		return now_ms - r->connect_since_ms < LIMIT_PROXY_DIAL_MS;
+		return now_ms - r->connect_since_ms < LIMIT_NET_DIAL_MS;
 	return now_ms - r->connect_since_ms < LIMIT_PROXY_RETRY_MS &&
 	       now_ms - r->route->opened_ms < LIMIT_PROXY_WOKEN_MS;
 }
@@ -92,7 +92,7 @@ void relay_connect(struct relay *r)
 
 void relay_tick(struct relay *r, int64_t now_ms)
 {
-	if (r->dial && now_ms - r->connect_since_ms >= LIMIT_PROXY_DIAL_MS) {
+	if (r->dial && now_ms - r->connect_since_ms >= LIMIT_NET_DIAL_MS) {
 		log_warn("a machine does not answer machine=%s", r->route->row.machine);
 		relay_fail(r);
 	} else if (!r->dial && now_ms >= r->dial_at_ms) {

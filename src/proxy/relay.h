@@ -10,7 +10,7 @@
 
 #include "net/upstream.h"
 #include "proxy/auth.h"
-#include "proxy/dial.h"
+#include "net/dial.h"
 #include "proxy/proxy.h"
 
 struct relay {

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proxy/dial.h"
+#include "net/dial.h"
+#include "net/knock.h"
 #include "proxy/fields.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -19,6 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (dial_answer((const char *)data, size) == 1)
 		assert(size >= 3 && !memcmp(data, "OK\n", 3));
+	assert(knock_status((const char *)data, size) < 1000);
 	if (http1_next(p, data, size, &used, &body, &body_size) == HTTP1_HEAD) {
 		fields_to_client(http1_head(p), "id", true, &f);
 		for (size_t i = 0; i < f.n; i++) {

@@ -2,8 +2,8 @@
  *
  * The machine process is not believed: its answer is short, what it hands over must be a stream
  * socket, and it may take its time no longer than the caller lets it (dial_cancel). */
-#ifndef PROXY_DIAL_H
-#define PROXY_DIAL_H
+#ifndef NET_DIAL_H
+#define NET_DIAL_H
 
 #include <uv.h>
 

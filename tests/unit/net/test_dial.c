@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "proxy/dial.h"
+#include "net/dial.h"
 
 struct outcome {
 	int n, fd;
@@ -199,5 +199,5 @@ int main(void)
 		cmocka_unit_test(test_a_cancelled_dial_is_silent),
 	};
 
-	return cmocka_run_group_tests_name("proxy/dial", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("net/dial", tests, NULL, NULL);
 }

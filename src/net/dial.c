@@ -1,4 +1,4 @@
-#include "proxy/dial.h"
+#include "net/dial.h"
 
 #include <errno.h>
 #include <stdio.h>
