@@ -52,8 +52,12 @@ static void agent_resumed(struct agent *a, const struct agent_frame *f)
 	agent_ack(a, f);
 }
 
+/* The first one comes before the snapshot: what is not on the disk yet would be written by every
+ * clone. */
 static void agent_warm(struct agent *a, const struct agent_frame *f)
 {
+	if (a->listen.timer.active)
+		sync();
 	resume_rehearse(&a->resume);
 	listen_stop(&a->listen);
 	agent_ack(a, f);

@@ -28,6 +28,7 @@ static const struct build_stage build_stages[] = {
 	{ "disk",     "make its disk",                  build_disk,      NULL },
 	{ "boot",     "boot a microVM",                 build_boot,      NULL },
 	{ "ready",    "start the application",          build_ready,     NULL },
+	{ "snapshot", "let it come to rest",            build_settle,    NULL },
 	{ "snapshot", "take the snapshot",              build_snapshot,  NULL },
 	{ "validate", "validate a microVM made from it", build_validate, build_validates },
 	{ "snapshot", "put it in its place",            build_commit,    NULL },
@@ -266,6 +267,7 @@ static void build_clear(struct build *b)
 {
 	b->clearing = true;
 	ask_drop(&b->object);
+	build_settle_cancel(b);
 	if (b->work) { /* it may still write into the draft */
 		work_forget(b->work);
 		b->work = NULL;

@@ -10,6 +10,7 @@
 #include "image/ready.h"
 #include "image/spec.h"
 #include "image/vm.h"
+#include "net/knock.h"
 
 #define CODE_INTERNAL "INTERNAL_PLATFORM_ERROR" /* service.md 10.1 */
 #define CODE_BUILD    "CONTAINER_BUILD_FAILED"
@@ -45,8 +46,17 @@ struct build {
 	struct vm vm;
 	const char *hook; /* "Ready", "Validate" while one is under way */
 	int64_t hook_ms, hook_timeout_ms;
-	uint64_t hook_id, resumed_id; /* of agent frames that are answered; 0: none */
+	uint64_t hook_id; /* of an agent frame that is answered; 0: none */
+	uint64_t ack_id;  /* likewise, by an ACK: */
+	void (*acknowledged)(struct build *b);
 	struct quiet quiet;
+	struct {
+		size_t knocks; /* begun */
+		struct knocking *knocking;
+		unsigned looks;
+		int64_t look_ms;
+		uint64_t cpu_ns;
+	} settle;
 	int save_fds[SAVE_NUM_FDS];
 	int memory_fd, from_fd; /* of the validating machine */
 };
@@ -87,12 +97,16 @@ void build_vm_frame(struct vm *vm, const struct agent_frame *f);
 bool build_is_at(const struct build *b, void (*stage)(struct build *b));
 /* A copy of the empty overlay: the version's disk, or one to throw away. Descriptor or -1. */
 int build_overlay(struct build *b, bool scratch, struct err *e) must_check;
+/* The id of a frame that the guest will ACK. */
+uint64_t build_expect_ack(struct build *b, void (*acknowledged)(struct build *b));
+/* build_settle.c */
+void build_settle(struct build *b);
+void build_settle_cancel(struct build *b);
 /* build_check.c */
 void build_validate(struct build *b);
 void build_commit(struct build *b);
 /* one hook, asked again while it says so, until its time is over: then build_next or build_fail */
 void build_hook(struct build *b, const char *name, const struct spec_hook *hook);
-void build_hook_acknowledged(struct build *b, const struct agent_frame *f);
 void build_hook_result(struct build *b, const struct agent_frame *f);
 
 #endif

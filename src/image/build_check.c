@@ -124,13 +124,8 @@ static int build_copy_memory(void *arg)
 	return io_copy_sparse(b->from_fd, b->memory_fd);
 }
 
-void build_hook_acknowledged(struct build *b, const struct agent_frame *f)
+static void build_validate_resumed(struct build *b)
 {
-	uint64_t id = 0;
-
-	if (b->hook || !b->resumed_id || !agent_get_u64(f, FIELD_ID, &id) || id != b->resumed_id)
-		return;
-	b->resumed_id = 0;
 	build_hook(b, "Validate", &b->spec.validate);
 }
 
@@ -144,9 +139,8 @@ static void build_say_resumed(struct build *b)
 	rand_uuid(uuid);
 	snprintf(identity, sizeof(identity), "microvm-%s", uuid);
 	rand_bytes(random, sizeof(random));
-	b->resumed_id = ++b->vm.next_id;
 	mark = agent_begin(&frame, AGENT_RESUMED);
-	agent_put_u64(&frame, FIELD_ID, b->resumed_id);
+	agent_put_u64(&frame, FIELD_ID, build_expect_ack(b, build_validate_resumed));
 	agent_put_u64(&frame, FIELD_WALL_NS, (uint64_t)clock_wall_ms() * 1000000);
 	agent_put(&frame, FIELD_RANDOM, random, sizeof(random));
 	agent_put_text(&frame, FIELD_IDENTITY, identity);

@@ -275,6 +275,23 @@ static void build_hello(struct build *b, const struct agent_frame *f)
 		build_next(b);
 }
 
+uint64_t build_expect_ack(struct build *b, void (*acknowledged)(struct build *b))
+{
+	b->acknowledged = acknowledged;
+	b->ack_id = ++b->vm.next_id;
+	return b->ack_id;
+}
+
+static void build_acknowledged(struct build *b, const struct agent_frame *f)
+{
+	uint64_t id = 0;
+
+	if (!b->ack_id || b->clearing || !agent_get_u64(f, FIELD_ID, &id) || id != b->ack_id)
+		return;
+	b->ack_id = 0;
+	b->acknowledged(b);
+}
+
 void build_frame(struct build *b, const struct agent_frame *f)
 {
 	/* clang-format off */
@@ -284,7 +301,7 @@ void build_frame(struct build *b, const struct agent_frame *f)
 		[AGENT_HOOK_RESULT] = build_hook_result,
 		[AGENT_LOG]         = build_guest_log,
 		[AGENT_EXIT]        = build_app_ended,
-		[AGENT_ACK]         = build_hook_acknowledged,
+		[AGENT_ACK]         = build_acknowledged,
 	};
 	/* clang-format on */
 

@@ -51,8 +51,10 @@ static int disk_make(struct step *s, const char *root, struct err *e)
 	step_arg(&a, "-F");
 	step_arg(&a, "-L");
 	step_arg(&a, "root");
+	step_arg(&a, "-O"); /* the disk never outlives the memory that it belongs to */
+	step_arg(&a, "^has_journal");
 	step_arg(&a, "-E");
-	step_arg(&a, "lazy_itable_init=1,lazy_journal_init=1,nodiscard,root_owner=0:0");
+	step_arg(&a, "lazy_itable_init=1,nodiscard,root_owner=0:0");
 	step_arg(&a, "-d");
 	step_arg(&a, root);
 	step_arg(&a, "root");

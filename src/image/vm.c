@@ -212,6 +212,11 @@ void vm_sample(struct vm *vm, void (*sampled)(struct vm *vm, const struct machin
 		 &(struct ask_what){ MACHINE_GET_STATS, &none, sizeof(none), NULL, 0 }, vm_sampled);
 }
 
+char *vm_stream(const struct vm *vm)
+{
+	return xasprintf("%s/m/%s/stream.sock", vm->role->conf->run_dir, vm->id);
+}
+
 void vm_send(struct vm *vm, const struct buf *frames)
 {
 	for (size_t at = 0; vm->chan && at < frames->size; at += VM_CHUNK) {

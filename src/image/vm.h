@@ -37,6 +37,7 @@ void vm_request(struct vm *vm, const struct ask_what *what,
 		void (*answered)(struct vm *vm, struct ipc_msg *m, const struct err *e));
 void vm_sample(struct vm *vm, void (*sampled)(struct vm *vm, const struct machine_stats *s));
 void vm_send(struct vm *vm, const struct buf *frames); /* to the guest */
+char *vm_stream(const struct vm *vm);                  /* the path of its stream.sock */
 /* Kill it and let priv clear all of it; also when there is none.  No other call comes after. */
 void vm_end(struct vm *vm, void (*ended)(struct vm *vm));
 

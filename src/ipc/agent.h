@@ -33,7 +33,8 @@ enum agent_type {
 			* all streams that have a port (their host ends are gone), then ACKs */
 	AGENT_HOOK,    /* FIELD_ID, FIELD_NAME, FIELD_PORT, FIELD_TIMEOUT_MS, FIELD_BODY (may be
 			  absent) */
-	AGENT_WARM, /* FIELD_ID: do what RESUMED does without changing anything, then ACK (pool) */
+	AGENT_WARM,    /* FIELD_ID: do what RESUMED does without changing anything, then ACK: before
+			* the    snapshot and in the pool */
 
 	/* From the guest. */
 	AGENT_HELLO,       /* FIELD_PROTOCOL: the agent runs and waits for START */

@@ -14,7 +14,9 @@
  * panic or reboot ends QEMU (-no-reboot). */
 #define KERNEL_WORDS                                                            \
 	"console=ttyS0 quiet reboot=t panic=-1 tsc=reliable cryptomgr.notests " \
-	"mitigations=off nokaslr thash_entries=1024 tsc_early_khz=%llu"
+	"mitigations=off nokaslr lsm=landlock audit=0 psi=0 init_on_alloc=0 "   \
+	"hardened_usercopy=off transparent_hugepage=never thash_entries=1024 "  \
+	"tsc_early_khz=%llu"
 
 /* erms and fsrm off: rep movs/stos would be emulated byte by byte. */
 static const char *const args_always[] = {
@@ -129,7 +131,7 @@ static void args_devices(struct argv *v, const struct qemu_args *a)
 	argv_add(v, "-netdev");
 	argv_add(v, "tap,id=net,fd=%d", a->tap);
 	argv_add(v, "-device");
-	argv_add(v, "virtio-net-device,netdev=net,mac=%s", SLOT_GUEST_MAC);
+	argv_add(v, "virtio-net-device,netdev=net,mac=%s,guest_announce=off", SLOT_GUEST_MAC);
 	argv_add(v, "-device");
 	argv_add(v, "virtio-serial-device,max_ports=2");
 	argv_add(v, "-chardev");

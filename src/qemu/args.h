@@ -10,7 +10,7 @@
 #include "ipc/machine.h"
 
 /* Changes when a snapshot of before would not load any more: devices, their order, the CPU. */
-#define QEMU_MACHINE "microvm-tcg-1"
+#define QEMU_MACHINE "microvm-tcg-2"
 
 #define QEMU_TB_MIB 64 /* memory for translated code; LIMIT_MACHINE_EXTRA has room for it */
 

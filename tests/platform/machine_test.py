@@ -87,7 +87,7 @@ class Test:
         self.root = self.dir / "root"
         subprocess.run(["truncate", "-s", "2G", self.root], check=True)
         subprocess.run(["mke2fs", "-q", "-t", "ext4", "-F", "-E",
-                        "lazy_itable_init=1,lazy_journal_init=1,nodiscard,root_owner=0:0", "-d", tree, self.root],
+                        "lazy_itable_init=1,nodiscard,root_owner=0:0", "-d", tree, self.root],
                        check=True)
         self.image = self.dir / "image"
 

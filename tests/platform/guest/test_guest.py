@@ -50,7 +50,7 @@ def make_disk(files, size="8G"):
     disk.unlink(missing_ok=True)
     subprocess.run(["truncate", "-s", size, disk], check=True)
     subprocess.run(["mke2fs", "-q", "-t", "ext4", "-F", "-E",
-                    "lazy_itable_init=1,lazy_journal_init=1,nodiscard,root_owner=0:0", "-d", tree, disk], check=True)
+                    "lazy_itable_init=1,nodiscard,root_owner=0:0", "-d", tree, disk], check=True)
     return disk
 
 

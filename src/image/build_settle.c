@@ -1,0 +1,97 @@
+/* Before the snapshot: the guest goes once through what each of its clones will do first, so that
+ * none has to read the same pages, learn the same neighbour or make the same table again. */
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "image/build.h"
+
+#define SETTLE_ACK_MS   30000
+#define SETTLE_KNOCKS   2 /* connections of each port, with nothing said */
+#define SETTLE_KNOCK_MS 5000
+#define SETTLE_LOOK_MS  100
+#define SETTLE_PERCENT  20 /* of a core, between two looks */
+#define SETTLE_LOOKS    20 /* then it is taken as it is */
+
+static void settle_sampled(struct vm *vm, const struct machine_stats *s)
+{
+	struct build *b = container_of(vm, struct build, vm);
+	int64_t now = clock_mono_ms(), passed = now - b->settle.look_ms;
+	uint64_t used = s->cpu_ns - b->settle.cpu_ns;
+	bool quiet = b->settle.looks && passed > 0 &&
+		     used * 100 < (uint64_t)passed * 1000000 * SETTLE_PERCENT;
+
+	if (b->clearing || !build_is_at(b, build_settle))
+		return;
+	if (quiet || b->settle.looks++ == SETTLE_LOOKS) {
+		build_next(b);
+		return;
+	}
+	b->settle.look_ms = now;
+	b->settle.cpu_ns = s->cpu_ns;
+}
+
+static void settle_look(uv_timer_t *t)
+{
+	struct build *b = t->data;
+
+	vm_sample(&b->vm, settle_sampled);
+}
+
+static void settle_knock(struct build *b);
+
+static void settle_knocked(void *arg, unsigned status)
+{
+	struct build *b = arg;
+
+	(void)status; /* it was not asked anything */
+	b->settle.knocking = NULL;
+	settle_knock(b);
+}
+
+static void settle_knock(struct build *b)
+{
+	autofree char *stream = vm_stream(&b->vm);
+	size_t n = b->settle.knocks++;
+
+	if (n == b->done.n_listening * SETTLE_KNOCKS) {
+		build_tick(b, SETTLE_LOOK_MS, settle_look);
+		return;
+	}
+	b->settle.knocking = knock_start(
+		b->role->loop, &(struct knock){ .stream = stream,
+						.port = b->done.listening[n / SETTLE_KNOCKS],
+						.most_ms = SETTLE_KNOCK_MS,
+						.done = settle_knocked,
+						.arg = b });
+}
+
+static void settle_acknowledged(struct build *b)
+{
+	build_timer_end(&b->tick);
+	settle_knock(b);
+}
+
+static void settle_late(uv_timer_t *t)
+{
+	build_fail(t->data, CODE_INTERNAL, "The guest's agent did not answer within %d seconds.",
+		   SETTLE_ACK_MS / 1000);
+}
+
+void build_settle(struct build *b)
+{
+	autobuf struct buf frame = { 0 };
+	size_t mark = agent_begin(&frame, AGENT_WARM);
+
+	agent_put_u64(&frame, FIELD_ID, build_expect_ack(b, settle_acknowledged));
+	agent_end(&frame, mark);
+	build_tick(b, SETTLE_ACK_MS, settle_late);
+	vm_send(&b->vm, &frame);
+}
+
+void build_settle_cancel(struct build *b)
+{
+	if (b->settle.knocking)
+		knock_cancel(b->settle.knocking);
+	b->settle.knocking = NULL;
+}
