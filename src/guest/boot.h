@@ -16,6 +16,9 @@ int boot_modules(const char *group, struct err *e) must_check;
 /* Mount the disk read-write on BOOT_ROOT. */
 int boot_root(struct err *e) must_check;
 
+/* The kernel's own periodic work, down to what a guest needs.  A knob that is missing is logged. */
+void boot_tune(void);
+
 /* The agent's port (AGENT_PORT_NAME), open and non-blocking: an owned descriptor, or -1. */
 int boot_port(struct err *e) must_check;
 

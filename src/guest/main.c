@@ -16,6 +16,7 @@ static int init_run(struct err *e)
 
 	if (boot_mounts(e) || boot_modules("boot", e) || boot_root(e) || boot_link(e))
 		return -1;
+	boot_tune();
 	port = boot_port(e);
 	if (port < 0)
 		return -1;

@@ -7,7 +7,7 @@
  *                 while an image is built).  The messages below.  One peer at a
  *                 time; a new one replaces the old; the machine runs on when the
  *                 peer goes.
- *   stream.sock   SOCK_STREAM, group doze-proxy.  The peer connects, writes
+ *   stream.sock   SOCK_STREAM, group doze-proxy (a build's: its owner).  The peer connects, writes
  *                 "CONNECT <port>\n" and reads "OK\n" or "ERR <why>\n".  With OK
  *                 comes, by SCM_RIGHTS, a connected stream socket on which the
  *                 guest's port is spoken; the connection to stream.sock is then

@@ -56,7 +56,8 @@ static int mdir_socket(int dir, const char *name, int type, gid_t gid, struct er
 	return fd_steal(&fd);
 }
 
-/* Others may pass through, not look: the proxy's socket stands here too. */
+/* Others may pass through, not look: the proxy's socket stands here too.  What is being built has no
+ * endpoint: its streams are its owner's. */
 static int mdir_fill(struct priv *p, int dir, const struct priv_machine_item *item,
 		     struct mdir_sockets *s, struct err *e)
 {
@@ -71,7 +72,8 @@ static int mdir_fill(struct priv *p, int dir, const struct priv_machine_item *it
 	s->sock = mdir_socket(dir, "machine.sock", SOCK_SEQPACKET, owner->gid, e);
 	if (s->sock < 0)
 		return -1;
-	s->stream = mdir_socket(dir, "stream.sock", SOCK_STREAM, p->proxy_gid, e);
+	s->stream = mdir_socket(dir, "stream.sock", SOCK_STREAM,
+				item->owner == PRIV_OWNER_IMAGE ? owner->gid : p->proxy_gid, e);
 	return s->stream < 0 ? -1 : 0;
 }
 

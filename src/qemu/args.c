@@ -12,10 +12,10 @@
  * it is told.  A software CPU runs one guest instruction after the other: the mitigations would
  * only cost.  A small table of TCP connections is walked in a third of the time at each resume.  A
  * panic or reboot ends QEMU (-no-reboot). */
-#define KERNEL_WORDS                                                            \
-	"console=ttyS0 quiet reboot=t panic=-1 tsc=reliable cryptomgr.notests " \
-	"mitigations=off nokaslr lsm=landlock audit=0 psi=0 init_on_alloc=0 "   \
-	"hardened_usercopy=off transparent_hugepage=never thash_entries=1024 "  \
+#define KERNEL_WORDS                                                                     \
+	"console=ttyS0 quiet reboot=t panic=-1 tsc=reliable cryptomgr.notests "          \
+	"mitigations=off nokaslr lsm=landlock audit=0 psi=0 nowatchdog init_on_alloc=0 " \
+	"hardened_usercopy=off transparent_hugepage=never thash_entries=1024 "           \
 	"tsc_early_khz=%llu"
 
 /* erms and fsrm off: rep movs/stos would be emulated byte by byte. */
