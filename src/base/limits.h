@@ -28,7 +28,7 @@
 /* The endpoint proxy towards a guest. */
 #define LIMIT_PROXY_IDLE     64    /* kept connections per endpoint */
 #define LIMIT_PROXY_IDLE_MS  4000  /* shorter than common servers keep them */
-#define LIMIT_NET_DIAL_MS  10000 /* until a machine answers a CONNECT */
+#define LIMIT_NET_DIAL_MS    10000 /* until a machine answers a CONNECT */
 #define LIMIT_PROXY_RETRY_MS 3000  /* a refused port is tried again so long ... */
 #define LIMIT_PROXY_WOKEN_MS 10000 /* ... if its microVM became RUNNING so recently */
 
@@ -39,7 +39,8 @@
 #define LIMIT_AGENT_TO_HOST  (16 * KIB) /* one frame of the guest, which is hostile */
 #define LIMIT_LOG_RATE \
 	(256 * KIB) /* bytes of guest output a second; the rest is counted as dropped */
-#define LIMIT_LOG_FILE (64 * MIB) /* a microVM's log, then it starts over in .1 */
+#define LIMIT_LOG_FILE  (64 * MIB) /* a microVM's log, then it starts over in .1 */
+#define LIMIT_DISK_LEFT (4 * MIB)  /* less than this is why a build failed */
 
 /* Artifacts and builds. */
 #define LIMIT_ZIP_SIZE     (1 * GIB)

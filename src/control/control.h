@@ -62,7 +62,8 @@ void model_microvm_free(struct microvm *vm);
 struct image *model_image_by_name(struct control *ctl, const char *name);
 struct image *model_image_by_id(struct control *ctl, const char *id);
 struct image_version *model_version(struct image *image, int64_t number);
-struct image_version *model_active_version(struct image *image); /* newest ACTIVE and SUCCESSFUL */
+/* Newest ACTIVE and SUCCESSFUL; none of an image that is being deleted. */
+struct image_version *model_active_version(struct image *image);
 struct microvm *model_microvm(struct control *ctl, const char *id);
 struct microvm *model_microvm_by_endpoint(struct control *ctl, const char *endpoint);
 void model_put_image(struct store_txn *t, const struct image *image);

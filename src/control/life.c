@@ -186,11 +186,15 @@ static void life_committed(void *arg, int rc, const struct err *e)
 	const char *reason = life_reason(vm, l);
 	bool may_refuse = l->event == EV_SUSPEND ||
 			  (l->event == EV_TERMINATE && !(l->insists & 1u << EV_TERMINATE));
+	/* On the disk that had no room for the save there may be none for the row: after a crash
+	 * the machine is found alive in SUSPENDING and is saved then. */
+	bool may_wait = l->event == EV_UNSAVED;
 
 	l->committing = false;
-	if (rc) {
+	if (rc)
 		log_err("a step is not durable id=%s state=%s error=\"%s\"", vm->id,
 			vm_state_name[from], e->text);
+	if (rc && !may_wait) {
 		if (!may_refuse) {
 			l->later |= 1u << l->event; /* life_tick tries again */
 			return;

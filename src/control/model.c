@@ -182,6 +182,8 @@ struct image_version *model_active_version(struct image *image)
 {
 	struct image_version *newest = NULL;
 
+	if (image->state && !strcmp(image->state, "DELETING"))
+		return NULL;
 	list_each(v, &image->versions, struct image_version, in_image)
 	{
 		if (!strcmp(v->status, "ACTIVE") && !strcmp(v->state, "SUCCESSFUL"))

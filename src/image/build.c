@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -156,15 +157,30 @@ void build_next(struct build *b)
 	build_stages[b->stage].start(b);
 }
 
+/* Whatever a step says of it then: that there is no room is the cause. */
+static bool build_disk_is_full(const struct build *b)
+{
+	struct statvfs s;
+
+	return !fstatvfs(b->role->images_fd, &s) && s.f_bavail * s.f_frsize < LIMIT_DISK_LEFT;
+}
+
 void build_fail(struct build *b, const char *code, const char *fmt, ...)
 {
+	static const char full[] = "The disk of the data directory is full. ";
+	size_t n = 0;
 	va_list ap;
 
 	if (b->failed || b->clearing)
 		return;
 	b->failed = true;
+	if (build_disk_is_full(b)) {
+		code = CODE_FULL;
+		n = sizeof(full) - 1;
+		memcpy(b->done.reason, full, n);
+	}
 	va_start(ap, fmt);
-	vsnprintf(b->done.reason, sizeof(b->done.reason), fmt, ap);
+	vsnprintf(b->done.reason + n, sizeof(b->done.reason) - n, fmt, ap);
 	va_end(ap);
 	snprintf(b->done.code, sizeof(b->done.code), "%s", code);
 	build_stage_end(b);

@@ -21,6 +21,7 @@ def doze(tmp_path_factory):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     instance = Doze(tmp_path_factory.mktemp("doze"))
     try:
+        instance.own_disk(24)
         instance.up()
         yield instance
     finally:

@@ -71,8 +71,14 @@ def remove_instance(name):
     subprocess.run([PREFIX / "bin/doze", "--instance", name, "down"], check=False, capture_output=True, timeout=300)
     # What a broken daemon did not clear itself.
     subprocess.run([ROOT / "tools/sweep", name], check=False, capture_output=True, timeout=60)
+    unmount(pathlib.Path(f"/var/lib/doze-{name}"))
     for parent in ("/var/lib", "/var/log", "/run", "/etc"):
         shutil.rmtree(f"{parent}/doze-{name}", ignore_errors=True)
+
+
+def unmount(path):
+    while path.is_mount():
+        subprocess.run(["umount", "--lazy", path], check=True)
 
 
 class Doze:
@@ -98,6 +104,28 @@ class Doze:
         text = "".join(f"[{section}]\n" + "".join(f"{k} = {v}\n" for k, v in keys.items())
                        for section, keys in self.settings.items())
         (self.etc / "doze.ini").write_text(text)
+
+    def own_disk(self, gib):
+        """The data directory on a file system of its own, which tests may fill."""
+        image = self.scratch / "disk"
+        with open(image, "wb") as file:
+            file.truncate(gib << 30)
+        subprocess.run(["mke2fs", "-q", "-F", "-t", "ext4", "-m", "0", "-E", "lazy_itable_init=1,lazy_journal_init=1",
+                        image], check=True)
+        self.data.mkdir(mode=0o755)
+        subprocess.run(["mount", "-o", "loop", image, self.data], check=True)
+
+    @contextlib.contextmanager
+    def full_disk(self, leaving):
+        """That disk, with so many bytes left."""
+        ballast = self.data / "ballast"
+        with open(ballast, "wb") as file:
+            free = os.statvfs(self.data).f_bavail * os.statvfs(self.data).f_frsize
+            os.posix_fallocate(file.fileno(), 0, free - leaving)
+        try:
+            yield
+        finally:
+            ballast.unlink()
 
     # The daemon.
     def cli(self, *words, check=True, timeout=300, **more):
@@ -224,7 +252,11 @@ class Doze:
         return self.api.get_microvm(microvmIdentifier=microvm)["state"]
 
     def wait_state(self, microvm, state, seconds=60):
-        wait_for(f"{microvm} is {state}", lambda: self.state(microvm) == state, seconds)
+        def over():
+            got = self.api.get_microvm(microvmIdentifier=microvm)
+            assert got["state"] in (state, "PENDING") or state == "TERMINATED" or got["state"] != "TERMINATED", got
+            return got["state"] == state
+        wait_for(f"{microvm} is {state}", over, seconds)
 
     def token(self, microvm, port=8080, minutes=30):
         answer = self.api.create_microvm_auth_token(microvmIdentifier=microvm, expirationInMinutes=minutes,
