@@ -165,7 +165,8 @@ static int build_launch(struct build *b, int status, struct err *e)
 {
 	struct priv *p = b->priv;
 	autofree char *netns = slot_netns_path(&p->slots, (uint32_t)b->slot);
-	autofree char *program = xasprintf("%s/%s", p->conf->libexec_dir, build_programs[b->what.program]);
+	autofree char *program =
+		xasprintf("%s/%s", p->conf->libexec_dir, build_programs[b->what.program]);
 	struct buildns_plan plan = {
 		.groups = &p->groups,
 		.build = b->what.build,

@@ -56,8 +56,8 @@ static int mdir_socket(int dir, const char *name, int type, gid_t gid, struct er
 	return fd_steal(&fd);
 }
 
-/* Others may pass through, not look: the proxy's socket stands here too.  What is being built has no
- * endpoint: its streams are its owner's. */
+/* Others may pass through, not look: the proxy's socket stands here too.  What is being built has
+ * no endpoint: its streams are its owner's. */
 static int mdir_fill(struct priv *p, int dir, const struct priv_machine_item *item,
 		     struct mdir_sockets *s, struct err *e)
 {

@@ -8,9 +8,9 @@
 #ifndef PROXY_RELAY_H
 #define PROXY_RELAY_H
 
+#include "net/dial.h"
 #include "net/upstream.h"
 #include "proxy/auth.h"
-#include "net/dial.h"
 #include "proxy/proxy.h"
 
 struct relay {
