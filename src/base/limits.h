@@ -39,8 +39,9 @@
 #define LIMIT_AGENT_TO_HOST  (16 * KIB) /* one frame of the guest, which is hostile */
 #define LIMIT_LOG_RATE \
 	(256 * KIB) /* bytes of guest output a second; the rest is counted as dropped */
-#define LIMIT_LOG_FILE  (64 * MIB) /* a microVM's log, then it starts over in .1 */
-#define LIMIT_DISK_LEFT (4 * MIB)  /* less than this is why a build failed */
+#define LIMIT_LOG_FILE (64 * MIB) /* a microVM's log, then it starts over in .1 */
+/* Of the data directory: with less no step of a build begins. */
+#define LIMIT_DISK_LEFT (256 * MIB)
 
 /* Artifacts and builds. */
 #define LIMIT_ZIP_SIZE     (1 * GIB)

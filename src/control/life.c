@@ -71,36 +71,6 @@ struct life *life_of(struct microvm *vm)
 	return l;
 }
 
-void life_wait(struct list *waits, life_done *done, void *arg)
-{
-	struct life_wait *w;
-
-	if (!done)
-		return;
-	w = xcalloc(1, sizeof(*w));
-	w->done = done;
-	w->arg = arg;
-	list_add(waits, &w->in);
-}
-
-void life_tell(struct list *waits, int rc, const struct err *e)
-{
-	struct list now;
-
-	/* Who is told may wait again. */
-	list_init(&now);
-	list_each(w, waits, struct life_wait, in)
-	{
-		list_del(&w->in);
-		list_add(&now, &w->in);
-	}
-	list_each(w, &now, struct life_wait, in)
-	{
-		w->done(w->arg, rc, e);
-		free(w);
-	}
-}
-
 static int life_ended(const struct microvm *vm, struct err *e)
 {
 	return err_set(e, ERR_INVALID,
@@ -278,10 +248,19 @@ void life_insist(struct microvm *vm, enum vm_event event, const char *why)
 	life_event(vm, event, why);
 }
 
-/* Its endpoint answers already: who has seen that is not told that it is PENDING. */
-static bool life_is_opening(const struct life *l)
+/* False: it is too early (*e).  Not so if its endpoint answers already: who has seen that is not
+ * told that it is PENDING. */
+static bool life_waits_to_open(struct microvm *vm, struct list *waits, life_done *done, void *arg,
+			       struct err *e)
 {
-	return l->committing && l->event == EV_STARTED;
+	const struct life *l = vm->life;
+
+	if (l->committing && l->event == EV_STARTED) {
+		life_wait(waits, done, arg);
+		return true;
+	}
+	err_set(e, ERR_CONFLICT, "The MicroVM %s is PENDING: wait until it is RUNNING.", vm->id);
+	return false;
 }
 
 void life_suspend(struct microvm *vm, life_done *done, void *arg)
@@ -291,12 +270,8 @@ void life_suspend(struct microvm *vm, life_done *done, void *arg)
 
 	switch (vm->state) {
 	case VM_PENDING:
-		if (life_is_opening(l)) {
-			life_wait(&l->suspends, done, arg);
+		if (life_waits_to_open(vm, &l->suspends, done, arg, &e))
 			return;
-		}
-		err_set(&e, ERR_CONFLICT, "The MicroVM %s is PENDING: wait until it is RUNNING.",
-			vm->id);
 		break;
 	case VM_RUNNING:
 	case VM_SUSPENDING:
@@ -329,12 +304,8 @@ void life_resume(struct microvm *vm, life_done *done, void *arg)
 
 	switch (vm->state) {
 	case VM_PENDING:
-		if (life_is_opening(l)) {
-			life_wait(&l->resumes, done, arg);
+		if (life_waits_to_open(vm, &l->resumes, done, arg, &e))
 			return;
-		}
-		err_set(&e, ERR_CONFLICT, "The MicroVM %s is PENDING: wait until it is RUNNING.",
-			vm->id);
 		break;
 	case VM_RUNNING:
 		if (l->committing && l->event == EV_SUSPEND) {

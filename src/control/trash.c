@@ -59,5 +59,8 @@ void trash_put(struct control *ctl, const char *path)
 			continue; /* the sweeper moved it away in between */
 		break;
 	}
+	/* A full disk has no room for another name: the caller waits instead. */
+	if (io_remove_tree(ctl->dir_fd, path))
+		log_warn("what is not needed stays path=%s", path);
 	trash_sweep(ctl);
 }

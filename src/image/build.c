@@ -136,6 +136,14 @@ static void build_log_times(struct build *b)
 	build_logf(b, "doze: %8.2f  in all", (double)(clock_mono_ms() - b->began_ms) / 1000);
 }
 
+/* Whatever a step says of it then: that there is no room is the cause. */
+static bool build_disk_is_full(const struct build *b)
+{
+	struct statvfs s;
+
+	return !fstatvfs(b->role->images_fd, &s) && s.f_bavail * s.f_frsize < LIMIT_DISK_LEFT;
+}
+
 void build_next(struct build *b)
 {
 	assert(!b->clearing);
@@ -154,15 +162,13 @@ void build_next(struct build *b)
 	b->stage_open = true;
 	b->stage_ms = clock_mono_ms();
 	build_say_step(b);
+	/* Before it is really full: what the layers' file system loses then it has lost. */
+	if (build_disk_is_full(b)) {
+		build_fail(b, CODE_FULL, "A build needs at least %llu MiB.",
+			   (unsigned long long)(LIMIT_DISK_LEFT / MIB));
+		return;
+	}
 	build_stages[b->stage].start(b);
-}
-
-/* Whatever a step says of it then: that there is no room is the cause. */
-static bool build_disk_is_full(const struct build *b)
-{
-	struct statvfs s;
-
-	return !fstatvfs(b->role->images_fd, &s) && s.f_bavail * s.f_frsize < LIMIT_DISK_LEFT;
 }
 
 void build_fail(struct build *b, const char *code, const char *fmt, ...)

@@ -167,21 +167,51 @@ static bool layers_is_mounted(int dir, int at)
 	return !fstat(dir, &above) && !fstat(at, &here) && above.st_dev != here.st_dev;
 }
 
+/* After a lost write ext4 writes no more (newer kernels without a word in statfs): only trying
+ * tells. */
+static bool layers_is_writable(int at)
+{
+	autoclose int fd = openat(at, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+
+	return fd >= 0 || errno != EROFS;
+}
+
+static int layers_open(const struct layers *l, int dir, struct err *e)
+{
+	int rc = io_mkdir(dir, LAYERS_DIR, 0755);
+	int at = rc ? rc : io_open_below(dir, LAYERS_DIR, O_RDONLY | O_DIRECTORY, 0);
+
+	errno = -at;
+	return at < 0 ? err_sys(e, "open '%s/" LAYERS_DIR "'", l->build_dir) : at;
+}
+
+/* What a full disk below it has lost nobody knows, so none of it may be built upon.  Builds that
+ * run keep the old file until they end. */
+static int layers_give_up(const struct layers *l, int dir, struct err *e)
+{
+	autofree char *path = xasprintf("%s/" LAYERS_DIR, l->build_dir);
+
+	log_warn("the layers of builds lost writes, as on a full disk, and are begun anew; import "
+		 "bases again");
+	if (umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) || unlinkat(dir, LAYERS_FILE, 0))
+		return err_sys(e, "put '%s' away", path);
+	return 0;
+}
+
 static int layers_mount_all(const struct layers *l, struct err *e)
 {
 	autoclose int dir = layers_open_dir(l, e), at = -1, file = -1, loop = -1;
 	char device[32], target[32];
-	int rc;
 
-	if (dir < 0)
-		return -1;
-	rc = io_mkdir(dir, LAYERS_DIR, 0755);
-	at = rc ? rc : io_open_below(dir, LAYERS_DIR, O_RDONLY | O_DIRECTORY, 0);
-	errno = -at;
+	at = dir < 0 ? -1 : layers_open(l, dir, e);
+	if (at >= 0 && layers_is_mounted(dir, at)) {
+		if (layers_is_writable(at))
+			return 0;
+		fd_close(&at);
+		at = layers_give_up(l, dir, e) ? -1 : layers_open(l, dir, e);
+	}
 	if (at < 0)
-		return err_sys(e, "open '%s/" LAYERS_DIR "'", l->build_dir);
-	if (layers_is_mounted(dir, at))
-		return 0;
+		return -1;
 	file = layers_file(l, dir, e);
 	loop = file < 0 ? -1 : layers_loop_again(file, device);
 	if (file >= 0 && loop < 0)
@@ -190,7 +220,7 @@ static int layers_mount_all(const struct layers *l, struct err *e)
 		return -1;
 	snprintf(target, sizeof(target), "/proc/self/fd/%d", at);
 	if (mount(device, target, "ext4", MS_NODEV | MS_NOSUID | MS_NOATIME,
-		  "discard,errors=remount-ro"))
+		  "discard,errors=remount-ro,data_err=abort"))
 		return err_sys(e, "mount '%s/" LAYERS_FILE "'", l->build_dir);
 	fd_close(&at);
 	at = io_open_below(dir, LAYERS_DIR, O_RDONLY | O_DIRECTORY, 0);
@@ -232,10 +262,12 @@ static void layers_ended(struct child *c, int status)
 
 void layers_want(struct layers *l, struct layers_wait *w)
 {
+	autofree char *path = xasprintf("%s/" LAYERS_DIR, l->build_dir);
+	autoclose int at = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct err e;
 
 	list_add(&l->waiting, &w->in);
-	if (l->mounted)
+	if (l->mounted && at >= 0 && layers_is_writable(at))
 		layers_tell(l, NULL);
 	else if (!l->mounting.pid &&
 		 child_start(l->loop, &l->mounting, layers_mount, l, layers_ended, &e))
