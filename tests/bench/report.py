@@ -5,8 +5,7 @@ import json
 ROWS = [
     ("run-pool-512", "RunMicrovm to the first 200, from the pool (class 512)", "run-pool", [
         ("total_ms", "all: run, token, new TLS connection, request", "ms"), ("run_ms", "RunMicrovm", "ms"),
-        ("token_ms", "CreateMicrovmAuthToken", "ms"), ("request_ms", "connect, handshake, request, answer", "ms"),
-        ("pool_pss_mib", "memory (PSS) of a clone that waits in the pool", "MiB")],
+        ("token_ms", "CreateMicrovmAuthToken", "ms"), ("request_ms", "connect, handshake, request, answer", "ms")],
      "p50 <= 100 ms; measured of the service itself: 1,850 to 2,700 ms"),
     ("run-pool-2048", "The same, class 2048", "run-pool", [("total_ms", "all", "ms")], "p50 <= 100 ms"),
     ("run-warm-512", "The same with a warm_request (class 512)", "run-warm", [("total_ms", "all", "ms")], "p50 <= 75 ms"),
@@ -40,7 +39,7 @@ def write_report(root):
     out = ["# Performance", "",
            "Made by `tests/bench/run report` out of `docs/bench/*.json`. Each part names the command that reproduces it, run as root after",
            "`./check integration`. The hosts of these figures have two shared cores and no hardware virtualization: microVMs run on QEMU's",
-           "software CPU. Absolute times vary by some ten per cent from hour to hour.", "",
+           "software CPU. Absolute times vary by a factor of two from hour to hour: RunMicrovm itself, which is the host's work alone, tells (1.5 ms when quiet).", "",
            "What a start is made of, counted by the blocks that QEMU translates (about 14 us each here): a clone out of the pool",
            "translates 12,600 for the first answer of flask-hello, 9,300 of them the application's own code (Flask's first request), which",
            "only a request of its own can translate before: that is what `warm_request` is for. A cold start or a wake translates",
