@@ -36,8 +36,7 @@ struct conf {
 	int64_t capacity_wait_ms;
 	int64_t memory_percent; /* of host memory that machines may take */
 	int64_t warm_refusals;
-	char warm_request[CONF_TEXT]; /* [pool] warm_request, per image: "name=8080:/path, ..."
-				       */
+	char warm_request[CONF_TEXT]; /* "image=8080:/path, ..." */
 
 	int64_t build_at_once, build_memory_mib, build_cpu_percent, build_pids, build_disk_gib;
 	int64_t build_timeout_ms;

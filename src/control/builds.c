@@ -308,7 +308,7 @@ static void got_removed(struct control *ctl, struct ipc_msg *m)
 	t = store_begin(ctl->store);
 	life_forget_version(ctl, v, t);
 	store_del_version(t, image->id, v->number);
-	pool_forget(v); /* a run that was refused meanwhile may have asked for it again */
+	pool_forget(v); /* nothing may point at it, whoever asked for its template last */
 	model_version_free(v);
 	image->updated_ms = clock_wall_ms();
 	last = list_empty(&image->versions);
