@@ -138,7 +138,7 @@ static void warm_knocked(void *arg, unsigned status)
 	struct warm *w = arg;
 
 	w->knocking = NULL;
-	if (w->refusable && status != 400 && status != 505)
+	if (w->refusable && status != KNOCK_UNSAID && status != 400 && status != 505)
 		warm_not_refused(w, status);
 	else
 		warm_next(w);

@@ -18,7 +18,7 @@ struct knocking {
 	int fd;            /* the guest's connection; owned */
 	char *text;        /* owned */
 	unsigned handles;  /* open or closing */
-	bool polled, over;
+	bool said, polled, over;
 	char begin[KNOCK_BEGIN];
 	size_t n_begin;
 	void (*done)(void *arg, unsigned status);
@@ -48,7 +48,8 @@ static void knock_closed(uv_handle_t *handle)
 		return;
 	fd_close(&k->fd);
 	if (k->done)
-		k->done(k->arg, knock_status(k->begin, k->n_begin));
+		k->done(k->arg,
+			k->text && !k->said ? KNOCK_UNSAID : knock_status(k->begin, k->n_begin));
 	free(k->text);
 	free(k);
 }
@@ -99,8 +100,8 @@ static void knock_dialled(void *arg, enum dial_result result, int fd)
 
 	k->dial = NULL;
 	k->fd = fd;
-	if (result != DIAL_OPEN || !size ||
-	    send(fd, k->text, size, MSG_NOSIGNAL) != (ssize_t)size ||
+	k->said = result == DIAL_OPEN && size;
+	if (!k->said || send(fd, k->text, size, MSG_NOSIGNAL) != (ssize_t)size ||
 	    uv_poll_init(k->timer.loop, &k->poll, fd)) {
 		knock_over(k);
 		return;

@@ -12,13 +12,15 @@
  * a target that is no path, a version that there is not. */
 #define KNOCK_REFUSABLE "[] [] HTTP/9.9\r\n\r\n"
 
+#define KNOCK_UNSAID 1 /* in place of a status: the text reached nobody */
+
 struct knock {
 	const char *stream; /* path of the machine's stream.sock */
 	uint16_t port;
 	const char *text; /* NULL: connect and close */
 	uint64_t most_ms;
 	/* Once, from the loop, never from inside knock_start.  @status: of an HTTP answer, 0: none
-	 * came. */
+	 * came, or KNOCK_UNSAID. */
 	void (*done)(void *arg, unsigned status);
 	void *arg;
 };

@@ -159,6 +159,24 @@ static void a_machine_that_is_not_there_ends_the_knock(void **state)
 	assert_int_equal(status, 0);
 }
 
+static void what_reaches_nobody_is_told_apart_from_no_answer(void **state)
+{
+	unsigned status = 9999;
+	uv_loop_t loop;
+
+	(void)state;
+	uv_loop_init(&loop);
+	knock_start(&loop, &(struct knock){ .stream = "/tmp/doze-test-no-such-socket",
+					    .port = 1,
+					    .text = KNOCK_REFUSABLE,
+					    .most_ms = 5000,
+					    .done = came,
+					    .arg = &status });
+	uv_run(&loop, UV_RUN_DEFAULT);
+	assert_int_equal(uv_loop_close(&loop), 0);
+	assert_int_equal(status, KNOCK_UNSAID);
+}
+
 static void a_cancelled_knock_is_silent(void **state)
 {
 	unsigned status = 9999;
@@ -193,6 +211,7 @@ int main(void)
 		cmocka_unit_test(a_refused_line_brings_the_status),
 		cmocka_unit_test(what_does_not_speak_http_has_no_status),
 		cmocka_unit_test(a_machine_that_is_not_there_ends_the_knock),
+		cmocka_unit_test(what_reaches_nobody_is_told_apart_from_no_answer),
 		cmocka_unit_test(a_cancelled_knock_is_silent),
 		cmocka_unit_test(a_status_is_three_digits_behind_http_1),
 	};
