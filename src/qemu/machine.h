@@ -13,11 +13,11 @@
 #define QEMU_MACHINE_H
 
 #include "ipc/machine.h"
-#include "qemu/agent.h"
+#include "machine/agent.h"
+#include "machine/format.h"
+#include "machine/peer.h"
 #include "qemu/child.h"
-#include "qemu/format.h"
 #include "qemu/pages.h"
-#include "qemu/peer.h"
 #include "qemu/qmp.h"
 #include "qemu/stream.h"
 #include "qemu/tail.h"

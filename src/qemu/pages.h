@@ -10,7 +10,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "qemu/format.h"
+#include "machine/format.h"
 
 /* The memory of a process that maps a memfd. */
 struct pages_view {

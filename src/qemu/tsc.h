@@ -10,8 +10,7 @@
 #include "base/base.h"
 
 #define TSC_BOOT_MS  50 /* distance of the points for a kernel that is told */
-#define TSC_CHECK_MS 5  /* ... for a comparison within TSC_MOST_PPM */
-#define TSC_MOST_PPM 500
+#define TSC_CHECK_MS 5  /* ... for a comparison within FORMAT_TSC_PPM */
 
 struct tsc_point {
 	uint64_t ticks, ns;

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "base/limits.h"
-#include "qemu/agent.h"
+#include "machine/agent.h"
 #include "wire/agent.h"
 
 struct fixture {

@@ -1,4 +1,4 @@
-#include "qemu/format.h"
+#include "machine/format.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -186,6 +186,11 @@ static bool always(const struct format *f)
 	return true;
 }
 
+static bool if_qemu(const struct format *f)
+{
+	return !strcmp(f->kind, "qemu");
+}
+
 static bool if_save(const struct format *f)
 {
 	return f->content == FORMAT_SAVE;
@@ -204,8 +209,8 @@ static const struct {
 	bool (*get)(struct format *f, const uint8_t *data, size_t size); /* false: makes no sense */
 } sections[] = {
 	[SECTION_SHAP] = { "SHAP", always,  shap_put, shap_get },
-	[SECTION_QEMU] = { "QEMU", always,  qemu_put, qemu_get },
-	[SECTION_CPUI] = { "CPUI", always,  cpui_put, cpui_get },
+	[SECTION_QEMU] = { "QEMU", if_qemu, qemu_put, qemu_get },
+	[SECTION_CPUI] = { "CPUI", if_qemu, cpui_put, cpui_get },
 	[SECTION_TSCR] = { "TSCR", always,  tscr_put, tscr_get },
 	[SECTION_RUNS] = { "RUNS", if_save, runs_put, runs_get },
 	[SECTION_AGNT] = { "AGNT", if_any,  agnt_put, agnt_get },

@@ -1,6 +1,6 @@
 /* peer.h - machine.sock: one owner at a time, a new one replaces the old, none is fine. */
-#ifndef QEMU_PEER_H
-#define QEMU_PEER_H
+#ifndef MACHINE_PEER_H
+#define MACHINE_PEER_H
 
 #include "base/loop.h"
 #include "ipc/machine.h"

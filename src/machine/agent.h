@@ -4,8 +4,8 @@
  * guest gets a frame when all of it is here, an owner gets whole frames.  Their content is not
  * read. With no owner, or one that does not keep up, LIMIT_AGENT_HELD bytes wait and then the port
  * is not read: the guest's writes block. */
-#ifndef QEMU_AGENT_H
-#define QEMU_AGENT_H
+#ifndef MACHINE_AGENT_H
+#define MACHINE_AGENT_H
 
 #include "base/buf.h"
 #include "base/loop.h"

@@ -1,4 +1,4 @@
-#include "qemu/peer.h"
+#include "machine/peer.h"
 
 #include <errno.h>
 #include <string.h>

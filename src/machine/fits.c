@@ -3,8 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "qemu/format.h"
-#include "qemu/tsc.h"
+#include "machine/format.h"
 
 int format_fits_machine(const struct format *snapshot, const struct format *here, struct err *e)
 {
@@ -48,7 +47,7 @@ int format_fits_host(const struct format *snapshot, const struct format *here, s
 			       "the snapshot needs a guest CPU with features %016" PRIx64
 			       "; this QEMU makes %016" PRIx64,
 			       snapshot->cpuid, here->cpuid);
-	if (off > a / 1000000 * TSC_MOST_PPM + a % 1000000 * TSC_MOST_PPM / 1000000)
+	if (off > a / 1000000 * FORMAT_TSC_PPM + a % 1000000 * FORMAT_TSC_PPM / 1000000)
 		return err_set(e, ERR_CONFLICT,
 			       "the snapshot needs a host whose time stamp counter runs at %" PRIu64
 			       " kHz; this host's runs at %" PRIu64 " kHz",

@@ -1,4 +1,4 @@
-#include "qemu/agent.h"
+#include "machine/agent.h"
 
 #include <errno.h>
 #include <linux/sockios.h>

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "qemu/format.h"
+#include "machine/format.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

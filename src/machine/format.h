@@ -3,14 +3,15 @@
  * Plain bytes in little endian that every later version can read: what the snapshot needs can be
  * said even by a program that cannot load it.  The parser trusts no length and no number; fuzzed.
  */
-#ifndef QEMU_FORMAT_H
-#define QEMU_FORMAT_H
+#ifndef MACHINE_FORMAT_H
+#define MACHINE_FORMAT_H
 
 #include "base/buf.h"
 #include "base/err.h"
 
 #define FORMAT_VERSION 1
 #define FORMAT_PAGE    4096
+#define FORMAT_TSC_PPM 500 /* two rates of a time stamp counter this near are one */
 
 enum format_arch { FORMAT_X86_64 = 62, FORMAT_AARCH64 = 183 }; /* the numbers of ELF */
 
@@ -22,7 +23,7 @@ enum format_content {
 struct format {
 	/* Fixed part. */
 	uint32_t arch;
-	char kind[16];   /* of the machine process: "qemu" */
+	char kind[16];   /* of the machine process: "qemu", "vmm" */
 	char writer[32]; /* doze's version */
 
 	/* SHAP */
@@ -33,8 +34,10 @@ struct format {
 	char machine[32]; /* devices and CPU by name */
 	uint64_t state_bytes;
 
-	char qemu[32];    /* QEMU: upstream version */
-	uint64_t cpuid;   /* CPUI: hash of the guest's CPU features */
+	/* Of kind "qemu" alone; what doze-vmm needs to know of CPUs stands in its state. */
+	char qemu[32];  /* QEMU: upstream version */
+	uint64_t cpuid; /* CPUI: hash of the guest's CPU features */
+
 	uint64_t tsc_khz; /* TSCR: rate of the counter that the guest reads */
 
 	/* RUNS: what MEMORY of a save holds, in the order of addresses; 16 bytes each. */

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "qemu/format.h"
+#include "machine/format.h"
 
 static struct format sample(struct buf *runs)
 {
