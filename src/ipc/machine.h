@@ -10,8 +10,9 @@
  *   stream.sock   SOCK_STREAM, group doze-proxy (a build's: its owner).  The peer connects, writes
  *                 "CONNECT <port>\n" and reads "OK\n" or "ERR <why>\n".  With OK
  *                 comes, by SCM_RIGHTS, a connected stream socket on which the
- *                 guest's port is spoken; the connection to stream.sock is then
- *                 closed.  The guest side is 127.0.0.1:<port>.
+ *                 guest's port is spoken, and the connection to stream.sock is then
+ *                 closed (doze-qemu); or no descriptor comes, and the port is spoken on
+ *                 this connection (doze-vmm).  The guest side is 127.0.0.1:<port>.
  *
  * A machine is used once: it is BOOTed or RESTOREd, and after SNAPSHOT, SAVE or
  * STOP it exits.  It sees no path: everything is handed to it open.  Every
@@ -29,7 +30,8 @@ enum machine_fd {
 	MACHINE_FD_SOCK = 3,   /* machine.sock, listening */
 	MACHINE_FD_STREAM = 4, /* stream.sock, listening */
 	MACHINE_FD_TAP = 5,    /* the slot's tap, with vnet headers */
-	MACHINE_FD_CGROUP = 6, /* unused by the machine; keeps the number stable */
+	MACHINE_FD_KVM = 6,    /* doze-vmm: /dev/kvm */
+	MACHINE_FD_PROC = 7,   /* doze-vmm: a procfs of its pid namespace, mounted nowhere */
 };
 
 enum machine_type {
@@ -83,8 +85,8 @@ enum machine_boot_fd {
 	BOOT_NUM_FDS
 };
 
-/* Start a kernel.  ROOT is the raw disk, read-only; OVERLAY an empty qcow2 (doze-qemu), read-write.
- */
+/* Start a kernel.  ROOT is the raw disk, read-only; OVERLAY an empty qcow2 (doze-qemu) or an empty
+ * file (doze-vmm), read-write. */
 struct machine_boot {
 	struct machine_shape shape;
 };
@@ -97,7 +99,7 @@ struct machine_boot {
 enum machine_save_fd { SAVE_FD_HEADER, SAVE_FD_STATE, SAVE_FD_MEMORY, SAVE_NUM_FDS };
 
 /* MEMORY of the image is a sealed memfd of its whole RAM (doze-qemu), mapped copy-on-write.
- * DISK is the image's own delta over ROOT, read-only; OVERLAY an empty qcow2, read-write.
+ * DISK is the image's own delta over ROOT, read-only; OVERLAY as at BOOT.
  * The last four are there only when a suspended microVM resumes (from_save). */
 enum machine_restore_fd {
 	RESTORE_FD_HEADER,

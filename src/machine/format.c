@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/crc32c.h"
 #include "base/limits.h"
 
 #define MAGIC      "DOZESNAP"
@@ -43,30 +44,6 @@ static void put_le64(uint8_t *p, uint64_t v)
 {
 	put_le32(p, (uint32_t)v);
 	put_le32(p + 4, (uint32_t)(v >> 32));
-}
-
-#define CRC_BEGIN 0xffffffffU
-
-static uint32_t crc_add(uint32_t crc, const void *data, size_t size)
-{
-	static uint32_t table[256];
-	const uint8_t *p = data;
-
-	for (uint32_t i = 0; !table[255] && i < 256; i++) {
-		uint32_t v = i;
-
-		for (int bit = 0; bit < 8; bit++)
-			v = v & 1 ? v >> 1 ^ 0x82f63b78 : v >> 1;
-		table[i] = v;
-	}
-	while (size--)
-		crc = crc >> 8 ^ table[(crc ^ *p++) & 0xff];
-	return crc;
-}
-
-uint32_t format_crc32c(const void *data, size_t size)
-{
-	return ~crc_add(CRC_BEGIN, data, size);
 }
 
 /* Text in a field of fixed size, filled up with zeros; without its zero it is no text. */
@@ -264,12 +241,12 @@ void format_write(struct buf *b, const struct format *f)
 		memcpy(entry, sections[i].tag, 4);
 		put_le32(entry + 4, 1);
 		put_le32(entry + 8, MANDATORY);
-		put_le32(entry + 12, format_crc32c(body.data + at, body.size - at));
+		put_le32(entry + 12, crc32c(body.data + at, body.size - at));
 		put_le64(entry + 16, head + at);
 		put_le64(entry + 24, body.size - at);
 		entry += ENTRY_SIZE;
 	}
-	put_le32(d + 68, format_crc32c(d, head));
+	put_le32(d + 68, crc32c(d, head));
 	buf_add(b, d, head);
 	buf_add(b, body.data, body.size);
 	buf_free(&body);
@@ -293,8 +270,8 @@ static int parse_fixed(const uint8_t *data, size_t size, struct format *f, struc
 		return err_set(e, ERR_INVALID, "the snapshot's header is cut off");
 	memcpy(zero, data, FIXED_SIZE);
 	put_le32(zero + 68, 0);
-	crc = crc_add(crc_add(CRC_BEGIN, zero, FIXED_SIZE), data + FIXED_SIZE, head - FIXED_SIZE);
-	if (~crc != get_le32(data + 68))
+	crc = crc32c_more(crc32c(zero, FIXED_SIZE), data + FIXED_SIZE, head - FIXED_SIZE);
+	if (crc != get_le32(data + 68))
 		return err_set(e, ERR_INVALID, "the snapshot's header is damaged");
 	f->arch = get_le32(data + 12);
 	if (!get_text(data + 16, sizeof(f->kind), f->kind) ||
@@ -333,7 +310,7 @@ static int parse_section(const uint8_t *data, size_t size, const uint8_t *entry,
 			       tag, version, f->writer);
 	}
 	if (at > size || length > size - at || *seen & 1U << i ||
-	    format_crc32c(data + at, length) != get_le32(entry + 12) ||
+	    crc32c(data + at, length) != get_le32(entry + 12) ||
 	    !sections[i].get(f, data + at, length))
 		return err_set(e, ERR_INVALID, "section %s of the snapshot's header is damaged",
 			       tag);

@@ -70,6 +70,4 @@ int format_fits_machine(const struct format *snapshot, const struct format *here
 int format_fits_host(const struct format *snapshot, const struct format *here,
 		     struct err *e) must_check;
 
-uint32_t format_crc32c(const void *data, size_t size);
-
 #endif

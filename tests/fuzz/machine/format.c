@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/crc32c.h"
 #include "machine/format.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -26,10 +27,10 @@ static void mend(uint8_t *d, size_t size)
 		memcpy(&at, entry + 16, 8);
 		memcpy(&length, entry + 24, 8);
 		if (at <= size && length <= size - at)
-			le32(entry + 12, format_crc32c(d + at, length));
+			le32(entry + 12, crc32c(d + at, length));
 	}
 	le32(d + 68, 0);
-	le32(d + 68, format_crc32c(d, 72 + n * 32));
+	le32(d + 68, crc32c(d, 72 + n * 32));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,0 +1,29 @@
+/* bus.h - who answers when a vCPU reads or writes an address that is no memory.
+ *
+ * Two of them: MMIO addresses and I/O ports.  Filled while the shell is made, then fixed.  An
+ * access that no device takes reads as ones and is written nowhere, as on real boards. */
+#ifndef VMM_BUS_H
+#define VMM_BUS_H
+
+#include "base/base.h"
+
+#define BUS_MOST 16
+
+/* Embedded in a device, found again by container_of.  @offset is inside the range, and so is
+ * offset + size; size is 1, 2, 4 or 8.  Called under the lock of the devices. */
+struct bus_range {
+	uint64_t base, size;
+	void (*read)(struct bus_range *r, uint64_t offset, uint8_t *data, unsigned size);
+	void (*write)(struct bus_range *r, uint64_t offset, const uint8_t *data, unsigned size);
+};
+
+struct bus {
+	struct bus_range *ranges[BUS_MOST]; /* borrowed */
+	unsigned n;
+};
+
+void bus_add(struct bus *b, struct bus_range *r); /* a range that overlaps is our bug */
+void bus_read(const struct bus *b, uint64_t at, uint8_t *data, unsigned size);
+void bus_write(const struct bus *b, uint64_t at, const uint8_t *data, unsigned size);
+
+#endif

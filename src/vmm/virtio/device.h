@@ -1,0 +1,81 @@
+/* device.h - what a virtio device owes its transport, and what it may ask of it.
+ *
+ * A device is embedded in its own struct and found by container_of.  All of its functions run in
+ * the loop or, for registers, in a vCPU thread under the lock of the devices: never two at once.
+ * What is the same for all devices (status, features, config space, queues, interrupt state, their
+ * saved form, reset) is the core's: virtio/device.c, with virtio/mmio.c in front (virtio 1.2, 4.2).
+ *
+ * A guest fault (virtio_fault) sets DEVICE_NEEDS_RESET and stops the queues; the machine runs on.
+ */
+#ifndef VMM_VIRTIO_DEVICE_H
+#define VMM_VIRTIO_DEVICE_H
+
+#include <stdatomic.h>
+
+#include "base/loop.h"
+#include "vmm/snap/record.h"
+#include "vmm/virtio/queue.h"
+
+#define VIRTIO_QUEUES 4
+
+struct virtio_dev;
+
+struct virtio_ops {
+	const char *name;
+	char tag[5]; /* of its record in the state file */
+	uint32_t id; /* virtio 1.2, section 5 */
+	unsigned n_queues;
+	uint64_t features;              /* beyond VERSION_1, INDIRECT_DESC, EVENT_IDX: the core's */
+	const struct snap_field *saved; /* of the device's own struct; NULL: nothing */
+	void (*kick)(struct virtio_dev *dev, unsigned q); /* chains may wait in queue q */
+	/* Optional. */
+	void (*start)(struct virtio_dev *dev); /* DRIVER_OK, or restored: queues run */
+	void (*reset)(struct virtio_dev *dev); /* what is in flight is to be forgotten */
+	/* Before a snapshot: end what is in flight; no chain is held after it.  Blocks shortly. */
+	void (*drain)(struct virtio_dev *dev);
+	/* The driver wrote @size bytes of the config space at @offset, already in place. */
+	void (*configured)(struct virtio_dev *dev, uint32_t offset, uint32_t size);
+	/* After snap_get of a state from a file: does it make sense?  false: it is refused. */
+	bool (*loaded)(struct virtio_dev *dev);
+};
+
+struct virtio_dev {
+	const struct virtio_ops *ops;
+	struct loop *loop;     /* borrowed; NULL in tests without one */
+	const struct mem *mem; /* borrowed */
+	struct vq vq[VIRTIO_QUEUES];
+	void *config; /* the config space, in guest byte order; the device's */
+	size_t config_size;
+	bool config_writable;
+	int irq_fd; /* owned: written to raise the interrupt (KVM_IRQFD) */
+
+	/* The driver's view; saved by the core. */
+	uint64_t driver_features;
+	uint32_t features_sel, driver_features_sel, queue_sel, config_generation;
+	uint32_t status;
+	_Atomic uint32_t isr;
+	unsigned long faults; /* guest faults so far: the log is kept to the first few */
+};
+
+/* Once, before the guest runs: ops and the config space; makes irq_fd. */
+int virtio_init(struct virtio_dev *dev, const struct virtio_ops *ops, struct loop *l,
+		const struct mem *mem, struct err *e) must_check;
+void virtio_close(struct virtio_dev *dev);
+
+bool virtio_has(const struct virtio_dev *dev, unsigned feature); /* agreed with the driver */
+void virtio_fault(struct virtio_dev *dev, const char *why); /* DEVICE_NEEDS_RESET; never aborts */
+void virtio_interrupt(struct virtio_dev *dev, uint32_t cause); /* VIRTIO_MMIO_INT_*, at once */
+void virtio_config_changed(struct virtio_dev *dev);            /* tell the driver */
+bool virtio_runs(const struct virtio_dev *dev);                /* DRIVER_OK and no reset needed */
+
+/* The driver's writes to the common registers (virtio/mmio.c). */
+void virtio_set_status(struct virtio_dev *dev, uint32_t status);
+void virtio_kick(struct virtio_dev *dev, unsigned q);
+
+/* All of the device as one record; after a load its queues run again if they did, and kick() comes
+ * for each, so that what the guest queued in between is seen. */
+void virtio_save(struct virtio_dev *dev, uint32_t index, struct buf *to);
+int virtio_load(struct virtio_dev *dev, uint32_t index, const uint8_t *data, size_t size,
+		struct err *e) must_check;
+
+#endif

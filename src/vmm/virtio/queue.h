@@ -1,0 +1,74 @@
+/* queue.h - a split virtqueue (virtio 1.2, 2.7) in the guest's memory, and what a device reads of
+ * it.
+ *
+ * The guest writes what it likes into the rings, at any time.  Size and addresses are latched when
+ * the driver says DRIVER_OK and cannot change until a reset (virtio/device.h); every index and
+ * descriptor is read once into a local, checked, then used; a chain is bounded by VQ_SEG_MAX
+ * segments and VQ_BYTES_MAX bytes; an indirect table is taken only where the feature was agreed.
+ * What makes no sense is a guest fault: vq_pop answers false and the device needs a reset.
+ *
+ * Between vq_pop and vq_push the device holds the chain; several may be held at once.  The state
+ * that is saved is the two running indices: chains that are held are ended before a snapshot. */
+#ifndef VMM_VIRTIO_QUEUE_H
+#define VMM_VIRTIO_QUEUE_H
+
+#include <sys/uio.h>
+
+#include "vmm/mem.h"
+
+#define VQ_SIZE_MAX  256
+#define VQ_SEG_MAX   128
+#define VQ_BYTES_MAX (16 * MIB)
+
+struct virtio_dev;
+
+/* A run of host memory, consumed from the front or the back as it is understood. */
+struct span {
+	struct iovec *at;
+	unsigned n;
+	size_t size; /* of all that is left */
+};
+
+/* One request of the guest: first what we may read, then what we may write. */
+struct vq_chain {
+	uint16_t head;
+	struct span out, in;
+	struct iovec seg[VQ_SEG_MAX];
+};
+
+struct vq {
+	struct virtio_dev *dev; /* borrowed */
+	const struct mem *mem;  /* borrowed */
+	/* As the driver wrote them; latched by vq_start. */
+	uint64_t desc_gpa, avail_gpa, used_gpa;
+	uint16_t size; /* a power of two, at most VQ_SIZE_MAX */
+	bool ready;
+	/* While it runs. */
+	bool running;
+	bool indirect, event_idx; /* features that were agreed */
+	uint8_t *desc, *avail, *used;
+	uint16_t next_avail, next_used;
+	uint16_t signalled_used; /* event_idx: where the last interrupt was */
+	uint16_t held;           /* popped, not pushed */
+};
+
+/* At DRIVER_OK, and after a restore: turn the addresses into pointers.  false: they make no sense.
+ */
+bool vq_start(struct vq *vq);
+void vq_stop(struct vq *vq);
+
+bool vq_pop(struct vq *vq, struct vq_chain *c); /* false: empty, or a chain that faulted */
+/* Give it back unread: the same chain is popped again.  Only the last one popped. */
+void vq_unpop(struct vq *vq);
+void vq_push(struct vq *vq, const struct vq_chain *c, size_t written);
+void vq_push_head(struct vq *vq, uint16_t head, size_t written); /* for requests kept without c */
+void vq_notify(struct vq *vq); /* an interrupt, if the driver wants one */
+/* Whether there is nothing to pop.  With event_idx it also asks for a kick at the next one. */
+bool vq_is_empty(struct vq *vq);
+
+bool span_take(struct span *s, void *to, size_t size); /* false: shorter; nothing is taken */
+bool span_put(struct span *s, const void *from, size_t size);
+bool span_skip(struct span *s, size_t size);
+uint8_t *span_last_byte(struct span *s); /* taken off the end; NULL if there is none */
+
+#endif
