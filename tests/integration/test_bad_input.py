@@ -155,6 +155,13 @@ def test_all_violations_are_told_at_once(doze):
     assert caught.value.response["Error"]["Message"].startswith("3 validation errors detected: Value null at 'baseImageArn'")
 
 
+def test_a_key_of_the_callers_own_is_refused_not_ignored(doze):
+    with pytest.raises(ClientError) as caught:
+        doze.create_image("keyed", "s3://apps/app.zip", kmsKeyIdentifier="alias/mine")
+    error = caught.value.response["Error"]
+    assert error["Code"] == "ValidationException" and "kmsKeyIdentifier" in error["Message"]
+
+
 def test_a_wrong_secret_is_refused(doze):
     import boto3
     bad = boto3.client("lambda-microvms", region_name="us-east-1", endpoint_url=doze.environment["AWS_ENDPOINT_URL_LAMBDA_MICROVMS"],

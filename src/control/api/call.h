@@ -62,6 +62,10 @@ void call_exchange_done(struct call *c);
 const char *call_text(const struct call *c, const char *member); /* NULL: absent */
 int64_t call_number(const struct call *c, const char *member, int64_t fallback);
 
+/* A key of the caller's own to encrypt with: there is none here, and to take it in silence would be
+ * a promise.  false: the call has failed. */
+bool call_key_ok(struct call *c);
+
 /* clientToken (service.md 2.8): true if an earlier call answered this one, will answer it, or it is
  * refused.  @alive says whether what was made is still there (NULL: always). */
 bool replay_begin(struct call *c, bool (*alive)(struct control *ctl, const json_t *answer));

@@ -20,11 +20,12 @@ static const char *const version_params[] = {
 	"additionalOsCapabilities",
 	"hooks",
 	"environmentVariables",
+	"kmsKeyIdentifier",
 };
 static const char *const microvm_params[] = {
 	"executionRoleArn",         "idlePolicy",
 	"maximumDurationInSeconds", "ingressNetworkConnectors",
-	"egressNetworkConnectors",
+	"egressNetworkConnectors",  "kmsKeyIdentifier",
 };
 
 json_t *encode_time(int64_t ms)

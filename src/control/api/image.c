@@ -130,7 +130,7 @@ static json_t *image_params(struct call *c)
 		managed_base(c, call_text(c, "baseImageArn"), call_text(c, "baseImageVersion"));
 	json_t *params;
 
-	if (!base || !image_uri_ok(c) || !image_memory_ok(c) ||
+	if (!base || !call_key_ok(c) || !image_uri_ok(c) || !image_memory_ok(c) ||
 	    !managed_connectors_ok(c, json_object_get(c->in, "egressNetworkConnectors"), EGRESS) ||
 	    !image_hooks_ok(c) || !image_environment_ok(c))
 		return NULL;

@@ -124,7 +124,7 @@ void vm_run(struct call *c)
 	if (!managed_connectors_ok(c, json_object_get(c->in, "ingressNetworkConnectors"),
 				   INGRESS) ||
 	    !managed_connectors_ok(c, json_object_get(c->in, "egressNetworkConnectors"), EGRESS) ||
-	    !vm_logging_ok(c) || !vm_duration_ok(c))
+	    !vm_logging_ok(c) || !vm_duration_ok(c) || !call_key_ok(c))
 		return;
 	v = vm_version(c);
 	if (!v)

@@ -12,6 +12,12 @@ static const struct pattern role = {
 	"arn:aws[a-z\\-]*:iam::[0-9]{12}:role/?[a-zA-Z_0-9+=,.@\\-_/]+",
 	"arn:aws[a-z-]*:iam::[0-9]{12}:role/?[a-zA-Z_0-9+=,.@/-]+"
 };
+static const struct pattern kms_key = {
+	"(arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:(key|alias)/[a-zA-Z0-9:/_-]+|"
+	"alias/[a-zA-Z0-9:/_-]+|[a-zA-Z0-9-]+)",
+	"(arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:(key|alias)/[a-zA-Z0-9:/_-]+|"
+	"alias/[a-zA-Z0-9:/_-]+|[a-zA-Z0-9-]+)"
+};
 static const struct pattern log_group = { "[a-zA-Z0-9_\\-/.#]+", "[a-zA-Z0-9_/.#-]+" };
 static const struct pattern log_stream = { "[^:*]*", "[^:*]*" };
 static const struct pattern tag = {
@@ -49,6 +55,7 @@ STRING(word, 1, 2048, &not_blank);
 STRING(identifier, 1, 256, NULL);
 STRING(token_128, 1, 128, NULL);
 STRING(role_arn, 20, 2048, &role);
+STRING(key, 1, 2048, &kms_key);
 STRING(name_64, 1, 64, &image_name);
 STRING(connector, 1, 2048, NULL);
 STRING(group, 1, 512, &log_group);
@@ -176,6 +183,7 @@ STRUCT(idle, idle_members);
 	{ "additionalOsCapabilities", &capabilities, false, IN_BODY }, \
 	{ "hooks", &hooks, false, IN_BODY },                       \
 	{ "environmentVariables", &environment, false, IN_BODY },  \
+	{ "kmsKeyIdentifier", &key, false, IN_BODY },              \
 	{ "clientToken", &token_128, false, IN_BODY }
 
 static const struct member create_image[] = {
@@ -210,6 +218,7 @@ static const struct member run_vm[] = {
 	{ "logging", &logging, false, IN_BODY },
 	{ "runHookPayload", &payload, false, IN_BODY },
 	{ "maximumDurationInSeconds", &duration, false, IN_BODY },
+	{ "kmsKeyIdentifier", &key, false, IN_BODY },
 	{ "clientToken", &token_128, false, IN_BODY },
 	{ 0 },
 };

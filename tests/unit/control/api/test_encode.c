@@ -85,6 +85,7 @@ static void test_a_version_has_every_member(void **unused)
 		"egressNetworkConnectors",
 		"environmentVariables",
 		"hooks",
+		"kmsKeyIdentifier",
 		"logging",
 		"resources",
 		"stateReason",
@@ -152,7 +153,8 @@ static void test_a_microvm_hides_its_payload(void **unused)
 	const char *endpoint = json_string_value(json_object_get(got, "endpoint"));
 
 	(void)unused;
-	assert_int_equal(json_object_size(got), 14);
+	assert_int_equal(json_object_size(got), 15);
+	assert_true(json_is_null(json_object_get(got, "kmsKeyIdentifier")));
 	assert_null(json_object_get(got, "runHookPayload"));
 	assert_null(json_object_get(got, "logging"));
 	assert_true(json_is_null(json_object_get(got, "idlePolicy")));
