@@ -1,9 +1,9 @@
 /* super.c - starts the roles in the order of enum role, and hands each what roles.c says.
  *
  * A role that dies is started again after a pause that doubles from 100 ms to 10 s; one that ran
- * for 30 s begins anew.  Its peers get a new socket pair each time.  At the end roles are stopped
- * in the reverse order of their start, one after the other: control saves while priv still serves.
- */
+ * for 30 s begins anew; one that does not come up at all ends dozed.  Its peers get a new socket
+ * pair each time.  At the end roles are stopped in the reverse order of their start, one after the
+ * other: control saves while priv still serves. */
 
 #include "dozed/super.h"
 
@@ -27,6 +27,7 @@
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_MOST_MS  10000
 #define HEALTHY_MS       30000
+#define GIVE_UP_MS       1600 /* a role whose pause is this long before all were ready once */
 #define STOP_KEEP_MS     15000
 #define STOP_SUSPEND_MS  300000
 
@@ -132,7 +133,12 @@ static void super_exec(const struct super *s, enum role role, int sock, pid_t pa
 		_exit(1);
 	}
 	execv(program, (char *const *)(uintptr_t)argv);
-	log_err("cannot start '%s': install doze again", program);
+	if (errno == EACCES)
+		log_err("cannot start '%s': its user may not pass a directory above it; install "
+			"doze where everyone may (tools/install --prefix), or chmod o+x them",
+			program);
+	else
+		log_err("cannot start '%s': %s; install doze again", program, strerror(errno));
 	_exit(1);
 }
 
@@ -278,6 +284,12 @@ static void super_died(struct super *s, struct super_role *r, int status)
 	r->pause_ms = healthy || !r->pause_ms ? BACKOFF_FIRST_MS : r->pause_ms * 2;
 	if (r->pause_ms > BACKOFF_MOST_MS)
 		r->pause_ms = BACKOFF_MOST_MS;
+	if (!s->announced && r->pause_ms >= GIVE_UP_MS) {
+		log_err("a role does not start, doze ends role=%s", role_name[r->role]);
+		s->failed = true;
+		super_begin_stop(s, true);
+		return;
+	}
 	log_err("a role ended, it is started again role=%s %s=%d pause_ms=%d", role_name[r->role],
 		WIFSIGNALED(status) ? "signal" : "code",
 		WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), (int)r->pause_ms);
