@@ -5,10 +5,10 @@
 #include "vmm/bus.h"
 #include "vmm/virtio/device.h"
 
-#define MMIO_BASE   0xd0000000ULL
-#define MMIO_SIZE   0x1000ULL
-#define MMIO_NOTIFY 0x50 /* QueueNotify: an ioeventfd for each queue takes the place of the write \
-			  */
+#define MMIO_BASE 0xd0000000ULL
+#define MMIO_SIZE 0x1000ULL
+/* QueueNotify: an ioeventfd for each queue takes the place of the write */
+#define MMIO_NOTIFY 0x50
 
 struct mmio {
 	struct bus_range range;

@@ -1,0 +1,31 @@
+/* ram.h - the guest's memory between the window and a MEMORY file (docs/snapshot-format.md).
+ *
+ * An image has all pages that are not zero; a save those that differ from the image, as runs.  What
+ * the guest wrote over an image's private mapping is found by the page map of this process.  The
+ * vCPUs stand still.  Both go step by step, so that the loop stays awake. */
+#ifndef VMM_SNAP_RAM_H
+#define VMM_SNAP_RAM_H
+
+#include "base/buf.h"
+#include "machine/format.h"
+#include "vmm/mem.h"
+
+struct ram_save {
+	const struct mem *mem; /* borrowed */
+	int pagemap_fd;        /* borrowed */
+	int image_fd;          /* borrowed; -1: an image is written */
+	int to;                /* borrowed */
+	uint64_t next;         /* page */
+	struct buf runs;       /* as format.h encodes them */
+	uint64_t written;      /* bytes */
+};
+
+#define RAM_STEP_PAGES 4096 /* looked at in one step */
+
+/* 1: done, and *to has its size; 0: call again; -1: *e. */
+int ram_save_step(struct ram_save *s, struct err *e) must_check;
+
+/* Lay the runs of a save, whose MEMORY file is @from, over the window. */
+int ram_lay(const struct mem *m, int from, const struct format *f, struct err *e) must_check;
+
+#endif
