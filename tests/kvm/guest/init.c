@@ -1,0 +1,135 @@
+/* init.c - process 1 of a guest that tests a monitor: says what machine it found, then does what
+ * the file /mode says.  Its console is the serial port, written by the kernel's driver alone. */
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/reboot.h>
+#include <sys/syscall.h>
+#include <sys/sysinfo.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BEAT_PAGES 512
+#define BEAT_NS    20000000
+#define PAGE       4096
+
+/* "TICK" for ever: there is always a next byte. */
+static void guest_tick(int cpus)
+{
+	(void)cpus;
+	while (write(1, "TICK\n", 5) == 5)
+		;
+}
+
+/* The page holds what was written last, and that names the page: no page was lost or exchanged. */
+static int guest_page_right(uint64_t *page, uint64_t name)
+{
+	uint64_t round = page[0];
+
+	for (int i = 1; i < PAGE / 8; i += 64)
+		if (page[i] != name * 0x9e3779b97f4a7c15ULL + round)
+			return 0;
+	page[0] = round + 1;
+	for (int i = 1; i < PAGE / 8; i += 64)
+		page[i] = name * 0x9e3779b97f4a7c15ULL + round + 1;
+	return 1;
+}
+
+static void guest_beat_on(int cpu)
+{
+	struct timespec pause = { .tv_nsec = BEAT_NS }, now, last = { 0 };
+	uint64_t *pages = mmap(NULL, BEAT_PAGES * PAGE, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET((unsigned)cpu, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+	for (uint64_t i = 0; i < BEAT_PAGES; i++)
+		for (int k = 1; k < PAGE / 8; k += 64)
+			pages[i * PAGE / 8 + (uint64_t)k] = i * 0x9e3779b97f4a7c15ULL;
+	for (uint64_t n = 0;; n++) {
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		if (now.tv_sec < last.tv_sec ||
+		    (now.tv_sec == last.tv_sec && now.tv_nsec < last.tv_nsec))
+			dprintf(1, "WRONG clock of cpu %d\n", cpu);
+		last = now;
+		for (uint64_t i = n % 8; i < BEAT_PAGES; i += 8)
+			if (!guest_page_right(pages + i * PAGE / 8, i))
+				dprintf(1, "WRONG page %d of cpu %d\n", (int)i, cpu);
+		dprintf(1, "BEAT cpu=%d n=%d\n", cpu, (int)n);
+		nanosleep(&pause, NULL);
+	}
+}
+
+/* Every CPU writes a line 50 times a second, and checks its memory and the clock. */
+static void guest_beat(int cpus)
+{
+	for (int cpu = 1; cpu < cpus; cpu++)
+		if (!fork())
+			guest_beat_on(cpu);
+	guest_beat_on(0);
+}
+
+/* A loop in kernel mode with interrupts off, that writes newlines to the serial port: nothing else
+ * runs when it is restored. */
+static void guest_quiet(int cpus)
+{
+	int module = open("/quiet.ko", O_RDONLY | O_CLOEXEC);
+
+	(void)cpus;
+	syscall(SYS_finit_module, module, "", 0);
+	perror("quiet.ko");
+}
+
+static void guest_poweroff(int cpus)
+{
+	(void)cpus;
+	reboot(RB_POWER_OFF);
+}
+
+static void guest_reboot(int cpus)
+{
+	(void)cpus;
+	reboot(RB_AUTOBOOT);
+}
+
+/* Process 1 ends: the kernel panics. */
+static void guest_panic(int cpus)
+{
+	exit(cpus);
+}
+
+static const struct {
+	const char *name;
+	void (*run)(int cpus);
+} modes[] = {
+	{ "tick", guest_tick },         { "beat", guest_beat },     { "quiet", guest_quiet },
+	{ "poweroff", guest_poweroff }, { "reboot", guest_reboot }, { "panic", guest_panic },
+};
+
+int main(void)
+{
+	char mode[16] = "";
+	int file = open("/mode", O_RDONLY | O_CLOEXEC);
+	struct sysinfo info;
+	cpu_set_t set;
+	int cpus;
+
+	sysinfo(&info);
+	sched_getaffinity(0, sizeof(set), &set);
+	cpus = CPU_COUNT(&set);
+	if (read(file, mode, sizeof(mode) - 1) < 0)
+		perror("/mode");
+	dprintf(1, "\nGUEST %s cpus=%d memory=%d MiB\n", mode, cpus,
+		(int)(info.totalram * info.mem_unit >> 20));
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
+		if (!strcmp(modes[i].name, mode))
+			modes[i].run(cpus);
+	for (;;)
+		pause();
+}
