@@ -2,8 +2,8 @@
  * the file /mode says.  Its console is the serial port, written by the kernel's driver alone. */
 #include <fcntl.h>
 #include <sched.h>
-#include <stdio.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
