@@ -5,8 +5,8 @@ import l1
 from kernel import Failed, cpio_archive, cpio_entry
 
 MODES = ("tick", "beat", "quiet", "poweroff", "reboot", "panic")
-# cli; mov $0x3f8, %dx; mov $'\n', %al; 1: out %al, %dx; jmp 1b
-QUIET_LOOP = bytes.fromhex("fa 66baf803 b00a ee ebfd")
+# cli; mov $0x3f8, %dx; mov $'#', %al; 1: out %al, %dx; jmp 1b
+QUIET_LOOP = bytes.fromhex("fa 66baf803 b023 ee ebfd")
 CALL_SIZE = 5  # what the compiler puts in front of every function, for ftrace
 SHT_SYMTAB, SHT_RELA = 2, 4
 

@@ -5,7 +5,7 @@
  *   program=PATH id=m-test vcpus=1 memory=128   the machine process and its arguments
  *   tap=NAME        descriptor 5 is this tap (tap0), made if it is not there
  *   jail=no         as root and with this root directory; else uid 65534 in an empty one
- *   raw=1 args=...  no machine at all: a program with these arguments, split at blanks
+ *   raw=1 args=...  no machine at all: a program with these arguments, split at white space
  *   fd10=PATH       of a raw program: this file is its descriptor 10
  *   fifo=1          drive runs before all others: costs are read when the awaited byte comes
  *   trace=1         count system calls (costs are wrong then)
@@ -123,8 +123,13 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	rc = main_drive(&drive, argc, argv, &e);
-	if (rc)
+	if (rc) {
 		drive_say(&drive, "FAILED: %s", e.text);
+		if (drive.seen.size)
+			printf("its console ended with: %.2000s\n",
+			       buf_str(&drive.seen) +
+				       (drive.seen.size > 2000 ? drive.seen.size - 2000 : 0));
+	}
 	drive_end(&drive);
 	return rc ? 1 : 0;
 }

@@ -100,7 +100,8 @@ static void child_args(struct drive *d, struct child *c)
 				      d->shape.vcpus, d->shape.memory_mib);
 	unsigned n = 1;
 
-	for (char *word = strtok(line, " "); word && n < MAX_ARGS - 1; word = strtok(NULL, " "))
+	for (char *word = strtok(line, " \t\n"); word && n < MAX_ARGS - 1;
+	     word = strtok(NULL, " \t\n"))
 		c->argv[n++] = word;
 	c->argv[n] = NULL;
 }

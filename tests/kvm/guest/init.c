@@ -75,7 +75,7 @@ static void guest_beat(int cpus)
 	guest_beat_on(0);
 }
 
-/* A loop in kernel mode with interrupts off, that writes newlines to the serial port: nothing else
+/* A loop in kernel mode with interrupts off, that writes "#" to the serial port: nothing else
  * runs when it is restored. */
 static void guest_quiet(int cpus)
 {
