@@ -44,12 +44,15 @@ static int file_memory(const char *dir, struct err *e)
 	return fd_steal(&to);
 }
 
-/* An empty file, new each time; what it holds in the end is the disk of what is saved. */
-static int file_overlay(struct drive *d, const char *path, struct err *e)
+/* An empty file, new each time, unless the command says overlay-is=there; what it holds in the end
+ * is the disk of what is saved. */
+static int file_overlay(struct drive *d, const struct words *w, const char *path, struct err *e)
 {
+	int make = words_get(w, "overlay-is") ? 0 : O_CREAT | O_TRUNC;
+
 	free(d->overlay);
 	d->overlay = xstrdup(path);
-	return file_open(NULL, path, O_RDWR | O_CREAT | O_TRUNC, e);
+	return file_open(NULL, path, O_RDWR | make, e);
 }
 
 static bool files_whole(const int *fds, unsigned n)
@@ -83,7 +86,7 @@ int drive_boot(struct drive *d, const struct words *w, struct err *e)
 			return -1;
 	for (unsigned i = 0; i < BOOT_FD_OVERLAY; i++)
 		fds[i] = file_open(NULL, names[i], O_RDONLY, e);
-	fds[BOOT_FD_OVERLAY] = file_overlay(d, names[BOOT_FD_OVERLAY], e);
+	fds[BOOT_FD_OVERLAY] = file_overlay(d, w, names[BOOT_FD_OVERLAY], e);
 	return files_send(d, w, MACHINE_BOOT, &body, sizeof(body), fds, BOOT_NUM_FDS, e);
 }
 
@@ -113,7 +116,7 @@ int drive_restore(struct drive *d, const struct words *w, struct err *e)
 	fds[RESTORE_FD_MEMORY] = file_memory(image, e);
 	fds[RESTORE_FD_ROOT] = file_open(NULL, root, O_RDONLY, e);
 	fds[RESTORE_FD_DISK] = file_open(image, "disk", O_RDONLY, e);
-	fds[RESTORE_FD_OVERLAY] = file_overlay(d, overlay, e);
+	fds[RESTORE_FD_OVERLAY] = file_overlay(d, w, overlay, e);
 	if (save)
 		n = restore_save(save, fds, e);
 	if (!files_whole(fds, n))

@@ -33,38 +33,69 @@ static int http_write(int fd, const char *text, struct err *e)
 	return 0;
 }
 
-/* Up to a line's end, or to the end of the stream. */
-static int http_read(int fd, struct buf *b, bool line, struct err *e)
+/* To the end of the stream. */
+static int http_read(int fd, struct buf *b, struct err *e)
 {
 	for (;;) {
 		char bytes[4096];
-		ssize_t n = read(fd, bytes, line ? 1 : sizeof(bytes));
+		ssize_t n = read(fd, bytes, sizeof(bytes));
 
 		if (n < 0 && errno != EAGAIN)
 			return err_sys(e, "read from the stream");
 		if (n < 0 && http_wait(fd, POLLIN, e))
 			return -1;
 		if (!n)
-			return line ? err_set(e, ERR_INTERNAL, "the stream ended early") : 0;
+			return 0;
 		if (n > 0)
 			buf_add(b, bytes, (size_t)n);
-		if (n > 0 && line && bytes[0] == '\n')
-			return 0;
 	}
 }
 
+/* One byte, and the descriptor that comes with it, if one does. */
+static int http_read_byte(int fd, char *byte, int *passed, struct err *e)
+{
+	union {
+		struct cmsghdr align;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov = { byte, 1 };
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = control.room,
+			      .msg_controllen = sizeof(control.room) };
+	const struct cmsghdr *c;
+	ssize_t n;
+
+	while ((n = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC)) < 0 && errno == EAGAIN)
+		if (http_wait(fd, POLLIN, e))
+			return -1;
+	if (n <= 0)
+		return err_set(e, ERR_INTERNAL, "stream.sock was closed");
+	c = CMSG_FIRSTHDR(&msg);
+	if (c && c->cmsg_type == SCM_RIGHTS)
+		memcpy(passed, CMSG_DATA(c), sizeof(int));
+	return 0;
+}
+
+/* The stream is the descriptor that came with the answer, or this connection itself. */
 static int http_connect(const struct drive *d, const char *port, struct err *e)
 {
 	autofree char *path = xasprintf("%s/stream.sock", d->dir);
 	autofree char *line = xasprintf("CONNECT %s\n", port);
-	autoclose int fd = ipc_connect(path, SOCK_STREAM, e);
+	autoclose int fd = ipc_connect(path, SOCK_STREAM, e), passed = -1;
 	struct buf autobuf answer = { 0 };
+	char byte = 0;
 
-	if (fd < 0 || http_write(fd, line, e) || http_read(fd, &answer, true, e))
+	if (fd < 0 || http_write(fd, line, e))
 		return -1;
+	while (byte != '\n') {
+		if (http_read_byte(fd, &byte, &passed, e))
+			return -1;
+		buf_add(&answer, &byte, 1);
+	}
 	if (strcmp(buf_str(&answer), "OK\n") != 0)
 		return err_set(e, ERR_INTERNAL, "CONNECT: %s", buf_str(&answer));
-	return fd_steal(&fd);
+	return passed < 0 ? fd_steal(&fd) : fd_steal(&passed);
 }
 
 int drive_http(struct drive *d, const struct words *w, struct err *e)
@@ -77,7 +108,7 @@ int drive_http(struct drive *d, const struct words *w, struct err *e)
 	struct buf autobuf answer = { 0 };
 	autoclose int fd = port ? http_connect(d, port, e) : -1;
 
-	if (fd < 0 || http_write(fd, request, e) || http_read(fd, &answer, false, e))
+	if (fd < 0 || http_write(fd, request, e) || http_read(fd, &answer, e))
 		return -1;
 	d->awaited = usage_now(d);
 	drive_say(d, "http: %zu bytes: %.*s", answer.size, (int)strcspn(buf_str(&answer), "\r\n"),
