@@ -1,5 +1,6 @@
 """The harness itself: what a job does is what `run` reports."""
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -77,3 +78,8 @@ def test_the_data_disk_is_in_mnt(tmp_path):
     (tmp_path / "data/file").write_text("on the disk\n")
     done = run("--data", tmp_path / "data", job(tmp_path, "cat /mnt/file\n"))
     assert done.stdout.startswith("on the disk\n")
+
+
+def test_a_dynamic_program_takes_its_libraries_along():
+    done = run("--quiet", "--", shutil.which("ls"), "/dev/kvm")
+    assert (done.returncode, done.stdout) == (0, "/dev/kvm\n1 passed, 0 failed\n")
