@@ -1,7 +1,8 @@
 """The guests that test a monitor: an initramfs for each mode of guest/init.c."""
 import struct
 
-import l1
+import l1  # it says where `kernel` is
+import kernel
 from kernel import Failed, cpio_archive, cpio_entry
 
 MODES = ("tick", "beat", "quiet", "poweroff", "reboot", "panic")
@@ -54,5 +55,8 @@ def initrd(mode, init, kernel_folder):
 
 
 def needed(word, build, cache):
-    """The bytes that `guest:MODE` in a job's `needs` stands for."""
-    return initrd(word, build / "tests/kvm/guest-init", l1.kernel_folder(cache))
+    """The bytes that `guest:MODE` in a job's `needs` stands for; guest:doze is doze-init's own initramfs."""
+    if word != "doze":
+        return initrd(word, build / "tests/kvm/guest-init", l1.kernel_folder(cache))
+    kernel.run([l1.ROOT / "tools/make-guest", cache / "guest", "--init", build / "src/guest/doze-init", "--cache", cache])
+    return (cache / "guest/initrd").read_bytes()

@@ -94,11 +94,11 @@ def kernel_folder(cache):
     return folder
 
 
-def ext4(tree, image):
-    """A read-only disk of a folder; needs no root."""
+def ext4(tree, image, mib=0):
+    """A disk of a folder, as large as it must be or larger; needs no root."""
     size = sum(f.lstat().st_size // 4096 + 2 for f in tree.rglob("*")) * 4096
     kernel.run(["mke2fs", "-q", "-F", "-t", "ext4", "-O", "^has_journal", "-E", "root_owner=0:0", "-d", str(tree),
-                str(image), f"{size * 5 // 4 // 2**20 + 16}M"])
+                str(image), f"{max(mib, size * 5 // 4 // 2**20 + 16)}M"])
 
 
 def make_initrd(files):
@@ -214,8 +214,13 @@ class Qemu:
         self.qmp.close()
 
 
+def disk(name, file):
+    escaped = str(file).replace(",", ",,")
+    return ["-drive", f"if=none,id={name},file={escaped},format=raw,readonly=on", "-device", f"virtio-blk-device,drive={name}"]
+
+
 class L1:
-    def __init__(self, cache, memory_mib=1536, smp=1, icount=False):
+    def __init__(self, cache, memory_mib=2048, smp=1, icount=False):
         if platform.machine() != "x86_64":
             raise Failed("L1 is an x86-64 machine in QEMU's software CPU: run this on x86-64")
         if icount and smp != 1:
@@ -233,8 +238,7 @@ class L1:
                 "-m", str(self.memory_mib), "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
                 "-kernel", str(self.files / "vmlinux"), "-initrd", str(initrd), "-append",
                 f"console=ttyS0 loglevel=1 tsc=reliable no_timer_check tsc_early_khz={khz} reboot=t panic=-1",
-                "-drive", f"if=none,id=job,file={job},format=raw,readonly=on", "-device", "virtio-blk-device,drive=job",
-                "-drive", f"if=none,id=data,file={data},format=raw,readonly=on", "-device", "virtio-blk-device,drive=data"]
+                *disk("job", job), *disk("data", data)]
 
     def saved(self):
         """The folder of the saved L1, made if it is not there."""
@@ -258,6 +262,9 @@ class L1:
         states = sorted(self.cache.glob("l1-*"), key=lambda f: f.stat().st_mtime)
         for old in states[:-KEPT_STATES]:
             shutil.rmtree(old, ignore_errors=True)
+        for left in self.cache.glob("job-*"):  # of runs that were killed
+            if time.time() - left.stat().st_mtime > 86400:
+                shutil.rmtree(left, ignore_errors=True)
         return folder
 
     def start(self, folder, job, data, more=(), inherit=()):

@@ -54,13 +54,15 @@ struct drive {
 	uint64_t next_tag;
 	bool tracing;
 
-	struct buf seen;      /* of the console, behind what was awaited */
-	size_t said, n_lines; /* of `seen`, what was printed; lines in all */
-	struct buf agent;     /* not yet a whole frame */
+	struct buf seen;       /* of the console, behind what was awaited */
+	size_t said, n_lines;  /* of `seen`, what was printed; lines in all */
+	const char *forbidden; /* what its console should not have said */
+	struct buf agent;      /* not yet a whole frame */
 	unsigned frames[AGENT_NUM_TYPES];
 	char reason[IPC_TEXT_SIZE]; /* of EXITED */
 	struct ipc_msg message;     /* the last one */
 	bool answered;
+	bool refused; /* the last request, by a FAULT or an ERR */
 };
 
 int drive_start(struct drive *d, struct err *e) must_check;

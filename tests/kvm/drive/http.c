@@ -78,7 +78,7 @@ static int http_read_byte(int fd, char *byte, int *passed, struct err *e)
 }
 
 /* The stream is the descriptor that came with the answer, or this connection itself. */
-static int http_connect(const struct drive *d, const char *port, struct err *e)
+static int http_connect(struct drive *d, const char *port, struct err *e)
 {
 	autofree char *path = xasprintf("%s/stream.sock", d->dir);
 	autofree char *line = xasprintf("CONNECT %s\n", port);
@@ -93,6 +93,7 @@ static int http_connect(const struct drive *d, const char *port, struct err *e)
 			return -1;
 		buf_add(&answer, &byte, 1);
 	}
+	d->refused = strncmp(buf_str(&answer), "ERR ", 4) == 0;
 	if (strcmp(buf_str(&answer), "OK\n") != 0)
 		return err_set(e, ERR_INTERNAL, "CONNECT: %s", buf_str(&answer));
 	return passed < 0 ? fd_steal(&fd) : fd_steal(&passed);

@@ -9,6 +9,7 @@
  *   fd10=PATH       of a raw program: this file is its descriptor 10
  *   fifo=1          drive runs before all others: costs are read when the awaited byte comes
  *   trace=1         count system calls (costs are wrong then)
+ *   forbid=TEXT     a line of the console with this is a failure
  *   quiet=1         do not say what the console says
  *
  *   hello           connect, and wait for the machine to be ready for a request
@@ -22,7 +23,8 @@
  *   http port=N [path=/] [text=TEXT]            CONNECT and GET
  *   sleep ms=N      exited [reason=TEXT]        kill
  *
- * "!" in front of a command: the machine must answer FAULT.  Exit status 1: it went otherwise. */
+ * "!" in front of a command: the machine must answer FAULT (http: ERR).  Exit status 1: it went
+ * otherwise. */
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
@@ -76,9 +78,11 @@ static int words_take(struct words *w, char **argv, int argc, int *at, struct er
 
 static int main_command(struct drive *d, struct words *w, struct err *e)
 {
-	int rc = drive_command(d, w, e);
+	int rc;
 
-	if (!w->must_fail)
+	d->refused = false;
+	rc = drive_command(d, w, e);
+	if (!w->must_fail || (rc && !d->refused))
 		return rc;
 	if (!rc)
 		return err_set(e, ERR_INTERNAL, "%s should have failed", w->name);

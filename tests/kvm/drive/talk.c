@@ -44,6 +44,14 @@ void drive_say(const struct drive *d, const char *fmt, ...)
 	putchar('\n');
 }
 
+static void talk_check_line(struct drive *d, const char *line, size_t size)
+{
+	for (unsigned i = 0; i < d->start->n; i++)
+		if (!strcmp(d->start->word[i].key, "forbid") &&
+		    memmem(line, size, d->start->word[i].value, strlen(d->start->word[i].value)))
+			d->forbidden = d->start->word[i].value;
+}
+
 /* Print the whole lines that are new; a guest that never stops is cut short. */
 static void talk_say_console(struct drive *d)
 {
@@ -52,6 +60,7 @@ static void talk_say_console(struct drive *d)
 	while ((end = strchr(line, '\n'))) {
 		size_t size = (size_t)(end - line);
 
+		talk_check_line(d, line, size);
 		if (d->n_lines++ < DRIVE_LINES && !words_get(d->start, "quiet") && size)
 			drive_say(d, "console: %.*s", (int)(size - (line[size - 1] == '\r')), line);
 		d->said += size + 1;
@@ -172,6 +181,8 @@ static int talk_once(struct drive *d, int timeout_ms, struct err *e)
 
 	if (d->console < 0 && d->sock < 0 && d->pidfd < 0)
 		return err_set(e, ERR_INTERNAL, "the machine has ended");
+	if (d->forbidden)
+		return err_set(e, ERR_INTERNAL, "its console says '%s'", d->forbidden);
 	if (poll(p, ARRAY_SIZE(p), timeout_ms) < 0 && errno != EINTR)
 		return err_sys(e, "poll");
 	if (p[0].revents)
@@ -254,7 +265,8 @@ int drive_answer(struct drive *d, struct err *e)
 
 	if (drive_until(d, talk_answered, NULL, e))
 		return -1;
-	if (d->message.head.type == MACHINE_FAULT)
+	d->refused = d->message.head.type == MACHINE_FAULT;
+	if (d->refused)
 		return err_set(e, ERR_INTERNAL, "%.*s", IPC_TEXT_SIZE, fault->text);
 	return 0;
 }

@@ -61,7 +61,7 @@ static void guest_beat_on(int cpu)
 		for (uint64_t i = n % 8; i < BEAT_PAGES; i += 8)
 			if (!guest_page_right(pages + i * PAGE / 8, i))
 				dprintf(1, "WRONG page %d of cpu %d\n", (int)i, cpu);
-		dprintf(1, "BEAT cpu=%d n=%d\n", cpu, (int)n);
+		dprintf(1, "BEAT-%d: n=%d\n", cpu, (int)n);
 		nanosleep(&pause, NULL);
 	}
 }
