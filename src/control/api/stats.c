@@ -57,12 +57,13 @@ static json_t *stats_machine(const struct control *ctl, const struct machine *m)
 {
 	static const char *const runs[] = { "EMPTY", "RUNNING", "PAUSED", "ENDING" };
 	const struct microvm *vm = stats_microvm(ctl, m);
+	const struct image_version *v = m->ending ? NULL : m->version; /* may be gone */
 	const char *run = m->ending ? "ENDING" : m->run <= MACHINE_ENDING ? runs[m->run] : "EMPTY";
 
 	return json_pack("{s:s,s:s?,s:s?,s:o,s:s,s:I,s:I,s:I}", "machine", m->id, "microvmId",
-			 vm ? vm->id : NULL, "image", vm ? vm->version->image->name : NULL,
-			 "imageVersion", encode_version_number(vm ? vm->version->number : 0), "run",
-			 run, "privateBytes", (json_int_t)m->private_bytes, "proportionalBytes",
+			 vm ? vm->id : NULL, "image", v ? v->image->name : NULL, "imageVersion",
+			 encode_version_number(v ? v->number : 0), "run", run, "privateBytes",
+			 (json_int_t)m->private_bytes, "proportionalBytes",
 			 (json_int_t)m->proportional_bytes, "cpuNs", (json_int_t)m->cpu_ns);
 }
 
