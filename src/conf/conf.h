@@ -35,7 +35,7 @@ struct conf {
 	int64_t start_at_once; /* restores that may run at the same time */
 	int64_t capacity_wait_ms;
 	int64_t memory_percent; /* of host memory that machines may take */
-	int64_t warm_refusals;
+	int64_t warm_refusals, exercise;
 	char warm_request[CONF_TEXT]; /* "image=8080:/path, ..." */
 
 	int64_t build_at_once, build_memory_mib, build_cpu_percent, build_pids, build_disk_gib;

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "guest/app.h"
+#include "guest/exercise.h"
 #include "guest/hooks.h"
 #include "guest/listen.h"
 #include "guest/resume.h"
@@ -24,6 +25,8 @@ struct agent {
 	struct listen listen;
 	struct resume resume;
 	struct streams streams;
+	struct exercising exercising;
+	uint64_t warm_id; /* of the WARM that waits for it */
 	struct watch children;
 	int diag_fd;
 };
@@ -52,15 +55,36 @@ static void agent_resumed(struct agent *a, const struct agent_frame *f)
 	agent_ack(a, f);
 }
 
-/* The first one comes before the snapshot: what is not on the disk yet would be written by every
- * clone. */
+static void agent_warmed(struct exercising *x)
+{
+	struct agent *a = container_of(x, struct agent, exercising);
+
+	resume_rehearse(&a->resume);
+	port_send_id(&a->port, AGENT_ACK, a->warm_id);
+}
+
+/* What is not on the disk yet would be written by every clone. */
+static void agent_prepared(struct exercising *x)
+{
+	sync();
+	agent_warmed(x);
+}
+
+/* The first one comes before the snapshot. */
 static void agent_warm(struct agent *a, const struct agent_frame *f)
 {
-	if (a->listen.timer.active)
-		sync();
-	resume_rehearse(&a->resume);
+	bool first = a->listen.timer.active;
+	uint64_t exercise = 0;
+
+	if (!agent_get_u64(f, FIELD_ID, &a->warm_id))
+		return;
 	listen_stop(&a->listen);
-	agent_ack(a, f);
+	if (!agent_get_u64(f, FIELD_EXERCISE, &exercise) || !exercise)
+		(first ? agent_prepared : agent_warmed)(&a->exercising);
+	else if (first)
+		exercise_prepare(&a->exercising, agent_prepared);
+	else
+		exercise_again(&a->exercising, agent_warmed);
 }
 
 static void agent_hook(struct agent *a, const struct agent_frame *f)
@@ -94,8 +118,10 @@ static void agent_reap(struct watch *w, uint32_t events)
 	(void)events;
 	while (read(w->fd, &info, sizeof(info)) > 0)
 		;
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		app_reaped(&a->app, pid, status);
+		exercise_reaped(&a->exercising, pid);
+	}
 }
 
 static int agent_watch_children(struct agent *a, struct err *e)
@@ -136,6 +162,7 @@ int agent_run(int fd, struct err *e)
 	    streams_open(&agent.streams, agent.loop, e) ||
 	    port_open(&agent.port, agent.loop, fd, agent_frame, e))
 		return -1;
+	exercise_init(&agent.exercising, agent.loop);
 	hooks_init(&agent.hooks, &agent.port);
 	agent_hello(&agent);
 	rc = loop_run(agent.loop, e);

@@ -33,8 +33,8 @@ enum agent_type {
 			* all streams that have a port (their host ends are gone), then ACKs */
 	AGENT_HOOK,    /* FIELD_ID, FIELD_NAME, FIELD_PORT, FIELD_TIMEOUT_MS, FIELD_BODY (may be
 			  absent) */
-	AGENT_WARM,    /* FIELD_ID: do what RESUMED does without changing anything, then ACK: before
-			* the    snapshot and in the pool */
+	AGENT_WARM,    /* FIELD_ID, FIELD_EXERCISE: do what RESUMED does without changing anything,
+			* then ACK: before    the    snapshot and in the pool */
 
 	/* From the guest. */
 	AGENT_HELLO,       /* FIELD_PROTOCOL: the agent runs and waits for START */
@@ -70,8 +70,10 @@ enum agent_field {
 	FIELD_STATUS,     /* u64: HTTP status, if there was one */
 	FIELD_STREAM,     /* u64: 1 stdout, 2 stderr, 3 the agent itself */
 	FIELD_BYTES,
-	FIELD_DROPPED, /* u64 */
-	FIELD_CODE,    /* u64 */
+	FIELD_DROPPED,  /* u64 */
+	FIELD_CODE,     /* u64 */
+	FIELD_EXERCISE, /* u64 1: of WARM: run the application's interpreter once (guest/exercise.h)
+			 */
 	AGENT_NUM_FIELDS,
 };
 
