@@ -14,6 +14,8 @@ struct loop {
 	struct list timers;
 	struct epoll_event batch[LOOP_BATCH]; /* what loop_run is going through */
 	int n_batch;
+	void (*sleep)(void *arg), (*wake)(void *arg); /* both or none */
+	void *guard;                                  /* borrowed: their argument */
 };
 
 struct loop *loop_new(struct err *e)
@@ -122,11 +124,32 @@ static int loop_wait_ms(const struct loop *l)
 	return left < 0 ? 0 : left > 60000 ? 60000 : (int)left;
 }
 
+void loop_guard(struct loop *l, void (*sleep)(void *arg), void (*wake)(void *arg), void *arg)
+{
+	l->sleep = sleep;
+	l->wake = wake;
+	l->guard = arg;
+}
+
+static int loop_wait(struct loop *l)
+{
+	int wait_ms = loop_wait_ms(l), n, kept;
+
+	if (l->sleep)
+		l->sleep(l->guard);
+	n = epoll_wait(l->epoll_fd, l->batch, LOOP_BATCH, wait_ms);
+	kept = errno;
+	if (l->wake)
+		l->wake(l->guard);
+	errno = kept;
+	return n;
+}
+
 int loop_run(struct loop *l, struct err *e)
 {
 	l->stopping = false;
 	while (!l->stopping) {
-		int n = epoll_wait(l->epoll_fd, l->batch, LOOP_BATCH, loop_wait_ms(l));
+		int n = loop_wait(l);
 
 		if (n < 0 && errno != EINTR)
 			return err_sys(e, "wait for events");
@@ -134,7 +157,8 @@ int loop_run(struct loop *l, struct err *e)
 		for (int i = 0; i < l->n_batch; i++) {
 			struct watch *w = l->batch[i].data.ptr;
 
-			if (w)
+			/* Inactive: unwatched between the end of the wait and the wake. */
+			if (w && w->active)
 				w->ready(w, l->batch[i].events);
 		}
 		l->n_batch = 0;

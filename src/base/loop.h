@@ -37,6 +37,12 @@ void loop_unwatch(struct loop *l, struct watch *w); /* harmless if inactive */
 void loop_timer(struct loop *l, struct timer *t, int64_t delay_ms, void (*fire)(struct timer *t));
 void loop_untimer(struct loop *l, struct timer *t); /* harmless if inactive */
 
+/* Call @sleep before each wait for events and @wake after it, so that a lock which the caller of
+ * loop_run holds is held by the loop whenever it does not sleep.  Other threads that hold the lock
+ * may then watch, rewatch and unwatch; a watch's memory stays until the loop has ended.  Timers
+ * remain the loop's own thread's. */
+void loop_guard(struct loop *l, void (*sleep)(void *arg), void (*wake)(void *arg), void *arg);
+
 int loop_run(struct loop *l, struct err *e) must_check; /* until loop_stop */
 void loop_stop(struct loop *l);
 

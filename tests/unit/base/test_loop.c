@@ -73,11 +73,60 @@ static void test_a_watch_that_another_removed_is_not_served(void **unused)
 	close(two);
 }
 
+/* What happened, in order: s(leep), w(ake), t(imer), r(eady). */
+static char guarded[32];
+
+static void guard_sleep(void *arg)
+{
+	strcat(arg, "s");
+}
+
+static void guard_wake(void *arg)
+{
+	strcat(arg, "w");
+	loop_unwatch(loop, &second); /* as another thread may have, while the loop slept */
+}
+
+static void guard_ready(struct watch *w, uint32_t events)
+{
+	(void)events;
+	strcat(guarded, w == &first ? "r" : "R");
+	loop_unwatch(loop, w);
+}
+
+static void guard_fire(struct timer *t)
+{
+	(void)t;
+	strcat(guarded, "t");
+	loop_stop(loop);
+}
+
+static void test_a_guarded_loop_holds_the_lock_whenever_it_does_not_sleep(void **unused)
+{
+	int one = eventfd(1, EFD_CLOEXEC), two = eventfd(1, EFD_CLOEXEC);
+	struct timer t = { 0 };
+	struct err e;
+
+	(void)unused;
+	loop = loop_new(&e);
+	assert_non_null(loop);
+	loop_guard(loop, guard_sleep, guard_wake, guarded);
+	assert_int_equal(loop_watch(loop, &first, one, EPOLLIN, guard_ready, &e), 0);
+	assert_int_equal(loop_watch(loop, &second, two, EPOLLIN, guard_ready, &e), 0);
+	loop_timer(loop, &t, 0, guard_fire);
+	assert_int_equal(loop_run(loop, &e), 0);
+	assert_string_equal(guarded, "swrt"); /* never R: it was unwatched */
+	loop_free(loop);
+	close(one);
+	close(two);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_timers_fire_soonest_first),
 		cmocka_unit_test(test_a_watch_that_another_removed_is_not_served),
+		cmocka_unit_test(test_a_guarded_loop_holds_the_lock_whenever_it_does_not_sleep),
 	};
 
 	return cmocka_run_group_tests_name("base/loop", tests, NULL, NULL);
