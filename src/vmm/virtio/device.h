@@ -1,7 +1,8 @@
 /* device.h - what a virtio device owes its transport, and what it may ask of it.
  *
- * A device is embedded in its own struct and found by container_of.  All of its functions run in
- * the loop or, for registers, in a vCPU thread under the lock of the devices: never two at once.
+ * A device is the first member of its own struct and found by container_of.  All of its functions
+ * run in the loop or, for registers, in a vCPU thread under the lock of the devices: never two at
+ * once.  The interrupt alone (isr, irq_fd) is for every thread.
  * What is the same for all devices (status, features, config space, queues, interrupt state, their
  * saved form, reset) is the core's: virtio/device.c, with virtio/mmio.c in front (virtio 1.2, 4.2).
  *
@@ -25,12 +26,15 @@ struct virtio_ops {
 	char tag[5]; /* of its record in the state file */
 	uint32_t id; /* virtio 1.2, section 5 */
 	unsigned n_queues;
-	uint64_t features;              /* beyond VERSION_1, INDIRECT_DESC, EVENT_IDX: the core's */
-	const struct snap_field *saved; /* of the device's own struct; NULL: nothing */
+	uint64_t features; /* beyond VERSION_1, INDIRECT_DESC, EVENT_IDX: the core's */
+	/* Of the device's own struct; its tags are below 0x8000.  NULL: nothing.  The config space
+	 * is saved by the core. */
+	const struct snap_field *saved;
 	void (*kick)(struct virtio_dev *dev, unsigned q); /* chains may wait in queue q */
 	/* Optional. */
 	void (*start)(struct virtio_dev *dev); /* DRIVER_OK, or restored: queues run */
-	void (*reset)(struct virtio_dev *dev); /* what is in flight is to be forgotten */
+	void (*reset)(
+		struct virtio_dev *dev); /* end or forget what is in flight; queues are stopped */
 	/* Before a snapshot: end what is in flight; no chain is held after it.  Blocks shortly. */
 	void (*drain)(struct virtio_dev *dev);
 	/* The driver wrote @size bytes of the config space at @offset, already in place. */
@@ -69,11 +73,14 @@ void virtio_config_changed(struct virtio_dev *dev);            /* tell the drive
 bool virtio_runs(const struct virtio_dev *dev);                /* DRIVER_OK and no reset needed */
 
 /* The driver's writes to the common registers (virtio/mmio.c). */
+uint64_t virtio_offered(const struct virtio_dev *dev); /* features, the core's among them */
 void virtio_set_status(struct virtio_dev *dev, uint32_t status);
 void virtio_kick(struct virtio_dev *dev, unsigned q);
 
-/* All of the device as one record; after a load its queues run again if they did, and kick() comes
- * for each, so that what the guest queued in between is seen. */
+/* Before the guest's memory is saved, with its vCPUs stopped: nothing is in flight or held. */
+void virtio_drain(struct virtio_dev *dev);
+/* All of a drained device as one record.  After a load its queues run again if they did, and kick()
+ * comes for each in which the guest had left something; others touch no memory. */
 void virtio_save(struct virtio_dev *dev, uint32_t index, struct buf *to);
 int virtio_load(struct virtio_dev *dev, uint32_t index, const uint8_t *data, size_t size,
 		struct err *e) must_check;

@@ -5,22 +5,31 @@
 #include "vmm/bus.h"
 #include "vmm/virtio/device.h"
 
-#define MMIO_BASE 0xd0000000ULL
-#define MMIO_SIZE 0x1000ULL
-/* QueueNotify: an ioeventfd for each queue takes the place of the write */
-#define MMIO_NOTIFY 0x50
+#define MMIO_BASE   0xd0000000ULL
+#define MMIO_SIZE   0x1000ULL
+#define MMIO_SLOTS  8
+#define MMIO_NOTIFY 0x50 /* an ioeventfd for each queue takes the place of this write */
+
+struct mmio_kick {
+	struct watch watch; /* of a kick_fd */
+	struct mmio *mmio;  /* whose kicks this is one of */
+};
 
 struct mmio {
 	struct bus_range range;
-	struct virtio_dev *dev;            /* borrowed */
-	struct watch kicks[VIRTIO_QUEUES]; /* of kick_fds */
-	int kick_fds[VIRTIO_QUEUES];       /* owned eventfds, for KVM_IOEVENTFD; -1: none */
+	struct virtio_dev *dev; /* borrowed */
+	struct mmio_kick kicks[VIRTIO_QUEUES];
+	int kick_fds[VIRTIO_QUEUES]; /* owned eventfds, for KVM_IOEVENTFD; -1: none */
 };
 
 /* Device number @slot on the board: its range on the bus, its eventfds watched by the device's
- * loop. */
+ * loop (a device without a loop has none). */
 int mmio_init(struct mmio *m, struct virtio_dev *dev, unsigned slot, struct bus *bus,
 	      struct err *e) must_check;
 void mmio_close(struct mmio *m);
+
+/* Whether an access to this guest address needs no lock of the devices: the two interrupt
+ * registers, which a guest reads and writes at every interrupt. */
+bool mmio_is_lockless(uint64_t gpa);
 
 #endif

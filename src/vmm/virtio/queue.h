@@ -12,6 +12,7 @@
 #ifndef VMM_VIRTIO_QUEUE_H
 #define VMM_VIRTIO_QUEUE_H
 
+#include <linux/virtio_ring.h>
 #include <sys/uio.h>
 
 #include "vmm/mem.h"
@@ -43,12 +44,15 @@ struct vq {
 	uint64_t desc_gpa, avail_gpa, used_gpa;
 	uint16_t size; /* a power of two, at most VQ_SIZE_MAX */
 	bool ready;
+	bool waiting; /* when it was saved: chains to pop */
 	/* While it runs. */
 	bool running;
 	bool indirect, event_idx; /* features that were agreed */
-	uint8_t *desc, *avail, *used;
+	struct vring_desc *desc;  /* in the guest's memory, these three */
+	struct vring_avail *avail;
+	struct vring_used *used;
 	uint16_t next_avail, next_used;
-	uint16_t signalled_used; /* event_idx: where the last interrupt was */
+	uint16_t signalled_used; /* up to here vq_notify has looked */
 	uint16_t held;           /* popped, not pushed */
 };
 
@@ -62,9 +66,11 @@ bool vq_pop(struct vq *vq, struct vq_chain *c); /* false: empty, or a chain that
 void vq_unpop(struct vq *vq);
 void vq_push(struct vq *vq, const struct vq_chain *c, size_t written);
 void vq_push_head(struct vq *vq, uint16_t head, size_t written); /* for requests kept without c */
-void vq_notify(struct vq *vq); /* an interrupt, if the driver wants one */
-/* Whether there is nothing to pop.  With event_idx it also asks for a kick at the next one. */
+void vq_notify(struct vq *vq); /* after pushes: an interrupt, if the driver wants one */
+/* Whether there is nothing to pop.  With event_idx it also asks for a kick at the next one;
+ * vq_pop does so itself when it finds nothing. */
 bool vq_is_empty(struct vq *vq);
+bool vq_is_waiting(const struct vq *vq); /* whether there is something; asks for nothing */
 
 bool span_take(struct span *s, void *to, size_t size); /* false: shorter; nothing is taken */
 bool span_put(struct span *s, const void *from, size_t size);

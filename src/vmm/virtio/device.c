@@ -1,0 +1,265 @@
+#include "vmm/virtio/device.h"
+
+#include <linux/virtio_config.h>
+#include <linux/virtio_mmio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+#define CORE_FEATURES                                                       \
+	(1ULL << VIRTIO_F_VERSION_1 | 1ULL << VIRTIO_RING_F_INDIRECT_DESC | \
+	 1ULL << VIRTIO_RING_F_EVENT_IDX)
+#define DRIVER_STATUS                                                         \
+	((uint32_t)(VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER |    \
+		    VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK | \
+		    VIRTIO_CONFIG_S_FAILED))
+#define FAULTS_LOGGED  3
+#define RECORD_VERSION 1
+
+int virtio_init(struct virtio_dev *dev, const struct virtio_ops *ops, struct loop *l,
+		const struct mem *mem, struct err *e)
+{
+	assert(ops->n_queues <= VIRTIO_QUEUES);
+	dev->ops = ops;
+	dev->loop = l;
+	dev->mem = mem;
+	for (unsigned q = 0; q < VIRTIO_QUEUES; q++)
+		dev->vq[q] = (struct vq){ .dev = dev, .mem = mem };
+	dev->irq_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (dev->irq_fd < 0)
+		return err_sys(e, "make the interrupt of device '%s'", ops->name);
+	return 0;
+}
+
+void virtio_close(struct virtio_dev *dev)
+{
+	fd_close(&dev->irq_fd);
+}
+
+uint64_t virtio_offered(const struct virtio_dev *dev)
+{
+	return dev->ops->features | CORE_FEATURES;
+}
+
+bool virtio_has(const struct virtio_dev *dev, unsigned feature)
+{
+	return dev->driver_features >> feature & 1;
+}
+
+bool virtio_runs(const struct virtio_dev *dev)
+{
+	return dev->status & VIRTIO_CONFIG_S_DRIVER_OK &&
+	       !(dev->status & VIRTIO_CONFIG_S_NEEDS_RESET);
+}
+
+void virtio_interrupt(struct virtio_dev *dev, uint32_t cause)
+{
+	static const uint64_t one = 1;
+
+	atomic_fetch_or(&dev->isr, cause);
+	(void)!write(dev->irq_fd, &one, sizeof(one)); /* full: it is raised already */
+}
+
+void virtio_config_changed(struct virtio_dev *dev)
+{
+	dev->config_generation++;
+	if (virtio_runs(dev))
+		virtio_interrupt(dev, VIRTIO_MMIO_INT_CONFIG);
+}
+
+void virtio_fault(struct virtio_dev *dev, const char *why)
+{
+	bool ran = virtio_runs(dev);
+
+	if (dev->faults++ < FAULTS_LOGGED)
+		log_warn("a guest broke a device's rules device=%s why='%s'", dev->ops->name, why);
+	for (unsigned q = 0; q < VIRTIO_QUEUES; q++)
+		vq_stop(&dev->vq[q]);
+	dev->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
+	if (ran)
+		virtio_interrupt(dev, VIRTIO_MMIO_INT_CONFIG);
+}
+
+static void virtio_reset(struct virtio_dev *dev)
+{
+	for (unsigned q = 0; q < VIRTIO_QUEUES; q++)
+		vq_stop(&dev->vq[q]);
+	if (dev->ops->reset)
+		dev->ops->reset(dev);
+	for (unsigned q = 0; q < VIRTIO_QUEUES; q++)
+		dev->vq[q] = (struct vq){ .dev = dev, .mem = dev->mem };
+	dev->driver_features = 0;
+	dev->features_sel = dev->driver_features_sel = dev->queue_sel = 0;
+	dev->status = 0;
+	atomic_store(&dev->isr, 0);
+}
+
+/* From here on the queues are what they are until a reset. */
+static bool virtio_start(struct virtio_dev *dev)
+{
+	for (unsigned q = 0; q < dev->ops->n_queues; q++) {
+		struct vq *vq = &dev->vq[q];
+
+		vq->indirect = virtio_has(dev, VIRTIO_RING_F_INDIRECT_DESC);
+		vq->event_idx = virtio_has(dev, VIRTIO_RING_F_EVENT_IDX);
+		if (vq->ready && !vq_start(vq))
+			return false;
+	}
+	if (dev->ops->start)
+		dev->ops->start(dev);
+	return true;
+}
+
+static bool virtio_features_fit(const struct virtio_dev *dev)
+{
+	return virtio_has(dev, VIRTIO_F_VERSION_1) &&
+	       !(dev->driver_features & ~virtio_offered(dev));
+}
+
+/* Bits are only ever added; 0 is a reset. */
+void virtio_set_status(struct virtio_dev *dev, uint32_t status)
+{
+	uint32_t added = status & DRIVER_STATUS & ~dev->status;
+
+	if (!status) {
+		virtio_reset(dev);
+		return;
+	}
+	if (added & VIRTIO_CONFIG_S_FEATURES_OK && !virtio_features_fit(dev))
+		added &= ~(uint32_t)VIRTIO_CONFIG_S_FEATURES_OK;
+	if (!((dev->status | added) & VIRTIO_CONFIG_S_FEATURES_OK))
+		added &= ~(uint32_t)VIRTIO_CONFIG_S_DRIVER_OK;
+	dev->status |= added;
+	if (!(added & VIRTIO_CONFIG_S_DRIVER_OK) || !virtio_runs(dev))
+		return;
+	if (!virtio_start(dev)) {
+		virtio_fault(dev, "a queue whose size or addresses make no sense");
+		return;
+	}
+	for (unsigned q = 0; q < dev->ops->n_queues; q++)
+		virtio_kick(dev, q); /* some drivers fill a queue first */
+}
+
+void virtio_kick(struct virtio_dev *dev, unsigned q)
+{
+	if (q < dev->ops->n_queues && dev->vq[q].running)
+		dev->ops->kick(dev, q);
+}
+
+void virtio_drain(struct virtio_dev *dev)
+{
+	if (dev->ops->drain)
+		dev->ops->drain(dev);
+	for (unsigned q = 0; q < dev->ops->n_queues; q++)
+		vq_notify(&dev->vq[q]);
+}
+
+/* The core's tags are 0x8000 and more, a device's own are less.  All queues are saved, used or not,
+ * so that the format does not depend on their number. */
+#define TAG_CONFIG 0x8010
+#define TAG_QUEUE  0x8100
+#define QUEUE_FIELDS(q)                                                              \
+	SNAP(TAG_QUEUE + 16 * (q) + 0, struct virtio_dev, vq[q].desc_gpa),           \
+		SNAP(TAG_QUEUE + 16 * (q) + 1, struct virtio_dev, vq[q].avail_gpa),  \
+		SNAP(TAG_QUEUE + 16 * (q) + 2, struct virtio_dev, vq[q].used_gpa),   \
+		SNAP(TAG_QUEUE + 16 * (q) + 3, struct virtio_dev, vq[q].size),       \
+		SNAP(TAG_QUEUE + 16 * (q) + 4, struct virtio_dev, vq[q].ready),      \
+		SNAP(TAG_QUEUE + 16 * (q) + 5, struct virtio_dev, vq[q].next_avail), \
+		SNAP(TAG_QUEUE + 16 * (q) + 6, struct virtio_dev, vq[q].next_used),  \
+		SNAP(TAG_QUEUE + 16 * (q) + 7, struct virtio_dev, vq[q].waiting)
+
+static const struct snap_field virtio_saved[] = {
+	SNAP(0x8001, struct virtio_dev, driver_features),
+	SNAP(0x8002, struct virtio_dev, features_sel),
+	SNAP(0x8003, struct virtio_dev, driver_features_sel),
+	SNAP(0x8004, struct virtio_dev, queue_sel),
+	SNAP(0x8005, struct virtio_dev, config_generation),
+	SNAP(0x8006, struct virtio_dev, status),
+	SNAP(0x8007, struct virtio_dev, isr),
+	QUEUE_FIELDS(0),
+	QUEUE_FIELDS(1),
+	QUEUE_FIELDS(2),
+	QUEUE_FIELDS(3),
+	SNAP_END,
+};
+static_assert(VIRTIO_QUEUES == 4, "one row above for each");
+
+void virtio_save(struct virtio_dev *dev, uint32_t index, struct buf *to)
+{
+	const struct snap_field config[] = { { TAG_CONFIG, (uint16_t)dev->config_size, 0 },
+					     SNAP_END };
+	size_t mark = record_begin(to, dev->ops->tag, index, RECORD_VERSION);
+
+	for (unsigned q = 0; q < VIRTIO_QUEUES; q++) {
+		assert(!dev->vq[q].held);
+		dev->vq[q].waiting = vq_is_waiting(&dev->vq[q]);
+	}
+	snap_put(to, virtio_saved, dev);
+	snap_put(to, config, dev->config);
+	if (dev->ops->saved)
+		snap_put(to, dev->ops->saved, dev);
+	record_end(to, mark);
+}
+
+static bool virtio_state_fits(struct virtio_dev *dev)
+{
+	bool features_ok = dev->status & VIRTIO_CONFIG_S_FEATURES_OK;
+
+	if (dev->status & ~(DRIVER_STATUS | VIRTIO_CONFIG_S_NEEDS_RESET) ||
+	    dev->isr & ~(uint32_t)(VIRTIO_MMIO_INT_VRING | VIRTIO_MMIO_INT_CONFIG))
+		return false;
+	if (features_ok ? !virtio_features_fit(dev) : dev->status & VIRTIO_CONFIG_S_DRIVER_OK)
+		return false;
+	return !dev->ops->loaded || dev->ops->loaded(dev);
+}
+
+/* The bytes of a file are no bool: any but 0 is true. */
+static void virtio_read_bools(struct virtio_dev *dev)
+{
+	for (unsigned q = 0; q < VIRTIO_QUEUES; q++) {
+		uint8_t ready, waiting;
+
+		memcpy(&ready, &dev->vq[q].ready, 1);
+		memcpy(&waiting, &dev->vq[q].waiting, 1);
+		dev->vq[q].ready = ready != 0;
+		dev->vq[q].waiting = waiting != 0;
+	}
+}
+
+static int virtio_load_fields(struct virtio_dev *dev, const struct record *r, struct err *e)
+{
+	const struct snap_field config[] = { { TAG_CONFIG, (uint16_t)dev->config_size, 0 },
+					     SNAP_END };
+
+	if (snap_get(r->data, r->size, virtio_saved, dev, e))
+		return -1;
+	virtio_read_bools(dev);
+	if (snap_get(r->data, r->size, config, dev->config, e))
+		return -1;
+	if (dev->ops->saved && snap_get(r->data, r->size, dev->ops->saved, dev, e))
+		return -1;
+	if (!virtio_state_fits(dev) || (virtio_runs(dev) && !virtio_start(dev)))
+		return err_set(e, ERR_INVALID, "the snapshot's state of device '%s' makes no sense",
+			       dev->ops->name);
+	return 0;
+}
+
+int virtio_load(struct virtio_dev *dev, uint32_t index, const uint8_t *data, size_t size,
+		struct err *e)
+{
+	struct record r;
+
+	if (record_find(data, size, dev->ops->tag, index, RECORD_VERSION, &r, e))
+		return -1;
+	virtio_reset(dev);
+	if (virtio_load_fields(dev, &r, e)) {
+		virtio_reset(dev);
+		return -1;
+	}
+	for (unsigned q = 0; q < dev->ops->n_queues; q++)
+		if (dev->vq[q].waiting)
+			virtio_kick(dev, q);
+	return 0;
+}
