@@ -51,7 +51,7 @@ bool virtio_has(const struct virtio_dev *dev, unsigned feature)
 bool virtio_runs(const struct virtio_dev *dev)
 {
 	return dev->status & VIRTIO_CONFIG_S_DRIVER_OK &&
-	       !(dev->status & VIRTIO_CONFIG_S_NEEDS_RESET);
+	       !(dev->status & VIRTIO_CONFIG_S_NEEDS_RESET) && !dev->drained;
 }
 
 void virtio_interrupt(struct virtio_dev *dev, uint32_t cause)
@@ -65,20 +65,20 @@ void virtio_interrupt(struct virtio_dev *dev, uint32_t cause)
 void virtio_config_changed(struct virtio_dev *dev)
 {
 	dev->config_generation++;
-	if (virtio_runs(dev))
+	if (dev->status & VIRTIO_CONFIG_S_DRIVER_OK)
 		virtio_interrupt(dev, VIRTIO_MMIO_INT_CONFIG);
 }
 
 void virtio_fault(struct virtio_dev *dev, const char *why)
 {
-	bool ran = virtio_runs(dev);
+	bool told = dev->status & VIRTIO_CONFIG_S_DRIVER_OK;
 
 	if (dev->faults++ < FAULTS_LOGGED)
 		log_warn("a guest broke a device's rules device=%s why='%s'", dev->ops->name, why);
 	for (unsigned q = 0; q < VIRTIO_QUEUES; q++)
 		vq_stop(&dev->vq[q]);
 	dev->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
-	if (ran)
+	if (told)
 		virtio_interrupt(dev, VIRTIO_MMIO_INT_CONFIG);
 }
 
@@ -93,11 +93,12 @@ static void virtio_reset(struct virtio_dev *dev)
 	dev->driver_features = 0;
 	dev->features_sel = dev->driver_features_sel = dev->queue_sel = 0;
 	dev->status = 0;
+	dev->drained = false;
 	atomic_store(&dev->isr, 0);
 }
 
 /* From here on the queues are what they are until a reset. */
-static bool virtio_start(struct virtio_dev *dev)
+static bool virtio_latch(struct virtio_dev *dev)
 {
 	for (unsigned q = 0; q < dev->ops->n_queues; q++) {
 		struct vq *vq = &dev->vq[q];
@@ -107,9 +108,16 @@ static bool virtio_start(struct virtio_dev *dev)
 		if (vq->ready && !vq_start(vq))
 			return false;
 	}
+	return true;
+}
+
+static void virtio_start(struct virtio_dev *dev)
+{
 	if (dev->ops->start)
 		dev->ops->start(dev);
-	return true;
+	for (unsigned q = 0; q < dev->ops->n_queues; q++)
+		if (dev->vq[q].waiting)
+			virtio_kick(dev, q);
 }
 
 static bool virtio_features_fit(const struct virtio_dev *dev)
@@ -134,26 +142,48 @@ void virtio_set_status(struct virtio_dev *dev, uint32_t status)
 	dev->status |= added;
 	if (!(added & VIRTIO_CONFIG_S_DRIVER_OK) || !virtio_runs(dev))
 		return;
-	if (!virtio_start(dev)) {
+	if (!virtio_latch(dev)) {
 		virtio_fault(dev, "a queue whose size or addresses make no sense");
 		return;
 	}
 	for (unsigned q = 0; q < dev->ops->n_queues; q++)
-		virtio_kick(dev, q); /* some drivers fill a queue first */
+		dev->vq[q].waiting = true; /* some drivers fill a queue first */
+	virtio_start(dev);
 }
 
 void virtio_kick(struct virtio_dev *dev, unsigned q)
 {
-	if (q < dev->ops->n_queues && dev->vq[q].running)
+	if (q >= dev->ops->n_queues || !dev->vq[q].running)
+		return;
+	if (dev->drained)
+		dev->vq[q].waiting = true;
+	else
 		dev->ops->kick(dev, q);
 }
 
 void virtio_drain(struct virtio_dev *dev)
 {
+	if (dev->drained)
+		return;
 	if (dev->ops->drain)
 		dev->ops->drain(dev);
-	for (unsigned q = 0; q < dev->ops->n_queues; q++)
-		vq_notify(&dev->vq[q]);
+	dev->drained = true;
+	for (unsigned q = 0; q < VIRTIO_QUEUES; q++) {
+		struct vq *vq = &dev->vq[q];
+
+		assert(!vq->held);
+		vq_notify(vq);
+		vq->waiting = vq_is_waiting(vq);
+	}
+}
+
+void virtio_resume(struct virtio_dev *dev)
+{
+	if (!dev->drained)
+		return;
+	dev->drained = false;
+	if (virtio_runs(dev))
+		virtio_start(dev);
 }
 
 /* The core's tags are 0x8000 and more, a device's own are less.  All queues are saved, used or not,
@@ -192,10 +222,7 @@ void virtio_save(struct virtio_dev *dev, uint32_t index, struct buf *to)
 					     SNAP_END };
 	size_t mark = record_begin(to, dev->ops->tag, index, RECORD_VERSION);
 
-	for (unsigned q = 0; q < VIRTIO_QUEUES; q++) {
-		assert(!dev->vq[q].held);
-		dev->vq[q].waiting = vq_is_waiting(&dev->vq[q]);
-	}
+	assert(dev->drained);
 	snap_put(to, virtio_saved, dev);
 	snap_put(to, config, dev->config);
 	if (dev->ops->saved)
@@ -240,7 +267,8 @@ static int virtio_load_fields(struct virtio_dev *dev, const struct record *r, st
 		return -1;
 	if (dev->ops->saved && snap_get(r->data, r->size, dev->ops->saved, dev, e))
 		return -1;
-	if (!virtio_state_fits(dev) || (virtio_runs(dev) && !virtio_start(dev)))
+	dev->drained = false; /* so that virtio_runs says what will be */
+	if (!virtio_state_fits(dev) || (virtio_runs(dev) && !virtio_latch(dev)))
 		return err_set(e, ERR_INVALID, "the snapshot's state of device '%s' makes no sense",
 			       dev->ops->name);
 	return 0;
@@ -258,8 +286,6 @@ int virtio_load(struct virtio_dev *dev, uint32_t index, const uint8_t *data, siz
 		virtio_reset(dev);
 		return -1;
 	}
-	for (unsigned q = 0; q < dev->ops->n_queues; q++)
-		if (dev->vq[q].waiting)
-			virtio_kick(dev, q);
+	dev->drained = true;
 	return 0;
 }

@@ -32,10 +32,12 @@ struct virtio_ops {
 	const struct snap_field *saved;
 	void (*kick)(struct virtio_dev *dev, unsigned q); /* chains may wait in queue q */
 	/* Optional. */
-	void (*start)(struct virtio_dev *dev); /* DRIVER_OK, or restored: queues run */
+	void (*start)(
+		struct virtio_dev *dev); /* queues run: at DRIVER_OK and after virtio_resume */
 	void (*reset)(
 		struct virtio_dev *dev); /* end or forget what is in flight; queues are stopped */
-	/* Before a snapshot: end what is in flight; no chain is held after it.  Blocks shortly. */
+	/* The machine pauses: end what is in flight, give back or unpop chains, leave sources of
+	 * work alone until start().  Blocks shortly. */
 	void (*drain)(struct virtio_dev *dev);
 	/* The driver wrote @size bytes of the config space at @offset, already in place. */
 	void (*configured)(struct virtio_dev *dev, uint32_t offset, uint32_t size);
@@ -58,6 +60,7 @@ struct virtio_dev {
 	uint32_t features_sel, driver_features_sel, queue_sel, config_generation;
 	uint32_t status;
 	_Atomic uint32_t isr;
+	bool drained;         /* between virtio_drain or a load and virtio_resume */
 	unsigned long faults; /* guest faults so far: the log is kept to the first few */
 };
 
@@ -70,17 +73,21 @@ bool virtio_has(const struct virtio_dev *dev, unsigned feature); /* agreed with 
 void virtio_fault(struct virtio_dev *dev, const char *why); /* DEVICE_NEEDS_RESET; never aborts */
 void virtio_interrupt(struct virtio_dev *dev, uint32_t cause); /* VIRTIO_MMIO_INT_*, at once */
 void virtio_config_changed(struct virtio_dev *dev);            /* tell the driver */
-bool virtio_runs(const struct virtio_dev *dev);                /* DRIVER_OK and no reset needed */
+bool virtio_runs(const struct virtio_dev *dev); /* DRIVER_OK, no reset needed, not drained */
 
 /* The driver's writes to the common registers (virtio/mmio.c). */
 uint64_t virtio_offered(const struct virtio_dev *dev); /* features, the core's among them */
 void virtio_set_status(struct virtio_dev *dev, uint32_t status);
 void virtio_kick(struct virtio_dev *dev, unsigned q);
 
-/* Before the guest's memory is saved, with its vCPUs stopped: nothing is in flight or held. */
+/* With the vCPUs stopped.  Between the two nothing is in flight or held, no queue gives a chain,
+ * and no memory of the guest is touched.  resume() calls kick() for the queues in which the guest
+ * had left something. */
 void virtio_drain(struct virtio_dev *dev);
-/* All of a drained device as one record.  After a load its queues run again if they did, and kick()
- * comes for each in which the guest had left something; others touch no memory. */
+void virtio_resume(struct virtio_dev *dev);
+
+/* All of a drained device as one record; a loaded one is drained, and goes on where the saved one
+ * stood. */
 void virtio_save(struct virtio_dev *dev, uint32_t index, struct buf *to);
 int virtio_load(struct virtio_dev *dev, uint32_t index, const uint8_t *data, size_t size,
 		struct err *e) must_check;

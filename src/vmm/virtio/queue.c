@@ -161,7 +161,7 @@ bool vq_pop(struct vq *vq, struct vq_chain *c)
 	uint16_t waiting;
 	const char *why;
 
-	if (vq_is_empty(vq))
+	if (vq->dev->drained || vq_is_empty(vq))
 		return false;
 	waiting = (uint16_t)(ring_load(&vq->avail->idx, __ATOMIC_ACQUIRE) - vq->next_avail);
 	if (waiting > vq->size)

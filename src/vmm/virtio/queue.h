@@ -44,7 +44,7 @@ struct vq {
 	uint64_t desc_gpa, avail_gpa, used_gpa;
 	uint16_t size; /* a power of two, at most VQ_SIZE_MAX */
 	bool ready;
-	bool waiting; /* when it was saved: chains to pop */
+	bool waiting; /* at the last drain: chains to pop */
 	/* While it runs. */
 	bool running;
 	bool indirect, event_idx; /* features that were agreed */

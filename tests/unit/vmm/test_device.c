@@ -49,11 +49,16 @@ static struct buf save(void)
 /* Another process: a fresh device over the same memory, the same driver. */
 static int load_fresh(const struct buf *b, struct err *e)
 {
+	int result;
+
 	mmio_close(&d.mmio);
 	virtio_close(&echo.dev);
 	echo_open(&echo, NULL, &d.mem);
 	driver_attach(&d, &echo.dev);
-	return virtio_load(&echo.dev, 3, b->data, b->size, e);
+	result = virtio_load(&echo.dev, 3, b->data, b->size, e);
+	assert_int_equal(echo.starts, 0); /* not before it is resumed */
+	virtio_resume(&echo.dev);
+	return result;
 }
 
 static void a_conversation_goes_on_over_a_restore_at_any_point(void **state)
@@ -138,6 +143,28 @@ static void a_device_that_waits_for_its_reset_or_its_driver_is_saved_as_such(voi
 	assert_int_equal(echo.served, 1);
 }
 
+static void a_drained_device_serves_nothing_until_it_is_resumed(void **state)
+{
+	struct vq_chain c;
+
+	(void)state;
+	driver_start(&d, EVENT_IDX);
+	virtio_drain(&echo.dev);
+	assert_false(virtio_runs(&echo.dev));
+	driver_send(&d, 0, &part, 1);
+	assert_int_equal(echo.served, 0);
+	assert_false(vq_pop(&echo.dev.vq[0], &c));
+	virtio_resume(&echo.dev);
+	assert_int_equal(echo.served, 1);
+
+	driver_offer(&d, 1, &part, 1);
+	virtio_drain(&echo.dev);
+	assert_int_equal(echo.served, 1);
+	virtio_resume(&echo.dev);
+	assert_int_equal(echo.served, 2);
+	assert_int_equal(echo.starts, 3);
+}
+
 /* What a file may say that no device ever was. */
 static void spoil_size(struct virtio_dev *dev)
 {
@@ -203,6 +230,7 @@ int main(void)
 		TEST(what_was_offered_before_a_save_is_seen_after_it_without_a_kick),
 		TEST(a_restore_of_an_idle_device_writes_no_memory_and_raises_nothing),
 		TEST(a_device_that_waits_for_its_reset_or_its_driver_is_saved_as_such),
+		TEST(a_drained_device_serves_nothing_until_it_is_resumed),
 		TEST(a_state_that_makes_no_sense_is_refused_and_the_device_is_off),
 	};
 
