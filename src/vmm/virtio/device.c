@@ -177,11 +177,15 @@ void virtio_drain(struct virtio_dev *dev)
 	}
 }
 
+/* KVM delivers an irqfd's interrupt in its own time: one that the driver has not acknowledged may
+ * be missing in the saved state of the interrupt controllers, so it is raised again. */
 void virtio_resume(struct virtio_dev *dev)
 {
 	if (!dev->drained)
 		return;
 	dev->drained = false;
+	if (atomic_load(&dev->isr))
+		virtio_interrupt(dev, 0);
 	if (virtio_runs(dev))
 		virtio_start(dev);
 }
