@@ -43,7 +43,7 @@ def write_report(root):
            "What a start is made of, counted by the blocks that QEMU translates (about 14 us each where it was counted): a clone out of the",
            "pool would translate 12,600 for the first answer of flask-hello, 9,300 of them the interpreter's at the application's own code",
            "(Flask's first request). Of the 10,900 blocks of the interpreter that such a request needs beyond a refused line, the text of",
-           "`[pool] exercise` goes through nine tenths (without it: 168 ms, in the hour before these figures). A cold start or a wake",
+           "`[pool] exercise` goes through most (without it: 168 ms, in the hour before these figures). A cold start or a wake",
            "translates 31,600, 18,300 of them Python and gunicorn; QEMU's own start and the load of the state are 45 to 60 ms, priv's jail",
            "15 to 30 (a write to cgroup.procs waits for the kernel), control, store and proxy together under 5. Of the memory of a clone half is",
            "translated code, a quarter QEMU's own heap and relocations.", ""]
