@@ -1,0 +1,75 @@
+/* vm.h - a virtual machine of KVM: memory slots, interrupt controllers, vCPUs and their threads.
+ *
+ * vm_open does all that can be done before it is known what will run; the memory's window is
+ * reserved by then and may have nothing behind it.  All functions are the loop's, which holds the
+ * devices' lock; vm_end alone is called by anyone. */
+#ifndef VMM_KVM_VM_H
+#define VMM_KVM_VM_H
+
+#include "base/loop.h"
+#include "vmm/arch/arch.h"
+#include "vmm/bus.h"
+#include "vmm/kvm/vcpu.h"
+#include "vmm/mem.h"
+
+#define VM_VCPUS_MOST 16
+#define VM_OVER       UINT32_MAX /* turn: the threads end */
+
+struct vm_ops {
+	/* The devices' lock, around an access of a vCPU to a device. */
+	void (*lock)(struct vm *vm);
+	void (*unlock)(struct vm *vm);
+	/* First thing in each vCPU's thread: its filter of system calls; NULL: none. */
+	void (*confine)(struct vm *vm);
+	/* In the loop, once: the machine has ended, and why, in words for a person. */
+	void (*ended)(struct vm *vm, const char *why);
+};
+
+struct vm {
+	const struct vm_ops *ops;
+	const struct mem *mem;        /* borrowed */
+	const struct bus *mmio, *pio; /* borrowed; not changed once the threads are there */
+	int kvm_fd;                   /* borrowed: /dev/kvm */
+	int fd;                       /* owned */
+	size_t run_size;
+	unsigned n_vcpus;
+	struct vcpu vcpus[VM_VCPUS_MOST];
+	struct arch_vm arch;
+
+	/* Odd while the vCPUs shall run; each vCPU serves each odd turn once. */
+	_Atomic uint32_t turn;
+	_Atomic uint32_t n_inside; /* vCPUs that have not yet left the last odd turn */
+
+	int end_fd; /* owned eventfd: why is there */
+	struct watch end_watch;
+	_Atomic int end_state; /* 0, 1: being written, 2: written */
+	char why[256];
+};
+
+/* VM, memory slots, interrupt controllers, vCPUs with the CPU that this host offers to all guests.
+ * @kvm_fd stays the caller's. */
+int vm_open(struct vm *vm, const struct vm_ops *ops, int kvm_fd, const struct mem *mem,
+	    unsigned n_vcpus, struct err *e) must_check;
+/* The threads, and the watch for the end.  The buses are full by now. */
+int vm_start(struct vm *vm, const struct bus *mmio, const struct bus *pio, struct loop *l,
+	     struct err *e) must_check;
+void vm_close(struct vm *vm);
+
+/* A write to the eventfd raises the interrupt line @gsi (an edge). */
+int vm_irqfd(struct vm *vm, int fd, uint32_t gsi, struct err *e) must_check;
+/* A guest's 4-byte write of @value to @gpa is told to the eventfd and to nobody else. */
+int vm_ioeventfd(struct vm *vm, int fd, uint64_t gpa, uint32_t value, struct err *e) must_check;
+
+void vm_resume(struct vm *vm); /* all vCPUs run; harmless if they do */
+/* No vCPU runs, and no access is half done; harmless if none runs.  The devices' lock, held by the
+ * caller, is let go while it waits. */
+void vm_pause(struct vm *vm);
+bool vm_runs(const struct vm *vm);
+
+/* The machine has ended (first call alone counts): ops->ended will come in the loop. */
+void vm_end(struct vm *vm, const char *fmt, ...) printf_like(2, 3);
+
+/* An ioctl of the VM (or of a vCPU) that must succeed; "KVM does not @what: ..." */
+int vm_ioctl(int fd, unsigned long request, void *arg, const char *what, struct err *e) must_check;
+
+#endif
