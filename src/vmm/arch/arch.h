@@ -10,6 +10,8 @@
 #error "no such processor yet"
 #endif
 
+#define ARCH_VIRTIO_IRQ 5 /* of device 0 (docs/vmm.md) */
+
 struct vm;
 
 /* Before and after the vCPUs are made (vm_open). */

@@ -86,6 +86,15 @@ static bool record_twice(const uint8_t *data, size_t end, const struct head *h)
 	return false;
 }
 
+/* The bytes that fill it up say nothing, so they are zero. */
+static bool record_is_filled(const uint8_t *from, uint64_t n)
+{
+	while (n)
+		if (from[--n])
+			return false;
+	return true;
+}
+
 int record_check(const uint8_t *data, size_t size, struct err *e)
 {
 	size_t at = 0, n = 0;
@@ -100,7 +109,8 @@ int record_check(const uint8_t *data, size_t size, struct err *e)
 		length = le64toh(h.size);
 		if (length > size - at - sizeof(h) ||
 		    ((length + 7) & ~7ULL) > size - at - sizeof(h) ||
-		    crc32c(data + at + sizeof(h), length) != le32toh(h.crc) ||
+		    crc32c(data + at + sizeof(h), length) != le32toh(h.crc) || h.zero ||
+		    !record_is_filled(data + at + sizeof(h) + length, -length % 8) ||
 		    record_twice(data, at, &h))
 			return record_damaged(e);
 		at += sizeof(h) + ((length + 7) & ~7ULL);

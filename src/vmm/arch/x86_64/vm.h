@@ -2,14 +2,10 @@
 #ifndef VMM_ARCH_X86_64_VM_H
 #define VMM_ARCH_X86_64_VM_H
 
-#include <stddef.h>
-
 struct cpuid;
 
 struct arch_vm {
 	struct cpuid *cpuid; /* owned: the CPU that this host offers to all guests */
-	size_t xsave_size;
-	void *fresh; /* owned: the MSRs of a vCPU that has never run (state.c) */
 };
 
 #endif

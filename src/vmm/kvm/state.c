@@ -1,0 +1,311 @@
+#include "vmm/kvm/state.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "vmm/arch/x86_64/cpuid.h"
+#include "vmm/snap/record.h"
+
+#define STATE_VERSION 1
+#define MSRS_MOST     256
+#define XSAVE_SIZE    4096 /* the template leaves out what does not fit (AMX) */
+
+/* Laid out as struct kvm_msrs, with room. */
+struct msrs {
+	uint32_t n, zero;
+	struct kvm_msr_entry entry[MSRS_MOST];
+};
+
+/* Everything of one vCPU, in the order in which it is set: CPUID decides what the rest may hold,
+ * the local APIC's mode what the deadline register means. */
+struct vcpu_state {
+	struct cpuid cpuid;
+	struct kvm_mp_state mp;
+	struct kvm_regs regs;
+	struct kvm_sregs sregs;
+	uint8_t xsave[XSAVE_SIZE];
+	struct kvm_xcrs xcrs;
+	struct kvm_debugregs debug;
+	struct kvm_lapic_state lapic;
+	struct msrs msrs;
+	struct kvm_vcpu_events events;
+};
+
+struct vm_state {
+	struct kvm_irqchip pic, pic_slave, ioapic;
+	struct kvm_clock_data clock;
+};
+
+/* clang-format off */
+static const struct part {
+	const char tag[5];
+	uint32_t offset, size;
+	unsigned long get, set;
+	const char *what;
+} vcpu_parts[] = {
+#define PART(tag, member, get, set, what) \
+	{ tag, offsetof(struct vcpu_state, member), sizeof(((struct vcpu_state *)0)->member), get, set, what }
+	PART("MPST", mp,     KVM_GET_MP_STATE,    KVM_SET_MP_STATE,    "run state"),
+	PART("REGS", regs,   KVM_GET_REGS,        KVM_SET_REGS,        "registers"),
+	PART("SREG", sregs,  KVM_GET_SREGS,       KVM_SET_SREGS,       "system registers"),
+	PART("XSAV", xsave,  KVM_GET_XSAVE,       KVM_SET_XSAVE,       "extended registers"),
+	PART("XCRS", xcrs,   KVM_GET_XCRS,        KVM_SET_XCRS,        "extended control registers"),
+	PART("DBGR", debug,  KVM_GET_DEBUGREGS,   KVM_SET_DEBUGREGS,   "debug registers"),
+	PART("LAPI", lapic,  KVM_GET_LAPIC,       KVM_SET_LAPIC,       "local APIC"),
+	PART("EVNT", events, KVM_GET_VCPU_EVENTS, KVM_SET_VCPU_EVENTS, "pending events"),
+#undef PART
+};
+
+static const struct part vm_parts[] = {
+#define PART(tag, member, get, set, what) \
+	{ tag, offsetof(struct vm_state, member), sizeof(((struct vm_state *)0)->member), get, set, what }
+	PART("PIC0", pic,       KVM_GET_IRQCHIP, KVM_SET_IRQCHIP, "interrupt controller 0"),
+	PART("PIC1", pic_slave, KVM_GET_IRQCHIP, KVM_SET_IRQCHIP, "interrupt controller 1"),
+	PART("IOAP", ioapic,    KVM_GET_IRQCHIP, KVM_SET_IRQCHIP, "I/O APIC"),
+#undef PART
+};
+/* clang-format on */
+
+static void state_put(struct buf *to, const char tag[5], uint32_t index, const void *data,
+		      size_t size)
+{
+	size_t mark = record_begin(to, tag, index, STATE_VERSION);
+
+	buf_add(to, data, size);
+	record_end(to, mark);
+}
+
+/* Exactly @size bytes. */
+static int state_take(const uint8_t *data, size_t n, const char tag[5], uint32_t index, void *to,
+		      size_t size, struct err *e)
+{
+	struct record r;
+
+	if (record_find(data, n, tag, index, STATE_VERSION, &r, e))
+		return -1;
+	if (r.size != size)
+		return err_set(e, ERR_INVALID, "the snapshot's record %s has another size", tag);
+	memcpy(to, r.data, size);
+	return 0;
+}
+
+/* Save. */
+
+/* What KVM lists, less what cannot be read one by one. */
+static int msrs_save(int fd, const struct vm *vm, struct msrs *m, struct err *e)
+{
+	struct {
+		uint32_t n, index[MSRS_MOST];
+	} list = { .n = MSRS_MOST }; /* laid out as struct kvm_msr_list */
+	uint32_t kept = 0;
+
+	if (vm_ioctl(vm->kvm_fd, KVM_GET_MSR_INDEX_LIST, &list, "list its registers", e) < 0)
+		return -1;
+	for (uint32_t i = 0; i < list.n; i++)
+		m->entry[i] = (struct kvm_msr_entry){ .index = list.index[i] };
+	for (uint32_t at = 0; at < list.n;) {
+		struct msrs piece = { .n = list.n - at };
+		int n;
+
+		memcpy(piece.entry, m->entry + at, piece.n * sizeof(piece.entry[0]));
+		n = ioctl(fd, KVM_GET_MSRS, &piece);
+		if (n < 0)
+			return err_sys(e, "read the model-specific registers");
+		memcpy(m->entry + kept, piece.entry, (size_t)n * sizeof(piece.entry[0]));
+		kept += (uint32_t)n;
+		at += (uint32_t)n + 1; /* that one cannot be read */
+	}
+	m->n = kept;
+	return 0;
+}
+
+static int vcpu_save(const struct vcpu *c, struct buf *to, struct err *e)
+{
+	static struct vcpu_state s;
+
+	memset(&s, 0, sizeof(s));
+	for (size_t i = 0; i < ARRAY_SIZE(vcpu_parts); i++) {
+		const struct part *p = &vcpu_parts[i];
+
+		if (ioctl(c->fd, p->get, (uint8_t *)&s + p->offset))
+			return err_sys(e, "read the %s of vCPU %u", p->what, c->index);
+		state_put(to, p->tag, c->index, (uint8_t *)&s + p->offset, p->size);
+	}
+	if (msrs_save(c->fd, c->vm, &s.msrs, e))
+		return -1;
+	state_put(to, "MSRS", c->index, s.msrs.entry, s.msrs.n * sizeof(s.msrs.entry[0]));
+	return 0;
+}
+
+int state_save(struct vm *vm, struct buf *to, struct err *e)
+{
+	const struct cpuid *cpuid = vm->arch.cpuid;
+	static struct vm_state s;
+
+	memset(&s, 0, sizeof(s));
+	state_put(to, "CPUI", 0, cpuid->entries, cpuid->n * sizeof(cpuid->entries[0]));
+	for (unsigned i = 0; i < vm->n_vcpus; i++)
+		if (vcpu_save(&vm->vcpus[i], to, e))
+			return -1;
+	for (size_t i = 0; i < ARRAY_SIZE(vm_parts); i++) {
+		const struct part *p = &vm_parts[i];
+		struct kvm_irqchip *chip = (void *)((uint8_t *)&s + p->offset);
+
+		chip->chip_id = (uint32_t)i;
+		if (ioctl(vm->fd, p->get, chip))
+			return err_sys(e, "read the %s", p->what);
+		state_put(to, p->tag, 0, chip, p->size);
+	}
+	if (ioctl(vm->fd, KVM_GET_CLOCK, &s.clock))
+		return err_sys(e, "read the guest's clock");
+	state_put(to, "CLCK", 0, &s.clock, sizeof(s.clock));
+	return 0;
+}
+
+/* Load. */
+
+static int cpuid_load(const struct vm *vm, const uint8_t *data, size_t size, struct cpuid *c,
+		      struct err *e)
+{
+	struct record r;
+
+	if (record_find(data, size, "CPUI", 0, STATE_VERSION, &r, e))
+		return -1;
+	if (r.size % sizeof(c->entries[0]) || r.size > sizeof(c->entries))
+		return err_set(e, ERR_INVALID, "the snapshot's record CPUI has another size");
+	*c = (struct cpuid){ .n = (uint32_t)(r.size / sizeof(c->entries[0])) };
+	memcpy(c->entries, r.data, r.size);
+	return cpuid_check(c, vm->arch.cpuid, e);
+}
+
+static int msrs_load(const uint8_t *data, size_t size, unsigned index, struct msrs *m,
+		     struct err *e)
+{
+	struct record r;
+
+	if (record_find(data, size, "MSRS", index, STATE_VERSION, &r, e))
+		return -1;
+	if (r.size % sizeof(m->entry[0]) || r.size > sizeof(m->entry))
+		return err_set(e, ERR_INVALID, "the snapshot's record MSRS has another size");
+	m->n = (uint32_t)(r.size / sizeof(m->entry[0]));
+	memcpy(m->entry, r.data, r.size);
+	return 0;
+}
+
+/* Some kernels list registers that they do not let be set to what they were; those are passed
+ * over. */
+static int msrs_set(int fd, const struct msrs *m, struct err *e)
+{
+	uint32_t at = 0;
+
+	while (at < m->n) {
+		struct msrs piece = { .n = m->n - at };
+		int n;
+
+		memcpy(piece.entry, m->entry + at, piece.n * sizeof(piece.entry[0]));
+		n = ioctl(fd, KVM_SET_MSRS, &piece);
+		if (n < 0)
+			return err_sys(e, "set the model-specific registers");
+		at += (uint32_t)n + 1;
+	}
+	return 0;
+}
+
+static bool cpuid_same(const struct cpuid *a, const struct cpuid *b)
+{
+	return a->n == b->n && !memcmp(a->entries, b->entries, a->n * sizeof(a->entries[0]));
+}
+
+/* All of it is read before anything is set. */
+static int vcpu_take(const uint8_t *data, size_t size, unsigned index, struct vcpu_state *s,
+		     struct err *e)
+{
+	if (msrs_load(data, size, index, &s->msrs, e))
+		return -1;
+	for (size_t i = 0; i < ARRAY_SIZE(vcpu_parts); i++)
+		if (state_take(data, size, vcpu_parts[i].tag, index,
+			       (uint8_t *)s + vcpu_parts[i].offset, vcpu_parts[i].size, e))
+			return -1;
+	return 0;
+}
+
+static int vcpu_load(const struct vcpu *c, struct cpuid *cpuid, bool same, struct vcpu_state *s,
+		     struct err *e)
+{
+	cpuid_number(cpuid, c->index);
+	if (!same && ioctl(c->fd, KVM_SET_CPUID2, cpuid))
+		return err_sys(e, "set the CPUID of vCPU %u", c->index);
+	for (size_t i = 0; i < ARRAY_SIZE(vcpu_parts); i++) {
+		const struct part *p = &vcpu_parts[i];
+
+		if (p->set == KVM_SET_VCPU_EVENTS && msrs_set(c->fd, &s->msrs, e))
+			return -1;
+		if (ioctl(c->fd, p->set, (uint8_t *)s + p->offset))
+			return err_sys(e, "set the %s of vCPU %u", p->what, c->index);
+	}
+	return 0;
+}
+
+static int vm_load(const struct vm *vm, const uint8_t *data, size_t size, struct err *e)
+{
+	static struct vm_state s;
+
+	for (size_t i = 0; i < ARRAY_SIZE(vm_parts); i++) {
+		const struct part *p = &vm_parts[i];
+		struct kvm_irqchip *chip = (void *)((uint8_t *)&s + p->offset);
+
+		if (state_take(data, size, p->tag, 0, chip, p->size, e))
+			return -1;
+		chip->chip_id = (uint32_t)i;
+		if (ioctl(vm->fd, p->set, chip))
+			return err_sys(e, "set the %s", p->what);
+	}
+	if (state_take(data, size, "CLCK", 0, &s.clock, sizeof(s.clock), e))
+		return -1;
+	s.clock = (struct kvm_clock_data){ .clock = s.clock.clock }; /* it goes on where it was */
+	return ioctl(vm->fd, KVM_SET_CLOCK, &s.clock) ? err_sys(e, "set the guest's clock") : 0;
+}
+
+int state_load(struct vm *vm, const uint8_t *data, size_t size, struct err *e)
+{
+	static struct vcpu_state s;
+	static struct cpuid cpuid;
+	bool same;
+
+	if (cpuid_load(vm, data, size, &cpuid, e))
+		return -1;
+	same = cpuid_same(&cpuid, vm->arch.cpuid);
+	for (unsigned i = 0; i < vm->n_vcpus; i++)
+		if (vcpu_take(data, size, i, &s, e))
+			return -1;
+	for (unsigned i = 0; i < vm->n_vcpus; i++)
+		if (vcpu_take(data, size, i, &s, e) ||
+		    vcpu_load(&vm->vcpus[i], &cpuid, same, &s, e))
+			return -1;
+	return vm_load(vm, data, size, e);
+}
+
+bool state_knows(const char tag[5])
+{
+	static const char others[][5] = { "CPUI", "MSRS", "CLCK" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(vcpu_parts); i++)
+		if (!memcmp(vcpu_parts[i].tag, tag, 4))
+			return true;
+	for (size_t i = 0; i < ARRAY_SIZE(vm_parts); i++)
+		if (!memcmp(vm_parts[i].tag, tag, 4))
+			return true;
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		if (!memcmp(others[i], tag, 4))
+			return true;
+	return false;
+}
+
+uint64_t state_tsc_khz(struct vm *vm)
+{
+	int khz = ioctl(vm->vcpus[0].fd, KVM_GET_TSC_KHZ, 0);
+
+	return khz > 0 ? (uint64_t)khz : 0;
+}

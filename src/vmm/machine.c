@@ -1,0 +1,264 @@
+#include "vmm/machine.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "vmm/kvm/state.h"
+
+#define MACHINE_LAST_MS 2000 /* for the last words to be heard */
+
+static const struct machine_none none;
+
+int64_t machine_now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+void machine_say_ready(struct machine *m, uint64_t tag)
+{
+	peer_send(&m->peer, MACHINE_READY, tag, &none, sizeof(none));
+}
+
+void machine_say_fault(struct machine *m, uint64_t tag, const struct err *why)
+{
+	struct machine_fault f = { .kind = (uint32_t)why->kind };
+
+	snprintf(f.text, sizeof(f.text), "%.*s", (int)sizeof(f.text) - 1, why->text);
+	peer_send(&m->peer, MACHINE_FAULT, tag, &f, sizeof(f));
+}
+
+static void machine_last(struct timer *t)
+{
+	loop_stop(container_of(t, struct machine, doom)->loop);
+}
+
+void machine_end(struct machine *m, const char *fmt, ...)
+{
+	struct machine_exited last = { 0 };
+	va_list ap;
+
+	if (m->run == MACHINE_ENDING)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(last.reason, sizeof(last.reason), fmt, ap);
+	va_end(ap);
+	log_info("The machine ends reason='%s'", last.reason);
+	shell_pause(&m->shell);
+	m->run = MACHINE_ENDING;
+	m->saving.active = false;
+	loop_untimer(m->loop, &m->timer);
+	peer_send(&m->peer, MACHINE_EXITED, 0, &last, sizeof(last));
+	if (chan_wants_write(&m->peer.chan))
+		loop_timer(m->loop, &m->doom, MACHINE_LAST_MS, machine_last);
+	else
+		loop_stop(m->loop);
+}
+
+static void machine_guest_ended(struct shell *s, const char *why)
+{
+	struct machine *m = container_of(s, struct machine, shell);
+	const char *last = serial_last_line(&s->serial);
+
+	machine_end(m, "%s%s%s", why, *last ? "; its console says: " : "", last);
+}
+
+struct format machine_format(const struct machine *m)
+{
+	return (struct format){ .arch = FORMAT_X86_64,
+				.kind = VMM_KIND,
+				.writer = DOZE_VERSION,
+				.machine = VMM_MACHINE,
+				.vcpus = m->shell.shape.vcpus,
+				.memory_mib = m->shell.shape.memory_mib };
+}
+
+int machine_check_shape(const struct machine *m, const struct machine_shape *shape, struct err *e)
+{
+	const struct machine_shape *has = &m->shell.shape;
+
+	if (shape->vcpus == has->vcpus && shape->memory_mib == has->memory_mib)
+		return 0;
+	return err_set(e, ERR_CONFLICT,
+		       "this machine was made with %u vCPUs and %u MiB; asked for are %u and %u",
+		       has->vcpus, has->memory_mib, shape->vcpus, shape->memory_mib);
+}
+
+/* Requests. */
+
+static void machine_go(struct machine *m)
+{
+	m->run = MACHINE_RUNNING;
+	shell_resume(&m->shell);
+}
+
+static void machine_stand(struct machine *m)
+{
+	if (m->run == MACHINE_RUNNING)
+		m->paused_at_us = machine_now_us();
+	m->run = MACHINE_PAUSED;
+	shell_pause(&m->shell);
+}
+
+/* A guest that could not be made leaves a shell that is of no use any more. */
+static void machine_broken(struct machine *m, uint64_t tag, const struct err *why)
+{
+	log_warn("The guest cannot be made cause='%s'", why->text);
+	machine_say_fault(m, tag, why);
+	machine_end(m, "%s", why->text);
+}
+
+static void machine_take_boot(struct machine *m, struct ipc_msg *msg)
+{
+	struct err e;
+
+	if (machine_boot(m, msg, &e)) {
+		machine_broken(m, msg->head.tag, &e);
+		return;
+	}
+	m->booted = true;
+	machine_go(m);
+	machine_say_ready(m, msg->head.tag);
+}
+
+static void machine_take_restore(struct machine *m, struct ipc_msg *msg)
+{
+	struct machine_restore r;
+	struct err e;
+
+	memcpy(&r, msg->body, sizeof(r));
+	if (machine_restore(m, &r, msg, &e)) {
+		machine_broken(m, msg->head.tag, &e);
+		return;
+	}
+	m->paused_at_us = machine_now_us();
+	m->run = MACHINE_PAUSED;
+	if (!r.stopped)
+		machine_go(m);
+	machine_say_ready(m, msg->head.tag);
+}
+
+static void machine_take_snapshot(struct machine *m, struct ipc_msg *msg)
+{
+	machine_stand(m);
+	machine_save(m, msg, FORMAT_IMAGE);
+}
+
+static void machine_take_save(struct machine *m, struct ipc_msg *msg)
+{
+	machine_stand(m);
+	machine_save(m, msg, FORMAT_SAVE);
+}
+
+static void machine_take_pause(struct machine *m, struct ipc_msg *msg)
+{
+	machine_stand(m);
+	machine_say_ready(m, msg->head.tag);
+}
+
+static void machine_take_continue(struct machine *m, struct ipc_msg *msg)
+{
+	machine_go(m);
+	machine_say_ready(m, msg->head.tag);
+}
+
+static void machine_take_stop(struct machine *m, struct ipc_msg *msg)
+{
+	(void)msg;
+	machine_end(m, "stopped by its owner");
+}
+
+static void machine_take_stats(struct machine *m, struct ipc_msg *msg)
+{
+	struct machine_stats stats = { .run = (uint32_t)m->run };
+	struct timespec t;
+
+	if (!clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t))
+		stats.cpu_ns = (uint64_t)t.tv_sec * 1000000000ULL + (uint64_t)t.tv_nsec;
+	shell_memory(&m->shell, &stats);
+	peer_send(&m->peer, MACHINE_STATS, msg->head.tag, &stats, sizeof(stats));
+}
+
+#define IN(run) (1U << (run))
+#define LIVE    (IN(MACHINE_RUNNING) | IN(MACHINE_PAUSED))
+#define ANY     (LIVE | IN(MACHINE_EMPTY))
+
+/* clang-format off */
+static const struct {
+	void (*take)(struct machine *m, struct ipc_msg *msg);
+	unsigned when; /* states in which it is served */
+	bool any_time; /* also while a save is under way */
+} machine_requests[MACHINE_NUM_TYPES] = {
+	[MACHINE_BOOT]      = { machine_take_boot,     IN(MACHINE_EMPTY), false },
+	[MACHINE_SNAPSHOT]  = { machine_take_snapshot, LIVE,              false },
+	[MACHINE_SAVE]      = { machine_take_save,     LIVE,              false },
+	[MACHINE_RESTORE]   = { machine_take_restore,  IN(MACHINE_EMPTY), false },
+	[MACHINE_PAUSE]     = { machine_take_pause,    LIVE,              false },
+	[MACHINE_CONTINUE]  = { machine_take_continue, LIVE,              false },
+	[MACHINE_STOP]      = { machine_take_stop,     ANY,               true },
+	[MACHINE_GET_STATS] = { machine_take_stats,    ANY,               true },
+};
+/* clang-format on */
+
+static void machine_message(struct peer *p, struct ipc_msg *msg)
+{
+	struct machine *m = container_of(p, struct machine, peer);
+	uint32_t type = msg->head.type;
+	struct err e;
+
+	if (!machine_requests[type].take)
+		err_set(&e, ERR_INVALID, "a machine does not take %s", machine_rows[type].name);
+	else if (m->saving.active && !machine_requests[type].any_time)
+		err_set(&e, ERR_CONFLICT, "the machine is busy with its save");
+	else if (!(machine_requests[type].when & IN(m->run)))
+		err_set(&e, ERR_CONFLICT, "a machine in this state does not take this request");
+	else {
+		machine_requests[type].take(m, msg);
+		return;
+	}
+	machine_say_fault(m, msg->head.tag, &e);
+}
+
+static void machine_joined(struct peer *p)
+{
+	struct machine *m = container_of(p, struct machine, peer);
+	struct machine_hello hello = { MACHINE_PROTOCOL, (uint32_t)m->run, VMM_KIND };
+
+	peer_send(p, MACHINE_HELLO, 0, &hello, sizeof(hello));
+}
+
+/* Who ends waits only to be heard. */
+static void machine_moved(struct peer *p)
+{
+	struct machine *m = container_of(p, struct machine, peer);
+
+	if (m->run == MACHINE_ENDING)
+		loop_stop(m->loop);
+}
+
+static const struct peer_ops machine_peer_ops = {
+	.joined = machine_joined,
+	.message = machine_message,
+	.room = machine_moved,
+	.left = machine_moved,
+};
+
+int machine_open(struct machine *m, struct loop *l, const struct machine_shape *shape,
+		 struct err *e)
+{
+	*m = (struct machine){ .loop = l, .image_fd = -1 };
+	chan_init(&m->peer.chan, -1, machine_rows, MACHINE_NUM_TYPES);
+	for (size_t i = 0; i < ARRAY_SIZE(m->saving.fds); i++)
+		m->saving.fds[i] = -1;
+	if (peer_open(&m->peer, l, MACHINE_FD_SOCK, &machine_peer_ops, e))
+		return -1;
+	if (shell_open(&m->shell, l, shape, machine_guest_ended, e))
+		return -1;
+	m->tsc_khz = state_tsc_khz(&m->shell.vm);
+	return 0;
+}

@@ -1,0 +1,77 @@
+/* machine.h - the life of one machine of doze-vmm: requests of its owner (ipc/machine.h), carried
+ * out.
+ *
+ * From the begin it is a shell: VM, vCPUs, devices, filters are there, nothing of a guest is.
+ *
+ *   EMPTY    BOOT, RESTORE        RUNNING  PAUSE, SNAPSHOT, SAVE
+ *   PAUSED   CONTINUE, SNAPSHOT, SAVE      ENDING  nothing
+ *
+ * BOOT, RESTORE, PAUSE and CONTINUE are done when they return.  SNAPSHOT and SAVE are one operation
+ * in steps (save.c); STOP and GET_STATS are served in the middle of it, everything else is refused
+ * as a conflict.  BOOT and RESTORE that fail end the machine; SNAPSHOT and SAVE that fail leave it
+ * paused.  All of it runs in the loop. */
+#ifndef VMM_MACHINE_H
+#define VMM_MACHINE_H
+
+#include "ipc/machine.h"
+#include "machine/format.h"
+#include "machine/peer.h"
+#include "vmm/shell.h"
+#include "vmm/snap/ram.h"
+
+#define VMM_KIND    "vmm"
+#define VMM_MACHINE "doze-vmm-1" /* the list of devices: other snapshots do not fit */
+
+/* SNAPSHOT or SAVE under way. */
+struct saving {
+	bool active;
+	enum format_content content;
+	uint64_t tag;
+	int fds[SAVE_NUM_FDS]; /* owned; -1: none */
+	unsigned step;
+	struct ram_save ram;
+	struct buf state;
+	struct machine_saved saved;
+};
+
+struct machine {
+	struct loop *loop; /* borrowed */
+	struct peer peer;
+	struct shell shell;
+	enum machine_run run;
+	bool booted;      /* not restored */
+	int image_fd;     /* owned: the memory that a restored machine differs from; -1: booted */
+	uint8_t over[16]; /* id of that image */
+	uint64_t tsc_khz; /* of the counter that the guest reads */
+	int64_t paused_at_us;
+	struct saving saving;
+	struct timer timer; /* of the step of a save */
+	struct timer doom;  /* for the last words to be heard */
+};
+
+int machine_open(struct machine *m, struct loop *l, const struct machine_shape *shape,
+		 struct err *e) must_check;
+
+/* Last words: the owner is told, the loop stopped when it has heard. */
+void machine_end(struct machine *m, const char *fmt, ...) printf_like(2, 3);
+
+/* For the parts of a machine: a request's answers. */
+void machine_say_ready(struct machine *m, uint64_t tag);
+void machine_say_fault(struct machine *m, uint64_t tag, const struct err *why);
+int64_t machine_now_us(void);
+
+/* What this program writes into a header, and wants of one. */
+struct format machine_format(const struct machine *m);
+/* A guest has the shape of its shell. */
+int machine_check_shape(const struct machine *m, const struct machine_shape *shape,
+			struct err *e) must_check;
+
+/* boot.c, restore.c: the guest is there, paused. */
+int machine_boot(struct machine *m, struct ipc_msg *msg, struct err *e) must_check;
+int machine_restore(struct machine *m, const struct machine_restore *r, struct ipc_msg *msg,
+		    struct err *e) must_check;
+/* save.c; answers by itself */
+void machine_save(struct machine *m, struct ipc_msg *msg, enum format_content content);
+void saving_free(struct saving *s);
+
+#endif

@@ -1,0 +1,156 @@
+/* save.c - SNAPSHOT and SAVE: the machine's state goes to files, and the machine ends.
+ *
+ * The guest stands still.  Step by step, so that the loop stays awake: state, memory, header, sync.
+ * Up to the end a failure leaves a paused machine that can CONTINUE. */
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/log.h"
+#include "base/rand.h"
+#include "vmm/machine.h"
+
+enum step { STEP_NEXT, STEP_AGAIN, STEP_FAULT };
+
+void saving_free(struct saving *s)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(s->fds); i++)
+		fd_close(&s->fds[i]);
+	buf_free(&s->ram.runs);
+	buf_free(&s->state);
+	s->active = false;
+}
+
+/* SNAPSHOT is for a machine that was booted, SAVE for one that was restored. */
+static enum step save_check(struct machine *m, struct err *e)
+{
+	bool image = m->saving.content == FORMAT_IMAGE;
+
+	if (image == m->booted)
+		return STEP_NEXT;
+	err_set(e, ERR_CONFLICT, "%s",
+		image ? "only a booted machine becomes an image; this one was restored"
+		      : "only a restored machine differs from an image; this one was booted");
+	return STEP_FAULT;
+}
+
+static int save_write(int fd, const struct buf *b, const char *what, struct err *e)
+{
+	int rc = io_write_full(fd, b->data, b->size);
+
+	errno = -rc;
+	if (!rc)
+		return 0;
+	err_sys(e, "write the snapshot's %s", what);
+	if (rc == -ENOSPC || rc == -EDQUOT)
+		e->kind = ERR_CAPACITY;
+	return -1;
+}
+
+static enum step save_state(struct machine *m, struct err *e)
+{
+	struct saving *s = &m->saving;
+
+	if (shell_save(&m->shell, &s->state, e) ||
+	    save_write(s->fds[SAVE_FD_STATE], &s->state, "state", e))
+		return STEP_FAULT;
+	s->saved.state_bytes = s->state.size;
+	return STEP_NEXT;
+}
+
+static enum step save_memory(struct machine *m, struct err *e)
+{
+	int rc = ram_save_step(&m->saving.ram, e);
+
+	return rc < 0 ? STEP_FAULT : rc ? STEP_NEXT : STEP_AGAIN;
+}
+
+static enum step save_header(struct machine *m, struct err *e)
+{
+	struct saving *s = &m->saving;
+	autobuf struct buf bytes = { 0 };
+	struct format f = machine_format(m);
+
+	f.content = s->content;
+	f.state_bytes = s->state.size;
+	f.tsc_khz = m->tsc_khz;
+	f.runs = s->ram.runs.data;
+	f.n_runs = s->ram.runs.size / sizeof(struct format_run);
+	if (s->content == FORMAT_SAVE)
+		memcpy(f.over, m->over, sizeof(f.over));
+	rand_bytes(f.id, sizeof(f.id));
+	format_write(&bytes, &f);
+	return save_write(s->fds[SAVE_FD_HEADER], &bytes, "header", e) ? STEP_FAULT : STEP_NEXT;
+}
+
+static enum step save_sync(struct machine *m, struct err *e)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(m->saving.fds); i++) {
+		if (!fsync(m->saving.fds[i]))
+			continue;
+		err_sys(e, "bring the snapshot to disk");
+		if (errno == ENOSPC || errno == EDQUOT)
+			e->kind = ERR_CAPACITY;
+		return STEP_FAULT;
+	}
+	return STEP_NEXT;
+}
+
+static enum step (*const save_steps[])(struct machine *m, struct err *e) = {
+	save_check, save_state, save_memory, save_header, save_sync,
+};
+
+static void save_done(struct machine *m)
+{
+	struct saving *s = &m->saving;
+
+	s->saved.memory_bytes = s->ram.written;
+	s->saved.paused_us = (uint64_t)(machine_now_us() - m->paused_at_us);
+	peer_send(&m->peer, MACHINE_SAVED, s->tag, &s->saved, sizeof(s->saved));
+	saving_free(s);
+	machine_end(m, "saved");
+}
+
+static void save_failed(struct machine *m, const struct err *why)
+{
+	log_warn("The save failed cause='%s'", why->text);
+	machine_say_fault(m, m->saving.tag, why);
+	saving_free(&m->saving);
+}
+
+static void save_go_on(struct timer *t)
+{
+	struct machine *m = container_of(t, struct machine, timer);
+	struct err e;
+
+	while (m->saving.step < ARRAY_SIZE(save_steps)) {
+		enum step step = save_steps[m->saving.step](m, &e);
+
+		if (step == STEP_FAULT) {
+			save_failed(m, &e);
+			return;
+		}
+		if (step == STEP_AGAIN) {
+			loop_timer(m->loop, &m->timer, 0, save_go_on);
+			return;
+		}
+		m->saving.step++;
+	}
+	save_done(m);
+}
+
+void machine_save(struct machine *m, struct ipc_msg *msg, enum format_content content)
+{
+	struct saving *s = &m->saving;
+
+	*s = (struct saving){ .active = true, .content = content, .tag = msg->head.tag };
+	for (unsigned i = 0; i < SAVE_NUM_FDS; i++)
+		s->fds[i] = ipc_msg_take_fd(msg, i);
+	s->ram = (struct ram_save){ .mem = &m->shell.mem,
+				    .pagemap_fd = m->shell.pagemap_fd,
+				    .image_fd = m->image_fd,
+				    .to = s->fds[SAVE_FD_MEMORY] };
+	save_go_on(&m->timer);
+}

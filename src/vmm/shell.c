@@ -1,0 +1,228 @@
+#include "vmm/shell.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "vmm/jail.h"
+#include "vmm/kvm/state.h"
+
+#define SHELL_LEAST_MIB 64
+#define SHELL_MOST_MIB  (1024 * 1024)
+#define SHELL_VERSION   1 /* of the records of the board's devices */
+
+static struct shell *shell_of(struct vm *vm)
+{
+	return container_of(vm, struct shell, vm);
+}
+
+static void shell_lock(struct vm *vm)
+{
+	pthread_mutex_lock(&shell_of(vm)->lock);
+}
+
+static void shell_unlock(struct vm *vm)
+{
+	pthread_mutex_unlock(&shell_of(vm)->lock);
+}
+
+/* A thread that cannot be confined runs no guest. */
+static void shell_confine(struct vm *vm)
+{
+	int rc = jail_vcpu();
+
+	if (rc)
+		vm_end(vm, "a vCPU's system calls cannot be filtered: %s", strerror(-rc));
+}
+
+static void shell_ended(struct vm *vm, const char *why)
+{
+	struct shell *s = shell_of(vm);
+
+	s->ended(s, why);
+}
+
+static const struct vm_ops shell_vm_ops = {
+	.lock = shell_lock,
+	.unlock = shell_unlock,
+	.confine = shell_confine,
+	.ended = shell_ended,
+};
+
+static void shell_off(struct power *p, const char *why)
+{
+	vm_end(&container_of(p, struct shell, power)->vm, "%s", why);
+}
+
+/* The loop's sleep: let vCPUs at the devices. */
+static void shell_sleep(void *arg)
+{
+	pthread_mutex_unlock(&((struct shell *)arg)->lock);
+}
+
+static void shell_wake(void *arg)
+{
+	pthread_mutex_lock(&((struct shell *)arg)->lock);
+}
+
+/* In a jail standard output is /dev/null, and nobody has to be told. */
+static void shell_console(struct serial *s, const char *bytes, size_t size)
+{
+	(void)s;
+	(void)!write(STDOUT_FILENO, bytes, size);
+}
+
+static bool shell_is_heard(void)
+{
+	struct stat st;
+
+	return !fstat(STDOUT_FILENO, &st) && !(S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3));
+}
+
+static int shell_proc(struct shell *s, struct err *e)
+{
+	int proc = MACHINE_FD_PROC;
+
+	s->pagemap_fd = openat(proc, "self/pagemap", O_RDONLY | O_CLOEXEC);
+	s->smaps_fd = openat(proc, "self/smaps_rollup", O_RDONLY | O_CLOEXEC);
+	if (s->pagemap_fd < 0 || s->smaps_fd < 0)
+		return err_sys(e, "open the page map of this process");
+	fd_close(&proc);
+	return 0;
+}
+
+/* The board (docs/vmm.md): one list for a boot and a restore. */
+static int shell_wire(struct shell *s, struct err *e)
+{
+	power_init(&s->power, &s->pio, shell_off);
+	if (serial_open(&s->serial, &s->pio, e) || genid_open(&s->genid, e) ||
+	    vm_irqfd(&s->vm, s->serial.irq_fd, SERIAL_IRQ, e) ||
+	    vm_irqfd(&s->vm, s->genid.irq_fd, GENID_IRQ, e))
+		return -1;
+	s->serial.put = shell_is_heard() ? shell_console : NULL;
+	return 0;
+}
+
+static int shell_check_shape(const struct machine_shape *shape, struct err *e)
+{
+	if (shape->memory_mib < SHELL_LEAST_MIB || shape->memory_mib > SHELL_MOST_MIB)
+		return err_set(e, ERR_INVALID, "a machine has %d to %d MiB of memory, not %u",
+			       SHELL_LEAST_MIB, SHELL_MOST_MIB, shape->memory_mib);
+	return 0;
+}
+
+int shell_open(struct shell *s, struct loop *l, const struct machine_shape *shape,
+	       void (*ended)(struct shell *s, const char *why), struct err *e)
+{
+	*s = (struct shell){
+		.loop = l, .shape = *shape, .pagemap_fd = -1, .smaps_fd = -1, .ended = ended
+	};
+	s->vm.fd = s->vm.end_fd = s->serial.irq_fd = s->genid.irq_fd = -1;
+	pthread_mutex_init(&s->lock, NULL);
+	pthread_mutex_lock(&s->lock);
+	loop_guard(l, shell_sleep, shell_wake, s);
+	if (shell_check_shape(shape, e) || shell_proc(s, e) || jail_prepare(e) ||
+	    mem_reserve(&s->mem, shape->memory_mib * MIB, e) ||
+	    vm_open(&s->vm, &shell_vm_ops, MACHINE_FD_KVM, &s->mem, shape->vcpus, e) ||
+	    shell_wire(s, e) || vm_start(&s->vm, &s->mmio, &s->pio, l, e))
+		return -1;
+	return jail_loop(e);
+}
+
+void shell_memory(const struct shell *s, struct machine_stats *to)
+{
+	const struct {
+		const char *name;
+		uint64_t *sum;
+	} rows[] = { { "\nPss:", &to->proportional_bytes },
+		     { "\nPrivate_Clean:", &to->private_bytes },
+		     { "\nPrivate_Dirty:", &to->private_bytes } };
+	char text[4096];
+	ssize_t n = pread(s->smaps_fd, text, sizeof(text) - 1, 0);
+
+	text[n > 0 ? n : 0] = '\0';
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const char *at = strstr(text, rows[i].name);
+
+		if (at)
+			*rows[i].sum += strtoull(at + strlen(rows[i].name), NULL, 10) * KIB;
+	}
+}
+
+void shell_pause(struct shell *s)
+{
+	vm_pause(&s->vm);
+}
+
+void shell_resume(struct shell *s)
+{
+	vm_resume(&s->vm);
+}
+
+/* The board's devices that have a state, each as one record. */
+static const struct {
+	char tag[5];
+	size_t offset;
+	const struct snap_field *fields;
+} shell_records[] = {
+	{ "SERL", offsetof(struct shell, serial), serial_saved },
+	{ "POWR", offsetof(struct shell, power), power_saved },
+};
+
+int shell_save(struct shell *s, struct buf *to, struct err *e)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(shell_records); i++) {
+		size_t mark = record_begin(to, shell_records[i].tag, 0, SHELL_VERSION);
+
+		snap_put(to, shell_records[i].fields, (uint8_t *)s + shell_records[i].offset);
+		record_end(to, mark);
+	}
+	return state_save(&s->vm, to, e);
+}
+
+static bool shell_knows(const char tag[5])
+{
+	for (size_t i = 0; i < ARRAY_SIZE(shell_records); i++)
+		if (!memcmp(shell_records[i].tag, tag, 4))
+			return true;
+	return state_knows(tag);
+}
+
+/* All records that doze-vmm writes are mandatory: one that is not known is of a device that is not
+ * here. */
+static int shell_check_records(const uint8_t *data, size_t size, struct err *e)
+{
+	struct record r;
+
+	if (record_check(data, size, e))
+		return -1;
+	for (size_t at = 0; record_next(data, size, &at, &r);)
+		if (!shell_knows(r.tag))
+			return err_set(e, ERR_INVALID,
+				       "the snapshot needs its record %s, which this program does "
+				       "not know",
+				       r.tag);
+	return 0;
+}
+
+int shell_load(struct shell *s, const uint8_t *data, size_t size, struct err *e)
+{
+	if (shell_check_records(data, size, e))
+		return -1;
+	for (size_t i = 0; i < ARRAY_SIZE(shell_records); i++) {
+		struct record r;
+
+		if (record_find(data, size, shell_records[i].tag, 0, SHELL_VERSION, &r, e) ||
+		    snap_get(r.data, r.size, shell_records[i].fields,
+			     (uint8_t *)s + shell_records[i].offset, e))
+			return -1;
+	}
+	if (state_load(&s->vm, data, size, e))
+		return -1;
+	serial_loaded(&s->serial);
+	return 0;
+}

@@ -1,0 +1,48 @@
+/* shell.h - a machine before it is known what will run on it: VM, memory window, vCPUs, buses, the
+ * board's devices, all wired, and the filters in force.
+ *
+ * Everything here is done before the first request and nothing of it afterwards: a ready shell fits
+ * every image of its shape. */
+#ifndef VMM_SHELL_H
+#define VMM_SHELL_H
+
+#include <pthread.h>
+
+#include "ipc/machine.h"
+#include "vmm/dev/genid.h"
+#include "vmm/dev/power.h"
+#include "vmm/dev/serial.h"
+#include "vmm/kvm/vm.h"
+
+struct shell {
+	struct loop *loop; /* borrowed */
+	struct machine_shape shape;
+	pthread_mutex_t lock; /* of the devices; the loop holds it whenever it does not sleep */
+	struct mem mem;
+	struct bus mmio, pio;
+	struct vm vm;
+	struct serial serial;
+	struct power power;
+	struct genid genid;
+	int pagemap_fd, smaps_fd; /* owned: /proc/self/pagemap and smaps_rollup */
+	/* In the loop, once: the guest is at its end, and why. */
+	void (*ended)(struct shell *s, const char *why);
+};
+
+/* Uses the descriptors MACHINE_FD_KVM and MACHINE_FD_PROC, and closes the latter.  Holds the lock
+ * from here on (loop_guard). */
+int shell_open(struct shell *s, struct loop *l, const struct machine_shape *shape,
+	       void (*ended)(struct shell *s, const char *why), struct err *e) must_check;
+
+/* All devices as records, and back; the vCPUs are paused. */
+int shell_save(struct shell *s, struct buf *to, struct err *e) must_check;
+int shell_load(struct shell *s, const uint8_t *data, size_t size, struct err *e) must_check;
+
+/* What of this process is in memory, into *to. */
+void shell_memory(const struct shell *s, struct machine_stats *to);
+
+/* Where the guest stands still nothing is in flight. */
+void shell_pause(struct shell *s);
+void shell_resume(struct shell *s);
+
+#endif
