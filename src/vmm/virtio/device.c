@@ -177,6 +177,14 @@ void virtio_drain(struct virtio_dev *dev)
 	}
 }
 
+void virtio_kick_later(const struct virtio_dev *dev, unsigned q)
+{
+	static const uint64_t one = 1;
+
+	if (dev->kick_fds)
+		(void)!write(dev->kick_fds[q], &one, sizeof(one));
+}
+
 /* KVM delivers an irqfd's interrupt in its own time: one that the driver has not acknowledged may
  * be missing in the saved state of the interrupt controllers, so it is raised again. */
 void virtio_resume(struct virtio_dev *dev)

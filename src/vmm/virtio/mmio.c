@@ -289,12 +289,15 @@ int mmio_init(struct mmio *m, struct virtio_dev *dev, unsigned slot, struct bus 
 			return -1;
 		}
 	}
+	if (dev->loop)
+		dev->kick_fds = m->kick_fds;
 	bus_add(bus, &m->range);
 	return 0;
 }
 
 void mmio_close(struct mmio *m)
 {
+	m->dev->kick_fds = NULL;
 	for (unsigned q = 0; q < VIRTIO_QUEUES; q++) {
 		loop_unwatch(m->dev->loop, &m->kicks[q].watch);
 		fd_close(&m->kick_fds[q]);

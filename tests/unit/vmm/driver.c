@@ -79,6 +79,7 @@ static void driver_lay_out(struct driver *d, unsigned i)
 	q->desc = driver_at(d, q->desc_gpa);
 	q->avail = driver_at(d, q->avail_gpa);
 	q->used = driver_at(d, q->used_gpa);
+	memset(q->desc, 0, d->heap - q->desc_gpa);
 	driver_write(d, VIRTIO_MMIO_QUEUE_SEL, i);
 	assert_true(driver_read(d, VIRTIO_MMIO_QUEUE_NUM_MAX) >= DRIVER_SIZE);
 	driver_write(d, VIRTIO_MMIO_QUEUE_NUM, DRIVER_SIZE);

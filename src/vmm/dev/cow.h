@@ -1,0 +1,45 @@
+/* cow.h - the guest's disk: layers over the image's raw file, copy-on-write in blocks of 4 KiB.
+ *
+ * The topmost layer is written, all others and ROOT are only read.  A read takes each block from
+ * the first layer that has it; a write of part of a block first brings the rest of it up.  Bytes go
+ * straight between the files and the guest's memory.
+ *
+ * While the machine runs nothing is synced: it does not outlive its host; cow_sync does it for a
+ * save.  Results are 0 or -errno (cow_open: an error in words).  One thread at a time: the disk
+ * thread, or the loop while that is drained. */
+#ifndef VMM_DEV_COW_H
+#define VMM_DEV_COW_H
+
+#include "vmm/dev/layer.h"
+#include "vmm/virtio/queue.h"
+
+#define COW_LAYERS 3 /* overlay, save, the image's delta */
+#define COW_SECTOR 512
+
+struct cow {
+	int root_fd; /* owned */
+	uint64_t size;
+	struct layer layer[COW_LAYERS]; /* from the top */
+	unsigned n_layers;
+	uint8_t block[LAYER_BLOCK]; /* one that is brought up */
+};
+
+/* Takes all of the descriptors on success: @root, and @n_layers of @layers from the top. */
+int cow_open(struct cow *c, int root, const int *layers, unsigned n_layers,
+	     struct err *e) must_check;
+void cow_close(struct cow *c);
+
+/* All of the span at byte @at of the disk: whole sectors, inside. */
+int cow_read(struct cow *c, uint64_t at, struct span *to) must_check;
+int cow_write(struct cow *c, uint64_t at, struct span *from) must_check;
+/* Read as zeros from now on, without taking room. */
+int cow_zero(struct cow *c, uint64_t at, uint64_t size) must_check;
+/* The guest needs them no more: what can be given back is, the rest may stay. */
+int cow_discard(struct cow *c, uint64_t at, uint64_t size) must_check;
+
+/* Copy the blocks that @from has and @to lacks: with the layer below it copied in, a layer stands
+ * for both, and a save is one level over the image's disk. */
+int cow_copy_present(struct layer *from, struct layer *to) must_check;
+int cow_sync(struct cow *c) must_check;
+
+#endif

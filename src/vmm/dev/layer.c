@@ -1,0 +1,226 @@
+#include "vmm/dev/layer.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/crc32c.h"
+#include "base/io.h"
+
+#define LAYER_MAGIC   "DOZEDISK"
+#define LAYER_VERSION 1
+#define LINE_BITS     (8ULL * LAYER_LINE)
+
+/* As it stands in the file, little endian; the rest of the page is zero. */
+struct layer_head {
+	char magic[8];
+	uint32_t version, block;
+	uint64_t disk_size;
+	uint32_t zero, crc; /* of all before */
+};
+static_assert(sizeof(struct layer_head) == 32, "no padding");
+
+int layer_parse(const uint8_t *data, size_t size, uint64_t disk_size, struct err *e)
+{
+	struct layer_head h;
+
+	if (size < sizeof(h) || memcmp(data, LAYER_MAGIC, sizeof(h.magic)) != 0)
+		return err_set(e, ERR_INVALID, "it is no disk delta of this program");
+	memcpy(&h, data, sizeof(h));
+	if (crc32c(&h, offsetof(struct layer_head, crc)) != le32toh(h.crc))
+		return err_set(e, ERR_INVALID, "its header is damaged");
+	if (le32toh(h.version) != LAYER_VERSION || le32toh(h.block) != LAYER_BLOCK)
+		return err_set(e, ERR_INVALID,
+			       "it is of version %" PRIu32 "; this program reads version %d",
+			       le32toh(h.version), LAYER_VERSION);
+	if (le64toh(h.disk_size) != disk_size)
+		return err_set(e, ERR_INVALID,
+			       "it belongs to a disk of %" PRIu64 " bytes; this one has %" PRIu64,
+			       le64toh(h.disk_size), disk_size);
+	return 0;
+}
+
+static uint64_t layer_bitmap_size(const struct layer *l)
+{
+	uint64_t bytes = (l->n_blocks + 7) / 8;
+
+	return (bytes + LAYER_HEAD - 1) / LAYER_HEAD * LAYER_HEAD;
+}
+
+uint64_t layer_offset(const struct layer *l, uint64_t block)
+{
+	return LAYER_HEAD + layer_bitmap_size(l) + block * LAYER_BLOCK;
+}
+
+int layer_open(struct layer *l, int fd, uint64_t disk_size, struct err *e)
+{
+	uint8_t head[sizeof(struct layer_head)];
+	struct stat st;
+	ssize_t n;
+
+	*l = (struct layer){ .fd = -1, .n_blocks = disk_size / LAYER_BLOCK };
+	if (fstat(fd, &st))
+		return err_sys(e, "look at a disk delta");
+	if (!S_ISREG(st.st_mode))
+		return err_set(e, ERR_INVALID, "a disk delta is a regular file");
+	l->empty = !st.st_size;
+	if (!l->empty) {
+		n = pread(fd, head, sizeof(head), 0);
+		if (n < 0)
+			return err_sys(e, "read a disk delta");
+		if (layer_parse(head, (size_t)n, disk_size, e))
+			return err_wrap(e, "the disk delta cannot be used");
+		if ((uint64_t)st.st_size != layer_offset(l, l->n_blocks))
+			return err_set(e, ERR_INVALID, "a disk delta is cut off");
+	}
+	l->fd = fd;
+	return 0;
+}
+
+void layer_close(struct layer *l)
+{
+	fd_close(&l->fd);
+}
+
+int layer_begin(struct layer *l)
+{
+	struct layer_head h = { .version = htole32(LAYER_VERSION),
+				.block = htole32(LAYER_BLOCK),
+				.disk_size = htole64(l->n_blocks * LAYER_BLOCK) };
+	int rc;
+
+	if (!l->empty)
+		return 0;
+	memcpy(h.magic, LAYER_MAGIC, sizeof(h.magic));
+	h.crc = htole32(crc32c(&h, offsetof(struct layer_head, crc)));
+	if (ftruncate(l->fd, (off_t)layer_offset(l, l->n_blocks)))
+		return -errno;
+	rc = io_pwrite_full(l->fd, &h, sizeof(h), 0);
+	if (rc) {
+		(void)!ftruncate(l->fd, 0); /* still an empty one, and not one without a header */
+		return rc;
+	}
+	l->empty = false;
+	return 0;
+}
+
+static uint64_t line_offset(uint32_t number)
+{
+	return LAYER_HEAD + (uint64_t)number * LAYER_LINE;
+}
+
+/* The line of the bitmap that @block is in, or NULL and errno. */
+static struct layer_line *layer_line(struct layer *l, uint64_t block)
+{
+	uint32_t number = (uint32_t)(block / LINE_BITS);
+	struct layer_line *line = &l->lines[number % LAYER_LINES];
+	size_t have = 0;
+
+	if (line->valid && line->number == number)
+		return line;
+	line->valid = false;
+	while (have < LAYER_LINE) {
+		ssize_t n = pread(l->fd, line->bits + have, LAYER_LINE - have,
+				  (off_t)(line_offset(number) + have));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (!n)
+			errno = EIO; /* cut off while we use it */
+		if (n <= 0)
+			return NULL;
+		have += (size_t)n;
+	}
+	line->number = number;
+	line->valid = true;
+	return line;
+}
+
+static bool line_bit(const struct layer_line *line, uint64_t block)
+{
+	return line->bits[block % LINE_BITS / 8] >> block % 8 & 1;
+}
+
+/* How many bits from @block to @end are as @has; @end is in the same line. */
+static uint64_t line_run(const struct layer_line *line, uint64_t block, uint64_t end, bool has)
+{
+	uint8_t alike = has ? 0xff : 0;
+	uint64_t at = block;
+
+	while (at < end) {
+		if (at % 8 == 0 && end - at >= 8 && line->bits[at % LINE_BITS / 8] == alike)
+			at += 8;
+		else if (line_bit(line, at) == has)
+			at++;
+		else
+			break;
+	}
+	return at - block;
+}
+
+int64_t layer_run(struct layer *l, uint64_t block, uint64_t n, bool *has)
+{
+	uint64_t end = block + n, at = block;
+
+	assert(n && block < l->n_blocks && n <= l->n_blocks - block);
+	*has = false;
+	if (l->empty)
+		return (int64_t)n;
+	while (at < end) {
+		uint64_t line_end = (at / LINE_BITS + 1) * LINE_BITS, run;
+		const struct layer_line *line = layer_line(l, at);
+
+		if (!line)
+			return -errno;
+		if (line_end > end)
+			line_end = end;
+		if (at == block)
+			*has = line_bit(line, at);
+		run = line_run(line, at, line_end, *has);
+		at += run;
+		if (at < line_end)
+			break;
+	}
+	return (int64_t)(at - block);
+}
+
+/* Bits of one line; those bytes of the file alone are written, if any changed. */
+static int layer_set_line(struct layer *l, uint64_t block, uint64_t end)
+{
+	struct layer_line *line = layer_line(l, block);
+	uint64_t first = block % LINE_BITS / 8, last = (end - 1) % LINE_BITS / 8;
+	int rc;
+
+	if (!line)
+		return -errno;
+	if (line_bit(line, block) && line_run(line, block, end, true) == end - block)
+		return 0;
+	for (uint64_t at = block; at < end; at++)
+		line->bits[at % LINE_BITS / 8] |= (uint8_t)(1U << at % 8);
+	rc = io_pwrite_full(l->fd, line->bits + first, last - first + 1,
+			    (off_t)(line_offset(line->number) + first));
+	if (rc)
+		line->valid = false; /* what is there is in the file */
+	return rc;
+}
+
+int layer_set(struct layer *l, uint64_t block, uint64_t n)
+{
+	assert(!l->empty && block < l->n_blocks && n <= l->n_blocks - block);
+	while (n) {
+		uint64_t end = (block / LINE_BITS + 1) * LINE_BITS;
+		int rc;
+
+		if (end > block + n)
+			end = block + n;
+		rc = layer_set_line(l, block, end);
+		if (rc)
+			return rc;
+		n -= end - block;
+		block = end;
+	}
+	return 0;
+}

@@ -1,0 +1,45 @@
+/* layer.h - one delta of a disk (docs/vmm.md, "Disk"): which blocks it has, and where they stand.
+ *
+ * A sparse file: a page of header, a bit for each block of 4 KiB (whole pages of them), and each
+ * block at its own place behind.  An empty file is a layer without blocks; it gets its header with
+ * the first one.  A few lines of the bitmap are kept in memory; the file is always as far as they
+ * are.  Errors of a file are -errno: nothing here maps it, so a full or broken disk of the host
+ * ends no process.  One thread at a time. */
+#ifndef VMM_DEV_LAYER_H
+#define VMM_DEV_LAYER_H
+
+#include "base/err.h"
+
+#define LAYER_BLOCK 4096
+#define LAYER_HEAD  4096 /* of the file, before the bitmap */
+#define LAYER_LINE  1024 /* bytes of bitmap: 32 MiB of disk */
+#define LAYER_LINES 8    /* of them in memory */
+
+struct layer {
+	int fd; /* owned */
+	uint64_t n_blocks;
+	bool empty; /* the file has no byte yet */
+	struct layer_line {
+		uint32_t number;
+		bool valid;
+		uint8_t bits[LAYER_LINE];
+	} lines[LAYER_LINES];
+};
+
+/* Whether these first bytes of a file are the header of a delta of this disk; fuzzed. */
+int layer_parse(const uint8_t *data, size_t size, uint64_t disk_size, struct err *e) must_check;
+
+/* Takes @fd on success; a file that is no delta of this disk is refused. */
+int layer_open(struct layer *l, int fd, uint64_t disk_size, struct err *e) must_check;
+void layer_close(struct layer *l);
+
+/* How many of the @n blocks from @block on are all there or all missing (*has), at least one. */
+int64_t layer_run(struct layer *l, uint64_t block, uint64_t n, bool *has) must_check;
+
+/* Before blocks are written: the file has its header and its size.  After: they are there. */
+int layer_begin(struct layer *l) must_check;
+int layer_set(struct layer *l, uint64_t block, uint64_t n) must_check;
+
+uint64_t layer_offset(const struct layer *l, uint64_t block); /* where it stands in the file */
+
+#endif
