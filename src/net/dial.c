@@ -11,11 +11,12 @@
 #include "base/io.h"
 
 #define DIAL_ANSWER 256
+#define DIAL_OK     3 /* "OK\n": what follows it may be the port's */
 
 struct dial {
 	uv_poll_t poll; /* on `sock` */
 	uv_idle_t soon; /* reports what dial_start already knows */
-	int sock, fd;   /* owned; fd is the guest's connection */
+	int sock, fd;   /* owned; fd is the one that was handed over, or -1 */
 	bool polled;    /* `poll` is in use */
 	enum dial_result result;
 	char ask[16], answer[DIAL_ANSWER];
@@ -47,7 +48,7 @@ void dial_cancel(struct dial *d)
 static void dial_finish(struct dial *d, enum dial_result result)
 {
 	void (*done)(void *, enum dial_result, int) = d->done;
-	int fd = result == DIAL_OPEN ? fd_steal(&d->fd) : -1;
+	int fd = result == DIAL_OPEN ? fd_steal(d->fd >= 0 ? &d->fd : &d->sock) : -1;
 	void *arg = d->arg;
 
 	dial_cancel(d);
@@ -83,7 +84,8 @@ static void dial_take_fds(struct dial *d, struct msghdr *msg)
 
 static ssize_t dial_receive(struct dial *d)
 {
-	struct iovec iov = { d->answer + d->size, sizeof(d->answer) - d->size };
+	size_t most = d->size < DIAL_OK ? DIAL_OK : sizeof(d->answer);
+	struct iovec iov = { d->answer + d->size, most - d->size };
 	union {
 		struct cmsghdr align;
 		char room[CMSG_SPACE(4 * sizeof(int))];
@@ -105,8 +107,8 @@ static bool is_stream(int fd)
 	socklen_t size = sizeof(int);
 	int type = 0;
 
-	return fd >= 0 && !getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) &&
-	       type == SOCK_STREAM && !io_nonblock(fd);
+	return !getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) && type == SOCK_STREAM &&
+	       !io_nonblock(fd);
 }
 
 static void dial_read(struct dial *d)
@@ -123,7 +125,8 @@ static void dial_read(struct dial *d)
 	d->size += (size_t)n;
 	rc = dial_answer(d->answer, d->size);
 	if (rc)
-		dial_finish(d, rc == 1 && is_stream(d->fd) ? DIAL_OPEN : DIAL_REFUSED);
+		dial_finish(d,
+			    rc == 1 && (d->fd < 0 || is_stream(d->fd)) ? DIAL_OPEN : DIAL_REFUSED);
 }
 
 static void dial_ready(uv_poll_t *poll, int status, int events)

@@ -1,5 +1,8 @@
 /* dial.h - ask a machine for a connection to a port of its guest (stream.sock of ipc/machine.h).
  *
+ * With "OK\n" it hands over a socket on which the port is spoken, or none: then the connection to
+ * stream.sock itself is the port from the next byte on, and that byte is still unread.
+ *
  * The machine process is not believed: its answer is short, what it hands over must be a stream
  * socket, and it may take its time no longer than the caller lets it (dial_cancel). */
 #ifndef NET_DIAL_H

@@ -107,6 +107,18 @@ static void test_ok_with_a_stream_socket_opens(void **unused)
 	close(pair[1]);
 }
 
+static void test_ok_without_a_descriptor_is_the_port_itself(void **unused)
+{
+	char text[16] = "";
+	struct outcome o = play("OK\nfirst bytes", NULL, 0);
+
+	(void)unused;
+	assert_int_equal(o.result, DIAL_OPEN);
+	assert_int_equal(read(o.fd, text, sizeof(text) - 1), 11); /* none were swallowed */
+	assert_string_equal(text, "first bytes");
+	close(o.fd);
+}
+
 static void test_anything_else_is_refused(void **unused)
 {
 	static const char *const answers[] = {
@@ -124,8 +136,6 @@ static void test_anything_else_is_refused(void **unused)
 		assert_int_equal(o.result, DIAL_REFUSED);
 		assert_int_equal(o.fd, -1);
 	}
-	o = play("OK\n", NULL, 0); /* without a descriptor */
-	assert_int_equal(o.result, DIAL_REFUSED);
 	o = play("OK\n", pipes, 1); /* with one that is no socket */
 	assert_int_equal(o.result, DIAL_REFUSED);
 	close(pair[0]);
@@ -193,6 +203,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ok_with_a_stream_socket_opens),
+		cmocka_unit_test(test_ok_without_a_descriptor_is_the_port_itself),
 		cmocka_unit_test(test_anything_else_is_refused),
 		cmocka_unit_test(test_an_endless_answer_is_refused),
 		cmocka_unit_test(test_no_machine_refuses_and_a_busy_one_says_so),
