@@ -11,15 +11,20 @@
 
 int machine_boot(struct machine *m, struct ipc_msg *msg, struct err *e)
 {
+	int overlay = msg->fds[BOOT_FD_OVERLAY];
 	struct machine_boot b;
 	struct arch_boot how = { .kernel_fd = msg->fds[BOOT_FD_KERNEL],
 				 .initrd_fd = msg->fds[BOOT_FD_INITRD],
 				 .command_line = BOOT_WORDS,
-				 .n_virtio = 0 };
+				 .n_virtio = SHELL_DEVICES };
 
 	memcpy(&b, msg->body, sizeof(b));
-	if (machine_check_shape(m, &b.shape, e) || mem_attach_empty(&m->shell.mem, e) ||
-	    arch_boot(&m->shell.vm, &how, e))
+	if (machine_check_shape(m, &b.shape, e) ||
+	    shell_disk(&m->shell, msg->fds[BOOT_FD_ROOT], &overlay, 1, e))
+		return -1;
+	ipc_msg_take_fd(msg, BOOT_FD_ROOT);
+	ipc_msg_take_fd(msg, BOOT_FD_OVERLAY);
+	if (mem_attach_empty(&m->shell.mem, e) || arch_boot(&m->shell.vm, &how, e))
 		return -1;
 	return genid_renew(&m->shell.genid, &m->shell.mem, false, e);
 }

@@ -45,6 +45,26 @@ static const struct rule vcpu_rules[] = {
 	{ "exit_group", 0, { { 0 } } },
 };
 
+/* The disk's files, and no other way out. */
+static const struct rule disk_rules[] = {
+	{ "pread64", 0, { { 0 } } },
+	{ "preadv", 0, { { 0 } } },
+	{ "pwrite64", 0, { { 0 } } },
+	{ "pwritev", 0, { { 0 } } },
+	{ "fallocate", 0, { { 0 } } },
+	{ "ftruncate", 0, { { 0 } } },
+	{ "fstat", 0, { { 0 } } },
+	{ "futex", 0, { { 0 } } },
+	{ "write", 0, { { 0 } } },          /* eventfds; the log */
+	{ "writev", 0, { { 0 } } },
+	{ "clock_gettime", 0, { { 0 } } },
+	{ "madvise", 0, { { 0 } } },
+	{ "rt_sigprocmask", 0, { { 0 } } },
+	{ "rt_sigreturn", 0, { { 0 } } },
+	{ "exit", 0, { { 0 } } },
+	{ "exit_group", 0, { { 0 } } },
+};
+
 /* Of the loop. */
 static const struct rule loop_rules[] = {
 	{ "epoll_pwait", 0, { { 0 } } },
@@ -116,6 +136,7 @@ static const struct {
 	size_t n;
 } filters[] = {
 	{ "vcpu", vcpu_rules, ARRAY_SIZE(vcpu_rules) },
+	{ "disk", disk_rules, ARRAY_SIZE(disk_rules) },
 	{ "loop", loop_rules, ARRAY_SIZE(loop_rules) },
 };
 /* clang-format on */

@@ -61,3 +61,8 @@ int jail_vcpu(void)
 {
 	return jail_load(filter_vcpu, ARRAY_SIZE(filter_vcpu));
 }
+
+int jail_disk(void)
+{
+	return jail_load(filter_disk, ARRAY_SIZE(filter_disk));
+}

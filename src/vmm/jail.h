@@ -12,5 +12,6 @@ int jail_prepare(struct err *e) must_check;
 /* The calling thread becomes the loop's, or that of a vCPU, which may do much less. */
 int jail_loop(struct err *e) must_check;
 int jail_vcpu(void) must_check; /* -errno */
+int jail_disk(void) must_check; /* likewise: the disk thread */
 
 #endif

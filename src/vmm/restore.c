@@ -57,6 +57,26 @@ static int restore_state(struct machine *m, int fd, const struct format *f, stru
 	return shell_load(&m->shell, state.data, state.size, e);
 }
 
+/* From the top: what this machine writes, an old save's, the image's. */
+static int restore_disk(struct machine *m, bool from_save, struct ipc_msg *msg, struct err *e)
+{
+	int layers[COW_LAYERS];
+	unsigned n = 0;
+
+	layers[n++] = msg->fds[RESTORE_FD_OVERLAY];
+	if (from_save)
+		layers[n++] = msg->fds[RESTORE_FD_SAVE_DISK];
+	layers[n++] = msg->fds[RESTORE_FD_DISK];
+	if (shell_disk(&m->shell, msg->fds[RESTORE_FD_ROOT], layers, n, e))
+		return -1;
+	ipc_msg_take_fd(msg, RESTORE_FD_ROOT);
+	ipc_msg_take_fd(msg, RESTORE_FD_OVERLAY);
+	ipc_msg_take_fd(msg, RESTORE_FD_DISK);
+	if (from_save)
+		ipc_msg_take_fd(msg, RESTORE_FD_SAVE_DISK);
+	return 0;
+}
+
 static int restore_memory(struct machine *m, struct ipc_msg *msg, struct err *e)
 {
 	int fd = msg->fds[RESTORE_FD_MEMORY];
@@ -98,6 +118,8 @@ int machine_restore(struct machine *m, const struct machine_restore *r, struct i
 			       r->from_save ? "a save" : "an image");
 	if (machine_check_shape(m, &r->shape, e) ||
 	    restore_header(m, msg->fds[RESTORE_FD_HEADER], FORMAT_IMAGE, &bytes, &image, e))
+		return -1;
+	if (restore_disk(m, r->from_save, msg, e))
 		return -1;
 	memcpy(m->over, image.id, sizeof(m->over));
 	if (r->from_save)

@@ -36,6 +36,12 @@ static enum step save_check(struct machine *m, struct err *e)
 	return STEP_FAULT;
 }
 
+static enum step save_disk(struct machine *m, struct err *e)
+{
+	return shell_settle_disk(&m->shell, &m->saving.saved.disk_bytes, e) ? STEP_FAULT
+									    : STEP_NEXT;
+}
+
 static int save_write(int fd, const struct buf *b, const char *what, struct err *e)
 {
 	int rc = io_write_full(fd, b->data, b->size);
@@ -99,7 +105,7 @@ static enum step save_sync(struct machine *m, struct err *e)
 }
 
 static enum step (*const save_steps[])(struct machine *m, struct err *e) = {
-	save_check, save_state, save_memory, save_header, save_sync,
+	save_check, save_disk, save_state, save_memory, save_header, save_sync,
 };
 
 static void save_done(struct machine *m)

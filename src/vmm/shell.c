@@ -95,6 +95,39 @@ static int shell_proc(struct shell *s, struct err *e)
 	return 0;
 }
 
+/* The disk thread could do the guest's bidding on files otherwise. */
+static void shell_confine_disk(void)
+{
+	int rc = jail_disk();
+
+	assert(!rc);
+}
+
+static int shell_attach(struct shell *s, enum shell_device slot, struct virtio_dev *dev,
+			struct err *e)
+{
+	struct mmio *m = &s->registers[slot];
+	uint64_t notify = MMIO_BASE + slot * MMIO_SIZE + MMIO_NOTIFY;
+
+	s->devices[slot] = dev;
+	if (mmio_init(m, dev, slot, &s->mmio, e) ||
+	    vm_irqfd(&s->vm, dev->irq_fd, ARCH_VIRTIO_IRQ + slot, e))
+		return -1;
+	for (unsigned q = 0; q < dev->ops->n_queues; q++)
+		if (vm_ioeventfd(&s->vm, m->kick_fds[q], notify, q, e))
+			return -1;
+	return 0;
+}
+
+static int shell_wire_virtio(struct shell *s, struct err *e)
+{
+	if (blk_init(&s->blk, s->loop, &s->mem, shell_confine_disk, e) ||
+	    shell_attach(s, SHELL_BLK, &s->blk.dev, e) || rng_init(&s->rng, s->loop, &s->mem, e) ||
+	    shell_attach(s, SHELL_RNG, &s->rng.dev, e))
+		return -1;
+	return 0;
+}
+
 /* The board (docs/vmm.md): one list for a boot and a restore. */
 static int shell_wire(struct shell *s, struct err *e)
 {
@@ -104,7 +137,7 @@ static int shell_wire(struct shell *s, struct err *e)
 	    vm_irqfd(&s->vm, s->genid.irq_fd, GENID_IRQ, e))
 		return -1;
 	s->serial.put = shell_is_heard() ? shell_console : NULL;
-	return 0;
+	return shell_wire_virtio(s, e);
 }
 
 static int shell_check_shape(const struct machine_shape *shape, struct err *e)
@@ -156,11 +189,44 @@ void shell_memory(const struct shell *s, struct machine_stats *to)
 void shell_pause(struct shell *s)
 {
 	vm_pause(&s->vm);
+	for (size_t i = 0; i < SHELL_DEVICES; i++)
+		virtio_drain(s->devices[i]);
 }
 
 void shell_resume(struct shell *s)
 {
+	for (size_t i = 0; i < SHELL_DEVICES; i++)
+		virtio_resume(s->devices[i]);
 	vm_resume(&s->vm);
+}
+
+int shell_disk(struct shell *s, int root, const int *layers, unsigned n, struct err *e)
+{
+	if (cow_open(&s->disk, root, layers, n, e))
+		return -1;
+	blk_attach(&s->blk, &s->disk);
+	return 0;
+}
+
+/* With three layers the second is the old save, which goes when this one is durable. */
+int shell_settle_disk(struct shell *s, uint64_t *bytes, struct err *e)
+{
+	struct layer *top = &s->disk.layer[0];
+	struct stat st;
+	int rc = 0;
+
+	if (s->disk.n_layers == COW_LAYERS)
+		rc = cow_copy_present(&s->disk.layer[1], top);
+	rc = rc ? rc : cow_sync(&s->disk);
+	errno = -rc;
+	if (rc || fstat(top->fd, &st)) {
+		err_sys(e, "bring the guest's disk to disk");
+		if (errno == ENOSPC || errno == EDQUOT)
+			e->kind = ERR_CAPACITY;
+		return -1;
+	}
+	*bytes = (uint64_t)st.st_blocks * 512;
+	return 0;
 }
 
 /* The board's devices that have a state, each as one record. */
@@ -181,11 +247,16 @@ int shell_save(struct shell *s, struct buf *to, struct err *e)
 		snap_put(to, shell_records[i].fields, (uint8_t *)s + shell_records[i].offset);
 		record_end(to, mark);
 	}
+	for (uint32_t i = 0; i < SHELL_DEVICES; i++)
+		virtio_save(s->devices[i], i, to);
 	return state_save(&s->vm, to, e);
 }
 
-static bool shell_knows(const char tag[5])
+static bool shell_knows(const struct shell *s, const char tag[5])
 {
+	for (size_t i = 0; i < SHELL_DEVICES; i++)
+		if (!memcmp(s->devices[i]->ops->tag, tag, 4))
+			return true;
 	for (size_t i = 0; i < ARRAY_SIZE(shell_records); i++)
 		if (!memcmp(shell_records[i].tag, tag, 4))
 			return true;
@@ -194,14 +265,15 @@ static bool shell_knows(const char tag[5])
 
 /* All records that doze-vmm writes are mandatory: one that is not known is of a device that is not
  * here. */
-static int shell_check_records(const uint8_t *data, size_t size, struct err *e)
+static int shell_check_records(const struct shell *s, const uint8_t *data, size_t size,
+			       struct err *e)
 {
 	struct record r;
 
 	if (record_check(data, size, e))
 		return -1;
 	for (size_t at = 0; record_next(data, size, &at, &r);)
-		if (!shell_knows(r.tag))
+		if (!shell_knows(s, r.tag))
 			return err_set(e, ERR_INVALID,
 				       "the snapshot needs its record %s, which this program does "
 				       "not know",
@@ -211,7 +283,7 @@ static int shell_check_records(const uint8_t *data, size_t size, struct err *e)
 
 int shell_load(struct shell *s, const uint8_t *data, size_t size, struct err *e)
 {
-	if (shell_check_records(data, size, e))
+	if (shell_check_records(s, data, size, e))
 		return -1;
 	for (size_t i = 0; i < ARRAY_SIZE(shell_records); i++) {
 		struct record r;
@@ -221,6 +293,9 @@ int shell_load(struct shell *s, const uint8_t *data, size_t size, struct err *e)
 			     (uint8_t *)s + shell_records[i].offset, e))
 			return -1;
 	}
+	for (uint32_t i = 0; i < SHELL_DEVICES; i++)
+		if (virtio_load(s->devices[i], i, data, size, e))
+			return -1;
 	if (state_load(&s->vm, data, size, e))
 		return -1;
 	serial_loaded(&s->serial);

@@ -9,10 +9,16 @@
 #include <pthread.h>
 
 #include "ipc/machine.h"
+#include "vmm/dev/blk.h"
 #include "vmm/dev/genid.h"
 #include "vmm/dev/power.h"
+#include "vmm/dev/rng.h"
 #include "vmm/dev/serial.h"
 #include "vmm/kvm/vm.h"
+#include "vmm/virtio/mmio.h"
+
+/* virtio devices by their place on the board (docs/vmm.md). */
+enum shell_device { SHELL_BLK, SHELL_RNG, SHELL_DEVICES };
 
 struct shell {
 	struct loop *loop; /* borrowed */
@@ -24,6 +30,11 @@ struct shell {
 	struct serial serial;
 	struct power power;
 	struct genid genid;
+	struct blk blk;
+	struct rng rng;
+	struct virtio_dev *devices[SHELL_DEVICES]; /* they are the shell's own */
+	struct mmio registers[SHELL_DEVICES];
+	struct cow disk;          /* no layers: none yet */
 	int pagemap_fd, smaps_fd; /* owned: /proc/self/pagemap and smaps_rollup */
 	/* In the loop, once: the guest is at its end, and why. */
 	void (*ended)(struct shell *s, const char *why);
@@ -33,6 +44,12 @@ struct shell {
  * from here on (loop_guard). */
 int shell_open(struct shell *s, struct loop *l, const struct machine_shape *shape,
 	       void (*ended)(struct shell *s, const char *why), struct err *e) must_check;
+
+/* The guest's disk: takes @root and the @n @layers, from the top, on success. */
+int shell_disk(struct shell *s, int root, const int *layers, unsigned n, struct err *e) must_check;
+/* Before a save: the top layer alone stands for what differs from the image's disk, on the host's
+ * disk.  *bytes: what it takes there. */
+int shell_settle_disk(struct shell *s, uint64_t *bytes, struct err *e) must_check;
 
 /* All devices as records, and back; the vCPUs are paused. */
 int shell_save(struct shell *s, struct buf *to, struct err *e) must_check;
