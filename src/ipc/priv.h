@@ -55,7 +55,8 @@ struct priv_machine_start {
 	uint32_t internet;     /* 1: egress by NAT; 0: the slot leads nowhere */
 };
 
-enum priv_machine_kind { PRIV_MACHINE_QEMU, PRIV_NUM_MACHINE_KINDS };
+/* Which program the machine is: ipc/engine.h says how they differ. */
+enum priv_machine_kind { PRIV_MACHINE_QEMU, PRIV_MACHINE_VMM, PRIV_NUM_MACHINE_KINDS };
 
 struct priv_machine_item {
 	char machine[IPC_ID_SIZE];

@@ -45,19 +45,33 @@ int drop_limits(unsigned files, struct err *e)
 	return 0;
 }
 
-int drop_all(const struct drop *d, struct err *e)
+/* While they can still be given up. */
+static int drop_ways_back(unsigned files, struct err *e)
+{
+	umask(077);
+	if (drop_limits(files, e) || drop_bounding(e))
+		return -1;
+	return prctl(PR_SET_SECUREBITS, DROP_BITS) ? err_sys(e, "set securebits") : 0;
+}
+
+static int drop_capabilities(struct err *e)
 {
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
 
-	umask(077);
-	if (drop_limits(d->files, e) || drop_bounding(e))
-		return -1;
-	if (prctl(PR_SET_SECUREBITS, DROP_BITS))
-		return err_sys(e, "set securebits");
-	if (drop_ids(d->uid, d->gid, e))
-		return -1;
 	if (syscall(SYS_capset, &head, none))
 		return err_sys(e, "drop capabilities");
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? err_sys(e, "forbid new privileges") : 0;
+}
+
+int drop_all(const struct drop *d, struct err *e)
+{
+	if (drop_ways_back(d->files, e) || drop_ids(d->uid, d->gid, e))
+		return -1;
+	return drop_capabilities(e);
+}
+
+int drop_rights(unsigned files, struct err *e)
+{
+	return drop_ways_back(files, e) || drop_capabilities(e) ? -1 : 0;
 }

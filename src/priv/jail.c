@@ -15,8 +15,10 @@
 #include "priv/root.h"
 #include "priv/slotmake.h"
 #include "priv/status.h"
+#include "priv/userns.h"
 
 #define JAIL_FILES 1024
+#define JAIL_FDS   (MACHINE_FD_PROC - MACHINE_FD_SOCK + 1)
 #define JAIL_HIGH  64 /* descriptors from here on are in nobody's way */
 
 /* stderr appends to the machines' log; stdin and stdout are nothing. */
@@ -34,19 +36,18 @@ static int jail_stdio(const struct jail_plan *p, struct err *e)
 }
 
 /* To their numbers, which none of them may have before; all others close with exec. */
-static int jail_fds(const struct jail_plan *p, int tap, struct err *e)
+static int jail_fds(const int *from, size_t n, struct err *e)
 {
-	const int from[] = { p->sock, p->stream, tap };
-	int high[ARRAY_SIZE(from)];
+	int high[JAIL_FDS];
 
-	for (size_t i = 0; i < ARRAY_SIZE(from); i++) {
+	for (size_t i = 0; i < n; i++) {
 		high[i] = fcntl(from[i], F_DUPFD_CLOEXEC, JAIL_HIGH);
 		if (high[i] < 0)
 			return err_sys(e, "hand a descriptor over");
 	}
 	if (close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC))
 		return err_sys(e, "close descriptors");
-	for (size_t i = 0; i < ARRAY_SIZE(from); i++)
+	for (size_t i = 0; i < n; i++)
 		if (dup2(high[i], MACHINE_FD_SOCK + (int)i) < 0)
 			return err_sys(e, "hand a descriptor over");
 	return 0;
@@ -61,49 +62,111 @@ static int jail_network(const char *netns_path, struct err *e)
 	return 0;
 }
 
-static int jail_tap(struct err *e)
+/* @low, owned, out of the way of what it will be. */
+static int jail_lift(int low, struct err *e)
 {
-	autoclose int low = slot_open_tap(e);
 	int high = low < 0 ? -1 : fcntl(low, F_DUPFD_CLOEXEC, JAIL_HIGH);
 
-	return low >= 0 && high < 0 ? err_sys(e, "move the tap's descriptor") : high;
+	if (low >= 0 && high < 0)
+		err_sys(e, "move a descriptor");
+	fd_close(&low);
+	return high;
 }
 
-static int jail_enter(const struct jail_plan *p, struct err *e)
+static int jail_open(const char *path, int flags, struct err *e)
+{
+	int fd = open(path, flags | O_CLOEXEC);
+
+	return fd < 0 ? err_sys(e, "open '%s'", path) : jail_lift(fd, e);
+}
+
+static int jail_name(struct err *e)
+{
+	const char name[] = "machine";
+
+	return sethostname(name, strlen(name)) ? err_sys(e, "name the machine") : 0;
+}
+
+/* doze-qemu runs from what is bound into its root. */
+
+static int qemu_enter(const struct jail_plan *p, struct err *e)
 {
 	struct drop who = { .uid = p->uid, .gid = p->uid, .files = JAIL_FILES };
-	int tap;
+	int fds[] = { p->sock, p->stream, jail_lift(slot_open_tap(e), e) };
 
-	if (jail_network(p->netns_path, e))
+	if (fds[2] < 0 || jail_stdio(p, e) || jail_fds(fds, ARRAY_SIZE(fds), e) ||
+	    root_enter(p->stage, p->libexec, e) || jail_name(e))
 		return -1;
-	tap = jail_tap(e);
-	if (tap < 0 || jail_stdio(p, e) || jail_fds(p, tap, e))
-		return -1;
-	if (root_enter(p->stage, p->libexec, e))
-		return -1;
-	if (sethostname("machine", strlen("machine")))
-		return err_sys(e, "name the machine");
 	return drop_all(&who, e) ? -1 : filter_load(p->filter, e);
 }
+
+static int qemu_run(const struct jail_plan *p, struct err *e)
+{
+	const char *argv[] = { ROOT_LIBEXEC "/doze-qemu",     "--machine", p->machine, "--qemu",
+			       "/usr/bin/qemu-system-x86_64", NULL };
+	const char *env[] = { "PATH=/usr/bin:/bin", NULL };
+
+	if (qemu_enter(p, e))
+		return -1;
+	execve(argv[0], (char *const *)(uintptr_t)argv, (char *const *)(uintptr_t)env);
+	return err_sys(e, "run '%s'", argv[0]);
+}
+
+/* doze-vmm is opened while there are paths. */
+
+static int vmm_enter(const struct jail_plan *p, struct err *e)
+{
+	int fds[] = { p->sock, p->stream, jail_lift(slot_open_tap(e), e), -1, -1 };
+
+	if (fds[2] < 0)
+		return -1;
+	fds[3] = jail_open("/dev/kvm", O_RDWR, e);
+	if (fds[3] < 0)
+		return -1;
+	fds[4] = jail_lift(userns_open_proc(e), e);
+	if (fds[4] < 0 || jail_stdio(p, e) || jail_fds(fds, ARRAY_SIZE(fds), e) ||
+	    root_enter_empty(p->stage, e) || jail_name(e) ||
+	    userns_enter(MACHINE_FD_PROC, p->uid, e))
+		return -1;
+	return drop_rights(JAIL_FILES, e);
+}
+
+static int vmm_run(const struct jail_plan *p, struct err *e)
+{
+	autofree char *path = xasprintf("%s/doze-vmm", p->libexec);
+	autofree char *vcpus = xasprintf("%u", p->vcpus);
+	autofree char *memory = xasprintf("%llu", (unsigned long long)p->memory_mib);
+	const char *argv[] = { "doze-vmm", "--machine", p->machine, "--vcpus",
+			       vcpus,      "--memory",  memory,     NULL };
+	const char *env[] = { NULL };
+	/* Not O_PATH: a program that could not be read would not own its /proc/self. */
+	autoclose int program = jail_open(path, O_RDONLY, e);
+
+	if (program < 0 || vmm_enter(p, e))
+		return -1;
+	execveat(program, "", (char *const *)(uintptr_t)argv, (char *const *)(uintptr_t)env,
+		 AT_EMPTY_PATH);
+	return err_sys(e, "run doze-vmm");
+}
+
+/* What it becomes; returns only with *e. */
+static int (*const jail_kinds[])(const struct jail_plan *p, struct err *e) = {
+	[PRIV_MACHINE_QEMU] = qemu_run,
+	[PRIV_MACHINE_VMM] = vmm_run,
+};
+static_assert(ARRAY_SIZE(jail_kinds) == PRIV_NUM_MACHINE_KINDS, "one row per kind");
 
 /* Process 1 of its pid namespace: with it goes all that it started. */
 static int jail_run(const struct jail_plan *p)
 {
-	autofree char *program = xasprintf("%s/%s", ROOT_LIBEXEC, p->program);
-	char path[] = "PATH=/usr/bin:/bin", machine[] = "--machine", qemu[] = "--qemu";
-	autofree char *id = xstrdup(p->machine), *monitor = xstrdup(p->monitor);
-	char *argv[] = { program, machine, id, qemu, monitor, NULL };
-	char *env[] = { path, NULL };
 	int status = fcntl(p->status, F_DUPFD_CLOEXEC, JAIL_HIGH);
 	struct err e;
 
 	setsid();
 	if (status < 0)
 		return 1;
-	if (jail_enter(p, &e))
-		return status_send_fault(status, &e);
-	execve(program, argv, env);
-	err_sys(&e, "run '%s'", p->program);
+	if (!jail_network(p->netns_path, &e))
+		(void)!jail_kinds[p->kind](p, &e);
 	return status_send_fault(status, &e);
 }
 

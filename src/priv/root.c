@@ -90,19 +90,35 @@ static int root_kernel(struct err *e)
 	return 0;
 }
 
-int root_enter(const char *stage, const char *libexec, struct err *e)
+static int root_begin(const char *stage, const char *options, struct err *e)
+{
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
+		return err_sys(e, "make mounts private");
+	if (mount("doze", stage, "tmpfs", MS_NOSUID | MS_NOEXEC, options))
+		return err_sys(e, "mount a root on '%s'", stage);
+	return chdir(stage) ? err_sys(e, "enter '%s'", stage) : 0;
+}
+
+static int root_change(struct err *e)
 {
 	const unsigned long fixed = MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NOEXEC;
 
-	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
-		return err_sys(e, "make mounts private");
-	if (mount("doze", stage, "tmpfs", MS_NOSUID | MS_NOEXEC, "size=64k,nr_inodes=64,mode=755"))
-		return err_sys(e, "mount a root on '%s'", stage);
-	if (chdir(stage))
-		return err_sys(e, "enter '%s'", stage);
-	if (root_programs(libexec, e) || root_kernel(e))
-		return -1;
 	if (syscall(SYS_pivot_root, ".", ".") || umount2(".", MNT_DETACH) || chdir("/"))
 		return err_sys(e, "change the root");
 	return mount(NULL, "/", NULL, fixed, NULL) ? err_sys(e, "make the root read-only") : 0;
+}
+
+int root_enter(const char *stage, const char *libexec, struct err *e)
+{
+	if (root_begin(stage, "size=64k,nr_inodes=64,mode=755", e) || root_programs(libexec, e) ||
+	    root_kernel(e))
+		return -1;
+	return root_change(e);
+}
+
+int root_enter_empty(const char *stage, struct err *e)
+{
+	if (root_begin(stage, "size=4k,nr_inodes=1,mode=555", e))
+		return -1;
+	return root_change(e);
 }

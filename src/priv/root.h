@@ -9,5 +9,7 @@
 
 /* For a process in mount and pid namespaces of its own.  @stage: an empty directory. */
 int root_enter(const char *stage, const char *libexec, struct err *e) must_check;
+/* The same, with nothing in it at all. */
+int root_enter_empty(const char *stage, struct err *e) must_check;
 
 #endif

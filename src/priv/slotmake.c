@@ -58,7 +58,8 @@ int slot_open_tap(struct err *e)
 	ifr.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
 	if (ioctl(fd, TUNSETIFF, &ifr))
 		return err_sys(e, "open the tap of a slot");
-	if (ioctl(fd, TUNSETVNETHDRSZ, &size))
+	/* What the slot's last machine could take is nothing to the next one. */
+	if (ioctl(fd, TUNSETVNETHDRSZ, &size) || ioctl(fd, TUNSETOFFLOAD, 0UL))
 		return err_sys(e, "set the header size of a tap");
 	return fd_steal(&fd);
 }

@@ -9,13 +9,6 @@
 #include "priv/mdir.h"
 #include "priv/status.h"
 
-static const struct {
-	const char *program, *monitor;
-} machine_kinds[] = {
-	[PRIV_MACHINE_QEMU] = { "doze-qemu", "/usr/bin/qemu-system-x86_64" },
-};
-static_assert(ARRAY_SIZE(machine_kinds) == PRIV_NUM_MACHINE_KINDS, "one row per kind");
-
 static void machine_runs(struct machine *m)
 {
 	struct err e;
@@ -80,15 +73,16 @@ static int machine_launch(struct machine *m, const struct mdir_sockets *s, int s
 	struct priv *p = m->priv;
 	autofree char *netns = slot_netns_path(&p->slots, m->item.slot);
 	struct jail_plan plan = {
+		.kind = (enum priv_machine_kind)m->what.kind,
 		.groups = &p->groups,
 		.filter = &p->filter,
 		.machine = m->item.machine,
 		.netns_path = netns,
 		.stage = p->stage_dir,
 		.libexec = p->conf->libexec_dir,
-		.program = machine_kinds[m->what.kind].program,
-		.monitor = machine_kinds[m->what.kind].monitor,
 		.log_path = p->log_path,
+		.vcpus = m->what.vcpus,
+		.memory_mib = m->what.memory_bytes / MIB,
 		.uid = names_uid(&p->names, m->item.slot),
 		.sock = s->sock,
 		.stream = s->stream,

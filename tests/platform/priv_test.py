@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The priv role on this host, as an instance of its own: this script is its supervisor and its control.
 
-usage: priv_test.py PRIV_ROLE PRIV_SHELL [BUILD_DIR]      needs root; 77: skipped
+usage: priv_test.py PRIV_ROLE PRIV_SHELL PRIV_LOOK      needs root; 77: skipped
 """
 import array
 import contextlib
@@ -244,6 +244,55 @@ def test_a_machine_is_jailed(priv):
     assert priv.end(name) == DONE
 
 
+def look(machine):
+    """What the program in doze-vmm's place says of where it is: `key value` lines."""
+    lines = shell(machine, "").splitlines()
+    return {key: [line.split(None, 1)[1] for line in lines if line.split()[0] == key and " " in line]
+            for key in {line.split()[0] for line in lines}}
+
+
+def test_a_machine_on_kvm_is_jailed(priv):
+    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        print("  no /dev/kvm")
+        return
+    m = priv.machine(kind=1, memory=512 * MIB, vcpus=2)
+    if isinstance(m, tuple) and b"/dev/kvm" in m[1]:
+        print("  /dev/kvm does not open")
+        return
+    assert isinstance(m, dict), m
+    name, uid = m["machine"], 400000 + m["slot"]
+    saw = look(name)
+    assert saw["argv"] == [f"doze-vmm --machine {name} --vcpus 2 --memory 512"], saw
+    assert saw["ids"] == [f"{uid} {uid} {uid} {uid} {uid} {uid} groups 0"], saw
+    assert saw["pid"] == ["1"], saw
+    assert not saw.get("root"), "nothing is in its root"
+    assert saw["write"] == saw["mkdir"] == ["no"], saw
+    assert saw["caps"] == ["0 0 0 bounding 0 ambient 0"] and saw["nnp"] == ["1"], saw
+    assert saw["fds"] == ["0 1 2 3 4 5 6 7"], saw
+    assert saw["kvm"] == ["10:232"] and saw["tap"] == ["tap0 header 12"], saw
+    assert saw["uid_map"][0].split() == saw["gid_map"][0].split() == [str(uid), str(uid), "1"], saw
+    assert saw["setgroups"] == ["deny"], saw
+    assert saw["pagemap"] == ["opens present"], saw
+    assert saw["procs"] == ["1"], "it sees no process but itself"
+    assert saw["parent"] == ["no"], "/proc leads nowhere else"
+    assert saw["hostname"] == ["machine"], saw
+    ours = {n: os.readlink(f"/proc/self/ns/{n}") for n in ("user", "pid", "mnt", "net", "ipc", "uts")}
+    theirs = {n: os.readlink(f"/proc/{m['pid']}/ns/{n}") for n in ours}
+    assert not [n for n in ours if ours[n] == theirs[n]], (ours, theirs)
+    assert os.getsid(m["pid"]) == m["pid"]
+    limits = [g for g in groups() if g.endswith(name)]
+    assert limits
+    for g in limits:
+        if os.path.exists(f"{g}/memory.limit_in_bytes"):
+            assert int(open(f"{g}/memory.limit_in_bytes").read()) == (512 + 128) * MIB
+    priv.kill()
+    priv.start()
+    assert priv.list() == [m], "it outlives priv as any machine"
+    os.kill(m["pid"], signal.SIGKILL)
+    assert receive(priv.control)[0] == MACHINE_GONE
+    assert priv.end(name) == DONE
+
+
 def test_what_a_guest_reaches(priv):
     name = priv.machine()["machine"]
     here = host_address()
@@ -288,7 +337,7 @@ def test_without_internet_a_slot_leads_nowhere(priv):
 
 
 def test_wrong_requests_are_refused(priv):
-    for wrong in ({"name": "m-../../etc"}, {"name": "b-" + str(uuid.uuid4())}, {"owner": IMAGE}, {"kind": 1},
+    for wrong in ({"name": "m-../../etc"}, {"name": "b-" + str(uuid.uuid4())}, {"owner": IMAGE}, {"kind": 2},
                   {"vcpus": 0}, {"memory": 1}, {"internet": 2}, {"name": "x" * 80}):
         got = priv.machine(**wrong)
         assert isinstance(got, tuple), (wrong, got)
@@ -559,6 +608,7 @@ def main():
     WORK.mkdir(mode=0o755)
     (WORK / "libexec").mkdir()
     shutil.copy(sys.argv[2], WORK / "libexec/doze-qemu")
+    shutil.copy(sys.argv[3], WORK / "libexec/doze-vmm")
     (WORK / "libexec/doze-build-step").symlink_to("/bin/bash")
     (WORK / "test.ini").write_text(f"""[paths]
 data = {WORK}/data
