@@ -29,7 +29,7 @@ static const struct conf_key conf_keys[] = {
 	{ "paths", "data", TEXT(data_dir), "/var/lib/doze", "state: database, objects, bases, images, microVMs" },
 	{ "paths", "run", TEXT(run_dir), "/run/doze", "sockets of machines, pid file" },
 	{ "paths", "log", TEXT(log_dir), "/var/log/doze", "logs of the daemon, builds and microVMs" },
-	{ "paths", "libexec", TEXT(libexec_dir), "", "where doze-qemu and the guest parts are; empty: beside dozed" },
+	{ "paths", "libexec", TEXT(libexec_dir), "", "where doze-qemu, doze-vmm and the guest parts are; empty: beside dozed" },
 
 	{ "service", "region", TEXT(region), "us-east-1", "the region that ARNs and endpoints name" },
 	{ "service", "account", TEXT(account), "000000000000", "the account that ARNs name" },
@@ -39,7 +39,7 @@ static const struct conf_key conf_keys[] = {
 	{ "service", "endpoint_port", NUM(endpoint_port, 1, 65535), "443", "HTTPS port of the endpoints; if taken, the next free one from 8443 on" },
 	{ "service", "log_level", TEXT(log_level), "info", "error, warn, info or debug" },
 
-	{ "machine", "kind", TEXT(machine_kind), "auto", "auto, or qemu (software CPU)" },
+	{ "machine", "engine", TEXT(engine), "auto", "what new images run on: kvm (doze-vmm), qemu (software CPU), or auto: kvm where it is usable" },
 	{ "machine", "uid_first", NUM(uid_first, 1000, INT_MAX), "400000", "first user id of machines; each has one of its own" },
 	{ "machine", "uid_count", NUM(uid_count, 16, 65536), "65536", "how many" },
 	{ "machine", "memory_percent", NUM(memory_percent, 1, 100), "80", "host memory that machines may take together" },

@@ -21,7 +21,8 @@ struct conf {
 		endpoint_port; /* endpoint: 443, else the next free from 8443 on */
 	char log_level[16];
 
-	char machine_kind[16];        /* auto, qemu */
+	char engine[16]; /* auto, kvm, qemu */
+	int64_t kvm;     /* 1: that is kvm here; no key: dozed finds out and tells the roles */
 	int64_t uid_first, uid_count; /* of machines */
 	int64_t build_map_first, build_map_count;
 	char users_prefix[16]; /* "doze": doze-control, doze-proxy ... */

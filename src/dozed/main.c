@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "conf/engine.h"
 #include "dozed/places.h"
 #include "dozed/process.h"
 #include "dozed/super.h"
@@ -73,6 +74,18 @@ static void raise_file_limit(void)
 	setrlimit(RLIMIT_NOFILE, &files);
 }
 
+static int choose_engine(struct conf *conf, struct err *e)
+{
+	struct engine_probe probe;
+
+	engine_probe(&probe, conf->libexec_dir, (uid_t)conf->uid_first);
+	if (engine_choose(conf, &probe, e))
+		return -1;
+	log_info("new images run on %s; KVM is %s", conf->kvm ? "doze-vmm" : "doze-qemu",
+		 probe.text);
+	return 0;
+}
+
 static int supervise(struct super_setup *setup, struct err *e)
 {
 	autoclose int data_fd = -1;
@@ -87,7 +100,8 @@ static int supervise(struct super_setup *setup, struct err *e)
 	if (places_make(setup->conf, &data_fd, e))
 		return -1;
 	lock = places_lock(setup->conf, e);
-	if (lock < 0 || secrets_load(&setup->secrets, setup->conf, data_fd, e) ||
+	if (lock < 0 || choose_engine(setup->conf, e) ||
+	    secrets_load(&setup->secrets, setup->conf, data_fd, e) ||
 	    listeners_open(&setup->listeners, setup->conf, e))
 		return -1;
 	return super_run(setup, e);

@@ -1,4 +1,5 @@
-/* role.c - the program of one role: `dozed-NAME --role NAME --instance INSTANCE`, started by dozed.
+/* role.c - the program of one role: `dozed-NAME --role NAME --instance INSTANCE`, started by dozed;
+ * `--engine kvm` or `qemu` is what dozed found usable.
  *
  * Built once per role with ROLE_ENTRY, its entry point (ipc/super.h).  Nobody else starts it:
  * descriptors 3 and 4 are the supervisor's. */
@@ -17,7 +18,8 @@ int main(int argc, char **argv)
 	struct err e;
 	int config = fcntl(SUPER_CONFIG_FD, F_GETFD) < 0 ? -1 : SUPER_CONFIG_FD;
 
-	if (argc != 5 || strcmp(argv[1], "--role") != 0 || strcmp(argv[3], "--instance") != 0) {
+	if (argc != 7 || strcmp(argv[1], "--role") != 0 || strcmp(argv[3], "--instance") != 0 ||
+	    strcmp(argv[5], "--engine") != 0) {
 		fputs("this is a part of dozed; start it with 'doze up'\n", stderr);
 		return 1;
 	}
@@ -27,6 +29,7 @@ int main(int argc, char **argv)
 		log_err("%s", e.text);
 		return 1;
 	}
+	conf.kvm = !strcmp(argv[6], "kvm");
 	process_init(&conf, argv[2]);
 	return ROLE_ENTRY(&conf, SUPER_FD) ? 1 : 0;
 }

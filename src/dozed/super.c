@@ -109,8 +109,14 @@ static void super_connect(struct super *s, enum role a, enum role b)
 static void super_exec(const struct super *s, enum role role, int sock, pid_t parent)
 {
 	const struct conf *conf = s->setup->conf;
-	const char *argv[] = { "dozed",      "--role",       role_name[role],
-			       "--instance", conf->instance, NULL };
+	const char *argv[] = { "dozed",
+			       "--role",
+			       role_name[role],
+			       "--instance",
+			       conf->instance,
+			       "--engine",
+			       conf->kvm ? "kvm" : "qemu",
+			       NULL };
 	autofree char *program = xasprintf("%s/dozed-%s", conf->libexec_dir, role_name[role]);
 	sigset_t none;
 	struct err e;

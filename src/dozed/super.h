@@ -8,7 +8,7 @@
 #include "dozed/secrets.h"
 
 struct super_setup {
-	const struct conf *conf;
+	struct conf *conf;
 	const char *config_file;    /* "" when there is none */
 	struct listeners listeners; /* owned by the supervisor from here on */
 	struct secrets secrets;     /* likewise */

@@ -57,7 +57,8 @@ struct build_done {
 	struct build_name name;
 	uint32_t ok;
 	char code[48]; /* of service.md 10.1, e.g. "CONTAINER_BUILD_FAILED"; "" when ok */
-	char reason[IPC_TEXT_SIZE];                    /* the sentence for stateReason */
+	char reason[IPC_TEXT_SIZE]; /* the sentence for stateReason */
+	uint32_t engine;            /* enum priv_machine_kind: what it booted on, and can run on */
 	uint64_t memory_bytes, code_bytes, disk_bytes; /* snapshotBuild; 0: not reached */
 	uint32_t vcpus, memory_mib;                    /* the machine shape that the snapshot has */
 	uint32_t n_ports;                              /* EXPOSEd, sorted */
