@@ -219,6 +219,7 @@ static void builds_succeed(struct image_version *v, const struct build_done *don
 {
 	v->state = "SUCCESSFUL";
 	v->status = "ACTIVE";
+	v->engine = done->engine < PRIV_NUM_MACHINE_KINDS ? done->engine : PRIV_MACHINE_QEMU;
 	v->shape = (struct machine_shape){ .vcpus = done->vcpus, .memory_mib = done->memory_mib };
 	v->n_ports = builds_ports(v->ports, done->ports, done->n_ports);
 	v->n_listening = builds_ports(v->listening, done->listening, done->n_listening);

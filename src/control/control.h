@@ -74,6 +74,9 @@ void model_put_microvm(struct store_txn *t, const struct microvm *vm);
 int model_load(struct control *ctl,
 	       void (*token)(struct control *ctl, const struct store_token *row),
 	       struct err *e) must_check;
+/* Can this version run here?  ERR_CONFLICT says what it needs. */
+int model_runs_here(const struct control *ctl, const struct image_version *v,
+		    struct err *e) must_check;
 char *model_image_arn(const struct control *ctl,
 		      const struct image *image); /* owned by the caller */
 

@@ -105,6 +105,11 @@ void life_run(struct control *ctl, struct microvm *vm, struct store_txn *with, l
 		run_fail(r, &e);
 		return;
 	}
+	if (model_runs_here(ctl, vm->version, &e)) {
+		store_drop(with);
+		run_fail(r, &e);
+		return;
+	}
 	start_bind(vm);
 	pool_note_run(ctl, vm->version);
 	if (vm->internet)

@@ -224,7 +224,9 @@ void start_machine(struct microvm *vm)
 	l->starting = true;
 	l->saved = false;
 	l->failure = (struct err){ 0 };
-	if (l->item.has_room)
+	if (model_runs_here(vm->ctl, vm->version, &l->failure))
+		start_failed(vm, l->failure.text);
+	else if (l->item.has_room)
 		queue_slot(vm->ctl, &l->item, QUEUE_MICROVM, start_slot);
 	else
 		queue_room(vm->ctl, &l->item, template_cost(template_of(vm->ctl, vm->version)),

@@ -277,7 +277,7 @@ struct machine *machine_start(struct control *ctl, struct image_version *v, cons
 	struct machine *m = machine_new(ctl, v, id, ops, owner);
 	struct priv_machine_start start = {
 		.owner = PRIV_OWNER_CONTROL,
-		.kind = PRIV_MACHINE_QEMU,
+		.kind = v->engine,
 		.memory_bytes = v->shape.memory_mib * MIB,
 		.vcpus = v->shape.vcpus,
 		.internet = internet,

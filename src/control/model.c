@@ -256,9 +256,10 @@ static char *model_made(const struct image_version *v)
 
 	if (!v->shape.memory_mib)
 		return NULL;
-	made = json_pack("{s:i,s:i,s:o,s:o}", "vcpus", (int)v->shape.vcpus, "memoryMib",
-			 (int)v->shape.memory_mib, "ports", model_ports(v->ports, v->n_ports),
-			 "listening", model_ports(v->listening, v->n_listening));
+	made = json_pack("{s:s,s:i,s:i,s:o,s:o}", "engine", engines[v->engine].name, "vcpus",
+			 (int)v->shape.vcpus, "memoryMib", (int)v->shape.memory_mib, "ports",
+			 model_ports(v->ports, v->n_ports), "listening",
+			 model_ports(v->listening, v->n_listening));
 	text = model_dump(made);
 	json_decref(made);
 	return xstrdup(text);
@@ -319,4 +320,15 @@ void model_put_microvm(struct store_txn *t, const struct microvm *vm)
 				     .last_byte_ms = vm->last_byte_ms,
 				     .params = params,
 			     });
+}
+
+int model_runs_here(const struct control *ctl, const struct image_version *v, struct err *e)
+{
+	if (!engines[v->engine].needs_kvm || ctl->conf->kvm)
+		return 0;
+	return err_set(e, ERR_CONFLICT,
+		       "Version %lld.0 of image %s was made on %s, which is not usable on this "
+		       "host ('doze doctor' says why): run it where it is, or update the image to "
+		       "build a version for this host.",
+		       (long long)v->number, v->image->name, engines[v->engine].title);
 }

@@ -9,6 +9,7 @@
 #include "base/rand.h"
 #include "control/life.h"
 #include "ipc/build.h"
+#include "ipc/engine.h"
 #include "ipc/machine.h"
 
 struct control;
@@ -46,6 +47,7 @@ struct image_version {
 	int64_t memory_mib; /* the class: minimumMemoryInMiB */
 	/* Of the build; zero before. */
 	struct machine_shape shape;
+	uint32_t engine; /* enum priv_machine_kind: what it was snapshotted on, and runs on */
 	uint16_t ports[BUILD_MAX_PORTS], listening[BUILD_MAX_PORTS];
 	size_t n_ports, n_listening;
 	struct list builds;

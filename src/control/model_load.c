@@ -66,6 +66,13 @@ static void load_made(struct image_version *v, const char *text)
 {
 	json_t *made = model_parse(text);
 
+	int kind = engine_kind(json_string_value(json_object_get(made, "engine")));
+
+	if (kind < 0)
+		log_err("an image version is of an engine that is not ours image=%s version=%lld",
+			v->image->name, (long long)v->number);
+	v->engine =
+		kind < 0 ? (uint32_t)PRIV_MACHINE_QEMU : (uint32_t)kind; /* refused at RESTORE */
 	v->shape.vcpus = (uint32_t)json_integer_value(json_object_get(made, "vcpus"));
 	v->shape.memory_mib = (uint32_t)json_integer_value(json_object_get(made, "memoryMib"));
 	v->n_ports = load_ports(json_object_get(made, "ports"), v->ports);

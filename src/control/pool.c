@@ -193,7 +193,7 @@ static uint64_t pool_used(const struct control *ctl)
 
 	list_each(t, &ctl->pool->templates, struct template, in)
 	{
-		uint64_t each = t->clone_bytes ? t->clone_bytes : QUEUE_MACHINE_BYTES;
+		uint64_t each = template_clone_bytes(t);
 
 		sum += template_bytes(t) + pool_count(t) * each;
 	}
@@ -204,7 +204,9 @@ static unsigned pool_wanted(struct control *ctl, struct template *t, int64_t now
 {
 	struct image_version *v = t->version;
 
-	if (ctl->draining || ctl->stopping)
+	struct err e;
+
+	if (ctl->draining || ctl->stopping || model_runs_here(ctl, v, &e))
 		return 0;
 	if (now - t->demand_ms >= POOL_DEMAND_MS) {
 		t->demand = 0;

@@ -9,9 +9,6 @@
 
 #include "control/control.h"
 
-/* What a machine that starts is reckoned at until it shows in the host's figures. */
-#define QUEUE_MACHINE_BYTES (48 * MIB)
-
 enum queue_rank { QUEUE_MICROVM, QUEUE_POOL, QUEUE_NUM_RANKS };
 
 /* Embedded in who waits; all zero is a fresh one. */

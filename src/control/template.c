@@ -32,6 +32,11 @@ static int template_open_file(const struct template *t, const char *name, struct
 	return fd < 0 ? err_sys(e, "open '%s'", path) : fd;
 }
 
+static const struct engine *template_engine(const struct template *t)
+{
+	return &engines[t->version->engine];
+}
+
 static int template_copy(void *arg)
 {
 	const struct template *t = arg;
@@ -80,6 +85,11 @@ void template_load(struct template *t, struct template_wait *w,
 		ready(w, 0, NULL);
 		return;
 	}
+	if (!template_engine(t)->sealed_memory) {
+		t->memfd = template_open_file(t, "memory", &e);
+		ready(w, t->memfd < 0 ? -1 : 0, t->memfd < 0 ? &e : NULL);
+		return;
+	}
 	list_add(&t->waits, &w->in);
 	if (t->copying)
 		return;
@@ -123,19 +133,24 @@ uint64_t template_bytes(const struct template *t)
 {
 	struct stat st;
 
-	if (t->memfd < 0 || fstat(t->memfd, &st))
+	if (t->memfd < 0 || !template_engine(t)->sealed_memory || fstat(t->memfd, &st))
 		return 0;
 	return (uint64_t)st.st_blocks * 512;
+}
+
+uint64_t template_clone_bytes(const struct template *t)
+{
+	return t->clone_bytes ? t->clone_bytes : template_engine(t)->memory_bytes;
 }
 
 uint64_t template_cost(const struct template *t)
 {
 	const struct image_version *v = t->version;
-	uint64_t bytes = t->clone_bytes ? t->clone_bytes : QUEUE_MACHINE_BYTES;
+	uint64_t bytes = template_clone_bytes(t);
 	autofree char *path = NULL;
 	struct stat st;
 
-	if (t->memfd >= 0)
+	if (t->memfd >= 0 || !template_engine(t)->sealed_memory)
 		return bytes;
 	path = xasprintf("images/%s/%lld/memory", v->image->id, (long long)v->number);
 	if (!fstatat(t->ctl->data_fd, path, &st, AT_SYMLINK_NOFOLLOW))

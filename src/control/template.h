@@ -1,5 +1,5 @@
 /* template.h - what all machines of an image version share: its RAM in a sealed memfd, and the
- * files of images/<image>/<version>/. */
+ * files of images/<image>/<version>/.  doze-vmm maps the file itself: there is nothing to copy. */
 #ifndef CONTROL_TEMPLATE_H
 #define CONTROL_TEMPLATE_H
 
@@ -16,8 +16,8 @@ struct template
 	struct list in; /* pool.c */
 	struct control *ctl;
 	struct image_version *version; /* borrowed */
-	int memfd;                     /* sealed; -1: not loaded */
-	int draft_fd, file_fd;         /* while it is copied */
+	int memfd; /* sealed, or the version's file (engines[].sealed_memory); -1: not loaded */
+	int draft_fd, file_fd; /* while it is copied */
 	struct work *copying;
 	struct list waits; /* of struct template_wait */
 	struct list clones;
@@ -32,11 +32,12 @@ struct template *template_of(struct control *ctl, struct image_version *v);
 /* Load it; `ready` comes later or at once. */
 void template_load(struct template *t, struct template_wait *w,
 		   void (*ready)(struct template_wait *w, int rc, const struct err *e));
-void template_leave(struct template_wait *w);      /* harmless on a fresh one */
-void template_unload(struct template *t);          /* machines keep their mappings */
-void template_cancel(struct template *t);          /* the copying, before it is freed */
-uint64_t template_bytes(const struct template *t); /* of the memfd, grown holes included */
-uint64_t template_cost(const struct template *t);  /* what a new machine will take */
+void template_leave(struct template_wait *w);            /* harmless on a fresh one */
+void template_unload(struct template *t);                /* machines keep their mappings */
+void template_cancel(struct template *t);                /* the copying, before it is freed */
+uint64_t template_bytes(const struct template *t);       /* of the memfd, grown holes included */
+uint64_t template_clone_bytes(const struct template *t); /* of a clone; reckoned, then measured */
+uint64_t template_cost(const struct template *t);        /* what a new machine will take */
 
 /* RESTORE a machine from this version, and from vm's save `save` if that is not 0.  The template is
  * loaded. */

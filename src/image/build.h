@@ -31,7 +31,8 @@ struct build {
 	bool stage_open, failed, clearing;
 	int64_t stage_ms, began_ms, took_ms[BUILD_STAGES];
 	uv_timer_t *deadline, *tick; /* free themselves */
-	struct build_done done;
+	const struct engine *engine; /* what it boots on */
+	struct build_done done;      /* .engine says the same */
 
 	int log_fd;
 	uint64_t logged;
@@ -92,6 +93,8 @@ void build_boot(struct build *b);
 void build_ready(struct build *b);
 void build_snapshot(struct build *b);
 void build_frame(struct build *b, const struct agent_frame *f);
+void build_vm_start(struct build *b,
+		    const struct vm_ops *ops); /* of the build's shape and engine */
 void build_vm_down(struct vm *vm, const struct err *e);
 void build_vm_frame(struct vm *vm, const struct agent_frame *f);
 bool build_is_at(const struct build *b, void (*stage)(struct build *b));

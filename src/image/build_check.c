@@ -198,6 +198,12 @@ static void build_restore_late(uv_timer_t *t)
 		   RESTORE_MS / 1000);
 }
 
+static void build_validate_boot(struct build *b)
+{
+	build_tick(b, RESTORE_MS, build_restore_late);
+	build_vm_start(b, &build_validate_ops);
+}
+
 static void build_memory_copied(void *arg, int rc)
 {
 	struct build *b = arg;
@@ -208,9 +214,7 @@ static void build_memory_copied(void *arg, int rc)
 		build_fail(b, CODE_INTERNAL, "The snapshot's memory could not be copied.");
 		return;
 	}
-	build_tick(b, RESTORE_MS, build_restore_late);
-	vm_start(&b->vm, b->role, &build_validate_ops, b->shape.vcpus, b->shape.memory_mib,
-		 b->spec.internet);
+	build_validate_boot(b);
 }
 
 void build_validate(struct build *b)
@@ -218,6 +222,11 @@ void build_validate(struct build *b)
 	struct err e;
 
 	b->from_fd = io_open_below(b->draft_fd, "memory", O_RDONLY, 0);
+	if (b->from_fd >= 0 && !b->engine->sealed_memory) {
+		b->memory_fd = fd_steal(&b->from_fd);
+		build_validate_boot(b);
+		return;
+	}
 	b->memory_fd = memfd_create("doze-validate", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (b->from_fd >= 0 && b->memory_fd >= 0)
 		b->work = work_start(b->role, build_copy_memory, b, build_memory_copied, b, &e);

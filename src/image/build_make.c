@@ -279,5 +279,7 @@ void build_disk(struct build *b)
 	b->job.ops = &build_disk_ops;
 	job_option(&b->job, "--tag", tag);
 	job_arg(&b->job, size);
+	if (b->engine->qcow2)
+		job_arg(&b->job, "--qcow2");
 	job_start(&b->job, -1);
 }

@@ -28,6 +28,18 @@ void build_vm_frame(struct vm *vm, const struct agent_frame *f)
 	build_frame(container_of(vm, struct build, vm), f);
 }
 
+void build_vm_start(struct build *b, const struct vm_ops *ops)
+{
+	const struct priv_machine_start what = {
+		.kind = b->done.engine,
+		.vcpus = b->shape.vcpus,
+		.memory_bytes = b->shape.memory_mib * MIB,
+		.internet = b->spec.internet,
+	};
+
+	vm_start(&b->vm, b->role, ops, &what);
+}
+
 static void build_boot_late(uv_timer_t *t)
 {
 	build_fail(t->data, CODE_INTERNAL, "The build's microVM did not boot within %d seconds.",
@@ -107,8 +119,7 @@ void build_boot(struct build *b)
 	b->done.vcpus = b->shape.vcpus;
 	b->done.memory_mib = b->shape.memory_mib;
 	build_tick(b, BOOT_MS, build_boot_late);
-	vm_start(&b->vm, b->role, &build_vm_ops, b->shape.vcpus, b->shape.memory_mib,
-		 b->spec.internet);
+	build_vm_start(b, &build_vm_ops);
 }
 
 /* What service.md 12 puts into the environment, and what the user asked for. */

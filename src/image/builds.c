@@ -127,6 +127,8 @@ static void builds_start(struct image_role *role, struct ipc_msg *m)
 	b->role = role;
 	memcpy(&b->what, m->body, sizeof(b->what));
 	b->done.name = b->what.name;
+	b->done.engine = role->conf->kvm ? PRIV_MACHINE_VMM : PRIV_MACHINE_QEMU;
+	b->engine = &engines[b->done.engine];
 	b->stage = -1;
 	b->log_fd = b->dir_fd = b->draft_fd = b->image_fd = b->artifact_fd = -1;
 	b->memory_fd = b->from_fd = -1;

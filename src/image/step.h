@@ -32,6 +32,7 @@ struct step {
 	const char *tag;      /* of the image being built */
 	const char *mirror;   /* of Debian; NULL: mmdebstrap's own choice */
 	long gib;             /* of the disk */
+	bool qcow2;           /* the disk comes with an empty qcow2, not an empty file */
 	bool pull, quiet;     /* quiet: what stands in for what was said before */
 	bool python13;        /* the Dockerfile asks for a Python that only Debian 13 has */
 	struct step_list env, insecure, args;

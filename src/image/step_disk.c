@@ -98,7 +98,7 @@ int step_disk(struct step *s, struct err *e)
 		return -1;
 	rc = disk_make(s, buf_str(&root), e);
 	step_drop(s, &container);
-	if (rc || disk_overlay(s, e))
+	if (rc || (s->qcow2 && disk_overlay(s, e)))
 		return -1;
 	if (stat("root", &st))
 		return err_sys(e, "look at the disk");

@@ -66,6 +66,10 @@ static int step_parse(struct step *s, int argc, char **argv, struct err *e)
 			s->pull = true;
 			continue;
 		}
+		if (!strcmp(argv[i], "--qcow2")) {
+			s->qcow2 = true;
+			continue;
+		}
 		if (!strncmp(argv[i], "--gib=", 6)) {
 			s->gib = strtol(argv[i] + 6, NULL, 10);
 			continue;

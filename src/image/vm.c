@@ -146,16 +146,13 @@ static void vm_started(struct ask *a, struct ipc_msg *m)
 		vm_down(vm, &e);
 }
 
-void vm_start(struct vm *vm, struct image_role *role, const struct vm_ops *ops, uint32_t vcpus,
-	      uint32_t memory_mib, bool internet)
+void vm_start(struct vm *vm, struct image_role *role, const struct vm_ops *ops,
+	      const struct priv_machine_start *what)
 {
-	struct priv_machine_start start = { .owner = PRIV_OWNER_IMAGE,
-					    .kind = PRIV_MACHINE_QEMU,
-					    .vcpus = vcpus,
-					    .memory_bytes = memory_mib * MIB,
-					    .internet = internet };
+	struct priv_machine_start start = *what;
 	char uuid[UUID_SIZE];
 
+	start.owner = PRIV_OWNER_IMAGE;
 	*vm = (struct vm){ .role = role, .ops = ops };
 	rand_uuid(uuid);
 	snprintf(vm->id, sizeof(vm->id), "m-%s", uuid);

@@ -3,6 +3,7 @@
 #define IMAGE_VM_H
 
 #include "image/image.h"
+#include "ipc/engine.h"
 #include "ipc/machine.h"
 #include "wire/agent.h"
 
@@ -30,8 +31,9 @@ struct vm {
 	bool expected;    /* its end is no surprise: SNAPSHOT, STOP */
 };
 
-void vm_start(struct vm *vm, struct image_role *role, const struct vm_ops *ops, uint32_t vcpus,
-	      uint32_t memory_mib, bool internet);
+/* @what: all but its name and owner. */
+void vm_start(struct vm *vm, struct image_role *role, const struct vm_ops *ops,
+	      const struct priv_machine_start *what);
 /* One at a time.  @m NULL and *e: refused, or the machine is gone (then `down` does not come). */
 void vm_request(struct vm *vm, const struct ask_what *what,
 		void (*answered)(struct vm *vm, struct ipc_msg *m, const struct err *e));
