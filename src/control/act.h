@@ -30,8 +30,9 @@ struct life {
 	struct queue_item item;
 	struct template_wait wait;
 	bool starting;           /* a machine is on its way to EV_STARTED or EV_RESUMED */
-	bool from_pool;          /* it began as a clone */
-	bool binding;            /* the clone is ours, its row is on its way */
+	bool from_pool;          /* it began as a clone or a shell */
+	bool shell;              /* that it is still */
+	bool binding;            /* the clone or shell is ours, its row is on its way */
 	struct running *running; /* a RunMicrovm that waits for room */
 	struct err failure;      /* why it did not come up */
 	/* life_save.c */

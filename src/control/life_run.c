@@ -1,4 +1,5 @@
-/* life_run.c - RunMicrovm: room, a clone if there is one, the durable row, the answer, the start.
+/* life_run.c - RunMicrovm: room, a clone or a shell if there is one, the durable row, the answer,
+ * the start.
  */
 
 #include <stdlib.h>
@@ -7,6 +8,7 @@
 #include "control/act.h"
 #include "control/pool.h"
 #include "control/routes.h"
+#include "control/shells.h"
 
 struct running {
 	struct microvm *vm;
@@ -20,7 +22,9 @@ static void run_fail(struct running *r, const struct err *e)
 	struct microvm *vm = r->vm;
 
 	queue_leave(&life_of(vm)->item);
-	if (vm->machine)
+	if (vm->machine && life_of(vm)->shell)
+		shells_give_back(vm->machine);
+	else if (vm->machine)
 		pool_give_back(vm->machine);
 	vm->version->n_microvms--;
 	life_free(vm);
@@ -52,16 +56,16 @@ static void run_committed(void *arg, int rc, const struct err *e)
 	list_add(&vm->ctl->microvms, &vm->in_control);
 	l->starting = true;
 	l->binding = false;
-	if (vm->machine) {
+	if (vm->machine && !l->shell) {
 		/* Not one after the other: the guest reads its identity as soon as it runs. */
 		machine_simple(vm->machine, MACHINE_CONTINUE, run_continued);
 		start_identity(vm);
 	}
 	routes_push(vm);
 	made(made_arg, 0, NULL);
-	if (vm->machine || vm->state != VM_PENDING || l->committing)
+	if ((vm->machine && !l->shell) || vm->state != VM_PENDING || l->committing)
 		return;
-	if (l->from_pool)
+	if (l->from_pool && !vm->machine)
 		start_again(vm); /* it died meanwhile */
 	else
 		start_machine(vm);
@@ -76,6 +80,18 @@ static void run_commit(struct running *r)
 	store_commit(t, run_committed, r);
 }
 
+/* Under its own name: the row is to say which machine it is. */
+static void run_take_shell(struct microvm *vm)
+{
+	struct life *l = life_of(vm);
+
+	vm->machine = shells_take(vm->ctl, vm->version, vm->internet, &life_machine_ops, vm);
+	if (!vm->machine)
+		return;
+	memcpy(vm->machine_id, vm->machine->id, sizeof(vm->machine_id));
+	l->binding = l->from_pool = l->shell = true;
+}
+
 static void run_room(struct queue_item *item, int rc, const struct err *e)
 {
 	struct life *l = container_of(item, struct life, item);
@@ -83,6 +99,7 @@ static void run_room(struct queue_item *item, int rc, const struct err *e)
 
 	l->running = NULL;
 	if (!rc) {
+		run_take_shell(r->vm);
 		run_commit(r);
 		return;
 	}

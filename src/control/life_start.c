@@ -1,6 +1,7 @@
 /* life_start.c - from a row to a guest that knows who it is: run and resume.
  *
- *   run:     [life_run.c: room, row] slot, template, machine, RESTORE, or a clone's CONTINUE,
+ *   run:     [life_run.c: room, row] slot, template, machine or ready shell, RESTORE, or a clone's
+ *            CONTINUE,
  *   resume:  room, slot, template, machine, RESTORE from the save,
  *   both:    RESUMED, ACK, hook /run or /resume, then EV_STARTED or EV_RESUMED. */
 
@@ -15,6 +16,7 @@
 #include "control/pool.h"
 #include "control/routes.h"
 #include "control/saves.h"
+#include "control/shells.h"
 
 #define START_ACK_MS      60000
 #define START_CONTINUE_MS 10000
@@ -180,10 +182,20 @@ const struct machine_ops life_machine_ops = { start_up, start_down, logs_write, 
 
 static void start_loaded(struct template_wait *w, int rc, const struct err *e)
 {
-	struct microvm *vm = container_of(w, struct life, wait)->vm;
+	struct life *l = container_of(w, struct life, wait);
+	struct microvm *vm = l->vm;
 
 	if (rc) {
 		start_failed(vm, e->text);
+		return;
+	}
+	if (!vm->machine && vm->state == VM_SUSPENDED) /* bound in memory alone */
+		vm->machine =
+			shells_take(vm->ctl, vm->version, vm->internet, &life_machine_ops, vm);
+	l->shell = false;
+	if (vm->machine) {
+		memcpy(vm->machine_id, vm->machine->id, sizeof(vm->machine_id));
+		start_up(vm->machine, MACHINE_EMPTY);
 		return;
 	}
 	vm->machine = machine_start(vm->ctl, vm->version, vm->machine_id, vm->internet,

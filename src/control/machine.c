@@ -271,20 +271,40 @@ static struct machine *machine_new(struct control *ctl, struct image_version *v,
 	return m;
 }
 
-struct machine *machine_start(struct control *ctl, struct image_version *v, const char *id,
-			      bool internet, const struct machine_ops *ops, void *owner)
+static void machine_make(struct machine *m, uint32_t kind, const struct machine_shape *shape,
+			 bool internet)
 {
-	struct machine *m = machine_new(ctl, v, id, ops, owner);
 	struct priv_machine_start start = {
 		.owner = PRIV_OWNER_CONTROL,
-		.kind = v->engine,
-		.memory_bytes = v->shape.memory_mib * MIB,
-		.vcpus = v->shape.vcpus,
+		.kind = kind,
+		.memory_bytes = shape->memory_mib * MIB,
+		.vcpus = shape->vcpus,
 		.internet = internet,
 	};
 
 	memcpy(start.machine, m->id, sizeof(start.machine));
-	priv_start(ctl, &start, machine_started, m);
+	priv_start(m->ctl, &start, machine_started, m);
+}
+
+struct machine *machine_start(struct control *ctl, struct image_version *v, const char *id,
+			      bool internet, const struct machine_ops *ops, void *owner)
+{
+	struct machine *m = machine_new(ctl, v, id, ops, owner);
+
+	machine_make(m, v->engine, &v->shape, internet);
+	return m;
+}
+
+struct machine *machine_start_shell(struct control *ctl, enum priv_machine_kind kind,
+				    const struct machine_shape *shape,
+				    const struct machine_ops *ops, void *owner)
+{
+	char id[IPC_ID_SIZE];
+	struct machine *m;
+
+	machine_new_id(id);
+	m = machine_new(ctl, NULL, id, ops, owner);
+	machine_make(m, kind, shape, true);
 	return m;
 }
 

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "control/queue.h"
+#include "control/shells.h"
 #include "control/warm.h"
 
 #define POOL_TICK_MS        1000
@@ -267,6 +268,7 @@ static void pool_look(struct control *ctl)
 			template_of(ctl, v);
 	}
 	list_each(t, &ctl->pool->templates, struct template, in) pool_look_at(ctl, t);
+	shells_look(ctl);
 }
 
 static void pool_tick(uv_timer_t *timer)

@@ -11,6 +11,7 @@
 #include "control/api/encode.h"
 #include "control/machine.h"
 #include "control/pool.h"
+#include "control/shells.h"
 
 #define STATS_LOOK_MS 10
 #define STATS_MOST_MS 500
@@ -94,10 +95,10 @@ static json_t *stats_encode(const struct control *ctl)
 		json_array_append_new(machines, stats_machine(ctl, m));
 	}
 	microvms = stats_microvms(ctl, &baseline_mib);
-	return json_pack("{s:o,s:I,s:o,s:I,s:{s:i},s:o}", "microvms", microvms, "baselineMib",
+	return json_pack("{s:o,s:I,s:o,s:I,s:{s:i,s:i},s:o}", "microvms", microvms, "baselineMib",
 			 (json_int_t)baseline_mib, "machines", machines, "proportionalBytes",
-			 (json_int_t)proportional, "pool", "ready", (int)pool_ready(ctl), "host",
-			 stats_host());
+			 (json_int_t)proportional, "pool", "ready", (int)pool_ready(ctl), "shells",
+			 (int)shells_ready(ctl), "host", stats_host());
 }
 
 static void stats_free(uv_handle_t *timer)

@@ -13,6 +13,7 @@
 #include "control/pool.h"
 #include "control/queue.h"
 #include "control/routes.h"
+#include "control/shells.h"
 #include "control/timers.h"
 #include "control/warm.h"
 
@@ -126,6 +127,51 @@ static void test_a_pool_follows_demand(void **unused)
 	(void)unused;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		assert_int_equal(pool_target(&rows[i].facts), rows[i].target);
+}
+
+static void test_shells_are_kept_for_shapes_in_use_alone(void **unused)
+{
+	static const struct {
+		struct shells_facts facts;
+		unsigned target;
+	} rows[] = {
+		{ { false, 0, 600000, 2 }, 2 },      { { false, 599999, 600000, 2 }, 2 },
+		{ { false, 600000, 600000, 2 }, 0 }, { { true, 0, 600000, 2 }, 0 },
+		{ { false, 0, 600000, 0 }, 0 },
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		assert_int_equal(shells_target(&rows[i].facts), rows[i].target);
+}
+
+static void test_a_row_of_before_there_were_two_engines_is_of_qemu(void **unused)
+{
+	(void)unused;
+	assert_int_equal(engine_kind(NULL), PRIV_MACHINE_QEMU);
+	assert_int_equal(engine_kind("xen"), -1);
+	for (int i = 0; i < PRIV_NUM_MACHINE_KINDS; i++)
+		assert_int_equal(engine_kind(engines[i].name), i);
+}
+
+static void test_a_version_that_needs_kvm_runs_only_where_it_is(void **unused)
+{
+	struct conf conf = { .kvm = 0 };
+	const struct control ctl = { .conf = &conf };
+	struct image image = { .name = (char[]){ "hello" } };
+	struct image_version v = { .image = &image, .number = 3 };
+	struct err e;
+
+	(void)unused;
+	assert_int_equal(model_runs_here(&ctl, &v, &e), 0);
+	v.engine = PRIV_MACHINE_VMM;
+	assert_int_equal(model_runs_here(&ctl, &v, &e), -1);
+	assert_int_equal(e.kind, ERR_CONFLICT);
+	assert_non_null(strstr(e.text, "3.0 of image hello"));
+	conf.kvm = 1;
+	assert_int_equal(model_runs_here(&ctl, &v, &e), 0);
+	v.engine = PRIV_MACHINE_QEMU;
+	assert_int_equal(model_runs_here(&ctl, &v, &e), 0);
 }
 
 static void test_a_route_follows_the_state(void **unused)
@@ -246,6 +292,9 @@ int main(void)
 		cmocka_unit_test(test_the_pool_starts_when_nobody_waits),
 		cmocka_unit_test(test_meminfo_is_read_or_refused),
 		cmocka_unit_test(test_a_pool_follows_demand),
+		cmocka_unit_test(test_shells_are_kept_for_shapes_in_use_alone),
+		cmocka_unit_test(test_a_row_of_before_there_were_two_engines_is_of_qemu),
+		cmocka_unit_test(test_a_version_that_needs_kvm_runs_only_where_it_is),
 		cmocka_unit_test(test_a_route_follows_the_state),
 		cmocka_unit_test(test_what_ran_before_is_taken_over_truly),
 		cmocka_unit_test(test_a_failed_hook_says_what_to_look_at),
