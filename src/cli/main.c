@@ -42,6 +42,9 @@ const struct command commands[] = {
 	{ "base ls", "", "list base images", "  doze base ls\n", cmd_base_ls, false },
 	{ "base import", "NAME FILE.tar", "make a base image of a root file system, for FROM NAME",
 	  "  doze base import example.com/base:1 base.tar\n", cmd_base_import, false },
+	{ "doctor", "", "look at the host: what doze finds there, and what would be better",
+	  "One line for each check: ok, warn or bad. Exits with 1 if one is bad.\n  sudo doze doctor\n  doze --json doctor\n",
+	  cmd_doctor, true },
 	{ "stats", "", "machines, pool and memory, as JSON", "  doze stats\n", cmd_stats, false },
 };
 /* clang-format on */
