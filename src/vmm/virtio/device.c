@@ -236,7 +236,8 @@ void virtio_save(struct virtio_dev *dev, uint32_t index, struct buf *to)
 
 	assert(dev->drained);
 	snap_put(to, virtio_saved, dev);
-	snap_put(to, config, dev->config);
+	if (dev->config_size)
+		snap_put(to, config, dev->config);
 	if (dev->ops->saved)
 		snap_put(to, dev->ops->saved, dev);
 	record_end(to, mark);
@@ -275,7 +276,7 @@ static int virtio_load_fields(struct virtio_dev *dev, const struct record *r, st
 	if (snap_get(r->data, r->size, virtio_saved, dev, e))
 		return -1;
 	virtio_read_bools(dev);
-	if (snap_get(r->data, r->size, config, dev->config, e))
+	if (dev->config_size && snap_get(r->data, r->size, config, dev->config, e))
 		return -1;
 	if (dev->ops->saved && snap_get(r->data, r->size, dev->ops->saved, dev, e))
 		return -1;
