@@ -73,7 +73,7 @@ static void test_a_watch_that_another_removed_is_not_served(void **unused)
 	close(two);
 }
 
-/* What happened, in order: s(leep), w(ake), t(imer), r(eady). */
+/* What happened, in order, by its first letter: sleep, wake, timer, ready. */
 static char guarded[32];
 
 static void guard_sleep(void *arg)
