@@ -212,6 +212,7 @@ static const uint32_t *cpuid_reg(const struct kvm_cpuid_entry2 *x, enum cpuid_re
 static int cpuid_check_reg(const struct cpuid_feature_reg *f, uint32_t wanted, uint32_t host,
 			   struct err *e)
 {
+	const char reg = "ABCD"[f->reg];
 	uint32_t lacks = wanted & ~host;
 	int bit;
 
@@ -228,7 +229,7 @@ static int cpuid_check_reg(const struct cpuid_feature_reg *f, uint32_t wanted, u
 	return err_set(e, ERR_CONFLICT,
 		       "the snapshot's CPU has bit %d of E%cX in CPUID leaf 0x%x.%u, which this "
 		       "host's has not: restore it on a host of its class",
-		       bit, "ABCD"[f->reg], f -> leaf, f -> subleaf);
+		       bit, reg, f->leaf, f->subleaf);
 }
 
 int cpuid_check(const struct cpuid *wanted, const struct cpuid *host, struct err *e)
