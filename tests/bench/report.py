@@ -37,7 +37,7 @@ def cell(value, unit):
 
 VMM_ROWS = [  # name in docs/bench/vmm.json without its shape, in words, goal in floors
     ("floor", "the least program that can (tests/kvm/floor.c)", ""),
-    ("vmm-exec", "doze-vmm, exec to the guest's first byte, jail and filters included", "3"),
+    ("vmm-exec", "doze-vmm, exec to the guest's first byte, filters included, namespaces and cgroup not", "3"),
     ("vmm-shell", "doze-vmm, a ready shell: RESTORE to the first byte", "0.6"),
     ("vmm-stopped", "doze-vmm, a restored stopped clone: CONTINUE to the first byte", ""),
     ("qemu", "QEMU microvm, exec to the first byte", ""),
