@@ -81,10 +81,27 @@ void priv_forget(struct control *ctl, void *arg)
 	}
 }
 
+/* A start whose machine was ended before it was answered: the end stands behind it, and asked once
+ * more it would come after that end and make a machine that nobody knows. */
+static bool priv_is_forgotten(const struct priv_call *call)
+{
+	return call->type == PRIV_MACHINE_START && !call->done;
+}
+
+static void priv_drop(struct priv_call *call)
+{
+	list_del(&call->in);
+	free(call);
+}
+
 void priv_up(struct control *ctl)
 {
 	list_each(call, &ctl->priv_calls, struct priv_call, in)
 	{
+		if (priv_is_forgotten(call)) {
+			priv_drop(call);
+			continue;
+		}
 		/* One that was never sent has no tag. */
 		call->clearing = call->tag && call->type == PRIV_MACHINE_START;
 		priv_send(ctl, call);
@@ -95,6 +112,10 @@ static void priv_answered(struct control *ctl, struct priv_call *call, const str
 {
 	struct err e;
 
+	if (call->clearing && priv_is_forgotten(call)) {
+		priv_drop(call);
+		return;
+	}
 	if (call->clearing && !f) {
 		call->clearing = false;
 		priv_send(ctl, call);
