@@ -6,6 +6,7 @@
 #include <sys/ioctl.h>
 
 #include "vmm/arch/x86_64/cpuid.h"
+#include "vmm/arch/x86_64/msr.h"
 #include "vmm/snap/record.h"
 
 #define STATE_VERSION 1
@@ -180,17 +181,29 @@ static int cpuid_load(const struct vm *vm, const uint8_t *data, size_t size, str
 	return cpuid_check(c, vm->arch.cpuid, e);
 }
 
+/* What a vCPU that never ran does not hold already.  The counter of vCPU 0 is set twice: KVM takes
+ * a value near that of the running counter for an attempt to keep vCPUs in step, and ignores it. */
 static int msrs_load(const uint8_t *data, size_t size, unsigned index, struct msrs *m,
 		     struct err *e)
 {
+	struct kvm_msr_entry x;
 	struct record r;
 
 	if (record_find(data, size, "MSRS", index, STATE_VERSION, &r, e))
 		return -1;
-	if (r.size % sizeof(m->entry[0]) || r.size > sizeof(m->entry))
+	if (r.size % sizeof(x) || r.size >= sizeof(m->entry))
 		return err_set(e, ERR_INVALID, "the snapshot's record MSRS has another size");
-	m->n = (uint32_t)(r.size / sizeof(m->entry[0]));
-	memcpy(m->entry, r.data, r.size);
+	m->n = 0;
+	for (size_t at = 0; at < r.size; at += sizeof(x)) {
+		memcpy(&x, r.data + at, sizeof(x));
+		if (!x.data && msr_fresh_zero(x.index))
+			continue;
+		if (x.index == MSR_TSC && !index && m->n < MSRS_MOST - 1)
+			m->entry[m->n++] = (struct kvm_msr_entry){ .index = MSR_TSC,
+								   .data = x.data ^ 1ULL << 62 };
+		if (m->n < MSRS_MOST)
+			m->entry[m->n++] = x;
+	}
 	return 0;
 }
 
