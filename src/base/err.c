@@ -18,16 +18,16 @@ int err_set(struct err *e, enum err_kind kind, const char *fmt, ...)
 
 int err_sys(struct err *e, const char *fmt, ...)
 {
-	const char *cause = strerror(errno); /* before anything below can change errno */
+	int errnum = errno; /* before anything below can change it */
 	size_t used;
 	va_list ap;
 
-	e->kind = ERR_INTERNAL;
+	e->kind = errnum == ENOSPC || errnum == EDQUOT ? ERR_CAPACITY : ERR_INTERNAL;
 	va_start(ap, fmt);
 	vsnprintf(e->text, sizeof(e->text), fmt, ap);
 	va_end(ap);
 	used = strlen(e->text);
-	snprintf(e->text + used, sizeof(e->text) - used, ": %s", cause);
+	snprintf(e->text + used, sizeof(e->text) - used, ": %s", strerror(errnum));
 	return -1;
 }
 

@@ -27,7 +27,8 @@ struct err {
 };
 
 int err_set(struct err *e, enum err_kind kind, const char *fmt, ...) printf_like(3, 4);
-int err_sys(struct err *e, const char *fmt, ...) printf_like(2, 3);  /* ERR_INTERNAL ": " errno */
+/* "fmt: errno's text": ERR_CAPACITY if a disk is full (ENOSPC, EDQUOT), else ERR_INTERNAL. */
+int err_sys(struct err *e, const char *fmt, ...) printf_like(2, 3);
 int err_wrap(struct err *e, const char *fmt, ...) printf_like(2, 3); /* puts "fmt: " in front */
 
 #endif

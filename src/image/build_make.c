@@ -91,7 +91,7 @@ static void build_job_failed(struct build *b, const json_t *result, const struct
 	if (code && reason)
 		build_fail(b, code, "%s", reason);
 	else if (e)
-		build_fail(b, e->kind == ERR_CAPACITY ? CODE_BUILD : CODE_INTERNAL, "%s", e->text);
+		build_fail(b, e->kind == ERR_QUOTA ? CODE_BUILD : CODE_INTERNAL, "%s", e->text);
 	else
 		build_fail(b, CODE_INTERNAL, "A build step left no proper result.");
 }

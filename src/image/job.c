@@ -154,7 +154,7 @@ static void job_ended(struct job *j)
 	if (j->ending)
 		err_set(&e, ERR_INTERNAL, "the build was stopped");
 	else if (j->oom)
-		err_set(&e, ERR_CAPACITY, "the build ran out of memory ([build] memory_mib)");
+		err_set(&e, ERR_QUOTA, "the build ran out of memory ([build] memory_mib)");
 	if (j->ending || !json_is_object(result)) {
 		json_decref(result);
 		job_finish(j, NULL, &e);

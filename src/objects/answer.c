@@ -136,7 +136,7 @@ void answer_fault(struct request *r, enum fault fault, const char *text)
 
 void answer_err(struct request *r, enum fault fault, const struct err *e)
 {
-	if (e->kind == ERR_QUOTA) {
+	if (e->kind == ERR_CAPACITY) {
 		answer_fault(r, FAULT_NO_SPACE, NULL);
 	} else if (fault == FAULT_INTERNAL) {
 		log_err("%s", e->text);

@@ -37,7 +37,7 @@ struct receive {
  * with S3's code. */
 int receive_begin(struct receive *r, const struct http_head *head, const struct sigv4_claim *claim,
 		  const char *secret, struct err *e) must_check;
-/* ERR_DENIED with "SignatureDoesNotMatch: ...", ERR_INVALID with another code, ERR_QUOTA. */
+/* ERR_DENIED with "SignatureDoesNotMatch: ...", ERR_INVALID with another code, ERR_CAPACITY. */
 int receive_data(struct receive *r, const uint8_t *data, size_t size, struct err *e) must_check;
 int receive_end(struct receive *r, struct err *e) must_check;
 void receive_free(struct receive *r);

@@ -105,8 +105,9 @@ void request_work(struct request *r, void (*done)(struct draft_job *j));
 void request_finish(struct request *r);
 
 /* Answers.  Each is the last word. */
-void answer_fault(struct request *r, enum fault fault, const char *text);  /* text NULL: S3's own */
-void answer_err(struct request *r, enum fault fault, const struct err *e); /* ERR_QUOTA: no space */
+void answer_fault(struct request *r, enum fault fault, const char *text); /* text NULL: S3's own */
+void answer_err(struct request *r, enum fault fault,
+		const struct err *e); /* ERR_CAPACITY: no space */
 void answer_signature(struct request *r, const struct err *e);
 void answer_empty(struct request *r, unsigned status, const struct http_header *headers, size_t n);
 void answer_xml(struct request *r, struct buf *b);

@@ -20,7 +20,7 @@ int store_fail(struct err *e, int errnum, const char *what)
 {
 	bool full = errnum == ENOSPC || errnum == EDQUOT || errnum == EFBIG;
 
-	return err_set(e, full ? ERR_QUOTA : ERR_INTERNAL, "%s: %s", what, strerror(errnum));
+	return err_set(e, full ? ERR_CAPACITY : ERR_INTERNAL, "%s: %s", what, strerror(errnum));
 }
 
 json_t *store_read_json(int dir, const char *name, struct err *e)
@@ -49,10 +49,7 @@ int store_write_json(int dir, const char *name, json_t *json, struct err *e)
 	int rc;
 
 	assert(text);
-	errno = 0;
 	rc = io_replace(dir, name, text, strlen(text), 0600, e);
-	if (rc && (errno == ENOSPC || errno == EDQUOT))
-		e->kind = ERR_QUOTA;
 	free(text);
 	return rc;
 }

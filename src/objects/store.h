@@ -59,7 +59,7 @@ size_t bucket_seek(const struct bucket *b, const char *key);
 /* The JSON of an object, or of a file of an upload. New reference; NULL: *e. */
 json_t *bucket_meta(const struct bucket *b, const struct object *o, struct err *e);
 json_t *store_read_json(int dir, const char *name, struct err *e);
-/* io_replace with this JSON; ERR_QUOTA: no space left. */
+/* io_replace with this JSON; ERR_CAPACITY: no space left. */
 int store_write_json(int dir, const char *name, json_t *json, struct err *e) must_check;
 
 /* Make the object be there, now that its data is on disk: @meta has key, data, size, etag, at.
@@ -75,7 +75,7 @@ struct object *object_of(json_t *meta);
 struct object *bucket_insert(struct bucket *b, struct object *o);
 void object_free(struct object *o);
 
-/* ERR_QUOTA for a full disk, else ERR_INTERNAL. */
+/* ERR_CAPACITY for a full disk, else ERR_INTERNAL. */
 int store_fail(struct err *e, int errnum, const char *what);
 
 #endif

@@ -128,12 +128,7 @@ static int pages_pwrite(int fd, const uint8_t *from, size_t size, uint64_t at, s
 	int rc = io_pwrite_full(fd, from, size, (off_t)at);
 
 	errno = -rc;
-	if (!rc)
-		return 0;
-	err_sys(e, "write the guest's memory");
-	if (rc == -ENOSPC || rc == -EDQUOT)
-		e->kind = ERR_CAPACITY;
-	return -1;
+	return rc ? err_sys(e, "write the guest's memory") : 0;
 }
 
 /* Write what is not zero in these pages, in as few pieces as there are. */

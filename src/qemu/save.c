@@ -101,12 +101,7 @@ static enum step save_devices(struct machine *m, struct err *e)
 
 static int save_sync(int fd, const char *name, struct err *e)
 {
-	if (!fsync(fd))
-		return 0;
-	err_sys(e, "bring the snapshot's %s to disk", name);
-	if (errno == ENOSPC || errno == EDQUOT)
-		e->kind = ERR_CAPACITY;
-	return -1;
+	return fsync(fd) ? err_sys(e, "bring the snapshot's %s to disk", name) : 0;
 }
 
 /* All on their way before the first is waited for: one commit of the file system serves them. */
@@ -148,11 +143,7 @@ static int save_header(const struct machine *m, const struct buf *runs, struct e
 	format_write(&bytes, &f);
 	rc = io_write_full(m->fds[SAVE_FD_HEADER], bytes.data, bytes.size);
 	errno = -rc;
-	if (!rc)
-		return 0;
-	err_sys(e, "write the snapshot's header");
-	e->kind = rc == -ENOSPC || rc == -EDQUOT ? ERR_CAPACITY : ERR_INTERNAL;
-	return -1;
+	return rc ? err_sys(e, "write the snapshot's header") : 0;
 }
 
 /* In the worker. */

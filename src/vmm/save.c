@@ -47,12 +47,7 @@ static int save_write(int fd, const struct buf *b, const char *what, struct err 
 	int rc = io_write_full(fd, b->data, b->size);
 
 	errno = -rc;
-	if (!rc)
-		return 0;
-	err_sys(e, "write the snapshot's %s", what);
-	if (rc == -ENOSPC || rc == -EDQUOT)
-		e->kind = ERR_CAPACITY;
-	return -1;
+	return rc ? err_sys(e, "write the snapshot's %s", what) : 0;
 }
 
 static enum step save_state(struct machine *m, struct err *e)
@@ -97,8 +92,6 @@ static enum step save_sync(struct machine *m, struct err *e)
 		if (!fsync(m->saving.fds[i]))
 			continue;
 		err_sys(e, "bring the snapshot to disk");
-		if (errno == ENOSPC || errno == EDQUOT)
-			e->kind = ERR_CAPACITY;
 		return STEP_FAULT;
 	}
 	return STEP_NEXT;

@@ -219,12 +219,8 @@ int shell_settle_disk(struct shell *s, uint64_t *bytes, struct err *e)
 		rc = cow_copy_present(&s->disk.layer[1], top);
 	rc = rc ? rc : cow_sync(&s->disk);
 	errno = -rc;
-	if (rc || fstat(top->fd, &st)) {
-		err_sys(e, "bring the guest's disk to disk");
-		if (errno == ENOSPC || errno == EDQUOT)
-			e->kind = ERR_CAPACITY;
-		return -1;
-	}
+	if (rc || fstat(top->fd, &st))
+		return err_sys(e, "bring the guest's disk to disk");
 	*bytes = (uint64_t)st.st_blocks * 512;
 	return 0;
 }

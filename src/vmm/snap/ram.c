@@ -28,12 +28,7 @@ static int ram_write(struct ram_save *s, uint64_t first, uint64_t n, struct err 
 
 	s->written += n * PAGE;
 	errno = -rc;
-	if (!rc)
-		return 0;
-	err_sys(e, "write the guest's memory");
-	if (rc == -ENOSPC || rc == -EDQUOT)
-		e->kind = ERR_CAPACITY;
-	return -1;
+	return rc ? err_sys(e, "write the guest's memory") : 0;
 }
 
 /* What is not zero in these pages, in as few pieces as there are. */
