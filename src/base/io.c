@@ -59,6 +59,26 @@ int io_write_full(int fd, const void *data, size_t size)
 	return 0;
 }
 
+int io_pread_full(int fd, void *to, size_t size, off_t at)
+{
+	uint8_t *p = to;
+
+	while (size) {
+		ssize_t n = pread(fd, p, size, at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (!n)
+			return -ENODATA;
+		p += n;
+		at += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
 int io_pwrite_full(int fd, const void *data, size_t size, off_t at)
 {
 	const uint8_t *from = data;

@@ -14,9 +14,10 @@
 int io_open_below(int dirfd, const char *path, int flags, mode_t mode) must_check;
 
 /* All of it, or -errno; EINTR and short transfers are handled.  io_read_full answers -ENODATA at
- * an early end.  io_pwrite_full likewise at an offset. */
+ * an early end.  io_pread_full and io_pwrite_full likewise at an offset. */
 int io_read_full(int fd, void *to, size_t size) must_check;
 int io_write_full(int fd, const void *data, size_t size) must_check;
+int io_pread_full(int fd, void *to, size_t size, off_t at) must_check;
 int io_pwrite_full(int fd, const void *data, size_t size, off_t at) must_check;
 
 /* Append the file to *b; -EFBIG if it is longer than @most. */

@@ -10,18 +10,11 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "base/io.h"
+#include "machine/memory.h"
 
 #define PAGE        ((uint64_t)FORMAT_PAGE)
 #define BATCH_PAGES 256ULL /* copied at once */
 #define MAP_BATCH   4096   /* page map entries read at once */
-
-/* Documentation/admin-guide/mm/pagemap.rst */
-#define PAGE_PRESENT (1ULL << 63)
-#define PAGE_SWAPPED (1ULL << 62)
-#define PAGE_FILE    (1ULL << 61)
-
-static const uint8_t zeros[FORMAT_PAGE];
 
 struct pages_mapping {
 	uint64_t from, to, offset;
@@ -105,62 +98,10 @@ void pages_close(struct pages_view *v)
 	fd_close(&v->mem_fd);
 }
 
-static int pages_pread(int fd, uint8_t *to, size_t size, uint64_t at, struct err *e)
-{
-	while (size) {
-		ssize_t n = pread(fd, to, size, (off_t)at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (!n)
-			errno = ENODATA;
-		if (n <= 0)
-			return err_sys(e, "read the guest's memory at %" PRIx64, at);
-		to += n;
-		at += (uint64_t)n;
-		size -= (size_t)n;
-	}
-	return 0;
-}
-
-static int pages_pwrite(int fd, const uint8_t *from, size_t size, uint64_t at, struct err *e)
-{
-	int rc = io_pwrite_full(fd, from, size, (off_t)at);
-
-	errno = -rc;
-	return rc ? err_sys(e, "write the guest's memory") : 0;
-}
-
-/* Write what is not zero in these pages, in as few pieces as there are. */
-static int pages_put(int to, const uint8_t *data, size_t n, uint64_t first, uint64_t *written,
-		     struct err *e)
-{
-	size_t i = 0;
-
-	while (i < n) {
-		size_t end;
-
-		while (i < n && !memcmp(data + i * PAGE, zeros, PAGE))
-			i++;
-		for (end = i; end < n && memcmp(data + end * PAGE, zeros, PAGE) != 0;)
-			end++;
-		if (end > i &&
-		    pages_pwrite(to, data + i * PAGE, (end - i) * PAGE, (first + i) * PAGE, e))
-			return -1;
-		*written += (end - i) * PAGE;
-		i = end;
-	}
-	return 0;
-}
-
-static int pages_size(int to, uint64_t size, struct err *e)
-{
-	return ftruncate(to, (off_t)size) ? err_sys(e, "size the file of the guest's memory") : 0;
-}
-
 int pages_copy(int memory_fd, uint64_t size, int to, uint64_t *written, struct err *e)
 {
 	autofree uint8_t *data = xmalloc(BATCH_PAGES * PAGE);
+	struct memory_file file = { .fd = to };
 	off_t at = 0;
 
 	while ((at = lseek(memory_fd, at, SEEK_DATA)) >= 0) {
@@ -170,54 +111,33 @@ int pages_copy(int memory_fd, uint64_t size, int to, uint64_t *written, struct e
 			uint64_t left = (uint64_t)(hole - at) / PAGE;
 			uint64_t n = left < BATCH_PAGES ? left : BATCH_PAGES;
 
-			if (pages_pread(memory_fd, data, n * PAGE, (uint64_t)at, e) ||
-			    pages_put(to, data, n, (uint64_t)at / PAGE, written, e))
+			if (memory_read(memory_fd, data, n * PAGE, (uint64_t)at, e) ||
+			    memory_put(&file, data, (uint64_t)at / PAGE, n, e))
 				return -1;
 			at += (off_t)(n * PAGE);
 		}
 	}
 	if (errno != ENXIO)
 		return err_sys(e, "look for the guest's memory");
-	return pages_size(to, size, e);
+	*written = file.written;
+	return memory_end(&file, size, e);
 }
 
 struct pages_saving {
 	const struct pages_view *view;
-	int image_fd, to;
+	int image_fd;
+	struct memory_file to;
 	struct buf *runs;
-	uint64_t written;
 	uint8_t *own, *image; /* BATCH_PAGES each */
 };
 
 /* Pages that the process owns: those that differ become runs. */
 static int pages_save_batch(struct pages_saving *s, uint64_t first, size_t n, struct err *e)
 {
-	size_t i = 0;
-
-	if (pages_pread(s->view->mem_fd, s->own, n * PAGE, s->view->at + first * PAGE, e) ||
-	    pages_pread(s->image_fd, s->image, n * PAGE, first * PAGE, e))
+	if (memory_read(s->view->mem_fd, s->own, n * PAGE, s->view->at + first * PAGE, e) ||
+	    memory_read(s->image_fd, s->image, n * PAGE, first * PAGE, e))
 		return -1;
-	while (i < n) {
-		size_t end;
-
-		while (i < n && !memcmp(s->own + i * PAGE, s->image + i * PAGE, PAGE))
-			i++;
-		for (end = i;
-		     end < n && memcmp(s->own + end * PAGE, s->image + end * PAGE, PAGE) != 0;)
-			end++;
-		if (end == i)
-			break;
-		format_add_run(s->runs, first + i, end - i);
-		if (pages_put(s->to, s->own + i * PAGE, end - i, first + i, &s->written, e))
-			return -1;
-		i = end;
-	}
-	return 0;
-}
-
-static bool pages_own(uint64_t entry)
-{
-	return entry & PAGE_SWAPPED || (entry & (PAGE_PRESENT | PAGE_FILE)) == PAGE_PRESENT;
+	return memory_put_changed(&s->to, s->own, s->image, first, n, s->runs, e);
 }
 
 static int pages_save_map(struct pages_saving *s, const uint64_t *map, uint64_t first, size_t n,
@@ -228,9 +148,9 @@ static int pages_save_map(struct pages_saving *s, const uint64_t *map, uint64_t 
 	while (i < n) {
 		size_t end;
 
-		while (i < n && !pages_own(map[i]))
+		while (i < n && !memory_owns_page(map[i]))
 			i++;
-		for (end = i; end < n && end - i < BATCH_PAGES && pages_own(map[end]);)
+		for (end = i; end < n && end - i < BATCH_PAGES && memory_owns_page(map[end]);)
 			end++;
 		if (end > i && pages_save_batch(s, first + i, end - i, e))
 			return -1;
@@ -245,19 +165,19 @@ int pages_save(const struct pages_view *v, int image_fd, int to, struct buf *run
 	autofree uint8_t *own = xmalloc(BATCH_PAGES * PAGE);
 	autofree uint8_t *image = xmalloc(BATCH_PAGES * PAGE);
 	autofree uint64_t *map = xmalloc(MAP_BATCH * sizeof(*map));
-	struct pages_saving s = { v, image_fd, to, runs, 0, own, image };
+	struct pages_saving s = { v, image_fd, { .fd = to }, runs, own, image };
 	uint64_t pages = v->size / PAGE;
 
 	for (uint64_t first = 0; first < pages; first += MAP_BATCH) {
 		size_t n = pages - first < MAP_BATCH ? (size_t)(pages - first) : MAP_BATCH;
 
-		if (pages_pread(v->pagemap_fd, (uint8_t *)map, n * sizeof(*map),
+		if (memory_read(v->pagemap_fd, map, n * sizeof(*map),
 				(v->at / PAGE + first) * sizeof(*map), e) ||
 		    pages_save_map(&s, map, first, n, e))
 			return -1;
 	}
-	*written = s.written;
-	return pages_size(to, v->size, e);
+	*written = s.to.written;
+	return memory_end(&s.to, v->size, e);
 }
 
 int pages_lay(const struct pages_view *v, int from, const struct format *f, struct err *e)
@@ -270,8 +190,8 @@ int pages_lay(const struct pages_view *v, int from, const struct format *f, stru
 		while (run.n) {
 			uint64_t n = run.n < BATCH_PAGES ? run.n : BATCH_PAGES;
 
-			if (pages_pread(from, data, n * PAGE, run.first * PAGE, e) ||
-			    pages_pwrite(v->mem_fd, data, n * PAGE, v->at + run.first * PAGE, e))
+			if (memory_read(from, data, n * PAGE, run.first * PAGE, e) ||
+			    memory_write(v->mem_fd, data, n * PAGE, v->at + run.first * PAGE, e))
 				return -1;
 			run.first += n;
 			run.n -= n;

@@ -28,7 +28,7 @@ static int restore_read(int fd, struct buf *b, size_t most, const char *what, st
 		return err_set(e, ERR_INVALID, "the snapshot's %s is not whole", what);
 	buf_reserve(b, (size_t)st.st_size);
 	b->size = (size_t)st.st_size;
-	if (pread(fd, b->data, b->size, 0) != (ssize_t)b->size)
+	if (io_pread_full(fd, b->data, b->size, 0))
 		return err_set(e, ERR_INVALID, "the snapshot's %s cannot be read", what);
 	return 0;
 }

@@ -105,7 +105,7 @@ static void save_done(struct machine *m)
 {
 	struct saving *s = &m->saving;
 
-	s->saved.memory_bytes = s->ram.written;
+	s->saved.memory_bytes = s->ram.to.written;
 	s->saved.paused_us = (uint64_t)(machine_now_us() - m->paused_at_us);
 	peer_send(&m->peer, MACHINE_SAVED, s->tag, &s->saved, sizeof(s->saved));
 	saving_free(s);
@@ -150,6 +150,6 @@ void machine_save(struct machine *m, struct ipc_msg *msg, enum format_content co
 	s->ram = (struct ram_save){ .mem = &m->shell.mem,
 				    .pagemap_fd = m->shell.pagemap_fd,
 				    .image_fd = m->image_fd,
-				    .to = s->fds[SAVE_FD_MEMORY] };
+				    .to = { .fd = s->fds[SAVE_FD_MEMORY] } };
 	save_go_on(&m->timer);
 }

@@ -117,22 +117,15 @@ static struct layer_line *layer_line(struct layer *l, uint64_t block)
 {
 	uint32_t number = (uint32_t)(block / LINE_BITS);
 	struct layer_line *line = &l->lines[number % LAYER_LINES];
-	size_t have = 0;
+	int rc;
 
 	if (line->valid && line->number == number)
 		return line;
 	line->valid = false;
-	while (have < LAYER_LINE) {
-		ssize_t n = pread(l->fd, line->bits + have, LAYER_LINE - have,
-				  (off_t)(line_offset(number) + have));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (!n)
-			errno = EIO; /* cut off while we use it */
-		if (n <= 0)
-			return NULL;
-		have += (size_t)n;
+	rc = io_pread_full(l->fd, line->bits, LAYER_LINE, (off_t)line_offset(number));
+	if (rc) {
+		errno = rc == -ENODATA ? EIO : -rc; /* cut off while we use it */
+		return NULL;
 	}
 	line->number = number;
 	line->valid = true;

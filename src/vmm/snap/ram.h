@@ -7,17 +7,16 @@
 #define VMM_SNAP_RAM_H
 
 #include "base/buf.h"
-#include "machine/format.h"
+#include "machine/memory.h"
 #include "vmm/mem.h"
 
 struct ram_save {
 	const struct mem *mem; /* borrowed */
 	int pagemap_fd;        /* borrowed */
 	int image_fd;          /* borrowed; -1: an image is written */
-	int to;                /* borrowed */
-	uint64_t next;         /* page */
-	struct buf runs;       /* as format.h encodes them */
-	uint64_t written;      /* bytes */
+	struct memory_file to;
+	uint64_t next;   /* page */
+	struct buf runs; /* as format.h encodes them */
 };
 
 #define RAM_STEP_PAGES 4096 /* looked at in one step */

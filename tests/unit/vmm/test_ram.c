@@ -43,7 +43,9 @@ static int image(uint64_t *written)
 {
 	autoclose int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 	struct mem m;
-	struct ram_save s = { .mem = &m, .pagemap_fd = pagemap, .image_fd = -1, .to = file() };
+	struct ram_save s = {
+		.mem = &m, .pagemap_fd = pagemap, .image_fd = -1, .to = { .fd = file() }
+	};
 	struct err e;
 
 	assert_int_equal(mem_reserve(&m, SIZE, &e), 0);
@@ -53,10 +55,10 @@ static int image(uint64_t *written)
 	*page(&m, 4999) = 'z';
 	*(volatile uint8_t *)page(&m, 7) = 0;
 	save(&s);
-	*written = s.written;
+	*written = s.to.written;
 	buf_free(&s.runs);
 	mem_release(&m);
-	return s.to;
+	return s.to.fd;
 }
 
 static void an_image_holds_the_pages_that_are_not_zero(void **state)
@@ -82,7 +84,9 @@ static void a_save_holds_what_differs_and_brings_it_back(void **state)
 	uint64_t written;
 	autoclose int fd = image(&written);
 	struct mem m, again;
-	struct ram_save s = { .mem = &m, .pagemap_fd = pagemap, .image_fd = fd, .to = to };
+	struct ram_save s = {
+		.mem = &m, .pagemap_fd = pagemap, .image_fd = fd, .to = { .fd = to }
+	};
 	struct format f = { .memory_mib = 20 };
 	struct err e;
 
@@ -94,7 +98,7 @@ static void a_save_holds_what_differs_and_brings_it_back(void **state)
 	*page(&m, 5) = 'e';
 	*page(&m, 4500) = 'y'; /* in the second step */
 	save(&s);
-	assert_int_equal(s.written, 2 * 4096);
+	assert_int_equal(s.to.written, 2 * 4096);
 	f.runs = s.runs.data;
 	f.n_runs = s.runs.size / sizeof(struct format_run);
 	assert_int_equal(f.n_runs, 2);

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "vmm/arch/x86_64/bzimage.h"
 #include "vmm/arch/x86_64/elf.h"
 
@@ -15,18 +16,12 @@
 static int load_read(int fd, void *to, size_t size, uint64_t offset, const char *what,
 		     struct err *e)
 {
-	for (size_t done = 0; done < size;) {
-		ssize_t n = pread(fd, (uint8_t *)to + done, size - done, (off_t)(offset + done));
+	int rc = io_pread_full(fd, to, size, (off_t)offset);
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return err_sys(e, "read the %s", what);
-		if (!n)
-			return err_set(e, ERR_INVALID, "the %s has become shorter", what);
-		done += (size_t)n;
-	}
-	return 0;
+	if (rc == -ENODATA)
+		return err_set(e, ERR_INVALID, "the %s has become shorter", what);
+	errno = -rc;
+	return rc ? err_sys(e, "read the %s", what) : 0;
 }
 
 /* @size bytes of the file, to @gpa.  Whole pages become pages of the guest, copy-on-write; what is
