@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 int64_t clock_mono_ms(void); /* never jumps; for deadlines inside one process */
+int64_t clock_mono_us(void); /* the same clock, to measure with */
 int64_t clock_wall_ms(void); /* since 1970; for what survives a restart */
 
 #endif

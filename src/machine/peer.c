@@ -1,6 +1,7 @@
 #include "machine/peer.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -92,6 +93,14 @@ void peer_send(struct peer *p, uint32_t type, uint64_t tag, const void *body, si
 	if (rc)
 		log_debug("Cannot send to the owner cause='%s'", strerror(-rc));
 	peer_rewatch(p);
+}
+
+void peer_send_fault(struct peer *p, uint64_t tag, const struct err *why)
+{
+	struct machine_fault f = { .kind = (uint32_t)why->kind };
+
+	snprintf(f.text, sizeof(f.text), "%.*s", (int)sizeof(f.text) - 1, why->text);
+	peer_send(p, MACHINE_FAULT, tag, &f, sizeof(f));
 }
 
 bool peer_has_room(const struct peer *p)

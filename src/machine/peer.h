@@ -28,6 +28,7 @@ void peer_close(struct peer *p);
 
 /* To nobody if there is no owner. */
 void peer_send(struct peer *p, uint32_t type, uint64_t tag, const void *body, size_t size);
+void peer_send_fault(struct peer *p, uint64_t tag, const struct err *why);
 bool peer_has_room(const struct peer *p); /* there is an owner, and nothing waits for it */
 
 #endif

@@ -3,9 +3,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "machine/serve.h"
 #include "qemu/args.h"
 #include "qemu/stats.h"
 
@@ -19,14 +20,6 @@
 
 static const struct machine_none none;
 
-int64_t machine_now_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
 /* What an operation holds until its end. */
 static void machine_release(struct machine *m)
 {
@@ -35,14 +28,6 @@ static void machine_release(struct machine *m)
 	buf_free(&m->save_header);
 	for (size_t i = 0; i < ARRAY_SIZE(m->fds); i++)
 		fd_close(&m->fds[i]);
-}
-
-static void machine_say_fault(struct machine *m, uint64_t tag, const struct err *why)
-{
-	struct machine_fault f = { .kind = (uint32_t)why->kind };
-
-	snprintf(f.text, sizeof(f.text), "%.*s", (int)sizeof(f.text) - 1, why->text);
-	peer_send(&m->peer, MACHINE_FAULT, tag, &f, sizeof(f));
 }
 
 static void machine_last(struct timer *t)
@@ -84,7 +69,7 @@ void machine_fail(struct machine *m, const struct err *why)
 	m->sealed = false;
 	loop_untimer(m->loop, &m->timer);
 	machine_release(m);
-	machine_say_fault(m, m->tag, why);
+	peer_send_fault(&m->peer, m->tag, why);
 	if (op->vital || m->quitting)
 		machine_end(m, "%s", why->text);
 }
@@ -152,7 +137,7 @@ static void machine_restore(struct machine *m, struct ipc_msg *msg)
 	if (msg->n_fds != (r.from_save ? RESTORE_NUM_SAVE_FDS : RESTORE_NUM_FDS)) {
 		err_set(&e, ERR_INVALID, "a restore of %s comes with other descriptors",
 			r.from_save ? "a save" : "an image");
-		machine_say_fault(m, msg->head.tag, &e);
+		peer_send_fault(&m->peer, msg->head.tag, &e);
 		return;
 	}
 	m->shape = r.shape;
@@ -178,7 +163,7 @@ static enum step pause_stop(struct machine *m, struct err *e)
 static void pause_done(struct machine *m)
 {
 	if (m->run == MACHINE_RUNNING)
-		m->paused_at_us = machine_now_us();
+		m->paused_at_us = clock_mono_us();
 	m->run = MACHINE_PAUSED;
 	peer_send(&m->peer, MACHINE_READY, m->tag, &none, sizeof(none));
 }
@@ -228,49 +213,26 @@ static void machine_agent(struct machine *m, struct ipc_msg *msg)
 	struct err e;
 
 	if (agent_put_bytes(&m->agent, msg->body, msg->head.size, &e))
-		machine_say_fault(m, msg->head.tag, &e);
+		peer_send_fault(&m->peer, msg->head.tag, &e);
 }
 
-#define IN(run) (1U << (run))
-#define LIVE    (IN(MACHINE_RUNNING) | IN(MACHINE_PAUSED))
-#define ANY     (LIVE | IN(MACHINE_EMPTY))
-
-/* clang-format off */
-static const struct {
-	void (*take)(struct machine *m, struct ipc_msg *msg);
-	unsigned when; /* states in which it is served */
-	bool any_time; /* also while an operation is under way */
-} machine_requests[MACHINE_NUM_TYPES] = {
-	[MACHINE_BOOT]      = { machine_boot,      IN(MACHINE_EMPTY), false },
-	[MACHINE_SNAPSHOT]  = { machine_snapshot,  LIVE,              false },
-	[MACHINE_SAVE]      = { machine_save,      LIVE,              false },
-	[MACHINE_RESTORE]   = { machine_restore,   IN(MACHINE_EMPTY), false },
-	[MACHINE_PAUSE]     = { machine_pause,     LIVE,              false },
-	[MACHINE_CONTINUE]  = { machine_continue,  LIVE,              false },
-	[MACHINE_STOP]      = { machine_stop,      ANY,               true },
-	[MACHINE_GET_STATS] = { machine_get_stats, ANY,               true },
-	[MACHINE_AGENT]     = { machine_agent,     ANY,               true },
+static void (*const machine_takes[MACHINE_NUM_TYPES])(struct machine *m, struct ipc_msg *msg) = {
+	[MACHINE_BOOT] = machine_boot,   [MACHINE_SNAPSHOT] = machine_snapshot,
+	[MACHINE_SAVE] = machine_save,   [MACHINE_RESTORE] = machine_restore,
+	[MACHINE_PAUSE] = machine_pause, [MACHINE_CONTINUE] = machine_continue,
+	[MACHINE_STOP] = machine_stop,   [MACHINE_GET_STATS] = machine_get_stats,
+	[MACHINE_AGENT] = machine_agent,
 };
-/* clang-format on */
 
 static void machine_message(struct peer *p, struct ipc_msg *msg)
 {
 	struct machine *m = container_of(p, struct machine, peer);
-	uint32_t type = msg->head.type;
 	struct err e;
 
-	if (!machine_requests[type].take) {
-		err_set(&e, ERR_INVALID, "a machine does not take %s", machine_rows[type].name);
-		machine_say_fault(m, msg->head.tag, &e);
-	} else if (m->op && !machine_requests[type].any_time) {
-		err_set(&e, ERR_CONFLICT, "the machine is busy with its %s", m->op->name);
-		machine_say_fault(m, msg->head.tag, &e);
-	} else if (!(machine_requests[type].when & IN(m->run))) {
-		err_set(&e, ERR_CONFLICT, "a machine in this state does not take this request");
-		machine_say_fault(m, msg->head.tag, &e);
-	} else {
-		machine_requests[type].take(m, msg);
-	}
+	if (serve_check(msg->head.type, m->run, m->op ? m->op->name : NULL, &e))
+		peer_send_fault(p, msg->head.tag, &e);
+	else
+		machine_takes[msg->head.type](m, msg);
 }
 
 static void machine_joined(struct peer *p)
@@ -325,7 +287,7 @@ static void machine_agent_fault(struct agent *a)
 	struct err e;
 
 	err_set(&e, ERR_INVALID, "the guest's agent sends what is no frame");
-	machine_say_fault(m, 0, &e);
+	peer_send_fault(&m->peer, 0, &e);
 }
 
 int machine_open(struct machine *m, struct loop *l, const char *program, struct err *e)

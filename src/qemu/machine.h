@@ -94,6 +94,5 @@ void machine_fail(struct machine *m, const struct err *why);
 void machine_end(struct machine *m, const char *fmt, ...) printf_like(2, 3);
 /* Send a command whose answer ends the step. */
 enum step machine_ask(struct machine *m, const char *command, json_t *args, int fd, struct err *e);
-int64_t machine_now_us(void);
 
 #endif

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/io.h"
 #include "base/limits.h"
 #include "qemu/start.h"
@@ -186,7 +187,7 @@ static void restore_done(struct machine *m)
 	const struct machine_none none = { 0 };
 
 	m->run = m->hold ? MACHINE_PAUSED : MACHINE_RUNNING;
-	m->paused_at_us = machine_now_us();
+	m->paused_at_us = clock_mono_us();
 	peer_send(&m->peer, MACHINE_READY, m->tag, &none, sizeof(none));
 }
 

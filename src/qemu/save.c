@@ -73,7 +73,7 @@ static enum step save_stop(struct machine *m, struct err *e)
 {
 	m->settle_until_ms = 0;
 	if (m->run == MACHINE_RUNNING)
-		m->paused_at_us = machine_now_us();
+		m->paused_at_us = clock_mono_us();
 	return machine_ask(m, "stop", NULL, -1, e);
 }
 
@@ -205,7 +205,7 @@ static enum step save_finish(struct machine *m, struct err *e)
 		m->saved.disk_bytes = (uint64_t)disk.st_blocks * 512;
 		m->saved.state_bytes = (uint64_t)state.st_size;
 	}
-	m->saved.paused_us = (uint64_t)(machine_now_us() - m->paused_at_us);
+	m->saved.paused_us = (uint64_t)(clock_mono_us() - m->paused_at_us);
 	return STEP_NEXT;
 }
 

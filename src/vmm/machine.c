@@ -5,32 +5,18 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "machine/serve.h"
 #include "vmm/kvm/state.h"
 
 #define MACHINE_LAST_MS 2000 /* for the last words to be heard */
 
 static const struct machine_none none;
 
-int64_t machine_now_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
 void machine_say_ready(struct machine *m, uint64_t tag)
 {
 	peer_send(&m->peer, MACHINE_READY, tag, &none, sizeof(none));
-}
-
-void machine_say_fault(struct machine *m, uint64_t tag, const struct err *why)
-{
-	struct machine_fault f = { .kind = (uint32_t)why->kind };
-
-	snprintf(f.text, sizeof(f.text), "%.*s", (int)sizeof(f.text) - 1, why->text);
-	peer_send(&m->peer, MACHINE_FAULT, tag, &f, sizeof(f));
 }
 
 static void machine_last(struct timer *t)
@@ -100,7 +86,7 @@ static void machine_go(struct machine *m)
 static void machine_stand(struct machine *m)
 {
 	if (m->run == MACHINE_RUNNING)
-		m->paused_at_us = machine_now_us();
+		m->paused_at_us = clock_mono_us();
 	m->run = MACHINE_PAUSED;
 	shell_pause(&m->shell);
 }
@@ -109,7 +95,7 @@ static void machine_stand(struct machine *m)
 static void machine_broken(struct machine *m, uint64_t tag, const struct err *why)
 {
 	log_warn("The guest cannot be made cause='%s'", why->text);
-	machine_say_fault(m, tag, why);
+	peer_send_fault(&m->peer, tag, why);
 	machine_end(m, "%s", why->text);
 }
 
@@ -136,7 +122,7 @@ static void machine_take_restore(struct machine *m, struct ipc_msg *msg)
 		machine_broken(m, msg->head.tag, &e);
 		return;
 	}
-	m->paused_at_us = machine_now_us();
+	m->paused_at_us = clock_mono_us();
 	m->run = MACHINE_PAUSED;
 	if (!r.stopped)
 		machine_go(m);
@@ -184,44 +170,28 @@ static void machine_take_stats(struct machine *m, struct ipc_msg *msg)
 	peer_send(&m->peer, MACHINE_STATS, msg->head.tag, &stats, sizeof(stats));
 }
 
-#define IN(run) (1U << (run))
-#define LIVE    (IN(MACHINE_RUNNING) | IN(MACHINE_PAUSED))
-#define ANY     (LIVE | IN(MACHINE_EMPTY))
-
-/* clang-format off */
-static const struct {
-	void (*take)(struct machine *m, struct ipc_msg *msg);
-	unsigned when; /* states in which it is served */
-	bool any_time; /* also while a save is under way */
-} machine_requests[MACHINE_NUM_TYPES] = {
-	[MACHINE_BOOT]      = { machine_take_boot,     IN(MACHINE_EMPTY), false },
-	[MACHINE_SNAPSHOT]  = { machine_take_snapshot, LIVE,              false },
-	[MACHINE_SAVE]      = { machine_take_save,     LIVE,              false },
-	[MACHINE_RESTORE]   = { machine_take_restore,  IN(MACHINE_EMPTY), false },
-	[MACHINE_PAUSE]     = { machine_take_pause,    LIVE,              false },
-	[MACHINE_CONTINUE]  = { machine_take_continue, LIVE,              false },
-	[MACHINE_STOP]      = { machine_take_stop,     ANY,               true },
-	[MACHINE_GET_STATS] = { machine_take_stats,    ANY,               true },
+static void (*const machine_takes[MACHINE_NUM_TYPES])(struct machine *m, struct ipc_msg *msg) = {
+	[MACHINE_BOOT] = machine_take_boot,   [MACHINE_SNAPSHOT] = machine_take_snapshot,
+	[MACHINE_SAVE] = machine_take_save,   [MACHINE_RESTORE] = machine_take_restore,
+	[MACHINE_PAUSE] = machine_take_pause, [MACHINE_CONTINUE] = machine_take_continue,
+	[MACHINE_STOP] = machine_take_stop,   [MACHINE_GET_STATS] = machine_take_stats,
 };
-/* clang-format on */
 
 static void machine_message(struct peer *p, struct ipc_msg *msg)
 {
 	struct machine *m = container_of(p, struct machine, peer);
+	const char *busy = m->saving.active ? "save" : NULL;
 	uint32_t type = msg->head.type;
 	struct err e;
 
-	if (!machine_requests[type].take)
-		err_set(&e, ERR_INVALID, "a machine does not take %s", machine_rows[type].name);
-	else if (m->saving.active && !machine_requests[type].any_time)
-		err_set(&e, ERR_CONFLICT, "the machine is busy with its save");
-	else if (!(machine_requests[type].when & IN(m->run)))
-		err_set(&e, ERR_CONFLICT, "a machine in this state does not take this request");
-	else {
-		machine_requests[type].take(m, msg);
-		return;
+	if (serve_check(type, m->run, busy, &e)) {
+		peer_send_fault(p, msg->head.tag, &e);
+	} else if (machine_takes[type]) {
+		machine_takes[type](m, msg);
+	} else {
+		err_set(&e, ERR_INVALID, "this machine does not serve request %u", type);
+		peer_send_fault(p, msg->head.tag, &e);
 	}
-	machine_say_fault(m, msg->head.tag, &e);
 }
 
 static void machine_joined(struct peer *p)

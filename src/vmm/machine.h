@@ -57,8 +57,6 @@ void machine_end(struct machine *m, const char *fmt, ...) printf_like(2, 3);
 
 /* For the parts of a machine: a request's answers. */
 void machine_say_ready(struct machine *m, uint64_t tag);
-void machine_say_fault(struct machine *m, uint64_t tag, const struct err *why);
-int64_t machine_now_us(void);
 
 /* What this program writes into a header, and wants of one. */
 struct format machine_format(const struct machine *m);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "base/rand.h"
@@ -106,7 +107,7 @@ static void save_done(struct machine *m)
 	struct saving *s = &m->saving;
 
 	s->saved.memory_bytes = s->ram.to.written;
-	s->saved.paused_us = (uint64_t)(machine_now_us() - m->paused_at_us);
+	s->saved.paused_us = (uint64_t)(clock_mono_us() - m->paused_at_us);
 	peer_send(&m->peer, MACHINE_SAVED, s->tag, &s->saved, sizeof(s->saved));
 	saving_free(s);
 	machine_end(m, "saved");
@@ -115,7 +116,7 @@ static void save_done(struct machine *m)
 static void save_failed(struct machine *m, const struct err *why)
 {
 	log_warn("The save failed cause='%s'", why->text);
-	machine_say_fault(m, m->saving.tag, why);
+	peer_send_fault(&m->peer, m->saving.tag, why);
 	saving_free(&m->saving);
 }
 
