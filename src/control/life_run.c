@@ -1,6 +1,5 @@
 /* life_run.c - RunMicrovm: room, a clone or a shell if there is one, the durable row, the answer,
- * the start.
- */
+ * the start. */
 
 #include <stdlib.h>
 #include <string.h>

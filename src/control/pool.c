@@ -204,7 +204,6 @@ static uint64_t pool_used(const struct control *ctl)
 static unsigned pool_wanted(struct control *ctl, struct template *t, int64_t now)
 {
 	struct image_version *v = t->version;
-
 	struct err e;
 
 	if (ctl->draining || ctl->stopping || model_runs_here(ctl, v, &e))

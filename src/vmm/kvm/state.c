@@ -191,18 +191,19 @@ static int msrs_load(const uint8_t *data, size_t size, unsigned index, struct ms
 
 	if (record_find(data, size, "MSRS", index, STATE_VERSION, &r, e))
 		return -1;
-	if (r.size % sizeof(x) || r.size >= sizeof(m->entry))
+	if (r.size % sizeof(x))
 		return err_set(e, ERR_INVALID, "the snapshot's record MSRS has another size");
 	m->n = 0;
 	for (size_t at = 0; at < r.size; at += sizeof(x)) {
 		memcpy(&x, r.data + at, sizeof(x));
 		if (!x.data && msr_fresh_zero(x.index))
 			continue;
-		if (x.index == MSR_TSC && !index && m->n < MSRS_MOST - 1)
+		if (m->n > MSRS_MOST - 2)
+			return err_set(e, ERR_INVALID, "the snapshot's record MSRS has too many");
+		if (x.index == MSR_TSC && !index)
 			m->entry[m->n++] = (struct kvm_msr_entry){ .index = MSR_TSC,
 								   .data = x.data ^ 1ULL << 62 };
-		if (m->n < MSRS_MOST)
-			m->entry[m->n++] = x;
+		m->entry[m->n++] = x;
 	}
 	return 0;
 }
@@ -231,7 +232,6 @@ static bool cpuid_same(const struct cpuid *a, const struct cpuid *b)
 	return a->n == b->n && !memcmp(a->entries, b->entries, a->n * sizeof(a->entries[0]));
 }
 
-/* All of it is read before anything is set. */
 static int vcpu_take(const uint8_t *data, size_t size, unsigned index, struct vcpu_state *s,
 		     struct err *e)
 {
@@ -261,43 +261,48 @@ static int vcpu_load(const struct vcpu *c, struct cpuid *cpuid, bool same, struc
 	return 0;
 }
 
-static int vm_load(const struct vm *vm, const uint8_t *data, size_t size, struct err *e)
+static int vm_take(const uint8_t *data, size_t size, struct vm_state *s, struct err *e)
 {
-	static struct vm_state s;
-
 	for (size_t i = 0; i < ARRAY_SIZE(vm_parts); i++) {
 		const struct part *p = &vm_parts[i];
-		struct kvm_irqchip *chip = (void *)((uint8_t *)&s + p->offset);
+		struct kvm_irqchip *chip = (void *)((uint8_t *)s + p->offset);
 
 		if (state_take(data, size, p->tag, 0, chip, p->size, e))
 			return -1;
 		chip->chip_id = (uint32_t)i;
-		if (ioctl(vm->fd, p->set, chip))
-			return err_sys(e, "set the %s", p->what);
 	}
-	if (state_take(data, size, "CLCK", 0, &s.clock, sizeof(s.clock), e))
+	if (state_take(data, size, "CLCK", 0, &s->clock, sizeof(s->clock), e))
 		return -1;
-	s.clock = (struct kvm_clock_data){ .clock = s.clock.clock }; /* it goes on where it was */
-	return ioctl(vm->fd, KVM_SET_CLOCK, &s.clock) ? err_sys(e, "set the guest's clock") : 0;
+	s->clock = (struct kvm_clock_data){ .clock = s->clock.clock }; /* it goes on where it was */
+	return 0;
+}
+
+static int vm_load(const struct vm *vm, struct vm_state *s, struct err *e)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(vm_parts); i++)
+		if (ioctl(vm->fd, vm_parts[i].set, (uint8_t *)s + vm_parts[i].offset))
+			return err_sys(e, "set the %s", vm_parts[i].what);
+	return ioctl(vm->fd, KVM_SET_CLOCK, &s->clock) ? err_sys(e, "set the guest's clock") : 0;
 }
 
 int state_load(struct vm *vm, const uint8_t *data, size_t size, struct err *e)
 {
 	static struct vcpu_state s;
+	static struct vm_state whole;
 	static struct cpuid cpuid;
 	bool same;
 
-	if (cpuid_load(vm, data, size, &cpuid, e))
+	if (cpuid_load(vm, data, size, &cpuid, e) || vm_take(data, size, &whole, e))
 		return -1;
-	same = cpuid_same(&cpuid, vm->arch.cpuid);
 	for (unsigned i = 0; i < vm->n_vcpus; i++)
 		if (vcpu_take(data, size, i, &s, e))
 			return -1;
+	same = cpuid_same(&cpuid, vm->arch.cpuid);
 	for (unsigned i = 0; i < vm->n_vcpus; i++)
 		if (vcpu_take(data, size, i, &s, e) ||
 		    vcpu_load(&vm->vcpus[i], &cpuid, same, &s, e))
 			return -1;
-	return vm_load(vm, data, size, e);
+	return vm_load(vm, &whole, e);
 }
 
 bool state_knows(const char tag[5])
