@@ -212,7 +212,7 @@ static void machine_agent(struct machine *m, struct ipc_msg *msg)
 {
 	struct err e;
 
-	if (agent_put_bytes(&m->agent, msg->body, msg->head.size, &e))
+	if (agent_put_bytes(&m->port.agent, msg->body, msg->head.size, &e))
 		peer_send_fault(&m->peer, msg->head.tag, &e);
 }
 
@@ -241,7 +241,7 @@ static void machine_joined(struct peer *p)
 	struct machine_hello hello = { MACHINE_PROTOCOL, (uint32_t)m->run, "qemu" };
 
 	peer_send(p, MACHINE_HELLO, 0, &hello, sizeof(hello));
-	agent_kick(&m->agent);
+	agent_kick(&m->port.agent);
 }
 
 static void machine_room(struct peer *p)
@@ -251,14 +251,14 @@ static void machine_room(struct peer *p)
 	if (m->run == MACHINE_ENDING)
 		loop_stop(m->loop);
 	else
-		agent_kick(&m->agent);
+		agent_kick(&m->port.agent);
 }
 
 static void machine_left(struct peer *p)
 {
 	struct machine *m = container_of(p, struct machine, peer);
 
-	agent_owner_left(&m->agent);
+	agent_owner_left(&m->port.agent);
 	if (m->run == MACHINE_ENDING)
 		loop_stop(m->loop);
 }
@@ -272,7 +272,7 @@ static const struct peer_ops machine_peer_ops = {
 
 static bool machine_deliver(struct agent *a, const uint8_t *frames, size_t size)
 {
-	struct machine *m = container_of(a, struct machine, agent);
+	struct machine *m = container_of(a, struct machine, port.agent);
 
 	if (m->sealed || (m->run != MACHINE_PAUSED && !peer_has_room(&m->peer)) ||
 	    m->peer.chan.sock < 0)
@@ -283,7 +283,7 @@ static bool machine_deliver(struct agent *a, const uint8_t *frames, size_t size)
 
 static void machine_agent_fault(struct agent *a)
 {
-	struct machine *m = container_of(a, struct machine, agent);
+	struct machine *m = container_of(a, struct machine, port.agent);
 	struct err e;
 
 	err_set(&e, ERR_INVALID, "the guest's agent sends what is no frame");
@@ -301,9 +301,9 @@ int machine_open(struct machine *m, struct loop *l, const char *program, struct 
 	m->host = (struct format){
 		.arch = HOST_ARCH, .kind = "qemu", .writer = DOZE_VERSION, .machine = QEMU_MACHINE
 	};
-	agent_init(&m->agent, l);
-	m->agent.deliver = machine_deliver;
-	m->agent.fault = machine_agent_fault;
+	port_init(&m->port, l);
+	m->port.agent.deliver = machine_deliver;
+	m->port.agent.fault = machine_agent_fault;
 	if (stream_open(&m->stream, l, MACHINE_FD_STREAM, e))
 		return -1;
 	return peer_open(&m->peer, l, MACHINE_FD_SOCK, &machine_peer_ops, e);
@@ -318,7 +318,7 @@ void machine_close(struct machine *m)
 	qmp_close(&m->qmp);
 	tail_close(&m->errors);
 	tail_close(&m->console);
-	agent_close(&m->agent);
+	port_close(&m->port);
 	stream_close(&m->stream);
 	peer_close(&m->peer);
 	fd_close(&m->memory_fd);

@@ -13,11 +13,11 @@
 #define QEMU_MACHINE_H
 
 #include "ipc/machine.h"
-#include "machine/agent.h"
 #include "machine/format.h"
 #include "machine/peer.h"
 #include "qemu/child.h"
 #include "qemu/pages.h"
+#include "qemu/port.h"
 #include "qemu/qmp.h"
 #include "qemu/stream.h"
 #include "qemu/tail.h"
@@ -45,7 +45,7 @@ struct machine {
 	const char *program; /* QEMU; borrowed */
 	struct tsc_point started;
 	struct peer peer;
-	struct agent agent;
+	struct port port; /* of the guest's agent */
 	struct stream stream;
 	enum machine_run run;
 

@@ -69,7 +69,7 @@ static enum step restore_prepare(struct machine *m, struct err *e)
 		return STEP_FAULT;
 	memcpy(m->host.over, image.id, sizeof(image.id));
 	if (!restore_is_save(m)) {
-		agent_preset(&m->agent, image.agent, image.n_agent);
+		agent_preset(&m->port.agent, image.agent, image.n_agent);
 		m->save = image;
 		m->save.runs = m->save.agent = NULL;
 		m->save.n_runs = m->save.n_agent = 0;
@@ -80,7 +80,7 @@ static enum step restore_prepare(struct machine *m, struct err *e)
 		return STEP_FAULT;
 	}
 	if (restore_is_save(m))
-		agent_preset(&m->agent, m->save.agent, m->save.n_agent);
+		agent_preset(&m->port.agent, m->save.agent, m->save.n_agent);
 	m->memory_fd = fd_steal(&m->fds[RESTORE_FD_MEMORY]);
 	m->overlay_fd = fd_steal(&m->fds[RESTORE_FD_OVERLAY]);
 	return STEP_NEXT;

@@ -55,7 +55,7 @@ static enum step save_settle(struct machine *m, struct err *e)
 	int64_t now = clock_mono_ms();
 	bool flat = m->disk == DISK_FLAT;
 
-	if (flat && (m->run == MACHINE_PAUSED || !agent_unsent(&m->agent)))
+	if (flat && (m->run == MACHINE_PAUSED || !port_unsent(&m->port)))
 		return STEP_NEXT;
 	if (!m->settle_until_ms)
 		m->settle_until_ms = now + (flat ? SAVE_SETTLE_MS : SAVE_FLATTEN_MS);
@@ -84,7 +84,7 @@ static enum step save_give_state(struct machine *m, struct err *e)
 	json_t *args = json_pack("{s:i}", "fdset-id", (int)(SAVE_FIRST_SET + ++m->saves));
 
 	m->run = MACHINE_PAUSED;
-	agent_drain(&m->agent);
+	port_drain(&m->port);
 	return machine_ask(m, "add-fd", args, m->fds[SAVE_FD_STATE], e);
 }
 
@@ -95,7 +95,7 @@ static enum step save_devices(struct machine *m, struct err *e)
 	json_t *name = json_sprintf("/dev/fdset/%u", SAVE_FIRST_SET + m->saves);
 	json_t *args = json_pack("{s:o, s:b}", "filename", name, "live", 0);
 
-	agent_drain(&m->agent);
+	port_drain(&m->port);
 	return machine_ask(m, "xen-save-devices-state", args, -1, e);
 }
 
@@ -137,8 +137,8 @@ static int save_header(const struct machine *m, const struct buf *runs, struct e
 	f.state_bytes = (uint64_t)st.st_size;
 	f.runs = runs->data;
 	f.n_runs = runs->size / sizeof(struct format_run);
-	f.agent = m->agent.from_guest.data;
-	f.n_agent = m->agent.from_guest.size;
+	f.agent = m->port.agent.from_guest.data;
+	f.n_agent = m->port.agent.from_guest.size;
 	rand_bytes(f.id, sizeof(f.id));
 	format_write(&bytes, &f);
 	rc = io_write_full(m->fds[SAVE_FD_HEADER], bytes.data, bytes.size);
@@ -179,8 +179,8 @@ static void save_worked(struct work *w, const uint8_t *out, size_t size, const s
 
 static enum step save_memory(struct machine *m, struct err *e)
 {
-	agent_drain(&m->agent);
-	agent_kick(&m->agent);
+	port_drain(&m->port);
+	agent_kick(&m->port.agent);
 	m->sealed = true;
 	if (m->host.content == FORMAT_SAVE &&
 	    pages_open(&m->view, m->qemu.pid, m->memory_fd, m->shape.memory_mib * MIB, e))

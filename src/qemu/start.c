@@ -110,7 +110,7 @@ static void start_died(struct child *c)
 		machine_next(m);
 		return;
 	}
-	agent_drain(&m->agent);
+	port_drain(&m->port);
 	start_explain(m, &why);
 	machine_fail(m, &why);
 	machine_end(m, "%s", why.text);
@@ -129,9 +129,9 @@ static int start_connect(struct machine *m, const int qmp[2], const int agent[2]
 {
 	if (tail_open(&m->errors, m->loop, "QEMU", errors[0], e) ||
 	    qmp_open(&m->qmp, m->loop, qmp[0], &start_qmp_ops, e) ||
-	    agent_open(&m->agent, agent[0], e))
+	    port_open(&m->port, agent[0], e))
 		return -1;
-	agent_kick(&m->agent);
+	agent_kick(&m->port.agent);
 	return console[0] < 0 ? 0 : tail_open(&m->console, m->loop, "console", console[0], e);
 }
 
