@@ -147,7 +147,7 @@ static void agent_hello(struct agent *a)
 	port_send(&a->port);
 }
 
-int agent_run(int fd, struct err *e)
+int agent_run(const struct host *host, struct err *e)
 {
 	static struct agent agent;
 	const struct rlimit files = { AGENT_FILES, AGENT_FILES };
@@ -159,8 +159,8 @@ int agent_run(int fd, struct err *e)
 	agent.diag_fd = diag_open(e);
 	if (!agent.loop || agent.diag_fd < 0 || agent_watch_children(&agent, e) ||
 	    resume_open(&agent.resume, agent.diag_fd, e) ||
-	    streams_open(&agent.streams, agent.loop, e) ||
-	    port_open(&agent.port, agent.loop, fd, agent_frame, e))
+	    streams_open(&agent.streams, agent.loop, host, e) ||
+	    port_open(&agent.port, agent.loop, host->port, agent_frame, e))
 		return -1;
 	exercise_init(&agent.exercising, agent.loop);
 	hooks_init(&agent.hooks, &agent.port);

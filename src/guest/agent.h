@@ -2,9 +2,9 @@
 #ifndef GUEST_AGENT_H
 #define GUEST_AGENT_H
 
-#include "base/loop.h"
+#include "guest/host.h"
 
-/* Serve the host on the open port @fd; returns only if the loop itself fails. */
-int agent_run(int fd, struct err *e) must_check;
+/* Serve the host; returns only if the loop itself fails. */
+int agent_run(const struct host *host, struct err *e) must_check;
 
 #endif

@@ -1,6 +1,5 @@
 #include "guest/boot.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/netlink.h>
@@ -15,10 +14,8 @@
 
 #include "base/clock.h"
 #include "base/io.h"
-#include "ipc/agent.h"
 
 #define BOOT_DEVICE_MS 10000
-#define BOOT_PORTS     "/sys/class/virtio-ports"
 #define BOOT_DISK      "/dev/vda"
 
 static const struct {
@@ -71,8 +68,7 @@ int boot_modules(const char *group, struct err *e)
 	return rc;
 }
 
-/* Try until it works, each time the kernel announces a device. */
-static int boot_await(int (*attempt)(struct err *e), struct err *e)
+int boot_await(int (*attempt)(struct err *e), struct err *e)
 {
 	struct sockaddr_nl all = { .nl_family = AF_NETLINK, .nl_groups = 1 };
 	autoclose int events = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
@@ -109,47 +105,4 @@ static int boot_root_attempt(struct err *e)
 int boot_root(struct err *e)
 {
 	return boot_await(boot_root_attempt, e);
-}
-
-static bool boot_port_named(const char *port)
-{
-	char path[512], name[64];
-	autoclose int fd = -1;
-	ssize_t n;
-
-	snprintf(path, sizeof(path), BOOT_PORTS "/%s/name", port);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : read(fd, name, sizeof(name) - 1);
-	if (n <= 0)
-		return false;
-	name[n] = '\0';
-	name[strcspn(name, "\n")] = '\0';
-	return !strcmp(name, AGENT_PORT_NAME);
-}
-
-static int boot_port_attempt(struct err *e)
-{
-	DIR *ports = opendir(BOOT_PORTS);
-	struct dirent *entry;
-	int fd = -1;
-
-	errno = ENODEV;
-	while (ports && fd < 0 && (entry = readdir(ports))) {
-		char path[512];
-
-		if (!boot_port_named(entry->d_name))
-			continue;
-		snprintf(path, sizeof(path), "/dev/%s", entry->d_name);
-		fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
-	}
-	if (fd < 0)
-		err_sys(e, "open the port '%s'", AGENT_PORT_NAME);
-	if (ports)
-		closedir(ports);
-	return fd;
-}
-
-int boot_port(struct err *e)
-{
-	return boot_await(boot_port_attempt, e);
 }

@@ -19,10 +19,10 @@ int boot_root(struct err *e) must_check;
 /* The kernel's own periodic work, down to what a guest needs.  A knob that is missing is logged. */
 void boot_tune(void);
 
-/* The agent's port (AGENT_PORT_NAME), open and non-blocking: an owned descriptor, or -1. */
-int boot_port(struct err *e) must_check;
-
 /* Bring up lo, and eth0 with the slot's addresses. */
 int boot_link(struct err *e) must_check;
+
+/* Try until it is not negative, each time the kernel announces a device; not for ever. */
+int boot_await(int (*attempt)(struct err *e), struct err *e) must_check;
 
 #endif

@@ -12,15 +12,12 @@
 
 static int init_run(struct err *e)
 {
-	int port;
+	struct host host;
 
 	if (boot_mounts(e) || boot_modules("boot", e) || boot_root(e) || boot_link(e))
 		return -1;
 	boot_tune();
-	port = boot_port(e);
-	if (port < 0)
-		return -1;
-	return agent_run(port, e);
+	return host_open(&host, e) ? -1 : agent_run(&host, e);
 }
 
 int main(void)

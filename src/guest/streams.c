@@ -1,16 +1,12 @@
 #include "guest/streams.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "guest/loopback.h"
 #include "guest/relay.h"
-#include "ipc/agent.h"
 
 enum stream_state {
 	STREAM_ASKING,     /* the host is connected, its line is not complete */
@@ -206,13 +202,13 @@ static bool streams_make_room(struct streams *all)
 static void streams_accept(struct watch *w, uint32_t events)
 {
 	struct streams *all = container_of(w, struct streams, watch);
-	struct sockaddr_in from = { 0 };
+	struct sockaddr_storage from = { 0 };
 	socklen_t size = sizeof(from);
-	autoclose int fd = accept4(all->fd, (struct sockaddr *)(void *)&from, &size,
+	autoclose int fd = accept4(w->fd, (struct sockaddr *)(void *)&from, &size,
 				   SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	(void)events;
-	if (fd < 0 || from.sin_addr.s_addr != inet_addr(SLOT_GATEWAY_IP))
+	if (fd < 0 || !all->host->is_host(&from))
 		return;
 	if (streams_make_room(all))
 		stream_new(all, fd_steal(&fd));
@@ -220,23 +216,11 @@ static void streams_accept(struct watch *w, uint32_t events)
 		(void)!send(fd, "ERR busy\n", 9, MSG_NOSIGNAL);
 }
 
-int streams_open(struct streams *s, struct loop *l, struct err *e)
+int streams_open(struct streams *s, struct loop *l, const struct host *host, struct err *e)
 {
-	struct sockaddr_in at = {
-		.sin_family = AF_INET,
-		.sin_port = htons(AGENT_STREAM_PORT),
-		.sin_addr.s_addr = inet_addr(SLOT_GUEST_IP),
-	};
-	int on = 1;
-
-	*s = (struct streams){ .loop = l };
+	*s = (struct streams){ .loop = l, .host = host };
 	list_init(&s->all);
-	s->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (s->fd < 0 || setsockopt(s->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) ||
-	    setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) || /* inherited */
-	    bind(s->fd, (struct sockaddr *)(void *)&at, sizeof(at)) || listen(s->fd, STREAMS_MOST))
-		return err_sys(e, "listen on " SLOT_GUEST_IP);
-	return loop_watch(l, &s->watch, s->fd, EPOLLIN, streams_accept, e);
+	return loop_watch(l, &s->watch, host->streams, EPOLLIN, streams_accept, e);
 }
 
 void streams_reset(struct streams *s)

@@ -1,24 +1,26 @@
-/* streams.h - the host's way to the guest's ports: a TCP listener on eth0 that only the slot's
- * gateway may talk to.  "CONNECT <port>\n" is answered "OK\n" or "ERR <why>\n"; after OK bytes
+/* streams.h - the host's way to the guest's ports: a listener (guest/host.h) that only the host may
+ * talk to.  "CONNECT <port>\n" is answered "OK\n" or "ERR <why>\n"; after OK bytes
  * pass both ways between the host and 127.0.0.1:<port>, or [::1]:<port>.  Bytes for the port may
  * come right behind the line. */
 #ifndef GUEST_STREAMS_H
 #define GUEST_STREAMS_H
 
 #include "base/loop.h"
+#include "guest/host.h"
 
-#define STREAMS_MOST 1024
+#define STREAMS_MOST HOST_STREAMS
 #define STREAMS_LINE 32 /* the longest CONNECT line */
 
 struct streams {
-	struct loop *loop; /* borrowed */
+	struct loop *loop;       /* borrowed */
+	const struct host *host; /* borrowed */
 	struct watch watch;
-	int fd;          /* owned: the listener */
 	struct list all; /* oldest first */
 	size_t n;
 };
 
-int streams_open(struct streams *s, struct loop *l, struct err *e) must_check;
+int streams_open(struct streams *s, struct loop *l, const struct host *host,
+		 struct err *e) must_check;
 
 /* After a restore the host's ends of all streams are gone: end them, so that the application sees
  * it.  Connections that have not asked for a port yet stay. */

@@ -1,7 +1,7 @@
 /* agent.h - the frames between a microVM's owner and doze-init in the guest.
  *
- * A byte stream (a virtio-serial port named "doze.agent", or a vsock port),
- * carried unread by the machine process.  A frame is an 8-byte header in little
+ * A byte stream (a virtio-serial port named "doze.agent", or a vsock connection of the guest to
+ * AGENT_HOST_PORT), carried unread by the machine process.  A frame is an 8-byte header in little
  * endian (u8 type, 3 zero bytes, u32 size of the payload) and a payload of
  * fields: u16 tag, u32 size, bytes.  Unknown fields are skipped, unknown frame
  * types are skipped, a frame over LIMIT_AGENT_TO_GUEST / LIMIT_AGENT_TO_HOST is a
@@ -14,7 +14,8 @@
 
 #define AGENT_PROTOCOL    1
 #define AGENT_PORT_NAME   "doze.agent"
-#define AGENT_STREAM_PORT 1 /* TCP in the guest, on eth0 only: "CONNECT <port>\n" */
+#define AGENT_STREAM_PORT 1 /* of the guest (TCP on eth0 only, or vsock): "CONNECT <port>\n" */
+#define AGENT_HOST_PORT   1 /* of the host (vsock): the agent's frames */
 
 /* The same inner addresses in every slot, so that a snapshot fits every slot (design 4). */
 #define SLOT_GUEST_IP   "10.0.2.15"
