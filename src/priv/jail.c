@@ -17,7 +17,7 @@
 #include "priv/status.h"
 #include "priv/userns.h"
 
-#define JAIL_FILES 1024
+#define JAIL_FILES 2048 /* on doze-vmm each stream of the guest is one */
 #define JAIL_FDS   (MACHINE_FD_PROC - MACHINE_FD_SOCK + 1)
 #define JAIL_HIGH  64 /* descriptors from here on are in nobody's way */
 

@@ -26,5 +26,6 @@ int machine_boot(struct machine *m, struct ipc_msg *msg, struct err *e)
 	ipc_msg_take_fd(msg, BOOT_FD_OVERLAY);
 	if (mem_attach_empty(&m->shell.mem, e) || arch_boot(&m->shell.vm, &how, e))
 		return -1;
+	machine_agent(m)->open = true;
 	return genid_renew(&m->shell.genid, &m->shell.mem, false, e);
 }

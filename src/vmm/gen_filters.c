@@ -5,7 +5,6 @@
  * lies in the guest's window (MAP_FIXED).  Anything else raises SIGSYS, which jail.c names. */
 
 #include <linux/kvm.h>
-#include <linux/sockios.h>
 #include <seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -118,7 +117,6 @@ static const struct rule loop_rules[] = {
 	{ "ioctl", 1, { REQUEST(KVM_SET_CLOCK) } },
 	{ "ioctl", 1, { REQUEST(KVM_SET_CPUID2) } },
 	{ "ioctl", 1, { REQUEST(KVM_GET_TSC_KHZ) } },
-	{ "ioctl", 1, { REQUEST(SIOCOUTQ) } },
 	{ "futex", 0, { { 0 } } },
 	{ "getpid", 0, { { 0 } } },
 	{ "tgkill", 0, { { 0 } } },         /* to stop a vCPU */

@@ -83,7 +83,7 @@ static void machine_go(struct machine *m)
 	shell_resume(&m->shell);
 }
 
-static void machine_stand(struct machine *m)
+void machine_stand(struct machine *m)
 {
 	if (m->run == MACHINE_RUNNING)
 		m->paused_at_us = clock_mono_us();
@@ -131,13 +131,11 @@ static void machine_take_restore(struct machine *m, struct ipc_msg *msg)
 
 static void machine_take_snapshot(struct machine *m, struct ipc_msg *msg)
 {
-	machine_stand(m);
 	machine_save(m, msg, FORMAT_IMAGE);
 }
 
 static void machine_take_save(struct machine *m, struct ipc_msg *msg)
 {
-	machine_stand(m);
 	machine_save(m, msg, FORMAT_SAVE);
 }
 
@@ -170,11 +168,20 @@ static void machine_take_stats(struct machine *m, struct ipc_msg *msg)
 	peer_send(&m->peer, MACHINE_STATS, msg->head.tag, &stats, sizeof(stats));
 }
 
+static void machine_take_agent(struct machine *m, struct ipc_msg *msg)
+{
+	struct err e;
+
+	if (agent_put_bytes(machine_agent(m), msg->body, msg->head.size, &e))
+		peer_send_fault(&m->peer, msg->head.tag, &e);
+}
+
 static void (*const machine_takes[MACHINE_NUM_TYPES])(struct machine *m, struct ipc_msg *msg) = {
 	[MACHINE_BOOT] = machine_take_boot,   [MACHINE_SNAPSHOT] = machine_take_snapshot,
 	[MACHINE_SAVE] = machine_take_save,   [MACHINE_RESTORE] = machine_take_restore,
 	[MACHINE_PAUSE] = machine_take_pause, [MACHINE_CONTINUE] = machine_take_continue,
 	[MACHINE_STOP] = machine_take_stop,   [MACHINE_GET_STATS] = machine_take_stats,
+	[MACHINE_AGENT] = machine_take_agent,
 };
 
 static void machine_message(struct peer *p, struct ipc_msg *msg)
@@ -200,13 +207,25 @@ static void machine_joined(struct peer *p)
 	struct machine_hello hello = { MACHINE_PROTOCOL, (uint32_t)m->run, VMM_KIND };
 
 	peer_send(p, MACHINE_HELLO, 0, &hello, sizeof(hello));
+	agent_kick(machine_agent(m));
 }
 
 /* Who ends waits only to be heard. */
-static void machine_moved(struct peer *p)
+static void machine_room(struct peer *p)
 {
 	struct machine *m = container_of(p, struct machine, peer);
 
+	if (m->run == MACHINE_ENDING)
+		loop_stop(m->loop);
+	else
+		agent_kick(machine_agent(m));
+}
+
+static void machine_left(struct peer *p)
+{
+	struct machine *m = container_of(p, struct machine, peer);
+
+	agent_owner_left(machine_agent(m));
 	if (m->run == MACHINE_ENDING)
 		loop_stop(m->loop);
 }
@@ -214,9 +233,32 @@ static void machine_moved(struct peer *p)
 static const struct peer_ops machine_peer_ops = {
 	.joined = machine_joined,
 	.message = machine_message,
-	.room = machine_moved,
-	.left = machine_moved,
+	.room = machine_room,
+	.left = machine_left,
 };
+
+/* What is in a save is not said again.  A paused guest says little, and a save cannot wait for
+ * room.
+ */
+static bool machine_deliver(struct agent *a, const uint8_t *frames, size_t size)
+{
+	struct machine *m = container_of(a, struct machine, shell.agent.agent);
+
+	if (m->saving.active || m->peer.chan.sock < 0 ||
+	    (m->run != MACHINE_PAUSED && !peer_has_room(&m->peer)))
+		return false;
+	peer_send(&m->peer, MACHINE_AGENT, 0, frames, size);
+	return true;
+}
+
+static void machine_agent_fault(struct agent *a)
+{
+	struct machine *m = container_of(a, struct machine, shell.agent.agent);
+	struct err e;
+
+	err_set(&e, ERR_INVALID, "the guest's agent sends what is no frame");
+	peer_send_fault(&m->peer, 0, &e);
+}
 
 int machine_open(struct machine *m, struct loop *l, const struct machine_shape *shape,
 		 struct err *e)
@@ -229,6 +271,8 @@ int machine_open(struct machine *m, struct loop *l, const struct machine_shape *
 		return -1;
 	if (shell_open(&m->shell, l, shape, machine_guest_ended, e))
 		return -1;
+	machine_agent(m)->deliver = machine_deliver;
+	machine_agent(m)->fault = machine_agent_fault;
 	m->tsc_khz = state_tsc_khz(&m->shell.vm);
 	return 0;
 }

@@ -20,7 +20,7 @@
 #include "vmm/snap/ram.h"
 
 #define VMM_KIND    "vmm"
-#define VMM_MACHINE "doze-vmm-2" /* the list of devices: other snapshots do not fit */
+#define VMM_MACHINE "doze-vmm-3" /* the list of devices: other snapshots do not fit */
 
 /* SNAPSHOT or SAVE under way. */
 struct saving {
@@ -29,6 +29,7 @@ struct saving {
 	uint64_t tag;
 	int fds[SAVE_NUM_FDS]; /* owned; -1: none */
 	unsigned step;
+	int64_t settle_until_ms;
 	struct ram_save ram;
 	struct buf state;
 	struct machine_saved saved;
@@ -55,8 +56,14 @@ int machine_open(struct machine *m, struct loop *l, const struct machine_shape *
 /* Last words: the owner is told, the loop stopped when it has heard. */
 void machine_end(struct machine *m, const char *fmt, ...) printf_like(2, 3);
 
-/* For the parts of a machine: a request's answers. */
+/* For the parts of a machine: a request's answers; the guest stands still. */
 void machine_say_ready(struct machine *m, uint64_t tag);
+void machine_stand(struct machine *m);
+
+static inline struct agent *machine_agent(struct machine *m)
+{
+	return &m->shell.agent.agent;
+}
 
 /* What this program writes into a header, and wants of one. */
 struct format machine_format(const struct machine *m);

@@ -90,6 +90,15 @@ static int restore_memory(struct machine *m, struct ipc_msg *msg, struct err *e)
 	return 0;
 }
 
+static int restore_image(struct machine *m, struct ipc_msg *msg, const struct format *image,
+			 struct err *e)
+{
+	agent_preset(machine_agent(m), image->agent, image->n_agent);
+	return restore_memory(m, msg, e) || restore_state(m, msg->fds[RESTORE_FD_STATE], image, e)
+		       ? -1
+		       : 0;
+}
+
 static int restore_save(struct machine *m, struct ipc_msg *msg, const struct format *image,
 			struct err *e)
 {
@@ -100,6 +109,7 @@ static int restore_save(struct machine *m, struct ipc_msg *msg, const struct for
 		return -1;
 	if (memcmp(save.over, image->id, sizeof(save.over)) != 0)
 		return err_set(e, ERR_INVALID, "the save was made over another image");
+	agent_preset(machine_agent(m), save.agent, save.n_agent);
 	if (restore_memory(m, msg, e) ||
 	    ram_lay(&m->shell.mem, msg->fds[RESTORE_FD_SAVE_MEMORY], &save, e))
 		return -1;
@@ -125,7 +135,7 @@ int machine_restore(struct machine *m, const struct machine_restore *r, struct i
 	if (r->from_save)
 		rc = restore_save(m, msg, &image, e);
 	else
-		rc = restore_memory(m, msg, e) ||
-		     restore_state(m, msg->fds[RESTORE_FD_STATE], &image, e);
+		rc = restore_image(m, msg, &image, e);
+	machine_agent(m)->open = true;
 	return rc ? -1 : genid_renew(&m->shell.genid, &m->shell.mem, true, e);
 }

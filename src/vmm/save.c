@@ -1,7 +1,8 @@
 /* save.c - SNAPSHOT and SAVE: the machine's state goes to files, and the machine ends.
  *
- * The guest stands still.  Step by step, so that the loop stays awake: state, memory, header, sync.
- * Up to the end a failure leaves a paused machine that can CONTINUE. */
+ * Step by step, so that the loop stays awake.  The guest takes what its agent was sent, then stands
+ * still: state, memory, header, sync.  From there to the end a failure leaves a paused machine that
+ * can CONTINUE. */
 
 #include <errno.h>
 #include <string.h>
@@ -13,7 +14,10 @@
 #include "base/rand.h"
 #include "vmm/machine.h"
 
-enum step { STEP_NEXT, STEP_AGAIN, STEP_FAULT };
+#define SAVE_SETTLE_MS 2000 /* for the guest to take what its agent was sent */
+#define SAVE_POLL_MS   2
+
+enum step { STEP_NEXT, STEP_AGAIN, STEP_LATER, STEP_FAULT };
 
 void saving_free(struct saving *s)
 {
@@ -35,6 +39,29 @@ static enum step save_check(struct machine *m, struct err *e)
 		image ? "only a booted machine becomes an image; this one was restored"
 		      : "only a restored machine differs from an image; this one was booted");
 	return STEP_FAULT;
+}
+
+/* What was said to the agent must be in the guest, which does not take it any more when it stands.
+ */
+static enum step save_settle(struct machine *m, struct err *e)
+{
+	int64_t now = clock_mono_ms();
+
+	if (!machine_agent(m)->to_guest.size)
+		return STEP_NEXT;
+	if (!m->saving.settle_until_ms)
+		m->saving.settle_until_ms = now + SAVE_SETTLE_MS;
+	if (m->run == MACHINE_RUNNING && now < m->saving.settle_until_ms)
+		return STEP_LATER;
+	err_set(e, ERR_CAPACITY, "the guest does not read what its agent was sent");
+	return STEP_FAULT;
+}
+
+static enum step save_stand(struct machine *m, struct err *e)
+{
+	(void)e;
+	machine_stand(m);
+	return STEP_NEXT;
 }
 
 static enum step save_disk(struct machine *m, struct err *e)
@@ -80,6 +107,8 @@ static enum step save_header(struct machine *m, struct err *e)
 	f.tsc_khz = m->tsc_khz;
 	f.runs = s->ram.runs.data;
 	f.n_runs = s->ram.runs.size / sizeof(struct format_run);
+	f.agent = machine_agent(m)->from_guest.data;
+	f.n_agent = machine_agent(m)->from_guest.size;
 	if (s->content == FORMAT_SAVE)
 		memcpy(f.over, m->over, sizeof(f.over));
 	rand_bytes(f.id, sizeof(f.id));
@@ -99,7 +128,8 @@ static enum step save_sync(struct machine *m, struct err *e)
 }
 
 static enum step (*const save_steps[])(struct machine *m, struct err *e) = {
-	save_check, save_disk, save_state, save_memory, save_header, save_sync,
+	save_check, save_settle, save_stand,  save_disk,
+	save_state, save_memory, save_header, save_sync,
 };
 
 static void save_done(struct machine *m)
@@ -118,6 +148,7 @@ static void save_failed(struct machine *m, const struct err *why)
 	log_warn("The save failed cause='%s'", why->text);
 	peer_send_fault(&m->peer, m->saving.tag, why);
 	saving_free(&m->saving);
+	agent_kick(machine_agent(m));
 }
 
 static void save_go_on(struct timer *t)
@@ -132,8 +163,9 @@ static void save_go_on(struct timer *t)
 			save_failed(m, &e);
 			return;
 		}
-		if (step == STEP_AGAIN) {
-			loop_timer(m->loop, &m->timer, 0, save_go_on);
+		if (step == STEP_AGAIN || step == STEP_LATER) {
+			loop_timer(m->loop, &m->timer, step == STEP_LATER ? SAVE_POLL_MS : 0,
+				   save_go_on);
 			return;
 		}
 		m->saving.step++;

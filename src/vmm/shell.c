@@ -8,6 +8,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "ipc/agent.h"
 #include "vmm/jail.h"
 #include "vmm/kvm/state.h"
 
@@ -121,11 +122,15 @@ static int shell_attach(struct shell *s, enum shell_device slot, struct virtio_d
 
 static int shell_wire_virtio(struct shell *s, struct err *e)
 {
+	vmm_agent_init(&s->agent);
 	if (blk_init(&s->blk, s->loop, &s->mem, shell_confine_disk, e) ||
 	    shell_attach(s, SHELL_BLK, &s->blk.dev, e) || rng_init(&s->rng, s->loop, &s->mem, e) ||
-	    shell_attach(s, SHELL_RNG, &s->rng.dev, e))
+	    shell_attach(s, SHELL_RNG, &s->rng.dev, e) ||
+	    vsock_init(&s->vsock, s->loop, &s->mem, AGENT_HOST_PORT, &s->agent.conn, &vmm_agent_ops,
+		       e) ||
+	    shell_attach(s, SHELL_VSOCK, &s->vsock.dev, e))
 		return -1;
-	return 0;
+	return streams_open(&s->streams, s->loop, &s->vsock, MACHINE_FD_STREAM, e);
 }
 
 /* The board (docs/vmm.md): one list for a boot and a restore. */
@@ -245,6 +250,7 @@ int shell_save(struct shell *s, struct buf *to, struct err *e)
 	}
 	for (uint32_t i = 0; i < SHELL_DEVICES; i++)
 		virtio_save(s->devices[i], i, to);
+	vsock_save_streams(&s->vsock, to);
 	return state_save(&s->vm, to, e);
 }
 
@@ -256,7 +262,8 @@ static bool shell_knows(const struct shell *s, const char tag[5])
 	for (size_t i = 0; i < ARRAY_SIZE(shell_records); i++)
 		if (!memcmp(shell_records[i].tag, tag, 4))
 			return true;
-	return state_knows(tag);
+	return !memcmp(VSOCK_OWN_TAG, tag, 4) || !memcmp(VSOCK_STREAMS_TAG, tag, 4) ||
+	       state_knows(tag);
 }
 
 /* All records that doze-vmm writes are mandatory: one that is not known is of a device that is not
@@ -292,7 +299,7 @@ int shell_load(struct shell *s, const uint8_t *data, size_t size, struct err *e)
 	for (uint32_t i = 0; i < SHELL_DEVICES; i++)
 		if (virtio_load(s->devices[i], i, data, size, e))
 			return -1;
-	if (state_load(&s->vm, data, size, e))
+	if (vsock_load_streams(&s->vsock, data, size, e) || state_load(&s->vm, data, size, e))
 		return -1;
 	serial_loaded(&s->serial);
 	return 0;

@@ -9,16 +9,18 @@
 #include <pthread.h>
 
 #include "ipc/machine.h"
+#include "vmm/agent.h"
 #include "vmm/dev/blk.h"
 #include "vmm/dev/genid.h"
 #include "vmm/dev/power.h"
 #include "vmm/dev/rng.h"
 #include "vmm/dev/serial.h"
 #include "vmm/kvm/vm.h"
+#include "vmm/stream.h"
 #include "vmm/virtio/mmio.h"
 
 /* virtio devices by their place on the board (docs/vmm.md). */
-enum shell_device { SHELL_BLK, SHELL_RNG, SHELL_DEVICES };
+enum shell_device { SHELL_BLK, SHELL_RNG, SHELL_VSOCK, SHELL_DEVICES };
 
 struct shell {
 	struct loop *loop; /* borrowed */
@@ -32,6 +34,9 @@ struct shell {
 	struct genid genid;
 	struct blk blk;
 	struct rng rng;
+	struct vsock vsock;
+	struct streams streams;                    /* of stream.sock, over vsock */
+	struct vmm_agent agent;                    /* the guest's agent, over vsock */
 	struct virtio_dev *devices[SHELL_DEVICES]; /* they are the shell's own */
 	struct mmio registers[SHELL_DEVICES];
 	struct cow disk;          /* no layers: none yet */
@@ -40,8 +45,8 @@ struct shell {
 	void (*ended)(struct shell *s, const char *why);
 };
 
-/* Uses the descriptors MACHINE_FD_KVM and MACHINE_FD_PROC, and closes the latter.  Holds the lock
- * from here on (loop_guard). */
+/* Uses the descriptors MACHINE_FD_KVM, MACHINE_FD_STREAM and MACHINE_FD_PROC, and closes the last.
+ * Holds the lock from here on (loop_guard). */
 int shell_open(struct shell *s, struct loop *l, const struct machine_shape *shape,
 	       void (*ended)(struct shell *s, const char *why), struct err *e) must_check;
 

@@ -274,6 +274,36 @@ bool span_skip(struct span *s, size_t size)
 	return true;
 }
 
+void span_trim(struct span *s, size_t size)
+{
+	while (s->size > size) {
+		struct iovec *last = &s->at[s->n - 1];
+		size_t over = s->size - size;
+		size_t n = last->iov_len < over ? last->iov_len : over;
+
+		last->iov_len -= n;
+		s->size -= n;
+		if (!last->iov_len)
+			s->n--;
+	}
+}
+
+bool span_split(struct span *s, struct span *front, size_t size)
+{
+	if (size > s->size)
+		return false;
+	front->n = 0;
+	front->size = size;
+	for (size_t left = size; left;) {
+		size_t n = s->at->iov_len < left ? s->at->iov_len : left;
+
+		front->at[front->n++] = (struct iovec){ s->at->iov_base, n };
+		left -= n;
+		span_skip(s, n);
+	}
+	return true;
+}
+
 uint8_t *span_last_byte(struct span *s)
 {
 	struct iovec *v;

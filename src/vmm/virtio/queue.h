@@ -75,6 +75,9 @@ bool vq_is_waiting(const struct vq *vq); /* whether there is something; asks for
 bool span_take(struct span *s, void *to, size_t size); /* false: shorter; nothing is taken */
 bool span_put(struct span *s, const void *from, size_t size);
 bool span_skip(struct span *s, size_t size);
+void span_trim(struct span *s, size_t size); /* to at most that many bytes, the front stays */
+/* Move the first @size bytes to @front, which has room for as many segments.  false: shorter. */
+bool span_split(struct span *s, struct span *front, size_t size);
 uint8_t *span_last_byte(struct span *s); /* taken off the end; NULL if there is none */
 
 #endif

@@ -1,4 +1,4 @@
-/* http.c - a stream to a port of the guest, and one GET on it. */
+/* http.c - a stream to a port of the guest, and one request on it. */
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -99,23 +99,39 @@ static int http_connect(struct drive *d, const char *port, struct err *e)
 	return passed < 0 ? fd_steal(&fd) : fd_steal(&passed);
 }
 
+/* A GET, or a POST of so many zeros. */
+static int http_ask(int fd, const char *path, unsigned body, struct err *e)
+{
+	autofree char *head = xasprintf("%s %s HTTP/1.1\r\nHost: guest\r\nContent-Length: %u\r\n"
+					"Connection: close\r\n\r\n",
+					body ? "POST" : "GET", path ? path : "/", body);
+	autofree char *zeros = xmalloc(body + 1);
+
+	memset(zeros, '0', body);
+	zeros[body] = '\0';
+	return http_write(fd, head, e) || http_write(fd, zeros, e) ? -1 : 0;
+}
+
 int drive_http(struct drive *d, const struct words *w, struct err *e)
 {
-	const char *port = words_need(w, "port", e), *path = words_get(w, "path");
-	const char *text = words_get(w, "text");
-	autofree char *request = xasprintf("GET %s HTTP/1.1\r\nHost: guest\r\n"
-					   "Connection: close\r\n\r\n",
-					   path ? path : "/");
+	const char *port = words_need(w, "port", e), *text = words_get(w, "text");
 	struct buf autobuf answer = { 0 };
 	autoclose int fd = port ? http_connect(d, port, e) : -1;
 
-	if (fd < 0 || http_write(fd, request, e) || http_read(fd, &answer, e))
+	if (fd >= 0 && words_get(w, "hold")) {
+		fd_steal(&fd); /* open until the end */
+		return 0;
+	}
+	if (fd < 0 || http_ask(fd, words_get(w, "path"), words_number(w, "body", 0), e) ||
+	    http_read(fd, &answer, e))
 		return -1;
 	d->awaited = usage_now(d);
 	drive_say(d, "http: %zu bytes: %.*s", answer.size, (int)strcspn(buf_str(&answer), "\r\n"),
 		  buf_str(&answer));
 	if (strncmp(buf_str(&answer), "HTTP/1.", 7) != 0)
 		return err_set(e, ERR_INTERNAL, "no HTTP came from port %s", port);
+	if (answer.size < words_number(w, "bytes", 0))
+		return err_set(e, ERR_INTERNAL, "only %zu bytes came", answer.size);
 	if (text && !strstr(buf_str(&answer), text))
 		return err_set(e, ERR_INTERNAL, "'%s' is not in the answer", text);
 	return 0;
