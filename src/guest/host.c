@@ -110,7 +110,7 @@ static bool host_is_gateway(const struct sockaddr_storage *peer)
 
 static int host_open_qemu(struct host *h, struct err *e)
 {
-	if (boot_modules("serial", e))
+	if (boot_modules("qemu", e))
 		return -1;
 	h->is_host = host_is_gateway;
 	h->port = boot_await(host_port_attempt, e);
@@ -155,7 +155,7 @@ static int host_open_vmm(struct host *h, struct err *e)
 					 .svm_cid = VMADDR_CID_ANY,
 					 .svm_port = AGENT_STREAM_PORT };
 
-	if (boot_modules("vsock", e))
+	if (boot_modules("vmm", e))
 		return -1;
 	h->is_host = host_is_cid;
 	h->streams = host_socket_vsock(&any, host_bind, "listen for the host", e);

@@ -128,7 +128,9 @@ static int shell_wire_virtio(struct shell *s, struct err *e)
 	    shell_attach(s, SHELL_RNG, &s->rng.dev, e) ||
 	    vsock_init(&s->vsock, s->loop, &s->mem, AGENT_HOST_PORT, &s->agent.conn, &vmm_agent_ops,
 		       e) ||
-	    shell_attach(s, SHELL_VSOCK, &s->vsock.dev, e))
+	    shell_attach(s, SHELL_VSOCK, &s->vsock.dev, e) ||
+	    balloon_init(&s->balloon, s->loop, &s->mem, e) ||
+	    shell_attach(s, SHELL_BALLOON, &s->balloon.dev, e))
 		return -1;
 	return streams_open(&s->streams, s->loop, &s->vsock, MACHINE_FD_STREAM, e);
 }

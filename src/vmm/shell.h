@@ -10,6 +10,7 @@
 
 #include "ipc/machine.h"
 #include "vmm/agent.h"
+#include "vmm/dev/balloon.h"
 #include "vmm/dev/blk.h"
 #include "vmm/dev/genid.h"
 #include "vmm/dev/power.h"
@@ -20,7 +21,7 @@
 #include "vmm/virtio/mmio.h"
 
 /* virtio devices by their place on the board (docs/vmm.md). */
-enum shell_device { SHELL_BLK, SHELL_RNG, SHELL_VSOCK, SHELL_DEVICES };
+enum shell_device { SHELL_BLK, SHELL_RNG, SHELL_VSOCK, SHELL_BALLOON, SHELL_DEVICES };
 
 struct shell {
 	struct loop *loop; /* borrowed */
@@ -35,6 +36,7 @@ struct shell {
 	struct blk blk;
 	struct rng rng;
 	struct vsock vsock;
+	struct balloon balloon;
 	struct streams streams;                    /* of stream.sock, over vsock */
 	struct vmm_agent agent;                    /* the guest's agent, over vsock */
 	struct virtio_dev *devices[SHELL_DEVICES]; /* they are the shell's own */

@@ -5,12 +5,13 @@ import l1  # it says where `kernel` is
 import kernel
 from kernel import Failed, cpio_archive, cpio_entry
 
-MODES = ("tick", "beat", "disk", "quiet", "poweroff", "reboot", "panic")
+MODES = ("tick", "beat", "disk", "free", "quiet", "poweroff", "reboot", "panic")
 # cli; mov $0x3f8, %dx; mov $'#', %al; 1: out %al, %dx; jmp 1b
 QUIET_LOOP = bytes.fromhex("fa 66baf803 b023 ee ebfd")
 CALL_SIZE = 5  # what the compiler puts in front of every function, for ftrace
 SHT_SYMTAB, SHT_RELA = 2, 4
-DISK_MODULES = ("virtio_ring", "virtio", "virtio_mmio", "virtio_blk")  # in the order of loading
+BUS = ("virtio_ring", "virtio", "virtio_mmio")
+MODULES = {"disk": (*BUS, "virtio_blk"), "free": (*BUS, "virtio_balloon")}  # in the order of loading
 
 
 def sections(module):
@@ -52,9 +53,8 @@ def initrd(mode, init, kernel_folder):
              cpio_entry("init", 0o100755, init.read_bytes()), cpio_entry("mode", 0o100644, mode.encode())]
     if mode == "quiet":
         parts.append(cpio_entry("quiet.ko", 0o100644, quiet_module(kernel_folder / "modules/overlay.ko")))
-    if mode == "disk":
-        parts += [cpio_entry(f"{i}.ko", 0o100644, (kernel_folder / f"modules/{name}.ko").read_bytes())
-                  for i, name in enumerate(DISK_MODULES)]
+    parts += [cpio_entry(f"{i}.ko", 0o100644, (kernel_folder / f"modules/{name}.ko").read_bytes())
+              for i, name in enumerate(MODULES.get(mode, ()))]
     return cpio_archive(parts)
 
 

@@ -26,7 +26,8 @@ struct virtio_ops {
 	char tag[5]; /* of its record in the state file */
 	uint32_t id; /* virtio 1.2, section 5 */
 	unsigned n_queues;
-	uint64_t features; /* beyond VERSION_1, INDIRECT_DESC, EVENT_IDX: the core's */
+	uint64_t features;   /* beyond VERSION_1, INDIRECT_DESC, EVENT_IDX: the core's */
+	uint64_t chain_most; /* bytes of one chain; 0: VQ_BYTES_MAX */
 	/* Of the device's own struct; its tags are below 0x8000.  NULL: nothing.  The config space
 	 * is saved by the core. */
 	const struct snap_field *saved;

@@ -107,6 +107,7 @@ static const char *vq_gather_one(struct vq *vq, struct vq_chain *c, const struct
 	bool in = d->flags & VRING_DESC_F_WRITE;
 	struct span *to = in ? &c->in : &c->out;
 	unsigned n = c->out.n + c->in.n;
+	uint64_t most = vq->dev->ops->chain_most ? vq->dev->ops->chain_most : VQ_BYTES_MAX;
 	void *at = mem_slice(vq->mem, d->addr, d->len);
 
 	if (!at)
@@ -115,7 +116,7 @@ static const char *vq_gather_one(struct vq *vq, struct vq_chain *c, const struct
 		return "a readable descriptor behind a writable one";
 	if (n == VQ_SEG_MAX)
 		return "a chain without end";
-	if (d->len > VQ_BYTES_MAX - (c->out.size + c->in.size))
+	if (d->len > most - (c->out.size + c->in.size))
 		return "a chain of too many bytes";
 	c->seg[n] = (struct iovec){ at, d->len };
 	if (!to->n++)

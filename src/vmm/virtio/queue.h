@@ -4,8 +4,9 @@
  * The guest writes what it likes into the rings, at any time.  Size and addresses are latched when
  * the driver says DRIVER_OK and cannot change until a reset (virtio/device.h); every index and
  * descriptor is read once into a local, checked, then used; a chain is bounded by VQ_SEG_MAX
- * segments and VQ_BYTES_MAX bytes; an indirect table is taken only where the feature was agreed.
- * What makes no sense is a guest fault: vq_pop answers false and the device needs a reset.
+ * segments and VQ_BYTES_MAX bytes (or what a device says); an indirect table is taken only where
+ * the feature was agreed. What makes no sense is a guest fault: vq_pop answers false and the device
+ * needs a reset.
  *
  * Between vq_pop and vq_push the device holds the chain; several may be held at once.  The state
  * that is saved is the two running indices: chains that are held are ended before a snapshot. */

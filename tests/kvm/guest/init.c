@@ -79,8 +79,8 @@ static void guest_beat(int cpus)
 #define DISK_BLOCK  (64 * 1024)
 #define DISK_BLOCKS 256
 
-/* Modules of the initramfs, in order, then the devices that they found. */
-static int guest_disk_open(void)
+/* Modules of the initramfs, in order. */
+static void guest_modules(void)
 {
 	char path[16];
 
@@ -93,6 +93,11 @@ static int guest_disk_open(void)
 			perror(path);
 		close(module);
 	}
+}
+
+static int guest_disk_open(void)
+{
+	guest_modules();
 	mount("devtmpfs", "/dev", "devtmpfs", 0, NULL);
 	return open("/dev/vda", O_RDWR | O_DIRECT | O_CLOEXEC);
 }
@@ -127,6 +132,29 @@ static void guest_disk(int cpus)
 			dprintf(1, "DISK: n=%u\n", n);
 		if (n % 64 == 0)
 			fsync(disk);
+	}
+}
+
+#define FREE_SIZE (64UL << 20)
+
+/* Takes memory and gives it back, time after time. */
+static void guest_free(int cpus)
+{
+	guest_modules();
+	for (int n = cpus;; n++) {
+		uint8_t *at = mmap(NULL, FREE_SIZE, PROT_READ | PROT_WRITE,
+				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		for (size_t i = 0; i < FREE_SIZE; i += PAGE) {
+			if (at[i])
+				dprintf(1, "WRONG page that is not empty\n");
+			memset(at + i, n, PAGE);
+		}
+		dprintf(1, "HELD\n");
+		sleep(2);
+		munmap(at, FREE_SIZE);
+		dprintf(1, "FREED\n");
+		sleep(6);
 	}
 }
 
@@ -165,7 +193,7 @@ static const struct {
 } modes[] = {
 	{ "tick", guest_tick },   { "beat", guest_beat },         { "quiet", guest_quiet },
 	{ "disk", guest_disk },   { "poweroff", guest_poweroff }, { "reboot", guest_reboot },
-	{ "panic", guest_panic },
+	{ "panic", guest_panic }, { "free", guest_free },
 };
 
 int main(void)
