@@ -82,19 +82,24 @@ void virtio_fault(struct virtio_dev *dev, const char *why)
 		virtio_interrupt(dev, VIRTIO_MMIO_INT_CONFIG);
 }
 
-static void virtio_reset(struct virtio_dev *dev)
+/* The driver's view of a reset. */
+static void virtio_clear(struct virtio_dev *dev)
 {
-	for (unsigned q = 0; q < VIRTIO_QUEUES; q++)
-		vq_stop(&dev->vq[q]);
-	if (dev->ops->reset)
-		dev->ops->reset(dev);
 	for (unsigned q = 0; q < VIRTIO_QUEUES; q++)
 		dev->vq[q] = (struct vq){ .dev = dev, .mem = dev->mem };
 	dev->driver_features = 0;
 	dev->features_sel = dev->driver_features_sel = dev->queue_sel = 0;
 	dev->status = 0;
-	dev->drained = false;
+	dev->drained = dev->unstarted = false;
 	atomic_store(&dev->isr, 0);
+}
+
+static void virtio_reset(struct virtio_dev *dev)
+{
+	dev->unreset = false;
+	if (dev->ops->reset)
+		dev->ops->reset(dev);
+	virtio_clear(dev);
 }
 
 /* From here on the queues are what they are until a reset. */
@@ -132,7 +137,9 @@ void virtio_set_status(struct virtio_dev *dev, uint32_t status)
 	uint32_t added = status & DRIVER_STATUS & ~dev->status;
 
 	if (!status) {
-		virtio_reset(dev);
+		virtio_clear(dev);
+		dev->unreset = true;
+		virtio_notify(dev, 0);
 		return;
 	}
 	if (added & VIRTIO_CONFIG_S_FEATURES_OK && !virtio_features_fit(dev))
@@ -142,6 +149,19 @@ void virtio_set_status(struct virtio_dev *dev, uint32_t status)
 	dev->status |= added;
 	if (!(added & VIRTIO_CONFIG_S_DRIVER_OK) || !virtio_runs(dev))
 		return;
+	dev->unstarted = true;
+	virtio_notify(dev, 0);
+}
+
+/* What the driver did to the registers is done to the device. */
+static void virtio_hear(struct virtio_dev *dev)
+{
+	if (dev->unreset && dev->ops->reset)
+		dev->ops->reset(dev);
+	dev->unreset = false;
+	if (!dev->unstarted || !virtio_runs(dev))
+		return;
+	dev->unstarted = false;
 	if (!virtio_latch(dev)) {
 		virtio_fault(dev, "a queue whose size or addresses make no sense");
 		return;
@@ -151,8 +171,18 @@ void virtio_set_status(struct virtio_dev *dev, uint32_t status)
 	virtio_start(dev);
 }
 
+/* Without a loop there is one thread alone. */
+void virtio_notify(struct virtio_dev *dev, unsigned q)
+{
+	if (dev->kick_fds && q < dev->ops->n_queues)
+		virtio_kick_later(dev, q);
+	else
+		virtio_kick(dev, q);
+}
+
 void virtio_kick(struct virtio_dev *dev, unsigned q)
 {
+	virtio_hear(dev);
 	if (q >= dev->ops->n_queues || !dev->vq[q].running)
 		return;
 	if (dev->drained)
@@ -165,6 +195,7 @@ void virtio_drain(struct virtio_dev *dev)
 {
 	if (dev->drained)
 		return;
+	virtio_hear(dev);
 	if (dev->ops->drain)
 		dev->ops->drain(dev);
 	dev->drained = true;

@@ -1,10 +1,12 @@
 /* device.h - what a virtio device owes its transport, and what it may ask of it.
  *
- * A device is the first member of its own struct and found by container_of.  All of its functions
- * run in the loop or, for registers, in a vCPU thread under the lock of the devices: never two at
- * once.  The interrupt alone (isr, irq_fd) is for every thread.
- * What is the same for all devices (status, features, config space, queues, interrupt state, their
- * saved form, reset) is the core's: virtio/device.c, with virtio/mmio.c in front (virtio 1.2, 4.2).
+ * A device is the first member of its own struct and found by container_of.  A driver's accesses to
+ * registers are served in a vCPU thread under the lock of the devices, which may make few system
+ * calls: there only configured() is called.  All else runs in the loop, which hears of a reset and
+ * of DRIVER_OK by a notification: never two at once.  The interrupt alone (isr, irq_fd) is for
+ * every thread. What is the same for all devices (status, features, config space, queues, interrupt
+ * state, their saved form, reset) is the core's: virtio/device.c, with virtio/mmio.c in front
+ * (virtio 1.2, 4.2).
  *
  * A guest fault (virtio_fault) sets DEVICE_NEEDS_RESET and stops the queues; the machine runs on.
  */
@@ -62,7 +64,9 @@ struct virtio_dev {
 	uint32_t features_sel, driver_features_sel, queue_sel, config_generation;
 	uint32_t status;
 	_Atomic uint32_t isr;
-	bool drained;         /* between virtio_drain or a load and virtio_resume */
+	bool drained; /* between virtio_drain or a load and virtio_resume */
+	/* The driver did it, the loop has not heard of it yet. */
+	bool unreset, unstarted;
 	unsigned long faults; /* guest faults so far: the log is kept to the first few */
 };
 
@@ -80,6 +84,8 @@ bool virtio_runs(const struct virtio_dev *dev); /* DRIVER_OK, no reset needed, n
 /* The driver's writes to the common registers (virtio/mmio.c). */
 uint64_t virtio_offered(const struct virtio_dev *dev); /* features, the core's among them */
 void virtio_set_status(struct virtio_dev *dev, uint32_t status);
+void virtio_notify(struct virtio_dev *dev, unsigned q);
+/* In the loop: a driver's notification came. */
 void virtio_kick(struct virtio_dev *dev, unsigned q);
 /* For kick(), which must not go on for as long as the guest offers chains: come again for queue q,
  * after the loop has looked at all else. */

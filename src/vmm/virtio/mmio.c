@@ -180,7 +180,7 @@ static const struct mmio_reg mmio_regs[] = {
 	{ VIRTIO_MMIO_QUEUE_NUM_MAX, mmio_queue_most, NULL },
 	{ VIRTIO_MMIO_QUEUE_NUM, NULL, mmio_set_size },
 	{ VIRTIO_MMIO_QUEUE_READY, mmio_queue_ready, mmio_set_ready },
-	{ VIRTIO_MMIO_QUEUE_NOTIFY, NULL, virtio_kick },
+	{ VIRTIO_MMIO_QUEUE_NOTIFY, NULL, virtio_notify },
 	{ VIRTIO_MMIO_INTERRUPT_STATUS, mmio_isr, NULL },
 	{ VIRTIO_MMIO_INTERRUPT_ACK, NULL, mmio_ack },
 	{ VIRTIO_MMIO_STATUS, mmio_status, virtio_set_status },
