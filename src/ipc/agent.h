@@ -23,6 +23,10 @@
 #define SLOT_PREFIX     24
 #define SLOT_DNS_IP     "169.254.53.53" /* the slot translates it to the host's resolver */
 #define SLOT_GUEST_MAC  "02:d0:2e:00:00:15"
+#define SLOT_GUEST_MAC_BYTES                       \
+	{                                          \
+		0x02, 0xd0, 0x2e, 0x00, 0x00, 0x15 \
+	}
 
 enum agent_type {
 	AGENT_NONE,

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <sched.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
@@ -81,24 +80,12 @@ static uint32_t slot_ip(const char *text)
 	return ntohl(in.s_addr);
 }
 
-static void slot_guest_mac(uint8_t mac[6])
-{
-	const char *text = SLOT_GUEST_MAC;
-	char *end;
-
-	for (int i = 0; i < 6; i++) {
-		mac[i] = (uint8_t)strtoul(text, &end, 16);
-		text = end + 1;
-	}
-}
-
 /* The end in the slot; the calling process is in it. */
 static int slot_inside(struct mnl_socket *nl, const struct slot_plan *p, struct err *e)
 {
-	uint8_t mac[6];
+	static const uint8_t mac[6] = SLOT_GUEST_MAC_BYTES;
 	int rc = nl_link_set(nl, "lo", true);
 
-	slot_guest_mac(mac);
 	rc = rc ? rc : nl_link_mac(nl, SLOT_TAP, slot_tap_mac);
 	rc = rc ? rc : nl_link_set(nl, SLOT_TAP, true);
 	rc = rc ? rc : nl_address(nl, SLOT_TAP, slot_ip(SLOT_GATEWAY_IP), SLOT_PREFIX);

@@ -4,6 +4,7 @@
  * makes a process, a thread or a socket, or maps memory that can be executed; mmap replaces what
  * lies in the guest's window (MAP_FIXED).  Anything else raises SIGSYS, which jail.c names. */
 
+#include <linux/if_tun.h>
 #include <linux/kvm.h>
 #include <seccomp.h>
 #include <stdio.h>
@@ -91,6 +92,7 @@ static const struct rule loop_rules[] = {
 	{ "fsync", 0, { { 0 } } },
 	{ "mmap", 2, { MASKED(3, MAP_FIXED, MAP_FIXED), MASKED(2, PROT_EXEC, 0) } },
 	{ "madvise", 0, { { 0 } } },
+	{ "ioctl", 1, { REQUEST(TUNSETOFFLOAD) } },
 	{ "ioctl", 1, { REQUEST(KVM_KVMCLOCK_CTRL) } },
 	{ "ioctl", 1, { REQUEST(KVM_GET_MP_STATE) } },
 	{ "ioctl", 1, { REQUEST(KVM_SET_MP_STATE) } },

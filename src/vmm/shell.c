@@ -126,6 +126,8 @@ static int shell_wire_virtio(struct shell *s, struct err *e)
 	if (blk_init(&s->blk, s->loop, &s->mem, shell_confine_disk, e) ||
 	    shell_attach(s, SHELL_BLK, &s->blk.dev, e) || rng_init(&s->rng, s->loop, &s->mem, e) ||
 	    shell_attach(s, SHELL_RNG, &s->rng.dev, e) ||
+	    net_init(&s->net, s->loop, &s->mem, MACHINE_FD_TAP, e) ||
+	    shell_attach(s, SHELL_NET, &s->net.dev, e) ||
 	    vsock_init(&s->vsock, s->loop, &s->mem, AGENT_HOST_PORT, &s->agent.conn, &vmm_agent_ops,
 		       e) ||
 	    shell_attach(s, SHELL_VSOCK, &s->vsock.dev, e) ||

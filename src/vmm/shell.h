@@ -13,6 +13,7 @@
 #include "vmm/dev/balloon.h"
 #include "vmm/dev/blk.h"
 #include "vmm/dev/genid.h"
+#include "vmm/dev/net.h"
 #include "vmm/dev/power.h"
 #include "vmm/dev/rng.h"
 #include "vmm/dev/serial.h"
@@ -21,7 +22,7 @@
 #include "vmm/virtio/mmio.h"
 
 /* virtio devices by their place on the board (docs/vmm.md). */
-enum shell_device { SHELL_BLK, SHELL_RNG, SHELL_VSOCK, SHELL_BALLOON, SHELL_DEVICES };
+enum shell_device { SHELL_BLK, SHELL_RNG, SHELL_NET, SHELL_VSOCK, SHELL_BALLOON, SHELL_DEVICES };
 
 struct shell {
 	struct loop *loop; /* borrowed */
@@ -35,6 +36,7 @@ struct shell {
 	struct genid genid;
 	struct blk blk;
 	struct rng rng;
+	struct net net;
 	struct vsock vsock;
 	struct balloon balloon;
 	struct streams streams;                    /* of stream.sock, over vsock */
@@ -47,7 +49,8 @@ struct shell {
 	void (*ended)(struct shell *s, const char *why);
 };
 
-/* Uses the descriptors MACHINE_FD_KVM, MACHINE_FD_STREAM and MACHINE_FD_PROC, and closes the last.
+/* Uses the descriptors MACHINE_FD_KVM, MACHINE_FD_STREAM,
+ * MACHINE_FD_TAP and MACHINE_FD_PROC, and closes the last.
  * Holds the lock from here on (loop_guard). */
 int shell_open(struct shell *s, struct loop *l, const struct machine_shape *shape,
 	       void (*ended)(struct shell *s, const char *why), struct err *e) must_check;

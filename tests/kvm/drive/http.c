@@ -128,6 +128,8 @@ int drive_http(struct drive *d, const struct words *w, struct err *e)
 	d->awaited = usage_now(d);
 	drive_say(d, "http: %zu bytes: %.*s", answer.size, (int)strcspn(buf_str(&answer), "\r\n"),
 		  buf_str(&answer));
+	if (words_get(w, "show"))
+		drive_say(d, "%s", buf_str(&answer));
 	if (strncmp(buf_str(&answer), "HTTP/1.", 7) != 0)
 		return err_set(e, ERR_INTERNAL, "no HTTP came from port %s", port);
 	if (answer.size < words_number(w, "bytes", 0))

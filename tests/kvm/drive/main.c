@@ -21,7 +21,8 @@
  *   mark                                        costs are also told from here on
  *   measure name=NAME                           the costs at the last await
  *   http port=N [path=/] [body=N] [text=TEXT] [bytes=N]
- *                   CONNECT and GET, or POST N bytes; with hold=1 the stream is left open
+ *                   CONNECT and GET, or POST N bytes; show=1: say the answer;
+ *                   hold=1: no request, the stream is left open
  *   sleep ms=N      exited [reason=TEXT]        kill
  *
  * "!" in front of a command: the machine must answer FAULT (http: ERR).  Exit status 1: it went
