@@ -149,31 +149,40 @@ void snap_put(struct buf *b, const struct snap_field *table, const void *object)
 	}
 }
 
-static const uint8_t *snap_find(const uint8_t *data, size_t size, const struct snap_field *f)
+/* From *at on; behind it afterwards. */
+static const uint8_t *snap_find(const uint8_t *data, size_t size, const struct snap_field *f,
+				size_t *at)
 {
 	struct field_head h;
 
-	for (size_t at = 0; size - at >= sizeof(h);) {
+	while (size - *at >= sizeof(h)) {
+		const uint8_t *from = data + *at + sizeof(h);
 		size_t length;
 
-		memcpy(&h, data + at, sizeof(h));
-		at += sizeof(h);
+		memcpy(&h, data + *at, sizeof(h));
 		length = le16toh(h.size);
-		if (length > size - at)
+		if (length > size - *at - sizeof(h))
 			return NULL;
+		*at += sizeof(h) + length;
 		if (le16toh(h.tag) == f->tag)
-			return length == f->size ? data + at : NULL;
-		at += length;
+			return length == f->size ? from : NULL;
 	}
 	return NULL;
 }
 
+/* They stand in the table's order as a rule, each behind the last one; else all are looked at. */
 int snap_get(const uint8_t *data, size_t size, const struct snap_field *table, void *object,
 	     struct err *e)
 {
-	for (const struct snap_field *f = table; f->tag; f++) {
-		const uint8_t *from = snap_find(data, size, f);
+	size_t at = 0;
 
+	for (const struct snap_field *f = table; f->tag; f++) {
+		const uint8_t *from = snap_find(data, size, f, &at);
+
+		if (!from) {
+			at = 0;
+			from = snap_find(data, size, f, &at);
+		}
 		if (!from)
 			return err_set(e, ERR_INVALID,
 				       "a device's state in the snapshot lacks its field %u",
