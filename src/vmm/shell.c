@@ -114,10 +114,7 @@ static int shell_attach(struct shell *s, enum shell_device slot, struct virtio_d
 	if (mmio_init(m, dev, slot, &s->mmio, e) ||
 	    vm_irqfd(&s->vm, dev->irq_fd, ARCH_VIRTIO_IRQ + slot, e))
 		return -1;
-	for (unsigned q = 0; q < dev->ops->n_queues; q++)
-		if (vm_ioeventfd(&s->vm, m->kick_fds[q], notify, q, e))
-			return -1;
-	return 0;
+	return vm_ioeventfd(&s->vm, m->kick_fd, notify, e);
 }
 
 static int shell_wire_virtio(struct shell *s, struct err *e)

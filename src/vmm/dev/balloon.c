@@ -72,7 +72,7 @@ static void balloon_kick(struct virtio_dev *dev, unsigned q)
 	}
 	vq_notify(vq);
 	if (n == BALLOON_AT_ONCE)
-		virtio_kick_later(dev, q);
+		virtio_kick_later(dev);
 }
 
 static const struct virtio_ops balloon_ops = {

@@ -144,7 +144,7 @@ static void net_pump(struct net *n)
 		done++;
 	vq_notify(&n->dev.vq[RX]);
 	if (done == AT_ONCE)
-		virtio_kick_later(&n->dev, RX);
+		virtio_kick_later(&n->dev);
 }
 
 /* What the host does not take as a packet is lost, as on any wire.  false: not now. */
@@ -179,7 +179,7 @@ static void net_transmit(struct net *n)
 	}
 	vq_notify(vq);
 	if (done == AT_ONCE)
-		virtio_kick_later(&n->dev, TX);
+		virtio_kick_later(&n->dev);
 }
 
 static void net_kick(struct virtio_dev *dev, unsigned q)

@@ -31,7 +31,7 @@ static void rng_kick(struct virtio_dev *dev, unsigned q)
 		}
 		if (n == RNG_AT_ONCE) {
 			vq_unpop(vq);
-			virtio_kick_later(dev, q);
+			virtio_kick_later(dev);
 			break;
 		}
 		vq_push(vq, &c, rng_fill(&c.in));

@@ -142,7 +142,7 @@ static void vsock_pump(struct vsock *v)
 	v->pumping = false;
 	vq_notify(&v->dev.vq[RX]);
 	if (n == AT_ONCE)
-		virtio_kick_later(&v->dev, RX);
+		virtio_kick_later(&v->dev);
 }
 
 void vsock_kick(struct vsock_conn *c)
@@ -211,7 +211,7 @@ static void vsock_hear(struct vsock *v)
 	}
 	vq_notify(vq);
 	if (n == AT_ONCE)
-		virtio_kick_later(&v->dev, TX);
+		virtio_kick_later(&v->dev);
 }
 
 static void vsock_kicked(struct virtio_dev *dev, unsigned q)
@@ -223,7 +223,7 @@ static void vsock_kicked(struct virtio_dev *dev, unsigned q)
 		vsock_hear(v);
 	vsock_pump(v);
 	if (stuck && q == RX)
-		virtio_kick_later(dev, TX);
+		virtio_kick_later(dev);
 }
 
 static void vsock_started(struct virtio_dev *dev)

@@ -124,13 +124,9 @@ int vm_irqfd(struct vm *vm, int fd, uint32_t gsi, struct err *e)
 	return vm_ioctl(vm->fd, KVM_IRQFD, &irq, "take an interrupt's eventfd", e);
 }
 
-int vm_ioeventfd(struct vm *vm, int fd, uint64_t gpa, uint32_t value, struct err *e)
+int vm_ioeventfd(struct vm *vm, int fd, uint64_t gpa, struct err *e)
 {
-	struct kvm_ioeventfd io = { .datamatch = value,
-				    .addr = gpa,
-				    .len = 4,
-				    .fd = fd,
-				    .flags = KVM_IOEVENTFD_FLAG_DATAMATCH };
+	struct kvm_ioeventfd io = { .addr = gpa, .len = 4, .fd = fd };
 
 	return vm_ioctl(vm->fd, KVM_IOEVENTFD, &io, "take a register's eventfd", e);
 }

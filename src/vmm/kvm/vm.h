@@ -57,8 +57,8 @@ void vm_close(struct vm *vm);
 
 /* A write to the eventfd raises the interrupt line @gsi (an edge). */
 int vm_irqfd(struct vm *vm, int fd, uint32_t gsi, struct err *e) must_check;
-/* A guest's 4-byte write of @value to @gpa is told to the eventfd and to nobody else. */
-int vm_ioeventfd(struct vm *vm, int fd, uint64_t gpa, uint32_t value, struct err *e) must_check;
+/* A guest's 4-byte write to @gpa is told to the eventfd and to nobody else. */
+int vm_ioeventfd(struct vm *vm, int fd, uint64_t gpa, struct err *e) must_check;
 
 void vm_resume(struct vm *vm); /* all vCPUs run; harmless if they do */
 /* No vCPU runs, and no access is half done; harmless if none runs.  The devices' lock, held by the

@@ -27,6 +27,7 @@ int virtio_init(struct virtio_dev *dev, const struct virtio_ops *ops, struct loo
 	dev->mem = mem;
 	for (unsigned q = 0; q < VIRTIO_QUEUES; q++)
 		dev->vq[q] = (struct vq){ .dev = dev, .mem = mem };
+	dev->kick_fd = -1;
 	dev->irq_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (dev->irq_fd < 0)
 		return err_sys(e, "make the interrupt of device '%s'", ops->name);
@@ -174,8 +175,8 @@ static void virtio_hear(struct virtio_dev *dev)
 /* Without a loop there is one thread alone. */
 void virtio_notify(struct virtio_dev *dev, unsigned q)
 {
-	if (dev->kick_fds && q < dev->ops->n_queues)
-		virtio_kick_later(dev, q);
+	if (dev->kick_fd >= 0)
+		virtio_kick_later(dev);
 	else
 		virtio_kick(dev, q);
 }
@@ -189,6 +190,13 @@ void virtio_kick(struct virtio_dev *dev, unsigned q)
 		dev->vq[q].waiting = true;
 	else
 		dev->ops->kick(dev, q);
+}
+
+void virtio_kicked(struct virtio_dev *dev)
+{
+	virtio_hear(dev);
+	for (unsigned q = 0; q < dev->ops->n_queues; q++)
+		virtio_kick(dev, q);
 }
 
 void virtio_drain(struct virtio_dev *dev)
@@ -208,12 +216,12 @@ void virtio_drain(struct virtio_dev *dev)
 	}
 }
 
-void virtio_kick_later(const struct virtio_dev *dev, unsigned q)
+void virtio_kick_later(const struct virtio_dev *dev)
 {
 	static const uint64_t one = 1;
 
-	if (dev->kick_fds)
-		(void)!write(dev->kick_fds[q], &one, sizeof(one));
+	if (dev->kick_fd >= 0)
+		(void)!write(dev->kick_fd, &one, sizeof(one));
 }
 
 /* KVM delivers an irqfd's interrupt in its own time: one that the driver has not acknowledged may

@@ -56,8 +56,8 @@ struct virtio_dev {
 	void *config; /* the config space, in guest byte order; the device's */
 	size_t config_size;
 	bool config_writable;
-	int irq_fd;          /* owned: written to raise the interrupt (KVM_IRQFD) */
-	const int *kick_fds; /* borrowed from the transport; NULL: none */
+	int irq_fd;  /* owned: written to raise the interrupt (KVM_IRQFD) */
+	int kick_fd; /* borrowed from the transport: notifications; -1: none */
 
 	/* The driver's view; saved by the core. */
 	uint64_t driver_features;
@@ -85,11 +85,12 @@ bool virtio_runs(const struct virtio_dev *dev); /* DRIVER_OK, no reset needed, n
 uint64_t virtio_offered(const struct virtio_dev *dev); /* features, the core's among them */
 void virtio_set_status(struct virtio_dev *dev, uint32_t status);
 void virtio_notify(struct virtio_dev *dev, unsigned q);
-/* In the loop: a driver's notification came. */
+/* In the loop: notifications came, for whatever queue; or one, for this one. */
+void virtio_kicked(struct virtio_dev *dev);
 void virtio_kick(struct virtio_dev *dev, unsigned q);
-/* For kick(), which must not go on for as long as the guest offers chains: come again for queue q,
- * after the loop has looked at all else. */
-void virtio_kick_later(const struct virtio_dev *dev, unsigned q);
+/* For kick(), which must not go on for as long as the guest offers chains: come again, after the
+ * loop has looked at all else. */
+void virtio_kick_later(const struct virtio_dev *dev);
 
 /* With the vCPUs stopped.  Between the two nothing is in flight or held, no queue gives a chain,
  * and no memory of the guest is touched.  resume() calls kick() for the queues in which the guest

@@ -256,22 +256,17 @@ bool mmio_is_lockless(uint64_t gpa)
 /* Watched for edges, so that the counter is never read: each notification is one. */
 static void mmio_kicked(struct watch *w, uint32_t events)
 {
-	struct mmio_kick *k = container_of(w, struct mmio_kick, watch);
-
 	(void)events;
-	virtio_kick(k->mmio->dev, (unsigned)(k - k->mmio->kicks));
+	virtio_kicked(container_of(w, struct mmio, kicked)->dev);
 }
 
-static int mmio_init_kick(struct mmio *m, unsigned q, struct err *e)
+static int mmio_init_kick(struct mmio *m, struct err *e)
 {
-	struct mmio_kick *k = &m->kicks[q];
-
-	k->mmio = m;
-	m->kick_fds[q] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (m->kick_fds[q] < 0)
+	m->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (m->kick_fd < 0)
 		return err_sys(e, "make the notifications of device '%s'", m->dev->ops->name);
-	return loop_watch(m->dev->loop, &k->watch, m->kick_fds[q], EPOLLIN | EPOLLET, mmio_kicked,
-			  e);
+	m->dev->kick_fd = m->kick_fd;
+	return loop_watch(m->dev->loop, &m->kicked, m->kick_fd, EPOLLIN | EPOLLET, mmio_kicked, e);
 }
 
 int mmio_init(struct mmio *m, struct virtio_dev *dev, unsigned slot, struct bus *bus, struct err *e)
@@ -280,26 +275,20 @@ int mmio_init(struct mmio *m, struct virtio_dev *dev, unsigned slot, struct bus 
 	*m = (struct mmio){
 		.range = { MMIO_BASE + slot * MMIO_SIZE, MMIO_SIZE, mmio_read, mmio_write },
 		.dev = dev,
+		.kick_fd = -1,
 	};
-	for (unsigned q = 0; q < VIRTIO_QUEUES; q++)
-		m->kick_fds[q] = -1;
-	for (unsigned q = 0; q < dev->ops->n_queues && dev->loop; q++) {
-		if (mmio_init_kick(m, q, e)) {
-			mmio_close(m);
-			return -1;
-		}
+	if (dev->loop && mmio_init_kick(m, e)) {
+		mmio_close(m);
+		return -1;
 	}
-	if (dev->loop)
-		dev->kick_fds = m->kick_fds;
 	bus_add(bus, &m->range);
 	return 0;
 }
 
 void mmio_close(struct mmio *m)
 {
-	m->dev->kick_fds = NULL;
-	for (unsigned q = 0; q < VIRTIO_QUEUES; q++) {
-		loop_unwatch(m->dev->loop, &m->kicks[q].watch);
-		fd_close(&m->kick_fds[q]);
-	}
+	m->dev->kick_fd = -1;
+	if (m->dev->loop)
+		loop_unwatch(m->dev->loop, &m->kicked);
+	fd_close(&m->kick_fd);
 }

@@ -8,21 +8,16 @@
 #define MMIO_BASE   0xd0000000ULL
 #define MMIO_SIZE   0x1000ULL
 #define MMIO_SLOTS  8
-#define MMIO_NOTIFY 0x50 /* an ioeventfd for each queue takes the place of this write */
-
-struct mmio_kick {
-	struct watch watch; /* of a kick_fd */
-	struct mmio *mmio;  /* whose kicks this is one of */
-};
+#define MMIO_NOTIFY 0x50 /* an ioeventfd takes the place of this write */
 
 struct mmio {
 	struct bus_range range;
 	struct virtio_dev *dev; /* borrowed */
-	struct mmio_kick kicks[VIRTIO_QUEUES];
-	int kick_fds[VIRTIO_QUEUES]; /* owned eventfds, for KVM_IOEVENTFD; -1: none */
+	struct watch kicked;    /* of kick_fd */
+	int kick_fd;            /* owned eventfd, for KVM_IOEVENTFD; -1: none */
 };
 
-/* Device number @slot on the board: its range on the bus, its eventfds watched by the device's
+/* Device number @slot on the board: its range on the bus, its eventfd watched by the device's
  * loop (a device without a loop has none). */
 int mmio_init(struct mmio *m, struct virtio_dev *dev, unsigned slot, struct bus *bus,
 	      struct err *e) must_check;
