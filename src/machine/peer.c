@@ -71,7 +71,8 @@ static void peer_accept(struct watch *w, uint32_t events)
 int peer_open(struct peer *p, struct loop *l, int listen_fd, const struct peer_ops *ops,
 	      struct err *e)
 {
-	*p = (struct peer){ .loop = l, .ops = ops };
+	p->loop = l;
+	p->ops = ops;
 	chan_init(&p->chan, -1, machine_rows, MACHINE_NUM_TYPES);
 	return loop_watch(l, &p->listen, listen_fd, EPOLLIN, peer_accept, e);
 }

@@ -22,6 +22,7 @@ struct peer {
 	struct ipc_msg msg;
 };
 
+/* @p is zero. */
 int peer_open(struct peer *p, struct loop *l, int listen_fd, const struct peer_ops *ops,
 	      struct err *e) must_check;
 void peer_close(struct peer *p);

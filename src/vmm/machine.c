@@ -263,7 +263,8 @@ static void machine_agent_fault(struct agent *a)
 int machine_open(struct machine *m, struct loop *l, const struct machine_shape *shape,
 		 struct err *e)
 {
-	*m = (struct machine){ .loop = l, .image_fd = -1 };
+	m->loop = l;
+	m->image_fd = -1;
 	chan_init(&m->peer.chan, -1, machine_rows, MACHINE_NUM_TYPES);
 	for (size_t i = 0; i < ARRAY_SIZE(m->saving.fds); i++)
 		m->saving.fds[i] = -1;

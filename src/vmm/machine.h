@@ -50,6 +50,7 @@ struct machine {
 	struct timer doom;  /* for the last words to be heard */
 };
 
+/* @m is zero: it is large, and what is not used of it costs no memory. */
 int machine_open(struct machine *m, struct loop *l, const struct machine_shape *shape,
 		 struct err *e) must_check;
 

@@ -157,9 +157,10 @@ static int shell_check_shape(const struct machine_shape *shape, struct err *e)
 int shell_open(struct shell *s, struct loop *l, const struct machine_shape *shape,
 	       void (*ended)(struct shell *s, const char *why), struct err *e)
 {
-	*s = (struct shell){
-		.loop = l, .shape = *shape, .pagemap_fd = -1, .smaps_fd = -1, .ended = ended
-	};
+	s->loop = l;
+	s->shape = *shape;
+	s->ended = ended;
+	s->pagemap_fd = s->smaps_fd = -1;
 	s->vm.fd = s->vm.end_fd = s->serial.irq_fd = s->genid.irq_fd = -1;
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_mutex_lock(&s->lock);

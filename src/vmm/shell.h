@@ -49,7 +49,7 @@ struct shell {
 	void (*ended)(struct shell *s, const char *why);
 };
 
-/* Uses the descriptors MACHINE_FD_KVM, MACHINE_FD_STREAM,
+/* @s is zero.  Uses the descriptors MACHINE_FD_KVM, MACHINE_FD_STREAM,
  * MACHINE_FD_TAP and MACHINE_FD_PROC, and closes the last.
  * Holds the lock from here on (loop_guard). */
 int shell_open(struct shell *s, struct loop *l, const struct machine_shape *shape,

@@ -275,7 +275,8 @@ static int blk_spawn(struct blk *b)
 int blk_init(struct blk *b, struct loop *l, const struct mem *mem, void (*enter)(void),
 	     struct err *e)
 {
-	*b = (struct blk){ .config = blk_config, .enter = enter };
+	b->config = blk_config;
+	b->enter = enter;
 	b->dev.config = &b->config;
 	b->dev.config_size = sizeof(b->config);
 	if (virtio_init(&b->dev, &blk_ops, l, mem, e))

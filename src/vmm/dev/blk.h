@@ -49,7 +49,7 @@ struct blk {
 	struct blk_request requests[BLK_IN_FLIGHT];
 };
 
-/* The device and its thread, which calls @enter (its filter) before anything else. */
+/* @b is zero.  The device and its thread, which calls @enter (its filter) before anything else. */
 int blk_init(struct blk *b, struct loop *l, const struct mem *mem, void (*enter)(void),
 	     struct err *e) must_check;
 /* Before DRIVER_OK or virtio_load. */

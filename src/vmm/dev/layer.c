@@ -61,7 +61,9 @@ int layer_open(struct layer *l, int fd, uint64_t disk_size, struct err *e)
 	struct stat st;
 	ssize_t n;
 
-	*l = (struct layer){ .fd = -1, .n_blocks = disk_size / LAYER_BLOCK };
+	l->fd = -1;
+	l->n_blocks = disk_size / LAYER_BLOCK;
+	memset(l->held, 0, sizeof(l->held));
 	if (fstat(fd, &st))
 		return err_sys(e, "look at a disk delta");
 	if (!S_ISREG(st.st_mode))
@@ -112,41 +114,45 @@ static uint64_t line_offset(uint32_t number)
 	return LAYER_HEAD + (uint64_t)number * LAYER_LINE;
 }
 
-/* The line of the bitmap that @block is in, or NULL and errno. */
-static struct layer_line *layer_line(struct layer *l, uint64_t block)
+static uint32_t line_number(uint64_t block)
 {
-	uint32_t number = (uint32_t)(block / LINE_BITS);
-	struct layer_line *line = &l->lines[number % LAYER_LINES];
+	return (uint32_t)(block / LINE_BITS);
+}
+
+/* The line of the bitmap that @block is in, or NULL and errno. */
+static uint8_t *layer_line(struct layer *l, uint64_t block)
+{
+	uint32_t number = line_number(block), place = number % LAYER_LINES;
+	uint8_t *bits = l->lines[place];
 	int rc;
 
-	if (line->valid && line->number == number)
-		return line;
-	line->valid = false;
-	rc = io_pread_full(l->fd, line->bits, LAYER_LINE, (off_t)line_offset(number));
+	if (l->held[place] == number + 1)
+		return bits;
+	l->held[place] = 0;
+	rc = io_pread_full(l->fd, bits, LAYER_LINE, (off_t)line_offset(number));
 	if (rc) {
 		errno = rc == -ENODATA ? EIO : -rc; /* cut off while we use it */
 		return NULL;
 	}
-	line->number = number;
-	line->valid = true;
-	return line;
+	l->held[place] = number + 1;
+	return bits;
 }
 
-static bool line_bit(const struct layer_line *line, uint64_t block)
+static bool line_bit(const uint8_t *bits, uint64_t block)
 {
-	return line->bits[block % LINE_BITS / 8] >> block % 8 & 1;
+	return bits[block % LINE_BITS / 8] >> block % 8 & 1;
 }
 
 /* How many bits from @block to @end are as @has; @end is in the same line. */
-static uint64_t line_run(const struct layer_line *line, uint64_t block, uint64_t end, bool has)
+static uint64_t line_run(const uint8_t *bits, uint64_t block, uint64_t end, bool has)
 {
 	uint8_t alike = has ? 0xff : 0;
 	uint64_t at = block;
 
 	while (at < end) {
-		if (at % 8 == 0 && end - at >= 8 && line->bits[at % LINE_BITS / 8] == alike)
+		if (at % 8 == 0 && end - at >= 8 && bits[at % LINE_BITS / 8] == alike)
 			at += 8;
-		else if (line_bit(line, at) == has)
+		else if (line_bit(bits, at) == has)
 			at++;
 		else
 			break;
@@ -164,15 +170,15 @@ int64_t layer_run(struct layer *l, uint64_t block, uint64_t n, bool *has)
 		return (int64_t)n;
 	while (at < end) {
 		uint64_t line_end = (at / LINE_BITS + 1) * LINE_BITS, run;
-		const struct layer_line *line = layer_line(l, at);
+		const uint8_t *bits = layer_line(l, at);
 
-		if (!line)
+		if (!bits)
 			return -errno;
 		if (line_end > end)
 			line_end = end;
 		if (at == block)
-			*has = line_bit(line, at);
-		run = line_run(line, at, line_end, *has);
+			*has = line_bit(bits, at);
+		run = line_run(bits, at, line_end, *has);
 		at += run;
 		if (at < line_end)
 			break;
@@ -183,20 +189,21 @@ int64_t layer_run(struct layer *l, uint64_t block, uint64_t n, bool *has)
 /* Bits of one line; those bytes of the file alone are written, if any changed. */
 static int layer_set_line(struct layer *l, uint64_t block, uint64_t end)
 {
-	struct layer_line *line = layer_line(l, block);
+	uint32_t number = line_number(block);
+	uint8_t *bits = layer_line(l, block);
 	uint64_t first = block % LINE_BITS / 8, last = (end - 1) % LINE_BITS / 8;
 	int rc;
 
-	if (!line)
+	if (!bits)
 		return -errno;
-	if (line_bit(line, block) && line_run(line, block, end, true) == end - block)
+	if (line_bit(bits, block) && line_run(bits, block, end, true) == end - block)
 		return 0;
 	for (uint64_t at = block; at < end; at++)
-		line->bits[at % LINE_BITS / 8] |= (uint8_t)(1U << at % 8);
-	rc = io_pwrite_full(l->fd, line->bits + first, last - first + 1,
-			    (off_t)(line_offset(line->number) + first));
+		bits[at % LINE_BITS / 8] |= (uint8_t)(1U << at % 8);
+	rc = io_pwrite_full(l->fd, bits + first, last - first + 1,
+			    (off_t)(line_offset(number) + first));
 	if (rc)
-		line->valid = false; /* what is there is in the file */
+		l->held[number % LAYER_LINES] = 0; /* what is there is in the file */
 	return rc;
 }
 

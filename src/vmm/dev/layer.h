@@ -19,11 +19,9 @@ struct layer {
 	int fd; /* owned */
 	uint64_t n_blocks;
 	bool empty; /* the file has no byte yet */
-	struct layer_line {
-		uint32_t number;
-		bool valid;
-		uint8_t bits[LAYER_LINE];
-	} lines[LAYER_LINES];
+	/* Pieces of its bitmap, and one more than the number of each; 0: none. */
+	uint32_t held[LAYER_LINES];
+	uint8_t lines[LAYER_LINES][LAYER_LINE];
 };
 
 /* Whether these first bytes of a file are the header of a delta of this disk; fuzzed. */

@@ -242,7 +242,8 @@ static const struct virtio_ops net_ops = {
 
 int net_init(struct net *n, struct loop *l, const struct mem *mem, int tap, struct err *e)
 {
-	*n = (struct net){ .tap = tap, .config.mac = SLOT_GUEST_MAC_BYTES };
+	n->tap = tap;
+	n->config = (struct virtio_net_config){ .mac = SLOT_GUEST_MAC_BYTES };
 	n->dev.config = &n->config;
 	n->dev.config_size = sizeof(n->config.mac);
 	if (virtio_init(&n->dev, &net_ops, l, mem, e))

@@ -36,6 +36,7 @@ struct net {
 	size_t room;
 };
 
+/* @n is zero. */
 int net_init(struct net *n, struct loop *l, const struct mem *mem, int tap,
 	     struct err *e) must_check;
 void net_close(struct net *n);

@@ -176,7 +176,7 @@ static int cpuid_load(const struct vm *vm, const uint8_t *data, size_t size, str
 		return -1;
 	if (r.size % sizeof(c->entries[0]) || r.size > sizeof(c->entries))
 		return err_set(e, ERR_INVALID, "the snapshot's record CPUI has another size");
-	*c = (struct cpuid){ .n = (uint32_t)(r.size / sizeof(c->entries[0])) };
+	c->n = (uint32_t)(r.size / sizeof(c->entries[0]));
 	memcpy(c->entries, r.data, r.size);
 	return cpuid_check(c, vm->arch.cpuid, e);
 }

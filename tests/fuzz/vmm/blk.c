@@ -1,6 +1,7 @@
 /* The disk under a hostile guest, with its thread: ended after each step, so that an input always
  * does the same. */
 
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -25,6 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct err e;
 
 	guest_open(&g);
+	memset(&blk, 0, sizeof(blk));
 	if (ftruncate(root, DISK) || cow_open(&cow, root, &top, 1, &e) ||
 	    blk_init(&blk, NULL, &g.mem, NULL, &e))
 		__builtin_trap();

@@ -1,5 +1,6 @@
 /* The network device under a hostile guest, and a wire on which something comes all the time. */
 
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -35,6 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	wire = pair[1];
 	packets = 0;
+	memset(&net, 0, sizeof(net));
 	guest_open(&g);
 	if (net_init(&net, NULL, &g.mem, pair[0], &e))
 		__builtin_trap();

@@ -36,6 +36,7 @@ static void open_device(void)
 {
 	struct err e;
 
+	memset(&blk, 0, sizeof(blk));
 	assert_int_equal(blk_init(&blk, loop, &d.mem, enter, &e), 0);
 	blk_attach(&blk, &cow);
 	driver_attach(&d, &blk.dev);

@@ -243,7 +243,7 @@ static void a_file_that_becomes_shorter_is_an_error_of_the_disk(void **state)
 	assert_int_equal(ftruncate(top, LAYER_HEAD), 0);
 	seg = (struct iovec){ got, B };
 	assert_true(cow_read(&c, 5 * B, &s) < 0);
-	memset(c.layer[0].lines, 0, sizeof(c.layer[0].lines));
+	memset(c.layer[0].held, 0, sizeof(c.layer[0].held));
 	assert_true(cow_read(&c, 5 * B, &s) < 0); /* its bitmap too */
 	cow_close(&c);
 }

@@ -38,6 +38,7 @@ static void open_device(void)
 	setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	wire = pair[1];
+	memset(&net, 0, sizeof(net));
 	assert_int_equal(net_init(&net, loop, &d.mem, pair[0], &e), 0);
 	driver_attach(&d, &net.dev);
 }
