@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,12 +13,8 @@
 
 #include "base/io.h"
 
-/* One malloc arena: QEMU's threads hardly allocate, and every arena is memory of each clone. */
-static char *const child_env[] = {
-	(char[]){ "PATH=/usr/bin:/bin" },
-	(char[]){ "MALLOC_ARENA_MAX=1" },
-	NULL,
-};
+#define CHILD_LEAN "qemu-lean.so" /* lean.c; beside this program */
+#define CHILD_LOAD "LD_PRELOAD="
 
 /* In the child.  The parent may have died before the death signal was set. */
 static void child_bind(pid_t parent)
@@ -27,9 +24,28 @@ static void child_bind(pid_t parent)
 		_exit(127);
 }
 
+/* The word that has CHILD_LEAN loaded; NULL where it is not. */
+static char *child_lean(void)
+{
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *slash, *word;
+
+	if (n <= 0)
+		return NULL;
+	self[n] = '\0';
+	slash = strrchr(self, '/');
+	word = xasprintf(CHILD_LOAD "%.*s/" CHILD_LEAN, (int)(slash - self), self);
+	return access(word + strlen(CHILD_LOAD), R_OK) ? NULL : word;
+}
+
 static void child_run(const struct child_how *how)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	char path[] = "PATH=/usr/bin:/bin";
+	/* QEMU's threads hardly allocate, and every arena is memory of each clone. */
+	char arenas[] = "MALLOC_ARENA_MAX=1";
+	char *const env[] = { path, arenas, child_lean(), NULL };
 
 	if (null >= 0) {
 		dup2(null, STDIN_FILENO);
@@ -41,7 +57,7 @@ static void child_run(const struct child_how *how)
 			fcntl(how->keep[i], F_SETFD, 0);
 	/* Huge pages of zeros would cost each clone 4 MB and its first answer 20 ms. */
 	prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
-	execve(how->argv[0], how->argv, child_env);
+	execve(how->argv[0], how->argv, env);
 	dprintf(STDERR_FILENO, "start %s: %s\n", how->argv[0], strerror(errno));
 	_exit(127);
 }

@@ -75,9 +75,11 @@ def crc32c(data):
 
 class Test:
     def __init__(self, program, init, app):
-        self.program = program
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="doze-machine-"))
         self.dir.chmod(0o755)
+        for name in (program, pathlib.Path(program).parent / "qemu-lean.so"):  # where the machine's user may read
+            shutil.copy(name, self.dir)
+        self.program = self.dir / "doze-qemu"
         self.machines, self.n = [], 0
         cache = os.environ.get("DOZE_GUEST_CACHE", ROOT / ".cache/kernel")
         subprocess.run([ROOT / "tools/make-guest", self.dir / "guest", "--init", init, "--cache", cache], check=True)
@@ -213,6 +215,13 @@ def clones_go_on_where_the_image_stopped_each_for_itself(t):
     assert t.ask(t.b, "sum 2") == 0 != mine
     print("   ", {k: round(v / 1e6, 1) for k, v in t.b.stats().items()})
     assert t.b.stats()["private"] < 45e6
+
+
+def a_clone_holds_no_memory_that_it_can_do_without(t):
+    process = pathlib.Path(f"/proc/{t.b.qemu()}")
+    loaded = {line.split("/")[-1] for line in (process / "maps").read_text().splitlines() if "/" in line}
+    assert "qemu-lean.so" in loaded and not any("capstone" in name for name in loaded), loaded
+    assert "THP_enabled:\t0" in (process / "status").read_text(), "huge pages are not off"
 
 
 def what_is_read_from_a_stream_is_exactly_what_the_guest_sent(t):
@@ -431,6 +440,7 @@ def main():
     try:
         for check in (an_application_starts_and_is_reached, a_stopped_machine_becomes_an_image,
                       clones_go_on_where_the_image_stopped_each_for_itself,
+                      a_clone_holds_no_memory_that_it_can_do_without,
                       what_is_read_from_a_stream_is_exactly_what_the_guest_sent, a_wrong_line_or_port_is_answered_err,
                       a_paused_machine_stands_still_and_goes_on, an_owner_that_comes_back_gets_whole_frames,
                       a_save_continues_memory_and_disk,
