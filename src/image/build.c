@@ -22,17 +22,18 @@ static bool build_validates(const struct build *b)
 
 /* clang-format off */
 static const struct build_stage build_stages[] = {
-	{ "fetch",    "fetch the artifact",             build_fetch,     NULL },
-	{ "unpack",   "check and unpack it",            build_unpack,    NULL },
-	{ "build",    "prepare the base images",        build_base,      NULL },
-	{ "build",    "build the container image",      build_container, NULL },
-	{ "disk",     "make its disk",                  build_disk,      NULL },
-	{ "boot",     "boot a microVM",                 build_boot,      NULL },
-	{ "ready",    "start the application",          build_ready,     NULL },
-	{ "snapshot", "let it come to rest",            build_settle,    NULL },
-	{ "snapshot", "take the snapshot",              build_snapshot,  NULL },
-	{ "validate", "validate a microVM made from it", build_validate, build_validates },
-	{ "snapshot", "put it in its place",            build_commit,    NULL },
+	{ "fetch",    "fetch the artifact",              build_fetch,         NULL },
+	{ "unpack",   "check and unpack it",             build_unpack,        NULL },
+	{ "build",    "prepare the base images",         build_base,          NULL },
+	{ "build",    "build the container image",       build_container,     NULL },
+	{ "disk",     "make its disk",                   build_disk,          NULL },
+	{ "disk",     "make its empty overlay",          build_empty_overlay, NULL },
+	{ "boot",     "boot a microVM",                  build_boot,          NULL },
+	{ "ready",    "start the application",           build_ready,         NULL },
+	{ "snapshot", "let it come to rest",             build_settle,        NULL },
+	{ "snapshot", "take the snapshot",               build_snapshot,      NULL },
+	{ "validate", "validate a microVM made from it", build_validate,      build_validates },
+	{ "snapshot", "put it in its place",             build_commit,        NULL },
 };
 /* clang-format on */
 static_assert(ARRAY_SIZE(build_stages) <= BUILD_STAGES, "took_ms has a place for each");
@@ -99,6 +100,15 @@ void build_tick(struct build *b, uint64_t every_ms, uv_timer_cb fire)
 char *build_tag(const struct build *b)
 {
 	return xasprintf("localhost/doze/image/%s", b->what.version.image);
+}
+
+bool build_boots(const struct build *b)
+{
+	int i = 0;
+
+	while (build_stages[i].start != build_boot)
+		i++;
+	return b->stage >= i;
 }
 
 bool build_is_at(const struct build *b, void (*stage)(struct build *b))

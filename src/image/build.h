@@ -19,7 +19,8 @@
 #define CODE_READY    "READY_HOOK_FAILED"
 #define CODE_VALIDATE "VALIDATE_HOOK_FAILED"
 
-#define BUILD_STAGES 16
+#define BUILD_STAGES   16
+#define BUILD_APP_FILE "app.json" /* of a version: docs/data-layout.md */
 
 struct build {
 	struct list in;
@@ -41,6 +42,7 @@ struct build {
 	int artifact_fd;
 	struct ask object;
 	struct job job;
+	void (*stepped)(struct build *b, const json_t *result); /* of its step; NULL: build_next */
 	struct work *work;
 	struct app app;
 
@@ -87,7 +89,13 @@ void build_fetch(struct build *b);
 void build_unpack(struct build *b);
 void build_base(struct build *b);
 void build_container(struct build *b);
+/* The build's job, begun: arguments, b->stepped, then job_start. */
+void build_step(struct build *b, const char *name, enum priv_net net);
+/* [build] env, "A=1, B=2": for RUN alone; build_disk takes it out of the image's own again. */
+void build_env_each(struct build *b, void (*each)(struct build *b, const char *pair));
+/* build_disk.c */
 void build_disk(struct build *b);
+void build_empty_overlay(struct build *b);
 /* build_run.c */
 void build_boot(struct build *b);
 void build_ready(struct build *b);
@@ -98,6 +106,7 @@ void build_vm_start(struct build *b,
 void build_vm_down(struct vm *vm, const struct err *e);
 void build_vm_frame(struct vm *vm, const struct agent_frame *f);
 bool build_is_at(const struct build *b, void (*stage)(struct build *b));
+bool build_boots(const struct build *b); /* or did */
 /* A copy of the empty overlay: the version's disk, or one to throw away. Descriptor or -1. */
 int build_overlay(struct build *b, bool scratch, struct err *e) must_check;
 /* The id of a frame that the guest will ACK. */

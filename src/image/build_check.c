@@ -237,8 +237,9 @@ void build_validate(struct build *b)
 /* Everything durable, then visible by one rename.  In a child. */
 static int build_publish(void *arg)
 {
-	static const char *const names[] = { "root",  "overlay", "disk",      "header",
-					     "state", "memory",  "spec.json", "." };
+	static const char *const names[] = { "root",      "overlay",      "disk",
+					     "header",    "state",        "memory",
+					     "spec.json", BUILD_APP_FILE, "." };
 	struct build *b = arg;
 	char version[16];
 

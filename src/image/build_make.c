@@ -1,13 +1,10 @@
-/* From the artifact to a disk: the stages that priv's build steps do. */
+/* From the artifact to a container image: the stages that priv's build steps do. */
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/io.h"
 #include "base/limits.h"
 #include "image/build.h"
 
@@ -102,10 +99,12 @@ static void build_job_done(struct job *j, const json_t *result, const struct err
 
 	if (b->clearing)
 		build_job_stopped(b);
-	else if (json_is_true(json_object_get(result, "ok")))
-		build_next(b);
-	else
+	else if (!json_is_true(json_object_get(result, "ok")))
 		build_job_failed(b, result, e);
+	else if (b->stepped)
+		b->stepped(b, result);
+	else
+		build_next(b);
 }
 
 static const struct job_ops build_job_ops = { build_job_output, build_job_done };
@@ -128,8 +127,9 @@ void build_step_options(struct image_role *role, struct job *j)
 		job_option(j, "--insecure", word);
 }
 
-static void build_step(struct build *b, const char *name, enum priv_net net)
+void build_step(struct build *b, const char *name, enum priv_net net)
 {
+	b->stepped = NULL;
 	job_begin(&b->job, b->role, &build_job_ops, b->dir_fd, b->dir_name, name);
 	b->job.net = net;
 	build_step_options(b->role, &b->job);
@@ -150,8 +150,7 @@ void build_base(struct build *b)
 	job_start(&b->job, -1);
 }
 
-/* [build] env, "A=1, B=2": for RUN alone; taken out of the image's own again by build_read_app. */
-static void build_env_each(struct build *b, void (*each)(struct build *b, const char *pair))
+void build_env_each(struct build *b, void (*each)(struct build *b, const char *pair))
 {
 	autofree char *list = xstrdup(b->role->conf->build_env);
 	char *rest = list, *word;
@@ -164,14 +163,6 @@ static void build_env_each(struct build *b, void (*each)(struct build *b, const 
 static void build_env_add(struct build *b, const char *pair)
 {
 	job_option(&b->job, "--env", pair);
-}
-
-static void build_env_drop(struct build *b, const char *pair)
-{
-	autofree char *key = xstrdup(pair);
-
-	key[strcspn(key, "=")] = '\0';
-	app_unsetenv(&b->app, key);
 }
 
 /* RUN gets the host's resolv.conf; what stands there on a loopback is out of a slot's reach. */
@@ -215,71 +206,5 @@ void build_container(struct build *b)
 	job_option(&b->job, "--tag", tag);
 	build_resolver(b);
 	build_env_each(b, build_env_add);
-	job_start(&b->job, -1);
-}
-
-/* A file that doze-build may write into: the directory's group is its own. */
-static int build_shared_file(struct build *b, const char *name)
-{
-	autoclose int fd = io_open_below(b->dir_fd, name, O_RDWR | O_CREAT | O_TRUNC, 0660);
-
-	return fd < 0 || fchmod(fd, 0660);
-}
-
-static int build_take_file(struct build *b, const char *name)
-{
-	autoclose int fd = -1;
-
-	if (renameat(b->dir_fd, name, b->draft_fd, name))
-		return -1;
-	fd = io_open_below(b->draft_fd, name, O_RDONLY, 0);
-	return fd < 0 || image_share(b->role, fd, 0640);
-}
-
-static int build_read_app(struct build *b, const json_t *result, struct err *e)
-{
-	json_t *size = json_object_get(result, "codeBytes");
-
-	if (app_read(&b->app, json_object_get(result, "config"), e))
-		return -1;
-	build_env_each(b, build_env_drop);
-	b->done.code_bytes = (uint64_t)json_integer_value(size);
-	b->done.n_ports = (uint32_t)b->app.n_ports;
-	memcpy(b->done.ports, b->app.ports, sizeof(b->done.ports));
-	return 0;
-}
-
-static void build_disk_done(struct job *j, const json_t *result, const struct err *why)
-{
-	struct build *b = container_of(j, struct build, job);
-	struct err e;
-
-	if (b->clearing || !json_is_true(json_object_get(result, "ok")))
-		build_job_done(j, result, why);
-	else if (build_read_app(b, result, &e))
-		build_fail(b, CODE_BUILD, "The container image cannot be started: %s.", e.text);
-	else if (build_take_file(b, "root") || build_take_file(b, "overlay"))
-		build_fail(b, CODE_INTERNAL, "The disk could not be put in its place.");
-	else
-		build_next(b);
-}
-
-static const struct job_ops build_disk_ops = { build_job_output, build_disk_done };
-
-void build_disk(struct build *b)
-{
-	autofree char *tag = build_tag(b);
-	autofree char *size = xasprintf("--gib=%ld", b->shape.disk_gib);
-
-	if (build_shared_file(b, "root") || build_shared_file(b, "overlay")) {
-		build_fail(b, CODE_INTERNAL, "The disk's file could not be made.");
-		return;
-	}
-	build_step(b, "disk", PRIV_NET_NONE);
-	b->job.ops = &build_disk_ops;
-	job_option(&b->job, "--tag", tag);
-	job_arg(&b->job, size);
-	if (b->engine->qcow2)
-		job_arg(&b->job, "--qcow2");
 	job_start(&b->job, -1);
 }

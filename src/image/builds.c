@@ -16,7 +16,7 @@ static void build_late(uv_timer_t *t)
 {
 	struct build *b = t->data;
 
-	build_fail(b, b->stage < 5 ? CODE_BUILD : CODE_INTERNAL,
+	build_fail(b, build_boots(b) ? CODE_INTERNAL : CODE_BUILD,
 		   "The build took longer than %lld seconds.",
 		   (long long)(b->role->conf->build_timeout_ms / 1000));
 }

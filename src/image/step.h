@@ -32,7 +32,6 @@ struct step {
 	const char *tag;      /* of the image being built */
 	const char *mirror;   /* of Debian; NULL: mmdebstrap's own choice */
 	long gib;             /* of the disk */
-	bool qcow2;           /* the disk comes with an empty qcow2, not an empty file */
 	bool pull, quiet;     /* quiet: what stands in for what was said before */
 	bool python13;        /* the Dockerfile asks for a Python that only Debian 13 has */
 	struct step_list env, insecure, args;
@@ -48,6 +47,7 @@ int step_unpack(struct step *s, struct err *e) must_check;
 int step_base(struct step *s, struct err *e) must_check; /* what `build` needs of the network */
 int step_build(struct step *s, struct err *e) must_check;
 int step_disk(struct step *s, struct err *e) must_check;
+int step_overlay(struct step *s, struct err *e) must_check; /* a qcow2 */
 int step_import(struct step *s, struct err *e) must_check;
 int step_list_bases(struct step *s, struct err *e) must_check;
 int step_reset(struct step *s, struct err *e) must_check; /* what killed builds left in the store */

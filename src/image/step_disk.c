@@ -1,5 +1,5 @@
-/* The built image as an ext4 disk (the file `root`, made by the asker), an empty overlay of its
- * size, and the image's configuration. */
+/* The built image as an ext4 disk (the file `root`, made by the asker) and its configuration; an
+ * empty overlay of a disk's size (the file `overlay`). */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,7 +70,27 @@ static int disk_make(struct step *s, const char *root, struct err *e)
 	return rc;
 }
 
-static int disk_overlay(struct step *s, struct err *e)
+int step_disk(struct step *s, struct err *e)
+{
+	autobuf struct buf container = { 0 }, root = { 0 };
+	struct stat st;
+	int rc;
+
+	if (!s->tag || !s->store)
+		return err_set(e, ERR_INVALID, "disk needs --tag and --store");
+	if (disk_config(s, e) || step_mount(s, s->tag, &container, &root, e))
+		return -1;
+	rc = disk_make(s, buf_str(&root), e);
+	step_drop(s, &container);
+	if (rc)
+		return -1;
+	if (stat("root", &st))
+		return err_sys(e, "look at the disk");
+	json_object_set_new(s->result, "codeBytes", json_integer((json_int_t)st.st_blocks * 512));
+	return 0;
+}
+
+int step_overlay(struct step *s, struct err *e)
 {
 	autofree char *size = xasprintf("%ldG", s->gib);
 	autobuf struct buf out = { 0 };
@@ -84,24 +104,4 @@ static int disk_overlay(struct step *s, struct err *e)
 	step_arg(&a, "overlay");
 	step_arg(&a, size);
 	return step_must(&a, &out, e);
-}
-
-int step_disk(struct step *s, struct err *e)
-{
-	autobuf struct buf container = { 0 }, root = { 0 };
-	struct stat st;
-	int rc;
-
-	if (!s->tag || !s->store)
-		return err_set(e, ERR_INVALID, "disk needs --tag and --store");
-	if (disk_config(s, e) || step_mount(s, s->tag, &container, &root, e))
-		return -1;
-	rc = disk_make(s, buf_str(&root), e);
-	step_drop(s, &container);
-	if (rc || (s->qcow2 && disk_overlay(s, e)))
-		return -1;
-	if (stat("root", &st))
-		return err_sys(e, "look at the disk");
-	json_object_set_new(s->result, "codeBytes", json_integer((json_int_t)st.st_blocks * 512));
-	return 0;
 }

@@ -16,10 +16,11 @@ static const struct step_job {
 	int (*run)(struct step *s, struct err *e);
 	bool store; /* it works in the layer store */
 } step_jobs[] = {
-	{ "unpack", step_unpack, false }, { "base", step_base, true },
-	{ "build", step_build, true },    { "disk", step_disk, true },
-	{ "import", step_import, true },  { "list", step_list_bases, true },
-	{ "reset", step_reset, false },   { "clean", step_clean, false },
+	{ "unpack", step_unpack, false },   { "base", step_base, true },
+	{ "build", step_build, true },      { "disk", step_disk, true },
+	{ "overlay", step_overlay, false }, { "import", step_import, true },
+	{ "list", step_list_bases, true },  { "reset", step_reset, false },
+	{ "clean", step_clean, false },
 };
 
 static const struct step_option {
@@ -64,10 +65,6 @@ static int step_parse(struct step *s, int argc, char **argv, struct err *e)
 
 		if (!strcmp(argv[i], "--pull")) {
 			s->pull = true;
-			continue;
-		}
-		if (!strcmp(argv[i], "--qcow2")) {
-			s->qcow2 = true;
 			continue;
 		}
 		if (!strncmp(argv[i], "--gib=", 6)) {

@@ -1,0 +1,159 @@
+/* The disk of a version, what is started on it, and the overlay that every clone begins with. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "image/build.h"
+
+#define OVERLAY_MOST ((off_t)(16 * MIB))
+
+/* A file that doze-build may write into: the directory's group is its own. */
+static int build_shared_file(struct build *b, const char *name)
+{
+	autoclose int fd = io_open_below(b->dir_fd, name, O_RDWR | O_CREAT | O_TRUNC, 0660);
+
+	return fd < 0 || fchmod(fd, 0660);
+}
+
+static int build_take_file(struct build *b, const char *name)
+{
+	autoclose int fd = -1;
+
+	if (renameat(b->dir_fd, name, b->draft_fd, name))
+		return -1;
+	fd = io_open_below(b->draft_fd, name, O_RDONLY, 0);
+	return fd < 0 || image_share(b->role, fd, 0640);
+}
+
+static void build_env_drop(struct build *b, const char *pair)
+{
+	autofree char *key = xstrdup(pair);
+
+	key[strcspn(key, "=")] = '\0';
+	app_unsetenv(&b->app, key);
+}
+
+static int build_read_app(struct build *b, const json_t *said, struct err *e)
+{
+	json_t *size = json_object_get(said, "codeBytes");
+
+	if (app_read(&b->app, json_object_get(said, "config"), e))
+		return -1;
+	b->done.code_bytes = (uint64_t)json_integer_value(size);
+	b->done.n_ports = (uint32_t)b->app.n_ports;
+	memcpy(b->done.ports, b->app.ports, sizeof(b->done.ports));
+	return 0;
+}
+
+/* docs/data-layout.md, "app.json": without what [build] env lent to RUN. */
+static int build_write_app(struct build *b, const json_t *said, struct err *e)
+{
+	json_t *config = json_copy(json_object_get(said, "config")), *env = json_array();
+	json_t *o = json_pack("{s:o,s:I}", "config", config, "codeBytes",
+			      (json_int_t)b->done.code_bytes);
+	autofree char *text = NULL;
+	autoclose int fd = image_create(b->role, b->draft_fd, BUILD_APP_FILE, e);
+
+	for (size_t i = 0; i < b->app.n_env; i++)
+		json_array_append_new(env, json_string(b->app.env[i]));
+	json_object_set_new(config, "Env", env);
+	text = json_dumps(o, JSON_COMPACT);
+	json_decref(o);
+	if (fd < 0)
+		return -1;
+	if (!text || io_write_full(fd, text, strlen(text)))
+		return err_set(e, ERR_INTERNAL, "the file '" BUILD_APP_FILE "' cannot be written");
+	return 0;
+}
+
+static void build_disk_made(struct build *b, const json_t *result)
+{
+	struct err e;
+
+	if (build_read_app(b, result, &e)) {
+		build_fail(b, CODE_BUILD, "The container image cannot be started: %s.", e.text);
+		return;
+	}
+	build_env_each(b, build_env_drop);
+	if (build_write_app(b, result, &e))
+		build_fail(b, CODE_INTERNAL, "Internal error: %s.", e.text);
+	else if (build_take_file(b, "root"))
+		build_fail(b, CODE_INTERNAL, "The disk could not be put in its place.");
+	else
+		build_next(b);
+}
+
+static void build_gib(struct build *b)
+{
+	autofree char *size = xasprintf("--gib=%ld", b->shape.disk_gib);
+
+	job_arg(&b->job, size);
+}
+
+void build_disk(struct build *b)
+{
+	autofree char *tag = build_tag(b);
+
+	if (build_shared_file(b, "root")) {
+		build_fail(b, CODE_INTERNAL, "The disk's file could not be made.");
+		return;
+	}
+	build_step(b, "disk", PRIV_NET_NONE);
+	b->stepped = build_disk_made;
+	job_option(&b->job, "--tag", tag);
+	build_gib(b);
+	job_start(&b->job, -1);
+}
+
+/* The step's file is a stranger's: the version gets a copy, of our own owner and mode. */
+static int build_put_overlay(struct build *b, struct err *e)
+{
+	autoclose int from = io_open_below(b->dir_fd, "overlay", O_RDONLY | O_NONBLOCK, 0);
+	autoclose int to = image_create(b->role, b->draft_fd, "overlay", e);
+	struct stat st;
+	int rc;
+
+	if (to < 0)
+		return -1;
+	if (from < 0 || fstat(from, &st) || !S_ISREG(st.st_mode) || st.st_size > OVERLAY_MOST)
+		return err_set(e, ERR_INTERNAL, "the step left no proper overlay");
+	rc = io_copy_sparse(from, to);
+	errno = -rc;
+	return rc ? err_sys(e, "copy the overlay") : 0;
+}
+
+static void build_overlay_made(struct build *b, const json_t *result)
+{
+	struct err e;
+
+	(void)result;
+	if (build_put_overlay(b, &e))
+		build_fail(b, CODE_INTERNAL, "Internal error: %s.", e.text);
+	else
+		build_next(b);
+}
+
+/* As the engine wants it: an empty qcow2, which only qemu-img makes, or an empty file. */
+void build_empty_overlay(struct build *b)
+{
+	autoclose int fd = -1;
+	struct err e;
+
+	if (b->engine->qcow2) {
+		build_step(b, "overlay", PRIV_NET_NONE);
+		b->stepped = build_overlay_made;
+		build_gib(b);
+		job_start(&b->job, -1);
+		return;
+	}
+	fd = image_create(b->role, b->draft_fd, "overlay", &e);
+	if (fd < 0)
+		build_fail(b, CODE_INTERNAL, "Internal error: %s.", e.text);
+	else
+		build_next(b);
+}
