@@ -20,13 +20,24 @@ static bool build_validates(const struct build *b)
 	return b->spec.validate.enabled;
 }
 
+static bool build_is_fresh(const struct build *b)
+{
+	return !b->spec.rebuild_of;
+}
+
+static bool build_is_rebuild(const struct build *b)
+{
+	return b->spec.rebuild_of;
+}
+
 /* clang-format off */
 static const struct build_stage build_stages[] = {
-	{ "fetch",    "fetch the artifact",              build_fetch,         NULL },
-	{ "unpack",   "check and unpack it",             build_unpack,        NULL },
-	{ "build",    "prepare the base images",         build_base,          NULL },
-	{ "build",    "build the container image",       build_container,     NULL },
-	{ "disk",     "make its disk",                   build_disk,          NULL },
+	{ "fetch",    "fetch the artifact",              build_fetch,         build_is_fresh },
+	{ "unpack",   "check and unpack it",             build_unpack,        build_is_fresh },
+	{ "build",    "prepare the base images",         build_base,          build_is_fresh },
+	{ "build",    "build the container image",       build_container,     build_is_fresh },
+	{ "disk",     "make its disk",                   build_disk,          build_is_fresh },
+	{ "disk",     "take an earlier version's disk",  build_take_disk,     build_is_rebuild },
 	{ "disk",     "make its empty overlay",          build_empty_overlay, NULL },
 	{ "boot",     "boot a microVM",                  build_boot,          NULL },
 	{ "ready",    "start the application",           build_ready,         NULL },

@@ -95,6 +95,7 @@ void build_step(struct build *b, const char *name, enum priv_net net);
 void build_env_each(struct build *b, void (*each)(struct build *b, const char *pair));
 /* build_disk.c */
 void build_disk(struct build *b);
+void build_take_disk(struct build *b); /* instead, in a rebuild */
 void build_empty_overlay(struct build *b);
 /* build_run.c */
 void build_boot(struct build *b);

@@ -10,7 +10,8 @@
 #include "base/io.h"
 #include "image/build.h"
 
-#define OVERLAY_MOST ((off_t)(16 * MIB))
+#define APP_FILE_MOST (8 * MIB) /* twice what a step may say */
+#define OVERLAY_MOST  ((off_t)(16 * MIB))
 
 /* A file that doze-build may write into: the directory's group is its own. */
 static int build_shared_file(struct build *b, const char *name)
@@ -108,6 +109,60 @@ void build_disk(struct build *b)
 	job_option(&b->job, "--tag", tag);
 	build_gib(b);
 	job_start(&b->job, -1);
+}
+
+static int build_load_app(struct build *b, struct err *e)
+{
+	autoclose int fd = io_open_below(b->draft_fd, BUILD_APP_FILE, O_RDONLY, 0);
+	autobuf struct buf text = { 0 };
+	json_t *said;
+	int rc;
+
+	if (fd < 0 || io_read_all(fd, &text, APP_FILE_MOST))
+		return err_set(e, ERR_INTERNAL, "its " BUILD_APP_FILE " cannot be read");
+	said = json_loadb((const char *)text.data, text.size, JSON_REJECT_DUPLICATES, NULL);
+	rc = build_read_app(b, said, e);
+	json_decref(said);
+	return rc;
+}
+
+/* Files of a version never change: a second name is as good as a copy, and keeps them when the
+ * first one's version is deleted. */
+static int build_link(struct build *b, int from, struct err *e)
+{
+	static const char *const names[] = { "root", BUILD_APP_FILE };
+	struct stat st;
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (linkat(from, names[i], b->draft_fd, names[i], 0))
+			return err_sys(e, "link its file '%s'", names[i]);
+	if (fstatat(b->draft_fd, "root", &st, AT_SYMLINK_NOFOLLOW))
+		return err_sys(e, "look at it");
+	b->shape.disk_gib = (long)(st.st_size / (off_t)GIB);
+	return 0;
+}
+
+void build_take_disk(struct build *b)
+{
+	autofree char *name = xasprintf("%lld", (long long)b->spec.rebuild_of);
+	autoclose int from = io_open_below(b->image_fd, name, O_RDONLY | O_DIRECTORY, 0);
+	struct err e;
+
+	build_logf(b, "doze: from the disk of version %s.0", name);
+	if (from < 0)
+		build_fail(b, CODE_BUILD,
+			   "Version %s.0, whose disk was to be taken, is not there any more.",
+			   name);
+	else if (faccessat(from, BUILD_APP_FILE, F_OK, 0))
+		build_fail(b, CODE_BUILD,
+			   "Version %s.0 was made by an older doze, which did not keep what a "
+			   "rebuild needs: build the image again from its artifact.",
+			   name);
+	else if (build_link(b, from, &e) || build_load_app(b, &e))
+		build_fail(b, CODE_INTERNAL, "The disk of version %s.0 cannot be taken: %s.", name,
+			   e.text);
+	else
+		build_next(b);
 }
 
 /* The step's file is a stranger's: the version gets a copy, of our own owner and mode. */

@@ -23,22 +23,24 @@ static int spec_members(struct spec *s, struct err *e)
 	json_t *hooks = NULL, *environment = NULL, *warnings = NULL;
 	int capabilities = 0, internet = 1;
 	json_error_t why;
-	json_int_t version, memory, port = 0;
+	json_int_t version, memory, port = 0, rebuild = 0;
 
-	if (json_unpack_ex(s->json, &why, 0, "{s:s,s:s,s:s,s:s,s:s,s:I,s:I,s?b,s?b,s?o,s?o,s?o}",
-			   "bucket", &s->bucket, "key", &s->key, "name", &s->name, "imageArn",
-			   &s->arn, "region", &s->region, "version", &version, "memoryMib", &memory,
-			   "allCapabilities", &capabilities, "internet", &internet, "environment",
-			   &environment, "hooks", &hooks, "warnings", &warnings))
+	if (json_unpack_ex(
+		    s->json, &why, 0, "{s:s,s:s,s:s,s:s,s:s,s:I,s:I,s?b,s?b,s?I,s?o,s?o,s?o}",
+		    "bucket", &s->bucket, "key", &s->key, "name", &s->name, "imageArn", &s->arn,
+		    "region", &s->region, "version", &version, "memoryMib", &memory,
+		    "allCapabilities", &capabilities, "internet", &internet, "rebuildOf", &rebuild,
+		    "environment", &environment, "hooks", &hooks, "warnings", &warnings))
 		return err_set(e, ERR_INVALID, "the build spec makes no sense: %s", why.text);
 	hooks = json_is_null(hooks) ? NULL : hooks;
 	if (hooks && json_unpack_ex(hooks, &why, 0, "{s?I}", "port", &port))
 		return err_set(e, ERR_INVALID, "the build spec's hooks make no sense: %s",
 			       why.text);
 	if (version < 1 || version > INT32_MAX || memory < 128 || memory > 65536 || port < 0 ||
-	    port > 65535)
+	    port > 65535 || rebuild < 0 || rebuild >= version)
 		return err_set(e, ERR_INVALID, "the build spec has a number out of range");
 	s->version = version;
+	s->rebuild_of = rebuild;
 	s->memory_mib = memory;
 	s->hook_port = port;
 	s->all_capabilities = capabilities;

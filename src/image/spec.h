@@ -20,6 +20,7 @@ struct spec {
 	const char *bucket, *key, *name, *arn, *region;
 	const json_t *environment, *warnings; /* an object of texts, an array of texts; or NULL */
 	int64_t version, memory_mib, hook_port;
+	int64_t rebuild_of; /* the version whose disk is taken; 0: it is made from the artifact */
 	bool all_capabilities, internet;
 	struct spec_hook ready, validate;
 };

@@ -42,6 +42,9 @@ static void test_a_spec_that_makes_no_sense_is_refused(void **unused)
 		"{" SPEC ",\"hooks\":{\"ready\":{\"enabled\":true,\"timeoutMs\":1}}}",
 		"{" SPEC ",\"hooks\":{\"port\":9000,\"ready\":{\"enabled\":true}}}",
 		"{" SPEC ",\"hooks\":{\"port\":70000}}",
+		"{" SPEC ",\"rebuildOf\":-1}",
+		"{" SPEC ",\"rebuildOf\":2}",
+		"{" SPEC ",\"rebuildOf\":\"1.0\"}",
 	};
 
 	(void)unused;
@@ -52,6 +55,22 @@ static void test_a_spec_that_makes_no_sense_is_refused(void **unused)
 		if (!spec_read(&s, bad[i], strlen(bad[i]), &e))
 			fail_msg("taken: %s", bad[i]);
 	}
+}
+
+static void test_a_rebuild_names_an_earlier_version(void **unused)
+{
+	struct spec s;
+	struct err e;
+
+	(void)unused;
+	assert_int_equal(spec_read(&s, "{" SPEC "}", strlen("{" SPEC "}"), &e), 0);
+	assert_int_equal(s.rebuild_of, 0);
+	spec_free(&s);
+	assert_int_equal(spec_read(&s, "{" SPEC ",\"rebuildOf\":1}",
+				   strlen("{" SPEC ",\"rebuildOf\":1}"), &e),
+			 0);
+	assert_int_equal(s.rebuild_of, 1);
+	spec_free(&s);
 }
 
 static void test_a_class_has_four_times_the_memory_and_at_most_the_hosts_cores(void **unused)
@@ -131,6 +150,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_spec_is_read_with_its_hooks),
 		cmocka_unit_test(test_a_spec_that_makes_no_sense_is_refused),
+		cmocka_unit_test(test_a_rebuild_names_an_earlier_version),
 		cmocka_unit_test(
 			test_a_class_has_four_times_the_memory_and_at_most_the_hosts_cores),
 		cmocka_unit_test(test_an_application_is_entrypoint_and_cmd_with_sorted_ports),
