@@ -26,7 +26,7 @@ extern const struct command commands[];
 extern const size_t n_commands;
 
 command_fn cmd_up, cmd_down, cmd_env;
-command_fn cmd_image_build, cmd_image_ls, cmd_image_rm, cmd_image_log;
+command_fn cmd_image_build, cmd_image_rebuild, cmd_image_ls, cmd_image_rm, cmd_image_log;
 command_fn cmd_run, cmd_ls, cmd_get, cmd_suspend, cmd_resume, cmd_rm, cmd_logs, cmd_curl;
 command_fn cmd_base_ls, cmd_base_import, cmd_stats, cmd_doctor;
 

@@ -1,4 +1,4 @@
-/* image.c - image build, ls, rm, log. */
+/* image.c - image build, rebuild, ls, rm, log. */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -226,6 +226,34 @@ int cmd_image_build(struct client *c, struct words w)
 		return 1;
 	rc = client_put_object(c, BUCKET, key, zip, &e) ? say(&e) : build_submit(c, &o, in);
 	json_decref(in);
+	return rc;
+}
+
+int cmd_image_rebuild(struct client *c, struct words w)
+{
+	const char *version = NULL, *rest[8];
+	const struct option_def defs[] = { { "--version", &version, NULL } };
+	autofree char *arn = NULL, *escaped = NULL, *path = NULL;
+	json_t *in, *made;
+	struct err e;
+	int rc;
+
+	if (w.n > ARRAY_SIZE(rest) || words_options(&w, defs, ARRAY_SIZE(defs), rest))
+		return 1;
+	if (w.n != 1)
+		return say_text("image rebuild takes one image: doze image rebuild hello");
+	arn = name_image(c, w.at[0], &e);
+	if (!arn)
+		return say(&e);
+	escaped = client_escape(arn);
+	path = xasprintf("/doze/v1/images/%s/rebuild", escaped);
+	in = json_pack("{s:s*}", "imageVersion", version);
+	made = client_json(c, "POST", path, in, &e);
+	json_decref(in);
+	if (!made)
+		return say(&e);
+	rc = build_follow(c, arn, json_text(made, "imageVersion"));
+	json_decref(made);
 	return rc;
 }
 

@@ -22,6 +22,10 @@ const struct command commands[] = {
 	  "Shows the build log while it happens. --memory is 512, 1024, 2048 (default), 4096 or 8192.\n"
 	  "  doze image build examples/flask-hello --name hello --memory 512\n"
 	  "  doze image build . --name counter --hooks ready,run,resume --hooks-port 9000\n", cmd_image_build, false },
+	{ "image rebuild", "IMAGE [--version N]", "make an image's next version from the disk of an earlier one",
+	  "Without its artifact, registry and container build, on the engine that new images get now: after a change of the host's\n"
+	  "processor, KVM or QEMU. Takes the newest version that was made, or the named one.\n"
+	  "  doze image rebuild hello\n  doze image rebuild hello --version 3.0\n", cmd_image_rebuild, false },
 	{ "image ls", "", "list images", "  doze image ls\n  doze --json image ls\n", cmd_image_ls, false },
 	{ "image log", "IMAGE [VERSION]", "show the build log of the newest, or of a version",
 	  "  doze image log hello\n  doze image log hello 2.0\n", cmd_image_log, false },
@@ -56,7 +60,7 @@ static int help_all(FILE *to)
 	      "usage: doze [--instance NAME] [--json] COMMAND ...\n\n",
 	      to);
 	for (size_t i = 0; i < n_commands; i++)
-		fprintf(to, "  %-12s %s\n", commands[i].name, commands[i].summary);
+		fprintf(to, "  %-13s %s\n", commands[i].name, commands[i].summary);
 	fputs("\n'doze COMMAND --help' says more, with examples. A microVM or an image may be "
 	      "named by the "
 	      "begin of\nits name.\n",

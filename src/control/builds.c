@@ -74,9 +74,10 @@ static json_t *builds_spec(const struct control *ctl, const struct image_version
 	const json_t *environment = json_object_get(v->params, "environmentVariables");
 	const json_t *warnings = json_object_get(v->params, "warnings");
 	const json_t *capabilities = json_object_get(v->params, "additionalOsCapabilities");
+	json_t *rebuild = json_object_get(v->params, "rebuildOf"), *spec;
 	autofree char *arn = model_image_arn(ctl, v->image);
 
-	return json_pack("{s:s%,s:s,s:s,s:s,s:I,s:s,s:o,s:b,s:I,s:b,s:s,s:o,s:o}", "bucket", bucket,
+	spec = json_pack("{s:s%,s:s,s:s,s:s,s:I,s:s,s:o,s:b,s:I,s:b,s:s,s:o,s:o}", "bucket", bucket,
 			 key ? (size_t)(key - bucket) : strlen(bucket), "key", key ? key + 1 : "",
 			 "name", v->image->name, "imageArn", arn, "version", (json_int_t)v->number,
 			 "region", ctl->conf->region, "environment",
@@ -86,6 +87,9 @@ static json_t *builds_spec(const struct control *ctl, const struct image_version
 			 HOST_ARCHITECTURE, "warnings",
 			 warnings ? json_deep_copy(warnings) : json_array(), "hooks",
 			 builds_spec_hooks(&v->hooks));
+	if (rebuild)
+		json_object_set(spec, "rebuildOf", rebuild);
+	return spec;
 }
 
 static int builds_spec_fd(const struct control *ctl, const struct image_version *v)

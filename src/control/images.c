@@ -204,11 +204,22 @@ static unsigned images_count_left(const struct image *image)
 	return n;
 }
 
-/* The image is being worked on. */
-static bool images_busy(const struct image *image)
+bool images_busy(const struct image *image)
 {
 	return is(image->state, "CREATING") || is(image->state, "UPDATING") ||
 	       is(image->state, "DELETING");
+}
+
+struct image_version *images_newest_made(struct image *image)
+{
+	struct image_version *newest = NULL;
+
+	list_each(v, &image->versions, struct image_version, in_image)
+	{
+		if (is(v->state, "SUCCESSFUL"))
+			newest = v;
+	}
+	return newest;
 }
 
 void images_delete_version(struct control *ctl, struct image_version *v, life_done *done, void *arg)

@@ -9,13 +9,18 @@
 
 /* A new image with its first version, or a next version of one, with a build; then images_start
  * makes them durable (in the transaction @with of the client token, or NULL) and builds.  @params:
- * the validated request with its defaults; it and @tags are taken over.  Ends by itself in
+ * the validated request with its defaults, and "rebuildOf" if it is made of the disk of that
+ * version; it and @tags are taken over.  Ends by itself in
  * CREATED/UPDATED or CREATE_FAILED/UPDATE_FAILED. */
 struct image_version *images_new(struct control *ctl, const char *name, json_t *tags,
 				 json_t *params);
 struct image_version *images_next(struct control *ctl, struct image *image, json_t *params);
 void images_start(struct control *ctl, struct image_version *v, struct store_txn *with,
 		  life_done *done, void *arg);
+
+/* It is being worked on: CREATING, UPDATING, DELETING. */
+bool images_busy(const struct image *image);
+struct image_version *images_newest_made(struct image *image); /* SUCCESSFUL; NULL: none */
 
 /* Refused in the states that service.md 9 names; the files go later, by the image role. */
 void images_delete(struct control *ctl, struct image *image, life_done *done, void *arg);

@@ -131,16 +131,26 @@ void start_identity(struct microvm *vm)
 
 /* A machine from files. */
 
+/* An image's snapshot that is refused for what this host is; a save's has no such remedy. */
+static void start_refused(struct microvm *vm, const struct err *e)
+{
+	autofree char *why = NULL;
+
+	life_of(vm)->failure = *e;
+	if (e->kind == ERR_CONFLICT && vm->state == VM_PENDING)
+		why = xasprintf("%s. 'doze image rebuild %s' makes a version for this host.",
+				e->text, vm->version->image->name);
+	start_failed(vm, why ? why : e->text);
+}
+
 static void start_restored(struct machine *m, int rc, const struct ipc_msg *answer,
 			   const struct err *e)
 {
 	(void)answer;
-	if (rc) {
-		life_of(m->owner)->failure = *e;
-		start_failed(m->owner, e->text);
-	} else {
+	if (rc)
+		start_refused(m->owner, e);
+	else
 		start_identity(m->owner);
-	}
 }
 
 static void start_up(struct machine *m, enum machine_run run)

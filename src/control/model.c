@@ -328,7 +328,8 @@ int model_runs_here(const struct control *ctl, const struct image_version *v, st
 		return 0;
 	return err_set(e, ERR_CONFLICT,
 		       "Version %lld.0 of image %s was made on %s, which is not usable on this "
-		       "host ('doze doctor' says why): run it where it is, or update the image to "
-		       "build a version for this host.",
-		       (long long)v->number, v->image->name, engines[v->engine].title);
+		       "host ('doze doctor' says why): run it where it is, or make a version for "
+		       "this host from its disk with 'doze image rebuild %s'.",
+		       (long long)v->number, v->image->name, engines[v->engine].title,
+		       v->image->name);
 }

@@ -241,6 +241,67 @@ def test_an_update_makes_a_version_and_locks_the_image(control, api):
     wait_for("the image is gone", lambda: arn not in [i["imageArn"] for i in api.list_microvm_images()["items"]])
 
 
+def rebuild(control, name, **body):
+    status, _, data = raw(control, "POST", f"/doze/v1/images/{name}/rebuild", json.dumps(body).encode() if body else b"")
+    return status, json.loads(data)
+
+
+def test_a_rebuild_is_an_update_with_an_earlier_versions_parameters_and_disk(control, api):
+    arn, _ = make_image(control, api, "again", hooks=READY, environmentVariables={"KEY": "value"},
+                        resources=[{"minimumMemoryInMiB": 512}])
+    seen = len(control.image.started)
+    status, made = rebuild(control, arn)
+    assert (status, made["state"], made["imageVersion"], made["latestActiveImageVersion"]) == (200, "UPDATING", "2.0", "1.0")
+    assert made["environmentVariables"] == {"KEY": "value"} and "rebuildOf" not in made
+    build = wait_for("a build begins", lambda: control.image.started[seen:])[0]
+    spec = control.image.specs[build]
+    assert (spec["rebuildOf"], spec["version"], spec["memoryMib"]) == (1, 2, 512)
+    assert spec["hooks"]["ready"]["enabled"] and spec["environment"] == {"KEY": "value"}
+    status, error = rebuild(control, "again")
+    assert (status, error["message"]) == (409, "MicroVM Image is already in state: UPDATING")
+
+    control.new_image_role()  # the same again
+    assert wait_for("it builds again", lambda: control.image.started) == [build]
+    assert control.image.specs[build] == spec
+    control.image.finish(build)
+    wait_for("it is UPDATED", lambda: api.get_microvm_image(imageIdentifier=arn)["state"] == "UPDATED")
+    assert api.get_microvm_image(imageIdentifier=arn)["latestActiveImageVersion"] == "2.0"
+    shown = json.loads(raw(control, "GET", f"/2025-09-09/microvm-images/{arn}/versions/2.0")[2])
+    assert shown["hooks"] == READY and "rebuildOf" not in shown
+
+    api.delete_microvm_image_version(imageIdentifier=arn, imageVersion="1.0")
+    wait_for("1.0 is gone", lambda: api.get_microvm_image(imageIdentifier=arn)["state"] == "UPDATED")
+    assert rebuild(control, "again", clientToken="r1")[1]["imageVersion"] == "3.0"
+    assert rebuild(control, "again", clientToken="r1")[1]["imageVersion"] == "3.0"
+    build = wait_for("a build begins", lambda: control.image.started[1:])[0]
+    assert control.image.specs[build]["rebuildOf"] == 2
+    control.image.finish(build, ok=0, reason=b"no")
+    wait_for("it failed", lambda: api.get_microvm_image(imageIdentifier=arn)["state"] == "UPDATE_FAILED")
+    assert api.get_microvm_image(imageIdentifier=arn)["latestActiveImageVersion"] == "2.0"
+    status, error = rebuild(control, "again", imageVersion="3.0")
+    assert status == 409 and "SUCCESSFUL" in error["message"]
+    api.update_microvm_image(imageIdentifier=arn, **BUILD)
+    build = wait_for("a build begins", lambda: control.image.started[2:])[0]
+    assert "rebuildOf" not in control.image.specs[build]
+    control.image.finish(build)
+
+
+def test_what_cannot_be_rebuilt_is_refused(control, api):
+    arn, _ = make_image(control, api, "whole")
+    for name in ("nothing", arn_of("nothing")):
+        status, error = rebuild(control, name)
+        assert (status, error["message"]) == (404, f"There is no image {name}.")
+    assert rebuild(control, arn, imageVersion="7.0")[0] == 404
+    assert rebuild(control, arn, imageVersion="x")[0] == 404
+    assert rebuild(control, arn, imageVersion=" ")[0] == 400
+    seen = len(control.image.started)
+    api.create_microvm_image(name="never", **BUILD)
+    control.image.finish_next(seen, ok=0, reason=b"no")
+    wait_for("it failed", lambda: api.get_microvm_image(imageIdentifier=arn_of("never"))["state"] == "CREATE_FAILED")
+    status, error = rebuild(control, "never")
+    assert status == 409 and error["message"].endswith("update the image from its artifact.")
+
+
 def test_a_microvm_without_a_machine_ends_with_a_reason(control, api):
     arn, _ = make_image(control, api, "run", hooks=READY)
     policy = {"maxIdleDurationSeconds": 60, "suspendedDurationSeconds": 0, "autoResumeEnabled": True}

@@ -90,7 +90,7 @@ struct api {
 };
 
 op_run vm_run, vm_get, vm_list, vm_suspend, vm_resume, vm_terminate, token_create;
-op_run image_create, image_get, image_list, image_update, image_delete;
+op_run image_create, image_get, image_list, image_update, image_delete, image_rebuild;
 op_run version_get, version_list, version_update, version_delete, build_get, build_list;
 op_run managed_list, managed_list_versions, tags_list, tags_add, tags_remove;
 op_run doze_build_log, doze_cancel_build, doze_vm_log, doze_ports, doze_list_bases,

@@ -31,17 +31,13 @@ static json_t *doze_port_list(const uint16_t *ports, size_t n)
 	return list;
 }
 
-/* By id, name or ARN; its newest active version unless another is named. */
+/* Of its newest active version unless another is named. */
 void doze_ports(struct call *c)
 {
 	const char *id = call_text(c, "id"), *number = call_text(c, "version");
-	struct image *image = model_image_by_id(c->ctl, id);
+	struct image *image = find_image_any(c->ctl, id);
 	struct image_version *v = NULL;
 
-	if (!image)
-		image = model_image_by_name(c->ctl, id);
-	if (!image)
-		image = find_image(c->ctl, id);
 	if (image)
 		v = number ? model_version(image, version_number(number))
 			   : model_active_version(image);

@@ -7,6 +7,7 @@
 #include "control/api/encode.h"
 #include "control/api/managed.h"
 #include "control/api/page.h"
+#include "control/api/resolve.h"
 #include "control/images.h"
 
 static const int64_t memory_classes[] = { 512, 1024, 2048, 4096, 8192 };
@@ -196,30 +197,11 @@ void image_create(struct call *c)
 	images_start(c->ctl, v, replay_txn(c), call_done, c);
 }
 
-static bool image_state_is(const struct image *image, const char *state)
-{
-	return !strcmp(image->state, state);
-}
-
-void image_update(struct call *c)
+/* Its next version, of @params (taken over); ends the call. */
+static void image_make_next(struct call *c, struct image *image, json_t *params)
 {
 	struct image_version *v;
-	struct image *image;
-	json_t *params;
 
-	if (replay_begin(c, image_alive))
-		return;
-	image = call_image(c, "imageIdentifier");
-	params = image ? image_params(c) : NULL;
-	if (!params)
-		return;
-	if (image_state_is(image, "CREATING") || image_state_is(image, "UPDATING") ||
-	    image_state_is(image, "DELETING")) {
-		json_decref(params);
-		call_invalid(c, "Cannot update MicroVM Image in its current state: %s",
-			     call_text(c, "imageIdentifier"));
-		return;
-	}
 	if (list_length(&image->versions) >= (size_t)c->ctl->conf->max_versions) {
 		json_decref(params);
 		call_fail_as(c, 402, "ServiceQuotaExceededException",
@@ -232,6 +214,78 @@ void image_update(struct call *c)
 	json_object_set_new(c->made, "state", json_string("UPDATING"));
 	json_object_set_new(c->made, "updatedAt", encode_time(v->created_ms));
 	images_start(c->ctl, v, replay_txn(c), call_done, c);
+}
+
+void image_update(struct call *c)
+{
+	struct image *image;
+	json_t *params;
+
+	if (replay_begin(c, image_alive))
+		return;
+	image = call_image(c, "imageIdentifier");
+	params = image ? image_params(c) : NULL;
+	if (!params)
+		return;
+	if (images_busy(image)) {
+		json_decref(params);
+		call_invalid(c, "Cannot update MicroVM Image in its current state: %s",
+			     call_text(c, "imageIdentifier"));
+		return;
+	}
+	image_make_next(c, image, params);
+}
+
+/* The version whose disk is taken: the named one, else the newest that was made.  NULL: the call
+ * has failed. */
+static struct image_version *image_disk_of(struct call *c, struct image *image)
+{
+	const char *number = call_text(c, "imageVersion");
+	struct image_version *v =
+		number ? model_version(image, version_number(number)) : images_newest_made(image);
+
+	if (!v && number) {
+		call_not_found(c, "MicroVMImage not found for MicroVMImage: %s, Version: %s",
+			       call_text(c, "imageIdentifier"), number);
+	} else if (!v || strcmp(v->state, "SUCCESSFUL") != 0) {
+		autofree char *text =
+			xasprintf("Only the disk of a SUCCESSFUL version can be used; %s of image "
+				  "%s is: update the image from its artifact.",
+				  v ? "this one" : "none", image->name);
+
+		call_fail_as(c, 409, "ConflictException", text);
+		v = NULL;
+	}
+	return v;
+}
+
+/* Ours: as UpdateMicrovmImage, with the parameters and the disk of an earlier version. */
+void image_rebuild(struct call *c)
+{
+	struct image_version *of;
+	struct image *image;
+	json_t *params;
+
+	if (replay_begin(c, image_alive))
+		return;
+	image = find_image_any(c->ctl, call_text(c, "imageIdentifier"));
+	if (!image) {
+		call_not_found(c, "There is no image %s.", call_text(c, "imageIdentifier"));
+		return;
+	}
+	if (images_busy(image)) {
+		autofree char *text =
+			xasprintf("MicroVM Image is already in state: %s", image->state);
+
+		call_fail_as(c, 409, "ConflictException", text);
+		return;
+	}
+	of = image_disk_of(c, image);
+	if (!of)
+		return;
+	params = json_deep_copy(of->params);
+	json_object_set_new(params, "rebuildOf", json_integer(of->number));
+	image_make_next(c, image, params);
 }
 
 void image_get(struct call *c)

@@ -257,6 +257,9 @@ static const struct member by_id[] = { { "id", &identifier, true, IN_PATH }, { 0
 static const struct member image_ports[] = {
 	{ "id", &identifier, true, IN_PATH }, { "version", &word, false, IN_QUERY }, { 0 },
 };
+static const struct member rebuild_image[] = {
+	IMAGE_IN_PATH, { "imageVersion", &word, false, IN_BODY }, { "clientToken", &token_128, false, IN_BODY }, { 0 },
+};
 static const struct member import_base[] = { { "name", &base_name, true, IN_PATH }, { 0 } };
 
 #define V       "/2025-09-09"
@@ -300,6 +303,8 @@ const struct op ops[] = {
 	{ "CancelBuild", "POST", DOZE "/builds/{id}/cancel", D, 200, by_id, doze_cancel_build, false },
 	{ "ReadMicrovmLog", "GET", DOZE "/microvms/{id}/log", D, 200, read_log, doze_vm_log, false },
 	{ "GetImagePorts", "GET", DOZE "/images/{id}/ports", D, 200, image_ports, doze_ports, false },
+	{ "RebuildMicrovmImage", "POST", DOZE "/images/{imageIdentifier}/rebuild", D, 200, rebuild_image, image_rebuild,
+	  false },
 	{ "ListBases", "GET", DOZE "/bases", D, 200, none, doze_list_bases, false },
 	{ "ImportBase", "POST", DOZE "/bases/{name}", D, 201, import_base, doze_import_base, true },
 	{ "Drain", "POST", DOZE "/drain", D, 200, none, doze_drain, false },

@@ -72,6 +72,15 @@ struct image *find_image(struct control *ctl, const char *arn)
 	return model_image_by_name(ctl, f[ARN_NAME].at);
 }
 
+struct image *find_image_any(struct control *ctl, const char *text)
+{
+	struct image *image = model_image_by_id(ctl, text);
+
+	if (!image)
+		image = model_image_by_name(ctl, text);
+	return image ? image : find_image(ctl, text);
+}
+
 struct image *call_image(struct call *c, const char *member)
 {
 	const char *arn = call_text(c, member);

@@ -14,7 +14,8 @@ bool arn_managed_image(const char *arn, const char **name);
 /* A connector's ARN; *name is the managed one's, or NULL if it is an account's own. */
 bool arn_managed_connector(const char *arn, const char **name);
 
-struct image *find_image(struct control *ctl, const char *arn); /* NULL: none */
-int64_t version_number(const char *text);                       /* "1" or "1.0"; 0: neither */
+struct image *find_image(struct control *ctl, const char *arn);      /* NULL: none */
+struct image *find_image_any(struct control *ctl, const char *text); /* by id, name or ARN */
+int64_t version_number(const char *text);                            /* "1" or "1.0"; 0: neither */
 
 #endif
