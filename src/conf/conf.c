@@ -56,7 +56,7 @@ static const struct conf_key conf_keys[] = {
 	{ "pool", "memory_percent", NUM(pool_memory_percent, 0, 100), "25", "host memory that all clones may take" },
 	{ "pool", "recent_ms", NUM(pool_recent_ms, 1000, 86400000), "600000", "an image is in use if it became active or ran so recently" },
 	{ "pool", "warm_refusals", NUM(warm_refusals, 0, 1), "1", "warm clones with what their servers refuse unseen by the application" },
-	{ "pool", "exercise", NUM(exercise, 0, 1), "1", "warm clones by running the application's interpreter once, on a text of doze's" },
+	{ "pool", "exercise", NUM(exercise, 0, 1), "1", "warm clones by running the application's interpreter once, on a text of doze's (engine qemu)" },
 	{ "pool", "warm_request", TEXT(warm_request), "", "requests of your own to warm clones with: image=port:/path, comma-separated" },
 
 	{ "build", "at_once", NUM(build_at_once, 1, 64), "2", "builds that run at the same time" },

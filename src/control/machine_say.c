@@ -57,7 +57,8 @@ void machine_warm(struct machine *m, int64_t timeout_ms, machine_done *done)
 	size_t mark = agent_begin(&b, AGENT_WARM);
 
 	agent_put_u64(&b, FIELD_ID, id);
-	agent_put_u64(&b, FIELD_EXERCISE, (uint64_t)m->ctl->conf->exercise);
+	agent_put_u64(&b, FIELD_EXERCISE,
+		      engines[m->version->engine].translates && m->ctl->conf->exercise);
 	agent_end(&b, mark);
 	machine_call(m, CALL_ACK, id, timeout_ms)->done = done;
 	machine_send_frame(m, &b);

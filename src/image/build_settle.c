@@ -84,7 +84,7 @@ void build_settle(struct build *b)
 	size_t mark = agent_begin(&frame, AGENT_WARM);
 
 	agent_put_u64(&frame, FIELD_ID, build_expect_ack(b, settle_acknowledged));
-	agent_put_u64(&frame, FIELD_EXERCISE, (uint64_t)b->role->conf->exercise);
+	agent_put_u64(&frame, FIELD_EXERCISE, b->engine->translates && b->role->conf->exercise);
 	agent_end(&frame, mark);
 	build_tick(b, SETTLE_ACK_MS, settle_late);
 	vm_send(&b->vm, &frame);

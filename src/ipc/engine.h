@@ -12,6 +12,7 @@ struct engine {
 	bool sealed_memory; /* RESTORE takes the image's memory as a sealed memfd, else as its file
 			     */
 	bool qcow2;         /* an empty overlay is an empty qcow2, else an empty file */
+	bool translates;    /* a software CPU: what has run once is faster the next time */
 	bool shells;        /* one that was asked nothing can become any image of its shape */
 	uint64_t memory_bytes; /* a restored machine's own at first, until it is measured */
 };
