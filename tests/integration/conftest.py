@@ -13,20 +13,29 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from rig import Doze, clear_leftovers  # noqa: E402
 
+# The name of an instance whose data directory came from elsewhere, with its images (kvm_rig.py).
+PREBUILT = os.environ.get("DOZE_PREBUILT")
+
 
 @pytest.fixture(scope="session")
 def doze(tmp_path_factory):
-    clear_leftovers()
+    if not PREBUILT:
+        clear_leftovers()
     # A terminated pytest unwinds its fixtures.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    instance = Doze(tmp_path_factory.mktemp("doze"))
+    settings = {"machine": {"engine": "kvm"}} if PREBUILT else {}
+    instance = Doze(tmp_path_factory.mktemp("doze"), PREBUILT, **settings)
     try:
-        instance.own_disk(24)
+        if not PREBUILT:
+            instance.own_disk(24)
         instance.up()
         yield instance
     finally:
         instance.keep_logs()
-        instance.remove()
+        if PREBUILT:
+            instance.down()
+        else:
+            instance.remove()
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +44,7 @@ def images(doze):
 
     class Images(dict):
         def __missing__(self, name):
-            self[name] = doze.build_example(name)
+            self[name] = doze.rebuild(name) if PREBUILT else doze.build_example(name)
             return self[name]
 
     return Images()

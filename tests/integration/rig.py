@@ -239,6 +239,11 @@ class Doze:
         assert version["state"] == "SUCCESSFUL", f"{version.get('stateReason')}\n{self.build_log(name)}"
         return self.image_arn(name)
 
+    def rebuild(self, name):
+        """A version of it for the engine of this instance."""
+        self.cli("image", "rebuild", name, timeout=600)
+        return self.image_arn(name)
+
     def wait_version(self, arn, version, seconds=400):
         def over():
             got = self.api.get_microvm_image_version(imageIdentifier=arn, imageVersion=version)

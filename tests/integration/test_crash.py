@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from checker import faults, machine_processes
 from rig import wait_for
 
-KILLS = 200 if os.environ.get("DOZE_LONG") else 30
+KILLS = int(os.environ.get("DOZE_KILLS", 200 if os.environ.get("DOZE_LONG") else 30))
 POLICY = {"maxIdleDurationSeconds": 600, "suspendedDurationSeconds": 3600, "autoResumeEnabled": True}
 SETTLED = ("RUNNING", "SUSPENDED", "TERMINATED")
 

@@ -27,7 +27,8 @@ def test_run_answers_at_once_with_everything_resolved(doze, images, microvms):
     vm = microvms(images["counter"])
     assert vm["state"] == "PENDING" and vm["microvmId"].startswith("microvm-")
     assert vm["endpoint"].split(":")[0].endswith(".lambda-microvm.us-east-1.localhost")
-    assert vm["maximumDurationInSeconds"] == 28800 and vm["imageVersion"] == "1.0"
+    newest = doze.api.get_microvm_image(imageIdentifier=images["counter"])["latestActiveImageVersion"]
+    assert vm["maximumDurationInSeconds"] == 28800 and vm["imageVersion"] == newest
     assert vm["ingressNetworkConnectors"][0].endswith(":HTTP_INGRESS")
     assert vm["egressNetworkConnectors"][0].endswith(":INTERNET_EGRESS")
 

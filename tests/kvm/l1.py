@@ -35,8 +35,8 @@ MODULES = {
     "disk": ["virtio_mmio", "virtio_blk", "overlay"],
     "more": ["virtio_net", "virtio_console", "virtio_rng", "virtio_balloon", "vmw_vsock_virtio_transport", "vhost_net",
              "vhost_vsock", "vsock_loopback", "tun", "tap", "veth", "bridge", "loop", "erofs", "squashfs", "fuse",
-             "nf_tables", "nft_chain_nat", "nft_masq", "nft_ct", "nft_limit", "nft_connlimit", "nft_reject_inet",
-             "nft_fib_inet", "nft_log", "inet_diag", "tcp_diag", "unix_diag", "vsock_diag", "sch_tbf", "sch_fq_codel"],
+             "nf_tables", "nft_chain_nat", "nft_nat", "nft_masq", "nft_ct", "nft_limit", "nft_connlimit", "nft_reject_inet",
+             "nft_fib_inet", "nft_log", "nf_conntrack_netlink", "inet_diag", "tcp_diag", "unix_diag", "vsock_diag", "sch_tbf", "sch_fq_codel"],
 }
 FOLDERS = "bin dev etc job lib lib/modules mnt proc root run sbin sys tmp usr usr/bin usr/sbin var".split()
 BOOT_SECONDS = 120
@@ -96,7 +96,7 @@ def kernel_folder(cache):
 
 def ext4(tree, image, mib=0):
     """A disk of a folder, as large as it must be or larger; needs no root."""
-    size = sum(f.lstat().st_size // 4096 + 2 for f in tree.rglob("*")) * 4096
+    size = sum(f.lstat().st_blocks // 8 + 2 for f in tree.rglob("*")) * 4096  # of what is not a hole
     kernel.run(["mke2fs", "-q", "-F", "-t", "ext4", "-O", "^has_journal", "-E", "root_owner=0:0", "-d", str(tree),
                 str(image), f"{max(mib, size * 5 // 4 // 2**20 + 16)}M"])
 
