@@ -39,11 +39,17 @@ const struct snap_field serial_saved[] = {
 	SNAP(7, struct serial, empty), SNAP_END
 };
 
-static void serial_interrupt(struct serial *s)
+static bool serial_is_due(const struct serial *s)
+{
+	return s->empty && (s->ier & IER_EMPTY);
+}
+
+/* The line rises once; it does not again before the guest has read why. */
+static void serial_interrupt(struct serial *s, bool was_due)
 {
 	const uint64_t one = 1;
 
-	if (s->empty && (s->ier & IER_EMPTY) && write(s->irq_fd, &one, sizeof(one)) < 0)
+	if (serial_is_due(s) && !was_due && write(s->irq_fd, &one, sizeof(one)) < 0)
 		return; /* the counter is full: an interrupt is on its way */
 }
 
@@ -118,7 +124,7 @@ static uint8_t serial_get(struct serial *s, uint64_t reg)
 
 	if (reg != REG_IIR)
 		return regs[reg];
-	if (s->empty && (s->ier & IER_EMPTY))
+	if (serial_is_due(s))
 		iir = IIR_EMPTY;
 	s->empty = 0; /* reading it says so */
 	return iir | IIR_FIFO;
@@ -126,18 +132,18 @@ static uint8_t serial_get(struct serial *s, uint64_t reg)
 
 static void serial_set(struct serial *s, uint64_t reg, uint8_t value)
 {
+	bool was_due = serial_is_due(s);
+
 	if (reg == REG_DATA && (s->lcr & LCR_DLAB)) {
 		s->dll = value;
 	} else if (reg == REG_DATA && !(s->mcr & MCR_LOOP)) {
 		serial_send(s, (char)value);
 		s->empty = 1;
-		serial_interrupt(s);
 	} else if (reg == REG_IER && (s->lcr & LCR_DLAB)) {
 		s->dlm = value;
 	} else if (reg == REG_IER) {
 		s->empty |= (value & ~s->ier & IER_EMPTY) != 0;
 		s->ier = value & IER_MASK;
-		serial_interrupt(s);
 	} else if (reg == REG_LCR) {
 		s->lcr = value;
 	} else if (reg == REG_MCR) {
@@ -145,6 +151,7 @@ static void serial_set(struct serial *s, uint64_t reg, uint8_t value)
 	} else if (reg == REG_SCRATCH) {
 		s->scratch = value;
 	}
+	serial_interrupt(s, was_due);
 }
 
 static void serial_read(struct bus_range *r, uint64_t offset, uint8_t *data, unsigned size)
@@ -184,7 +191,7 @@ void serial_close(struct serial *s)
 
 void serial_loaded(struct serial *s)
 {
-	serial_interrupt(s);
+	serial_interrupt(s, false);
 }
 
 const char *serial_last_line(const struct serial *s)

@@ -60,6 +60,35 @@ static void test_what_the_guest_sends_comes_out_and_its_last_line_is_kept(void *
 	serial_close(&s);
 }
 
+/* As the kernel's driver does: read why, then fill the transmitter. */
+static void test_a_full_transmitter_is_one_interrupt(void **unused)
+{
+	struct bus b = { 0 };
+	struct serial s;
+	uint64_t irqs;
+	uint8_t iir;
+	struct err e;
+
+	(void)unused;
+	assert_int_equal(serial_open(&s, &b, &e), 0);
+	port(&b, SERIAL_BASE + 1, 2);
+	assert_int_equal(read(s.irq_fd, &irqs, sizeof(irqs)), sizeof(irqs));
+	for (unsigned round = 0; round < 2; round++) {
+		bus_read(&b, SERIAL_BASE + 2, &iir, 1);
+		assert_int_equal(iir, 0xc2);
+		for (unsigned i = 0; i < 16; i++)
+			port(&b, SERIAL_BASE, 'x');
+		assert_int_equal(read(s.irq_fd, &irqs, sizeof(irqs)), sizeof(irqs));
+		assert_int_equal(irqs, 1);
+	}
+	port(&b, SERIAL_BASE + 1, 0);
+	port(&b, SERIAL_BASE + 1, 2);
+	assert_int_equal(read(s.irq_fd, &irqs, sizeof(irqs)), sizeof(irqs));
+	serial_loaded(&s); /* KVM may not have taken it before the save */
+	assert_int_equal(read(s.irq_fd, &irqs, sizeof(irqs)), sizeof(irqs));
+	serial_close(&s);
+}
+
 static void test_a_flood_is_cut_short(void **unused)
 {
 	struct bus b = { 0 };
@@ -141,6 +170,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_the_guest_sends_comes_out_and_its_last_line_is_kept),
+		cmocka_unit_test(test_a_full_transmitter_is_one_interrupt),
 		cmocka_unit_test(test_a_flood_is_cut_short),
 		cmocka_unit_test(test_a_guest_turns_itself_off_in_three_ways),
 		cmocka_unit_test(test_the_tables_sum_up_and_know_all_vcpus),
