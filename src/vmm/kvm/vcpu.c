@@ -192,9 +192,11 @@ int vcpu_start(struct vcpu *v, struct err *e)
 
 void vcpu_interrupt(struct vcpu *v)
 {
-	int tid = atomic_load(&v->tid);
+	int tid;
 
 	v->run->immediate_exit = 1;
+	atomic_thread_fence(memory_order_seq_cst); /* the flag is there before the number is read */
+	tid = atomic_load(&v->tid);
 	if (tid) /* else it has not come to KVM_RUN yet, and will see the flag */
 		syscall(SYS_tgkill, getpid(), tid, VCPU_SIGNAL);
 }
