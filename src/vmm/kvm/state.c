@@ -122,6 +122,9 @@ static int msrs_save(int fd, const struct vm *vm, struct msrs *m, struct err *e)
 	return 0;
 }
 
+/* The registers before the local APIC: each call may find that the timer is due, and make an
+ * interrupt out of the deadline register.  In this order one of the two is saved, in the other
+ * neither may be, and the guest's CPU would wait for its timer for ever. */
 static int vcpu_save(const struct vcpu *c, struct buf *to, struct err *e)
 {
 	static struct vcpu_state s;
@@ -130,12 +133,12 @@ static int vcpu_save(const struct vcpu *c, struct buf *to, struct err *e)
 	for (size_t i = 0; i < ARRAY_SIZE(vcpu_parts); i++) {
 		const struct part *p = &vcpu_parts[i];
 
+		if (p->get == KVM_GET_LAPIC && msrs_save(c->fd, c->vm, &s.msrs, e))
+			return -1;
 		if (ioctl(c->fd, p->get, (uint8_t *)&s + p->offset))
 			return err_sys(e, "read the %s of vCPU %u", p->what, c->index);
 		state_put(to, p->tag, c->index, (uint8_t *)&s + p->offset, p->size);
 	}
-	if (msrs_save(c->fd, c->vm, &s.msrs, e))
-		return -1;
 	state_put(to, "MSRS", c->index, s.msrs.entry, s.msrs.n * sizeof(s.msrs.entry[0]));
 	return 0;
 }
