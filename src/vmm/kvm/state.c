@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "base/log.h"
 #include "vmm/arch/x86_64/cpuid.h"
 #include "vmm/arch/x86_64/msr.h"
 #include "vmm/snap/record.h"
@@ -211,8 +212,18 @@ static int msrs_load(const uint8_t *data, size_t size, unsigned index, struct ms
 	return 0;
 }
 
-/* Some kernels list registers that they do not let be set to what they were; those are passed
- * over. */
+/* Some kernels list registers that they do not let be set to what they were.  Those are passed
+ * over, and named if they hold something else now. */
+static void msr_refused(int fd, const struct kvm_msr_entry *x)
+{
+	struct msrs now = { .n = 1, .entry = { { .index = x->index } } };
+
+	if (ioctl(fd, KVM_GET_MSRS, &now) == 1 && now.entry[0].data == x->data)
+		return;
+	log_warn("KVM does not take a register back register=0x%x value=0x%" PRIx64, x->index,
+		 (uint64_t)x->data);
+}
+
 static int msrs_set(int fd, const struct msrs *m, struct err *e)
 {
 	uint32_t at = 0;
@@ -225,7 +236,9 @@ static int msrs_set(int fd, const struct msrs *m, struct err *e)
 		n = ioctl(fd, KVM_SET_MSRS, &piece);
 		if (n < 0)
 			return err_sys(e, "set the model-specific registers");
-		at += (uint32_t)n + 1;
+		at += (uint32_t)n;
+		if (at < m->n)
+			msr_refused(fd, &m->entry[at++]);
 	}
 	return 0;
 }
