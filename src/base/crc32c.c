@@ -23,13 +23,17 @@ static uint32_t crc32c_slow(uint32_t crc, const uint8_t *p, size_t size)
 __attribute__((target("sse4.2"))) static uint32_t crc32c_fast(uint32_t crc, const uint8_t *p,
 							      size_t size)
 {
-	uint64_t wide = crc;
+	uint64_t wide = crc, words[8];
 
-	for (; size >= 8; size -= 8, p += 8) {
-		uint64_t word;
-
-		memcpy(&word, p, 8);
-		wide = __builtin_ia32_crc32di(wide, word);
+	for (; size >= sizeof(words); size -= sizeof(words), p += sizeof(words)) {
+		memcpy(words, p, sizeof(words));
+#pragma GCC unroll 8
+		for (int i = 0; i < 8; i++)
+			wide = __builtin_ia32_crc32di(wide, words[i]);
+	}
+	for (; size >= sizeof(words[0]); size -= sizeof(words[0]), p += sizeof(words[0])) {
+		memcpy(words, p, sizeof(words[0]));
+		wide = __builtin_ia32_crc32di(wide, words[0]);
 	}
 	crc = (uint32_t)wide;
 	while (size--)

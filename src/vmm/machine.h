@@ -20,7 +20,7 @@
 #include "vmm/snap/ram.h"
 
 #define VMM_KIND    "vmm"
-#define VMM_MACHINE "doze-vmm-3" /* the list of devices: other snapshots do not fit */
+#define VMM_MACHINE "doze-vmm-4" /* the list of devices: other snapshots do not fit */
 
 /* SNAPSHOT or SAVE under way. */
 struct saving {

@@ -23,7 +23,6 @@ struct msrs {
 /* Everything of one vCPU, in the order in which it is set: CPUID decides what the rest may hold,
  * the local APIC's mode what the deadline register means. */
 struct vcpu_state {
-	struct cpuid cpuid;
 	struct kvm_mp_state mp;
 	struct kvm_regs regs;
 	struct kvm_sregs sregs;
@@ -79,18 +78,18 @@ static void state_put(struct buf *to, const char tag[5], uint32_t index, const v
 	record_end(to, mark);
 }
 
-/* Exactly @size bytes. */
-static int state_take(const uint8_t *data, size_t n, const char tag[5], uint32_t index, void *to,
-		      size_t size, struct err *e)
+/* Exactly @size bytes, borrowed: KVM reads them where they are. */
+static const void *state_find(const uint8_t *data, size_t n, const char tag[5], uint32_t index,
+			      size_t size, struct err *e)
 {
 	struct record r;
 
 	if (record_find(data, n, tag, index, STATE_VERSION, &r, e))
-		return -1;
-	if (r.size != size)
-		return err_set(e, ERR_INVALID, "the snapshot's record %s has another size", tag);
-	memcpy(to, r.data, size);
-	return 0;
+		return NULL;
+	if (r.size == size)
+		return r.data;
+	err_set(e, ERR_INVALID, "the snapshot's record %s has another size", tag);
+	return NULL;
 }
 
 /* Save. */
@@ -171,23 +170,30 @@ int state_save(struct vm *vm, struct buf *to, struct err *e)
 
 /* Load. */
 
-static int cpuid_load(const struct vm *vm, const uint8_t *data, size_t size, struct cpuid *c,
+/* *c: NULL when it is what the vCPUs have already. */
+static int cpuid_take(const struct vm *vm, const uint8_t *data, size_t size, struct cpuid **c,
 		      struct err *e)
 {
+	const struct cpuid *has = vm->arch.cpuid;
+	static struct cpuid other;
 	struct record r;
 
+	*c = NULL;
 	if (record_find(data, size, "CPUI", 0, STATE_VERSION, &r, e))
 		return -1;
-	if (r.size % sizeof(c->entries[0]) || r.size > sizeof(c->entries))
+	if (r.size == has->n * sizeof(has->entries[0]) && !memcmp(r.data, has->entries, r.size))
+		return 0;
+	if (r.size % sizeof(other.entries[0]) || r.size > sizeof(other.entries))
 		return err_set(e, ERR_INVALID, "the snapshot's record CPUI has another size");
-	c->n = (uint32_t)(r.size / sizeof(c->entries[0]));
-	memcpy(c->entries, r.data, r.size);
-	return cpuid_check(c, vm->arch.cpuid, e);
+	other.n = (uint32_t)(r.size / sizeof(other.entries[0]));
+	memcpy(other.entries, r.data, r.size);
+	*c = &other;
+	return cpuid_check(&other, has, e);
 }
 
 /* What a vCPU that never ran does not hold already.  The counter of vCPU 0 is set twice: KVM takes
  * a value near that of the running counter for an attempt to keep vCPUs in step, and ignores it. */
-static int msrs_load(const uint8_t *data, size_t size, unsigned index, struct msrs *m,
+static int msrs_take(const uint8_t *data, size_t size, unsigned index, struct msrs *m,
 		     struct err *e)
 {
 	struct kvm_msr_entry x;
@@ -243,82 +249,91 @@ static int msrs_set(int fd, const struct msrs *m, struct err *e)
 	return 0;
 }
 
-static bool cpuid_same(const struct cpuid *a, const struct cpuid *b)
+/* All of a vCPU is there, and of its size. */
+static int vcpu_check(const uint8_t *data, size_t size, unsigned index, struct err *e)
 {
-	return a->n == b->n && !memcmp(a->entries, b->entries, a->n * sizeof(a->entries[0]));
-}
+	static struct msrs m;
 
-static int vcpu_take(const uint8_t *data, size_t size, unsigned index, struct vcpu_state *s,
-		     struct err *e)
-{
-	if (msrs_load(data, size, index, &s->msrs, e))
-		return -1;
 	for (size_t i = 0; i < ARRAY_SIZE(vcpu_parts); i++)
-		if (state_take(data, size, vcpu_parts[i].tag, index,
-			       (uint8_t *)s + vcpu_parts[i].offset, vcpu_parts[i].size, e))
+		if (!state_find(data, size, vcpu_parts[i].tag, index, vcpu_parts[i].size, e))
 			return -1;
-	return 0;
+	return msrs_take(data, size, index, &m, e);
 }
 
-static int vcpu_load(const struct vcpu *c, struct cpuid *cpuid, bool same, struct vcpu_state *s,
+static int part_set(int fd, const struct part *p, const uint8_t *data, size_t size, uint32_t index,
+		    struct err *e)
+{
+	const void *from = state_find(data, size, p->tag, index, p->size, e);
+
+	if (!from)
+		return -1;
+	return ioctl(fd, p->set, from) ? err_sys(e, "set the %s (%u)", p->what, index) : 0;
+}
+
+static int vcpu_load(const struct vcpu *c, struct cpuid *cpuid, const uint8_t *data, size_t size,
 		     struct err *e)
 {
-	cpuid_number(cpuid, c->index);
-	if (!same && ioctl(c->fd, KVM_SET_CPUID2, cpuid))
+	static struct msrs m;
+
+	if (cpuid)
+		cpuid_number(cpuid, c->index);
+	if (cpuid && ioctl(c->fd, KVM_SET_CPUID2, cpuid))
 		return err_sys(e, "set the CPUID of vCPU %u", c->index);
 	for (size_t i = 0; i < ARRAY_SIZE(vcpu_parts); i++) {
 		const struct part *p = &vcpu_parts[i];
 
-		if (p->set == KVM_SET_VCPU_EVENTS && msrs_set(c->fd, &s->msrs, e))
+		if (p->set == KVM_SET_VCPU_EVENTS &&
+		    (msrs_take(data, size, c->index, &m, e) || msrs_set(c->fd, &m, e)))
 			return -1;
-		if (ioctl(c->fd, p->set, (uint8_t *)s + p->offset))
-			return err_sys(e, "set the %s of vCPU %u", p->what, c->index);
+		if (part_set(c->fd, p, data, size, c->index, e))
+			return -1;
 	}
 	return 0;
 }
 
-static int vm_take(const uint8_t *data, size_t size, struct vm_state *s, struct err *e)
+static int vm_check(const uint8_t *data, size_t size, struct err *e)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(vm_parts); i++) {
 		const struct part *p = &vm_parts[i];
-		struct kvm_irqchip *chip = (void *)((uint8_t *)s + p->offset);
+		const struct kvm_irqchip *chip = state_find(data, size, p->tag, 0, p->size, e);
 
-		if (state_take(data, size, p->tag, 0, chip, p->size, e))
+		if (!chip)
 			return -1;
-		chip->chip_id = (uint32_t)i;
+		if (chip->chip_id != i)
+			return err_set(e, ERR_INVALID, "the snapshot's record %s makes no sense",
+				       p->tag);
 	}
-	if (state_take(data, size, "CLCK", 0, &s->clock, sizeof(s->clock), e))
-		return -1;
-	s->clock = (struct kvm_clock_data){ .clock = s->clock.clock }; /* it goes on where it was */
-	return 0;
+	return state_find(data, size, "CLCK", 0, sizeof(struct kvm_clock_data), e) ? 0 : -1;
 }
 
-static int vm_load(const struct vm *vm, struct vm_state *s, struct err *e)
+/* The clock goes on where it was. */
+static int vm_load(const struct vm *vm, const uint8_t *data, size_t size, struct err *e)
 {
+	struct kvm_clock_data clock = { 0 };
+	const struct kvm_clock_data *saved = state_find(data, size, "CLCK", 0, sizeof(*saved), e);
+
+	if (!saved)
+		return -1;
+	clock.clock = saved->clock;
 	for (size_t i = 0; i < ARRAY_SIZE(vm_parts); i++)
-		if (ioctl(vm->fd, vm_parts[i].set, (uint8_t *)s + vm_parts[i].offset))
-			return err_sys(e, "set the %s", vm_parts[i].what);
-	return ioctl(vm->fd, KVM_SET_CLOCK, &s->clock) ? err_sys(e, "set the guest's clock") : 0;
+		if (part_set(vm->fd, &vm_parts[i], data, size, 0, e))
+			return -1;
+	return ioctl(vm->fd, KVM_SET_CLOCK, &clock) ? err_sys(e, "set the guest's clock") : 0;
 }
 
 int state_load(struct vm *vm, const uint8_t *data, size_t size, struct err *e)
 {
-	static struct vcpu_state s;
-	static struct vm_state whole;
-	static struct cpuid cpuid;
-	bool same;
+	struct cpuid *cpuid;
 
-	if (cpuid_load(vm, data, size, &cpuid, e) || vm_take(data, size, &whole, e))
+	if (cpuid_take(vm, data, size, &cpuid, e) || vm_check(data, size, e))
 		return -1;
 	for (unsigned i = 0; i < vm->n_vcpus; i++)
-		if (vcpu_take(data, size, i, &s, e))
+		if (vcpu_check(data, size, i, e))
 			return -1;
-	same = cpuid_same(&cpuid, vm->arch.cpuid);
 	for (unsigned i = 0; i < vm->n_vcpus; i++)
-		if (vcpu_take(data, size, i, &s, e) ||
-		    vcpu_load(&vm->vcpus[i], &cpuid, same, &s, e))
+		if (vcpu_load(&vm->vcpus[i], cpuid, data, size, e))
 			return -1;
-	return vm_load(vm, &whole, e);
+	return vm_load(vm, data, size, e);
 }
 
 bool state_knows(const char tag[5])

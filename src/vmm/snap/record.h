@@ -40,6 +40,9 @@ struct snap_field {
 /* clang-format off */
 #define SNAP(tag, type, member) { tag, sizeof(((type *)0)->member), offsetof(type, member) }
 #define SNAP_END                { 0, 0, 0 }
+/* Members that stand behind each other, without gaps: one field. */
+#define SNAP_ROW(tag, type, first, last) \
+	{ tag, offsetof(type, last) + sizeof(((type *)0)->last) - offsetof(type, first), offsetof(type, first) }
 /* clang-format on */
 
 /* The members of @object behind each other: u16 tag, u16 size, bytes. */

@@ -241,31 +241,20 @@ void virtio_resume(struct virtio_dev *dev)
  * so that the format does not depend on their number. */
 #define TAG_CONFIG 0x8010
 #define TAG_QUEUE  0x8100
-#define QUEUE_FIELDS(q)                                                              \
-	SNAP(TAG_QUEUE + 16 * (q) + 0, struct virtio_dev, vq[q].desc_gpa),           \
-		SNAP(TAG_QUEUE + 16 * (q) + 1, struct virtio_dev, vq[q].avail_gpa),  \
-		SNAP(TAG_QUEUE + 16 * (q) + 2, struct virtio_dev, vq[q].used_gpa),   \
-		SNAP(TAG_QUEUE + 16 * (q) + 3, struct virtio_dev, vq[q].size),       \
-		SNAP(TAG_QUEUE + 16 * (q) + 4, struct virtio_dev, vq[q].ready),      \
-		SNAP(TAG_QUEUE + 16 * (q) + 5, struct virtio_dev, vq[q].next_avail), \
-		SNAP(TAG_QUEUE + 16 * (q) + 6, struct virtio_dev, vq[q].next_used),  \
-		SNAP(TAG_QUEUE + 16 * (q) + 7, struct virtio_dev, vq[q].waiting)
+#define QUEUE(q)   SNAP_ROW(TAG_QUEUE + (q), struct virtio_dev, vq[q].desc_gpa, vq[q].waiting)
 
 static const struct snap_field virtio_saved[] = {
-	SNAP(0x8001, struct virtio_dev, driver_features),
-	SNAP(0x8002, struct virtio_dev, features_sel),
-	SNAP(0x8003, struct virtio_dev, driver_features_sel),
-	SNAP(0x8004, struct virtio_dev, queue_sel),
-	SNAP(0x8005, struct virtio_dev, config_generation),
-	SNAP(0x8006, struct virtio_dev, status),
-	SNAP(0x8007, struct virtio_dev, isr),
-	QUEUE_FIELDS(0),
-	QUEUE_FIELDS(1),
-	QUEUE_FIELDS(2),
-	QUEUE_FIELDS(3),
+	SNAP_ROW(0x8001, struct virtio_dev, driver_features, isr), /* the driver's view */
+	QUEUE(0),
+	QUEUE(1),
+	QUEUE(2),
+	QUEUE(3),
 	SNAP_END,
 };
 static_assert(VIRTIO_QUEUES == 4, "one row above for each");
+static_assert(offsetof(struct virtio_dev, isr) == offsetof(struct virtio_dev, driver_features) + 28,
+	      "nothing between them");
+static_assert(offsetof(struct vq, waiting) == offsetof(struct vq, desc_gpa) + 31, "likewise");
 
 void virtio_save(struct virtio_dev *dev, uint32_t index, struct buf *to)
 {

@@ -41,9 +41,11 @@ struct vq_chain {
 struct vq {
 	struct virtio_dev *dev; /* borrowed */
 	const struct mem *mem;  /* borrowed */
-	/* As the driver wrote them; latched by vq_start. */
+	/* From here to `waiting` it is saved, as it stands.  First as the driver wrote them;
+	 * latched by vq_start. */
 	uint64_t desc_gpa, avail_gpa, used_gpa;
 	uint16_t size; /* a power of two, at most VQ_SIZE_MAX */
+	uint16_t next_avail, next_used;
 	bool ready;
 	bool waiting; /* at the last drain: chains to pop */
 	/* While it runs. */
@@ -52,7 +54,6 @@ struct vq {
 	struct vring_desc *desc;  /* in the guest's memory, these three */
 	struct vring_avail *avail;
 	struct vring_used *used;
-	uint16_t next_avail, next_used;
 	uint16_t signalled_used; /* up to here vq_notify has looked */
 	uint16_t held;           /* popped, not pushed */
 };
