@@ -270,14 +270,13 @@ static bool shell_knows(const struct shell *s, const char tag[5])
 
 /* All records that doze-vmm writes are mandatory: one that is not known is of a device that is not
  * here. */
-static int shell_check_records(const struct shell *s, const uint8_t *data, size_t size,
-			       struct err *e)
+static int shell_check_records(const struct shell *s, const struct rows *rows, struct err *e)
 {
 	struct record r;
 
-	if (record_check(data, size, e))
+	if (record_check(rows->data, rows->size, e))
 		return -1;
-	for (size_t at = 0; record_next(data, size, &at, &r);)
+	for (size_t at = 0; record_next(rows->data, rows->size, &at, &r);)
 		if (!shell_knows(s, r.tag))
 			return err_set(e, ERR_INVALID,
 				       "the snapshot needs its record %s, which this program does "
@@ -288,20 +287,22 @@ static int shell_check_records(const struct shell *s, const uint8_t *data, size_
 
 int shell_load(struct shell *s, const uint8_t *data, size_t size, struct err *e)
 {
-	if (shell_check_records(s, data, size, e))
+	struct rows all = { data, size, 0 }, *rows = &all;
+
+	if (shell_check_records(s, rows, e))
 		return -1;
 	for (size_t i = 0; i < ARRAY_SIZE(shell_records); i++) {
 		struct record r;
 
-		if (record_find(data, size, shell_records[i].tag, 0, SHELL_VERSION, &r, e) ||
+		if (record_find(rows, shell_records[i].tag, 0, SHELL_VERSION, &r, e) ||
 		    snap_get(r.data, r.size, shell_records[i].fields,
 			     (uint8_t *)s + shell_records[i].offset, e))
 			return -1;
 	}
 	for (uint32_t i = 0; i < SHELL_DEVICES; i++)
-		if (virtio_load(s->devices[i], i, data, size, e))
+		if (virtio_load(s->devices[i], i, rows, e))
 			return -1;
-	if (vsock_load_streams(&s->vsock, data, size, e) || state_load(&s->vm, data, size, e))
+	if (vsock_load_streams(&s->vsock, rows, e) || state_load(&s->vm, rows, e))
 		return -1;
 	serial_loaded(&s->serial);
 	return 0;

@@ -101,7 +101,7 @@ void vsock_abort(struct vsock_conn *c); /* the host end is gone; no closed() */
 #define VSOCK_OWN_TAG     "VSKO"
 #define VSOCK_STREAMS_TAG "VSKS" /* there if there are any */
 void vsock_save_streams(const struct vsock *v, struct buf *to);
-int vsock_load_streams(struct vsock *v, const uint8_t *data, size_t size, struct err *e) must_check;
+int vsock_load_streams(struct vsock *v, struct rows *rows, struct err *e) must_check;
 
 /* vsock_conn.c - one stream.  Fill @c->in of a chain with its next packet: how many bytes, 0: it
  * has none, -1: it broke. */

@@ -62,11 +62,11 @@ static int load_hosts(struct vsock *v, const struct record *r, struct err *e)
 	return 0;
 }
 
-int vsock_load_streams(struct vsock *v, const uint8_t *data, size_t size, struct err *e)
+int vsock_load_streams(struct vsock *v, struct rows *rows, struct err *e)
 {
 	struct record r;
 
-	if (record_find(data, size, VSOCK_OWN_TAG, 0, RECORD_VERSION, &r, e) ||
+	if (record_find(rows, VSOCK_OWN_TAG, 0, RECORD_VERSION, &r, e) ||
 	    snap_get(r.data, r.size, own_saved, v->own, e))
 		return -1;
 	v->own->readable = true;
@@ -74,7 +74,7 @@ int vsock_load_streams(struct vsock *v, const uint8_t *data, size_t size, struct
 		v->own->state = VSOCK_CLOSED;
 		return err_set(e, ERR_INVALID, "the snapshot's record %s makes no sense", r.tag);
 	}
-	for (size_t at = 0; record_next(data, size, &at, &r);)
+	for (size_t at = 0; record_next(rows->data, rows->size, &at, &r);)
 		if (!memcmp(r.tag, VSOCK_STREAMS_TAG, 4) && load_hosts(v, &r, e))
 			return -1;
 	return 0;

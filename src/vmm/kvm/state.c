@@ -79,12 +79,12 @@ static void state_put(struct buf *to, const char tag[5], uint32_t index, const v
 }
 
 /* Exactly @size bytes, borrowed: KVM reads them where they are. */
-static const void *state_find(const uint8_t *data, size_t n, const char tag[5], uint32_t index,
-			      size_t size, struct err *e)
+static const void *state_find(struct rows *rows, const char tag[5], uint32_t index, size_t size,
+			      struct err *e)
 {
 	struct record r;
 
-	if (record_find(data, n, tag, index, STATE_VERSION, &r, e))
+	if (record_find(rows, tag, index, STATE_VERSION, &r, e))
 		return NULL;
 	if (r.size == size)
 		return r.data;
@@ -171,15 +171,14 @@ int state_save(struct vm *vm, struct buf *to, struct err *e)
 /* Load. */
 
 /* *c: NULL when it is what the vCPUs have already. */
-static int cpuid_take(const struct vm *vm, const uint8_t *data, size_t size, struct cpuid **c,
-		      struct err *e)
+static int cpuid_take(const struct vm *vm, struct rows *rows, struct cpuid **c, struct err *e)
 {
 	const struct cpuid *has = vm->arch.cpuid;
 	static struct cpuid other;
 	struct record r;
 
 	*c = NULL;
-	if (record_find(data, size, "CPUI", 0, STATE_VERSION, &r, e))
+	if (record_find(rows, "CPUI", 0, STATE_VERSION, &r, e))
 		return -1;
 	if (r.size == has->n * sizeof(has->entries[0]) && !memcmp(r.data, has->entries, r.size))
 		return 0;
@@ -193,13 +192,12 @@ static int cpuid_take(const struct vm *vm, const uint8_t *data, size_t size, str
 
 /* What a vCPU that never ran does not hold already.  The counter of vCPU 0 is set twice: KVM takes
  * a value near that of the running counter for an attempt to keep vCPUs in step, and ignores it. */
-static int msrs_take(const uint8_t *data, size_t size, unsigned index, struct msrs *m,
-		     struct err *e)
+static int msrs_take(struct rows *rows, unsigned index, struct msrs *m, struct err *e)
 {
 	struct kvm_msr_entry x;
 	struct record r;
 
-	if (record_find(data, size, "MSRS", index, STATE_VERSION, &r, e))
+	if (record_find(rows, "MSRS", index, STATE_VERSION, &r, e))
 		return -1;
 	if (r.size % sizeof(x))
 		return err_set(e, ERR_INVALID, "the snapshot's record MSRS has another size");
@@ -250,28 +248,26 @@ static int msrs_set(int fd, const struct msrs *m, struct err *e)
 }
 
 /* All of a vCPU is there, and of its size. */
-static int vcpu_check(const uint8_t *data, size_t size, unsigned index, struct err *e)
+static int vcpu_check(struct rows *rows, unsigned index, struct err *e)
 {
 	static struct msrs m;
 
 	for (size_t i = 0; i < ARRAY_SIZE(vcpu_parts); i++)
-		if (!state_find(data, size, vcpu_parts[i].tag, index, vcpu_parts[i].size, e))
+		if (!state_find(rows, vcpu_parts[i].tag, index, vcpu_parts[i].size, e))
 			return -1;
-	return msrs_take(data, size, index, &m, e);
+	return msrs_take(rows, index, &m, e);
 }
 
-static int part_set(int fd, const struct part *p, const uint8_t *data, size_t size, uint32_t index,
-		    struct err *e)
+static int part_set(int fd, const struct part *p, struct rows *rows, uint32_t index, struct err *e)
 {
-	const void *from = state_find(data, size, p->tag, index, p->size, e);
+	const void *from = state_find(rows, p->tag, index, p->size, e);
 
 	if (!from)
 		return -1;
 	return ioctl(fd, p->set, from) ? err_sys(e, "set the %s (%u)", p->what, index) : 0;
 }
 
-static int vcpu_load(const struct vcpu *c, struct cpuid *cpuid, const uint8_t *data, size_t size,
-		     struct err *e)
+static int vcpu_load(const struct vcpu *c, struct cpuid *cpuid, struct rows *rows, struct err *e)
 {
 	static struct msrs m;
 
@@ -283,19 +279,19 @@ static int vcpu_load(const struct vcpu *c, struct cpuid *cpuid, const uint8_t *d
 		const struct part *p = &vcpu_parts[i];
 
 		if (p->set == KVM_SET_VCPU_EVENTS &&
-		    (msrs_take(data, size, c->index, &m, e) || msrs_set(c->fd, &m, e)))
+		    (msrs_take(rows, c->index, &m, e) || msrs_set(c->fd, &m, e)))
 			return -1;
-		if (part_set(c->fd, p, data, size, c->index, e))
+		if (part_set(c->fd, p, rows, c->index, e))
 			return -1;
 	}
 	return 0;
 }
 
-static int vm_check(const uint8_t *data, size_t size, struct err *e)
+static int vm_check(struct rows *rows, struct err *e)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(vm_parts); i++) {
 		const struct part *p = &vm_parts[i];
-		const struct kvm_irqchip *chip = state_find(data, size, p->tag, 0, p->size, e);
+		const struct kvm_irqchip *chip = state_find(rows, p->tag, 0, p->size, e);
 
 		if (!chip)
 			return -1;
@@ -303,37 +299,37 @@ static int vm_check(const uint8_t *data, size_t size, struct err *e)
 			return err_set(e, ERR_INVALID, "the snapshot's record %s makes no sense",
 				       p->tag);
 	}
-	return state_find(data, size, "CLCK", 0, sizeof(struct kvm_clock_data), e) ? 0 : -1;
+	return state_find(rows, "CLCK", 0, sizeof(struct kvm_clock_data), e) ? 0 : -1;
 }
 
 /* The clock goes on where it was. */
-static int vm_load(const struct vm *vm, const uint8_t *data, size_t size, struct err *e)
+static int vm_load(const struct vm *vm, struct rows *rows, struct err *e)
 {
 	struct kvm_clock_data clock = { 0 };
-	const struct kvm_clock_data *saved = state_find(data, size, "CLCK", 0, sizeof(*saved), e);
+	const struct kvm_clock_data *saved = state_find(rows, "CLCK", 0, sizeof(*saved), e);
 
 	if (!saved)
 		return -1;
 	clock.clock = saved->clock;
 	for (size_t i = 0; i < ARRAY_SIZE(vm_parts); i++)
-		if (part_set(vm->fd, &vm_parts[i], data, size, 0, e))
+		if (part_set(vm->fd, &vm_parts[i], rows, 0, e))
 			return -1;
 	return ioctl(vm->fd, KVM_SET_CLOCK, &clock) ? err_sys(e, "set the guest's clock") : 0;
 }
 
-int state_load(struct vm *vm, const uint8_t *data, size_t size, struct err *e)
+int state_load(struct vm *vm, struct rows *rows, struct err *e)
 {
 	struct cpuid *cpuid;
 
-	if (cpuid_take(vm, data, size, &cpuid, e) || vm_check(data, size, e))
+	if (cpuid_take(vm, rows, &cpuid, e) || vm_check(rows, e))
 		return -1;
 	for (unsigned i = 0; i < vm->n_vcpus; i++)
-		if (vcpu_check(data, size, i, e))
+		if (vcpu_check(rows, i, e))
 			return -1;
 	for (unsigned i = 0; i < vm->n_vcpus; i++)
-		if (vcpu_load(&vm->vcpus[i], cpuid, data, size, e))
+		if (vcpu_load(&vm->vcpus[i], cpuid, rows, e))
 			return -1;
-	return vm_load(vm, data, size, e);
+	return vm_load(vm, rows, e);
 }
 
 bool state_knows(const char tag[5])

@@ -11,13 +11,14 @@
 
 #include "base/buf.h"
 #include "vmm/kvm/vm.h"
+#include "vmm/snap/record.h"
 
 /* Append the records. */
 int state_save(struct vm *vm, struct buf *to, struct err *e) must_check;
 
 /* Of a checked row (record_check).  Everything is looked at before anything is changed: a CPU that
  * this host does not offer is refused with the name of what it lacks.  The vCPUs have never run. */
-int state_load(struct vm *vm, const uint8_t *data, size_t size, struct err *e) must_check;
+int state_load(struct vm *vm, struct rows *rows, struct err *e) must_check;
 
 bool state_knows(const char tag[5]); /* whether a record is one of these */
 

@@ -66,23 +66,20 @@ static int record_damaged(struct err *e)
 	return err_set(e, ERR_INVALID, "the snapshot's state is damaged");
 }
 
-static bool record_same(const struct head *a, const struct head *b)
+static uint64_t record_key(const struct head *h)
 {
-	return !memcmp(a->tag, b->tag, sizeof(a->tag)) && a->index == b->index;
+	uint32_t tag;
+
+	memcpy(&tag, h->tag, sizeof(tag));
+	return (uint64_t)tag << 32 | h->index;
 }
 
-/* Whether a record like the one at @end stands before it. */
-static bool record_twice(const uint8_t *data, size_t end, const struct head *h)
+/* Whether the last of these is there before. */
+static bool record_twice(const uint64_t *keys, size_t n)
 {
-	struct record r;
-
-	for (size_t at = 0; at < end;) {
-		struct head other;
-
-		memcpy(&other, data + at, sizeof(other));
-		if (record_same(&other, h) || !record_next(data, end, &at, &r))
+	for (size_t i = 0; i + 1 < n; i++)
+		if (keys[i] == keys[n - 1])
 			return true;
-	}
 	return false;
 }
 
@@ -97,42 +94,51 @@ static bool record_is_filled(const uint8_t *from, uint64_t n)
 
 int record_check(const uint8_t *data, size_t size, struct err *e)
 {
+	uint64_t keys[RECORD_MOST];
 	size_t at = 0, n = 0;
 
 	while (at < size) {
 		struct head h;
 		uint64_t length;
 
-		if (size - at < sizeof(h) || ++n > RECORD_MOST)
+		if (size - at < sizeof(h) || n == RECORD_MOST)
 			return record_damaged(e);
 		memcpy(&h, data + at, sizeof(h));
+		keys[n++] = record_key(&h);
 		length = le64toh(h.size);
 		if (length > size - at - sizeof(h) ||
 		    ((length + 7) & ~7ULL) > size - at - sizeof(h) ||
 		    crc32c(data + at + sizeof(h), length) != le32toh(h.crc) || h.zero ||
 		    !record_is_filled(data + at + sizeof(h) + length, -length % 8) ||
-		    record_twice(data, at, &h))
+		    record_twice(keys, n))
 			return record_damaged(e);
 		at += sizeof(h) + ((length + 7) & ~7ULL);
 	}
 	return 0;
 }
 
-int record_find(const uint8_t *data, size_t size, const char tag[5], uint32_t index,
-		uint32_t version, struct record *r, struct err *e)
+/* From rows->at on; behind it afterwards. */
+static bool record_seek(struct rows *rows, const char tag[5], uint32_t index, struct record *r)
 {
-	for (size_t at = 0; record_next(data, size, &at, r);) {
-		if (memcmp(r->tag, tag, 4) != 0 || r->index != index)
-			continue;
-		if (r->version <= version)
-			return 0;
-		return err_set(e, ERR_INVALID,
-			       "the snapshot has its record %s in version %" PRIu32
-			       "; this program reads up to %" PRIu32,
-			       tag, r->version, version);
-	}
-	return err_set(e, ERR_INVALID, "the snapshot's state has no record %s %" PRIu32, tag,
-		       index);
+	while (record_next(rows->data, rows->size, &rows->at, r))
+		if (!memcmp(r->tag, tag, 4) && r->index == index)
+			return true;
+	rows->at = 0;
+	return false;
+}
+
+int record_find(struct rows *rows, const char tag[5], uint32_t index, uint32_t version,
+		struct record *r, struct err *e)
+{
+	if (!record_seek(rows, tag, index, r) && !record_seek(rows, tag, index, r))
+		return err_set(e, ERR_INVALID, "the snapshot's state has no record %s %" PRIu32,
+			       tag, index);
+	if (r->version <= version)
+		return 0;
+	return err_set(e, ERR_INVALID,
+		       "the snapshot has its record %s in version %" PRIu32
+		       "; this program reads up to %" PRIu32,
+		       tag, r->version, version);
 }
 
 struct field_head {

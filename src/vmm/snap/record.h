@@ -26,10 +26,17 @@ int record_check(const uint8_t *data, size_t size, struct err *e) must_check;
 /* The records of a checked row, one after the other from *at = 0 on; false: no more. */
 bool record_next(const uint8_t *data, size_t size, size_t *at, struct record *r);
 
+/* A checked row, and where in it the next record is expected: they are asked for in the order in
+ * which they stand as a rule. */
+struct rows {
+	const uint8_t *data; /* borrowed */
+	size_t size, at;
+};
+
 /* The record of this tag and index and of at most this version; refused by name if it is not there
  * or newer. */
-int record_find(const uint8_t *data, size_t size, const char tag[5], uint32_t index,
-		uint32_t version, struct record *r, struct err *e) must_check;
+int record_find(struct rows *rows, const char tag[5], uint32_t index, uint32_t version,
+		struct record *r, struct err *e) must_check;
 
 /* One member of a struct that is part of the state: a table of these, ended by tag 0, is the whole
  * format of a device.  Tags are never used twice and never change their meaning. */

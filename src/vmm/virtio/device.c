@@ -315,12 +315,11 @@ static int virtio_load_fields(struct virtio_dev *dev, const struct record *r, st
 	return 0;
 }
 
-int virtio_load(struct virtio_dev *dev, uint32_t index, const uint8_t *data, size_t size,
-		struct err *e)
+int virtio_load(struct virtio_dev *dev, uint32_t index, struct rows *rows, struct err *e)
 {
 	struct record r;
 
-	if (record_find(data, size, dev->ops->tag, index, RECORD_VERSION, &r, e))
+	if (record_find(rows, dev->ops->tag, index, RECORD_VERSION, &r, e))
 		return -1;
 	virtio_reset(dev);
 	if (virtio_load_fields(dev, &r, e)) {

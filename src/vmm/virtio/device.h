@@ -101,7 +101,7 @@ void virtio_resume(struct virtio_dev *dev);
 /* All of a drained device as one record; a loaded one is drained, and goes on where the saved one
  * stood. */
 void virtio_save(struct virtio_dev *dev, uint32_t index, struct buf *to);
-int virtio_load(struct virtio_dev *dev, uint32_t index, const uint8_t *data, size_t size,
+int virtio_load(struct virtio_dev *dev, uint32_t index, struct rows *rows,
 		struct err *e) must_check;
 
 #endif

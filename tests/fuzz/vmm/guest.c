@@ -109,7 +109,7 @@ static void step_save(struct guest *g)
 
 	virtio_drain(g->dev);
 	virtio_save(g->dev, 0, &b);
-	if (virtio_load(g->dev, 0, b.data, b.size, &e))
+	if (virtio_load(g->dev, 0, &(struct rows){ b.data, b.size, 0 }, &e))
 		__builtin_trap(); /* what we say ourselves makes sense */
 	virtio_resume(g->dev);
 }

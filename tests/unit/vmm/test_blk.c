@@ -359,7 +359,8 @@ static void a_save_ends_what_is_in_flight_and_a_fresh_device_goes_on(void **stat
 		mmio_close(&d.mmio);
 		blk_close(&blk);
 		open_device();
-		assert_int_equal(virtio_load(&blk.dev, 0, b.data, b.size, &e), 0);
+		assert_int_equal(virtio_load(&blk.dev, 0, &(struct rows){ b.data, b.size, 0 }, &e),
+				 0);
 		virtio_resume(&blk.dev);
 		for (unsigned i = 0; i < DRIVER_SIZE; i++) {
 			back();
@@ -399,9 +400,9 @@ static void the_state_of_another_disk_is_refused(void **state)
 	virtio_drain(&blk.dev);
 	virtio_save(&blk.dev, 0, &b);
 	cow.size -= LAYER_BLOCK;
-	assert_int_equal(virtio_load(&blk.dev, 0, b.data, b.size, &e), -1);
+	assert_int_equal(virtio_load(&blk.dev, 0, &(struct rows){ b.data, b.size, 0 }, &e), -1);
 	cow.size += LAYER_BLOCK;
-	assert_int_equal(virtio_load(&blk.dev, 0, b.data, b.size, &e), 0);
+	assert_int_equal(virtio_load(&blk.dev, 0, &(struct rows){ b.data, b.size, 0 }, &e), 0);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_blk, close_blk)

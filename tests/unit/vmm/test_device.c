@@ -55,7 +55,7 @@ static int load_fresh(const struct buf *b, struct err *e)
 	virtio_close(&echo.dev);
 	echo_open(&echo, NULL, &d.mem);
 	driver_attach(&d, &echo.dev);
-	result = virtio_load(&echo.dev, 3, b->data, b->size, e);
+	result = virtio_load(&echo.dev, 3, &(struct rows){ b->data, b->size, 0 }, e);
 	assert_int_equal(echo.starts, 0); /* not before it is resumed */
 	virtio_resume(&echo.dev);
 	return result;
@@ -229,8 +229,8 @@ static void a_state_that_makes_no_sense_is_refused_and_the_device_is_off(void **
 	driver_start(&d, 0);
 	autobuf struct buf b = save();
 	echo.refuses = true; /* the device itself has the last word */
-	assert_int_equal(virtio_load(&echo.dev, 3, b.data, b.size, &e), -1);
-	assert_int_equal(virtio_load(&echo.dev, 2, b.data, b.size, &e), -1);
+	assert_int_equal(virtio_load(&echo.dev, 3, &(struct rows){ b.data, b.size, 0 }, &e), -1);
+	assert_int_equal(virtio_load(&echo.dev, 2, &(struct rows){ b.data, b.size, 0 }, &e), -1);
 	assert_non_null(strstr(e.text, "ECHO"));
 }
 

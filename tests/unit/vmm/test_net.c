@@ -261,7 +261,8 @@ static void a_restored_device_goes_on_with_another_tap(void **state)
 	virtio_save(&net.dev, 0, &saved);
 	close_device();
 	open_device();
-	assert_int_equal(virtio_load(&net.dev, 0, saved.data, saved.size, &e), 0);
+	assert_int_equal(virtio_load(&net.dev, 0, &(struct rows){ saved.data, saved.size, 0 }, &e),
+			 0);
 	virtio_resume(&net.dev);
 	put("two", 3);
 	assert_int_equal(take(got), NET_HEADER + 3);

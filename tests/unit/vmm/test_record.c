@@ -49,7 +49,7 @@ static void a_record_is_found_and_its_fields_come_back(void **state)
 
 	(void)state;
 	assert_int_equal(record_check(b.data, b.size, &e), 0);
-	assert_int_equal(record_find(b.data, b.size, "AAAA", 1, 1, &r, &e), 0);
+	assert_int_equal(record_find(&(struct rows){ b.data, b.size, 0 }, "AAAA", 1, 1, &r, &e), 0);
 	assert_int_equal(snap_get(r.data, r.size, fields, &t, &e), 0);
 	assert_int_equal(t.a, 8);
 	assert_string_equal((char *)t.b, "five");
@@ -63,9 +63,11 @@ static void what_is_missing_or_newer_is_refused_by_name(void **state)
 	struct err e;
 
 	(void)state;
-	assert_int_equal(record_find(b.data, b.size, "CCCC", 0, 1, &r, &e), -1);
+	assert_int_equal(record_find(&(struct rows){ b.data, b.size, 0 }, "CCCC", 0, 1, &r, &e),
+			 -1);
 	assert_non_null(strstr(e.text, "CCCC"));
-	assert_int_equal(record_find(b.data, b.size, "BBBB", 0, 0, &r, &e), -1);
+	assert_int_equal(record_find(&(struct rows){ b.data, b.size, 0 }, "BBBB", 0, 0, &r, &e),
+			 -1);
 	assert_non_null(strstr(e.text, "BBBB"));
 }
 

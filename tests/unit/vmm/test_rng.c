@@ -89,7 +89,7 @@ static void a_restored_one_goes_on(void **state)
 	rng_close(&rng);
 	assert_int_equal(rng_init(&rng, NULL, &d.mem, &e), 0);
 	driver_attach(&d, &rng.dev);
-	assert_int_equal(virtio_load(&rng.dev, 0, b.data, b.size, &e), 0);
+	assert_int_equal(virtio_load(&rng.dev, 0, &(struct rows){ b.data, b.size, 0 }, &e), 0);
 	assert_false(driver_used(&d, 0, &head, &size));
 	virtio_resume(&rng.dev);
 	assert_true(driver_used(&d, 0, &head, &size));

@@ -460,8 +460,10 @@ static void the_guests_own_stream_goes_over_a_restore_and_the_hosts_are_reset(vo
 	vsock_close(&vsock);
 	open_device();
 	assert_int_equal(record_check(saved.data, saved.size, &e), 0);
-	assert_int_equal(virtio_load(&vsock.dev, 0, saved.data, saved.size, &e), 0);
-	assert_int_equal(vsock_load_streams(&vsock, saved.data, saved.size, &e), 0);
+	assert_int_equal(
+		virtio_load(&vsock.dev, 0, &(struct rows){ saved.data, saved.size, 0 }, &e), 0);
+	assert_int_equal(
+		vsock_load_streams(&vsock, &(struct rows){ saved.data, saved.size, 0 }, &e), 0);
 	virtio_resume(&vsock.dev);
 	h = guest_expect(VIRTIO_VSOCK_OP_RST);
 	assert_int_equal(h.src_port, port);
@@ -487,8 +489,10 @@ static void a_state_that_makes_no_sense_is_refused(void **state)
 	virtio_drain(&vsock.dev);
 	virtio_save(&vsock.dev, 0, &saved);
 	vsock_save_streams(&vsock, &saved);
-	assert_int_equal(virtio_load(&vsock.dev, 0, saved.data, saved.size, &e), 0);
-	assert_int_equal(vsock_load_streams(&vsock, saved.data, saved.size, &e), -1);
+	assert_int_equal(
+		virtio_load(&vsock.dev, 0, &(struct rows){ saved.data, saved.size, 0 }, &e), 0);
+	assert_int_equal(
+		vsock_load_streams(&vsock, &(struct rows){ saved.data, saved.size, 0 }, &e), -1);
 	assert_int_equal(e.kind, ERR_INVALID);
 }
 
