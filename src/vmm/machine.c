@@ -270,10 +270,13 @@ int machine_open(struct machine *m, struct loop *l, const struct machine_shape *
 		m->saving.fds[i] = -1;
 	if (peer_open(&m->peer, l, MACHINE_FD_SOCK, &machine_peer_ops, e))
 		return -1;
-	if (shell_open(&m->shell, l, shape, machine_guest_ended, e))
+	if (shell_open(&m->shell, l, shape, machine_guest_ended, e) ||
+	    state_prepare(&m->shell.vm, e))
 		return -1;
 	machine_agent(m)->deliver = machine_deliver;
 	machine_agent(m)->fault = machine_agent_fault;
+	buf_reserve(&m->state, VMM_STATE);
+	memset(m->state.data, 0, VMM_STATE);
 	m->tsc_khz = state_tsc_khz(&m->shell.vm);
 	return 0;
 }

@@ -48,13 +48,13 @@ static int restore_header(const struct machine *m, int fd, enum format_content c
 
 static int restore_state(struct machine *m, int fd, const struct format *f, struct err *e)
 {
-	autobuf struct buf state = { 0 };
+	struct buf *state = &m->state;
 
-	if (restore_read(fd, &state, RESTORE_STATE_MOST, "state", e))
+	if (restore_read(fd, state, RESTORE_STATE_MOST, "state", e))
 		return -1;
-	if (state.size != f->state_bytes)
+	if (state->size != f->state_bytes)
 		return err_set(e, ERR_INVALID, "the snapshot's state file is not whole");
-	return shell_load(&m->shell, state.data, state.size, e);
+	return shell_load(&m->shell, state->data, state->size, e);
 }
 
 /* From the top: what this machine writes, an old save's, the image's. */

@@ -7,11 +7,11 @@
 
 #include "base/log.h"
 #include "vmm/arch/x86_64/cpuid.h"
-#include "vmm/arch/x86_64/msr.h"
 #include "vmm/snap/record.h"
 
 #define STATE_VERSION 1
 #define MSRS_MOST     256
+#define MSR_TSC       0x10
 #define XSAVE_SIZE    4096 /* the template leaves out what does not fit (AMX) */
 
 /* Laid out as struct kvm_msrs, with room. */
@@ -33,6 +33,8 @@ struct vcpu_state {
 	struct msrs msrs;
 	struct kvm_vcpu_events events;
 };
+
+static struct msrs fresh; /* of a vCPU that never ran, in the order of KVM's list */
 
 struct vm_state {
 	struct kvm_irqchip pic, pic_slave, ioapic;
@@ -190,11 +192,26 @@ static int cpuid_take(const struct vm *vm, struct rows *rows, struct cpuid **c, 
 	return cpuid_check(&other, has, e);
 }
 
+/* Whether a vCPU that never ran holds it already; looked for from *next on, behind the last one. */
+static bool msr_is_fresh(const struct kvm_msr_entry *x, uint32_t *next)
+{
+	for (uint32_t i = 0; i < fresh.n; i++) {
+		const struct kvm_msr_entry *f = &fresh.entry[(*next + i) % fresh.n];
+
+		if (f->index != x->index)
+			continue;
+		*next = (*next + i + 1) % fresh.n;
+		return f->data == x->data;
+	}
+	return false;
+}
+
 /* What a vCPU that never ran does not hold already.  The counter of vCPU 0 is set twice: KVM takes
  * a value near that of the running counter for an attempt to keep vCPUs in step, and ignores it. */
 static int msrs_take(struct rows *rows, unsigned index, struct msrs *m, struct err *e)
 {
 	struct kvm_msr_entry x;
+	uint32_t next = 0;
 	struct record r;
 
 	if (record_find(rows, "MSRS", index, STATE_VERSION, &r, e))
@@ -204,7 +221,7 @@ static int msrs_take(struct rows *rows, unsigned index, struct msrs *m, struct e
 	m->n = 0;
 	for (size_t at = 0; at < r.size; at += sizeof(x)) {
 		memcpy(&x, r.data + at, sizeof(x));
-		if (!x.data && msr_fresh_zero(x.index))
+		if (msr_is_fresh(&x, &next))
 			continue;
 		if (m->n > MSRS_MOST - 2)
 			return err_set(e, ERR_INVALID, "the snapshot's record MSRS has too many");
@@ -315,6 +332,11 @@ static int vm_load(const struct vm *vm, struct rows *rows, struct err *e)
 		if (part_set(vm->fd, &vm_parts[i], rows, 0, e))
 			return -1;
 	return ioctl(vm->fd, KVM_SET_CLOCK, &clock) ? err_sys(e, "set the guest's clock") : 0;
+}
+
+int state_prepare(struct vm *vm, struct err *e)
+{
+	return msrs_save(vm->vcpus[0].fd, vm, &fresh, e);
 }
 
 int state_load(struct vm *vm, struct rows *rows, struct err *e)

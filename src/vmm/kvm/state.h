@@ -13,6 +13,9 @@
 #include "vmm/kvm/vm.h"
 #include "vmm/snap/record.h"
 
+/* Once, before a vCPU has run: what need not be set because it is so. */
+int state_prepare(struct vm *vm, struct err *e) must_check;
+
 /* Append the records. */
 int state_save(struct vm *vm, struct buf *to, struct err *e) must_check;
 
