@@ -50,6 +50,7 @@ static void shell_ended(struct vm *vm, const char *why)
 static const struct vm_ops shell_vm_ops = {
 	.lock = shell_lock,
 	.unlock = shell_unlock,
+	.lockless = mmio_is_lockless,
 	.confine = shell_confine,
 	.ended = shell_ended,
 };

@@ -65,17 +65,20 @@ static void vcpu_mmio(struct vcpu *v)
 	const struct vm *vm = v->vm;
 	struct kvm_run *run = v->run;
 	uint32_t size = run->mmio.len;
+	bool locks = !vm->ops->lockless || !vm->ops->lockless(run->mmio.phys_addr);
 
 	if (!size || size > sizeof(run->mmio.data) || (size & (size - 1))) {
 		memset(run->mmio.data, 0xff, sizeof(run->mmio.data));
 		return; /* an odd piece of a wide access: no device has one */
 	}
-	vm->ops->lock(v->vm);
+	if (locks)
+		vm->ops->lock(v->vm);
 	if (run->mmio.is_write)
 		bus_write(vm->mmio, run->mmio.phys_addr, run->mmio.data, size);
 	else
 		bus_read(vm->mmio, run->mmio.phys_addr, run->mmio.data, size);
-	vm->ops->unlock(v->vm);
+	if (locks)
+		vm->ops->unlock(v->vm);
 }
 
 static void vcpu_ends(struct vcpu *v, const char *why, uint64_t number)

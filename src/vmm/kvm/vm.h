@@ -19,6 +19,8 @@ struct vm_ops {
 	/* The devices' lock, around an access of a vCPU to a device. */
 	void (*lock)(struct vm *vm);
 	void (*unlock)(struct vm *vm);
+	/* Whether an access to this guest address needs no lock; NULL: all need it. */
+	bool (*lockless)(uint64_t gpa);
 	/* First thing in each vCPU's thread: its filter of system calls; NULL: none. */
 	void (*confine)(struct vm *vm);
 	/* In the loop, once: the machine has ended, and why, in words for a person. */
