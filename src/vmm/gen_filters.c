@@ -110,6 +110,8 @@ static const struct rule loop_rules[] = {
 	{ "ioctl", 1, { REQUEST(KVM_SET_VCPU_EVENTS) } },
 	{ "ioctl", 1, { REQUEST(KVM_GET_IRQCHIP) } },
 	{ "ioctl", 1, { REQUEST(KVM_SET_IRQCHIP) } },
+	{ "ioctl", 1, { REQUEST(KVM_GET_DEVICE_ATTR) } },
+	{ "ioctl", 1, { REQUEST(KVM_SET_DEVICE_ATTR) } },
 	{ "ioctl", 1, { REQUEST(KVM_GET_CLOCK) } },
 	{ "ioctl", 1, { REQUEST(KVM_SET_CLOCK) } },
 	{ "ioctl", 1, { REQUEST(KVM_SET_CPUID2) } },

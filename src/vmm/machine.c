@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "machine/serve.h"
+#include "vmm/arch/x86_64/msr.h"
 #include "vmm/kvm/state.h"
 
 #define MACHINE_LAST_MS 2000 /* for the last words to be heard */
@@ -271,7 +272,7 @@ int machine_open(struct machine *m, struct loop *l, const struct machine_shape *
 	if (peer_open(&m->peer, l, MACHINE_FD_SOCK, &machine_peer_ops, e))
 		return -1;
 	if (shell_open(&m->shell, l, shape, machine_guest_ended, e) ||
-	    state_prepare(&m->shell.vm, e))
+	    msrs_prepare(&m->shell.vm, e))
 		return -1;
 	machine_agent(m)->deliver = machine_deliver;
 	machine_agent(m)->fault = machine_agent_fault;

@@ -1,24 +1,16 @@
 #include "vmm/kvm/state.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
-#include "base/log.h"
 #include "vmm/arch/x86_64/cpuid.h"
+#include "vmm/arch/x86_64/msr.h"
+#include "vmm/arch/x86_64/tsc.h"
 #include "vmm/snap/record.h"
 
 #define STATE_VERSION 1
-#define MSRS_MOST     256
-#define MSR_TSC       0x10
 #define XSAVE_SIZE    4096 /* the template leaves out what does not fit (AMX) */
-
-/* Laid out as struct kvm_msrs, with room. */
-struct msrs {
-	uint32_t n, zero;
-	struct kvm_msr_entry entry[MSRS_MOST];
-};
 
 /* Everything of one vCPU, in the order in which it is set: CPUID decides what the rest may hold,
  * the local APIC's mode what the deadline register means. */
@@ -33,8 +25,6 @@ struct vcpu_state {
 	struct msrs msrs;
 	struct kvm_vcpu_events events;
 };
-
-static struct msrs fresh; /* of a vCPU that never ran, in the order of KVM's list */
 
 struct vm_state {
 	struct kvm_irqchip pic, pic_slave, ioapic;
@@ -96,34 +86,6 @@ static const void *state_find(struct rows *rows, const char tag[5], uint32_t ind
 
 /* Save. */
 
-/* What KVM lists, less what cannot be read one by one. */
-static int msrs_save(int fd, const struct vm *vm, struct msrs *m, struct err *e)
-{
-	struct {
-		uint32_t n, index[MSRS_MOST];
-	} list = { .n = MSRS_MOST }; /* laid out as struct kvm_msr_list */
-	uint32_t kept = 0;
-
-	if (vm_ioctl(vm->kvm_fd, KVM_GET_MSR_INDEX_LIST, &list, "list its registers", e) < 0)
-		return -1;
-	for (uint32_t i = 0; i < list.n; i++)
-		m->entry[i] = (struct kvm_msr_entry){ .index = list.index[i] };
-	for (uint32_t at = 0; at < list.n;) {
-		struct msrs piece = { .n = list.n - at };
-		int n;
-
-		memcpy(piece.entry, m->entry + at, piece.n * sizeof(piece.entry[0]));
-		n = ioctl(fd, KVM_GET_MSRS, &piece);
-		if (n < 0)
-			return err_sys(e, "read the model-specific registers");
-		memcpy(m->entry + kept, piece.entry, (size_t)n * sizeof(piece.entry[0]));
-		kept += (uint32_t)n;
-		at += (uint32_t)n + 1; /* that one cannot be read */
-	}
-	m->n = kept;
-	return 0;
-}
-
 /* The registers before the local APIC: each call may find that the timer is due, and make an
  * interrupt out of the deadline register.  In this order one of the two is saved, in the other
  * neither may be, and the guest's CPU would wait for its timer for ever. */
@@ -155,6 +117,7 @@ int state_save(struct vm *vm, struct buf *to, struct err *e)
 	for (unsigned i = 0; i < vm->n_vcpus; i++)
 		if (vcpu_save(&vm->vcpus[i], to, e))
 			return -1;
+	tsc_save(vm, to);
 	for (size_t i = 0; i < ARRAY_SIZE(vm_parts); i++) {
 		const struct part *p = &vm_parts[i];
 		struct kvm_irqchip *chip = (void *)((uint8_t *)&s + p->offset);
@@ -190,78 +153,6 @@ static int cpuid_take(const struct vm *vm, struct rows *rows, struct cpuid **c, 
 	memcpy(other.entries, r.data, r.size);
 	*c = &other;
 	return cpuid_check(&other, has, e);
-}
-
-/* Whether a vCPU that never ran holds it already; looked for from *next on, behind the last one. */
-static bool msr_is_fresh(const struct kvm_msr_entry *x, uint32_t *next)
-{
-	for (uint32_t i = 0; i < fresh.n; i++) {
-		const struct kvm_msr_entry *f = &fresh.entry[(*next + i) % fresh.n];
-
-		if (f->index != x->index)
-			continue;
-		*next = (*next + i + 1) % fresh.n;
-		return f->data == x->data;
-	}
-	return false;
-}
-
-/* What a vCPU that never ran does not hold already.  The counter of vCPU 0 is set twice: KVM takes
- * a value near that of the running counter for an attempt to keep vCPUs in step, and ignores it. */
-static int msrs_take(struct rows *rows, unsigned index, struct msrs *m, struct err *e)
-{
-	struct kvm_msr_entry x;
-	uint32_t next = 0;
-	struct record r;
-
-	if (record_find(rows, "MSRS", index, STATE_VERSION, &r, e))
-		return -1;
-	if (r.size % sizeof(x))
-		return err_set(e, ERR_INVALID, "the snapshot's record MSRS has another size");
-	m->n = 0;
-	for (size_t at = 0; at < r.size; at += sizeof(x)) {
-		memcpy(&x, r.data + at, sizeof(x));
-		if (msr_is_fresh(&x, &next))
-			continue;
-		if (m->n > MSRS_MOST - 2)
-			return err_set(e, ERR_INVALID, "the snapshot's record MSRS has too many");
-		if (x.index == MSR_TSC && !index)
-			m->entry[m->n++] = (struct kvm_msr_entry){ .index = MSR_TSC,
-								   .data = x.data ^ 1ULL << 62 };
-		m->entry[m->n++] = x;
-	}
-	return 0;
-}
-
-/* Some kernels list registers that they do not let be set to what they were.  Those are passed
- * over, and named if they hold something else now. */
-static void msr_refused(int fd, const struct kvm_msr_entry *x)
-{
-	struct msrs now = { .n = 1, .entry = { { .index = x->index } } };
-
-	if (ioctl(fd, KVM_GET_MSRS, &now) == 1 && now.entry[0].data == x->data)
-		return;
-	log_warn("KVM does not take a register back register=0x%x value=0x%" PRIx64, x->index,
-		 (uint64_t)x->data);
-}
-
-static int msrs_set(int fd, const struct msrs *m, struct err *e)
-{
-	uint32_t at = 0;
-
-	while (at < m->n) {
-		struct msrs piece = { .n = m->n - at };
-		int n;
-
-		memcpy(piece.entry, m->entry + at, piece.n * sizeof(piece.entry[0]));
-		n = ioctl(fd, KVM_SET_MSRS, &piece);
-		if (n < 0)
-			return err_sys(e, "set the model-specific registers");
-		at += (uint32_t)n;
-		if (at < m->n)
-			msr_refused(fd, &m->entry[at++]);
-	}
-	return 0;
 }
 
 /* All of a vCPU is there, and of its size. */
@@ -334,11 +225,6 @@ static int vm_load(const struct vm *vm, struct rows *rows, struct err *e)
 	return ioctl(vm->fd, KVM_SET_CLOCK, &clock) ? err_sys(e, "set the guest's clock") : 0;
 }
 
-int state_prepare(struct vm *vm, struct err *e)
-{
-	return msrs_save(vm->vcpus[0].fd, vm, &fresh, e);
-}
-
 int state_load(struct vm *vm, struct rows *rows, struct err *e)
 {
 	struct cpuid *cpuid;
@@ -351,12 +237,12 @@ int state_load(struct vm *vm, struct rows *rows, struct err *e)
 	for (unsigned i = 0; i < vm->n_vcpus; i++)
 		if (vcpu_load(&vm->vcpus[i], cpuid, rows, e))
 			return -1;
-	return vm_load(vm, rows, e);
+	return tsc_load(vm, rows, e) || vm_load(vm, rows, e) ? -1 : 0;
 }
 
 bool state_knows(const char tag[5])
 {
-	static const char others[][5] = { "CPUI", "MSRS", "CLCK" };
+	static const char others[][5] = { "CPUI", "MSRS", "TSCO", "CLCK" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(vcpu_parts); i++)
 		if (!memcmp(vcpu_parts[i].tag, tag, 4))

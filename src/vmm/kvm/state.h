@@ -4,6 +4,7 @@
  *   PIC0, PIC1, IOAP, CLCK 0  interrupt controllers, the guest's clock
  *   REGS, SREG, XSAV, XCRS, DBGR, LAPI, MPST, EVNT i  vCPU i, in KVM's structures
  *   MSRS i  its model specific registers, as KVM's entries
+ *   TSCO i  how far the counter of vCPU i > 0 is from vCPU 0's, where KVM says so
  *
  * The vCPUs are paused. */
 #ifndef VMM_KVM_STATE_H
@@ -12,9 +13,6 @@
 #include "base/buf.h"
 #include "vmm/kvm/vm.h"
 #include "vmm/snap/record.h"
-
-/* Once, before a vCPU has run: what need not be set because it is so. */
-int state_prepare(struct vm *vm, struct err *e) must_check;
 
 /* Append the records. */
 int state_save(struct vm *vm, struct buf *to, struct err *e) must_check;
