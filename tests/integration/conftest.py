@@ -73,6 +73,12 @@ def _daemon_lives(doze, request):
         pytest.fail(f"dozed is gone after {request.node.name}")
 
 
+def pytest_runtest_logreport(report):
+    """A line for each test, as tests/kvm/run counts them."""
+    if PREBUILT and (report.when == "call" or report.failed):
+        print(f"\n{'ok' if report.passed else 'not ok'} - {report.nodeid.rpartition('/')[2]} {report.when}", flush=True)
+
+
 def pytest_sessionstart(session):
     if os.geteuid() != 0:
         pytest.exit("the integration tests make namespaces and cgroups: run them as root", 1)

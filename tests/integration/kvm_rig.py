@@ -20,7 +20,7 @@ KILLS = 30 if os.environ.get("DOZE_LONG") else 3  # of test_crash.py
 RUN = """#!/bin/sh
 export HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin PYTHONPATH=/doze/python PYTHONDONTWRITEBYTECODE=1
 export PREFIX={prefix} DOZE_PREBUILT={instance} DOZE_KILLS={kills}
-cd /doze && python3 -m pytest -q -rA --tb=short --color=no -p no:cacheprovider "$@"
+cd /doze && python3 -m pytest -qs --tb=short --durations=5 --color=no -p no:cacheprovider "$@"
 status=$?
 [ $status = 0 ] || tail -n 40 /var/log/doze-{instance}/*.log /var/log/doze-{instance}/builds/*.log
 exit $status
