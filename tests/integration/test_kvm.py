@@ -10,8 +10,17 @@ import kvm_rig
 from rig import PREFIX, ROOT
 
 MEMORY_MIB = 8192  # of L1: its files are in memory too
-SECONDS = 2400 if os.environ.get("DOZE_LONG") else 900
+SECONDS = 2400 if os.environ.get("DOZE_LONG") else 600  # usual are 175
+TIMED_OUT = 124
 TESTS = ["tests/integration/test_lifecycle.py", "tests/integration/test_crash.py"]
+
+
+def run_nested(data):
+    done = subprocess.run([ROOT / "tests/kvm/run", "--nested", "--memory", str(MEMORY_MIB), "--timeout", str(SECONDS), "--data",
+                           data, f"tests/kvm/product:{','.join(TESTS)}"], cwd=ROOT, check=False, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    print(done.stdout)
+    return done
 
 
 def test_the_same_holds_on_doze_vmm(doze, images, tmp_path):
@@ -20,9 +29,9 @@ def test_the_same_holds_on_doze_vmm(doze, images, tmp_path):
     if subprocess.run([PREFIX / "libexec/doze/doze-vmm", "--probe"], check=False, capture_output=True).returncode == 0:
         pytest.skip("all tests here run on doze-vmm")
     kvm_rig.make(doze, images["counter"], tmp_path / "data")
-    done = subprocess.run([ROOT / "tests/kvm/run", "--nested", "--memory", str(MEMORY_MIB), "--timeout", str(SECONDS), "--data",
-                           tmp_path / "data", f"tests/kvm/product:{','.join(TESTS)}"], cwd=ROOT, check=False, text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    print(done.stdout)
+    done = run_nested(tmp_path / "data")
+    if done.returncode == TIMED_OUT:
+        print("L1 or a test in it stood still: once more")
+        done = run_nested(tmp_path / "data")
     assert done.returncode == 0
     assert re.search(r"^ok - ", done.stdout, re.M)
