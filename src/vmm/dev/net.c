@@ -68,7 +68,9 @@ static bool net_hold(struct net *n)
 static bool net_prepare(struct net *n)
 {
 	bool merge = virtio_has(&n->dev, VIRTIO_NET_F_MRG_RXBUF);
-	size_t most = virtio_has(&n->dev, VIRTIO_NET_F_GUEST_TSO4) ? NET_PACKET : NET_FRAME;
+	bool large = virtio_has(&n->dev, VIRTIO_NET_F_GUEST_TSO4) ||
+		     virtio_has(&n->dev, VIRTIO_NET_F_GUEST_TSO6);
+	size_t most = large ? NET_PACKET : NET_FRAME;
 
 	if (!merge)
 		return n->n_held || net_hold(n);

@@ -205,6 +205,20 @@ static void a_large_packet_takes_as_many_buffers_as_it_needs_and_no_more(void **
 	assert_int_equal(take(got), NET_HEADER + 5);
 }
 
+static void a_large_packet_comes_whole_whichever_segmentation_was_agreed(void **state)
+{
+	static const unsigned agreed[] = { VIRTIO_NET_F_GUEST_TSO4, VIRTIO_NET_F_GUEST_TSO6 };
+	static uint8_t bytes[20000], got[32768];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(agreed); i++) {
+		start(MERGE | 1ULL << VIRTIO_NET_F_GUEST_CSUM | 1ULL << agreed[i]);
+		offer(16);
+		put(bytes, sizeof(bytes));
+		assert_int_equal(take(got), NET_HEADER + sizeof(bytes));
+	}
+}
+
 static void a_header_in_pieces_is_filled(void **state)
 {
 	struct virtio_net_hdr_v1 h;
@@ -342,6 +356,7 @@ int main(void)
 		TEST(the_driver_is_told_its_address),
 		TEST(packets_pass_both_ways_as_they_are),
 		TEST(a_large_packet_takes_as_many_buffers_as_it_needs_and_no_more),
+		TEST(a_large_packet_comes_whole_whichever_segmentation_was_agreed),
 		TEST(a_header_in_pieces_is_filled),
 		TEST(buffers_that_are_held_go_over_a_pause),
 		TEST(a_restored_device_goes_on_with_another_tap),
