@@ -41,20 +41,22 @@ static void net_offload(const struct net *n)
 		log_warn("the tap does not take the guest's offloads cause='%s'", strerror(errno));
 }
 
-/* One more chain for packets to come; false: there is none that fits. */
+/* Of what it holds nothing more can come: the ring has no other, or there is no place for one. */
+static bool net_is_full(const struct net *n)
+{
+	return n->n_held == NET_HELD || n->n_held == n->dev.vq[RX].size ||
+	       n->n_segs > NET_SEGS - VQ_SEG_MAX;
+}
+
+/* One more chain for packets to come; false: there is none. */
 static bool net_hold(struct net *n)
 {
-	struct vq *vq = &n->dev.vq[RX];
 	struct vq_chain c;
 
-	if (n->n_held == NET_HELD || !vq_pop(vq, &c))
+	if (net_is_full(n) || !vq_pop(&n->dev.vq[RX], &c))
 		return false;
 	if (c.out.size || c.in.size < NET_HEADER) {
 		virtio_fault(&n->dev, "a buffer for packets that holds none");
-		return false;
-	}
-	if (n->n_segs + c.in.n > NET_SEGS) {
-		vq_unpop(vq);
 		return false;
 	}
 	memcpy(&n->seg[n->n_segs], c.in.at, c.in.n * sizeof(*n->seg));
@@ -64,7 +66,7 @@ static bool net_hold(struct net *n)
 	return true;
 }
 
-/* Room for the next packet, whatever it is; a ring that is too small for that gets what fits. */
+/* Room for the next packet, whatever it is; where no more can be held it gets what fits. */
 static bool net_prepare(struct net *n)
 {
 	bool merge = virtio_has(&n->dev, VIRTIO_NET_F_MRG_RXBUF);
@@ -76,7 +78,7 @@ static bool net_prepare(struct net *n)
 		return n->n_held || net_hold(n);
 	while (n->room < most && net_hold(n))
 		;
-	return n->room >= most || (n->n_held && n->n_held == n->dev.vq[RX].size);
+	return n->room >= most || net_is_full(n);
 }
 
 /* The first @count chains go back, with @size bytes in all. */

@@ -12,10 +12,10 @@
 #include "vmm/virtio/device.h"
 
 #define NET_HEADER sizeof(struct virtio_net_hdr_v1)
-#define NET_PACKET (NET_HEADER + 65535 + 18) /* the largest, with a VLAN's header */
-#define NET_FRAME  (NET_HEADER + 1518)       /* the largest of a guest without segmentation */
-#define NET_HELD   64                        /* chains */
-#define NET_SEGS   (NET_HELD + VQ_SEG_MAX)
+#define NET_PACKET (NET_HEADER + 65535 + 18)   /* the largest, with a VLAN's header */
+#define NET_FRAME  (NET_HEADER + 1518)         /* the largest of a guest without segmentation */
+#define NET_HELD   64                          /* chains */
+#define NET_SEGS   (3 * NET_HELD + VQ_SEG_MAX) /* three for each, and for any one more */
 
 /* A chain for packets to come. */
 struct net_buffer {

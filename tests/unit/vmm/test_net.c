@@ -219,6 +219,30 @@ static void a_large_packet_comes_whole_whichever_segmentation_was_agreed(void **
 	}
 }
 
+static void buffers_too_much_in_pieces_for_a_large_packet_still_serve_small_ones(void **state)
+{
+	struct driver_part parts[120];
+
+	(void)state;
+	d.indirect = true;
+	start(MERGE | TSO | 1ULL << VIRTIO_RING_F_INDIRECT_DESC);
+	for (unsigned i = 0; i < ARRAY_SIZE(parts); i++)
+		parts[i] = (struct driver_part){ buffers + i * 100, 100, true };
+	for (unsigned i = 0; i < 4; i++)
+		driver_send(&d, RX, parts, ARRAY_SIZE(parts));
+	for (unsigned i = 0; i < 4; i++) {
+		uint32_t head, size;
+
+		put("small", 5);
+		turn();
+		assert_true(driver_used(&d, RX, &head, &size));
+		assert_int_equal(size, NET_HEADER + 5);
+		assert_memory_equal((uint8_t *)driver_at(&d, buffers) + NET_HEADER, "small", 5);
+		driver_send(&d, RX, parts, ARRAY_SIZE(parts));
+	}
+	assert_false(needs_reset());
+}
+
 static void a_header_in_pieces_is_filled(void **state)
 {
 	struct virtio_net_hdr_v1 h;
@@ -357,6 +381,7 @@ int main(void)
 		TEST(packets_pass_both_ways_as_they_are),
 		TEST(a_large_packet_takes_as_many_buffers_as_it_needs_and_no_more),
 		TEST(a_large_packet_comes_whole_whichever_segmentation_was_agreed),
+		TEST(buffers_too_much_in_pieces_for_a_large_packet_still_serve_small_ones),
 		TEST(a_header_in_pieces_is_filled),
 		TEST(buffers_that_are_held_go_over_a_pause),
 		TEST(a_restored_device_goes_on_with_another_tap),
