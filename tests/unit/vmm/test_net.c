@@ -6,27 +6,46 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <linux/if_tun.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_mmio.h>
 
 #include "driver.h"
 #include "vmm/dev/net.h"
 
-#define RX     0
-#define TX     1
-#define BUFFER 1526 /* of a driver that merges */
-#define MERGE  (1ULL << VIRTIO_NET_F_MRG_RXBUF)
-#define TSO    (1ULL << VIRTIO_NET_F_GUEST_CSUM | 1ULL << VIRTIO_NET_F_GUEST_TSO4)
+#define RX          0
+#define TX          1
+#define BUFFER      1526 /* of a driver that merges */
+#define MERGE       (1ULL << VIRTIO_NET_F_MRG_RXBUF)
+#define GUEST(name) (1ULL << VIRTIO_NET_F_GUEST_##name)
+#define TSO         (GUEST(CSUM) | GUEST(TSO4))
 
 static struct driver d;
 static struct net net;
 static struct loop *loop;
 static int wire; /* the host's end */
 static uint64_t buffers, packet;
+static unsigned long offload; /* what the tap was told */
+static unsigned told;
+
+/* In the kernel's place: a socket has no offloads. */
+int ioctl(int fd, unsigned long request, ...)
+{
+	va_list ap;
+
+	assert_int_equal(fd, net.tap);
+	assert_int_equal((unsigned)request, (unsigned)TUNSETOFFLOAD);
+	va_start(ap, request);
+	offload = va_arg(ap, unsigned long);
+	va_end(ap);
+	told++;
+	return 0;
+}
 
 static void open_device(void)
 {
@@ -207,12 +226,12 @@ static void a_large_packet_takes_as_many_buffers_as_it_needs_and_no_more(void **
 
 static void a_large_packet_comes_whole_whichever_segmentation_was_agreed(void **state)
 {
-	static const unsigned agreed[] = { VIRTIO_NET_F_GUEST_TSO4, VIRTIO_NET_F_GUEST_TSO6 };
+	static const uint64_t agreed[] = { GUEST(TSO4), GUEST(TSO6) };
 	static uint8_t bytes[20000], got[32768];
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(agreed); i++) {
-		start(MERGE | 1ULL << VIRTIO_NET_F_GUEST_CSUM | 1ULL << agreed[i]);
+		start(MERGE | GUEST(CSUM) | agreed[i]);
 		offer(16);
 		put(bytes, sizeof(bytes));
 		assert_int_equal(take(got), NET_HEADER + sizeof(bytes));
@@ -241,6 +260,32 @@ static void buffers_too_much_in_pieces_for_a_large_packet_still_serve_small_ones
 		driver_send(&d, RX, parts, ARRAY_SIZE(parts));
 	}
 	assert_false(needs_reset());
+}
+
+static void the_tap_is_told_in_the_loop_what_the_driver_agreed(void **state)
+{
+	static const struct {
+		uint64_t features;
+		unsigned long flags;
+	} rows[] = {
+		{ 0, 0 },
+		{ GUEST(CSUM), TUN_F_CSUM },
+		{ GUEST(TSO4) | GUEST(ECN), 0 }, /* needs the checksum */
+		{ GUEST(CSUM) | GUEST(TSO4), TUN_F_CSUM | TUN_F_TSO4 },
+		{ GUEST(CSUM) | GUEST(TSO6), TUN_F_CSUM | TUN_F_TSO6 },
+		{ GUEST(CSUM) | GUEST(TSO4) | GUEST(TSO6) | GUEST(ECN),
+		  TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		told = 0;
+		driver_start(&d, MERGE | rows[i].features);
+		assert_int_equal(told, 0); /* a vCPU's thread may not */
+		turn();
+		assert_int_equal(told, 1);
+		assert_int_equal(offload, rows[i].flags);
+	}
 }
 
 static void a_header_in_pieces_is_filled(void **state)
@@ -291,8 +336,8 @@ static void a_restored_device_goes_on_with_another_tap(void **state)
 	struct err e;
 
 	(void)state;
-	start(MERGE);
-	offer(8);
+	start(MERGE | TSO);
+	offer(16);
 	put("one", 3);
 	assert_int_equal(take(got), NET_HEADER + 3);
 	virtio_drain(&net.dev);
@@ -301,7 +346,10 @@ static void a_restored_device_goes_on_with_another_tap(void **state)
 	open_device();
 	assert_int_equal(virtio_load(&net.dev, 0, &(struct rows){ saved.data, saved.size, 0 }, &e),
 			 0);
+	offload = 0;
 	virtio_resume(&net.dev);
+	assert_int_equal(offload, TUN_F_CSUM | TUN_F_TSO4);
+	offer(1); /* the ring is whole again */
 	put("two", 3);
 	assert_int_equal(take(got), NET_HEADER + 3);
 	assert_memory_equal(got + NET_HEADER, "two", 3);
@@ -382,6 +430,7 @@ int main(void)
 		TEST(a_large_packet_takes_as_many_buffers_as_it_needs_and_no_more),
 		TEST(a_large_packet_comes_whole_whichever_segmentation_was_agreed),
 		TEST(buffers_too_much_in_pieces_for_a_large_packet_still_serve_small_ones),
+		TEST(the_tap_is_told_in_the_loop_what_the_driver_agreed),
 		TEST(a_header_in_pieces_is_filled),
 		TEST(buffers_that_are_held_go_over_a_pause),
 		TEST(a_restored_device_goes_on_with_another_tap),
