@@ -63,7 +63,8 @@ def vmm_report(root):
             if not f or "cpu_ns" not in f:
                 continue
             cpu = f["mark_cpu_ns" if name in ("vmm-shell", "vmm-stopped") else "cpu_ns"]["median"]
-            out.append(f"| {words} | {shape} | {cpu / 1e6:.3f} | {cpu / floor:.2f} | {goal} | {f.get('syscalls', '')}"
+            of = f", of commit {f['commit']}" if "commit" in f else ""
+            out.append(f"| {words}{of} | {shape} | {cpu / 1e6:.3f} | {cpu / floor:.2f} | {goal} | {f.get('syscalls', '')}"
                        f" ({f.get('syscalls_after_request', 0) or '-'}) | {f['anonymous_kib']['median']:g} |")
     return [*out, ""]
 
