@@ -9,6 +9,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -117,15 +118,30 @@ class Doze:
 
     @contextlib.contextmanager
     def full_disk(self, leaving):
-        """That disk, with so many bytes left."""
-        ballast = self.data / "ballast"
+        """That disk, with no more than so many bytes left; room that something gives back is taken too."""
+        ballast, over = self.data / "ballast", threading.Event()
+
+        def fill(file):
+            disk = os.statvfs(self.data)
+            more = disk.f_bavail * disk.f_frsize - leaving
+            if more > 0:
+                os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, more)
+
+        def keep_full(file):
+            while not over.wait(0.01):
+                with contextlib.suppress(OSError):  # another was faster
+                    fill(file)
+
         with open(ballast, "wb") as file:
-            free = os.statvfs(self.data).f_bavail * os.statvfs(self.data).f_frsize
-            os.posix_fallocate(file.fileno(), 0, free - leaving)
-        try:
-            yield
-        finally:
-            ballast.unlink()
+            fill(file)
+            keeper = threading.Thread(target=keep_full, args=(file,))
+            keeper.start()
+            try:
+                yield
+            finally:
+                over.set()
+                keeper.join()
+                ballast.unlink()
 
     # The daemon.
     def cli(self, *words, check=True, timeout=300, **more):
