@@ -5,13 +5,14 @@ import l1  # it says where `kernel` is
 import kernel
 from kernel import Failed, cpio_archive, cpio_entry
 
-MODES = ("tick", "beat", "disk", "free", "quiet", "poweroff", "reboot", "panic")
+MODES = ("tick", "beat", "disk", "free", "quiet", "poweroff", "reboot", "panic", "triple", "attack", "flood", "speed")
 # cli; mov $0x3f8, %dx; mov $'#', %al; 1: out %al, %dx; jmp 1b
 QUIET_LOOP = bytes.fromhex("fa 66baf803 b023 ee ebfd")
 CALL_SIZE = 5  # what the compiler puts in front of every function, for ftrace
 SHT_SYMTAB, SHT_RELA = 2, 4
 BUS = ("virtio_ring", "virtio", "virtio_mmio")
-MODULES = {"disk": (*BUS, "virtio_blk"), "free": (*BUS, "virtio_balloon")}  # in the order of loading
+MODULES = {"disk": (*BUS, "virtio_blk"), "free": (*BUS, "virtio_balloon"),
+           "speed": (*BUS, "virtio_blk", "failover", "net_failover", "virtio_net")}  # in the order of loading
 
 
 def sections(module):
@@ -49,7 +50,7 @@ def quiet_module(donor):
 def initrd(mode, init, kernel_folder):
     if mode not in MODES:
         raise Failed(f"there is no guest '{mode}'")
-    parts = [cpio_entry("dev", 0o040755), cpio_entry("dev/console", 0o020600, device=(5, 1)),
+    parts = [*(cpio_entry(name, 0o040755) for name in ("dev", "proc", "sys")), cpio_entry("dev/console", 0o020600, device=(5, 1)),
              cpio_entry("init", 0o100755, init.read_bytes()), cpio_entry("mode", 0o100644, mode.encode())]
     if mode == "quiet":
         parts.append(cpio_entry("quiet.ko", 0o100644, quiet_module(kernel_folder / "modules/overlay.ko")))

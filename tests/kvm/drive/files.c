@@ -4,15 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "drive.h"
-
-#include "base/io.h"
-
-#define SEALS (F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
 static void files_close(int *fds, unsigned n)
 {
@@ -26,22 +21,6 @@ static int file_open(const char *dir, const char *name, int flags, struct err *e
 	int fd = open(path, flags | O_CLOEXEC, 0644);
 
 	return fd < 0 ? err_sys(e, "open '%s'", path) : fd;
-}
-
-/* A sealed memfd of the image's whole memory, as the owner of an image keeps one. */
-static int file_memory(const char *dir, struct err *e)
-{
-	autoclose int from = file_open(dir, "memory", O_RDONLY, e);
-	autoclose int to = memfd_create("memory", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	int rc;
-
-	if (from < 0)
-		return -1;
-	rc = to < 0 ? -errno : io_copy_sparse(from, to);
-	if (rc || fcntl(to, F_ADD_SEALS, SEALS))
-		return err_set(e, ERR_INTERNAL, "the memory of '%s': %s", dir,
-			       strerror(rc ? -rc : errno));
-	return fd_steal(&to);
 }
 
 /* An empty file, new each time, unless the command says overlay-is=there; what it holds in the end
@@ -113,7 +92,7 @@ int drive_restore(struct drive *d, const struct words *w, struct err *e)
 		return -1;
 	fds[RESTORE_FD_HEADER] = file_open(image, "header", O_RDONLY, e);
 	fds[RESTORE_FD_STATE] = file_open(image, "state", O_RDONLY, e);
-	fds[RESTORE_FD_MEMORY] = file_memory(image, e);
+	fds[RESTORE_FD_MEMORY] = file_open(image, "memory", O_RDONLY, e);
 	fds[RESTORE_FD_ROOT] = file_open(NULL, root, O_RDONLY, e);
 	fds[RESTORE_FD_DISK] = file_open(image, "disk", O_RDONLY, e);
 	fds[RESTORE_FD_OVERLAY] = file_overlay(d, w, overlay, e);

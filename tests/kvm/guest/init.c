@@ -15,9 +15,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "guest.h"
+
 #define BEAT_PAGES 512
 #define BEAT_NS    50000000
-#define PAGE       4096
 
 /* "TICK" for ever: there is always a next byte. */
 static void guest_tick(int cpus)
@@ -83,8 +84,7 @@ static void guest_beat(int cpus)
 #define DISK_BLOCK  (64 * 1024)
 #define DISK_BLOCKS 256
 
-/* Modules of the initramfs, in order. */
-static void guest_modules(void)
+void guest_modules(void)
 {
 	char path[16];
 
@@ -185,6 +185,19 @@ static void guest_reboot(int cpus)
 	reboot(RB_AUTOBOOT);
 }
 
+/* The kernel faults, and has no tables to handle it. */
+static void guest_triple(int cpus)
+{
+	int type;
+
+	(void)cpus;
+	mount("sysfs", "/sys", "sysfs", 0, NULL);
+	type = open("/sys/kernel/reboot/type", O_WRONLY | O_CLOEXEC);
+	if (write(type, "triple", 6) == 6)
+		reboot(RB_AUTOBOOT);
+	perror("triple");
+}
+
 /* Process 1 ends: the kernel panics. */
 static void guest_panic(int cpus)
 {
@@ -195,9 +208,10 @@ static const struct {
 	const char *name;
 	void (*run)(int cpus);
 } modes[] = {
-	{ "tick", guest_tick },   { "beat", guest_beat },         { "quiet", guest_quiet },
-	{ "disk", guest_disk },   { "poweroff", guest_poweroff }, { "reboot", guest_reboot },
-	{ "panic", guest_panic }, { "free", guest_free },
+	{ "tick", guest_tick },     { "beat", guest_beat },         { "quiet", guest_quiet },
+	{ "disk", guest_disk },     { "poweroff", guest_poweroff }, { "reboot", guest_reboot },
+	{ "panic", guest_panic },   { "free", guest_free },         { "triple", guest_triple },
+	{ "attack", guest_attack }, { "flood", guest_flood },       { "speed", guest_speed },
 };
 
 int main(void)
