@@ -205,7 +205,7 @@ static void blk_finished(struct watch *w, uint32_t events)
 }
 
 /* The thread ends all it has; short of a hung disk of the host that is soon. */
-static void blk_drain(struct virtio_dev *dev)
+static void blk_settle(struct virtio_dev *dev)
 {
 	struct blk *b = container_of(dev, struct blk, dev);
 
@@ -213,7 +213,12 @@ static void blk_drain(struct virtio_dev *dev)
 	while (b->done != b->taken)
 		pthread_cond_wait(&b->idle, &b->lock);
 	pthread_mutex_unlock(&b->lock);
-	blk_give_back(b);
+}
+
+static void blk_drain(struct virtio_dev *dev)
+{
+	blk_settle(dev);
+	blk_give_back(container_of(dev, struct blk, dev));
 }
 
 static bool blk_loaded(struct virtio_dev *dev)
@@ -234,6 +239,7 @@ static const struct virtio_ops blk_ops = {
 		    1ULL << VIRTIO_BLK_F_FLUSH | 1ULL << VIRTIO_BLK_F_DISCARD |
 		    1ULL << VIRTIO_BLK_F_WRITE_ZEROES,
 	.kick = blk_kick,
+	.settle = blk_settle,
 	.reset = blk_drain,
 	.drain = blk_drain,
 	.loaded = blk_loaded,

@@ -138,6 +138,8 @@ void virtio_set_status(struct virtio_dev *dev, uint32_t status)
 	uint32_t added = status & DRIVER_STATUS & ~dev->status;
 
 	if (!status) {
+		if (dev->ops->settle)
+			dev->ops->settle(dev);
 		virtio_clear(dev);
 		dev->unreset = true;
 		virtio_notify(dev, 0);

@@ -2,11 +2,11 @@
  *
  * A device is the first member of its own struct and found by container_of.  A driver's accesses to
  * registers are served in a vCPU thread under the lock of the devices, which may make few system
- * calls: there only configured() is called.  All else runs in the loop, which hears of a reset and
- * of DRIVER_OK by a notification: never two at once.  The interrupt alone (isr, irq_fd) is for
- * every thread. What is the same for all devices (status, features, config space, queues, interrupt
- * state, their saved form, reset) is the core's: virtio/device.c, with virtio/mmio.c in front
- * (virtio 1.2, 4.2).
+ * calls: there only configured() and settle() are called.  All else runs in the loop, which hears
+ * of a reset and of DRIVER_OK by a notification: never two at once.  The interrupt alone (isr,
+ * irq_fd) is for every thread. What is the same for all devices (status, features, config space,
+ * queues, interrupt state, their saved form, reset) is the core's: virtio/device.c, with
+ * virtio/mmio.c in front (virtio 1.2, 4.2).
  *
  * A guest fault (virtio_fault) sets DEVICE_NEEDS_RESET and stops the queues; the machine runs on.
  */
@@ -37,6 +37,10 @@ struct virtio_ops {
 	/* Optional. */
 	void (*start)(
 		struct virtio_dev *dev); /* queues run: at DRIVER_OK and after virtio_resume */
+	/* The driver asks for a reset, and when it has written that it takes its memory back
+	 * (virtio 1.2, 2.4): no thread of the device's own touches it any more.  In the vCPU's
+	 * thread; blocks shortly. */
+	void (*settle)(struct virtio_dev *dev);
 	void (*reset)(
 		struct virtio_dev *dev); /* end or forget what is in flight; queues are stopped */
 	/* The machine pauses: end what is in flight, give back or unpop chains, leave sources of
