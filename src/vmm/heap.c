@@ -53,6 +53,8 @@ static struct block *heap_new(unsigned class)
 
 		if (all == MAP_FAILED)
 			return NULL;
+		/* A first page of 2 MiB would be more than all else that a machine has. */
+		madvise(all, HEAP_SIZE, MADV_NOHUGEPAGE);
 		heap_at = all;
 		heap_end = heap_at + HEAP_SIZE;
 	}
