@@ -42,10 +42,21 @@ int jail_prepare(struct err *e)
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? err_sys(e, "forbid new privileges") : 0;
 }
 
+/* A sanitizer makes system calls of its own, which are in no filter. */
+#if defined(__SANITIZE_ADDRESS__)
+#define JAIL_IS_OPEN true
+#elif defined(__has_feature)
+#define JAIL_IS_OPEN __has_feature(address_sanitizer)
+#else
+#define JAIL_IS_OPEN false
+#endif
+
 static int jail_load(struct sock_filter *filter, size_t n)
 {
 	struct sock_fprog program = { (unsigned short)n, filter };
 
+	if (JAIL_IS_OPEN)
+		return 0;
 	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) ? -errno : 0;
 }
 

@@ -5,13 +5,13 @@ import l1  # it says where `kernel` is
 import kernel
 from kernel import Failed, cpio_archive, cpio_entry
 
-MODES = ("tick", "beat", "disk", "free", "quiet", "poweroff", "reboot", "panic", "triple", "attack", "flood", "speed")
+MODES = ("tick", "beat", "disk", "free", "quiet", "poweroff", "reboot", "panic", "triple", "attack", "flood", "speed", "dirty")
 # cli; mov $0x3f8, %dx; mov $'#', %al; 1: out %al, %dx; jmp 1b
 QUIET_LOOP = bytes.fromhex("fa 66baf803 b023 ee ebfd")
 CALL_SIZE = 5  # what the compiler puts in front of every function, for ftrace
 SHT_SYMTAB, SHT_RELA = 2, 4
 BUS = ("virtio_ring", "virtio", "virtio_mmio")
-MODULES = {"disk": (*BUS, "virtio_blk"), "free": (*BUS, "virtio_balloon"),
+MODULES = {"disk": (*BUS, "virtio_blk"), "dirty": (*BUS, "virtio_blk"), "free": (*BUS, "virtio_balloon"),
            "speed": (*BUS, "virtio_blk", "failover", "net_failover", "virtio_net")}  # in the order of loading
 
 

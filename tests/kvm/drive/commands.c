@@ -195,6 +195,14 @@ static int command_kill(struct drive *d, const struct words *w, struct err *e)
 	return drive_until(d, command_gone, NULL, e);
 }
 
+static int command_leave(struct drive *d, const struct words *w, struct err *e)
+{
+	(void)w;
+	(void)e;
+	d->left = true;
+	return 0;
+}
+
 static const struct {
 	const char *name;
 	int (*run)(struct drive *d, const struct words *w, struct err *e);
@@ -208,6 +216,7 @@ static const struct {
 	{ "mark", command_mark },       { "measure", command_measure },
 	{ "sleep", command_sleep },     { "exited", command_exited },
 	{ "kill", command_kill },       { "http", drive_http },
+	{ "leave", command_leave },
 };
 
 int drive_command(struct drive *d, const struct words *w, struct err *e)

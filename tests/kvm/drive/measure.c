@@ -52,7 +52,8 @@ struct memory {
 	unsigned private_kib, anonymous_kib, guest_kib, rss_kib;
 };
 
-/* The guest's memory is the mapping of a file of that name, a memfd or none. */
+/* The guest's memory is the mapping of a file of that name, a memfd, or one of no file and of its
+ * size. */
 static struct memory memory_now(const struct drive *d)
 {
 	struct memory m = { 0 };
@@ -68,7 +69,7 @@ static struct memory memory_now(const struct drive *d)
 		name[0] = 0;
 		if (sscanf(line, "%lx-%lx %*s %*s %*s %*s %255s", &begin, &end, name) >= 2) {
 			guest = strstr(name, "memory") ||
-				(!name[0] && (end - begin) >> 20 >= d->shape.memory_mib);
+				(!name[0] && end - begin == d->shape.memory_mib * MIB);
 			continue;
 		}
 		if (sscanf(line, "%63[^:]: %u", key, &kib) != 2)

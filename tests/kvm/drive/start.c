@@ -31,6 +31,7 @@
 struct child {
 	int fds[MACHINE_FD_PROC + 1]; /* by their number in the machine; -1: none */
 	int program, out, go;
+	bool loads; /* the program needs a loader and libraries, which are in this root */
 	char *argv[MAX_ARGS];
 };
 
@@ -120,6 +121,14 @@ static void child_open_files(const struct words *start)
 	}
 }
 
+static bool child_loads(int program)
+{
+	char head[4096];
+	ssize_t n = pread(program, head, sizeof(head), 0);
+
+	return n > 0 && memmem(head, (size_t)n, "/ld-linux", 9);
+}
+
 static void child_jail(const char *root)
 {
 	if (chroot(root) || chdir("/") || setresgid(NOBODY, NOBODY, NOBODY) ||
@@ -140,6 +149,7 @@ static void child_count(struct drive *d)
 
 static void child_run(struct drive *d, struct child *c, pid_t parent)
 {
+	static char sanitizer[] = "ASAN_OPTIONS=detect_leaks=0";
 	const char *jail = words_get(d->start, "jail"), *chroot_to = words_get(d->start, "chroot");
 	char byte;
 
@@ -154,7 +164,7 @@ static void child_run(struct drive *d, struct child *c, pid_t parent)
 	child_open_files(d->start);
 	if (chroot_to && (chroot(chroot_to) || chdir("/")))
 		_exit(126);
-	if (!d->raw && !(jail && !strcmp(jail, "no")))
+	if (!d->raw && !c->loads && !(jail && !strcmp(jail, "no")))
 		child_jail(d->root);
 	if (!d->raw)
 		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
@@ -162,7 +172,8 @@ static void child_run(struct drive *d, struct child *c, pid_t parent)
 	if (chroot_to)
 		execv(c->argv[0], c->argv);
 	else
-		syscall(SYS_execveat, c->program, "", c->argv, (char *[]){ NULL }, AT_EMPTY_PATH);
+		syscall(SYS_execveat, c->program, "", c->argv,
+			(char *[]){ c->loads ? sanitizer : NULL, NULL }, AT_EMPTY_PATH);
 	_exit(127);
 }
 
@@ -220,7 +231,8 @@ int drive_start(struct drive *d, struct err *e)
 	c.argv[0] = (char *)(uintptr_t)program;
 	child_args(d, &c);
 	if (!words_get(d->start, "chroot"))
-		c.program = fd_high(open(program, O_PATH | O_CLOEXEC));
+		c.program = fd_high(open(program, O_RDONLY | O_CLOEXEC));
+	c.loads = c.program >= 0 && child_loads(c.program);
 	if (!d->raw && child_machine_fds(d, &c, e))
 		return -1;
 	return start_process(d, &c, e);
@@ -230,7 +242,7 @@ void drive_end(struct drive *d)
 {
 	static const char *const names[] = { "machine.sock", "stream.sock" };
 
-	if (d->pidfd >= 0) {
+	if (d->pidfd >= 0 && !d->left) {
 		kill(d->pid, SIGKILL);
 		waitpid(d->pid, NULL, 0);
 	}

@@ -44,11 +44,22 @@ void drive_say(const struct drive *d, const char *fmt, ...)
 	putchar('\n');
 }
 
+static bool talk_has(const char *line, size_t size, const char *text)
+{
+	return memmem(line, size, text, strlen(text)) != NULL;
+}
+
+/* What a sanitizer says is always a failure. */
 static void talk_check_line(struct drive *d, const char *line, size_t size)
 {
+	static const char *const never[] = { "AddressSanitizer", "runtime error:" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(never); i++)
+		if (talk_has(line, size, never[i]))
+			d->forbidden = never[i];
 	for (unsigned i = 0; i < d->start->n; i++)
 		if (!strcmp(d->start->word[i].key, "forbid") &&
-		    memmem(line, size, d->start->word[i].value, strlen(d->start->word[i].value)))
+		    talk_has(line, size, d->start->word[i].value))
 			d->forbidden = d->start->word[i].value;
 }
 

@@ -162,6 +162,28 @@ static void guest_free(int cpus)
 	}
 }
 
+/* What the first sector of the disk says, which another disk does when it is restored: that many
+ * MiB of memory become new. */
+static void guest_dirty(int cpus)
+{
+	char *order = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int disk = guest_disk_open(), mib;
+	uint64_t *at;
+
+	(void)cpus;
+	dprintf(1, "CLEAN\n");
+	do
+		usleep(20000);
+	while (pread(disk, order, PAGE, 0) != PAGE || !*order);
+	mib = atoi(order);
+	at = mmap(NULL, ((size_t)mib << 20) + PAGE, PROT_READ | PROT_WRITE,
+		  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	for (size_t i = 0; i < (size_t)mib << 20; i += PAGE)
+		for (size_t k = 0; k < PAGE; k += 512)
+			at[(i + k) / 8] = i + k + 1;
+	dprintf(1, "DIRTY %d\n", mib);
+}
+
 /* A loop in kernel mode with interrupts off, that writes "#" to the serial port: nothing else
  * runs when it is restored. */
 static void guest_quiet(int cpus)
@@ -212,6 +234,7 @@ static const struct {
 	{ "disk", guest_disk },     { "poweroff", guest_poweroff }, { "reboot", guest_reboot },
 	{ "panic", guest_panic },   { "free", guest_free },         { "triple", guest_triple },
 	{ "attack", guest_attack }, { "flood", guest_flood },       { "speed", guest_speed },
+	{ "dirty", guest_dirty },
 };
 
 int main(void)
