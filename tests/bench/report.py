@@ -1,6 +1,8 @@
 """docs/performance.md out of docs/bench/*.json."""
 import json
 
+import report_vmm
+
 # file, title, bench, figures (key, words, unit), goal
 ROWS = [
     ("run-pool-512", "RunMicrovm to the first 200, from the pool (class 512)", "run-pool", [
@@ -35,40 +37,6 @@ def cell(value, unit):
     return f"{value:g} {unit} | | |"
 
 
-VMM_ROWS = [  # name in docs/bench/vmm.json without its shape, in words, goal in floors
-    ("floor", "the least program that can (tests/kvm/floor.c)", ""),
-    ("vmm-exec", "doze-vmm, exec to the guest's first byte, filters included, namespaces and cgroup not", "3"),
-    ("vmm-shell", "doze-vmm, a ready shell: RESTORE to the first byte", "0.6"),
-    ("vmm-stopped", "doze-vmm, a restored stopped clone: CONTINUE to the first byte", ""),
-    ("qemu", "QEMU microvm, exec to the first byte", ""),
-]
-
-
-def vmm_report(root):
-    """What a restore on KVM costs, in instructions, each shape beside its floor."""
-    file = root / "docs/bench/vmm.json"
-    if not file.exists():
-        return []
-    data = json.loads(file.read_text())
-    figures, shapes = data["figures"], sorted({n.split("-", 2)[2] for n in data["figures"] if n.startswith("vmm-exec-")})
-    out = ["## A restore on KVM", "",
-           f"`tests/bench/vmm --write`, commit {data['commit']}, {data['when']}: {data['unit']} of CPU in the nested host (tests/kvm), median.",
-           "Firecracker 1.16.1 by the same method: 5.31 M, 289 system calls, 404 kB.  Memory is the monitor's own (anonymous), without the",
-           "guest's and without the pages of its program, which all machines share.", "",
-           "| what | MiB-vCPUs | million | x floor | goal | system calls (after the request) | kB (goal 128) |", "|---|---|---|---|---|---|---|"]
-    for shape in shapes:
-        floor = figures[f"floor-{shape.split('-')[0]}"]["cpu_ns"]["median"]
-        for name, words, goal in VMM_ROWS:
-            f = figures.get(f"{name}-{shape.split('-')[0] if name == 'floor' else shape}")
-            if not f or "cpu_ns" not in f:
-                continue
-            cpu = f["mark_cpu_ns" if name in ("vmm-shell", "vmm-stopped") else "cpu_ns"]["median"]
-            of = f", of commit {f['commit']}" if "commit" in f else ""
-            out.append(f"| {words}{of} | {shape} | {cpu / 1e6:.3f} | {cpu / floor:.2f} | {goal} | {f.get('syscalls', '')}"
-                       f" ({f.get('syscalls_after_request', 0) or '-'}) | {f['anonymous_kib']['median']:g} |")
-    return [*out, ""]
-
-
 def write_report(root):
     out = ["# Performance", "",
            "Made by `tests/bench/run report` out of `docs/bench/*.json`. Each part names the command that reproduces it, run as root after",
@@ -96,6 +64,6 @@ def write_report(root):
         if data.get("breakdown"):
             out += ["", "Of the first build:", "", "```", *data["breakdown"], "```"]
         out += [""]
-    out += vmm_report(root)
+    out += report_vmm.lines(root)
     out += sorted(hosts)
     (root / "docs/performance.md").write_text("\n".join(out).rstrip() + "\n")
