@@ -1,0 +1,239 @@
+/* A snapshot that an earlier doze-vmm made, of a guest that drove every device but the entropy
+ * device (an application that had answered over vsock): this one takes it, and writes the same
+ * bytes. golden/NAME.{header,state}; docs/snapshot-format.md says when there is a new one. What KVM
+ * holds is looked at by its sizes alone: here is no KVM. */
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <linux/kvm.h>
+#include <linux/virtio_config.h>
+
+#include "ipc/agent.h"
+#include "machine/format.h"
+#include "vmm/agent.h"
+#include "vmm/dev/balloon.h"
+#include "vmm/dev/blk.h"
+#include "vmm/dev/net.h"
+#include "vmm/dev/power.h"
+#include "vmm/dev/rng.h"
+#include "vmm/dev/serial.h"
+#include "vmm/kvm/state.h"
+
+#define MEMORY (128 * MIB)
+#define STATE  (1 * MIB)
+
+static struct mem mem;
+static struct cow cow;
+static struct blk blk;
+static struct rng rng;
+static struct net net;
+static struct vsock vsock;
+static struct vmm_agent agent;
+static struct balloon balloon;
+static struct loop *loop;
+static struct buf header, state;
+static int tap = -1;
+
+static struct virtio_dev *const devices[] = { &blk.dev, &rng.dev, &net.dev, &vsock.dev,
+					      &balloon.dev };
+
+/* In the kernel's place: the tap is none. */
+int ioctl(int fd, unsigned long request, ...)
+{
+	(void)fd;
+	(void)request;
+	return 0;
+}
+
+static void golden_read(const char *path, struct buf *b)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	buf_reserve(b, STATE);
+	n = read(fd, b->data, STATE);
+	assert_true(n > 0);
+	b->size = (size_t)n;
+	close(fd);
+}
+
+/* The board without KVM; the disk is as large as the one that the snapshot's guest had. */
+static int open_board(void **none)
+{
+	int root = memfd_create("root", MFD_CLOEXEC), top = memfd_create("top", MFD_CLOEXEC);
+	struct err e;
+
+	(void)none;
+	golden_read(GOLDEN "doze-vmm-4.header", &header);
+	golden_read(GOLDEN "doze-vmm-4.state", &state);
+	assert_int_equal(mem_reserve(&mem, MEMORY, &e), 0);
+	assert_int_equal(mem_attach_empty(&mem, &e), 0);
+	assert_int_equal(ftruncate(root, GOLDEN_DISK), 0);
+	assert_int_equal(cow_open(&cow, root, &top, 1, &e), 0);
+	loop = loop_new(&e);
+	tap = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	vmm_agent_init(&agent);
+	assert_int_equal(blk_init(&blk, loop, &mem, NULL, &e), 0);
+	blk_attach(&blk, &cow);
+	assert_int_equal(rng_init(&rng, loop, &mem, &e), 0);
+	assert_int_equal(net_init(&net, loop, &mem, tap, &e), 0);
+	assert_int_equal(
+		vsock_init(&vsock, loop, &mem, AGENT_HOST_PORT, &agent.conn, &vmm_agent_ops, &e),
+		0);
+	assert_int_equal(balloon_init(&balloon, loop, &mem, &e), 0);
+	return 0;
+}
+
+static int close_board(void **none)
+{
+	(void)none;
+	balloon_close(&balloon);
+	vsock_close(&vsock);
+	net_close(&net);
+	rng_close(&rng);
+	blk_close(&blk);
+	cow_close(&cow);
+	loop_free(loop);
+	close(tap);
+	mem_release(&mem);
+	buf_free(&header);
+	buf_free(&state);
+	return 0;
+}
+
+static void its_header_is_read(void **none)
+{
+	struct format f;
+	struct err e;
+
+	(void)none;
+	assert_int_equal(format_parse(header.data, header.size, &f, &e), 0);
+	assert_int_equal(f.arch, FORMAT_X86_64);
+	assert_int_equal(f.content, FORMAT_IMAGE);
+	assert_string_equal(f.kind, "vmm");
+	assert_string_equal(f.machine, "doze-vmm-4");
+	assert_int_equal(f.vcpus, 1);
+	assert_int_equal(f.memory_mib, MEMORY / MIB);
+	assert_int_equal(f.state_bytes, state.size);
+	assert_true(f.tsc_khz > 0);
+}
+
+/* The record as it stands in the file, its head and padding included. */
+static void assert_written_again(struct rows *rows, const char tag[5], uint32_t index,
+				 const struct buf *again)
+{
+	struct record r;
+	struct err e;
+
+	assert_int_equal(record_find(rows, tag, index, 1, &r, &e), 0);
+	assert_true(again->size >= r.size);
+	assert_non_null(memmem(state.data, state.size, again->data, again->size));
+}
+
+static void its_devices_are_taken_and_written_again_byte_for_byte(void **none)
+{
+	struct rows rows = { state.data, state.size, 0 };
+	struct err e;
+
+	(void)none;
+	assert_int_equal(record_check(state.data, state.size, &e), 0);
+	for (uint32_t i = 0; i < ARRAY_SIZE(devices); i++) {
+		autobuf struct buf again = { 0 };
+
+		if (virtio_load(devices[i], i, &rows, &e))
+			fail_msg("%s", e.text);
+		assert_int_equal(virtio_runs(devices[i]),
+				 false); /* it stands until it is resumed */
+		assert_true(devices[i] == &rng.dev ||
+			    devices[i]->status & VIRTIO_CONFIG_S_DRIVER_OK);
+		virtio_save(devices[i], i, &again);
+		assert_written_again(&rows, devices[i]->ops->tag, i, &again);
+	}
+}
+
+/* The agent had said hello by then. */
+static void its_streams_are_taken_and_written_again(void **none)
+{
+	struct rows rows = { state.data, state.size, 0 };
+	autobuf struct buf again = { 0 };
+	struct err e;
+
+	(void)none;
+	assert_int_equal(virtio_load(&vsock.dev, 3, &rows, &e), 0);
+	assert_int_equal(vsock_load_streams(&vsock, &rows, &e), 0);
+	vsock_save_streams(&vsock, &again);
+	assert_written_again(&rows, VSOCK_OWN_TAG, 0, &again);
+}
+
+static void the_boards_records_are_taken(void **none)
+{
+	static struct serial serial;
+	static struct power power;
+	struct rows rows = { state.data, state.size, 0 };
+	struct record r;
+	struct err e;
+
+	(void)none;
+	assert_int_equal(record_find(&rows, "SERL", 0, 1, &r, &e), 0);
+	assert_int_equal(snap_get(r.data, r.size, serial_saved, &serial, &e), 0);
+	assert_int_equal(record_find(&rows, "POWR", 0, 1, &r, &e), 0);
+	assert_int_equal(snap_get(r.data, r.size, power_saved, &power, &e), 0);
+}
+
+static void what_kvm_holds_has_the_sizes_of_its_structures(void **none)
+{
+	static const struct {
+		char tag[5];
+		size_t size;
+	} parts[] = {
+		{ "REGS", sizeof(struct kvm_regs) },
+		{ "SREG", sizeof(struct kvm_sregs) },
+		{ "XSAV", sizeof(struct kvm_xsave) },
+		{ "XCRS", sizeof(struct kvm_xcrs) },
+		{ "DBGR", sizeof(struct kvm_debugregs) },
+		{ "LAPI", sizeof(struct kvm_lapic_state) },
+		{ "MPST", sizeof(struct kvm_mp_state) },
+		{ "EVNT", sizeof(struct kvm_vcpu_events) },
+		{ "PIC0", sizeof(struct kvm_irqchip) },
+		{ "PIC1", sizeof(struct kvm_irqchip) },
+		{ "IOAP", sizeof(struct kvm_irqchip) },
+		{ "CLCK", sizeof(struct kvm_clock_data) },
+	};
+	struct rows rows = { state.data, state.size, 0 };
+	struct record r;
+	struct err e;
+
+	(void)none;
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		assert_int_equal(record_find(&rows, parts[i].tag, 0, 1, &r, &e), 0);
+		assert_int_equal(r.size, parts[i].size);
+		assert_true(state_knows(parts[i].tag));
+	}
+	assert_int_equal(record_find(&rows, "CPUI", 0, 1, &r, &e), 0);
+	assert_int_equal(r.size % sizeof(struct kvm_cpuid_entry2), 0);
+	assert_int_equal(record_find(&rows, "MSRS", 0, 1, &r, &e), 0);
+	assert_int_equal(r.size % sizeof(struct kvm_msr_entry), 0);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, open_board, close_board)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(its_header_is_read),
+		TEST(its_devices_are_taken_and_written_again_byte_for_byte),
+		TEST(its_streams_are_taken_and_written_again),
+		TEST(the_boards_records_are_taken),
+		TEST(what_kvm_holds_has_the_sizes_of_its_structures),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
