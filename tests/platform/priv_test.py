@@ -123,7 +123,8 @@ def shell(machine, script, timeout=30):
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     sock.settimeout(timeout)
     sock.connect(str(RUN / "m" / machine / "stream.sock"))
-    sock.sendall(script.encode())
+    if script:  # who wants none may have answered and gone by now
+        sock.sendall(script.encode())
     sock.shutdown(socket.SHUT_WR)
     said = b""
     while data := sock.recv(65536):
