@@ -43,11 +43,14 @@ int jail_prepare(struct err *e)
 }
 
 /* A sanitizer makes system calls of its own, which are in no filter. */
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef __SANITIZE_ADDRESS__
 #define JAIL_IS_OPEN true
 #elif defined(__has_feature)
-#define JAIL_IS_OPEN __has_feature(address_sanitizer)
-#else
+#if __has_feature(address_sanitizer)
+#define JAIL_IS_OPEN true
+#endif
+#endif
+#ifndef JAIL_IS_OPEN
 #define JAIL_IS_OPEN false
 #endif
 

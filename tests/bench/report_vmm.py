@@ -16,8 +16,7 @@ def restore(data):
     out = ["## A restore on KVM", "",
            f"`tests/bench/vmm --write restore`, commit {data['commit']}, {data['when']}: {data['unit']} of CPU in the nested host (tests/kvm), median.",
            "Firecracker 1.16.1 by the same method: 5.31 M, 289 system calls, 404 kB.  Memory is the monitor's own (anonymous), without the",
-           "guest's and without the pages of its program, which all machines share; with 128 MiB and 2 vCPUs 28 more than stands here (its heap was",
-           "taken for the guest's memory when that was measured).", "",
+           "guest's and without the pages of its program, which all machines share.", "",
            "| what | MiB-vCPUs | million | x floor | goal | system calls (after the request) | kB (goal 128) |", "|---|---|---|---|---|---|---|"]
     for shape in shapes:
         floor = figures[f"floor-{shape.split('-')[0]}"]["cpu_ns"]["median"]
@@ -26,8 +25,7 @@ def restore(data):
             if not f or "cpu_ns" not in f:
                 continue
             cpu = f["mark_cpu_ns" if name in ("vmm-shell", "vmm-stopped") else "cpu_ns"]["median"]
-            of = f", of commit {f['commit']}" if "commit" in f else ""
-            out.append(f"| {words}{of} | {shape} | {cpu / 1e6:.3f} | {cpu / floor:.2f} | {goal} | {f.get('syscalls', '')}"
+            out.append(f"| {words} | {shape} | {cpu / 1e6:.3f} | {cpu / floor:.2f} | {goal} | {f.get('syscalls', '')}"
                        f" ({f.get('syscalls_after_request', 0) or '-'}) | {f['anonymous_kib']['median']:g} |")
     return out
 

@@ -195,10 +195,12 @@ static int command_kill(struct drive *d, const struct words *w, struct err *e)
 	return drive_until(d, command_gone, NULL, e);
 }
 
+/* The kernel forgets whose end is a machine's end when it takes another user id. */
 static int command_leave(struct drive *d, const struct words *w, struct err *e)
 {
 	(void)w;
-	(void)e;
+	if (!d->jailed)
+		return err_set(e, ERR_INVALID, "a machine that is not jailed ends with drive");
 	d->left = true;
 	return 0;
 }

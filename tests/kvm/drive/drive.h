@@ -40,8 +40,9 @@ struct drive {
 	char dir[64];              /* its two sockets, and an empty folder */
 	char root[72];
 	struct machine_shape shape;
-	bool raw;  /* no machine protocol is spoken */
-	bool left; /* the machine outlives drive */
+	bool raw;    /* no machine protocol is spoken */
+	bool jailed; /* as a user of no rights in an empty root */
+	bool left;   /* the machine outlives drive */
 
 	pid_t pid;
 	int pidfd;   /* -1: it has ended and was waited for */

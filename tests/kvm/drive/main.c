@@ -4,12 +4,14 @@
  *
  *   program=PATH id=m-test vcpus=1 memory=128   the machine process and its arguments
  *   tap=NAME        descriptor 5 is this tap (tap0), made if it is not there
- *   jail=no         as root and with this root directory, as a dynamic program always (a
- * sanitizer's); else uid 65534 in an empty one raw=1 args=...  no machine at all: a program with
- * these arguments, split at white space fd10=PATH       of a raw program: this file is its
- * descriptor 10 fifo=1          drive runs before all others: costs are read when the awaited byte
- * comes trace=1         count system calls (costs are wrong then) forbid=TEXT     a line of the
- * console with this is a failure quiet=1         do not say what the console says
+ *   jail=no         as root and with this root directory; else uid 65534 in an empty one
+ *                   (a sanitizer's build has libraries to load: it is never jailed)
+ *   raw=1 args=...  no machine at all: a program with these arguments, split at white space
+ *   fd10=PATH       of a raw program: this file is its descriptor 10
+ *   fifo=1          drive runs before all others: costs are read when the awaited byte comes
+ *   trace=1         count system calls (costs are wrong then)
+ *   forbid=TEXT     a line of the console with this is a failure
+ *   quiet=1         do not say what the console says
  *
  *   hello           connect, and wait for the machine to be ready for a request
  *   boot kernel= initrd= root= overlay=         restore image= root= overlay= [save=] [stopped=1]
@@ -23,7 +25,7 @@
  *                   CONNECT and GET, or POST N bytes; show=1: say the answer;
  *                   hold=1: no request, the stream is left open
  *   sleep ms=N      exited [reason=TEXT]        kill
- *   leave           the machine goes on when drive ends
+ *   leave           the machine, a jailed one, goes on when drive ends
  *
  * "!" in front of a command: the machine must answer FAULT (http: ERR).  Exit status 1: it went
  * otherwise. */

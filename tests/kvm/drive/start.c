@@ -150,7 +150,7 @@ static void child_count(struct drive *d)
 static void child_run(struct drive *d, struct child *c, pid_t parent)
 {
 	static char sanitizer[] = "ASAN_OPTIONS=detect_leaks=0";
-	const char *jail = words_get(d->start, "jail"), *chroot_to = words_get(d->start, "chroot");
+	const char *chroot_to = words_get(d->start, "chroot");
 	char byte;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -164,7 +164,7 @@ static void child_run(struct drive *d, struct child *c, pid_t parent)
 	child_open_files(d->start);
 	if (chroot_to && (chroot(chroot_to) || chdir("/")))
 		_exit(126);
-	if (!d->raw && !c->loads && !(jail && !strcmp(jail, "no")))
+	if (d->jailed)
 		child_jail(d->root);
 	if (!d->raw)
 		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
@@ -212,6 +212,7 @@ int drive_start(struct drive *d, struct err *e)
 {
 	struct child c = { .program = -1 };
 	const char *program = words_need(d->start, "program", e);
+	const char *jail = words_get(d->start, "jail");
 
 	if (!program)
 		return -1;
@@ -233,6 +234,7 @@ int drive_start(struct drive *d, struct err *e)
 	if (!words_get(d->start, "chroot"))
 		c.program = fd_high(open(program, O_RDONLY | O_CLOEXEC));
 	c.loads = c.program >= 0 && child_loads(c.program);
+	d->jailed = !d->raw && !c.loads && !(jail && !strcmp(jail, "no"));
 	if (!d->raw && child_machine_fds(d, &c, e))
 		return -1;
 	return start_process(d, &c, e);

@@ -25,9 +25,12 @@
 #define SEARCHED  2048 /* pages among which such a run is looked for */
 #define QUEUE_MAX 256
 #define MAGIC     0x74726976
-#define DRIVER_OK 15 /* and all that comes before */
-#define ROUNDS    64 /* between two lines */
-#define RNG       1
+/* Of the status: each with all that comes before. */
+#define DRIVER      3
+#define FEATURES_OK 11
+#define DRIVER_OK   15
+#define ROUNDS      64 /* between two lines */
+#define RNG         1
 
 static uint8_t *own;     /* OWN_PAGES, here */
 static uint64_t own_gpa; /* and there */
@@ -145,6 +148,21 @@ static void scribble(void)
 	avail[1] = (uint16_t)(any(8) ? avail[1] + any(4) : any(65536));
 }
 
+/* Where the rings of a queue are, in the order of its registers: descriptors, available, used. */
+static void place_queue(unsigned device, uint32_t size, const uint64_t place[3])
+{
+	static const unsigned low[] = { VIRTIO_MMIO_QUEUE_DESC_LOW, VIRTIO_MMIO_QUEUE_AVAIL_LOW,
+					VIRTIO_MMIO_QUEUE_USED_LOW };
+	static const unsigned high[] = { VIRTIO_MMIO_QUEUE_DESC_HIGH, VIRTIO_MMIO_QUEUE_AVAIL_HIGH,
+					 VIRTIO_MMIO_QUEUE_USED_HIGH };
+
+	*at(device, VIRTIO_MMIO_QUEUE_NUM) = size;
+	for (int i = 0; i < 3; i++) {
+		*at(device, low[i]) = (uint32_t)place[i];
+		*at(device, high[i]) = (uint32_t)(place[i] >> 32);
+	}
+}
+
 static void any_queue(unsigned device, unsigned queue)
 {
 	uint64_t place[3] = { own_gpa, own_gpa + 2UL * PAGE, own_gpa + 3UL * PAGE };
@@ -152,13 +170,7 @@ static void any_queue(unsigned device, unsigned queue)
 	if (!any(8)) /* a whole ring is ours, or none of it */
 		place[any(3)] = any(2) ? own_gpa + any((OWN_PAGES - 1) * PAGE) : any_outside();
 	*at(device, VIRTIO_MMIO_QUEUE_SEL) = any(16) ? queue : any(~0U);
-	*at(device, VIRTIO_MMIO_QUEUE_NUM) = any(8) ? 1U << any(9) : any(70000);
-	*at(device, VIRTIO_MMIO_QUEUE_DESC_LOW) = (uint32_t)place[0];
-	*at(device, VIRTIO_MMIO_QUEUE_DESC_HIGH) = (uint32_t)(place[0] >> 32);
-	*at(device, VIRTIO_MMIO_QUEUE_AVAIL_LOW) = (uint32_t)place[1];
-	*at(device, VIRTIO_MMIO_QUEUE_AVAIL_HIGH) = (uint32_t)(place[1] >> 32);
-	*at(device, VIRTIO_MMIO_QUEUE_USED_LOW) = (uint32_t)place[2];
-	*at(device, VIRTIO_MMIO_QUEUE_USED_HIGH) = (uint32_t)(place[2] >> 32);
+	place_queue(device, any(8) ? 1U << any(9) : any(70000), place);
 	*at(device, VIRTIO_MMIO_QUEUE_READY) = any(16) ? 1 : any(~0U);
 }
 
@@ -166,7 +178,7 @@ static void any_queue(unsigned device, unsigned queue)
 static void begin(unsigned device)
 {
 	*at(device, VIRTIO_MMIO_STATUS) = 0;
-	*at(device, VIRTIO_MMIO_STATUS) = 3;
+	*at(device, VIRTIO_MMIO_STATUS) = DRIVER;
 	for (unsigned half = 0; half < 2; half++) {
 		uint32_t offered;
 
@@ -176,7 +188,7 @@ static void begin(unsigned device)
 		*at(device, VIRTIO_MMIO_DRIVER_FEATURES) =
 			any(8) ? offered & (half ? 1 : any(~0U)) : any(~0U);
 	}
-	*at(device, VIRTIO_MMIO_STATUS) = 11;
+	*at(device, VIRTIO_MMIO_STATUS) = FEATURES_OK;
 	if (any(8)) /* else the ring is wrong from its begin */
 		((uint16_t *)(own + (size_t)2 * PAGE))[1] = 0;
 	for (unsigned queue = 0; queue < 4; queue++)
@@ -184,7 +196,7 @@ static void begin(unsigned device)
 	*at(device, VIRTIO_MMIO_STATUS) = DRIVER_OK;
 }
 
-/* Accesses of every width anywhere in the registers, those of a reset aside. */
+/* Accesses of every width anywhere in the registers. */
 static void any_access(unsigned device)
 {
 	unsigned offset = any(8) ? any(0x140) : any(PAGE - 8);
@@ -301,6 +313,7 @@ void guest_attack(int cpus)
  * nobody acknowledges. */
 static void flood_begin(void)
 {
+	const uint64_t place[3] = { own_gpa, own_gpa + 2UL * PAGE, own_gpa + 3UL * PAGE };
 	struct vring_desc *desc = (void *)own;
 	uint16_t *avail = (void *)(own + (size_t)2 * PAGE);
 
@@ -309,15 +322,12 @@ static void flood_begin(void)
 		avail[2 + i] = (uint16_t)i;
 	}
 	*at(RNG, VIRTIO_MMIO_STATUS) = 0;
-	*at(RNG, VIRTIO_MMIO_STATUS) = 3;
+	*at(RNG, VIRTIO_MMIO_STATUS) = DRIVER;
 	*at(RNG, VIRTIO_MMIO_DRIVER_FEATURES_SEL) = 1;
 	*at(RNG, VIRTIO_MMIO_DRIVER_FEATURES) = 1;
-	*at(RNG, VIRTIO_MMIO_STATUS) = 11;
+	*at(RNG, VIRTIO_MMIO_STATUS) = FEATURES_OK;
 	*at(RNG, VIRTIO_MMIO_QUEUE_SEL) = 0;
-	*at(RNG, VIRTIO_MMIO_QUEUE_NUM) = QUEUE_MAX;
-	*at(RNG, VIRTIO_MMIO_QUEUE_DESC_LOW) = (uint32_t)own_gpa;
-	*at(RNG, VIRTIO_MMIO_QUEUE_AVAIL_LOW) = (uint32_t)own_gpa + 2 * PAGE;
-	*at(RNG, VIRTIO_MMIO_QUEUE_USED_LOW) = (uint32_t)own_gpa + 3 * PAGE;
+	place_queue(RNG, QUEUE_MAX, place);
 	*at(RNG, VIRTIO_MMIO_QUEUE_READY) = 1;
 	*at(RNG, VIRTIO_MMIO_STATUS) = DRIVER_OK;
 }
