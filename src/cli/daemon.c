@@ -2,16 +2,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/io.h"
 #include "cli/cli.h"
 
@@ -104,7 +105,8 @@ int cmd_down(struct client *c, struct words w)
 	const char *rest[16];
 	bool keep = false;
 	const struct option_def defs[] = { { "--keep", NULL, &keep } };
-	int64_t deadline = clock_mono_ms() + DOWN_MS;
+	autoclose int process = -1;
+	struct pollfd ended = { .events = POLLIN };
 	pid_t pid;
 
 	if (w.n > ARRAY_SIZE(rest) || words_options(&w, defs, ARRAY_SIZE(defs), rest))
@@ -112,20 +114,18 @@ int cmd_down(struct client *c, struct words w)
 	if (geteuid() != 0)
 		return say_text("doze runs as root: sudo doze down");
 	pid = daemon_pid(c);
-	if (!pid) {
+	process = pid ? pidfd_open(pid, 0) : -1;
+	if (process < 0) {
 		printf("doze is not up\n");
 		return 0;
 	}
 	/* SIGTERM leaves machines, SIGINT has them suspended (dozed's supervisor). */
-	if (kill(pid, keep ? SIGTERM : SIGINT))
+	if (pidfd_send_signal(process, keep ? SIGTERM : SIGINT, NULL, 0))
 		return say_text("cannot stop dozed, pid %d", (int)pid);
-	while (daemon_pid(c)) {
-		if (clock_mono_ms() > deadline)
-			return say_text(
-				"dozed, pid %d, does not end; its log says why: %s/dozed.log",
+	ended.fd = process;
+	if (poll(&ended, 1, DOWN_MS) != 1)
+		return say_text("dozed, pid %d, does not end; its log says why: %s/dozed.log",
 				(int)pid, c->conf.log_dir);
-		usleep(20000);
-	}
 	printf(keep ? "doze is down; its microVMs run on\n"
 		    : "doze is down; its microVMs are suspended\n");
 	return 0;
