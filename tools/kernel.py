@@ -5,11 +5,13 @@ were wanted.  Needs apt-get (with lists: `apt-get update`), dpkg-deb, strip and,
 or zstd."""
 import hashlib
 import pathlib
+import shutil
 import struct
 import subprocess
 import tempfile
 
 META = "linux-image-cloud-"
+LAYOUT = "2"  # of a folder in the cache
 BZIMAGE_MAGIC = b"HdrS"
 FORMATS = [  # first bytes of the payload, program that unpacks it
     (b"\x02\x21\x4c\x18", ["lz4", "-dc"]),
@@ -105,7 +107,7 @@ def module_order(wanted, modules, builtin, done):
 
 
 def unpack_package(package, version, wanted, target):
-    """Fill `target` (which does not exist) with vmlinux, release, modules/ and a list of files for each group."""
+    """Fill `target` (which does not exist) with vmlinuz, vmlinux, release, modules/ and a list of files for each group."""
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".kernel-") as scratch:
         scratch = pathlib.Path(scratch)
         run(["apt-get", "-q", "download", f"{package}={version}"], cwd=scratch)
@@ -116,6 +118,7 @@ def unpack_package(package, version, wanted, target):
         images = list((scratch / "tree/boot").glob("vmlinu*"))
         if len(images) != 1:
             raise Failed(f"{package} has {len(images)} kernel images")
+        shutil.copy(images[0], draft / "vmlinuz")
         (draft / "vmlinux").write_bytes(unpack_kernel(images[0]))
         tree = next((scratch / "tree/lib/modules").iterdir())
         modules = {module_name(path): path for path in tree.rglob("*.ko")}
@@ -135,7 +138,7 @@ def unpack_package(package, version, wanted, target):
 def kernel_files(cache, arch, wanted):
     """The folder with the kernel and the modules `wanted`: {group: [names]}, loaded group after group."""
     package, version = kernel_package(arch)
-    label = "+".join(name for group in wanted.values() for name in group)
+    label = "+".join([LAYOUT, *(name for group in wanted.values() for name in group)])
     if len(label) > 100:
         label = hashlib.sha256(label.encode()).hexdigest()[:16]
     cache.mkdir(parents=True, exist_ok=True)

@@ -83,7 +83,7 @@ def cpu_model():
 def kernel_folder(cache):
     """The unpacked kernel package; apt, which is slow, is asked again when its lists have changed."""
     asked = cache / "kernel.json"
-    inputs = [os.stat("/var/lib/apt/lists").st_mtime_ns, MODULES]
+    inputs = [os.stat("/var/lib/apt/lists").st_mtime_ns, kernel.LAYOUT, MODULES]
     if asked.is_file():
         known = json.loads(asked.read_text())
         if known["inputs"] == inputs and (cache / known["folder"]).is_dir():
