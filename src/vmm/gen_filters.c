@@ -1,8 +1,9 @@
 /* gen_filters.c - at build time: the seccomp filters of doze-vmm's threads as C arrays.
  *
  * What a thread may call once the shell is open stands here and nowhere else.  Nothing in it opens,
- * makes a process, a thread or a socket, or maps memory that can be executed; mmap replaces what
- * lies in the guest's window (MAP_FIXED).  Anything else raises SIGSYS, which jail.c names. */
+ * makes a process, a thread or a socket, or maps memory that can be executed; mmap fills the
+ * guest's window, or replaces a part of it (a kernel's).  Anything else raises SIGSYS, which jail.c
+ * names. */
 
 #include <linux/if_tun.h>
 #include <linux/kvm.h>
@@ -85,6 +86,7 @@ static const struct rule loop_rules[] = {
 	{ "ftruncate", 0, { { 0 } } },
 	{ "fallocate", 0, { { 0 } } },
 	{ "fsync", 0, { { 0 } } },
+	{ "mmap", 2, { MASKED(3, MAP_FIXED_NOREPLACE, MAP_FIXED_NOREPLACE), MASKED(2, PROT_EXEC, 0) } },
 	{ "mmap", 2, { MASKED(3, MAP_FIXED, MAP_FIXED), MASKED(2, PROT_EXEC, 0) } },
 	{ "madvise", 0, { { 0 } } },
 	{ "ioctl", 1, { REQUEST(TUNSETOFFLOAD) } },

@@ -1,8 +1,14 @@
 #include "vmm/mem.h"
 
+#include <errno.h>
+#include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 
-#define MEM_PAGE 4096
+#define MEM_PAGE   4096
+#define MEM_HUGE   (2 * MIB)
+#define MEM_PLACE  (32 * 1024 * GIB) /* a window begins here or in one of the next GiB */
+#define MEM_PLACES 32768
 
 static void mem_lay_out(struct mem *m)
 {
@@ -13,17 +19,26 @@ static void mem_lay_out(struct mem *m)
 	m->n_ranges = m->size > low ? 2 : 1;
 }
 
+/* Far from all that the kernel places, so that no page table is shared with other mappings, and
+ * nothing has to be looked for and taken away before it is mapped; where, nobody can know who does
+ * not know this process's random bytes. */
+static uint8_t *mem_place(uint64_t size)
+{
+	uint64_t huge_left = (-size % GIB) / MEM_HUGE; /* of the last GiB */
+	uint64_t random, place;
+
+	memcpy(&random, (const uint8_t *)getauxval(AT_RANDOM) + sizeof(random), sizeof(random));
+	place = MEM_PLACE + random % MEM_PLACES * GIB;
+	place += random / MEM_PLACES % (huge_left + 1) * MEM_HUGE;
+	return (uint8_t *)(uintptr_t)place;
+}
+
 int mem_reserve(struct mem *m, uint64_t size, struct err *e)
 {
-	void *window;
-
 	*m = (struct mem){ 0 };
 	if (!size || size % MEM_PAGE)
 		return err_set(e, ERR_INVALID, "a guest's memory is whole pages");
-	window = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (window == MAP_FAILED)
-		return err_sys(e, "reserve address space for the guest's memory");
-	m->window = window;
+	m->window = mem_place(size);
 	m->size = size;
 	mem_lay_out(m);
 	return 0;
@@ -36,12 +51,17 @@ void mem_release(struct mem *m)
 	*m = (struct mem){ 0 };
 }
 
+/* A kernel that does not know MAP_FIXED_NOREPLACE (before 4.17) takes the address for a wish. */
 static int mem_map(const struct mem *m, int flags, int fd, struct err *e)
 {
 	void *at = mmap(m->window, m->size, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE | flags, fd, 0);
+			MAP_PRIVATE | MAP_FIXED_NOREPLACE | MAP_NORESERVE | flags, fd, 0);
 
-	return at == MAP_FAILED ? err_sys(e, "map the guest's memory") : 0;
+	if (at == m->window)
+		return 0;
+	if (at != MAP_FAILED)
+		errno = EEXIST;
+	return err_sys(e, "map the guest's memory");
 }
 
 int mem_attach_empty(struct mem *m, struct err *e)

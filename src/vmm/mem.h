@@ -1,9 +1,9 @@
 /* mem.h - the guest's memory: one window of address space, at most two ranges of guest addresses.
  *
- * The window is reserved once and never moves: KVM's memory slots point into it, and what lies
- * behind it is exchanged by mapping over it (an image's memory, copy-on-write).  Byte 0 of the
- * window is byte 0 of a snapshot's MEMORY file; guest addresses from MEM_HIGH on follow directly
- * behind the last one below MEM_LOW_MOST.
+ * The window's place is chosen once: KVM's memory slots point into it before anything is mapped
+ * there (an image's memory, copy-on-write), which happens once.  Byte 0 of the window is byte 0 of
+ * a snapshot's MEMORY file; guest addresses from MEM_HIGH on follow directly behind the last one
+ * below MEM_LOW_MOST.
  *
  * A guest address is a stranger's number: the only way from it to a pointer is mem_slice. */
 #ifndef VMM_MEM_H
@@ -21,17 +21,19 @@ struct mem_range {
 };
 
 struct mem {
-	uint8_t *window; /* owned: size bytes of address space */
+	uint8_t *window; /* owned: size bytes of address space, empty until something is attached */
 	uint64_t size;
 	struct mem_range range[MEM_RANGES];
 	unsigned n_ranges;
 };
 
-/* Reserve address space for @size bytes (whole pages); nothing can be read yet. */
+/* Choose a place for @size bytes (whole pages), of this process's one window; nothing is there yet.
+ */
 int mem_reserve(struct mem *m, uint64_t size, struct err *e) must_check;
 void mem_release(struct mem *m);
 
-/* Put memory behind the window: empty pages, or @fd (of the window's size) copy-on-write. */
+/* Put memory behind the window, once: empty pages, or @fd (of the window's size) copy-on-write.  An
+ * error where something is there already: nothing is replaced. */
 int mem_attach_empty(struct mem *m, struct err *e) must_check;
 int mem_attach_file(struct mem *m, int fd, struct err *e) must_check;
 

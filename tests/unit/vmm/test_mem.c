@@ -81,10 +81,36 @@ static void what_is_written_over_a_file_stays_in_this_process(void **state)
 	*(char *)mem_slice(&m, 4096, 1) = 'y';
 	assert_int_equal(pread(fd, &back, 1, 4096), 1);
 	assert_int_equal(back, 'x');
-	assert_int_equal(mem_attach_empty(&m, &e), 0);
-	assert_int_equal(*(char *)mem_slice(&m, 4096, 1), 0);
 	mem_release(&m);
 	close(fd);
+}
+
+static void what_is_attached_is_not_replaced(void **state)
+{
+	struct mem m;
+	struct err e;
+
+	(void)state;
+	assert_int_equal(mem_reserve(&m, MIB, &e), 0);
+	assert_int_equal(mem_attach_empty(&m, &e), 0);
+	*(char *)mem_slice(&m, 0, 1) = 'x';
+	assert_int_equal(mem_attach_empty(&m, &e), -1);
+	assert_int_equal(*(char *)mem_slice(&m, 0, 1), 'x');
+	mem_release(&m);
+}
+
+/* Its tables are then as few as they can be. */
+static void a_small_window_lies_in_one_gib(void **state)
+{
+	struct mem m;
+	struct err e;
+
+	(void)state;
+	for (uint64_t size = 2 * MIB; size <= GIB; size *= 2) {
+		assert_int_equal(mem_reserve(&m, size, &e), 0);
+		assert_int_equal((uintptr_t)m.window / GIB, ((uintptr_t)m.window + size - 1) / GIB);
+		mem_release(&m);
+	}
 }
 
 int main(void)
@@ -94,6 +120,8 @@ int main(void)
 		cmocka_unit_test(what_is_not_wholly_in_one_range_is_no_memory),
 		cmocka_unit_test(a_guest_of_32_gib_and_one_of_exactly_the_low_part_fit),
 		cmocka_unit_test(what_is_written_over_a_file_stays_in_this_process),
+		cmocka_unit_test(what_is_attached_is_not_replaced),
+		cmocka_unit_test(a_small_window_lies_in_one_gib),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
