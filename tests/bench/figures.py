@@ -5,6 +5,9 @@ import re
 import statistics
 
 SYSCALL_NAMES = "/usr/include/x86_64-linux-gnu/asm/unistd_64.h"
+KVM_NAMES = "/usr/include/linux/kvm.h"
+MONITOR = pathlib.Path(__file__).resolve().parent.parent.parent / "src/vmm"
+DIRECTIONS = {"": 0, "W": 1, "R": 2, "WR": 3}  # of an ioctl, from the caller's side, in its two top bits
 RESTORE_FIGURES = ("cpu_ns", "wall_ns", "mark_cpu_ns", "mark_wall_ns", "private_kib", "anonymous_kib", "rss_kib", "guest_kib")
 
 
@@ -24,9 +27,25 @@ def table():
     return collections.defaultdict(lambda: collections.defaultdict(list))
 
 
+class CallNames:
+    """In words: a system call, an ioctl of KVM by its request."""
+
+    def __init__(self):
+        self.calls = {nr: name for name, nr in re.findall(r"#define __NR_(\w+) (\d+)", pathlib.Path(SYSCALL_NAMES).read_text())}
+        self.calls["-1"] = "its own code"
+        ours = set(re.findall(r"\bKVM_\w+", "".join(file.read_text() for file in MONITOR.rglob("*.c"))))
+        requests = re.findall(r"#define (KVM_\w+)\s+_IO(|W|R|WR)\(KVMIO,\s*(0x\w+)", pathlib.Path(KVM_NAMES).read_text())
+        self.requests = {(DIRECTIONS[direction], int(nr, 16)): name
+                         for name, direction, nr in sorted(requests, key=lambda request: request[0] in ours)}
+
+    def of(self, nr, request):
+        request = int(request) & 0xffffffff  # a C library may extend its sign
+        known = self.requests.get((request >> 30, request & 0xff)) if request >> 8 & 0xff == 0xae else None
+        return known or self.calls.get(nr, nr) + (f" {request:#x}" if request else "")
+
+
 def restore(text):
-    names = {int(nr): name for name, nr in re.findall(r"#define __NR_(\w+) (\d+)", pathlib.Path(SYSCALL_NAMES).read_text())}
-    samples, out = table(), collections.defaultdict(dict)
+    names, samples, out = CallNames(), table(), collections.defaultdict(dict)
     for line in text.splitlines():
         if line.startswith("MEASURE "):
             got = words(line)
@@ -34,7 +53,8 @@ def restore(text):
                 samples[got["name"]][key].append(int(got[key]))
         elif line.startswith("SYSCALL "):
             got = words(line)
-            out[got["name"]].setdefault("calls", {})[names.get(int(got["nr"]), got["nr"])] = [int(got["exec"]), int(got["mark"])]
+            out[got["name"]].setdefault("calls", {})[names.of(got["nr"], got["request"])] = [
+                int(got[key]) for key in ("exec", "exec_ticks", "mark", "mark_ticks")]
         elif line.startswith("SYSCALLS "):
             got = words(line)
             out[got["name"]].update(syscalls=int(got["exec"]), syscalls_after_request=int(got["mark"]))

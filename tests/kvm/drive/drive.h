@@ -94,9 +94,11 @@ int drive_snapshot(struct drive *d, const struct words *w, struct err *e) must_c
 int drive_save(struct drive *d, const struct words *w, struct err *e) must_check;
 int drive_http(struct drive *d, const struct words *w, struct err *e) must_check;
 
-/* measure.c: what it has used so far, what it holds, which system calls it made. */
+/* measure.c: what it has used so far, what it holds. */
 struct usage usage_now(const struct drive *d);
 void measure_say(struct drive *d, const char *name);
+
+/* trace.c: which system calls it makes, and what they cost. */
 int trace_begin(struct drive *d, struct err *e) must_check; /* before the exec */
 void trace_mark(const struct drive *d);
 void trace_end(struct drive *d, const char *name);
