@@ -239,7 +239,7 @@ static void vsock_reset(struct virtio_dev *dev)
 {
 	struct vsock *v = vsock_of(dev);
 
-	for (size_t i = 0; i < VSOCK_STREAMS; i++)
+	for (size_t i = 0; i < VSOCK_STREAMS && v->n_streams; i++)
 		if (v->streams[i])
 			vsock_end(v->streams[i]);
 	if (v->own->state != VSOCK_CLOSED)

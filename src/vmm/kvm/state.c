@@ -135,6 +135,21 @@ int state_save(struct vm *vm, struct buf *to, struct err *e)
 
 /* Load. */
 
+/* A C library may compare byte by byte, and this is on the way to the first instruction. */
+static bool cpuid_equal(const struct cpuid *c, const uint8_t *other)
+{
+	const uint8_t *own = (const uint8_t *)c->entries;
+	uint64_t a, b, differ = 0;
+
+	static_assert(sizeof(c->entries[0]) % sizeof(a) == 0, "whole words");
+	for (size_t at = 0; at < c->n * sizeof(c->entries[0]); at += sizeof(a)) {
+		memcpy(&a, own + at, sizeof(a));
+		memcpy(&b, other + at, sizeof(b));
+		differ |= a ^ b;
+	}
+	return !differ;
+}
+
 /* *c: NULL when it is what the vCPUs have already. */
 static int cpuid_take(const struct vm *vm, struct rows *rows, struct cpuid **c, struct err *e)
 {
@@ -145,7 +160,7 @@ static int cpuid_take(const struct vm *vm, struct rows *rows, struct cpuid **c, 
 	*c = NULL;
 	if (record_find(rows, "CPUI", 0, STATE_VERSION, &r, e))
 		return -1;
-	if (r.size == has->n * sizeof(has->entries[0]) && !memcmp(r.data, has->entries, r.size))
+	if (r.size == has->n * sizeof(has->entries[0]) && cpuid_equal(has, r.data))
 		return 0;
 	if (r.size % sizeof(other.entries[0]) || r.size > sizeof(other.entries))
 		return err_set(e, ERR_INVALID, "the snapshot's record CPUI has another size");
@@ -158,12 +173,10 @@ static int cpuid_take(const struct vm *vm, struct rows *rows, struct cpuid **c, 
 /* All of a vCPU is there, and of its size. */
 static int vcpu_check(struct rows *rows, unsigned index, struct err *e)
 {
-	static struct msrs m;
-
 	for (size_t i = 0; i < ARRAY_SIZE(vcpu_parts); i++)
 		if (!state_find(rows, vcpu_parts[i].tag, index, vcpu_parts[i].size, e))
 			return -1;
-	return msrs_take(rows, index, &m, e);
+	return msrs_check(rows, index, e);
 }
 
 static int part_set(int fd, const struct part *p, struct rows *rows, uint32_t index, struct err *e)
@@ -177,8 +190,6 @@ static int part_set(int fd, const struct part *p, struct rows *rows, uint32_t in
 
 static int vcpu_load(const struct vcpu *c, struct cpuid *cpuid, struct rows *rows, struct err *e)
 {
-	static struct msrs m;
-
 	if (cpuid)
 		cpuid_number(cpuid, c->index);
 	if (cpuid && ioctl(c->fd, KVM_SET_CPUID2, cpuid))
@@ -186,8 +197,7 @@ static int vcpu_load(const struct vcpu *c, struct cpuid *cpuid, struct rows *row
 	for (size_t i = 0; i < ARRAY_SIZE(vcpu_parts); i++) {
 		const struct part *p = &vcpu_parts[i];
 
-		if (p->set == KVM_SET_VCPU_EVENTS &&
-		    (msrs_take(rows, c->index, &m, e) || msrs_set(c->fd, &m, e)))
+		if (p->set == KVM_SET_VCPU_EVENTS && msrs_load(c, rows, e))
 			return -1;
 		if (part_set(c->fd, p, rows, c->index, e))
 			return -1;

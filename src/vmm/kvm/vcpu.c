@@ -24,7 +24,7 @@ int vcpu_open(struct vcpu *v, struct vm *vm, unsigned index, struct err *e)
 	v->fd = ioctl(vm->fd, KVM_CREATE_VCPU, (unsigned long)index);
 	if (v->fd < 0)
 		return err_sys(e, "KVM does not make vCPU %u", index);
-	run = mmap(NULL, vm->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, v->fd, 0);
+	run = mmap(NULL, vm->run_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, v->fd, 0);
 	if (run == MAP_FAILED)
 		return err_sys(e, "map vCPU %u", index);
 	v->run = run;

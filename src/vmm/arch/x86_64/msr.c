@@ -1,5 +1,6 @@
 #include "vmm/arch/x86_64/msr.h"
 
+#include <asm/kvm_para.h>
 #include <inttypes.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -9,7 +10,8 @@
 #define MSRS_VERSION 1
 #define MSR_TSC      0x10
 
-static struct msrs fresh; /* of a vCPU that never ran, in the order of KVM's list */
+static struct msrs fresh;   /* of a vCPU that never ran, in the order of KVM's list */
+static struct msrs scratch; /* its pages are there since msrs_prepare */
 
 int msrs_save(int fd, const struct vm *vm, struct msrs *m, struct err *e)
 {
@@ -23,14 +25,14 @@ int msrs_save(int fd, const struct vm *vm, struct msrs *m, struct err *e)
 	for (uint32_t i = 0; i < list.n; i++)
 		m->entry[i] = (struct kvm_msr_entry){ .index = list.index[i] };
 	for (uint32_t at = 0; at < list.n;) {
-		struct msrs piece = { .n = list.n - at };
 		int n;
 
-		memcpy(piece.entry, m->entry + at, piece.n * sizeof(piece.entry[0]));
-		n = ioctl(fd, KVM_GET_MSRS, &piece);
+		scratch.n = list.n - at;
+		memcpy(scratch.entry, m->entry + at, scratch.n * sizeof(m->entry[0]));
+		n = ioctl(fd, KVM_GET_MSRS, &scratch);
 		if (n < 0)
 			return err_sys(e, "read the model-specific registers");
-		memcpy(m->entry + kept, piece.entry, (size_t)n * sizeof(piece.entry[0]));
+		memcpy(m->entry + kept, scratch.entry, (size_t)n * sizeof(m->entry[0]));
 		kept += (uint32_t)n;
 		at += (uint32_t)n + 1; /* that one cannot be read */
 	}
@@ -57,18 +59,29 @@ static bool msr_is_fresh(const struct kvm_msr_entry *x, uint32_t *next)
 	return false;
 }
 
-/* What a vCPU that never ran does not hold already.  The counter of vCPU 0 is set twice: KVM takes
- * a value near that of the running counter for an attempt to keep vCPUs in step, and ignores it. */
-int msrs_take(struct rows *rows, unsigned index, struct msrs *m, struct err *e)
+int msrs_check(struct rows *rows, unsigned index, struct err *e)
 {
-	struct kvm_msr_entry x;
-	uint32_t next = 0;
 	struct record r;
 
 	if (record_find(rows, "MSRS", index, MSRS_VERSION, &r, e))
 		return -1;
-	if (r.size % sizeof(x))
+	if (r.size % sizeof(struct kvm_msr_entry) || r.size > sizeof(scratch.entry))
 		return err_set(e, ERR_INVALID, "the snapshot's record MSRS has another size");
+	return 0;
+}
+
+/* Into scratch: what a vCPU that never ran does not hold already.  The counter of vCPU 0 is set
+ * twice: KVM takes a value near that of the running counter for an attempt to keep vCPUs in step,
+ * and ignores it. */
+static int msrs_take(struct rows *rows, unsigned index, struct err *e)
+{
+	struct msrs *m = &scratch;
+	struct kvm_msr_entry x;
+	uint32_t next = 0;
+	struct record r;
+
+	if (msrs_check(rows, index, e) || record_find(rows, "MSRS", index, MSRS_VERSION, &r, e))
+		return -1;
 	m->n = 0;
 	for (size_t at = 0; at < r.size; at += sizeof(x)) {
 		memcpy(&x, r.data + at, sizeof(x));
@@ -84,33 +97,52 @@ int msrs_take(struct rows *rows, unsigned index, struct msrs *m, struct err *e)
 	return 0;
 }
 
+/* Pages that KVM reads and then writes in this guest, as soon as it is told of them or runs.  One
+ * fault of ours, a write's, instead of two of KVM's: of a mapped file's page and of its copy. */
+static void msr_own_page(const struct mem *mem, const struct kvm_msr_entry *x)
+{
+	static const uint32_t shared[] = { MSR_KVM_SYSTEM_TIME_NEW, MSR_KVM_STEAL_TIME,
+					   MSR_KVM_PV_EOI_EN };
+	uint8_t *at = x->data & 1 ? mem_slice(mem, x->data & ~3ULL, 4) : NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(shared) && at; i++)
+		if (x->index == shared[i])
+			__asm__ volatile("orb $0, %0" : "+m"(*at));
+}
+
 /* Some kernels list registers that they do not let be set to what they were.  Those are passed
  * over, and named if they hold something else now. */
 static void msr_refused(int fd, const struct kvm_msr_entry *x)
 {
-	struct msrs now = { .n = 1, .entry = { { .index = x->index } } };
+	struct {
+		uint32_t n, zero;
+		struct kvm_msr_entry entry;
+	} now = { .n = 1, .entry = { .index = x->index } };
 
-	if (ioctl(fd, KVM_GET_MSRS, &now) == 1 && now.entry[0].data == x->data)
+	if (ioctl(fd, KVM_GET_MSRS, &now) == 1 && now.entry.data == x->data)
 		return;
 	log_warn("KVM does not take a register back register=0x%x value=0x%" PRIx64, x->index,
 		 (uint64_t)x->data);
 }
 
-int msrs_set(int fd, const struct msrs *m, struct err *e)
+int msrs_load(const struct vcpu *c, struct rows *rows, struct err *e)
 {
-	uint32_t at = 0;
+	struct msrs *m = &scratch;
 
-	while (at < m->n) {
-		struct msrs piece = { .n = m->n - at };
-		int n;
+	if (msrs_take(rows, c->index, e))
+		return -1;
+	for (uint32_t i = 0; i < m->n; i++)
+		msr_own_page(c->vm->mem, &m->entry[i]);
+	while (m->n) {
+		int n = ioctl(c->fd, KVM_SET_MSRS, m);
 
-		memcpy(piece.entry, m->entry + at, piece.n * sizeof(piece.entry[0]));
-		n = ioctl(fd, KVM_SET_MSRS, &piece);
 		if (n < 0)
 			return err_sys(e, "set the model-specific registers");
-		at += (uint32_t)n;
-		if (at < m->n)
-			msr_refused(fd, &m->entry[at++]);
+		if ((uint32_t)n >= m->n)
+			break;
+		msr_refused(c->fd, &m->entry[n]);
+		m->n -= (uint32_t)n + 1;
+		memmove(m->entry, m->entry + n + 1, m->n * sizeof(m->entry[0]));
 	}
 	return 0;
 }

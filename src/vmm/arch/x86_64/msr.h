@@ -20,8 +20,9 @@ int msrs_prepare(const struct vm *vm, struct err *e) must_check;
 
 /* What KVM lists, less what cannot be read one by one. */
 int msrs_save(int fd, const struct vm *vm, struct msrs *m, struct err *e) must_check;
-/* Of the record MSRS @index what has to be set in a vCPU that never ran. */
-int msrs_take(struct rows *rows, unsigned index, struct msrs *m, struct err *e) must_check;
-int msrs_set(int fd, const struct msrs *m, struct err *e) must_check;
+/* Whether the record MSRS @index is there and can be loaded. */
+int msrs_check(struct rows *rows, unsigned index, struct err *e) must_check;
+/* Of that record what has to be set in a vCPU that never ran.  The guest's memory is attached. */
+int msrs_load(const struct vcpu *c, struct rows *rows, struct err *e) must_check;
 
 #endif
