@@ -97,6 +97,15 @@ def memory(text):
     return summaries(samples)
 
 
+def jail(text):
+    samples = table()
+    for line in text.splitlines():
+        if line.startswith("JAIL "):
+            for key, value in words(line).items():
+                samples["jail"][key].append(int(value))
+    return summaries(samples)
+
+
 def suspend(text):
     samples = table()
     for line in text.splitlines():

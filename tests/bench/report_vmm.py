@@ -12,7 +12,8 @@ VMM_ROWS = [  # name in docs/bench/vmm-restore.json without its shape, in words,
 
 def restore(data):
     """What a restore on KVM costs, in instructions, each shape beside its floor."""
-    figures, shapes = data["figures"], sorted({n.split("-", 2)[2] for n in data["figures"] if n.startswith("vmm-exec-")})
+    figures = data["figures"]
+    shapes = sorted({n.split("-", 2)[2] for n in figures if n.startswith("vmm-exec-")}, key=lambda shape: [int(n) for n in shape.split("-")])
     out = ["## A restore on KVM", "",
            f"`tests/bench/vmm --write restore`, commit {data['commit']}, {data['when']}: {data['unit']} of CPU in the nested host (tests/kvm), median.",
            "Firecracker 1.16.1 by the same method: 5.31 M, 289 system calls, 404 kB.  Memory is the monitor's own (anonymous), without the",
@@ -27,11 +28,77 @@ def restore(data):
             cpu = f["mark_cpu_ns" if name in ("vmm-shell", "vmm-stopped") else "cpu_ns"]["median"]
             out.append(f"| {words} | {shape} | {cpu / 1e6:.3f} | {cpu / floor:.2f} | {goal} | {f.get('syscalls', '')}"
                        f" ({f.get('syscalls_after_request', 0) or '-'}) | {f['anonymous_kib']['median']:g} |")
+    return out + ["", *calls(figures, shapes[0]), "", *boot(figures)]
+
+
+def boot(figures):
+    """Cold boots, of the same run."""
+    out = ["Cold boot, exec to the guest's init, the same kernel and command line; Firecracker with its own 1574 M (goal 0.95 x that: 1495):", "",
+           "| what | MiB-vCPUs | million |", "|---|---|---|"]
+    for name, words in (("vmm-boot", "doze-vmm"), ("qemu-boot", "QEMU microvm")):
+        for key, f in figures.items():
+            if key.startswith(f"{name}-"):
+                out.append(f"| {words} | {key.removeprefix(name + '-')} | {f['cpu_ns']['median'] / 1e6:.0f} |")
+    return out
+
+
+def calls(figures, shape):
+    """Where they go: what costs 1 % or more of one of the two."""
+    columns = [(figures[f"vmm-exec-{shape}"].get("calls", {}), 0), (figures[f"vmm-shell-{shape}"].get("calls", {}), 2)]
+    sums = [sum(row[at + 1] for row in rows.values()) for rows, at in columns]
+    if columns[0][0].get("its own code") and figures[f"vmm-shell-{shape}"].get("calls"):
+        sums[0] -= columns[0][0]["its own code"][1]  # it has waited for its request in there
+    out = [f"Where they go ({shape}; thousand, counted with the kernel's tracing, which is in it; the guest is in KVM_RUN; system calls of 1 % and more):", "",
+           "| | exec to the first byte | calls | from a ready shell | calls |", "|---|---|---|---|---|"]
+    rows = []
+    for name in {**columns[0][0], **columns[1][0]}:
+        cells = [(rows_of.get(name, [0] * 4)[at + 1], rows_of.get(name, [0] * 4)[at]) for rows_of, at in columns]
+        if any(ticks >= 0.01 * total for (ticks, _), total in zip(cells, sums)):
+            rows.append((cells, name))
+    for cells, name in sorted(rows, key=lambda row: -row[0][0][0]):
+        out.append(f"| {name} | " + " | ".join(f"{ticks / 1e3:.1f} | {n or ''}" for ticks, n in cells) + " |")
     return out
 
 
 def head(title, data, what):
     return [f"## {title}", "", f"`tests/bench/vmm --write {data['name'].removeprefix('vmm-')}`, commit {data['commit']}, {data['when']}: {what}", ""]
+
+
+def agent(data):
+    """The first byte over vsock, in a guest that is a product's."""
+    out = head("A restore on KVM up to the agent's answer", data,
+               f"million {data['unit']} until doze-init in the guest has answered RESUMED over vsock, interrupts on.")
+    out += ["Nearly all of it is the guest's: timers that were due, a new identity, the page faults of both.", "",
+            "| MiB-vCPUs | from the exec | from a ready shell | from a restored stopped clone |", "|---|---|---|---|"]
+    for shape in sorted({n.split("-", 2)[2] for n in data["figures"]}):
+        cells = [data["figures"][f"agent-{how}-{shape}"][key] for how, key in (("exec", "cpu_ns"), ("shell", "mark_cpu_ns"), ("stopped", "mark_cpu_ns"))]
+        out.append(f"| {shape} | " + " | ".join(f"{f['median'] / 1e6:.2f} ({f['min'] / 1e6:.2f} to {f['max'] / 1e6:.2f})" for f in cells) + " |")
+    return out
+
+
+def vcpus(data):
+    """What each further vCPU costs."""
+    out = head("A restore on KVM, by the number of vCPUs", data, f"million {data['unit']} to the first byte of a guest that is nothing but its CPUs.")
+    out += ["Goal: 0.25 for a further vCPU.", "", "| vCPUs | from the exec | for each more | from a ready shell | from a restored stopped clone | own memory, kB |",
+            "|---|---|---|---|---|---|"]
+    before = None
+    for n in sorted(int(name.split("-")[2]) for name in data["figures"] if name.startswith("vcpus-exec-")):
+        rows = [data["figures"][f"vcpus-{how}-{n}"] for how in ("exec", "shell", "stopped")]
+        total = rows[0]["cpu_ns"]["median"]
+        more = f"{(total - before[1]) / (n - before[0]) / 1e6:.3f}" if before else ""
+        before = (n, total)
+        out.append(f"| {n} | {total / 1e6:.3f} | {more} | {rows[1]['mark_cpu_ns']['median'] / 1e6:.3f} | {rows[2]['mark_cpu_ns']['median'] / 1e6:.3f}"
+                   f" | {rows[0]['anonymous_kib']['median']:g} |")
+    return out
+
+
+def jail(data):
+    """What priv does before the exec."""
+    f = data["figures"]["jail"]
+    out = head("What priv does before a restore on KVM", data, f"million {data['unit']} of all the host.")
+    cells = [f"{f[key]['median'] / 1e6:.2f} ({f[key]['min'] / 1e6:.2f} to {f[key]['max'] / 1e6:.2f})" for key in ("cgroup_ns", "start_ns")]
+    return out + [f"A cgroup: {cells[0]}. A process in namespaces, in an empty root, as a user of its own, up to its exec: {cells[1]}.",
+                  "A ready shell has them behind it."]
 
 
 def memory(data):
@@ -79,7 +146,7 @@ def speed(data):
 
 def lines(root):
     out = []
-    for part in (restore, memory, suspend, speed):
+    for part in (restore, agent, vcpus, jail, memory, suspend, speed):
         file = root / f"docs/bench/vmm-{part.__name__}.json"
         if file.exists():
             out += [*part(json.loads(file.read_text())), ""]
