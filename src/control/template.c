@@ -13,6 +13,7 @@
 #include "control/queue.h"
 #include "control/saves.h"
 #include "control/work.h"
+#include "ipc/touched.h"
 
 static const char *const image_files[RESTORE_NUM_FDS] = {
 	[RESTORE_FD_HEADER] = "header",
@@ -75,6 +76,49 @@ static void template_copied(void *arg, int rc)
 	template_tell(t, rc ? -1 : 0, rc ? &e : NULL);
 }
 
+/* Descriptors, of a version: what a start touches, and its memory. */
+struct read_ahead {
+	int touched, memory;
+};
+
+static int template_do_read_ahead(void *arg)
+{
+	const struct read_ahead *r = arg;
+	struct stat st;
+	void *runs;
+
+	if (fstat(r->touched, &st))
+		return -errno;
+	if (st.st_size <= 0 || st.st_size > (off_t)TOUCHED_MOST)
+		return -EINVAL;
+	runs = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, r->touched, 0);
+	if (runs == MAP_FAILED)
+		return -errno;
+	touched_read_ahead(runs, (size_t)st.st_size, r->memory);
+	return 0;
+}
+
+static void template_has_read_ahead(void *arg, int rc)
+{
+	(void)arg;
+	if (rc)
+		log_warn("what a start touches cannot be read ahead: %s", strerror(-rc));
+}
+
+/* The version's first machine since a while: nothing of its memory may be in the host's.  The
+ * machine does not wait for it. */
+static void template_read_ahead(const struct template *t)
+{
+	struct err e;
+	autoclose int touched = template_open_file(t, TOUCHED_FILE, &e);
+	struct read_ahead r = { touched, t->memfd };
+
+	if (touched < 0) /* an older version's */
+		log_debug("no list of what a start touches cause='%s'", e.text);
+	else if (!work_start(t->ctl, template_do_read_ahead, &r, template_has_read_ahead, NULL, &e))
+		log_warn("cannot read ahead cause='%s'", e.text);
+}
+
 void template_load(struct template *t, struct template_wait *w,
 		   void (*ready)(struct template_wait *w, int rc, const struct err *e))
 {
@@ -87,6 +131,8 @@ void template_load(struct template *t, struct template_wait *w,
 	}
 	if (!template_engine(t)->sealed_memory) {
 		t->memfd = template_open_file(t, "memory", &e);
+		if (t->memfd >= 0)
+			template_read_ahead(t);
 		ready(w, t->memfd < 0 ? -1 : 0, t->memfd < 0 ? &e : NULL);
 		return;
 	}

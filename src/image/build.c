@@ -15,9 +15,15 @@
 #include "base/limits.h"
 #include "base/log.h"
 
-static bool build_validates(const struct build *b)
+/* Where the image's memory is a file that machines map. */
+static bool build_notes_touched(const struct build *b)
 {
-	return b->spec.validate.enabled;
+	return !b->engine->sealed_memory;
+}
+
+static bool build_makes_clone(const struct build *b)
+{
+	return b->spec.validate.enabled || build_notes_touched(b);
 }
 
 static bool build_is_fresh(const struct build *b)
@@ -43,7 +49,8 @@ static const struct build_stage build_stages[] = {
 	{ "ready",    "start the application",           build_ready,         NULL },
 	{ "snapshot", "let it come to rest",             build_settle,        NULL },
 	{ "snapshot", "take the snapshot",               build_snapshot,      NULL },
-	{ "validate", "validate a microVM made from it", build_validate,      build_validates },
+	{ "validate", "validate a microVM made from it", build_validate,      build_makes_clone },
+	{ "validate", "note what its start touches",     build_touched,       build_notes_touched },
 	{ "snapshot", "put it in its place",             build_commit,        NULL },
 };
 /* clang-format on */
@@ -231,6 +238,7 @@ static void build_free(struct build *b)
 	for (size_t i = 0; i < SAVE_NUM_FDS; i++)
 		fd_close(&b->save_fds[i]);
 	fd_close(&b->memory_fd);
+	fd_close(&b->touched_fd);
 	fd_close(&b->from_fd);
 	fd_close(&b->artifact_fd);
 	fd_close(&b->dir_fd);

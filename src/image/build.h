@@ -61,7 +61,7 @@ struct build {
 		uint64_t cpu_ns;
 	} settle;
 	int save_fds[SAVE_NUM_FDS];
-	int memory_fd, from_fd; /* of the validating machine */
+	int memory_fd, from_fd, touched_fd; /* of the validating machine */
 };
 
 /* A row of the table in build.c. */
@@ -115,6 +115,8 @@ uint64_t build_expect_ack(struct build *b, void (*acknowledged)(struct build *b)
 /* build_settle.c */
 void build_settle(struct build *b);
 void build_settle_cancel(struct build *b);
+/* build_touched.c */
+void build_touched(struct build *b);
 /* build_check.c */
 void build_validate(struct build *b);
 void build_commit(struct build *b);

@@ -131,7 +131,7 @@ static void builds_start(struct image_role *role, struct ipc_msg *m)
 	b->engine = &engines[b->done.engine];
 	b->stage = -1;
 	b->log_fd = b->dir_fd = b->draft_fd = b->image_fd = b->artifact_fd = -1;
-	b->memory_fd = b->from_fd = -1;
+	b->memory_fd = b->from_fd = b->touched_fd = -1;
 	for (size_t i = 0; i < SAVE_NUM_FDS; i++)
 		b->save_fds[i] = -1;
 	if (build_find(role, b->what.name.build)) { /* asked twice */

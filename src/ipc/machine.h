@@ -56,6 +56,10 @@ enum machine_type {
 	MACHINE_STATS,  /* struct machine_stats */
 	MACHINE_FAULT,  /* struct machine_fault: the request failed; tag 0: the machine is broken */
 	MACHINE_EXITED, /* struct machine_exited: last words */
+
+	/* A request: which pages of the image's memory the guest has touched since RESTORE, as runs
+	 * (touched.h) into the one descriptor, write-only; READY.  doze-vmm. */
+	MACHINE_GET_TOUCHED,
 	MACHINE_NUM_TYPES,
 };
 

@@ -28,6 +28,7 @@ const struct ipc_row machine_rows[MACHINE_NUM_TYPES] = {
 	[MACHINE_STATS]     = ROW(machine_stats),
 	[MACHINE_FAULT]     = ROW(machine_fault),
 	[MACHINE_EXITED]    = ROW(machine_exited),
+	[MACHINE_GET_TOUCHED] = ROW_FDS(machine_none, 1, 1),
 };
 
 const struct ipc_row priv_rows[PRIV_NUM_TYPES] = {

@@ -9,15 +9,16 @@ static const struct {
 	unsigned when; /* states in which it is served; 0: no request */
 	bool any_time; /* also while an operation is under way */
 } serve_rules[MACHINE_NUM_TYPES] = {
-	[MACHINE_BOOT]      = { IN(MACHINE_EMPTY), false },
-	[MACHINE_SNAPSHOT]  = { LIVE,              false },
-	[MACHINE_SAVE]      = { LIVE,              false },
-	[MACHINE_RESTORE]   = { IN(MACHINE_EMPTY), false },
-	[MACHINE_PAUSE]     = { LIVE,              false },
-	[MACHINE_CONTINUE]  = { LIVE,              false },
-	[MACHINE_STOP]      = { ANY,               true },
-	[MACHINE_GET_STATS] = { ANY,               true },
-	[MACHINE_AGENT]     = { ANY,               true },
+	[MACHINE_BOOT]        = { IN(MACHINE_EMPTY), false },
+	[MACHINE_SNAPSHOT]    = { LIVE,              false },
+	[MACHINE_SAVE]        = { LIVE,              false },
+	[MACHINE_RESTORE]     = { IN(MACHINE_EMPTY), false },
+	[MACHINE_PAUSE]       = { LIVE,              false },
+	[MACHINE_CONTINUE]    = { LIVE,              false },
+	[MACHINE_STOP]        = { ANY,               true },
+	[MACHINE_GET_STATS]   = { ANY,               true },
+	[MACHINE_GET_TOUCHED] = { LIVE,              false },
+	[MACHINE_AGENT]       = { ANY,               true },
 };
 /* clang-format on */
 

@@ -227,12 +227,17 @@ static void (*const machine_takes[MACHINE_NUM_TYPES])(struct machine *m, struct 
 static void machine_message(struct peer *p, struct ipc_msg *msg)
 {
 	struct machine *m = container_of(p, struct machine, peer);
+	uint32_t type = msg->head.type;
 	struct err e;
 
-	if (serve_check(msg->head.type, m->run, m->op ? m->op->name : NULL, &e))
+	if (serve_check(type, m->run, m->op ? m->op->name : NULL, &e)) {
 		peer_send_fault(p, msg->head.tag, &e);
-	else
-		machine_takes[msg->head.type](m, msg);
+	} else if (machine_takes[type]) {
+		machine_takes[type](m, msg);
+	} else {
+		err_set(&e, ERR_INVALID, "this machine does not serve request %u", type);
+		peer_send_fault(p, msg->head.tag, &e);
+	}
 }
 
 static void machine_joined(struct peer *p)

@@ -1,11 +1,13 @@
 #include "vmm/machine.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/io.h"
 #include "base/log.h"
 #include "machine/serve.h"
 #include "vmm/arch/x86_64/msr.h"
@@ -169,6 +171,22 @@ static void machine_take_stats(struct machine *m, struct ipc_msg *msg)
 	peer_send(&m->peer, MACHINE_STATS, msg->head.tag, &stats, sizeof(stats));
 }
 
+static void machine_take_touched(struct machine *m, struct ipc_msg *msg)
+{
+	autobuf struct buf runs = { 0 };
+	struct err e;
+	int rc = ram_touched(&m->shell.mem, m->shell.pagemap_fd, &runs, &e);
+
+	if (!rc) {
+		errno = -io_write_full(msg->fds[0], runs.data, runs.size);
+		rc = errno ? err_sys(&e, "write which pages were touched") : 0;
+	}
+	if (rc)
+		peer_send_fault(&m->peer, msg->head.tag, &e);
+	else
+		machine_say_ready(m, msg->head.tag);
+}
+
 static void machine_take_agent(struct machine *m, struct ipc_msg *msg)
 {
 	struct err e;
@@ -182,7 +200,7 @@ static void (*const machine_takes[MACHINE_NUM_TYPES])(struct machine *m, struct 
 	[MACHINE_SAVE] = machine_take_save,   [MACHINE_RESTORE] = machine_take_restore,
 	[MACHINE_PAUSE] = machine_take_pause, [MACHINE_CONTINUE] = machine_take_continue,
 	[MACHINE_STOP] = machine_take_stop,   [MACHINE_GET_STATS] = machine_take_stats,
-	[MACHINE_AGENT] = machine_take_agent,
+	[MACHINE_AGENT] = machine_take_agent, [MACHINE_GET_TOUCHED] = machine_take_touched,
 };
 
 static void machine_message(struct peer *p, struct ipc_msg *msg)

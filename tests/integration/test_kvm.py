@@ -12,7 +12,7 @@ from rig import PREFIX, ROOT
 MEMORY_MIB = 8192  # of L1: its files are in memory too
 SECONDS = 2400 if os.environ.get("DOZE_LONG") else 600  # usual are 175
 TIMED_OUT = 124
-TESTS = ["tests/integration/test_lifecycle.py", "tests/integration/test_crash.py"]
+TESTS = ["tests/integration/test_lifecycle.py", "tests/integration/test_crash.py", "tests/integration/test_touched.py"]
 
 
 def run_nested(data):

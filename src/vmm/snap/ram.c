@@ -1,5 +1,7 @@
 #include "vmm/snap/ram.h"
 
+#include "ipc/touched.h"
+
 #define PAGE        ((uint64_t)FORMAT_PAGE)
 #define BATCH_PAGES 64U /* of an image, compared at once */
 
@@ -39,18 +41,27 @@ static int ram_save_pages(struct ram_save *s, const uint64_t *map, uint64_t n, s
 	return 0;
 }
 
+static uint64_t ram_map[RAM_STEP_PAGES];
+
+/* The page map from page @first of the window on, into ram_map: *n entries, 0 at the end. */
+static int ram_look(const struct mem *m, int pagemap_fd, uint64_t first, uint64_t *n, struct err *e)
+{
+	uint64_t left = m->size / PAGE - first;
+	uint64_t page = (uint64_t)(uintptr_t)m->window / PAGE + first;
+
+	*n = left < RAM_STEP_PAGES ? left : RAM_STEP_PAGES;
+	return memory_read(pagemap_fd, ram_map, *n * sizeof(ram_map[0]), page * sizeof(ram_map[0]),
+			   e);
+}
+
 int ram_save_step(struct ram_save *s, struct err *e)
 {
-	static uint64_t map[RAM_STEP_PAGES];
-	uint64_t all = s->mem->size / PAGE, left = all - s->next;
-	uint64_t n = left < RAM_STEP_PAGES ? left : RAM_STEP_PAGES;
-	uint64_t page = (uint64_t)(uintptr_t)s->mem->window / PAGE + s->next;
+	uint64_t n;
 
-	if (memory_read(s->pagemap_fd, map, n * sizeof(map[0]), page * sizeof(map[0]), e) ||
-	    ram_save_pages(s, map, n, e))
+	if (ram_look(s->mem, s->pagemap_fd, s->next, &n, e) || ram_save_pages(s, ram_map, n, e))
 		return -1;
 	s->next += n;
-	if (s->next < all)
+	if (s->next < s->mem->size / PAGE)
 		return 0;
 	return memory_end(&s->to, s->mem->size, e) ? -1 : 1;
 }
@@ -64,5 +75,22 @@ int ram_lay(const struct mem *m, int from, const struct format *f, struct err *e
 				e))
 			return -1;
 	}
+	return 0;
+}
+
+int ram_touched(const struct mem *m, int pagemap_fd, struct buf *runs, struct err *e)
+{
+	struct touched t = { .to = runs };
+	uint64_t first = 0, n;
+
+	do {
+		if (ram_look(m, pagemap_fd, first, &n, e))
+			return -1;
+		for (uint64_t i = 0; i < n; i++)
+			if (memory_has_page(ram_map[i]))
+				touched_add(&t, first + i);
+		first += n;
+	} while (n);
+	touched_end(&t);
 	return 0;
 }

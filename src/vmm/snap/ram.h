@@ -27,4 +27,8 @@ int ram_save_step(struct ram_save *s, struct err *e) must_check;
 /* Lay the runs of a save, whose MEMORY file is @from, over the window. */
 int ram_lay(const struct mem *m, int from, const struct format *f, struct err *e) must_check;
 
+/* Append to @runs which pages of the window this process has, as touched.h encodes them: what the
+ * guest touched, and what the kernel mapped around it. */
+int ram_touched(const struct mem *m, int pagemap_fd, struct buf *runs, struct err *e) must_check;
+
 #endif

@@ -218,7 +218,7 @@ static const struct {
 	{ "mark", command_mark },       { "measure", command_measure },
 	{ "sleep", command_sleep },     { "exited", command_exited },
 	{ "kill", command_kill },       { "http", drive_http },
-	{ "leave", command_leave },
+	{ "leave", command_leave },     { "touched", drive_touched },
 };
 
 int drive_command(struct drive *d, const struct words *w, struct err *e)

@@ -91,6 +91,7 @@ int drive_command(struct drive *d, const struct words *w, struct err *e) must_ch
 int drive_boot(struct drive *d, const struct words *w, struct err *e) must_check;
 int drive_restore(struct drive *d, const struct words *w, struct err *e) must_check;
 int drive_snapshot(struct drive *d, const struct words *w, struct err *e) must_check;
+int drive_touched(struct drive *d, const struct words *w, struct err *e) must_check;
 int drive_save(struct drive *d, const struct words *w, struct err *e) must_check;
 int drive_http(struct drive *d, const struct words *w, struct err *e) must_check;
 

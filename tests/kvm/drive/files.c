@@ -7,7 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "drive.h"
+#include "ipc/touched.h"
 
 static void files_close(int *fds, unsigned n)
 {
@@ -78,6 +80,18 @@ static unsigned restore_save(const char *dir, int *fds, struct err *e)
 	return RESTORE_NUM_SAVE_FDS;
 }
 
+/* What control does for a version's first machine. */
+static int file_read_ahead(const char *image, int memory, struct err *e)
+{
+	autoclose int fd = file_open(image, TOUCHED_FILE, O_RDONLY, e);
+	autobuf struct buf runs = { 0 };
+
+	if (fd < 0 || io_read_all(fd, &runs, TOUCHED_MOST))
+		return -1;
+	touched_read_ahead(runs.data, runs.size, memory);
+	return 0;
+}
+
 int drive_restore(struct drive *d, const struct words *w, struct err *e)
 {
 	const char *image = words_need(w, "image", e), *root = words_need(w, "root", e);
@@ -105,6 +119,8 @@ int drive_restore(struct drive *d, const struct words *w, struct err *e)
 		d->mark = usage_now(d);
 		trace_mark(d);
 	}
+	if (words_get(w, "ahead") && file_read_ahead(image, fds[RESTORE_FD_MEMORY], e))
+		return -1;
 	return files_send(d, w, MACHINE_RESTORE, &body, sizeof(body), fds, n, e);
 }
 
@@ -127,6 +143,15 @@ static int files_save(struct drive *d, const struct words *w, uint32_t type, str
 	if (!d->overlay || rename(d->overlay, disk))
 		return err_sys(e, "keep the overlay as '%s'", disk);
 	return 0;
+}
+
+int drive_touched(struct drive *d, const struct words *w, struct err *e)
+{
+	const struct machine_none body = { 0 };
+	const char *dir = words_need(w, "dir", e);
+	int fd = dir ? file_open(dir, TOUCHED_FILE, O_WRONLY | O_CREAT | O_TRUNC, e) : -1;
+
+	return files_send(d, w, MACHINE_GET_TOUCHED, &body, sizeof(body), &fd, 1, e);
 }
 
 int drive_snapshot(struct drive *d, const struct words *w, struct err *e)

@@ -15,6 +15,8 @@
  *
  *   hello           connect, and wait for the machine to be ready for a request
  *   boot kernel= initrd= root= overlay=         restore image= root= overlay= [save=] [stopped=1]
+ *                   ahead=1: what the image says is touched is read ahead
+ *   touched dir=                                what a start touches, to an image
  *   snapshot dir=   save dir=   pause   continue   stop   stats   agent type=TYPE [arg=...]
  *                   restore, continue: with mark=1 as mark, with nowait=1 as without answer
  *   answer          wait for what nowait=1 did not

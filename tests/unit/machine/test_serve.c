@@ -9,9 +9,10 @@
 
 #include "machine/serve.h"
 
-static const uint32_t requests[] = { MACHINE_BOOT,    MACHINE_SNAPSHOT,  MACHINE_SAVE,
-				     MACHINE_RESTORE, MACHINE_PAUSE,     MACHINE_CONTINUE,
-				     MACHINE_STOP,    MACHINE_GET_STATS, MACHINE_AGENT };
+static const uint32_t requests[] = { MACHINE_BOOT,       MACHINE_SNAPSHOT,  MACHINE_SAVE,
+				     MACHINE_RESTORE,    MACHINE_PAUSE,     MACHINE_CONTINUE,
+				     MACHINE_STOP,       MACHINE_GET_STATS, MACHINE_AGENT,
+				     MACHINE_GET_TOUCHED };
 
 static bool serves(uint32_t type, enum machine_run run, const char *busy)
 {
@@ -32,6 +33,7 @@ static void a_guest_is_made_only_where_there_is_none(void **state)
 	assert_false(serves(MACHINE_RESTORE, MACHINE_PAUSED, NULL));
 	assert_false(serves(MACHINE_SAVE, MACHINE_EMPTY, NULL));
 	assert_false(serves(MACHINE_PAUSE, MACHINE_EMPTY, NULL));
+	assert_false(serves(MACHINE_GET_TOUCHED, MACHINE_EMPTY, NULL));
 }
 
 static void an_operation_is_not_disturbed(void **state)

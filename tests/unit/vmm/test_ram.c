@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/base.h"
+#include "ipc/touched.h"
 #include "vmm/snap/ram.h"
 
 #define PAGES 5000U
@@ -118,6 +119,31 @@ static void a_save_holds_what_differs_and_brings_it_back(void **state)
 	mem_release(&m);
 }
 
+/* A page that was only looked at is there too. */
+static void what_was_touched_is_told(void **state)
+{
+	autoclose int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	autobuf struct buf runs = { 0 };
+	uint64_t first = 0, n = 0;
+	struct mem m;
+	struct err e;
+	size_t at = 0;
+
+	(void)state;
+	assert_int_equal(mem_reserve(&m, SIZE, &e), 0);
+	assert_int_equal(mem_attach_empty(&m, &e), 0);
+	*page(&m, 7) = 'x';
+	*page(&m, 4500) = 'y'; /* in the second step */
+	assert_int_equal(ram_touched(&m, pagemap, &runs, &e), 0);
+	assert_true(touched_next(runs.data, runs.size, &at, SIZE / 4096, &first, &n));
+	assert_int_equal(first, 7);
+	assert_int_equal(n, 1);
+	assert_true(touched_next(runs.data, runs.size, &at, SIZE / 4096, &first, &n));
+	assert_int_equal(first, 4500);
+	assert_int_equal(at, runs.size);
+	mem_release(&m);
+}
+
 static void a_memory_file_that_is_cut_is_an_error(void **state)
 {
 	autoclose int cut = file();
@@ -143,6 +169,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_image_holds_the_pages_that_are_not_zero),
 		cmocka_unit_test(a_save_holds_what_differs_and_brings_it_back),
+		cmocka_unit_test(what_was_touched_is_told),
 		cmocka_unit_test(a_memory_file_that_is_cut_is_an_error),
 	};
 

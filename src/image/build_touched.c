@@ -1,0 +1,74 @@
+/* Which pages a start touches: in the clone that was validated, after a connection to each of the
+ * application's ports, its monitor says what it has mapped by then.  Written beside the snapshot,
+ * for those that start while the image's memory is not in the host's (ipc/touched.h).  A hint: a
+ * build does not fail for the want of it. */
+
+#include <unistd.h>
+
+#include "base/log.h"
+#include "image/build.h"
+#include "ipc/touched.h"
+
+#define TOUCHED_KNOCK_MS 5000
+
+static void touched_said(struct vm *vm, struct ipc_msg *m, const struct err *e)
+{
+	struct build *b = container_of(vm, struct build, vm);
+
+	fd_close(&b->touched_fd);
+	if (!m) {
+		log_warn("which pages a start touches is not known cause='%s'", e->text);
+		unlinkat(b->draft_fd, TOUCHED_FILE, 0);
+	}
+	build_next(b);
+}
+
+static void touched_ask(struct build *b)
+{
+	const struct machine_none none = { 0 };
+	struct err e;
+
+	b->touched_fd = image_create(b->role, b->draft_fd, TOUCHED_FILE, &e);
+	if (b->touched_fd < 0) {
+		build_fail(b, CODE_INTERNAL, "%s", e.text);
+		return;
+	}
+	vm_request(
+		&b->vm,
+		&(struct ask_what){ MACHINE_GET_TOUCHED, &none, sizeof(none), &b->touched_fd, 1 },
+		touched_said);
+}
+
+static void touched_knock(struct build *b);
+
+static void touched_knocked(void *arg, unsigned status)
+{
+	struct build *b = arg;
+
+	(void)status; /* it was not asked anything */
+	b->settle.knocking = NULL;
+	touched_knock(b);
+}
+
+static void touched_knock(struct build *b)
+{
+	autofree char *stream = vm_stream(&b->vm);
+	size_t n = b->settle.knocks++;
+
+	if (n == b->done.n_listening) {
+		touched_ask(b);
+		return;
+	}
+	b->settle.knocking =
+		knock_start(b->role->loop, &(struct knock){ .stream = stream,
+							    .port = b->done.listening[n],
+							    .most_ms = TOUCHED_KNOCK_MS,
+							    .done = touched_knocked,
+							    .arg = b });
+}
+
+void build_touched(struct build *b)
+{
+	b->settle.knocks = 0;
+	touched_knock(b);
+}
