@@ -76,6 +76,18 @@ def agent(data):
     return out
 
 
+def cold(data):
+    """The same where the image's memory has to be read."""
+    out = head("A restore on KVM from a cold cache", data,
+               f"million {data['unit']} from RESTORE to the agent's answer (128 MiB), the image on a disk behind which is memory: an access costs work, no time.")
+    out += ["| the image's memory is | CPU of the machine | time |", "|---|---|---|"]
+    for name, words in (("warm", "in the host's"), ("cold", "not in it"), ("ahead", "not in it, and `touched` is read ahead")):
+        f = data["figures"][f"cold-{name}-128"]
+        out.append(f"| {words} | {f['mark_cpu_ns']['median'] / 1e6:.2f} | {f['mark_wall_ns']['median'] / 1e6:.2f}"
+                   f" ({f['mark_wall_ns']['min'] / 1e6:.2f} to {f['mark_wall_ns']['max'] / 1e6:.2f}) |")
+    return out
+
+
 def vcpus(data):
     """What each further vCPU costs."""
     out = head("A restore on KVM, by the number of vCPUs", data, f"million {data['unit']} to the first byte of a guest that is nothing but its CPUs.")
@@ -146,7 +158,7 @@ def speed(data):
 
 def lines(root):
     out = []
-    for part in (restore, agent, vcpus, jail, memory, suspend, speed):
+    for part in (restore, agent, cold, vcpus, jail, memory, suspend, speed):
         file = root / f"docs/bench/vmm-{part.__name__}.json"
         if file.exists():
             out += [*part(json.loads(file.read_text())), ""]
