@@ -1,12 +1,10 @@
 #include "qemu/machine.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "machine/serve.h"
 #include "qemu/args.h"
 #include "qemu/stats.h"
 
@@ -16,9 +14,10 @@
 #define HOST_ARCH FORMAT_X86_64
 #endif
 
-#define MACHINE_LAST_MS 2000 /* for the last words to be heard, or QEMU to end */
-
-static const struct machine_none none;
+static struct machine *machine_of(struct owner *o)
+{
+	return container_of(o, struct machine, owner);
+}
 
 /* What an operation holds until its end. */
 static void machine_release(struct machine *m)
@@ -30,32 +29,23 @@ static void machine_release(struct machine *m)
 		fd_close(&m->fds[i]);
 }
 
-static void machine_last(struct timer *t)
-{
-	loop_stop(container_of(t, struct machine, doom)->loop);
-}
-
 void machine_end(struct machine *m, const char *fmt, ...)
 {
-	struct machine_exited last = { 0 };
 	va_list ap;
 
-	if (m->run == MACHINE_ENDING)
-		return;
 	va_start(ap, fmt);
-	vsnprintf(last.reason, sizeof(last.reason), fmt, ap);
+	owner_end(&m->owner, fmt, ap);
 	va_end(ap);
-	log_info("The machine ends reason='%s'", last.reason);
-	m->run = MACHINE_ENDING;
+}
+
+static void machine_ending(struct owner *o)
+{
+	struct machine *m = machine_of(o);
+
 	m->op = NULL;
 	loop_untimer(m->loop, &m->timer);
 	stream_close(&m->stream);
 	child_kill(&m->qemu);
-	peer_send(&m->peer, MACHINE_EXITED, 0, &last, sizeof(last));
-	if (chan_wants_write(&m->peer.chan))
-		loop_timer(m->loop, &m->doom, MACHINE_LAST_MS, machine_last);
-	else
-		loop_stop(m->loop);
 }
 
 void machine_fail(struct machine *m, const struct err *why)
@@ -66,10 +56,10 @@ void machine_fail(struct machine *m, const struct err *why)
 		return;
 	log_warn("%s failed cause='%s'", op->name, why->text);
 	m->op = NULL;
-	m->sealed = false;
+	m->owner.sealed = false;
 	loop_untimer(m->loop, &m->timer);
 	machine_release(m);
-	peer_send_fault(&m->peer, m->tag, why);
+	peer_send_fault(&m->owner.peer, m->tag, why);
 	if (op->vital || m->quitting)
 		machine_end(m, "%s", why->text);
 }
@@ -122,14 +112,16 @@ static void machine_begin(struct machine *m, const struct machine_op *op, struct
 	machine_next(m);
 }
 
-static void machine_boot(struct machine *m, struct ipc_msg *msg)
+static void machine_take_boot(struct owner *o, struct ipc_msg *msg)
 {
+	struct machine *m = machine_of(o);
 	memcpy(&m->shape, msg->body, sizeof(m->shape));
 	machine_begin(m, &op_boot, msg);
 }
 
-static void machine_restore(struct machine *m, struct ipc_msg *msg)
+static void machine_take_restore(struct owner *o, struct ipc_msg *msg)
 {
+	struct machine *m = machine_of(o);
 	struct machine_restore r;
 	struct err e;
 
@@ -137,7 +129,7 @@ static void machine_restore(struct machine *m, struct ipc_msg *msg)
 	if (msg->n_fds != (r.from_save ? RESTORE_NUM_SAVE_FDS : RESTORE_NUM_FDS)) {
 		err_set(&e, ERR_INVALID, "a restore of %s comes with other descriptors",
 			r.from_save ? "a save" : "an image");
-		peer_send_fault(&m->peer, msg->head.tag, &e);
+		peer_send_fault(&m->owner.peer, msg->head.tag, &e);
 		return;
 	}
 	m->shape = r.shape;
@@ -145,13 +137,15 @@ static void machine_restore(struct machine *m, struct ipc_msg *msg)
 	machine_begin(m, &op_restore, msg);
 }
 
-static void machine_snapshot(struct machine *m, struct ipc_msg *msg)
+static void machine_take_snapshot(struct owner *o, struct ipc_msg *msg)
 {
+	struct machine *m = machine_of(o);
 	machine_begin(m, &op_snapshot, msg);
 }
 
-static void machine_save(struct machine *m, struct ipc_msg *msg)
+static void machine_take_save(struct owner *o, struct ipc_msg *msg)
 {
+	struct machine *m = machine_of(o);
 	machine_begin(m, &op_save, msg);
 }
 
@@ -162,10 +156,10 @@ static enum step pause_stop(struct machine *m, struct err *e)
 
 static void pause_done(struct machine *m)
 {
-	if (m->run == MACHINE_RUNNING)
+	if (m->owner.run == MACHINE_RUNNING)
 		m->paused_at_us = clock_mono_us();
-	m->run = MACHINE_PAUSED;
-	peer_send(&m->peer, MACHINE_READY, m->tag, &none, sizeof(none));
+	m->owner.run = MACHINE_PAUSED;
+	owner_ready(&m->owner, m->tag);
 }
 
 static enum step continue_cont(struct machine *m, struct err *e)
@@ -175,8 +169,8 @@ static enum step continue_cont(struct machine *m, struct err *e)
 
 void machine_running(struct machine *m)
 {
-	m->run = MACHINE_RUNNING;
-	peer_send(&m->peer, MACHINE_READY, m->tag, &none, sizeof(none));
+	m->owner.run = MACHINE_RUNNING;
+	owner_ready(&m->owner, m->tag);
 }
 
 static machine_step *const pause_steps[] = { pause_stop, NULL };
@@ -184,106 +178,70 @@ static machine_step *const continue_steps[] = { continue_cont, NULL };
 static const struct machine_op op_pause = { "pause", pause_steps, pause_done, false };
 static const struct machine_op op_continue = { "continue", continue_steps, machine_running, false };
 
-static void machine_pause(struct machine *m, struct ipc_msg *msg)
+static void machine_take_pause(struct owner *o, struct ipc_msg *msg)
 {
+	struct machine *m = machine_of(o);
 	machine_begin(m, &op_pause, msg);
 }
 
-static void machine_continue(struct machine *m, struct ipc_msg *msg)
+static void machine_take_continue(struct owner *o, struct ipc_msg *msg)
 {
+	struct machine *m = machine_of(o);
 	machine_begin(m, &op_continue, msg);
 }
 
-static void machine_stop(struct machine *m, struct ipc_msg *msg)
+static void machine_take_stop(struct owner *o, struct ipc_msg *msg)
 {
+	struct machine *m = machine_of(o);
 	(void)msg;
 	machine_end(m, "stopped by its owner");
 }
 
-static void machine_get_stats(struct machine *m, struct ipc_msg *msg)
+static void machine_take_get_stats(struct owner *o, struct ipc_msg *msg)
 {
-	struct machine_stats stats = { .run = (uint32_t)m->run };
+	struct machine *m = machine_of(o);
+	struct machine_stats stats = { .run = (uint32_t)m->owner.run };
 
 	stats_read(&stats, m->qemu.pid);
-	peer_send(&m->peer, MACHINE_STATS, msg->head.tag, &stats, sizeof(stats));
+	peer_send(&m->owner.peer, MACHINE_STATS, msg->head.tag, &stats, sizeof(stats));
 }
 
-static void machine_agent(struct machine *m, struct ipc_msg *msg)
+static void machine_take_agent(struct owner *o, struct ipc_msg *msg)
 {
+	struct machine *m = machine_of(o);
 	struct err e;
 
 	if (agent_put_bytes(&m->port.agent, msg->body, msg->head.size, &e))
-		peer_send_fault(&m->peer, msg->head.tag, &e);
+		peer_send_fault(&m->owner.peer, msg->head.tag, &e);
 }
 
-static void (*const machine_takes[MACHINE_NUM_TYPES])(struct machine *m, struct ipc_msg *msg) = {
-	[MACHINE_BOOT] = machine_boot,   [MACHINE_SNAPSHOT] = machine_snapshot,
-	[MACHINE_SAVE] = machine_save,   [MACHINE_RESTORE] = machine_restore,
-	[MACHINE_PAUSE] = machine_pause, [MACHINE_CONTINUE] = machine_continue,
-	[MACHINE_STOP] = machine_stop,   [MACHINE_GET_STATS] = machine_get_stats,
-	[MACHINE_AGENT] = machine_agent,
-};
-
-static void machine_message(struct peer *p, struct ipc_msg *msg)
+static const char *machine_busy(struct owner *o)
 {
-	struct machine *m = container_of(p, struct machine, peer);
-	uint32_t type = msg->head.type;
-	struct err e;
+	const struct machine *m = machine_of(o);
 
-	if (serve_check(type, m->run, m->op ? m->op->name : NULL, &e)) {
-		peer_send_fault(p, msg->head.tag, &e);
-	} else if (machine_takes[type]) {
-		machine_takes[type](m, msg);
-	} else {
-		err_set(&e, ERR_INVALID, "this machine does not serve request %u", type);
-		peer_send_fault(p, msg->head.tag, &e);
-	}
+	return m->op ? m->op->name : NULL;
 }
 
-static void machine_joined(struct peer *p)
-{
-	struct machine *m = container_of(p, struct machine, peer);
-	struct machine_hello hello = { MACHINE_PROTOCOL, (uint32_t)m->run, "qemu" };
-
-	peer_send(p, MACHINE_HELLO, 0, &hello, sizeof(hello));
-	agent_kick(&m->port.agent);
-}
-
-static void machine_room(struct peer *p)
-{
-	struct machine *m = container_of(p, struct machine, peer);
-
-	if (m->run == MACHINE_ENDING)
-		loop_stop(m->loop);
-	else
-		agent_kick(&m->port.agent);
-}
-
-static void machine_left(struct peer *p)
-{
-	struct machine *m = container_of(p, struct machine, peer);
-
-	agent_owner_left(&m->port.agent);
-	if (m->run == MACHINE_ENDING)
-		loop_stop(m->loop);
-}
-
-static const struct peer_ops machine_peer_ops = {
-	.joined = machine_joined,
-	.message = machine_message,
-	.room = machine_room,
-	.left = machine_left,
+static const struct owner_ops machine_owner_ops = {
+	.kind = "qemu",
+	.take = {
+		[MACHINE_BOOT] = machine_take_boot,
+		[MACHINE_SNAPSHOT] = machine_take_snapshot,
+		[MACHINE_SAVE] = machine_take_save,
+		[MACHINE_RESTORE] = machine_take_restore,
+		[MACHINE_PAUSE] = machine_take_pause,
+		[MACHINE_CONTINUE] = machine_take_continue,
+		[MACHINE_STOP] = machine_take_stop,
+		[MACHINE_GET_STATS] = machine_take_get_stats,
+		[MACHINE_AGENT] = machine_take_agent,
+	},
+	.busy = machine_busy,
+	.ending = machine_ending,
 };
 
 static bool machine_deliver(struct agent *a, const uint8_t *frames, size_t size)
 {
-	struct machine *m = container_of(a, struct machine, port.agent);
-
-	if (m->sealed || (m->run != MACHINE_PAUSED && !peer_has_room(&m->peer)) ||
-	    m->peer.chan.sock < 0)
-		return false; /* a paused guest says little, and a save cannot wait for room */
-	peer_send(&m->peer, MACHINE_AGENT, 0, frames, size);
-	return true;
+	return owner_deliver(&container_of(a, struct machine, port.agent)->owner, frames, size);
 }
 
 static void machine_agent_fault(struct agent *a)
@@ -292,7 +250,7 @@ static void machine_agent_fault(struct agent *a)
 	struct err e;
 
 	err_set(&e, ERR_INVALID, "the guest's agent sends what is no frame");
-	peer_send_fault(&m->peer, 0, &e);
+	peer_send_fault(&m->owner.peer, 0, &e);
 }
 
 int machine_open(struct machine *m, struct loop *l, const char *program, struct err *e)
@@ -311,7 +269,7 @@ int machine_open(struct machine *m, struct loop *l, const char *program, struct 
 	m->port.agent.fault = machine_agent_fault;
 	if (stream_open(&m->stream, l, MACHINE_FD_STREAM, e))
 		return -1;
-	return peer_open(&m->peer, l, MACHINE_FD_SOCK, &machine_peer_ops, e);
+	return owner_open(&m->owner, l, &machine_owner_ops, &m->port.agent, e);
 }
 
 void machine_close(struct machine *m)
@@ -325,7 +283,7 @@ void machine_close(struct machine *m)
 	tail_close(&m->console);
 	port_close(&m->port);
 	stream_close(&m->stream);
-	peer_close(&m->peer);
+	owner_close(&m->owner);
 	fd_close(&m->memory_fd);
 	fd_close(&m->overlay_fd);
 }

@@ -14,7 +14,7 @@
 
 #include "ipc/machine.h"
 #include "machine/format.h"
-#include "machine/peer.h"
+#include "machine/owner.h"
 #include "qemu/child.h"
 #include "qemu/pages.h"
 #include "qemu/port.h"
@@ -44,10 +44,9 @@ struct machine {
 	struct loop *loop;   /* borrowed */
 	const char *program; /* QEMU; borrowed */
 	struct tsc_point started;
-	struct peer peer;
+	struct owner owner;
 	struct port port; /* of the guest's agent */
 	struct stream stream;
-	enum machine_run run;
 
 	const struct machine_op *op; /* under way; NULL: none */
 	size_t step;
@@ -78,7 +77,6 @@ struct machine {
 	int64_t settle_until_ms;
 	int64_t paused_at_us;
 	struct machine_saved saved;
-	bool sealed; /* what the agent said is in the save: owners get no more of it */
 };
 
 int machine_open(struct machine *m, struct loop *l, const char *program, struct err *e) must_check;

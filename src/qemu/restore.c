@@ -184,11 +184,9 @@ static enum step restore_cont(struct machine *m, struct err *e)
 
 static void restore_done(struct machine *m)
 {
-	const struct machine_none none = { 0 };
-
-	m->run = m->hold ? MACHINE_PAUSED : MACHINE_RUNNING;
+	m->owner.run = m->hold ? MACHINE_PAUSED : MACHINE_RUNNING;
 	m->paused_at_us = clock_mono_us();
-	peer_send(&m->peer, MACHINE_READY, m->tag, &none, sizeof(none));
+	owner_ready(&m->owner, m->tag);
 }
 
 static machine_step *const restore_steps[] = {

@@ -55,7 +55,7 @@ static enum step save_settle(struct machine *m, struct err *e)
 	int64_t now = clock_mono_ms();
 	bool flat = m->disk == DISK_FLAT;
 
-	if (flat && (m->run == MACHINE_PAUSED || !port_unsent(&m->port)))
+	if (flat && (m->owner.run == MACHINE_PAUSED || !port_unsent(&m->port)))
 		return STEP_NEXT;
 	if (!m->settle_until_ms)
 		m->settle_until_ms = now + (flat ? SAVE_SETTLE_MS : SAVE_FLATTEN_MS);
@@ -72,7 +72,7 @@ static enum step save_settle(struct machine *m, struct err *e)
 static enum step save_stop(struct machine *m, struct err *e)
 {
 	m->settle_until_ms = 0;
-	if (m->run == MACHINE_RUNNING)
+	if (m->owner.run == MACHINE_RUNNING)
 		m->paused_at_us = clock_mono_us();
 	return machine_ask(m, "stop", NULL, -1, e);
 }
@@ -83,7 +83,7 @@ static enum step save_give_state(struct machine *m, struct err *e)
 {
 	json_t *args = json_pack("{s:i}", "fdset-id", (int)(SAVE_FIRST_SET + ++m->saves));
 
-	m->run = MACHINE_PAUSED;
+	m->owner.run = MACHINE_PAUSED;
 	port_drain(&m->port);
 	return machine_ask(m, "add-fd", args, m->fds[SAVE_FD_STATE], e);
 }
@@ -181,7 +181,7 @@ static enum step save_memory(struct machine *m, struct err *e)
 {
 	port_drain(&m->port);
 	agent_kick(&m->port.agent);
-	m->sealed = true;
+	m->owner.sealed = true;
 	if (m->host.content == FORMAT_SAVE &&
 	    pages_open(&m->view, m->qemu.pid, m->memory_fd, m->shape.memory_mib * MIB, e))
 		return STEP_FAULT;
@@ -211,7 +211,7 @@ static enum step save_finish(struct machine *m, struct err *e)
 
 static void save_done(struct machine *m)
 {
-	peer_send(&m->peer, MACHINE_SAVED, m->tag, &m->saved, sizeof(m->saved));
+	peer_send(&m->owner.peer, MACHINE_SAVED, m->tag, &m->saved, sizeof(m->saved));
 	machine_end(m, "saved");
 }
 

@@ -58,7 +58,7 @@ static void start_ended(struct qmp *q)
 {
 	struct machine *m = container_of(q, struct machine, qmp);
 
-	if (m->run != MACHINE_ENDING)
+	if (m->owner.run != MACHINE_ENDING)
 		loop_timer(m->loop, &m->doom, START_LATE_MS, start_late);
 }
 

@@ -15,7 +15,7 @@
 
 #include "ipc/machine.h"
 #include "machine/format.h"
-#include "machine/peer.h"
+#include "machine/owner.h"
 #include "vmm/shell.h"
 #include "vmm/snap/ram.h"
 
@@ -38,9 +38,8 @@ struct saving {
 
 struct machine {
 	struct loop *loop; /* borrowed */
-	struct peer peer;
 	struct shell shell;
-	enum machine_run run;
+	struct owner owner;
 	bool booted;      /* not restored */
 	int image_fd;     /* owned: the memory that a restored machine differs from; -1: booted */
 	uint8_t over[16]; /* id of that image */
@@ -49,7 +48,6 @@ struct machine {
 	struct buf state; /* a snapshot's state file, read; its pages are there before a request */
 	struct saving saving;
 	struct timer timer; /* of the step of a save */
-	struct timer doom;  /* for the last words to be heard */
 };
 
 /* @m is zero: it is large, and what is not used of it costs no memory. */
@@ -59,8 +57,7 @@ int machine_open(struct machine *m, struct loop *l, const struct machine_shape *
 /* Last words: the owner is told, the loop stopped when it has heard. */
 void machine_end(struct machine *m, const char *fmt, ...) printf_like(2, 3);
 
-/* For the parts of a machine: a request's answers; the guest stands still. */
-void machine_say_ready(struct machine *m, uint64_t tag);
+/* For the parts of a machine: the guest stands still. */
 void machine_stand(struct machine *m);
 
 static inline struct agent *machine_agent(struct machine *m)

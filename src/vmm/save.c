@@ -51,7 +51,7 @@ static enum step save_settle(struct machine *m, struct err *e)
 		return STEP_NEXT;
 	if (!m->saving.settle_until_ms)
 		m->saving.settle_until_ms = now + SAVE_SETTLE_MS;
-	if (m->run == MACHINE_RUNNING && now < m->saving.settle_until_ms)
+	if (m->owner.run == MACHINE_RUNNING && now < m->saving.settle_until_ms)
 		return STEP_LATER;
 	err_set(e, ERR_CAPACITY, "the guest does not read what its agent was sent");
 	return STEP_FAULT;
@@ -138,7 +138,7 @@ static void save_done(struct machine *m)
 
 	s->saved.memory_bytes = s->ram.to.written;
 	s->saved.paused_us = (uint64_t)(clock_mono_us() - m->paused_at_us);
-	peer_send(&m->peer, MACHINE_SAVED, s->tag, &s->saved, sizeof(s->saved));
+	peer_send(&m->owner.peer, MACHINE_SAVED, s->tag, &s->saved, sizeof(s->saved));
 	saving_free(s);
 	machine_end(m, "saved");
 }
@@ -146,8 +146,9 @@ static void save_done(struct machine *m)
 static void save_failed(struct machine *m, const struct err *why)
 {
 	log_warn("The save failed cause='%s'", why->text);
-	peer_send_fault(&m->peer, m->saving.tag, why);
+	peer_send_fault(&m->owner.peer, m->saving.tag, why);
 	saving_free(&m->saving);
+	m->owner.sealed = false;
 	agent_kick(machine_agent(m));
 }
 
@@ -184,5 +185,6 @@ void machine_save(struct machine *m, struct ipc_msg *msg, enum format_content co
 				    .pagemap_fd = m->shell.pagemap_fd,
 				    .image_fd = m->image_fd,
 				    .to = { .fd = s->fds[SAVE_FD_MEMORY] } };
+	m->owner.sealed = true;
 	save_go_on(&m->timer);
 }

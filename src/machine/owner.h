@@ -1,0 +1,47 @@
+/* owner.h - a monitor's end of the machine protocol (ipc/machine.h), the same for every monitor:
+ * which request is served when, who is told what, and a machine's last words.
+ *
+ * Embedded in the monitor's machine, which finds itself by container_of.  Owners come and go; what
+ * the guest's agent says waits for one (agent.h). */
+#ifndef MACHINE_OWNER_H
+#define MACHINE_OWNER_H
+
+#include <stdarg.h>
+
+#include "machine/agent.h"
+#include "machine/peer.h"
+
+struct owner;
+
+struct owner_ops {
+	const char *kind; /* of HELLO: "qemu", "vmm" */
+	/* Requests, each in a state in which it is served (serve.h).  NULL: this monitor has none
+	 * such. */
+	void (*take[MACHINE_NUM_TYPES])(struct owner *o, struct ipc_msg *msg);
+	const char *(*busy)(struct owner *o); /* the operation under way, NULL: none */
+	void (*ending)(struct owner *o); /* the machine ends: its guest stands still for good */
+};
+
+struct owner {
+	struct loop *loop;           /* borrowed */
+	const struct owner_ops *ops; /* borrowed */
+	struct agent *agent;         /* borrowed */
+	struct peer peer;
+	enum machine_run run;
+	bool sealed; /* what the agent said is in a save: owners get no more of it */
+	struct timer doom;
+};
+
+/* @o is zero.  Listens on MACHINE_FD_SOCK. */
+int owner_open(struct owner *o, struct loop *l, const struct owner_ops *ops, struct agent *agent,
+	       struct err *e) must_check;
+void owner_close(struct owner *o);
+
+void owner_ready(struct owner *o, uint64_t tag); /* READY */
+/* For the agent's deliver(): false where nobody takes it now.  A paused guest says little, and a
+ * save cannot wait for room. */
+bool owner_deliver(struct owner *o, const uint8_t *frames, size_t size);
+/* Last words, the first alone: the loop is stopped when they were heard, or after a while. */
+void owner_end(struct owner *o, const char *fmt, va_list ap) printf_like(2, 0);
+
+#endif
