@@ -318,7 +318,7 @@ static void build_clear(struct build *b)
 {
 	b->clearing = true;
 	ask_drop(&b->object);
-	build_settle_cancel(b);
+	build_knock_cancel(b);
 	if (b->work) { /* it may still write into the draft */
 		work_forget(b->work);
 		b->work = NULL;

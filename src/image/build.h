@@ -54,8 +54,12 @@ struct build {
 	void (*acknowledged)(struct build *b);
 	struct quiet quiet;
 	struct {
-		size_t knocks; /* begun */
-		struct knocking *knocking;
+		unsigned times; /* each port */
+		size_t begun;
+		struct knocking *under_way;
+		void (*then)(struct build *b);
+	} knock;
+	struct {
 		unsigned looks;
 		int64_t look_ms;
 		uint64_t cpu_ns;
@@ -114,7 +118,10 @@ int build_overlay(struct build *b, bool scratch, struct err *e) must_check;
 uint64_t build_expect_ack(struct build *b, void (*acknowledged)(struct build *b));
 /* build_settle.c */
 void build_settle(struct build *b);
-void build_settle_cancel(struct build *b);
+/* That many connections of each port on which the application listens, with nothing said, one after
+ * the other. */
+void build_knock(struct build *b, unsigned times, void (*then)(struct build *b));
+void build_knock_cancel(struct build *b);
 /* build_touched.c */
 void build_touched(struct build *b);
 /* build_check.c */

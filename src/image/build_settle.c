@@ -6,12 +6,12 @@
 #include "base/clock.h"
 #include "image/build.h"
 
-#define SETTLE_ACK_MS   30000
-#define SETTLE_KNOCKS   2 /* connections of each port, with nothing said */
-#define SETTLE_KNOCK_MS 5000
-#define SETTLE_LOOK_MS  100
-#define SETTLE_PERCENT  20 /* of a core, between two looks */
-#define SETTLE_LOOKS    20 /* then it is taken as it is */
+#define SETTLE_ACK_MS  30000
+#define SETTLE_KNOCKS  2 /* connections of each port, with nothing said */
+#define KNOCK_MS       5000
+#define SETTLE_LOOK_MS 100
+#define SETTLE_PERCENT 20 /* of a core, between two looks */
+#define SETTLE_LOOKS   20 /* then it is taken as it is */
 
 static void settle_sampled(struct vm *vm, const struct machine_stats *s)
 {
@@ -38,38 +38,58 @@ static void settle_look(uv_timer_t *t)
 	vm_sample(&b->vm, settle_sampled);
 }
 
-static void settle_knock(struct build *b);
+static void knock_next(struct build *b);
 
-static void settle_knocked(void *arg, unsigned status)
+static void knock_done(void *arg, unsigned status)
 {
 	struct build *b = arg;
 
 	(void)status; /* it was not asked anything */
-	b->settle.knocking = NULL;
-	settle_knock(b);
+	b->knock.under_way = NULL;
+	knock_next(b);
 }
 
-static void settle_knock(struct build *b)
+static void knock_next(struct build *b)
 {
 	autofree char *stream = vm_stream(&b->vm);
-	size_t n = b->settle.knocks++;
+	size_t n = b->knock.begun++;
 
-	if (n == b->done.n_listening * SETTLE_KNOCKS) {
-		build_tick(b, SETTLE_LOOK_MS, settle_look);
+	if (n >= b->done.n_listening * b->knock.times) {
+		b->knock.then(b);
 		return;
 	}
-	b->settle.knocking = knock_start(
+	b->knock.under_way = knock_start(
 		b->role->loop, &(struct knock){ .stream = stream,
-						.port = b->done.listening[n / SETTLE_KNOCKS],
-						.most_ms = SETTLE_KNOCK_MS,
-						.done = settle_knocked,
+						.port = b->done.listening[n / b->knock.times],
+						.most_ms = KNOCK_MS,
+						.done = knock_done,
 						.arg = b });
+}
+
+void build_knock(struct build *b, unsigned times, void (*then)(struct build *b))
+{
+	b->knock.begun = 0;
+	b->knock.times = times;
+	b->knock.then = then;
+	knock_next(b);
+}
+
+void build_knock_cancel(struct build *b)
+{
+	if (b->knock.under_way)
+		knock_cancel(b->knock.under_way);
+	b->knock.under_way = NULL;
+}
+
+static void settle_knocked(struct build *b)
+{
+	build_tick(b, SETTLE_LOOK_MS, settle_look);
 }
 
 static void settle_acknowledged(struct build *b)
 {
 	build_timer_end(&b->tick);
-	settle_knock(b);
+	build_knock(b, SETTLE_KNOCKS, settle_knocked);
 }
 
 static void settle_late(uv_timer_t *t)
@@ -88,11 +108,4 @@ void build_settle(struct build *b)
 	agent_end(&frame, mark);
 	build_tick(b, SETTLE_ACK_MS, settle_late);
 	vm_send(&b->vm, &frame);
-}
-
-void build_settle_cancel(struct build *b)
-{
-	if (b->settle.knocking)
-		knock_cancel(b->settle.knocking);
-	b->settle.knocking = NULL;
 }

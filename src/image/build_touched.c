@@ -9,8 +9,6 @@
 #include "image/build.h"
 #include "ipc/touched.h"
 
-#define TOUCHED_KNOCK_MS 5000
-
 static void touched_said(struct vm *vm, struct ipc_msg *m, const struct err *e)
 {
 	struct build *b = container_of(vm, struct build, vm);
@@ -39,36 +37,7 @@ static void touched_ask(struct build *b)
 		touched_said);
 }
 
-static void touched_knock(struct build *b);
-
-static void touched_knocked(void *arg, unsigned status)
-{
-	struct build *b = arg;
-
-	(void)status; /* it was not asked anything */
-	b->settle.knocking = NULL;
-	touched_knock(b);
-}
-
-static void touched_knock(struct build *b)
-{
-	autofree char *stream = vm_stream(&b->vm);
-	size_t n = b->settle.knocks++;
-
-	if (n == b->done.n_listening) {
-		touched_ask(b);
-		return;
-	}
-	b->settle.knocking =
-		knock_start(b->role->loop, &(struct knock){ .stream = stream,
-							    .port = b->done.listening[n],
-							    .most_ms = TOUCHED_KNOCK_MS,
-							    .done = touched_knocked,
-							    .arg = b });
-}
-
 void build_touched(struct build *b)
 {
-	b->settle.knocks = 0;
-	touched_knock(b);
+	build_knock(b, 1, touched_ask);
 }
