@@ -11,9 +11,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "ipc/machine.h"
 
 #define ENGINE_PROBE_MS 1000
-#define ENGINE_KVM_FD   6
 #define ENGINE_HIGH_FD  16
 
 static const char engine_usable[] = "usable: ", engine_not[] = "not usable: ";
@@ -48,8 +48,8 @@ static void engine_run(const char *program, int kvm, int out, uid_t uid)
 
 	kvm = fcntl(kvm, F_DUPFD, ENGINE_HIGH_FD);
 	dup2(out, STDOUT_FILENO);
-	dup2(kvm, ENGINE_KVM_FD);
-	close_range(ENGINE_KVM_FD + 1, ~0U, 0);
+	dup2(kvm, MACHINE_FD_KVM);
+	close_range(MACHINE_FD_KVM + 1, ~0U, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (!geteuid() &&
 	    (setgroups(0, NULL) || setresgid(uid, uid, uid) || setresuid(uid, uid, uid)))
