@@ -242,6 +242,7 @@ int machine_open(struct machine *m, struct loop *l, const struct machine_shape *
 		return -1;
 	machine_agent(m)->deliver = machine_deliver;
 	machine_agent(m)->fault = machine_agent_fault;
+	buf_reserve(&m->header, VMM_HEADER);
 	buf_reserve(&m->state, VMM_STATE);
 	memset(m->state.data, 0, VMM_STATE);
 	m->tsc_khz = state_tsc_khz(&m->shell.vm);

@@ -20,6 +20,7 @@
 #include "vmm/snap/ram.h"
 
 #define VMM_KIND    "vmm"
+#define VMM_HEADER  480          /* an image's header */
 #define VMM_STATE   (15 * KIB)   /* the state file of a machine with one vCPU */
 #define VMM_MACHINE "doze-vmm-4" /* the list of devices: other snapshots do not fit */
 
@@ -45,7 +46,7 @@ struct machine {
 	uint8_t over[16]; /* id of that image */
 	uint64_t tsc_khz; /* of the counter that the guest reads */
 	int64_t paused_at_us;
-	struct buf state; /* a snapshot's state file, read; its pages are there before a request */
+	struct buf header, state; /* a snapshot's, read; their pages are there before a request */
 	struct saving saving;
 	struct timer timer; /* of the step of a save */
 };

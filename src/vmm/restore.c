@@ -119,7 +119,6 @@ static int restore_save(struct machine *m, struct ipc_msg *msg, const struct for
 int machine_restore(struct machine *m, const struct machine_restore *r, struct ipc_msg *msg,
 		    struct err *e)
 {
-	autobuf struct buf bytes = { 0 };
 	struct format image;
 	int rc;
 
@@ -127,7 +126,7 @@ int machine_restore(struct machine *m, const struct machine_restore *r, struct i
 		return err_set(e, ERR_INVALID, "a restore of %s comes with other descriptors",
 			       r->from_save ? "a save" : "an image");
 	if (machine_check_shape(m, &r->shape, e) ||
-	    restore_header(m, msg->fds[RESTORE_FD_HEADER], FORMAT_IMAGE, &bytes, &image, e))
+	    restore_header(m, msg->fds[RESTORE_FD_HEADER], FORMAT_IMAGE, &m->header, &image, e))
 		return -1;
 	if (restore_disk(m, r->from_save, msg, e))
 		return -1;

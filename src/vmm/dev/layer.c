@@ -3,6 +3,7 @@
 #include <endian.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -62,6 +63,7 @@ int layer_open(struct layer *l, int fd, uint64_t disk_size, struct err *e)
 	ssize_t n;
 
 	l->fd = -1;
+	l->lines = NULL;
 	l->n_blocks = disk_size / LAYER_BLOCK;
 	memset(l->held, 0, sizeof(l->held));
 	if (fstat(fd, &st))
@@ -84,6 +86,8 @@ int layer_open(struct layer *l, int fd, uint64_t disk_size, struct err *e)
 
 void layer_close(struct layer *l)
 {
+	free(l->lines);
+	l->lines = NULL;
 	fd_close(&l->fd);
 }
 
@@ -123,9 +127,12 @@ static uint32_t line_number(uint64_t block)
 static uint8_t *layer_line(struct layer *l, uint64_t block)
 {
 	uint32_t number = line_number(block), place = number % LAYER_LINES;
-	uint8_t *bits = l->lines[place];
+	uint8_t *bits;
 	int rc;
 
+	if (!l->lines)
+		l->lines = xmalloc(sizeof(*l->lines) * LAYER_LINES);
+	bits = l->lines[place];
 	if (l->held[place] == number + 1)
 		return bits;
 	l->held[place] = 0;

@@ -21,7 +21,7 @@ struct layer {
 	bool empty; /* the file has no byte yet */
 	/* Pieces of its bitmap, and one more than the number of each; 0: none. */
 	uint32_t held[LAYER_LINES];
-	uint8_t lines[LAYER_LINES][LAYER_LINE];
+	uint8_t (*lines)[LAYER_LINE]; /* owned: LAYER_LINES of them, from the first use on */
 };
 
 /* Whether these first bytes of a file are the header of a delta of this disk; fuzzed. */

@@ -70,11 +70,11 @@ struct vsock {
 	struct vsock_conn *own; /* the one that the guest opened; borrowed */
 	uint32_t next;          /* number of the next stream of the host */
 	uint32_t n_streams;
-	struct vsock_conn *streams[VSOCK_STREAMS]; /* by number; borrowed */
 	/* A ring: what the guest is still to be told.  n_streams + n_resets stays below
 	 * VSOCK_RESETS: a stream becomes a reset, and neither the host nor the guest adds one
 	 * beyond its share. */
 	uint32_t first_reset, n_resets;
+	struct vsock_conn *streams[VSOCK_STREAMS]; /* by number; borrowed */
 	struct vsock_reset resets[VSOCK_RESETS];
 };
 
