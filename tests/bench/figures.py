@@ -106,6 +106,18 @@ def jail(text):
     return summaries(samples)
 
 
+def dirty(text):
+    """By the MiB that were written: the writing and the finding, without and with the log."""
+    samples = table()
+    for line in text.splitlines():
+        if line.startswith("DIRTY "):
+            got = words(line)
+            how = "log" if got["log"] == "1" else "map"
+            for key in ("run_ns", "look_ns"):
+                samples[got["mib"]][f"{how}_{key}"].append(int(got[key]))
+    return summaries(samples)
+
+
 def suspend(text):
     samples = table()
     for line in text.splitlines():
