@@ -60,11 +60,22 @@ static void map_code(void)
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 }
 
+static void map_code_where_nothing_is(void)
+{
+	syscall(SYS_mmap, 1UL << 45, 4096, PROT_READ | PROT_EXEC,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+}
+
 static const struct {
 	const char *call;
 	void (*make)(void);
-} rows[] = { { "openat", open_a_file },   { "socket", make_a_socket }, { "clone", make_a_process },
-	     { "execve", run_a_program }, { "mmap", map_anywhere },    { "mmap", map_code } };
+} rows[] = { { "openat", open_a_file },
+	     { "socket", make_a_socket },
+	     { "clone", make_a_process },
+	     { "execve", run_a_program },
+	     { "mmap", map_anywhere },
+	     { "mmap", map_code },
+	     { "mmap", map_code_where_nothing_is } };
 
 /* Its exit status, and what it said. */
 static int try(int (*filter)(void), void (*make)(void), char *said, size_t size)
