@@ -36,3 +36,8 @@ def test_a_version_on_doze_qemu_has_none(doze, images):
     assert images["counter"]
     for folder in versions(doze, "counter"):
         assert (kind(folder) == "vmm") == (folder / "touched").exists()
+
+
+def test_it_is_read_ahead_without_a_complaint(doze, images, microvms):
+    assert doze.call(microvms(images["counter"]))["n"] == 1
+    assert "read ahead" not in (doze.log / "dozed.log").read_text()
