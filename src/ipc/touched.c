@@ -26,13 +26,13 @@ void touched_end(struct touched *t)
 	t->n = 0;
 }
 
-void touched_add(struct touched *t, uint64_t page)
+void touched_add(struct touched *t, uint64_t first, uint64_t n)
 {
-	if (t->n && page - (t->first + t->n) > TOUCHED_GAP)
+	if (t->n && first - (t->first + t->n) > TOUCHED_GAP)
 		touched_end(t);
 	if (!t->n)
-		t->first = page;
-	t->n = page - t->first + 1;
+		t->first = first;
+	t->n = first + n - t->first;
 }
 
 bool touched_next(const uint8_t *data, size_t size, size_t *at, uint64_t pages, uint64_t *first,

@@ -15,13 +15,13 @@
 #define TOUCHED_GAP  16        /* pages: runs that are nearer are one, for the sake of the disk */
 #define TOUCHED_MOST (4 * MIB) /* bytes of such a file that are looked at */
 
-/* Pages one by one, in the order of addresses. */
+/* Pages, in the order of addresses. */
 struct touched {
 	struct buf *to;    /* borrowed: where the runs go */
 	uint64_t first, n; /* of the one that grows */
 };
 
-void touched_add(struct touched *t, uint64_t page);
+void touched_add(struct touched *t, uint64_t first, uint64_t n);
 void touched_end(struct touched *t);
 
 /* The run at @at, which moves on: false at the end, or where the bytes make no sense for a memory

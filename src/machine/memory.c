@@ -9,10 +9,6 @@
 
 #define PAGE ((uint64_t)FORMAT_PAGE)
 
-#define PAGE_PRESENT (1ULL << 63)
-#define PAGE_SWAPPED (1ULL << 62)
-#define PAGE_FILE    (1ULL << 61)
-
 static bool memory_is_zero(const uint8_t *page)
 {
 	static const uint8_t zeros[FORMAT_PAGE];
@@ -81,14 +77,4 @@ int memory_end(const struct memory_file *f, uint64_t size, struct err *e)
 {
 	return ftruncate(f->fd, (off_t)size) ? err_sys(e, "size the file of the guest's memory")
 					     : 0;
-}
-
-bool memory_has_page(uint64_t entry)
-{
-	return entry & (PAGE_SWAPPED | PAGE_PRESENT);
-}
-
-bool memory_owns_page(uint64_t entry)
-{
-	return entry & PAGE_SWAPPED || (entry & (PAGE_PRESENT | PAGE_FILE)) == PAGE_PRESENT;
 }

@@ -28,9 +28,4 @@ int memory_end(const struct memory_file *f, uint64_t size, struct err *e) must_c
 int memory_read(int fd, void *to, uint64_t size, uint64_t at, struct err *e) must_check;
 int memory_write(int fd, const void *from, uint64_t size, uint64_t at, struct err *e) must_check;
 
-/* An entry of a page map: the process has the page, or is the only one to have it, that is, wrote
- * to its private mapping of a file (Documentation/admin-guide/mm/pagemap.rst). */
-bool memory_has_page(uint64_t entry);
-bool memory_owns_page(uint64_t entry);
-
 #endif

@@ -11,10 +11,10 @@
 #include <unistd.h>
 
 #include "machine/memory.h"
+#include "machine/scan.h"
 
 #define PAGE        ((uint64_t)FORMAT_PAGE)
 #define BATCH_PAGES 256ULL /* copied at once */
-#define MAP_BATCH   4096   /* page map entries read at once */
 
 struct pages_mapping {
 	uint64_t from, to, offset;
@@ -140,21 +140,15 @@ static int pages_save_batch(struct pages_saving *s, uint64_t first, size_t n, st
 	return memory_put_changed(&s->to, s->own, s->image, first, n, s->runs, e);
 }
 
-static int pages_save_map(struct pages_saving *s, const uint64_t *map, uint64_t first, size_t n,
-			  struct err *e)
+static int pages_save_run(struct pages_saving *s, struct scan_run run, struct err *e)
 {
-	size_t i = 0;
+	while (run.n) {
+		uint64_t n = run.n < BATCH_PAGES ? run.n : BATCH_PAGES;
 
-	while (i < n) {
-		size_t end;
-
-		while (i < n && !memory_owns_page(map[i]))
-			i++;
-		for (end = i; end < n && end - i < BATCH_PAGES && memory_owns_page(map[end]);)
-			end++;
-		if (end > i && pages_save_batch(s, first + i, end - i, e))
+		if (pages_save_batch(s, run.first, n, e))
 			return -1;
-		i = end;
+		run.first += n;
+		run.n -= n;
 	}
 	return 0;
 }
@@ -164,18 +158,17 @@ int pages_save(const struct pages_view *v, int image_fd, int to, struct buf *run
 {
 	autofree uint8_t *own = xmalloc(BATCH_PAGES * PAGE);
 	autofree uint8_t *image = xmalloc(BATCH_PAGES * PAGE);
-	autofree uint64_t *map = xmalloc(MAP_BATCH * sizeof(*map));
 	struct pages_saving s = { v, image_fd, { .fd = to }, runs, own, image };
-	uint64_t pages = v->size / PAGE;
+	struct scan scan;
+	int rc;
 
-	for (uint64_t first = 0; first < pages; first += MAP_BATCH) {
-		size_t n = pages - first < MAP_BATCH ? (size_t)(pages - first) : MAP_BATCH;
-
-		if (memory_read(v->pagemap_fd, map, n * sizeof(*map),
-				(v->at / PAGE + first) * sizeof(*map), e) ||
-		    pages_save_map(&s, map, first, n, e))
-			return -1;
-	}
+	scan_begin(&scan, v->pagemap_fd, v->at, v->size / PAGE, true);
+	while ((rc = scan_step(&scan, e)) > 0)
+		for (size_t i = 0; i < scan.n_runs; i++)
+			if (pages_save_run(&s, scan.run[i], e))
+				return -1;
+	if (rc < 0)
+		return -1;
 	*written = s.to.written;
 	return memory_end(&s.to, v->size, e);
 }

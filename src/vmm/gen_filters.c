@@ -17,6 +17,7 @@
 #include <linux/filter.h>
 
 #include "base/base.h"
+#include "machine/scan.h"
 
 #define MASKED(n, mask, v)                                                              \
 	{                                                                               \
@@ -90,6 +91,7 @@ static const struct rule loop_rules[] = {
 	{ "mmap", 2, { MASKED(3, MAP_FIXED, MAP_FIXED), MASKED(2, PROT_EXEC, 0) } },
 	{ "madvise", 0, { { 0 } } },
 	{ "ioctl", 1, { REQUEST(TUNSETOFFLOAD) } },
+	{ "ioctl", 1, { REQUEST(SCAN_REQUEST) } },
 	{ "ioctl", 1, { REQUEST(KVM_KVMCLOCK_CTRL) } },
 	{ "ioctl", 1, { REQUEST(KVM_GET_MP_STATE) } },
 	{ "ioctl", 1, { REQUEST(KVM_SET_MP_STATE) } },

@@ -181,10 +181,8 @@ void machine_save(struct machine *m, struct ipc_msg *msg, enum format_content co
 	*s = (struct saving){ .active = true, .content = content, .tag = msg->head.tag };
 	for (unsigned i = 0; i < SAVE_NUM_FDS; i++)
 		s->fds[i] = ipc_msg_take_fd(msg, i);
-	s->ram = (struct ram_save){ .mem = &m->shell.mem,
-				    .pagemap_fd = m->shell.pagemap_fd,
-				    .image_fd = m->image_fd,
-				    .to = { .fd = s->fds[SAVE_FD_MEMORY] } };
+	ram_save_begin(&s->ram, &m->shell.mem, m->shell.pagemap_fd, m->image_fd,
+		       s->fds[SAVE_FD_MEMORY]);
 	m->owner.sealed = true;
 	save_go_on(&m->timer);
 }

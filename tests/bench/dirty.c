@@ -17,13 +17,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "machine/memory.h"
+#include "machine/scan.h"
 
 #define MEMORY (768 * MIB)
 #define FIRST  (64 * MIB) /* of what is written; the code is at ENTRY */
 #define ENTRY  0x1000
 #define PAGE   4096
-#define STEP   4096 /* entries of the page map */
 
 /* Protected mode, flat.  1: mov %al, (%edi); add $4096, %edi; cmp %ecx, %edi; jb 1b; hlt */
 static const uint8_t writer[] = { 0x39, 0xcf, 0x73, 0x0a, 0x88, 0x07, 0x81, 0xc7,
@@ -85,16 +84,16 @@ static uint64_t look_in_log(int vm)
 
 static uint64_t look_in_page_map(int pagemap, const uint8_t *memory)
 {
-	static uint64_t map[STEP];
+	static struct scan scan;
 	uint64_t n = 0;
+	struct err e;
+	int rc;
 
-	for (uint64_t at = 0; at < MEMORY / PAGE; at += STEP) {
-		off_t offset = (off_t)(((uintptr_t)memory / PAGE + at) * sizeof(map[0]));
-
-		must((int)pread(pagemap, map, sizeof(map), offset), "read the page map");
-		for (size_t i = 0; i < STEP; i++)
-			n += memory_owns_page(map[i]);
-	}
+	scan_begin(&scan, pagemap, (uintptr_t)memory, MEMORY / PAGE, true);
+	while ((rc = scan_step(&scan, &e)) > 0)
+		for (size_t i = 0; i < scan.n_runs; i++)
+			n += scan.run[i].n;
+	must(rc, "scan the page map");
 	return n;
 }
 

@@ -18,50 +18,43 @@ static int ram_put(struct ram_save *s, uint64_t first, uint64_t n, struct err *e
 	return memory_put_changed(&s->to, own, image, first, n, &s->runs, e);
 }
 
-/* Of an image all pages that are there; of a save those that are ours. */
-static bool ram_wanted(const struct ram_save *s, uint64_t entry)
+static int ram_put_run(struct ram_save *s, struct scan_run run, struct err *e)
 {
-	return s->image_fd < 0 ? memory_has_page(entry) : memory_owns_page(entry);
-}
+	while (run.n) {
+		uint64_t n = run.n < BATCH_PAGES ? run.n : BATCH_PAGES;
 
-static int ram_save_pages(struct ram_save *s, const uint64_t *map, uint64_t n, struct err *e)
-{
-	uint64_t i = 0;
-
-	while (i < n) {
-		uint64_t begin;
-
-		while (i < n && !ram_wanted(s, map[i]))
-			i++;
-		for (begin = i; i < n && i - begin < BATCH_PAGES && ram_wanted(s, map[i]);)
-			i++;
-		if (i > begin && ram_put(s, s->next + begin, i - begin, e))
+		if (ram_put(s, run.first, n, e))
 			return -1;
+		run.first += n;
+		run.n -= n;
 	}
 	return 0;
 }
 
-static uint64_t ram_map[RAM_STEP_PAGES];
-
-/* The page map from page @first of the window on, into ram_map: *n entries, 0 at the end. */
-static int ram_look(const struct mem *m, int pagemap_fd, uint64_t first, uint64_t *n, struct err *e)
+static void ram_scan(struct scan *s, const struct mem *m, int pagemap_fd, bool alone)
 {
-	uint64_t left = m->size / PAGE - first;
-	uint64_t page = (uint64_t)(uintptr_t)m->window / PAGE + first;
+	scan_begin(s, pagemap_fd, (uintptr_t)m->window, m->size / PAGE, alone);
+}
 
-	*n = left < RAM_STEP_PAGES ? left : RAM_STEP_PAGES;
-	return memory_read(pagemap_fd, ram_map, *n * sizeof(ram_map[0]), page * sizeof(ram_map[0]),
-			   e);
+/* Of an image all pages that are there; of a save those that are ours. */
+void ram_save_begin(struct ram_save *s, const struct mem *m, int pagemap_fd, int image_fd, int to)
+{
+	s->mem = m;
+	s->image_fd = image_fd;
+	s->to = (struct memory_file){ .fd = to };
+	ram_scan(&s->scan, m, pagemap_fd, image_fd >= 0);
 }
 
 int ram_save_step(struct ram_save *s, struct err *e)
 {
-	uint64_t n;
+	int rc = scan_step(&s->scan, e);
 
-	if (ram_look(s->mem, s->pagemap_fd, s->next, &n, e) || ram_save_pages(s, ram_map, n, e))
+	if (rc < 0)
 		return -1;
-	s->next += n;
-	if (s->next < s->mem->size / PAGE)
+	for (size_t i = 0; i < s->scan.n_runs; i++)
+		if (ram_put_run(s, s->scan.run[i], e))
+			return -1;
+	if (rc)
 		return 0;
 	return memory_end(&s->to, s->mem->size, e) ? -1 : 1;
 }
@@ -80,17 +73,14 @@ int ram_lay(const struct mem *m, int from, const struct format *f, struct err *e
 
 int ram_touched(const struct mem *m, int pagemap_fd, struct buf *runs, struct err *e)
 {
+	static struct scan scan;
 	struct touched t = { .to = runs };
-	uint64_t first = 0, n;
+	int rc;
 
-	do {
-		if (ram_look(m, pagemap_fd, first, &n, e))
-			return -1;
-		for (uint64_t i = 0; i < n; i++)
-			if (memory_has_page(ram_map[i]))
-				touched_add(&t, first + i);
-		first += n;
-	} while (n);
+	ram_scan(&scan, m, pagemap_fd, false);
+	while ((rc = scan_step(&scan, e)) > 0)
+		for (size_t i = 0; i < scan.n_runs; i++)
+			touched_add(&t, scan.run[i].first, scan.run[i].n);
 	touched_end(&t);
-	return 0;
+	return rc;
 }

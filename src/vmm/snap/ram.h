@@ -8,19 +8,20 @@
 
 #include "base/buf.h"
 #include "machine/memory.h"
+#include "machine/scan.h"
 #include "vmm/mem.h"
 
 struct ram_save {
 	const struct mem *mem; /* borrowed */
-	int pagemap_fd;        /* borrowed */
 	int image_fd;          /* borrowed; -1: an image is written */
 	struct memory_file to;
-	uint64_t next;   /* page */
 	struct buf runs; /* as format.h encodes them */
+	struct scan scan;
 };
 
-#define RAM_STEP_PAGES 4096 /* looked at in one step */
-
+/* @s is zero.  What differs from @image_fd, or with -1 all of it, into @to; descriptors are
+ * borrowed. */
+void ram_save_begin(struct ram_save *s, const struct mem *m, int pagemap_fd, int image_fd, int to);
 /* 1: done, and *to has its size; 0: call again; -1: *e. */
 int ram_save_step(struct ram_save *s, struct err *e) must_check;
 

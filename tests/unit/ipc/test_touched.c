@@ -37,11 +37,10 @@ static void pages_that_are_near_are_one_run(void **state)
 	struct touched t = { .to = &b };
 
 	(void)state;
-	touched_add(&t, 0);
-	touched_add(&t, 1);
-	touched_add(&t, 2 + TOUCHED_GAP); /* the gap is read too */
-	touched_add(&t, 4 + 2 * TOUCHED_GAP);
-	touched_add(&t, PAGES - 1);
+	touched_add(&t, 0, 2);
+	touched_add(&t, 2 + TOUCHED_GAP, 1); /* the gap is read too */
+	touched_add(&t, 4 + 2 * TOUCHED_GAP, 1);
+	touched_add(&t, PAGES - 1, 1);
 	touched_end(&t);
 	assert_int_equal(runs_of(&b, PAGES), 3);
 	assert_run(&b, 0, 0, 3 + TOUCHED_GAP);

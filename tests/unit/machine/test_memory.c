@@ -102,20 +102,6 @@ static void a_file_that_is_cut_is_an_error(void **state)
 	assert_int_equal(memory_read(fd, back, PAGE, PAGE, &e), -1);
 }
 
-static void a_page_that_was_only_read_is_not_owned(void **state)
-{
-	const uint64_t present = 1ULL << 63, swapped = 1ULL << 62, of_file = 1ULL << 61;
-
-	(void)state;
-	assert_false(memory_has_page(0));
-	assert_false(memory_owns_page(0));
-	assert_true(memory_has_page(present | of_file));
-	assert_false(memory_owns_page(present | of_file));
-	assert_true(memory_owns_page(present));
-	assert_true(memory_has_page(swapped));
-	assert_true(memory_owns_page(swapped));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -124,7 +110,6 @@ int main(void)
 				       setup),
 		cmocka_unit_test_setup(a_full_disk_is_told_apart, setup),
 		cmocka_unit_test_setup(a_file_that_is_cut_is_an_error, setup),
-		cmocka_unit_test(a_page_that_was_only_read_is_not_owned),
 	};
 
 	return cmocka_run_group_tests_name("machine/memory", tests, NULL, NULL);

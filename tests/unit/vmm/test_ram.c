@@ -43,10 +43,8 @@ static uint8_t *page(const struct mem *m, uint64_t n)
 static int image(uint64_t *written)
 {
 	autoclose int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	struct ram_save s = { 0 };
 	struct mem m;
-	struct ram_save s = {
-		.mem = &m, .pagemap_fd = pagemap, .image_fd = -1, .to = { .fd = file() }
-	};
 	struct err e;
 
 	assert_int_equal(mem_reserve(&m, SIZE, &e), 0);
@@ -55,6 +53,7 @@ static int image(uint64_t *written)
 	*page(&m, 4) = 'd';
 	*page(&m, 4999) = 'z';
 	*(volatile uint8_t *)page(&m, 7) = 0;
+	ram_save_begin(&s, &m, pagemap, -1, file());
 	save(&s);
 	*written = s.to.written;
 	buf_free(&s.runs);
@@ -84,10 +83,8 @@ static void a_save_holds_what_differs_and_brings_it_back(void **state)
 	autoclose int to = file();
 	uint64_t written;
 	autoclose int fd = image(&written);
+	struct ram_save s = { 0 };
 	struct mem m;
-	struct ram_save s = {
-		.mem = &m, .pagemap_fd = pagemap, .image_fd = fd, .to = { .fd = to }
-	};
 	struct format f = { .memory_mib = 20 };
 	autofree uint8_t *was = xmalloc(SIZE);
 	struct err e;
@@ -99,6 +96,7 @@ static void a_save_holds_what_differs_and_brings_it_back(void **state)
 	*page(&m, 4) = 0;   /* zero now, which it was not */
 	*page(&m, 5) = 'e';
 	*page(&m, 4500) = 'y'; /* in the second step */
+	ram_save_begin(&s, &m, pagemap, fd, to);
 	save(&s);
 	assert_int_equal(s.to.written, 2 * 4096);
 	f.runs = s.runs.data;
