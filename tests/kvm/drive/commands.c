@@ -56,13 +56,22 @@ static int command_hello(struct drive *d, const struct words *w, struct err *e)
 	return drive_hello(d, e);
 }
 
+#define STATS_EVERY_MS 200
+
 static int command_stats(struct drive *d, const struct words *w, struct err *e)
 {
 	const struct machine_stats *s = (const void *)d->message.body;
+	uint64_t before = d->private_bytes, back = words_number(w, "back", 0);
 
-	(void)w;
-	if (drive_ask(d, MACHINE_GET_STATS, &none, sizeof(none), NULL, 0, e))
-		return -1;
+	for (unsigned left = words_number(w, "ms", 0);; left -= STATS_EVERY_MS) {
+		if (drive_ask(d, MACHINE_GET_STATS, &none, sizeof(none), NULL, 0, e))
+			return -1;
+		d->private_bytes = s->private_bytes;
+		if (s->private_bytes + back < before || left < STATS_EVERY_MS)
+			break;
+		if (drive_for(d, STATS_EVERY_MS, e))
+			return -1;
+	}
 	drive_say(d, "cpu_ns=%llu private=%llu proportional=%llu run=%u",
 		  (unsigned long long)s->cpu_ns, (unsigned long long)s->private_bytes,
 		  (unsigned long long)s->proportional_bytes, s->run);

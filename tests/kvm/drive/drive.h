@@ -54,6 +54,7 @@ struct drive {
 	struct usage *at_exec; /* shared with the child, which writes it */
 	struct usage mark, awaited;
 	uint64_t next_tag;
+	uint64_t private_bytes; /* of the last stats */
 	bool tracing;
 
 	struct buf seen;       /* of the console, behind what was awaited */

@@ -19,9 +19,9 @@
  *   touched dir=                                what a start touches, to an image
  *   snapshot dir=   save dir=   pause   continue   stop   stats   agent type=TYPE [arg=...]
  *                   restore, continue: with mark=1 as mark, with nowait=1 as without answer
- *   answer          wait for what nowait=1 did not
- *   await [text=TEXT | frame=TYPE] [n=N]        the console says TEXT (any byte), N times
- *   mark                                        costs are also told from here on
+ *                   stats: with back=N ms=N until N bytes less are private than at the last stats,
+ * at most so long answer          wait for what nowait=1 did not await [text=TEXT | frame=TYPE]
+ * [n=N]        the console says TEXT (any byte), N times mark costs are also told from here on
  *   measure name=NAME                           the costs at the last await
  *   http port=N [path=/] [body=N] [text=TEXT] [bytes=N]
  *                   CONNECT and GET, or POST N bytes; show=1: say the answer;

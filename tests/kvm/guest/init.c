@@ -158,7 +158,7 @@ static void guest_free(int cpus)
 		sleep(2);
 		munmap(at, FREE_SIZE);
 		dprintf(1, "FREED\n");
-		sleep(6);
+		sleep(8);
 	}
 }
 
