@@ -115,6 +115,7 @@ static void machine_begin(struct machine *m, const struct machine_op *op, struct
 static void machine_take_boot(struct owner *o, struct ipc_msg *msg)
 {
 	struct machine *m = machine_of(o);
+
 	memcpy(&m->shape, msg->body, sizeof(m->shape));
 	machine_begin(m, &op_boot, msg);
 }
@@ -140,12 +141,14 @@ static void machine_take_restore(struct owner *o, struct ipc_msg *msg)
 static void machine_take_snapshot(struct owner *o, struct ipc_msg *msg)
 {
 	struct machine *m = machine_of(o);
+
 	machine_begin(m, &op_snapshot, msg);
 }
 
 static void machine_take_save(struct owner *o, struct ipc_msg *msg)
 {
 	struct machine *m = machine_of(o);
+
 	machine_begin(m, &op_save, msg);
 }
 
@@ -181,18 +184,21 @@ static const struct machine_op op_continue = { "continue", continue_steps, machi
 static void machine_take_pause(struct owner *o, struct ipc_msg *msg)
 {
 	struct machine *m = machine_of(o);
+
 	machine_begin(m, &op_pause, msg);
 }
 
 static void machine_take_continue(struct owner *o, struct ipc_msg *msg)
 {
 	struct machine *m = machine_of(o);
+
 	machine_begin(m, &op_continue, msg);
 }
 
 static void machine_take_stop(struct owner *o, struct ipc_msg *msg)
 {
 	struct machine *m = machine_of(o);
+
 	(void)msg;
 	machine_end(m, "stopped by its owner");
 }

@@ -122,18 +122,21 @@ static void machine_take_restore(struct owner *o, struct ipc_msg *msg)
 static void machine_take_snapshot(struct owner *o, struct ipc_msg *msg)
 {
 	struct machine *m = machine_of(o);
+
 	machine_save(m, msg, FORMAT_IMAGE);
 }
 
 static void machine_take_save(struct owner *o, struct ipc_msg *msg)
 {
 	struct machine *m = machine_of(o);
+
 	machine_save(m, msg, FORMAT_SAVE);
 }
 
 static void machine_take_pause(struct owner *o, struct ipc_msg *msg)
 {
 	struct machine *m = machine_of(o);
+
 	machine_stand(m);
 	owner_ready(&m->owner, msg->head.tag);
 }
@@ -141,6 +144,7 @@ static void machine_take_pause(struct owner *o, struct ipc_msg *msg)
 static void machine_take_continue(struct owner *o, struct ipc_msg *msg)
 {
 	struct machine *m = machine_of(o);
+
 	machine_go(m);
 	owner_ready(&m->owner, msg->head.tag);
 }
@@ -148,6 +152,7 @@ static void machine_take_continue(struct owner *o, struct ipc_msg *msg)
 static void machine_take_stop(struct owner *o, struct ipc_msg *msg)
 {
 	struct machine *m = machine_of(o);
+
 	(void)msg;
 	machine_end(m, "stopped by its owner");
 }

@@ -59,15 +59,20 @@ static bool msr_is_fresh(const struct kvm_msr_entry *x, uint32_t *next)
 	return false;
 }
 
+static int msrs_find(struct rows *rows, unsigned index, struct record *r, struct err *e)
+{
+	if (record_find(rows, "MSRS", index, MSRS_VERSION, r, e))
+		return -1;
+	if (r->size % sizeof(struct kvm_msr_entry) || r->size > sizeof(scratch.entry))
+		return err_set(e, ERR_INVALID, "the snapshot's record MSRS has another size");
+	return 0;
+}
+
 int msrs_check(struct rows *rows, unsigned index, struct err *e)
 {
 	struct record r;
 
-	if (record_find(rows, "MSRS", index, MSRS_VERSION, &r, e))
-		return -1;
-	if (r.size % sizeof(struct kvm_msr_entry) || r.size > sizeof(scratch.entry))
-		return err_set(e, ERR_INVALID, "the snapshot's record MSRS has another size");
-	return 0;
+	return msrs_find(rows, index, &r, e);
 }
 
 /* Into scratch: what a vCPU that never ran does not hold already.  The counter of vCPU 0 is set
@@ -80,7 +85,7 @@ static int msrs_take(struct rows *rows, unsigned index, struct err *e)
 	uint32_t next = 0;
 	struct record r;
 
-	if (msrs_check(rows, index, e) || record_find(rows, "MSRS", index, MSRS_VERSION, &r, e))
+	if (msrs_find(rows, index, &r, e))
 		return -1;
 	m->n = 0;
 	for (size_t at = 0; at < r.size; at += sizeof(x)) {
