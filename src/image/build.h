@@ -118,6 +118,7 @@ int build_overlay(struct build *b, bool scratch, struct err *e) must_check;
 uint64_t build_expect_ack(struct build *b, void (*acknowledged)(struct build *b));
 /* build_settle.c */
 void build_settle(struct build *b);
+/* build_knock.c */
 /* That many connections of each port on which the application listens, with nothing said, one after
  * the other. */
 void build_knock(struct build *b, unsigned times, void (*then)(struct build *b));

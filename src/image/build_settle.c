@@ -8,7 +8,6 @@
 
 #define SETTLE_ACK_MS  30000
 #define SETTLE_KNOCKS  2 /* connections of each port, with nothing said */
-#define KNOCK_MS       5000
 #define SETTLE_LOOK_MS 100
 #define SETTLE_PERCENT 20 /* of a core, between two looks */
 #define SETTLE_LOOKS   20 /* then it is taken as it is */
@@ -36,49 +35,6 @@ static void settle_look(uv_timer_t *t)
 	struct build *b = t->data;
 
 	vm_sample(&b->vm, settle_sampled);
-}
-
-static void knock_next(struct build *b);
-
-static void knock_done(void *arg, unsigned status)
-{
-	struct build *b = arg;
-
-	(void)status; /* it was not asked anything */
-	b->knock.under_way = NULL;
-	knock_next(b);
-}
-
-static void knock_next(struct build *b)
-{
-	autofree char *stream = vm_stream(&b->vm);
-	size_t n = b->knock.begun++;
-
-	if (n >= b->done.n_listening * b->knock.times) {
-		b->knock.then(b);
-		return;
-	}
-	b->knock.under_way = knock_start(
-		b->role->loop, &(struct knock){ .stream = stream,
-						.port = b->done.listening[n / b->knock.times],
-						.most_ms = KNOCK_MS,
-						.done = knock_done,
-						.arg = b });
-}
-
-void build_knock(struct build *b, unsigned times, void (*then)(struct build *b))
-{
-	b->knock.begun = 0;
-	b->knock.times = times;
-	b->knock.then = then;
-	knock_next(b);
-}
-
-void build_knock_cancel(struct build *b)
-{
-	if (b->knock.under_way)
-		knock_cancel(b->knock.under_way);
-	b->knock.under_way = NULL;
 }
 
 static void settle_knocked(struct build *b)
