@@ -65,13 +65,13 @@ static const struct peer_ops owner_peer_ops = {
 	.left = owner_left,
 };
 
-int owner_open(struct owner *o, struct loop *l, const struct owner_ops *ops, struct agent *agent,
-	       struct err *e)
+int owner_open(struct owner *o, struct loop *l, int listen_fd, const struct owner_ops *ops,
+	       struct agent *agent, struct err *e)
 {
 	o->loop = l;
 	o->ops = ops;
 	o->agent = agent;
-	return peer_open(&o->peer, l, MACHINE_FD_SOCK, &owner_peer_ops, e);
+	return peer_open(&o->peer, l, listen_fd, &owner_peer_ops, e);
 }
 
 void owner_close(struct owner *o)

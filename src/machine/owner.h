@@ -32,9 +32,9 @@ struct owner {
 	struct timer doom;
 };
 
-/* @o is zero.  Listens on MACHINE_FD_SOCK. */
-int owner_open(struct owner *o, struct loop *l, const struct owner_ops *ops, struct agent *agent,
-	       struct err *e) must_check;
+/* @o is zero.  @listen_fd: machine.sock; borrowed. */
+int owner_open(struct owner *o, struct loop *l, int listen_fd, const struct owner_ops *ops,
+	       struct agent *agent, struct err *e) must_check;
 void owner_close(struct owner *o);
 
 void owner_ready(struct owner *o, uint64_t tag); /* READY */

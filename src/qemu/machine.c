@@ -275,7 +275,7 @@ int machine_open(struct machine *m, struct loop *l, const char *program, struct 
 	m->port.agent.fault = machine_agent_fault;
 	if (stream_open(&m->stream, l, MACHINE_FD_STREAM, e))
 		return -1;
-	return owner_open(&m->owner, l, &machine_owner_ops, &m->port.agent, e);
+	return owner_open(&m->owner, l, MACHINE_FD_SOCK, &machine_owner_ops, &m->port.agent, e);
 }
 
 void machine_close(struct machine *m)

@@ -240,7 +240,7 @@ int machine_open(struct machine *m, struct loop *l, const struct machine_shape *
 	m->image_fd = -1;
 	for (size_t i = 0; i < ARRAY_SIZE(m->saving.fds); i++)
 		m->saving.fds[i] = -1;
-	if (owner_open(&m->owner, l, &machine_owner_ops, machine_agent(m), e))
+	if (owner_open(&m->owner, l, MACHINE_FD_SOCK, &machine_owner_ops, machine_agent(m), e))
 		return -1;
 	if (shell_open(&m->shell, l, shape, machine_guest_ended, e) ||
 	    msrs_prepare(&m->shell.vm, e))

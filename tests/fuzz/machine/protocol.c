@@ -7,14 +7,14 @@
  * header), that many bytes. */
 
 #include <fcntl.h>
+#include <stdarg.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "base/log.h"
-#include "machine/peer.h"
-#include "machine/serve.h"
+#include "machine/owner.h"
 
 #define FDS_MOST    15U
 #define WHOLE       0x10U
@@ -25,69 +25,88 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct {
-	struct peer peer;
-	enum machine_run run;
+	struct owner owner;
+	struct agent agent;
 	bool busy;
-	unsigned joined, left;
 } host;
+static unsigned heard; /* answers and events */
 
-static void host_joined(struct peer *p)
+static const char *host_busy(struct owner *o)
 {
-	struct machine_hello hello = { MACHINE_PROTOCOL, (uint32_t)host.run, "fuzz" };
-
-	host.joined++;
-	peer_send(p, MACHINE_HELLO, 0, &hello, sizeof(hello));
+	(void)o;
+	return host.busy ? "save" : NULL;
 }
 
-static void host_message(struct peer *p, struct ipc_msg *m)
+static void host_ending(struct owner *o)
+{
+	(void)o;
+	host.busy = false;
+}
+
+static void printf_like(2, 3) host_end(struct owner *o, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	owner_end(o, fmt, ap);
+	va_end(ap);
+}
+
+static void host_moved(struct agent *a)
+{
+	buf_drop(&a->to_guest, a->to_guest.size); /* the guest reads it all */
+}
+
+static void host_take(struct owner *o, struct ipc_msg *m)
 {
 	static const enum machine_run after[MACHINE_NUM_TYPES] = {
 		[MACHINE_BOOT] = MACHINE_RUNNING,    [MACHINE_RESTORE] = MACHINE_PAUSED,
 		[MACHINE_PAUSE] = MACHINE_PAUSED,    [MACHINE_CONTINUE] = MACHINE_RUNNING,
 		[MACHINE_SNAPSHOT] = MACHINE_PAUSED, [MACHINE_SAVE] = MACHINE_PAUSED,
-		[MACHINE_STOP] = MACHINE_ENDING,
 	};
 	const struct ipc_row *row = &machine_rows[m->head.type];
-	struct machine_none none = { 0 };
 	struct err e;
 
 	if (m->head.type >= MACHINE_NUM_TYPES || m->head.size < row->size ||
 	    m->head.size > row->size + row->more || m->n_fds < row->min_fds ||
-	    m->n_fds > row->max_fds)
+	    m->n_fds > row->max_fds || o->run == MACHINE_ENDING)
 		__builtin_trap();
 	for (unsigned i = 0; i < m->n_fds; i++)
 		if (fcntl(m->fds[i], F_GETFD) != FD_CLOEXEC)
 			__builtin_trap();
-	if (serve_check(m->head.type, host.run, host.busy ? "save" : NULL, &e)) {
-		peer_send_fault(p, m->head.tag, &e);
-		return;
-	}
-	if (host.run == MACHINE_ENDING)
-		__builtin_trap(); /* which serves nothing */
-	if (after[m->head.type])
-		host.run = after[m->head.type];
-	host.busy = m->head.type == MACHINE_SAVE || m->head.type == MACHINE_SNAPSHOT;
 	if (m->n_fds)
 		close(ipc_msg_take_fd(m, 0));
-	peer_send(p, MACHINE_READY, m->head.tag, &none, sizeof(none));
+	if (m->head.type == MACHINE_STOP) {
+		host_end(o, "stopped by its owner");
+		return;
+	}
+	if (m->head.type == MACHINE_AGENT) {
+		if (agent_put_bytes(o->agent, m->body, m->head.size, &e))
+			peer_send_fault(&o->peer, m->head.tag, &e);
+		return;
+	}
+	if (after[m->head.type])
+		o->run = after[m->head.type];
+	host.busy = m->head.type == MACHINE_SAVE || m->head.type == MACHINE_SNAPSHOT;
+	owner_ready(o, m->head.tag);
 }
 
-static void host_room(struct peer *p)
-{
-	(void)p;
-}
-
-static void host_left(struct peer *p)
-{
-	(void)p;
-	host.left++;
-}
-
-static const struct peer_ops host_ops = {
-	.joined = host_joined,
-	.message = host_message,
-	.room = host_room,
-	.left = host_left,
+/* All requests but GET_TOUCHED, which not every monitor serves. */
+static const struct owner_ops host_ops = {
+	.kind = "fuzz",
+	.take = {
+		[MACHINE_BOOT] = host_take,
+		[MACHINE_SNAPSHOT] = host_take,
+		[MACHINE_SAVE] = host_take,
+		[MACHINE_RESTORE] = host_take,
+		[MACHINE_PAUSE] = host_take,
+		[MACHINE_CONTINUE] = host_take,
+		[MACHINE_STOP] = host_take,
+		[MACHINE_GET_STATS] = host_take,
+		[MACHINE_AGENT] = host_take,
+	},
+	.busy = host_busy,
+	.ending = host_ending,
 };
 
 static int listen_somewhere(struct sockaddr_un *at, socklen_t *size)
@@ -143,13 +162,13 @@ static void owner_hears(int fd)
 	static uint8_t answer[sizeof(struct ipc_head) + LIMIT_IPC_BODY];
 
 	while (recv(fd, answer, sizeof(answer), MSG_DONTWAIT) > 0)
-		;
+		heard++;
 }
 
 static void round_over(struct timer *t)
 {
 	(void)t;
-	loop_stop(host.peer.loop);
+	loop_stop(host.owner.loop);
 }
 
 static void loop_rounds(struct loop *l)
@@ -161,6 +180,7 @@ static void loop_rounds(struct loop *l)
 		loop_timer(l, &over, 0, round_over);
 		if (loop_run(l, &e))
 			__builtin_trap();
+		loop_untimer(l, &over); /* a machine that ends stops the loop too */
 	}
 }
 
@@ -170,6 +190,7 @@ static void play(struct loop *l, const struct sockaddr_un *at, socklen_t at_size
 	int owner = owner_comes(at, at_size);
 
 	loop_rounds(l);
+	owner_hears(owner);
 	while (size >= PIECE) {
 		unsigned how = data[0];
 		size_t length = (size_t)data[1] | (size_t)data[2] << 8;
@@ -213,12 +234,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	log_init("fuzz", LOG_LEVEL_ERR);
 	l = loop_new(&e);
 	memset(&host, 0, sizeof(host));
-	if (!l || peer_open(&host.peer, l, listening, &host_ops, &e))
+	heard = 0;
+	host.agent = (struct agent){ .moved = host_moved, .open = true };
+	if (!l || owner_open(&host.owner, l, listening, &host_ops, &host.agent, &e))
 		__builtin_trap();
 	play(l, &at, at_size, data, size);
-	if (!host.joined || host.left > host.joined)
+	if (!heard) /* HELLO, to whom keeps to nothing too */
 		__builtin_trap();
-	peer_close(&host.peer);
+	owner_close(&host.owner);
+	agent_free(&host.agent);
 	loop_free(l);
 	close(listening);
 	if (next_fd() != before)
