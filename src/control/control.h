@@ -9,8 +9,8 @@
 #include <uv.h>
 
 #include "conf/conf.h"
-#include "control/model.h"
-#include "ipc/store.h"
+#include "control/model/model.h"
+#include "control/store/store.h"
 #include "ipc/super.h"
 #include "net/chan_uv.h"
 #include "wire/creds.h"

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
-#include "ipc/store.h"
+#include "ipc/format.h"
 
 enum place_root { IN_DATA, IN_RUN, IN_LOG };
 

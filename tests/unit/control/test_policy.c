@@ -8,14 +8,14 @@
 
 #include <cmocka.h>
 
-#include "control/act.h"
-#include "control/adopt.h"
-#include "control/pool.h"
-#include "control/queue.h"
-#include "control/routes.h"
-#include "control/shells.h"
-#include "control/timers.h"
-#include "control/warm.h"
+#include "control/admission/admission.h"
+#include "control/channels/routes.h"
+#include "control/microvm/adopt.h"
+#include "control/microvm/expiry.h"
+#include "control/microvm/lifecycle_internal.h"
+#include "control/pool/pool.h"
+#include "control/pool/prewarm.h"
+#include "control/pool/spares.h"
 
 #define KEEP_MS 86400000
 

@@ -1,0 +1,90 @@
+/* doze.c - /doze/v1/: what our own command line needs beyond the service's operations. */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/api/api.h"
+#include "control/api/call.h"
+#include "control/api/encode.h"
+#include "control/api/resolve.h"
+#include "control/images/images.h"
+
+void doze_cancel_build(struct call *c)
+{
+	struct build *b = images_build(c->ctl, call_text(c, "id"));
+
+	if (!b) {
+		call_not_found(c, "There is no build %s.", call_text(c, "id"));
+		return;
+	}
+	images_cancel(c->ctl, b);
+	call_answer(c, json_object());
+}
+
+static json_t *doze_port_list(const uint16_t *ports, size_t n)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(list, json_integer(ports[i]));
+	return list;
+}
+
+/* Of its newest active version unless another is named. */
+void doze_ports(struct call *c)
+{
+	const char *id = call_text(c, "id"), *number = call_text(c, "version");
+	struct image *image = find_image_any(c->ctl, id);
+	struct image_version *v = NULL;
+
+	if (image)
+		v = number ? model_version(image, version_number(number))
+			   : model_active_version(image);
+	if (!v) {
+		call_not_found(c, "There is no image %s with such a version.", id);
+		return;
+	}
+	call_answer(c, json_pack("{s:o,s:o,s:o}", "imageVersion", encode_version_number(v->number),
+				 "ports", doze_port_list(v->ports, v->n_ports), "listening",
+				 doze_port_list(v->listening, v->n_listening)));
+}
+
+static void doze_bases_listed(void *arg, int rc, const json_t *list, const struct err *e)
+{
+	struct call *c = arg;
+
+	if (rc)
+		call_fail(c, e);
+	else
+		call_answer(c, json_pack("{s:o}", "items", json_deep_copy(list)));
+}
+
+void doze_list_bases(struct call *c)
+{
+	images_list_bases(c->ctl, doze_bases_listed, c);
+}
+
+static void doze_drained(void *arg, unsigned suspended, unsigned failed)
+{
+	call_answer(arg,
+		    json_pack("{s:i,s:i}", "suspended", (int)suspended, "failed", (int)failed));
+}
+
+void doze_drain(struct call *c)
+{
+	control_drain(c->ctl, doze_drained, c);
+}
+
+void doze_env(struct call *c)
+{
+	const struct conf *conf = c->ctl->conf;
+	const char *colon = strrchr(c->ctl->endpoint_suffix, ':');
+
+	call_answer(c, json_pack("{s:s,s:s,s:s,s:s,s:i,s:I,s:i,s:s,s:s}", "version", DOZE_VERSION,
+				 "region", conf->region, "account", conf->account, "domain",
+				 conf->domain, "apiPort", (int)c->ctl->api->port, "s3Port",
+				 (json_int_t)conf->s3_port, "endpointPort",
+				 colon ? (int)strtol(colon + 1, NULL, 10) : 443, "endpointSuffix",
+				 c->ctl->endpoint_suffix, "ca", buf_str(&c->ctl->api->ca)));
+}

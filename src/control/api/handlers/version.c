@@ -1,0 +1,122 @@
+/* version.c - versions of an image and their builds. */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "control/api/encode.h"
+#include "control/api/page.h"
+#include "control/api/resolve.h"
+#include "control/images/images.h"
+
+void version_get(struct call *c)
+{
+	struct image_version *v = call_version(c);
+
+	if (v)
+		call_answer(c, encode_version(c->ctl, v));
+}
+
+void version_list(struct call *c)
+{
+	struct image *image = call_image(c, "imageIdentifier");
+	struct page page;
+
+	if (!image || !page_begin(&page, c))
+		return;
+	list_each_back(v, &image->versions, struct image_version, in_image)
+	{
+		char number[24];
+
+		snprintf(number, sizeof(number), "%lld", (long long)v->number);
+		if (page_takes(&page, number, v->created_ms))
+			page_add(&page, encode_version(c->ctl, v));
+	}
+	page_answer(&page);
+}
+
+static void version_updated(void *arg, int rc, const struct err *e)
+{
+	struct call *c = arg;
+	struct image_version *v;
+
+	if (rc) {
+		call_fail(c, e);
+		return;
+	}
+	v = call_version(c); /* anew: the store took its time */
+	if (v)
+		call_answer(c, encode_version(c->ctl, v));
+}
+
+void version_update(struct call *c)
+{
+	struct image_version *v = call_version(c);
+
+	if (v)
+		images_set_status(c->ctl, v, call_text(c, "status"), version_updated, c);
+}
+
+void version_delete(struct call *c)
+{
+	struct image_version *v = call_version(c);
+
+	if (!v)
+		return;
+	c->made = json_pack("{s:s,s:o,s:s}", "imageIdentifier", call_text(c, "imageIdentifier"),
+			    "imageVersion", encode_version_number(v->number), "state", "DELETING");
+	images_delete_version(c->ctl, v, call_done, c);
+}
+
+void build_get(struct call *c)
+{
+	struct image_version *v = call_version(c);
+	const char *id = call_text(c, "buildId");
+
+	if (!v)
+		return;
+	list_each(b, &v->builds, struct build, in_version)
+	{
+		if (!strcmp(b->id, id)) {
+			call_answer(c, encode_build(c->ctl, b, false));
+			return;
+		}
+	}
+	call_not_found(c,
+		       "MicroVMImage build not found for MicroVMImage: %s, Version: %s, Build: %s",
+		       call_text(c, "imageIdentifier"), call_text(c, "imageVersion"), id);
+}
+
+/* Every build here is of this host's kind. */
+static bool build_wanted(const struct call *c)
+{
+	static const struct {
+		const char *member, *value;
+	} filters[] = {
+		{ "architecture", HOST_ARCHITECTURE },
+		{ "chipset", HOST_CHIPSET },
+		{ "chipsetGeneration", HOST_GENERATION },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(filters); i++) {
+		const char *wanted = call_text(c, filters[i].member);
+
+		if (wanted && strcmp(wanted, filters[i].value) != 0)
+			return false;
+	}
+	return true;
+}
+
+void build_list(struct call *c)
+{
+	struct image_version *v = call_version(c);
+	struct page page;
+
+	if (!v || !page_begin(&page, c))
+		return;
+	list_each_back(b, &v->builds, struct build, in_version)
+	{
+		if (page_takes(&page, b->id, b->created_ms) && build_wanted(c))
+			page_add(&page, encode_build(c->ctl, b, true));
+	}
+	page_answer(&page);
+}

@@ -1,0 +1,159 @@
+#include "control/channels/priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "control/machine/machine.h"
+
+struct priv_call {
+	struct list in;
+	uint64_t tag;
+	uint32_t type;
+	bool clearing; /* an end goes before the start */
+	union {
+		struct priv_machine_start start;
+		struct priv_machine end;
+		struct priv_owner list;
+	} what;
+	priv_item *item;
+	priv_done *done;
+	void *arg;
+};
+
+static void priv_send(struct control *ctl, struct priv_call *call)
+{
+	uint32_t type = call->clearing ? (uint32_t)PRIV_MACHINE_END : call->type;
+
+	if (!ctl->priv.open)
+		return; /* priv_up sends it */
+	call->tag = chan_tag(&ctl->priv.chan);
+	/* Every request begins with the machine's name, so that the start's bytes serve the end. */
+	chan_uv_send(&ctl->priv, type, call->tag, &call->what, priv_rows[type].size, NULL, 0);
+}
+
+static struct priv_call *priv_call(struct control *ctl, uint32_t type, priv_done *done, void *arg)
+{
+	struct priv_call *call = xcalloc(1, sizeof(*call));
+
+	call->type = type;
+	call->done = done;
+	call->arg = arg;
+	list_add(&ctl->priv_calls, &call->in);
+	return call;
+}
+
+void priv_start(struct control *ctl, const struct priv_machine_start *what, priv_done *done,
+		void *arg)
+{
+	struct priv_call *call = priv_call(ctl, PRIV_MACHINE_START, done, arg);
+
+	static_assert(offsetof(struct priv_machine_start, machine) == 0 &&
+			      offsetof(struct priv_machine, machine) == 0,
+		      "priv_send");
+	call->what.start = *what;
+	priv_send(ctl, call);
+}
+
+void priv_end(struct control *ctl, const char *machine, priv_done *done, void *arg)
+{
+	struct priv_call *call = priv_call(ctl, PRIV_MACHINE_END, done, arg);
+
+	memcpy(call->what.end.machine, machine, strnlen(machine, IPC_ID_SIZE - 1));
+	priv_send(ctl, call);
+}
+
+void priv_list(struct control *ctl, priv_item *item, priv_done *done, void *arg)
+{
+	struct priv_call *call = priv_call(ctl, PRIV_MACHINE_LIST, done, arg);
+
+	call->what.list.owner = PRIV_OWNER_CONTROL;
+	call->item = item;
+	priv_send(ctl, call);
+}
+
+void priv_forget(struct control *ctl, void *arg)
+{
+	list_each(call, &ctl->priv_calls, struct priv_call, in)
+	{
+		if (call->arg == arg)
+			call->done = NULL;
+	}
+}
+
+/* A start whose machine was ended before it was answered: the end stands behind it, and asked once
+ * more it would come after that end and make a machine that nobody knows. */
+static bool priv_is_forgotten(const struct priv_call *call)
+{
+	return call->type == PRIV_MACHINE_START && !call->done;
+}
+
+static void priv_drop(struct priv_call *call)
+{
+	list_del(&call->in);
+	free(call);
+}
+
+void priv_up(struct control *ctl)
+{
+	list_each(call, &ctl->priv_calls, struct priv_call, in)
+	{
+		if (priv_is_forgotten(call)) {
+			priv_drop(call);
+			continue;
+		}
+		/* One that was never sent has no tag. */
+		call->clearing = call->tag && call->type == PRIV_MACHINE_START;
+		priv_send(ctl, call);
+	}
+}
+
+static void priv_answered(struct control *ctl, struct priv_call *call, const struct priv_fault *f)
+{
+	struct err e;
+
+	if (call->clearing && priv_is_forgotten(call)) {
+		priv_drop(call);
+		return;
+	}
+	if (call->clearing && !f) {
+		call->clearing = false;
+		priv_send(ctl, call);
+		return;
+	}
+	list_del(&call->in);
+	if (f)
+		err_set(&e, f->kind < ERR_NUM_KINDS ? (enum err_kind)f->kind : ERR_INTERNAL, "%.*s",
+			(int)sizeof(f->text) - 1, f->text);
+	if (call->done)
+		call->done(call->arg, f ? -1 : 0, f ? &e : NULL);
+	else if (f)
+		log_warn("priv could not end a machine error=\"%s\"", e.text);
+	free(call);
+}
+
+static void priv_answer(struct control *ctl, const struct ipc_msg *m)
+{
+	const void *body = m->body;
+
+	list_each(call, &ctl->priv_calls, struct priv_call, in)
+	{
+		if (call->tag != m->head.tag)
+			continue;
+		if (m->head.type == PRIV_MACHINE_ITEM && call->item)
+			call->item(call->arg, body);
+		else
+			priv_answered(ctl, call, m->head.type == PRIV_FAULT ? body : NULL);
+		return;
+	}
+}
+
+void priv_got(struct control *ctl, struct ipc_msg *m)
+{
+	const struct priv_machine *gone = (const void *)m->body;
+
+	if (m->head.type == PRIV_MACHINE_GONE)
+		machine_gone(ctl, gone->machine);
+	else if (m->head.type >= PRIV_MACHINE_STARTED)
+		priv_answer(ctl, m);
+}

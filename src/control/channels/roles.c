@@ -1,0 +1,108 @@
+#include "control/channels/roles.h"
+
+#include "base/log.h"
+#include "control/channels/priv.h"
+#include "control/channels/routes.h"
+#include "control/images/images.h"
+#include "ipc/build.h"
+#include "ipc/priv.h"
+#include "ipc/route.h"
+
+struct peer {
+	size_t chan; /* offset in struct control */
+	const struct ipc_row *rows;
+	size_t n_rows;
+	void (*got)(struct control *ctl, struct ipc_msg *m);
+	void (*up)(struct control *ctl);
+};
+
+static const struct peer peers[ROLE_NUM] = {
+	[ROLE_PRIV] = { offsetof(struct control, priv), priv_rows, PRIV_NUM_TYPES, priv_got,
+			priv_up },
+	[ROLE_IMAGE] = { offsetof(struct control, image_role), build_rows, BUILD_NUM_TYPES,
+			 images_got, images_role_back },
+	[ROLE_PROXY] = { offsetof(struct control, proxy), route_rows, ROUTE_NUM_TYPES, routes_got,
+			 routes_up },
+};
+
+static struct chan_uv *peer_chan(struct control *ctl, enum role role)
+{
+	return (struct chan_uv *)(void *)((char *)ctl + peers[role].chan);
+}
+
+static enum role peer_role(const struct control *ctl, const struct chan_uv *c)
+{
+	return c == &ctl->priv ? ROLE_PRIV : c == &ctl->proxy ? ROLE_PROXY : ROLE_IMAGE;
+}
+
+static void peer_got(struct chan_uv *c, struct ipc_msg *m)
+{
+	struct control *ctl = c->poll.loop->data;
+
+	peers[peer_role(ctl, c)].got(ctl, m);
+}
+
+static void peer_lost(struct chan_uv *c)
+{
+	struct control *ctl = c->poll.loop->data;
+
+	if (!ctl->stopping)
+		log_warn("a role is gone role=%s", role_name[peer_role(ctl, c)]);
+}
+
+static void peer_open(struct control *ctl, enum role role);
+
+static void peer_freed(struct chan_uv *c)
+{
+	struct control *ctl = c->poll.loop->data;
+	enum role role = peer_role(ctl, c);
+
+	if (ctl->next_peer[role] >= 0)
+		peer_open(ctl, role);
+}
+
+static void peer_open(struct control *ctl, enum role role)
+{
+	const struct peer *p = &peers[role];
+	struct chan_uv *c = peer_chan(ctl, role);
+	struct err e;
+
+	if (chan_uv_open(c, &ctl->loop, fd_steal(&ctl->next_peer[role]), p->rows, p->n_rows,
+			 peer_got, peer_lost, &e)) {
+		log_err("%s role=%s", e.text, role_name[role]);
+		return;
+	}
+	c->freed = peer_freed;
+	p->up(ctl);
+}
+
+void peers_init(struct control *ctl)
+{
+	for (size_t i = 0; i < ROLE_NUM; i++)
+		ctl->next_peer[i] = -1;
+}
+
+int peers_set(struct control *ctl, enum role role, int fd)
+{
+	struct chan_uv *c;
+
+	if (!peers[role].rows)
+		return -1;
+	c = peer_chan(ctl, role);
+	fd_close(&ctl->next_peer[role]);
+	ctl->next_peer[role] = fd;
+	if (c->open)
+		chan_uv_close(c, peer_freed);
+	else if (!c->msg) /* else it is closing and goes on in peer_freed */
+		peer_open(ctl, role);
+	return 0;
+}
+
+void peers_close(struct control *ctl)
+{
+	for (enum role role = 0; role < ROLE_NUM; role++) {
+		fd_close(&ctl->next_peer[role]);
+		if (peers[role].rows)
+			chan_uv_close(peer_chan(ctl, role), NULL);
+	}
+}

@@ -1,0 +1,13 @@
+/* roles.h - the channels to priv, image and proxy: a role that crashed and came back is a new one.
+ */
+#ifndef CONTROL_CHANNELS_ROLES_H
+#define CONTROL_CHANNELS_ROLES_H
+
+#include "control/control.h"
+
+void peers_init(struct control *ctl);
+/* Take the socket over, in place of the old channel.  -1: not a role that control talks to. */
+int peers_set(struct control *ctl, enum role role, int fd);
+void peers_close(struct control *ctl);
+
+#endif

@@ -1,0 +1,114 @@
+#include "control/channels/routes.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "control/microvm/expiry.h"
+#include "control/microvm/lifecycle_internal.h"
+
+enum route_state routes_state(const struct microvm *vm, bool starting)
+{
+	switch (vm->state) {
+	case VM_RUNNING:
+		return ROUTE_OPEN;
+	case VM_PENDING:
+	case VM_SUSPENDING:
+		return ROUTE_WAITING;
+	case VM_SUSPENDED:
+		if (starting)
+			return ROUTE_WAITING;
+		return vm->idle.given && vm->idle.auto_resume ? ROUTE_SLEEPING : ROUTE_DEAD;
+	case VM_TERMINATING:
+	case VM_TERMINATED:
+	case VM_NUM_STATES:
+		break;
+	}
+	return ROUTE_DEAD;
+}
+
+static void routes_send(struct microvm *vm, enum route_state state)
+{
+	struct route_set set = { .state = state, .http_ingress = vm->http_ingress };
+
+	memcpy(set.endpoint, vm->endpoint, sizeof(set.endpoint));
+	memcpy(set.microvm, vm->id, sizeof(set.microvm));
+	memcpy(set.machine, vm->machine_id, sizeof(set.machine));
+	chan_uv_send(&vm->ctl->proxy, ROUTE_SET, 0, &set, sizeof(set), NULL, 0);
+}
+
+void routes_push(struct microvm *vm)
+{
+	routes_send(vm, routes_state(vm, vm->life && vm->life->starting));
+}
+
+void routes_open_early(struct microvm *vm)
+{
+	routes_send(vm, ROUTE_OPEN);
+}
+
+void routes_refuse(struct microvm *vm)
+{
+	routes_send(vm, ROUTE_DEAD);
+	routes_push(vm);
+}
+
+static void routes_tell(struct microvm *vm, enum route_type type)
+{
+	struct route_endpoint to = { 0 };
+
+	memcpy(to.endpoint, vm->endpoint, sizeof(to.endpoint));
+	chan_uv_send(&vm->ctl->proxy, type, 0, &to, sizeof(to), NULL, 0);
+}
+
+void routes_gone(struct microvm *vm)
+{
+	routes_tell(vm, ROUTE_GONE);
+}
+
+void routes_hold(struct microvm *vm)
+{
+	routes_tell(vm, ROUTE_HOLD);
+}
+
+void routes_release(struct microvm *vm)
+{
+	routes_tell(vm, ROUTE_RELEASE);
+}
+
+void routes_up(struct control *ctl)
+{
+	const struct route_none none = { 0 };
+
+	list_each(vm, &ctl->microvms, struct microvm, in_control) routes_push(vm);
+	chan_uv_send(&ctl->proxy, ROUTE_SYNCED, 0, &none, sizeof(none), NULL, 0);
+}
+
+static void routes_wake(struct microvm *vm)
+{
+	if (vm->ctl->draining || !vm->idle.auto_resume)
+		return;
+	if (vm->state == VM_SUSPENDED || vm->state == VM_SUSPENDING)
+		life_resume(vm, NULL, NULL);
+	else
+		routes_push(vm); /* it does not know yet */
+}
+
+void routes_got(struct control *ctl, struct ipc_msg *m)
+{
+	struct route_bytes *bytes = (void *)m->body; /* begins as struct route_endpoint */
+	struct microvm *vm;
+
+	static_assert(offsetof(struct route_bytes, endpoint) ==
+			      offsetof(struct route_endpoint, endpoint),
+		      "routes_got");
+	bytes->endpoint[UUID_SIZE - 1] = '\0';
+	vm = model_microvm_by_endpoint(ctl, bytes->endpoint);
+	if (!vm)
+		return;
+	if (m->head.type == ROUTE_WAKE)
+		routes_wake(vm);
+	else if (m->head.type == ROUTE_HELD)
+		save_held(vm, bytes->last_byte_ms);
+	else if (m->head.type == ROUTE_ACTIVE)
+		timers_active(vm, bytes->last_byte_ms);
+}

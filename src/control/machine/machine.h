@@ -1,0 +1,87 @@
+/* machine.h - one machine: a process that priv started, its protocol (ipc/machine.h) and the agent
+ * behind it (ipc/agent.h).
+ *
+ * A machine has one owner at a time, the pool or a microVM.  Calls are answered
+ * in any order, once, on the loop: rc 0, or -1 with *e (the machine refused, the
+ * deadline passed).  After `down` or machine_end nothing is called any more; the
+ * struct frees itself when priv has cleared what belongs to the process. */
+#ifndef CONTROL_MACHINE_MACHINE_H
+#define CONTROL_MACHINE_MACHINE_H
+
+#include "control/control.h"
+#include "control/machine/agent_read.h"
+
+struct machine_ops {
+	/* The process answers; @run says where it is. */
+	void (*up)(struct machine *m, enum machine_run run);
+	/* It ended by itself or never began; @reason is a sentence.  Cleared by itself. */
+	void (*down)(struct machine *m, const char *reason);
+	void (*log)(struct machine *m, const uint8_t *data, size_t size, uint64_t dropped);
+	void (*exited)(struct machine *m, unsigned code); /* the application's process 1 */
+	/* A save is complete that an owner before asked for; may be NULL. */
+	void (*saved)(struct machine *m, const struct machine_saved *saved);
+};
+
+typedef void machine_done(struct machine *m, int rc, const struct ipc_msg *answer,
+			  const struct err *e);
+typedef void machine_hooked(struct machine *m, enum agent_outcome outcome, unsigned status);
+typedef void machine_ended(void *arg);
+
+struct machine {
+	struct list in;
+	struct control *ctl; /* borrowed, as is version */
+	char id[IPC_ID_SIZE];
+	struct image_version *version;
+	const struct machine_ops *ops;
+	void *owner;
+	enum machine_run run; /* as it said last */
+	/* Of the last STATS, and when that came; 0: never. */
+	uint64_t private_bytes, proportional_bytes, cpu_ns;
+	int64_t stats_ms;
+	struct warm *warm; /* warm.c: what is under way */
+	/* machine.c's own. */
+	struct chan_uv chan;
+	struct agent_stream agent;
+	struct list calls;
+	char last_words[IPC_TEXT_SIZE];
+	bool ending;
+	bool cleared; /* priv has said so */
+	machine_ended *ended;
+	void *ended_arg;
+};
+
+int machines_open(struct control *ctl, struct err *e) must_check;
+void machines_close(struct control *ctl); /* the processes live on */
+unsigned machines_count(const struct control *ctl);
+struct list *machines_all(const struct control *ctl); /* of struct machine, by `in` */
+
+void machine_new_id(char id[IPC_ID_SIZE]);
+/* Start a process for this version, or reconnect to one that runs; then `up` or `down`. */
+struct machine *machine_start(struct control *ctl, struct image_version *v, const char *id,
+			      bool internet, const struct machine_ops *ops, void *owner);
+/* A process without an image, of an engine that can take one later; ->version is its taker's. */
+struct machine *machine_start_shell(struct control *ctl, enum priv_machine_kind kind,
+				    const struct machine_shape *shape,
+				    const struct machine_ops *ops, void *owner);
+struct machine *machine_adopt(struct control *ctl, struct image_version *v, const char *id,
+			      const struct machine_ops *ops, void *owner);
+void machine_own(struct machine *m, const struct machine_ops *ops, void *owner);
+
+/* Requests of ipc/machine.h, with a deadline of their own; descriptors stay the caller's. */
+void machine_ask(struct machine *m, enum machine_type type, const void *body, const int *fds,
+		 unsigned n_fds, machine_done *done);
+void machine_simple(struct machine *m, enum machine_type type, machine_done *done);
+void machine_stats(struct machine *m, machine_done *done);
+
+/* Agent frames; `done` when the guest acknowledged. */
+void machine_resumed(struct machine *m, const char *identity, int64_t timeout_ms,
+		     machine_done *done);
+void machine_warm(struct machine *m, int64_t timeout_ms, machine_done *done);
+void machine_hook(struct machine *m, enum hook hook, const char *body, machine_hooked *done);
+
+/* Kill it and clear all that is its; @ended (may be NULL) when that is done. */
+void machine_end(struct machine *m, machine_ended *ended, void *arg);
+
+void machine_gone(struct control *ctl, const char *id); /* of priv */
+
+#endif

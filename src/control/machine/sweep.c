@@ -1,0 +1,91 @@
+/* sweep.c - all machines of this control: their clock, and the search for what is nobody's. */
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "control/channels/priv.h"
+#include "control/machine/calls.h"
+
+#define MACHINE_TICK_MS        200
+#define MACHINE_FIRST_SWEEP_MS 2000
+#define MACHINE_SWEEP_MS       60000
+
+struct machine *machine_find(struct control *ctl, const char *id)
+{
+	list_each(m, &ctl->machines->all, struct machine, in)
+	{
+		if (!strncmp(m->id, id, sizeof(m->id)))
+			return m;
+	}
+	return NULL;
+}
+
+static void machines_swept(void *arg, const struct priv_machine_item *item)
+{
+	struct control *ctl = arg;
+
+	if (machine_find(ctl, item->machine))
+		return;
+	log_warn("a machine that is nobody's ends machine=%.79s", item->machine);
+	priv_end(ctl, item->machine, NULL, NULL);
+}
+
+static void machines_swept_all(void *arg, int rc, const struct err *e)
+{
+	struct control *ctl = arg;
+
+	ctl->machines->sweeping = false;
+	if (rc)
+		log_warn("priv cannot say which machines run error=\"%s\"", e->text);
+}
+
+/* A start that outlived the control that asked for it was not yet on the list at adoption. */
+static void machines_sweep(struct control *ctl, int64_t now)
+{
+	struct machines *all = ctl->machines;
+
+	if (!ctl->adopted || ctl->stopping || all->sweeping || now < all->sweep_ms)
+		return;
+	all->sweep_ms = now + (all->sweep_ms ? MACHINE_SWEEP_MS : MACHINE_FIRST_SWEEP_MS);
+	all->sweeping = true;
+	priv_list(ctl, machines_swept, machines_swept_all, ctl);
+}
+
+static void machines_tick(uv_timer_t *timer)
+{
+	struct control *ctl = timer->loop->data;
+	int64_t now = clock_mono_ms();
+
+	list_each(m, &ctl->machines->all, struct machine, in) machine_expire(m, now);
+	machines_sweep(ctl, now);
+}
+
+int machines_open(struct control *ctl, struct err *e)
+{
+	ctl->machines = xcalloc(1, sizeof(*ctl->machines));
+	list_init(&ctl->machines->all);
+	if (uv_timer_init(&ctl->loop, &ctl->machines->tick))
+		return err_set(e, ERR_INTERNAL, "make a timer");
+	uv_timer_start(&ctl->machines->tick, machines_tick, MACHINE_TICK_MS, MACHINE_TICK_MS);
+	return 0;
+}
+
+void machines_close(struct control *ctl)
+{
+	uv_timer_stop(&ctl->machines->tick);
+	list_each(m, &ctl->machines->all, struct machine, in) chan_uv_close(&m->chan, NULL);
+}
+
+unsigned machines_count(const struct control *ctl)
+{
+	unsigned n = 0;
+
+	list_each(m, &ctl->machines->all, struct machine, in) n++;
+	return n;
+}
+
+struct list *machines_all(const struct control *ctl)
+{
+	return &ctl->machines->all;
+}

@@ -1,0 +1,26 @@
+/* expiry.h - what time does to a microVM: idle, suspended too long, lived too long, forgotten.
+ *
+ * Wall clock, and all of it follows from the row, so that a restart changes nothing. */
+#ifndef CONTROL_MICROVM_EXPIRY_H
+#define CONTROL_MICROVM_EXPIRY_H
+
+#include "control/control.h"
+
+enum timers_due {
+	DUE_NOTHING,
+	DUE_IDLE,      /* RUNNING, and no byte for max_idle_ms */
+	DUE_SUSPENDED, /* SUSPENDED for suspended_ms */
+	DUE_LIFETIME,  /* alive for max_duration_ms */
+	DUE_FORGET,    /* TERMINATED for keep_ms */
+};
+
+/* Pure. */
+enum timers_due timers_due(const struct microvm *vm, int64_t now, int64_t keep_ms);
+bool timers_idle(const struct microvm *vm, int64_t now);
+
+int timers_open(struct control *ctl, struct err *e) must_check;
+void timers_close(struct control *ctl);
+void timers_look(struct microvm *vm, int64_t now);
+void timers_active(struct microvm *vm, int64_t last_byte_ms); /* of routes.c */
+
+#endif

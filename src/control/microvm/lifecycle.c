@@ -1,0 +1,374 @@
+/* lifecycle.c - the table of steps, and how a step becomes durable before it is taken.
+ *
+ * At most one step of a microVM is on its way to the store.  What happens
+ * meanwhile is remembered as a bit per event and tried afterwards, the gravest
+ * first; what then has no step any more is dropped. */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "control/channels/routes.h"
+#include "control/microvm/guest_log.h"
+#include "control/microvm/lifecycle_internal.h"
+#include "control/storage/work.h"
+
+/* A step without an action does not exist: the event is refused in that state. */
+static const struct step {
+	void (*act)(struct microvm *vm, enum vm_state from);
+	enum vm_state to;
+} steps[VM_NUM_STATES][VM_NUM_EVENTS] = {
+	/* clang-format off */
+	[VM_PENDING] = {
+		[EV_STARTED]   = { act_open,    VM_RUNNING },
+		[EV_TERMINATE] = { act_stop,    VM_TERMINATING },
+		[EV_EXITED]    = { act_release, VM_TERMINATED },
+	},
+	[VM_RUNNING] = {
+		[EV_SUSPEND]   = { act_save,    VM_SUSPENDING },
+		[EV_TERMINATE] = { act_stop,    VM_TERMINATING },
+		[EV_EXITED]    = { act_release, VM_TERMINATED },
+	},
+	[VM_SUSPENDING] = {
+		[EV_SAVED]     = { act_park,    VM_SUSPENDED },
+		[EV_UNSAVED]   = { act_reopen,  VM_RUNNING },
+		[EV_TERMINATE] = { act_stop,    VM_TERMINATING },
+		[EV_EXITED]    = { act_release, VM_TERMINATED },
+	},
+	[VM_SUSPENDED] = {
+		[EV_RESUME]    = { act_restore, VM_SUSPENDED }, /* until the guest answered */
+		[EV_RESUMED]   = { act_open,    VM_RUNNING },
+		[EV_TERMINATE] = { act_stop,    VM_TERMINATING },
+	},
+	[VM_TERMINATING] = {
+		[EV_EXITED]    = { act_release, VM_TERMINATED },
+	},
+	/* clang-format on */
+};
+
+/* Tried in this order after a step. */
+static const enum vm_event gravest_first[] = { EV_EXITED,  EV_TERMINATE, EV_SAVED,   EV_UNSAVED,
+					       EV_RESUMED, EV_STARTED,   EV_SUSPEND, EV_RESUME };
+static_assert(ARRAY_SIZE(gravest_first) == VM_NUM_EVENTS, "an event is never tried again");
+
+static void life_commit(struct microvm *vm, enum vm_event event);
+
+struct life *life_of(struct microvm *vm)
+{
+	struct life *l = vm->life;
+
+	if (l)
+		return l;
+	l = xcalloc(1, sizeof(*l));
+	l->vm = vm;
+	l->log_fd = -1;
+	list_init(&l->suspends);
+	list_init(&l->resumes);
+	list_init(&l->ends);
+	vm->life = l;
+	return l;
+}
+
+static int life_ended(const struct microvm *vm, struct err *e)
+{
+	return err_set(e, ERR_INVALID,
+		       "The MicroVM %s has been terminated and its state cannot be changed.",
+		       vm->id);
+}
+
+void life_tell_ended(struct microvm *vm, struct list *waits)
+{
+	struct err e;
+
+	life_ended(vm, &e);
+	life_tell(waits, -1, &e);
+}
+
+/* What a step changes in the row, besides the state.  Applied to the copy that is written, then to
+ * the microVM. */
+static void life_apply(struct microvm *vm, const struct life *l, enum vm_state to)
+{
+	switch (l->event) {
+	case EV_STARTED:
+		vm->last_byte_ms = l->step_ms;
+		break;
+	case EV_RESUMED:
+		vm->last_byte_ms = l->step_ms;
+		vm->suspended_ms = 0;
+		break;
+	case EV_SAVED:
+		vm->save = l->draft;
+		vm->suspended_ms = l->step_ms;
+		*vm->machine_id = '\0';
+		*vm->boot_id = '\0';
+		break;
+	case EV_EXITED:
+		vm->terminated_ms = l->step_ms;
+		vm->save = 0;
+		*vm->machine_id = '\0';
+		break;
+	case EV_UNSAVED:
+		vm->last_byte_ms = l->step_ms; /* not at once again */
+		break;
+	case EV_SUSPEND:
+	case EV_RESUME:
+	case EV_TERMINATE:
+	case VM_NUM_EVENTS:
+		break;
+	}
+	vm->state = to; /* the only writer of this field, but for the load */
+}
+
+/* The reason of the end is the first one. */
+static const char *life_reason(const struct microvm *vm, const struct life *l)
+{
+	bool says = l->event == EV_TERMINATE || (l->event == EV_EXITED && !vm->reason);
+
+	return says ? l->why : vm->reason;
+}
+
+static void life_later(struct microvm *vm)
+{
+	struct life *l = vm->life;
+	unsigned later = l->later;
+
+	l->later = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(gravest_first) && !l->committing; i++) {
+		enum vm_event event = gravest_first[i];
+
+		if (!(later & 1u << event))
+			continue;
+		later &= ~(1u << event);
+		if (steps[vm->state][event].act)
+			life_commit(vm, event);
+	}
+	l->later |= later;
+}
+
+static void life_committed(void *arg, int rc, const struct err *e)
+{
+	struct microvm *vm = arg;
+	struct life *l = vm->life;
+	enum vm_state from = vm->state;
+	const struct step *step = &steps[from][l->event];
+	const char *reason = life_reason(vm, l);
+	bool may_refuse = l->event == EV_SUSPEND ||
+			  (l->event == EV_TERMINATE && !(l->insists & 1u << EV_TERMINATE));
+	/* On the disk that had no room for the save there may be none for the row: after a crash
+	 * the machine is found alive in SUSPENDING and is saved then. */
+	bool may_wait = l->event == EV_UNSAVED;
+
+	l->committing = false;
+	if (rc)
+		log_err("a step is not durable id=%s state=%s error=\"%s\"", vm->id,
+			vm_state_name[from], e->text);
+	if (rc && !may_wait) {
+		if (!may_refuse) {
+			l->later |= 1u << l->event; /* life_tick tries again */
+			return;
+		}
+		free(l->why);
+		l->why = NULL;
+		act_refuse(vm, l->event, e);
+		return;
+	}
+	l->old_save = vm->save;
+	life_apply(vm, l, step->to);
+	if (reason != vm->reason) {
+		free(vm->reason);
+		vm->reason = reason ? xstrdup(reason) : NULL;
+	}
+	log_info("microVM id=%s from=%s to=%s reason=\"%s\"", vm->id, vm_state_name[from],
+		 vm_state_name[step->to], reason ? reason : "");
+	step->act(vm, from);
+	if (!l->committing)
+		life_later(vm);
+}
+
+static void life_commit(struct microvm *vm, enum vm_event event)
+{
+	struct life *l = vm->life;
+	const struct step *step = &steps[vm->state][event];
+	struct store_txn *t;
+	struct microvm row = *vm;
+
+	if (step->to == vm->state) {
+		step->act(vm, vm->state);
+		return;
+	}
+	l->committing = true;
+	l->event = event;
+	l->step_ms = clock_wall_ms();
+	/* The row is read at once, so that it may borrow. */
+	row.reason = (char *)(uintptr_t)life_reason(vm, l);
+	life_apply(&row, l, step->to);
+	t = store_begin(vm->ctl->store);
+	model_put_microvm(t, &row);
+	store_commit(t, life_committed, vm);
+}
+
+void life_tick(struct microvm *vm)
+{
+	if (vm->life && !vm->life->committing && vm->life->later)
+		life_later(vm);
+}
+
+int life_step(struct microvm *vm, enum vm_event event, const char *why, struct err *e)
+{
+	struct life *l = life_of(vm);
+
+	if (!l->committing && !steps[vm->state][event].act)
+		return err_set(e, ERR_CONFLICT, "The MicroVM %s is %s.", vm->id,
+			       vm_state_name[vm->state]);
+	/* A reason on its way into a row stays; the first one wins. */
+	if (why && !(l->committing && l->why)) {
+		free(l->why);
+		l->why = xstrdup(why);
+	}
+	if (l->committing)
+		l->later |= 1u << event;
+	else
+		life_commit(vm, event);
+	return 0;
+}
+
+void life_event(struct microvm *vm, enum vm_event event, const char *why)
+{
+	struct err e;
+
+	if (life_step(vm, event, why, &e))
+		log_debug("too late: %s", e.text);
+}
+
+void life_insist(struct microvm *vm, enum vm_event event, const char *why)
+{
+	life_of(vm)->insists |= 1u << event;
+	life_event(vm, event, why);
+}
+
+/* False: it is too early (*e).  Not so if its endpoint answers already: who has seen that is not
+ * told that it is PENDING. */
+static bool life_waits_to_open(struct microvm *vm, struct list *waits, life_done *done, void *arg,
+			       struct err *e)
+{
+	const struct life *l = vm->life;
+
+	if (l->committing && l->event == EV_STARTED) {
+		life_wait(waits, done, arg);
+		return true;
+	}
+	err_set(e, ERR_CONFLICT, "The MicroVM %s is PENDING: wait until it is RUNNING.", vm->id);
+	return false;
+}
+
+void life_suspend(struct microvm *vm, life_done *done, void *arg)
+{
+	struct life *l = life_of(vm);
+	struct err e;
+
+	switch (vm->state) {
+	case VM_PENDING:
+		if (life_waits_to_open(vm, &l->suspends, done, arg, &e))
+			return;
+		break;
+	case VM_RUNNING:
+	case VM_SUSPENDING:
+		life_wait(&l->suspends, done, arg);
+		save_begin(vm);
+		return;
+	case VM_SUSPENDED:
+		if (l->starting || l->committing) {
+			/* It is waking: that ends first. */
+			life_wait(&l->suspends, done, arg);
+			return;
+		}
+		if (done)
+			done(arg, 0, NULL);
+		return;
+	case VM_TERMINATING:
+	case VM_TERMINATED:
+	case VM_NUM_STATES:
+		life_ended(vm, &e);
+		break;
+	}
+	if (done)
+		done(arg, -1, &e);
+}
+
+void life_resume(struct microvm *vm, life_done *done, void *arg)
+{
+	struct life *l = life_of(vm);
+	struct err e;
+
+	switch (vm->state) {
+	case VM_PENDING:
+		if (life_waits_to_open(vm, &l->resumes, done, arg, &e))
+			return;
+		break;
+	case VM_RUNNING:
+		if (l->committing && l->event == EV_SUSPEND) {
+			life_wait(&l->resumes, done, arg);
+			l->wake = true;
+			return;
+		}
+		if (done)
+			done(arg, 0, NULL);
+		return;
+	case VM_SUSPENDING:
+	case VM_SUSPENDED:
+		life_wait(&l->resumes, done, arg);
+		l->wake = true;
+		if (vm->state == VM_SUSPENDED && !l->starting)
+			life_event(vm, EV_RESUME, NULL);
+		return;
+	case VM_TERMINATING:
+	case VM_TERMINATED:
+	case VM_NUM_STATES:
+		life_ended(vm, &e);
+		break;
+	}
+	if (done)
+		done(arg, -1, &e);
+}
+
+void life_terminate(struct microvm *vm, const char *reason, life_done *done, void *arg)
+{
+	if (vm->state == VM_TERMINATING || vm->state == VM_TERMINATED) {
+		if (done)
+			done(arg, 0, NULL);
+		return;
+	}
+	life_wait(&life_of(vm)->ends, done, arg);
+	life_event(vm, EV_TERMINATE, reason);
+}
+
+void life_forget(struct microvm *vm)
+{
+	routes_gone(vm);
+	logs_remove(vm);
+	life_free(vm);
+}
+
+void life_free(struct microvm *vm)
+{
+	if (vm->life) {
+		if (vm->life->publishing)
+			work_forget(vm->life->publishing);
+		free(vm->life->why);
+	}
+	free(vm->life);
+	model_microvm_free(vm);
+}
+
+void life_forget_version(struct control *ctl, struct image_version *v, struct store_txn *t)
+{
+	list_each(vm, &ctl->microvms, struct microvm, in_control)
+	{
+		if (vm->version != v || vm->state != VM_TERMINATED)
+			continue;
+		store_del_microvm(t, vm->id);
+		life_forget(vm);
+	}
+}

@@ -1,0 +1,70 @@
+/* lifecycle.h - the life of a microVM.
+ *
+ * Every state is one the API shows; every arrow is one row of the table in
+ * life.c.  Only life.c writes vm->state, and only after the store has it.
+ *
+ *              STARTED          SUSPEND              SAVED
+ *    PENDING ---------> RUNNING --------> SUSPENDING ------> SUSPENDED
+ *       |                |   ^ ^-- UNSAVED ---|              |   |
+ *       |                |   '----------------|-- RESUMED ---'   |
+ *       '----------------+-------> TERMINATING <-----------------'
+ *                                       | EXITED
+ *                                  TERMINATED
+ *
+ * SUSPENDED lasts until the guest has answered /resume (design 5); while a
+ * machine is being restored for it the row stays SUSPENDED and a crash resumes
+ * again from the save.  Choices where the service is silent: service.md 23. */
+#ifndef CONTROL_MICROVM_LIFECYCLE_H
+#define CONTROL_MICROVM_LIFECYCLE_H
+
+#include "base/err.h"
+
+enum vm_state {
+	VM_PENDING,
+	VM_RUNNING,
+	VM_SUSPENDING,
+	VM_SUSPENDED,
+	VM_TERMINATING,
+	VM_TERMINATED,
+	VM_NUM_STATES,
+};
+
+enum vm_event {
+	EV_STARTED,   /* the guest took its identity and answered /run */
+	EV_SUSPEND,   /* asked for, or idle too long */
+	EV_SAVED,     /* the save is durable */
+	EV_UNSAVED,   /* it could not be saved: it runs on */
+	EV_RESUME,    /* asked for, or traffic came */
+	EV_RESUMED,   /* the guest answered /resume */
+	EV_TERMINATE, /* asked for, or out of time, or a hook failed */
+	EV_EXITED,    /* the machine is gone */
+	VM_NUM_EVENTS,
+};
+
+extern const char *const vm_state_name[VM_NUM_STATES];
+
+struct control;
+struct microvm;
+struct image_version;
+
+/* The answer to a caller: rc 0, or -1 with the error that the API shows. */
+typedef void life_done(void *arg, int rc, const struct err *e);
+
+/* Make a microVM of this version: durable PENDING row first (with the client token of `token_txn`,
+ * may be NULL), then `made`, then the machine.  @vm is new (model_microvm_new) and owned by control
+ * from here on: in its list once the row is there, freed before `made` if that failed. */
+struct store_txn;
+void life_run(struct control *ctl, struct microvm *vm, struct store_txn *with, life_done *made,
+	      void *arg);
+
+/* SuspendMicrovm, ResumeMicrovm, TerminateMicrovm: idempotent as service.md 4 and 23 say; `done`
+ * when the state that the caller may rely on is durable. */
+void life_suspend(struct microvm *vm, life_done *done, void *arg);
+void life_resume(struct microvm *vm, life_done *done, void *arg);
+void life_terminate(struct microvm *vm, const char *reason, life_done *done, void *arg);
+
+/* The rows of this version's TERMINATED microVMs go with it: call before model_version_free, in the
+ * transaction that deletes the version. */
+void life_forget_version(struct control *ctl, struct image_version *v, struct store_txn *t);
+
+#endif

@@ -1,0 +1,107 @@
+/* lifecycle_internal.h - the life of a microVM, from inside: what is under way, and what a step
+ * does to the world.
+ *
+ * life.c decides and makes durable, the act_ functions do, in life_start.c,
+ * life_save.c and life_end.c.  An act is called after its step is durable. */
+#ifndef CONTROL_MICROVM_LIFECYCLE_INTERNAL_H
+#define CONTROL_MICROVM_LIFECYCLE_INTERNAL_H
+
+#include "control/admission/admission.h"
+#include "control/machine/machine.h"
+#include "control/pool/template.h"
+
+/* Who waits for an answer of life_suspend, life_resume, life_terminate. */
+struct life_wait {
+	struct list in;
+	life_done *done;
+	void *arg;
+};
+
+struct life {
+	struct microvm *vm;
+	/* life.c: the step whose row is on its way. */
+	bool committing;
+	enum vm_event event;
+	unsigned later;   /* bits of events that came meanwhile */
+	char *why;        /* what the row will say is the reason */
+	unsigned insists; /* bits of events that must be taken, not only asked for */
+	int64_t step_ms;  /* the time that the row will carry */
+	bool wake;        /* when it is SUSPENDED, resume it */
+	/* life_start.c */
+	struct queue_item item;
+	struct template_wait wait;
+	bool starting;           /* a machine is on its way to EV_STARTED or EV_RESUMED */
+	bool from_pool;          /* it began as a clone or a shell */
+	bool shell;              /* that it is still */
+	bool binding;            /* the clone or shell is ours, its row is on its way */
+	struct running *running; /* a RunMicrovm that waits for room */
+	struct err failure;      /* why it did not come up */
+	/* life_save.c */
+	bool holding;            /* HOLD was sent, HELD is awaited */
+	int64_t held_ms;         /* when it was sent */
+	bool saved;              /* the machine said SAVED: its end is no death */
+	struct work *publishing; /* a child makes the save durable */
+	bool adopted;            /* found in SUSPENDING after a restart */
+	bool again;              /* SAVE found the machine busy with a SAVE of before a restart */
+	int64_t draft;           /* N of the save that is being made */
+	int64_t old_save;        /* N of the one before */
+	struct list suspends, resumes, ends;
+	bool undrained;     /* drain.c has tried it */
+	int log_fd;         /* logs.c */
+	int64_t written_ms; /* timers.c: last_byte_ms as it is in the store */
+};
+
+struct life *life_of(struct microvm *vm); /* made at its first use */
+
+/* Take the step that @event means in this state, once it is durable; ERR_CONFLICT if there is none.
+ * An event that comes while another step is being made durable waits for it.  @why (may be NULL)
+ * becomes the reason that the API shows. */
+int life_step(struct microvm *vm, enum vm_event event, const char *why, struct err *e) must_check;
+/* The same for events of the world, which are nobody's fault when they come too late. */
+void life_event(struct microvm *vm, enum vm_event event, const char *why);
+/* As life_event, and again until it is durable. */
+void life_insist(struct microvm *vm, enum vm_event event, const char *why);
+
+/* Once a second: what could not be made durable. */
+void life_tick(struct microvm *vm);
+void life_forget(struct microvm *vm); /* TERMINATED, and its row is on its way out */
+void life_free(struct microvm *vm);
+
+void life_wait(struct list *waits, life_done *done, void *arg);
+void life_tell(struct list *waits, int rc, const struct err *e);
+void life_tell_ended(struct microvm *vm, struct list *waits); /* 400: it has been terminated */
+
+/* @from: the state before. */
+void act_open(struct microvm *vm, enum vm_state from);    /* let traffic in */
+void act_save(struct microvm *vm, enum vm_state from);    /* hook, then save */
+void act_park(struct microvm *vm, enum vm_state from);    /* let the machine go */
+void act_reopen(struct microvm *vm, enum vm_state from);  /* the save failed: run on */
+void act_restore(struct microvm *vm, enum vm_state from); /* a machine from the save */
+void act_stop(struct microvm *vm, enum vm_state from);    /* hook, then end the machine */
+void act_release(struct microvm *vm, enum vm_state from); /* give everything back */
+/* The row of a step could not be written; @event was not insisted on. */
+void act_refuse(struct microvm *vm, enum vm_event event, const struct err *e);
+
+/* life_start.c, for adopt.c and the others */
+extern const struct machine_ops life_machine_ops;
+/* A new machine id into the microVM, and the host's boot id. */
+void start_bind(struct microvm *vm);
+void start_machine(struct microvm *vm);  /* from the image or the save, through the queue */
+void start_again(struct microvm *vm);    /* under a new machine id, which the row gets */
+void start_identity(struct microvm *vm); /* RESUMED, hook, then STARTED or RESUMED */
+void start_cancel(struct microvm *vm);   /* what is under way */
+void start_failed(struct microvm *vm, const char *why);
+/* What a hook's answer means: NULL if it is fine, else the reason (service.md 13), the caller's. */
+char *hook_failure(enum hook hook, enum agent_outcome outcome, unsigned status, int64_t timeout_ms,
+		   uint16_t port);
+bool hook_wanted(const struct microvm *vm, enum hook hook);
+
+/* life_save.c */
+void save_begin(struct microvm *vm);                      /* asked for: hold, then EV_SUSPEND */
+void save_held(struct microvm *vm, int64_t last_byte_ms); /* of routes.c */
+void save_idle(struct microvm *vm, int64_t now);          /* of timers.c: idle too long */
+void save_found(struct machine *m, const struct machine_saved *saved); /* of a SAVE before */
+void save_publish(struct microvm *vm);                                 /* the draft is complete */
+void save_tick(struct microvm *vm, int64_t now);
+
+#endif

@@ -1,0 +1,280 @@
+/* start.c - from a row to a guest that knows who it is: run and resume.
+ *
+ *   run:     [life_run.c: room, row] slot, template, machine or ready shell, RESTORE, or a clone's
+ *            CONTINUE,
+ *   resume:  room, slot, template, machine, RESTORE from the save,
+ *   both:    RESUMED, ACK, hook /run or /resume, then EV_STARTED or EV_RESUMED. */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "control/channels/routes.h"
+#include "control/microvm/guest_log.h"
+#include "control/microvm/lifecycle_internal.h"
+#include "control/pool/pool.h"
+#include "control/pool/spares.h"
+#include "control/storage/checkpoint.h"
+
+#define START_ACK_MS      60000
+#define START_CONTINUE_MS 10000
+
+static char *start_run_body(const struct microvm *vm)
+{
+	const char *payload = json_string_value(json_object_get(vm->params, "runHookPayload"));
+	json_t *body = json_pack("{s:s,s:s}", "microvmId", vm->id, "runHookPayload",
+				 payload ? payload : "");
+	char *text = json_dumps(body, JSON_COMPACT);
+
+	json_decref(body);
+	return text;
+}
+
+/* The end of the way, good or bad. */
+
+void start_cancel(struct microvm *vm)
+{
+	struct life *l = life_of(vm);
+
+	queue_leave(&l->item);
+	template_leave(&l->wait);
+	l->starting = false;
+}
+
+/* A resume that failed leaves the save as it was: who waits hears why, who comes later tries again.
+ */
+static void start_sleep_on(struct microvm *vm, const char *why)
+{
+	struct life *l = life_of(vm);
+	struct err e = l->failure;
+
+	if (!*e.text)
+		err_set(&e, ERR_INTERNAL, "The MicroVM could not be resumed: %s", why);
+	routes_refuse(vm);
+	l->wake = false;
+	life_tell(&l->resumes, -1, &e);
+	life_tell(&l->suspends, 0, NULL);
+}
+
+void start_failed(struct microvm *vm, const char *why)
+{
+	struct machine *m = vm->machine;
+	autofree char *reason = NULL;
+
+	log_warn("a microVM did not start id=%s error=\"%s\"", vm->id, why);
+	start_cancel(vm);
+	vm->machine = NULL;
+	if (m)
+		machine_end(m, NULL, NULL);
+	if (vm->state == VM_SUSPENDED) {
+		start_sleep_on(vm, why);
+		return;
+	}
+	reason = xasprintf("The MicroVM could not be started: %s", why);
+	life_insist(vm, EV_EXITED, reason);
+}
+
+static void start_over(struct microvm *vm)
+{
+	/* The slot is the next one's as soon as the guest answers. */
+	start_cancel(vm);
+	life_event(vm, vm->state == VM_PENDING ? EV_STARTED : EV_RESUMED, NULL);
+}
+
+static void start_hooked(struct machine *m, enum agent_outcome outcome, unsigned status)
+{
+	struct microvm *vm = m->owner;
+	const struct hooks *hooks = &vm->version->hooks;
+	enum hook hook = vm->state == VM_PENDING ? HOOK_RUN : HOOK_RESUME;
+	autofree char *why =
+		hook_failure(hook, outcome, status, hooks->each[hook].timeout_ms, hooks->port);
+
+	if (!why) {
+		start_over(vm);
+		return;
+	}
+	start_cancel(vm);
+	life_insist(vm, vm->state == VM_PENDING ? EV_EXITED : EV_TERMINATE, why);
+}
+
+static void start_acked(struct machine *m, int rc, const struct ipc_msg *answer,
+			const struct err *e)
+{
+	struct microvm *vm = m->owner;
+	enum hook hook = vm->state == VM_PENDING ? HOOK_RUN : HOOK_RESUME;
+	autofree char *body = NULL;
+
+	(void)answer;
+	if (rc) {
+		start_failed(vm, e->text);
+		return;
+	}
+	if (!hook_wanted(vm, hook)) {
+		/* Nothing is lost if the row of this step is: a restart finds the machine and asks
+		 * it again.  A resume is different: there the save would win. */
+		if (vm->state == VM_PENDING)
+			routes_open_early(vm);
+		start_over(vm);
+		return;
+	}
+	if (hook == HOOK_RUN)
+		body = start_run_body(vm);
+	machine_hook(m, hook, body, start_hooked);
+}
+
+void start_identity(struct microvm *vm)
+{
+	machine_resumed(vm->machine, vm->id, START_ACK_MS, start_acked);
+}
+
+/* A machine from files. */
+
+/* An image's snapshot that is refused for what this host is; a save's has no such remedy. */
+static void start_refused(struct microvm *vm, const struct err *e)
+{
+	autofree char *why = NULL;
+
+	life_of(vm)->failure = *e;
+	if (e->kind == ERR_CONFLICT && vm->state == VM_PENDING)
+		why = xasprintf("%s. 'doze image rebuild %s' makes a version for this host.",
+				e->text, vm->version->image->name);
+	start_failed(vm, why ? why : e->text);
+}
+
+static void start_restored(struct machine *m, int rc, const struct ipc_msg *answer,
+			   const struct err *e)
+{
+	(void)answer;
+	if (rc)
+		start_refused(m->owner, e);
+	else
+		start_identity(m->owner);
+}
+
+static void start_up(struct machine *m, enum machine_run run)
+{
+	struct microvm *vm = m->owner;
+
+	(void)run;
+	template_restore(template_of(vm->ctl, vm->version), m, vm,
+			 vm->state == VM_SUSPENDED ? vm->save : 0, start_restored);
+}
+
+static void start_down(struct machine *m, const char *reason)
+{
+	struct microvm *vm = m->owner;
+	struct life *l = life_of(vm);
+
+	vm->machine = NULL; /* it is clearing itself */
+	if (l->saved || l->binding)
+		return; /* as it should, or run_committed sees it */
+	if (l->starting)
+		start_failed(vm, reason);
+	else
+		life_insist(vm, EV_EXITED, reason);
+}
+
+static void start_exited(struct machine *m, unsigned code)
+{
+	autofree char *why = xasprintf("Container Stopped with Exit Code: %u", code);
+	struct microvm *vm = m->owner;
+
+	if (life_of(vm)->starting)
+		start_cancel(vm);
+	/* A resume that ends so has come too far to go back to the save. */
+	life_insist(vm, vm->state == VM_SUSPENDED ? EV_TERMINATE : EV_EXITED, why);
+}
+
+const struct machine_ops life_machine_ops = { start_up, start_down, logs_write, start_exited,
+					      save_found };
+
+static void start_loaded(struct template_wait *w, int rc, const struct err *e)
+{
+	struct life *l = container_of(w, struct life, wait);
+	struct microvm *vm = l->vm;
+
+	if (rc) {
+		start_failed(vm, e->text);
+		return;
+	}
+	if (!vm->machine && vm->state == VM_SUSPENDED) /* bound in memory alone */
+		vm->machine =
+			shells_take(vm->ctl, vm->version, vm->internet, &life_machine_ops, vm);
+	l->shell = false;
+	if (vm->machine) {
+		memcpy(vm->machine_id, vm->machine->id, sizeof(vm->machine_id));
+		start_up(vm->machine, MACHINE_EMPTY);
+		return;
+	}
+	vm->machine = machine_start(vm->ctl, vm->version, vm->machine_id, vm->internet,
+				    &life_machine_ops, vm);
+}
+
+static void start_slot(struct queue_item *item, int rc, const struct err *e)
+{
+	struct microvm *vm = container_of(item, struct life, item)->vm;
+
+	(void)rc; /* a slot is never refused */
+	(void)e;
+	template_load(template_of(vm->ctl, vm->version), &life_of(vm)->wait, start_loaded);
+}
+
+static void start_room(struct queue_item *item, int rc, const struct err *e)
+{
+	struct microvm *vm = container_of(item, struct life, item)->vm;
+
+	if (rc) {
+		life_of(vm)->failure = *e;
+		start_failed(vm, e->text);
+	} else {
+		queue_slot(vm->ctl, item, QUEUE_MICROVM, start_slot);
+	}
+}
+
+void start_bind(struct microvm *vm)
+{
+	machine_new_id(vm->machine_id);
+	memcpy(vm->boot_id, vm->ctl->boot_id, sizeof(vm->boot_id));
+}
+
+void start_machine(struct microvm *vm)
+{
+	struct life *l = life_of(vm);
+
+	l->starting = true;
+	l->saved = false;
+	l->failure = (struct err){ 0 };
+	if (model_runs_here(vm->ctl, vm->version, &l->failure))
+		start_failed(vm, l->failure.text);
+	else if (l->item.has_room)
+		queue_slot(vm->ctl, &l->item, QUEUE_MICROVM, start_slot);
+	else
+		queue_room(vm->ctl, &l->item, template_cost(template_of(vm->ctl, vm->version)),
+			   vm->ctl->conf->capacity_wait_ms, start_room);
+}
+
+void start_again(struct microvm *vm)
+{
+	struct store_txn *t = store_begin(vm->ctl->store);
+
+	start_bind(vm);
+	model_put_microvm(t, vm);
+	store_commit(t, NULL, NULL);
+	start_machine(vm);
+}
+
+void act_restore(struct microvm *vm, enum vm_state from)
+{
+	struct life *l = life_of(vm);
+
+	(void)from;
+	if (l->starting || vm->machine)
+		return;
+	l->wake = false;
+	/* Bound in memory alone: while the row says SUSPENDED the save is the truth. */
+	start_bind(vm);
+	start_machine(vm);
+	routes_push(vm);
+}

@@ -1,0 +1,271 @@
+/* suspend.c - from RUNNING to a save on disk.
+ *
+ *   HOLD (the proxy holds new requests; an idle suspend first hears the last byte), EV_SUSPEND,
+ *   hook /suspend, draft, MACHINE_SAVE, publish, EV_SAVED; or CONTINUE and EV_UNSAVED. */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "control/channels/routes.h"
+#include "control/microvm/expiry.h"
+#include "control/microvm/lifecycle_internal.h"
+#include "control/storage/checkpoint.h"
+
+#define SAVE_HELD_MS 2000 /* for the proxy's answer; without one our own clock decides */
+
+#define SAVE_DRAFT(vm)       ((vm)->save + 1)
+#define SAVE_DRAFT_AGAIN(vm) ((vm)->save + 2)
+
+static void save_machine(struct microvm *vm);
+
+void save_begin(struct microvm *vm)
+{
+	struct life *l = life_of(vm);
+
+	if (vm->state != VM_RUNNING || (l->committing && l->event == EV_SUSPEND))
+		return; /* it is on its way */
+	l->holding = false;
+	routes_hold(vm);
+	life_event(vm, EV_SUSPEND, NULL);
+}
+
+void save_idle(struct microvm *vm, int64_t now)
+{
+	struct life *l = life_of(vm);
+
+	if (l->holding || l->committing)
+		return;
+	l->holding = true;
+	l->held_ms = now;
+	routes_hold(vm);
+}
+
+static void save_decide(struct microvm *vm, int64_t now)
+{
+	life_of(vm)->holding = false;
+	if (vm->state == VM_RUNNING && timers_idle(vm, now))
+		save_begin(vm);
+	else
+		routes_release(vm);
+}
+
+void save_held(struct microvm *vm, int64_t last_byte_ms)
+{
+	if (last_byte_ms > vm->last_byte_ms)
+		vm->last_byte_ms = last_byte_ms;
+	if (life_of(vm)->holding)
+		save_decide(vm, clock_wall_ms());
+}
+
+void save_tick(struct microvm *vm, int64_t now)
+{
+	struct life *l = vm->life;
+
+	if (l && l->holding && now - l->held_ms > SAVE_HELD_MS)
+		save_decide(vm, now);
+	if (l && l->again && vm->machine && vm->state == VM_SUSPENDING)
+		save_machine(vm);
+}
+
+void act_refuse(struct microvm *vm, enum vm_event event, const struct err *e)
+{
+	struct life *l = life_of(vm);
+
+	if (event == EV_TERMINATE) {
+		life_tell(&l->ends, -1, e);
+		return;
+	}
+	routes_release(vm);
+	life_tell(&l->suspends, -1, e);
+	life_tell(&l->resumes, 0, NULL); /* it runs */
+}
+
+/* What cannot be saved runs on; its callers hear why. */
+static void save_failed(struct microvm *vm, const struct err *e)
+{
+	struct life *l = life_of(vm);
+
+	log_err("a microVM could not be saved id=%s error=\"%s\"", vm->id, e->text);
+	saves_drop(vm, l->draft);
+	l->failure = *e;
+	life_insist(vm, EV_UNSAVED, NULL);
+}
+
+static void save_continued(struct machine *m, int rc, const struct ipc_msg *answer,
+			   const struct err *e)
+{
+	struct microvm *vm = m->owner;
+
+	(void)answer;
+	if (!rc) {
+		life_insist(vm, EV_UNSAVED, NULL);
+		return;
+	}
+	log_err("a microVM does not run on id=%s error=\"%s\"", vm->id, e->text);
+	life_insist(vm, EV_EXITED, "The MicroVM could be neither suspended nor continued.");
+}
+
+static void save_published(void *arg, int rc)
+{
+	struct microvm *vm = arg;
+	struct life *l = life_of(vm);
+
+	l->publishing = NULL;
+	if (vm->state != VM_SUSPENDING) {
+		saves_remove_all(vm); /* it ended meanwhile */
+		return;
+	}
+	if (!rc) {
+		life_event(vm, EV_SAVED, NULL);
+		return;
+	}
+	log_err("a save is not durable id=%s error=\"%s\"", vm->id, strerror(-rc));
+	saves_drop(vm, l->draft);
+	life_insist(vm, EV_EXITED, "The MicroVM's state could not be written to disk.");
+}
+
+static void save_note(const struct microvm *vm, const struct machine_saved *saved)
+{
+	log_info("saved id=%s state_bytes=%llu memory_bytes=%llu disk_bytes=%llu paused_us=%llu",
+		 vm->id, (unsigned long long)saved->state_bytes,
+		 (unsigned long long)saved->memory_bytes, (unsigned long long)saved->disk_bytes,
+		 (unsigned long long)saved->paused_us);
+}
+
+void save_publish(struct microvm *vm)
+{
+	struct life *l = life_of(vm);
+	struct err e;
+
+	l->saved = true;
+	l->again = false;
+	l->publishing = saves_publish(vm, l->draft, save_published, vm, &e);
+	if (l->publishing)
+		return;
+	log_err("%s", e.text);
+	save_published(vm, -EIO);
+}
+
+void save_found(struct machine *m, const struct machine_saved *saved)
+{
+	struct microvm *vm = m->owner;
+	struct life *l = life_of(vm);
+
+	if (vm->state != VM_SUSPENDING || l->publishing)
+		return;
+	saves_drop(vm, SAVE_DRAFT_AGAIN(vm));
+	l->draft = SAVE_DRAFT(vm);
+	save_note(vm, saved);
+	save_publish(vm);
+}
+
+static void save_done(struct machine *m, int rc, const struct ipc_msg *answer, const struct err *e)
+{
+	struct microvm *vm = m->owner;
+	struct life *l = life_of(vm);
+
+	if (!rc) {
+		saves_drop(vm, SAVE_DRAFT(vm) == l->draft ? SAVE_DRAFT_AGAIN(vm) : SAVE_DRAFT(vm));
+		save_note(vm, (const void *)answer->body);
+		save_publish(vm);
+		return;
+	}
+	log_err("a microVM could not be saved id=%s error=\"%s\"", vm->id, e->text);
+	saves_drop(vm, l->draft);
+	l->again = l->draft == SAVE_DRAFT_AGAIN(vm) && e->kind == ERR_CONFLICT;
+	if (l->again)
+		return; /* save_tick, if save_found does not come before */
+	l->failure = *e;
+	machine_simple(m, MACHINE_CONTINUE, save_continued);
+}
+
+static void save_machine(struct microvm *vm)
+{
+	struct life *l = life_of(vm);
+	const struct machine_none none = { 0 };
+	int fds[SAVE_NUM_FDS];
+	struct err e;
+
+	/* After a restart the draft before may still be written to. */
+	l->draft = l->adopted ? SAVE_DRAFT_AGAIN(vm) : SAVE_DRAFT(vm);
+	l->again = false;
+	if (saves_begin(vm, l->draft, fds, &e)) {
+		save_failed(vm, &e);
+		return;
+	}
+	machine_ask(vm->machine, MACHINE_SAVE, &none, fds, SAVE_NUM_FDS, save_done);
+	for (size_t i = 0; i < SAVE_NUM_FDS; i++)
+		fd_close(&fds[i]);
+}
+
+static void save_hooked(struct machine *m, enum agent_outcome outcome, unsigned status)
+{
+	struct microvm *vm = m->owner;
+	const struct hooks *hooks = &vm->version->hooks;
+	autofree char *why = hook_failure(HOOK_SUSPEND, outcome, status,
+					  hooks->each[HOOK_SUSPEND].timeout_ms, hooks->port);
+
+	if (why)
+		life_insist(vm, EV_TERMINATE, why);
+	else
+		save_machine(vm);
+}
+
+void act_save(struct microvm *vm, enum vm_state from)
+{
+	struct life *l = life_of(vm);
+
+	(void)from;
+	routes_push(vm);
+	if (!vm->machine)
+		return; /* it died meanwhile: EV_EXITED comes next */
+	/* Paused: found so after a restart, its hook was answered before. */
+	if (hook_wanted(vm, HOOK_SUSPEND) && vm->machine->run != MACHINE_PAUSED)
+		machine_hook(vm->machine, HOOK_SUSPEND, NULL, save_hooked);
+	else
+		save_machine(vm);
+	l->failure = (struct err){ 0 };
+}
+
+void act_park(struct microvm *vm, enum vm_state from)
+{
+	struct life *l = life_of(vm);
+
+	(void)from;
+	if (vm->machine)
+		machine_end(vm->machine, NULL, NULL);
+	vm->machine = NULL;
+	l->saved = false;
+	saves_remove(vm, l->old_save);
+	for (int64_t n = l->old_save + 1; n <= l->old_save + 2; n++)
+		saves_drop(vm, n); /* of a try that a restart cut short */
+	l->adopted = false;
+	routes_push(vm);
+	queue_wake(vm->ctl);
+	life_tell(&l->suspends, 0, NULL);
+	if (l->wake)
+		life_event(vm, EV_RESUME, NULL);
+	else
+		timers_look(vm, clock_wall_ms());
+}
+
+void act_reopen(struct microvm *vm, enum vm_state from)
+{
+	struct life *l = life_of(vm);
+	bool full = l->failure.kind == ERR_CAPACITY;
+	struct err e;
+
+	(void)from;
+	err_set(&e, l->failure.kind, "The MicroVM %s could not be suspended and runs on: %.512s%s",
+		vm->id, l->failure.text,
+		full ? ". Free some space on the disk of the data directory, then try again." : "");
+	routes_push(vm);
+	routes_release(vm);
+	life_tell(&l->suspends, -1, &e);
+	life_tell(&l->resumes, 0, NULL);
+	l->wake = false;
+	l->adopted = false;
+}

@@ -1,0 +1,165 @@
+/* load.c - the model out of the store's rows. */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "control/control.h"
+#include "control/images/images.h"
+
+/* States are compared and kept by address of these words. */
+static const char *const words[] = {
+	"CREATING", "CREATED",       "CREATE_FAILED", "UPDATING", "UPDATED",
+	"DELETING", "UPDATE_FAILED", "DELETE_FAILED", "DELETED",  "PENDING",
+	"FAILED",   "IN_PROGRESS",   "SUCCESSFUL",    "ACTIVE",   "INACTIVE",
+};
+
+static const char *model_word(const char *text)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (text && !strcmp(words[i], text))
+			return words[i];
+	return "FAILED";
+}
+
+static char *copy(const char *text)
+{
+	return text ? xstrdup(text) : NULL;
+}
+
+static json_t *model_parse(const char *text)
+{
+	return text ? json_loads(text, 0, NULL) : NULL;
+}
+
+struct loading {
+	struct control *ctl;
+	void (*token)(struct control *ctl, const struct store_token *row);
+};
+
+static void load_image(void *arg, const struct store_image *row)
+{
+	const struct loading *l = arg;
+	struct image *image = model_image_new(l->ctl, row->name);
+
+	snprintf(image->id, sizeof(image->id), "%s", row->id);
+	image->state = model_word(row->state);
+	image->created_ms = row->created_ms;
+	image->updated_ms = row->updated_ms;
+	image->next_version = row->next_version;
+	image->latest_active = row->latest_active;
+	image->latest_failed = row->latest_failed;
+	image->tags = model_parse(row->tags);
+}
+
+static size_t load_ports(const json_t *list, uint16_t *ports)
+{
+	size_t n = json_array_size(list);
+
+	n = n < BUILD_MAX_PORTS ? n : BUILD_MAX_PORTS;
+	for (size_t i = 0; i < n; i++)
+		ports[i] = (uint16_t)json_integer_value(json_array_get(list, i));
+	return n;
+}
+
+static void load_made(struct image_version *v, const char *text)
+{
+	json_t *made = model_parse(text);
+
+	int kind = engine_kind(json_string_value(json_object_get(made, "engine")));
+
+	if (kind < 0)
+		log_err("an image version is of an engine that is not ours image=%s version=%lld",
+			v->image->name, (long long)v->number);
+	v->engine =
+		kind < 0 ? (uint32_t)PRIV_MACHINE_QEMU : (uint32_t)kind; /* refused at RESTORE */
+	v->shape.vcpus = (uint32_t)json_integer_value(json_object_get(made, "vcpus"));
+	v->shape.memory_mib = (uint32_t)json_integer_value(json_object_get(made, "memoryMib"));
+	v->n_ports = load_ports(json_object_get(made, "ports"), v->ports);
+	v->n_listening = load_ports(json_object_get(made, "listening"), v->listening);
+	json_decref(made);
+}
+
+static void load_version(void *arg, const struct store_version *row)
+{
+	struct control *ctl = ((const struct loading *)arg)->ctl;
+	struct image *image = model_image_by_id(ctl, row->image);
+	struct image_version *v = model_version_new(image, row->version, model_parse(row->params));
+
+	v->state = model_word(row->state);
+	v->status = model_word(row->status);
+	v->reason = copy(row->reason);
+	v->created_ms = row->created_ms;
+	v->updated_ms = row->updated_ms;
+	load_made(v, row->made);
+	images_read_params(ctl->conf, v);
+}
+
+static void load_build(void *arg, const struct store_build *row)
+{
+	const struct loading *l = arg;
+	struct image *image = model_image_by_id(l->ctl, row->image);
+	struct build *b = model_build_new(model_version(image, row->version));
+
+	snprintf(b->id, sizeof(b->id), "%s", row->id);
+	b->state = model_word(row->state);
+	b->code = copy(row->code);
+	b->reason = copy(row->reason);
+	b->created_ms = row->created_ms;
+	b->updated_ms = row->updated_ms;
+	b->memory_bytes = row->memory_bytes;
+	b->code_bytes = row->code_bytes;
+	b->disk_bytes = row->disk_bytes;
+}
+
+static enum vm_state load_state(const char *text)
+{
+	for (int s = 0; s < VM_NUM_STATES; s++)
+		if (!strcmp(vm_state_name[s], text))
+			return (enum vm_state)s;
+	return VM_TERMINATING; /* not ours: end it */
+}
+
+static void load_microvm(void *arg, const struct store_microvm *row)
+{
+	struct control *ctl = ((const struct loading *)arg)->ctl;
+	struct image *image = model_image_by_id(ctl, row->image);
+	struct image_version *v = image ? model_version(image, row->version) : NULL;
+	struct microvm *vm;
+
+	if (!v) {
+		log_err("a microVM's image is gone id=%s image=%s", row->id, row->image);
+		return;
+	}
+	vm = model_microvm_new(ctl, v, model_parse(row->params));
+	snprintf(vm->id, sizeof(vm->id), "%s", row->id);
+	snprintf(vm->endpoint, sizeof(vm->endpoint), "%s", row->endpoint);
+	snprintf(vm->machine_id, sizeof(vm->machine_id), "%s", row->machine ? row->machine : "");
+	snprintf(vm->boot_id, sizeof(vm->boot_id), "%s", row->boot_id ? row->boot_id : "");
+	vm->state = load_state(row->state);
+	vm->reason = copy(row->reason);
+	vm->save = row->save;
+	vm->started_ms = row->started_ms;
+	vm->terminated_ms = row->terminated_ms;
+	vm->suspended_ms = row->suspended_ms;
+	vm->last_byte_ms = row->last_byte_ms;
+	list_add(&ctl->microvms, &vm->in_control);
+	v->n_microvms += vm->state != VM_TERMINATED;
+}
+
+static void load_token(void *arg, const struct store_token *row)
+{
+	struct loading *l = arg;
+
+	l->token(l->ctl, row);
+}
+
+int model_load(struct control *ctl,
+	       void (*token)(struct control *ctl, const struct store_token *row), struct err *e)
+{
+	const struct store_loader loader = { load_image, load_version, load_build, load_microvm,
+					     load_token };
+	struct loading l = { ctl, token };
+
+	return store_load(ctl->store, &loader, &l, e);
+}

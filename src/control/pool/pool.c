@@ -1,0 +1,385 @@
+#include "control/pool/pool.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "control/admission/admission.h"
+#include "control/pool/prewarm.h"
+#include "control/pool/spares.h"
+
+#define POOL_TICK_MS        1000
+#define POOL_DEMAND_MS      60000
+#define POOL_RUNS_EACH      6   /* runs a minute that one more clone stands for */
+#define POOL_MOST           16  /* clones of a version */
+#define POOL_AFTER_TAKE_MS  500 /* the first request of a clone has the cores to itself */
+#define POOL_BACKOFF_MS     2000
+#define POOL_BACKOFF_MAX_MS 120000
+
+struct pool {
+	struct list templates; /* the oldest use first */
+	uv_timer_t tick, soon;
+	uint64_t budget;
+};
+
+/* A clone on its way or ready; it is gone from here once taken. */
+struct clone {
+	struct list in;
+	struct template *t;
+	struct queue_item item;
+	struct template_wait wait;
+	struct machine *m;
+	bool ready;
+};
+
+unsigned pool_target(const struct pool_facts *f)
+{
+	unsigned n = f->per_image;
+
+	if (!f->active || !f->per_image || f->since_ms >= f->recent_ms)
+		return 0;
+	if (f->demand / POOL_RUNS_EACH > n)
+		n = f->demand / POOL_RUNS_EACH;
+	return n > POOL_MOST && f->per_image < POOL_MOST ? POOL_MOST : n;
+}
+
+struct template *template_of(struct control *ctl, struct image_version *v)
+{
+	struct template *t = v->template;
+
+	if (t)
+		return t;
+	t = xcalloc(1, sizeof(*t));
+	t->ctl = ctl;
+	t->version = v;
+	t->memfd = t->draft_fd = t->file_fd = -1;
+	list_init(&t->waits);
+	list_init(&t->clones);
+	list_add(&ctl->pool->templates, &t->in);
+	v->template = t;
+	return t;
+}
+
+static void pool_drop(struct clone *c)
+{
+	struct machine *m = c->m;
+
+	list_del(&c->in);
+	queue_leave(&c->item);
+	template_leave(&c->wait);
+	free(c);
+	if (!m)
+		return;
+	if (m->warm)
+		warm_cancel(m->warm);
+	machine_end(m, NULL, NULL);
+}
+
+static void pool_failed(struct clone *c, const char *why)
+{
+	struct template *t = c->t;
+	int64_t wait = t->backoff_ms ? t->backoff_ms * 2 : POOL_BACKOFF_MS;
+
+	t->backoff_ms = wait < POOL_BACKOFF_MAX_MS ? wait : POOL_BACKOFF_MAX_MS;
+	t->retry_ms = clock_mono_ms() + t->backoff_ms;
+	log_warn("a clone failed image=%s version=%lld retry_ms=%lld error=\"%s\"",
+		 t->version->image->name, (long long)t->version->number, (long long)t->backoff_ms,
+		 why);
+	pool_drop(c);
+}
+
+static void pool_measured(struct machine *m, int rc, const struct ipc_msg *answer,
+			  const struct err *e)
+{
+	(void)answer;
+	(void)e;
+	if (!rc) /* it may have been taken meanwhile */
+		template_of(m->ctl, m->version)->clone_bytes = m->private_bytes;
+}
+
+static void pool_warmed(struct machine *m, int rc, const struct err *e)
+{
+	struct clone *c = m->owner;
+
+	if (rc) {
+		pool_failed(c, e->text);
+		return;
+	}
+	c->ready = true;
+	c->t->backoff_ms = 0;
+	machine_stats(m, pool_measured);
+	queue_leave(&c->item);
+	log_debug("a clone is ready machine=%s image=%s", m->id, c->t->version->image->name);
+}
+
+static void pool_restored(struct machine *m, int rc, const struct ipc_msg *answer,
+			  const struct err *e)
+{
+	(void)answer;
+	if (rc)
+		pool_failed(m->owner, e->text);
+	else
+		warm_start(m, pool_warmed);
+}
+
+static void pool_up(struct machine *m, enum machine_run run)
+{
+	struct clone *c = m->owner;
+
+	(void)run;
+	template_restore(c->t, m, NULL, 0, pool_restored);
+}
+
+static void pool_down(struct machine *m, const char *reason)
+{
+	struct clone *c = m->owner;
+
+	c->m = NULL; /* it is clearing itself */
+	if (m->warm)
+		warm_cancel(m->warm);
+	pool_failed(c, reason);
+}
+
+static void pool_exited(struct machine *m, unsigned code)
+{
+	(void)code;
+	pool_failed(m->owner, "the application ended");
+}
+
+static const struct machine_ops pool_ops = { pool_up, pool_down, NULL, pool_exited, NULL };
+
+static void pool_loaded(struct template_wait *w, int rc, const struct err *e)
+{
+	struct clone *c = container_of(w, struct clone, wait);
+	char id[IPC_ID_SIZE];
+
+	if (rc) {
+		pool_failed(c, e->text);
+		return;
+	}
+	machine_new_id(id);
+	c->m = machine_start(c->t->ctl, c->t->version, id, true, &pool_ops, c);
+}
+
+static void pool_may_start(struct queue_item *item, int rc, const struct err *e)
+{
+	struct clone *c = container_of(item, struct clone, item);
+
+	(void)rc; /* a slot is never refused */
+	(void)e;
+	template_load(c->t, &c->wait, pool_loaded);
+}
+
+static void pool_add(struct template *t)
+{
+	struct clone *c = xcalloc(1, sizeof(*c));
+
+	c->t = t;
+	list_add(&t->clones, &c->in);
+	queue_slot(t->ctl, &c->item, QUEUE_POOL, pool_may_start);
+}
+
+static unsigned pool_count(const struct template *t)
+{
+	unsigned n = 0;
+
+	list_each(c, &t->clones, struct clone, in) n++;
+	return n;
+}
+
+static uint64_t pool_used(const struct control *ctl)
+{
+	uint64_t sum = 0;
+
+	list_each(t, &ctl->pool->templates, struct template, in)
+	{
+		uint64_t each = template_clone_bytes(t);
+
+		sum += template_bytes(t) + pool_count(t) * each;
+	}
+	return sum;
+}
+
+static unsigned pool_wanted(struct control *ctl, struct template *t, int64_t now)
+{
+	struct image_version *v = t->version;
+	struct err e;
+
+	if (ctl->draining || ctl->stopping || model_runs_here(ctl, v, &e))
+		return 0;
+	if (now - t->demand_ms >= POOL_DEMAND_MS) {
+		t->demand = 0;
+		t->demand_ms = now;
+	}
+	return pool_target(&(struct pool_facts){
+		.active = v == model_active_version(v->image),
+		.since_ms = now - v->recent_ms,
+		.recent_ms = ctl->conf->pool_recent_ms,
+		.per_image = (unsigned)ctl->conf->pool_per_image,
+		.demand = t->demand,
+	});
+}
+
+static bool pool_live(const struct template *t)
+{
+	list_each(vm, &t->ctl->microvms, struct microvm, in_control)
+	{
+		if (vm->version == t->version && vm->state != VM_TERMINATED)
+			return true;
+	}
+	return false;
+}
+
+static void pool_look_at(struct control *ctl, struct template *t)
+{
+	int64_t now = clock_wall_ms();
+	unsigned wanted = pool_wanted(ctl, t, now), have = pool_count(t);
+	bool recent = t->version == model_active_version(t->version->image) &&
+		      now - t->version->recent_ms < ctl->conf->pool_recent_ms;
+
+	list_each(c, &t->clones, struct clone, in)
+	{
+		if (have <= wanted)
+			break;
+		pool_drop(c);
+		have--;
+	}
+	for (; have < wanted && clock_mono_ms() >= t->retry_ms; have++) {
+		uint64_t cost = template_cost(t);
+
+		if (pool_used(ctl) + cost > ctl->pool->budget || !queue_has_room(ctl, cost))
+			break;
+		pool_add(t);
+	}
+	if (!recent && !have && t->memfd >= 0 && list_empty(&t->waits) && !pool_live(t))
+		template_unload(t);
+}
+
+static void pool_look(struct control *ctl)
+{
+	list_each(image, &ctl->images, struct image, in_control)
+	{
+		struct image_version *v = model_active_version(image);
+
+		if (v && v->shape.memory_mib &&
+		    clock_wall_ms() - v->recent_ms < ctl->conf->pool_recent_ms)
+			template_of(ctl, v);
+	}
+	list_each(t, &ctl->pool->templates, struct template, in) pool_look_at(ctl, t);
+	shells_look(ctl);
+}
+
+static void pool_tick(uv_timer_t *timer)
+{
+	pool_look(timer->loop->data);
+}
+
+void pool_wake(struct control *ctl)
+{
+	/* From the loop, not from inside of what just changed. */
+	if (ctl->pool && !ctl->stopping)
+		uv_timer_start(&ctl->pool->soon, pool_tick, 1, 0);
+}
+
+struct machine *pool_take(struct control *ctl, struct image_version *v)
+{
+	struct template *t = template_of(ctl, v);
+
+	list_each(c, &t->clones, struct clone, in)
+	{
+		struct machine *m = c->m;
+
+		if (!c->ready)
+			continue;
+		list_del(&c->in);
+		free(c);
+		machine_own(m, NULL, NULL);
+		if (t->retry_ms < clock_mono_ms() + POOL_AFTER_TAKE_MS)
+			t->retry_ms = clock_mono_ms() + POOL_AFTER_TAKE_MS;
+		return m;
+	}
+	return NULL;
+}
+
+void pool_give_back(struct machine *m)
+{
+	struct template *t = template_of(m->ctl, m->version);
+	struct clone *c = xcalloc(1, sizeof(*c));
+
+	c->t = t;
+	c->m = m;
+	c->ready = true;
+	list_add(&t->clones, &c->in);
+	machine_own(m, &pool_ops, c);
+}
+
+unsigned pool_ready(const struct control *ctl)
+{
+	unsigned n = 0;
+
+	list_each(t, &ctl->pool->templates, struct template, in)
+	{
+		list_each(c, &t->clones, struct clone, in) n += c->ready;
+	}
+	return n;
+}
+
+void pool_note_run(struct control *ctl, struct image_version *v)
+{
+	struct template *t = template_of(ctl, v);
+
+	v->recent_ms = clock_wall_ms();
+	t->demand++;
+	list_del(&t->in);
+	list_add(&ctl->pool->templates, &t->in);
+	pool_wake(ctl);
+}
+
+void pool_evict(struct control *ctl)
+{
+	list_each(t, &ctl->pool->templates, struct template, in)
+	{
+		struct clone *oldest = list_first(&t->clones, struct clone, in);
+
+		if (!oldest)
+			continue;
+		/* Not again until somebody runs it, or the shortage is over. */
+		t->retry_ms = clock_mono_ms() + POOL_BACKOFF_MAX_MS;
+		pool_drop(oldest);
+		return;
+	}
+}
+
+void pool_forget(struct image_version *v)
+{
+	struct template *t = v->template;
+
+	if (!t)
+		return;
+	list_each(c, &t->clones, struct clone, in) pool_drop(c);
+	template_unload(t);
+	template_cancel(t);
+	list_del(&t->in);
+	v->template = NULL;
+	free(t);
+}
+
+int pool_open(struct control *ctl, struct err *e)
+{
+	struct pool *p = xcalloc(1, sizeof(*p));
+
+	list_init(&p->templates);
+	p->budget = queue_total_memory() / 100 * (uint64_t)ctl->conf->pool_memory_percent;
+	if (uv_timer_init(&ctl->loop, &p->tick) || uv_timer_init(&ctl->loop, &p->soon))
+		return err_set(e, ERR_INTERNAL, "make a timer");
+	ctl->pool = p;
+	uv_timer_start(&p->tick, pool_tick, POOL_TICK_MS, POOL_TICK_MS);
+	return 0;
+}
+
+void pool_close(struct control *ctl)
+{
+	uv_timer_stop(&ctl->pool->tick);
+	uv_timer_stop(&ctl->pool->soon);
+}

@@ -1,0 +1,8 @@
+/* format.h - the format of the data directory: dozed refuses a higher one before any role starts,
+ * and control's store migrates a lower one. */
+#ifndef IPC_FORMAT_H
+#define IPC_FORMAT_H
+
+#define STORE_FORMAT 1 /* the number in the file FORMAT */
+
+#endif

@@ -1,0 +1,406 @@
+/* The life of a microVM: every step we promise, no step we do not, and none before it is durable.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "control/channels/routes.h"
+#include "control/microvm/guest_log.h"
+#include "control/microvm/lifecycle_internal.h"
+#include "control/storage/work.h"
+
+const char *const vm_state_name[VM_NUM_STATES] = { "PENDING",   "RUNNING",     "SUSPENDING",
+						   "SUSPENDED", "TERMINATING", "TERMINATED" };
+
+/* The world: what the last step did, and a store that answers when it is told to. */
+static const char *did;
+static enum vm_state did_from;
+static struct {
+	store_done *done;
+	void *arg;
+	enum vm_state state;
+	char reason[128], machine[IPC_ID_SIZE];
+	int64_t save;
+	int commits;
+} store;
+
+#define FAKE(name)                                        \
+	void name(struct microvm *vm, enum vm_state from) \
+	{                                                 \
+		(void)vm;                                 \
+		did = #name;                              \
+		did_from = from;                          \
+	}                                                 \
+	struct microvm /* takes the ; */
+
+FAKE(act_open);
+FAKE(act_save);
+FAKE(act_park);
+FAKE(act_reopen);
+FAKE(act_restore);
+FAKE(act_stop);
+FAKE(act_release);
+
+void act_refuse(struct microvm *vm, enum vm_event event, const struct err *e)
+{
+	(void)vm;
+	(void)event;
+	(void)e;
+	did = "act_refuse";
+}
+
+void save_begin(struct microvm *vm)
+{
+	life_event(vm, EV_SUSPEND, NULL);
+}
+
+void work_forget(struct work *w)
+{
+	(void)w;
+}
+
+void routes_gone(struct microvm *vm)
+{
+	(void)vm;
+}
+
+void logs_remove(struct microvm *vm)
+{
+	(void)vm;
+}
+
+void model_microvm_free(struct microvm *vm)
+{
+	free(vm->reason);
+	free(vm);
+}
+
+struct store_txn *store_begin(struct store *s)
+{
+	return (struct store_txn *)s;
+}
+
+void model_put_microvm(struct store_txn *t, const struct microvm *vm)
+{
+	(void)t;
+	store.state = vm->state;
+	store.save = vm->save;
+	strcpy(store.machine, vm->machine_id);
+	strncpy(store.reason, vm->reason ? vm->reason : "", sizeof(store.reason) - 1);
+}
+
+void store_commit(struct store_txn *t, store_done *done, void *arg)
+{
+	(void)t;
+	store.done = done;
+	store.arg = arg;
+	store.commits++;
+}
+
+void store_del_microvm(struct store_txn *t, const char *id)
+{
+	(void)t;
+	(void)id;
+}
+
+static void answer(int rc)
+{
+	store_done *done = store.done;
+	struct err e = { ERR_CAPACITY, "the disk is full" };
+
+	assert_non_null(done);
+	store.done = NULL;
+	done(store.arg, rc, rc ? &e : NULL);
+}
+
+static struct control ctl;
+
+static struct microvm *microvm(enum vm_state state)
+{
+	struct microvm *vm = xcalloc(1, sizeof(*vm));
+
+	strcpy(vm->id, "microvm-1");
+	strcpy(vm->machine_id, "m-1");
+	vm->ctl = &ctl;
+	vm->state = state;
+	did = NULL;
+	memset(&store, 0, sizeof(store));
+	return vm;
+}
+
+static const struct {
+	enum vm_state from;
+	enum vm_event event;
+	const char *act;
+	enum vm_state to;
+} promised[] = {
+	{ VM_PENDING, EV_STARTED, "act_open", VM_RUNNING },
+	{ VM_PENDING, EV_TERMINATE, "act_stop", VM_TERMINATING },
+	{ VM_PENDING, EV_EXITED, "act_release", VM_TERMINATED },
+	{ VM_RUNNING, EV_SUSPEND, "act_save", VM_SUSPENDING },
+	{ VM_RUNNING, EV_TERMINATE, "act_stop", VM_TERMINATING },
+	{ VM_RUNNING, EV_EXITED, "act_release", VM_TERMINATED },
+	{ VM_SUSPENDING, EV_SAVED, "act_park", VM_SUSPENDED },
+	{ VM_SUSPENDING, EV_UNSAVED, "act_reopen", VM_RUNNING },
+	{ VM_SUSPENDING, EV_TERMINATE, "act_stop", VM_TERMINATING },
+	{ VM_SUSPENDING, EV_EXITED, "act_release", VM_TERMINATED },
+	{ VM_SUSPENDED, EV_RESUME, "act_restore", VM_SUSPENDED },
+	{ VM_SUSPENDED, EV_RESUMED, "act_open", VM_RUNNING },
+	{ VM_SUSPENDED, EV_TERMINATE, "act_stop", VM_TERMINATING },
+	{ VM_TERMINATING, EV_EXITED, "act_release", VM_TERMINATED },
+};
+
+static void test_promised_steps_are_taken_once_they_are_durable(void **unused)
+{
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_SIZE(promised); i++) {
+		struct microvm *vm = microvm(promised[i].from);
+		struct err e;
+
+		assert_int_equal(life_step(vm, promised[i].event, "why", &e), 0);
+		if (promised[i].to != promised[i].from) {
+			assert_null(did);
+			assert_int_equal(vm->state, promised[i].from);
+			assert_int_equal(store.state, promised[i].to);
+			answer(0);
+		}
+		assert_int_equal(vm->state, promised[i].to);
+		assert_string_equal(did, promised[i].act);
+		assert_int_equal(did_from, promised[i].from);
+		life_free(vm);
+	}
+}
+
+static void test_all_other_steps_are_refused(void **unused)
+{
+	size_t refused = 0, all = (size_t)VM_NUM_STATES * VM_NUM_EVENTS;
+
+	(void)unused;
+	for (int s = 0; s < VM_NUM_STATES; s++)
+		for (int ev = 0; ev < VM_NUM_EVENTS; ev++) {
+			struct microvm *vm = microvm((enum vm_state)s);
+			struct err e;
+
+			if (life_step(vm, (enum vm_event)ev, NULL, &e)) {
+				assert_int_equal(e.kind, ERR_CONFLICT);
+				assert_int_equal(vm->state, s);
+				assert_int_equal(store.commits, 0);
+				refused++;
+			}
+			life_free(vm);
+		}
+	assert_int_equal(refused, all - ARRAY_SIZE(promised));
+}
+
+static void test_a_suspend_that_cannot_be_written_is_refused(void **unused)
+{
+	struct microvm *vm = microvm(VM_RUNNING);
+
+	(void)unused;
+	life_event(vm, EV_SUSPEND, NULL);
+	answer(-1);
+	assert_int_equal(vm->state, VM_RUNNING);
+	assert_string_equal(did, "act_refuse");
+	life_tick(vm);
+	assert_int_equal(store.commits, 1);
+	life_free(vm);
+}
+
+static void test_a_terminate_that_cannot_be_written_is_refused(void **unused)
+{
+	struct microvm *vm = microvm(VM_SUSPENDING);
+
+	(void)unused;
+	life_insist(vm, EV_UNSAVED, NULL); /* of another step */
+	answer(0);
+	life_event(vm, EV_TERMINATE, "Success.");
+	answer(-1);
+	assert_int_equal(vm->state, VM_RUNNING);
+	assert_string_equal(did, "act_refuse");
+	life_insist(vm, EV_TERMINATE, "A hook failed.");
+	answer(-1);
+	life_tick(vm);
+	answer(0);
+	assert_int_equal(vm->state, VM_TERMINATING);
+	assert_string_equal(vm->reason, "A hook failed.");
+	life_free(vm);
+}
+
+static void test_a_death_is_written_until_it_is_durable(void **unused)
+{
+	struct microvm *vm = microvm(VM_RUNNING);
+
+	(void)unused;
+	life_insist(vm, EV_EXITED, "It died.");
+	answer(-1);
+	assert_int_equal(vm->state, VM_RUNNING);
+	assert_null(did);
+	life_tick(vm);
+	assert_string_equal(store.reason, "It died.");
+	answer(0);
+	assert_int_equal(vm->state, VM_TERMINATED);
+	assert_string_equal(vm->reason, "It died.");
+	assert_string_equal(did, "act_release");
+	assert_string_equal(vm->machine_id, "");
+	life_free(vm);
+}
+
+static void test_what_happens_meanwhile_follows_the_gravest_first(void **unused)
+{
+	struct microvm *vm = microvm(VM_RUNNING);
+
+	(void)unused;
+	life_event(vm, EV_SUSPEND, NULL);
+	life_event(vm, EV_TERMINATE, "Success.");
+	life_event(vm, EV_EXITED, "It died.");
+	assert_int_equal(store.commits, 1);
+	answer(0);
+	assert_string_equal(did, "act_save");
+	assert_int_equal(store.state, VM_TERMINATED);
+	answer(0);
+	assert_int_equal(vm->state, VM_TERMINATED);
+	assert_string_equal(did, "act_release");
+	assert_int_equal(store.commits, 2); /* the terminate has no step any more */
+	life_free(vm);
+}
+
+static void test_the_first_reason_stays(void **unused)
+{
+	struct microvm *vm = microvm(VM_RUNNING);
+
+	(void)unused;
+	life_event(vm, EV_TERMINATE, "MicroVM exceeded maximum lifetime.");
+	answer(0);
+	life_insist(vm, EV_EXITED, "It died.");
+	answer(0);
+	assert_string_equal(vm->reason, "MicroVM exceeded maximum lifetime.");
+	life_free(vm);
+}
+
+static void test_a_save_is_in_the_row_that_says_suspended(void **unused)
+{
+	struct microvm *vm = microvm(VM_SUSPENDING);
+
+	(void)unused;
+	vm->save = 4;
+	life_of(vm)->draft = 5;
+	life_event(vm, EV_SAVED, NULL);
+	assert_int_equal(store.save, 5);
+	assert_string_equal(store.machine, "");
+	answer(0);
+	assert_int_equal(vm->save, 5);
+	assert_int_equal(vm->life->old_save, 4);
+	assert_true(vm->suspended_ms > 0);
+	life_free(vm);
+}
+
+struct told {
+	int calls, rc;
+	enum err_kind kind;
+};
+
+static void tell(void *arg, int rc, const struct err *e)
+{
+	struct told *t = arg;
+
+	t->calls++;
+	t->rc = rc;
+	if (rc)
+		t->kind = e->kind;
+}
+
+/* service.md 23: what each call answers in each state, at once (calls 1) or after a step (0). */
+static const struct {
+	void (*call)(struct microvm *vm, life_done *done, void *arg);
+	enum vm_state state;
+	int calls, rc;
+	enum err_kind kind;
+} answers[] = {
+	{ life_suspend, VM_PENDING, 1, -1, ERR_CONFLICT },
+	{ life_suspend, VM_RUNNING, 0, 0, 0 },
+	{ life_suspend, VM_SUSPENDING, 0, 0, 0 },
+	{ life_suspend, VM_SUSPENDED, 1, 0, 0 },
+	{ life_suspend, VM_TERMINATING, 1, -1, ERR_INVALID },
+	{ life_suspend, VM_TERMINATED, 1, -1, ERR_INVALID },
+	{ life_resume, VM_PENDING, 1, -1, ERR_CONFLICT },
+	{ life_resume, VM_RUNNING, 1, 0, 0 },
+	{ life_resume, VM_SUSPENDING, 0, 0, 0 },
+	{ life_resume, VM_SUSPENDED, 0, 0, 0 },
+	{ life_resume, VM_TERMINATING, 1, -1, ERR_INVALID },
+	{ life_resume, VM_TERMINATED, 1, -1, ERR_INVALID },
+};
+
+static void test_calls_answer_as_the_service_does(void **unused)
+{
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_SIZE(answers); i++) {
+		struct microvm *vm = microvm(answers[i].state);
+		struct told t = { 0 };
+
+		answers[i].call(vm, tell, &t);
+		assert_int_equal(t.calls, answers[i].calls);
+		assert_int_equal(t.rc, answers[i].rc);
+		if (t.rc)
+			assert_int_equal(t.kind, answers[i].kind);
+		life_tell(&vm->life->suspends, 0, NULL);
+		life_tell(&vm->life->resumes, 0, NULL);
+		life_free(vm);
+	}
+}
+
+static void test_terminate_answers_everywhere(void **unused)
+{
+	(void)unused;
+	for (int s = 0; s < VM_NUM_STATES; s++) {
+		struct microvm *vm = microvm((enum vm_state)s);
+		struct told t = { 0 };
+		bool ends = s == VM_TERMINATING || s == VM_TERMINATED;
+
+		life_terminate(vm, "Success.", tell, &t);
+		assert_int_equal(t.calls, ends);
+		if (!ends)
+			assert_int_equal(store.state, VM_TERMINATING);
+		if (vm->life)
+			life_tell(&vm->life->ends, 0, NULL);
+		assert_int_equal(t.rc, 0);
+		life_free(vm);
+	}
+}
+
+static void test_a_resume_during_a_suspend_is_remembered(void **unused)
+{
+	struct microvm *vm = microvm(VM_RUNNING);
+	struct told t = { 0 };
+
+	(void)unused;
+	life_event(vm, EV_SUSPEND, NULL);
+	life_resume(vm, tell, &t);
+	assert_int_equal(t.calls, 0);
+	assert_true(vm->life->wake);
+	life_tell(&vm->life->resumes, 0, NULL);
+	life_free(vm);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_promised_steps_are_taken_once_they_are_durable),
+		cmocka_unit_test(test_all_other_steps_are_refused),
+		cmocka_unit_test(test_a_suspend_that_cannot_be_written_is_refused),
+		cmocka_unit_test(test_a_terminate_that_cannot_be_written_is_refused),
+		cmocka_unit_test(test_a_death_is_written_until_it_is_durable),
+		cmocka_unit_test(test_what_happens_meanwhile_follows_the_gravest_first),
+		cmocka_unit_test(test_the_first_reason_stays),
+		cmocka_unit_test(test_a_save_is_in_the_row_that_says_suspended),
+		cmocka_unit_test(test_calls_answer_as_the_service_does),
+		cmocka_unit_test(test_terminate_answers_everywhere),
+		cmocka_unit_test(test_a_resume_during_a_suspend_is_remembered),
+	};
+
+	return cmocka_run_group_tests_name("life", tests, NULL, NULL);
+}
