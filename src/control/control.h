@@ -36,13 +36,13 @@ struct control {
 	struct work *sweeper;    /* trash.c */
 	uv_timer_t timers;       /* timers.c */
 	int64_t tokens_ms;
-	struct api *api;           /* api/server.c */
-	struct machines *machines; /* machine.c */
-	struct pool *pool;         /* pool.c */
-	struct list shells;        /* shells.c */
-	struct queue *queue;       /* queue.c: admission */
-	struct image_tasks *tasks; /* images.c */
-	struct adopting *adopting; /* adopt.c, at start */
+	struct api *api;             /* api/server.c */
+	struct machines *machines;   /* machine.c */
+	struct pool *pool;           /* pool.c */
+	struct list shells;          /* shells.c */
+	struct admission *admission; /* queue.c: admission */
+	struct image_tasks *tasks;   /* images.c */
+	struct adopting *adopting;   /* adopt.c, at start */
 	bool adopted; /* what ran before is known: timers may act, the API may answer */
 	bool stopping, draining;
 };

@@ -9,50 +9,54 @@
 
 #include "control/control.h"
 
-enum queue_rank { QUEUE_MICROVM, QUEUE_POOL, QUEUE_NUM_RANKS };
+enum admission_priority { ADMISSION_MICROVM, ADMISSION_POOL, ADMISSION_NUM_PRIORITIES };
 
 /* Embedded in who waits; all zero is a fresh one. */
-struct queue_item {
+struct admission_ticket {
 	struct list in;
 	struct control *ctl;
-	void (*go)(struct queue_item *item, int rc, const struct err *e);
-	enum queue_rank rank;
+	void (*granted)(struct admission_ticket *ticket, int rc, const struct err *e);
+	enum admission_priority priority;
 	uint64_t bytes;
 	int64_t deadline_ms;
-	bool waits_room, waits_slot, has_room, has_slot;
+	bool waits_memory, waits_slot, has_memory, has_slot;
 };
 
-int queue_open(struct control *ctl, struct err *e) must_check;
-void queue_close(struct control *ctl);
+int admission_open(struct control *ctl, struct err *e) must_check;
+void admission_close(struct control *ctl);
 
-/* `go` comes at once or later: rc 0: the bytes are reserved; -1: the wait was in vain. */
-void queue_room(struct control *ctl, struct queue_item *item, uint64_t bytes, int64_t wait_ms,
-		void (*go)(struct queue_item *item, int rc, const struct err *e));
-/* `go` with rc 0 when a start may begin. */
-void queue_slot(struct control *ctl, struct queue_item *item, enum queue_rank rank,
-		void (*go)(struct queue_item *item, int rc, const struct err *e));
+/* `granted` comes at once or later: rc 0: the bytes are reserved; -1: the wait was in vain. */
+void admission_wait_memory(struct control *ctl, struct admission_ticket *ticket, uint64_t bytes,
+			   int64_t wait_ms,
+			   void (*granted)(struct admission_ticket *ticket, int rc,
+					   const struct err *e));
+/* `granted` with rc 0 when a start may begin. */
+void admission_wait_slot(struct control *ctl, struct admission_ticket *ticket,
+			 enum admission_priority priority,
+			 void (*granted)(struct admission_ticket *ticket, int rc,
+					 const struct err *e));
 /* Give back what it has, stop waiting.  Harmless on a fresh one. */
-void queue_leave(struct queue_item *item);
+void admission_leave(struct admission_ticket *ticket);
 
 /* Somebody gave memory back. */
-void queue_wake(struct control *ctl);
-bool queue_has_room(struct control *ctl, uint64_t bytes);
+void admission_wake(struct control *ctl);
+bool admission_has_memory(struct control *ctl, uint64_t bytes);
 
 /* The decisions, pure. */
-struct queue_memory {
+struct admission_memory {
 	uint64_t total, available; /* of the host, now */
 	uint64_t reserved;         /* promised and not yet used */
 	unsigned percent;          /* of the total that machines may take */
 };
-bool queue_fits(const struct queue_memory *m, uint64_t bytes);
+bool admission_fits(const struct admission_memory *m, uint64_t bytes);
 
-struct queue_load {
+struct admission_load {
 	unsigned at_once, running, pool_running, waiting;
 };
-bool queue_may_start(const struct queue_load *l, enum queue_rank rank);
+bool admission_may_start(const struct admission_load *l, enum admission_priority priority);
 
 /* /proc/meminfo: false if it is not what it should be. */
-bool queue_parse_meminfo(const char *text, uint64_t *total, uint64_t *available);
-uint64_t queue_total_memory(void);
+bool admission_parse_meminfo(const char *text, uint64_t *total, uint64_t *available);
+uint64_t admission_total_memory(void);
 
 #endif

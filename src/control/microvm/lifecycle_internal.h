@@ -28,7 +28,7 @@ struct life {
 	int64_t step_ms;  /* the time that the row will carry */
 	bool wake;        /* when it is SUSPENDED, resume it */
 	/* life_start.c */
-	struct queue_item item;
+	struct admission_ticket ticket;
 	struct template_wait wait;
 	bool starting;           /* a machine is on its way to EV_STARTED or EV_RESUMED */
 	bool from_pool;          /* it began as a clone or a shell */

@@ -20,7 +20,7 @@ static void run_fail(struct running *r, const struct err *e)
 {
 	struct microvm *vm = r->vm;
 
-	queue_leave(&life_of(vm)->item);
+	admission_leave(&life_of(vm)->ticket);
 	if (vm->machine && life_of(vm)->shell)
 		shells_give_back(vm->machine);
 	else if (vm->machine)
@@ -91,9 +91,9 @@ static void run_take_shell(struct microvm *vm)
 	l->binding = l->from_pool = l->shell = true;
 }
 
-static void run_room(struct queue_item *item, int rc, const struct err *e)
+static void run_room(struct admission_ticket *ticket, int rc, const struct err *e)
 {
-	struct life *l = container_of(item, struct life, item);
+	struct life *l = container_of(ticket, struct life, ticket);
 	struct running *r = l->running;
 
 	l->running = NULL;
@@ -138,6 +138,6 @@ void life_run(struct control *ctl, struct microvm *vm, struct store_txn *with, l
 		return;
 	}
 	l->running = r;
-	queue_room(ctl, &l->item, template_cost(template_of(ctl, vm->version)),
-		   ctl->conf->capacity_wait_ms, run_room);
+	admission_wait_memory(ctl, &l->ticket, template_cost(template_of(ctl, vm->version)),
+			      ctl->conf->capacity_wait_ms, run_room);
 }

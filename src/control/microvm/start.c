@@ -38,7 +38,7 @@ void start_cancel(struct microvm *vm)
 {
 	struct life *l = life_of(vm);
 
-	queue_leave(&l->item);
+	admission_leave(&l->ticket);
 	template_leave(&l->wait);
 	l->starting = false;
 }
@@ -212,24 +212,24 @@ static void start_loaded(struct template_wait *w, int rc, const struct err *e)
 				    &life_machine_ops, vm);
 }
 
-static void start_slot(struct queue_item *item, int rc, const struct err *e)
+static void start_slot(struct admission_ticket *ticket, int rc, const struct err *e)
 {
-	struct microvm *vm = container_of(item, struct life, item)->vm;
+	struct microvm *vm = container_of(ticket, struct life, ticket)->vm;
 
 	(void)rc; /* a slot is never refused */
 	(void)e;
 	template_load(template_of(vm->ctl, vm->version), &life_of(vm)->wait, start_loaded);
 }
 
-static void start_room(struct queue_item *item, int rc, const struct err *e)
+static void start_room(struct admission_ticket *ticket, int rc, const struct err *e)
 {
-	struct microvm *vm = container_of(item, struct life, item)->vm;
+	struct microvm *vm = container_of(ticket, struct life, ticket)->vm;
 
 	if (rc) {
 		life_of(vm)->failure = *e;
 		start_failed(vm, e->text);
 	} else {
-		queue_slot(vm->ctl, item, QUEUE_MICROVM, start_slot);
+		admission_wait_slot(vm->ctl, ticket, ADMISSION_MICROVM, start_slot);
 	}
 }
 
@@ -248,11 +248,12 @@ void start_machine(struct microvm *vm)
 	l->failure = (struct err){ 0 };
 	if (model_runs_here(vm->ctl, vm->version, &l->failure))
 		start_failed(vm, l->failure.text);
-	else if (l->item.has_room)
-		queue_slot(vm->ctl, &l->item, QUEUE_MICROVM, start_slot);
+	else if (l->ticket.has_memory)
+		admission_wait_slot(vm->ctl, &l->ticket, ADMISSION_MICROVM, start_slot);
 	else
-		queue_room(vm->ctl, &l->item, template_cost(template_of(vm->ctl, vm->version)),
-			   vm->ctl->conf->capacity_wait_ms, start_room);
+		admission_wait_memory(vm->ctl, &l->ticket,
+				      template_cost(template_of(vm->ctl, vm->version)),
+				      vm->ctl->conf->capacity_wait_ms, start_room);
 }
 
 void start_again(struct microvm *vm)

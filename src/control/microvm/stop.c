@@ -83,6 +83,6 @@ void act_release(struct microvm *vm, enum vm_state from)
 	life_tell(&l->ends, 0, NULL);
 	life_tell_ended(vm, &l->suspends);
 	life_tell_ended(vm, &l->resumes);
-	queue_wake(vm->ctl);
+	admission_wake(vm->ctl);
 	pool_wake(vm->ctl);
 }

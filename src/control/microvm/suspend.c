@@ -244,7 +244,7 @@ void act_park(struct microvm *vm, enum vm_state from)
 		saves_drop(vm, n); /* of a try that a restart cut short */
 	l->adopted = false;
 	routes_push(vm);
-	queue_wake(vm->ctl);
+	admission_wake(vm->ctl);
 	life_tell(&l->suspends, 0, NULL);
 	if (l->wake)
 		life_event(vm, EV_RESUME, NULL);

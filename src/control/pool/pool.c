@@ -27,7 +27,7 @@ struct pool {
 struct clone {
 	struct list in;
 	struct template *t;
-	struct queue_item item;
+	struct admission_ticket ticket;
 	struct template_wait wait;
 	struct machine *m;
 	bool ready;
@@ -66,7 +66,7 @@ static void pool_drop(struct clone *c)
 	struct machine *m = c->m;
 
 	list_del(&c->in);
-	queue_leave(&c->item);
+	admission_leave(&c->ticket);
 	template_leave(&c->wait);
 	free(c);
 	if (!m)
@@ -109,7 +109,7 @@ static void pool_warmed(struct machine *m, int rc, const struct err *e)
 	c->ready = true;
 	c->t->backoff_ms = 0;
 	machine_stats(m, pool_measured);
-	queue_leave(&c->item);
+	admission_leave(&c->ticket);
 	log_debug("a clone is ready machine=%s image=%s", m->id, c->t->version->image->name);
 }
 
@@ -162,9 +162,9 @@ static void pool_loaded(struct template_wait *w, int rc, const struct err *e)
 	c->m = machine_start(c->t->ctl, c->t->version, id, true, &pool_ops, c);
 }
 
-static void pool_may_start(struct queue_item *item, int rc, const struct err *e)
+static void pool_may_start(struct admission_ticket *ticket, int rc, const struct err *e)
 {
-	struct clone *c = container_of(item, struct clone, item);
+	struct clone *c = container_of(ticket, struct clone, ticket);
 
 	(void)rc; /* a slot is never refused */
 	(void)e;
@@ -177,7 +177,7 @@ static void pool_add(struct template *t)
 
 	c->t = t;
 	list_add(&t->clones, &c->in);
-	queue_slot(t->ctl, &c->item, QUEUE_POOL, pool_may_start);
+	admission_wait_slot(t->ctl, &c->ticket, ADMISSION_POOL, pool_may_start);
 }
 
 static unsigned pool_count(const struct template *t)
@@ -248,7 +248,7 @@ static void pool_look_at(struct control *ctl, struct template *t)
 	for (; have < wanted && clock_mono_ms() >= t->retry_ms; have++) {
 		uint64_t cost = template_cost(t);
 
-		if (pool_used(ctl) + cost > ctl->pool->budget || !queue_has_room(ctl, cost))
+		if (pool_used(ctl) + cost > ctl->pool->budget || !admission_has_memory(ctl, cost))
 			break;
 		pool_add(t);
 	}
@@ -370,7 +370,7 @@ int pool_open(struct control *ctl, struct err *e)
 	struct pool *p = xcalloc(1, sizeof(*p));
 
 	list_init(&p->templates);
-	p->budget = queue_total_memory() / 100 * (uint64_t)ctl->conf->pool_memory_percent;
+	p->budget = admission_total_memory() / 100 * (uint64_t)ctl->conf->pool_memory_percent;
 	if (uv_timer_init(&ctl->loop, &p->tick) || uv_timer_init(&ctl->loop, &p->soon))
 		return err_set(e, ERR_INTERNAL, "make a timer");
 	ctl->pool = p;

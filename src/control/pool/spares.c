@@ -23,7 +23,7 @@ struct shells {
 struct shell {
 	struct list in;
 	struct shells *of;
-	struct queue_item item;
+	struct admission_ticket ticket;
 	struct machine *m;
 	bool ready;
 };
@@ -57,7 +57,7 @@ static void shells_drop(struct shell *sh)
 	struct machine *m = sh->m;
 
 	list_del(&sh->in);
-	queue_leave(&sh->item);
+	admission_leave(&sh->ticket);
 	free(sh);
 	if (m)
 		machine_end(m, NULL, NULL);
@@ -69,7 +69,7 @@ static void shells_up(struct machine *m, enum machine_run run)
 
 	(void)run; /* it was asked nothing */
 	sh->ready = true;
-	queue_leave(&sh->item);
+	admission_leave(&sh->ticket);
 }
 
 static void shells_down(struct machine *m, const char *reason)
@@ -90,9 +90,9 @@ static void shells_exited(struct machine *m, unsigned code)
 
 static const struct machine_ops shells_ops = { shells_up, shells_down, NULL, shells_exited, NULL };
 
-static void shells_may_start(struct queue_item *item, int rc, const struct err *e)
+static void shells_may_start(struct admission_ticket *ticket, int rc, const struct err *e)
 {
-	struct shell *sh = container_of(item, struct shell, item);
+	struct shell *sh = container_of(ticket, struct shell, ticket);
 	struct shells *s = sh->of;
 
 	(void)rc; /* a slot is never refused */
@@ -106,7 +106,7 @@ static void shells_add(struct shells *s)
 
 	sh->of = s;
 	list_add(&s->all, &sh->in);
-	queue_slot(s->ctl, &sh->item, QUEUE_POOL, shells_may_start);
+	admission_wait_slot(s->ctl, &sh->ticket, ADMISSION_POOL, shells_may_start);
 }
 
 struct machine *shells_take(struct control *ctl, struct image_version *v, bool internet,
@@ -174,7 +174,7 @@ static void shells_look_at(struct control *ctl, struct shells *s)
 		if (++have > wanted)
 			shells_drop(sh);
 	}
-	for (; have < wanted && now >= s->retry_ms && queue_has_room(ctl, cost); have++)
+	for (; have < wanted && now >= s->retry_ms && admission_has_memory(ctl, cost); have++)
 		shells_add(s);
 }
 

@@ -64,24 +64,24 @@ static void test_time_does_to_a_microvm_what_its_row_says(void **unused)
 
 static void test_room_is_what_the_host_can_spare(void **unused)
 {
-	struct queue_memory m = { .total = 1000 * MIB, .available = 500 * MIB, .percent = 80 };
+	struct admission_memory m = { .total = 1000 * MIB, .available = 500 * MIB, .percent = 80 };
 
 	(void)unused;
-	assert_true(queue_fits(&m, 300 * MIB)); /* 200 MiB stay free */
-	assert_false(queue_fits(&m, 301 * MIB));
+	assert_true(admission_fits(&m, 300 * MIB)); /* 200 MiB stay free */
+	assert_false(admission_fits(&m, 301 * MIB));
 	m.reserved = 100 * MIB;
-	assert_true(queue_fits(&m, 200 * MIB));
-	assert_false(queue_fits(&m, 201 * MIB));
+	assert_true(admission_fits(&m, 200 * MIB));
+	assert_false(admission_fits(&m, 201 * MIB));
 	m.available = 100 * MIB;
-	assert_false(queue_fits(&m, 1));
-	m = (struct queue_memory){ 0 }; /* the host's figures are not known */
-	assert_false(queue_fits(&m, 1));
+	assert_false(admission_fits(&m, 1));
+	m = (struct admission_memory){ 0 }; /* the host's figures are not known */
+	assert_false(admission_fits(&m, 1));
 }
 
 static void test_the_pool_starts_when_nobody_waits(void **unused)
 {
 	static const struct {
-		struct queue_load load; /* at_once, running, pool_running, waiting */
+		struct admission_load load; /* at_once, running, pool_running, waiting */
 		bool microvm, pool;
 	} rows[] = {
 		{ { 3, 0, 0, 0 }, true, true },   { { 3, 1, 0, 0 }, true, true },
@@ -93,8 +93,9 @@ static void test_the_pool_starts_when_nobody_waits(void **unused)
 
 	(void)unused;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		assert_int_equal(queue_may_start(&rows[i].load, QUEUE_MICROVM), rows[i].microvm);
-		assert_int_equal(queue_may_start(&rows[i].load, QUEUE_POOL), rows[i].pool);
+		assert_int_equal(admission_may_start(&rows[i].load, ADMISSION_MICROVM),
+				 rows[i].microvm);
+		assert_int_equal(admission_may_start(&rows[i].load, ADMISSION_POOL), rows[i].pool);
 	}
 }
 
@@ -103,12 +104,12 @@ static void test_meminfo_is_read_or_refused(void **unused)
 	uint64_t total, available;
 
 	(void)unused;
-	assert_true(queue_parse_meminfo("MemTotal:  100 kB\nMemFree: 1 kB\nMemAvailable:   50 kB\n",
-					&total, &available));
+	assert_true(admission_parse_meminfo(
+		"MemTotal:  100 kB\nMemFree: 1 kB\nMemAvailable:   50 kB\n", &total, &available));
 	assert_int_equal(total, 100 * KIB);
 	assert_int_equal(available, 50 * KIB);
-	assert_false(queue_parse_meminfo("MemTotal: 100 kB\n", &total, &available));
-	assert_false(queue_parse_meminfo("", &total, &available));
+	assert_false(admission_parse_meminfo("MemTotal: 100 kB\n", &total, &available));
+	assert_false(admission_parse_meminfo("", &total, &available));
 }
 
 static void test_a_pool_follows_demand(void **unused)
