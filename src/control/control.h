@@ -39,7 +39,7 @@ struct control {
 	struct api *api;             /* api/server.c */
 	struct machines *machines;   /* machine.c */
 	struct pool *pool;           /* pool.c */
-	struct list shells;          /* shells.c */
+	struct list spares;          /* pool/spares.c */
 	struct admission *admission; /* queue.c: admission */
 	struct image_tasks *tasks;   /* images.c */
 	struct adopting *adopting;   /* adopt.c, at start */

@@ -92,7 +92,7 @@ static int control_open(struct control_role *r, struct err *e)
 
 	list_init(&ctl->images);
 	list_init(&ctl->microvms);
-	list_init(&ctl->shells);
+	list_init(&ctl->spares);
 	list_init(&ctl->priv_calls);
 	list_init(&ctl->work);
 	peers_init(ctl);

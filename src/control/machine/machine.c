@@ -295,7 +295,7 @@ struct machine *machine_start(struct control *ctl, struct image_version *v, cons
 	return m;
 }
 
-struct machine *machine_start_shell(struct control *ctl, enum priv_machine_kind kind,
+struct machine *machine_start_spare(struct control *ctl, enum priv_machine_kind kind,
 				    const struct machine_shape *shape,
 				    const struct machine_ops *ops, void *owner)
 {

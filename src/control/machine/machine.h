@@ -60,7 +60,7 @@ void machine_new_id(char id[IPC_ID_SIZE]);
 struct machine *machine_start(struct control *ctl, struct image_version *v, const char *id,
 			      bool internet, const struct machine_ops *ops, void *owner);
 /* A process without an image, of an engine that can take one later; ->version is its taker's. */
-struct machine *machine_start_shell(struct control *ctl, enum priv_machine_kind kind,
+struct machine *machine_start_spare(struct control *ctl, enum priv_machine_kind kind,
 				    const struct machine_shape *shape,
 				    const struct machine_ops *ops, void *owner);
 struct machine *machine_adopt(struct control *ctl, struct image_version *v, const char *id,

@@ -31,9 +31,9 @@ struct life {
 	struct admission_ticket ticket;
 	struct template_wait wait;
 	bool starting;           /* a machine is on its way to EV_STARTED or EV_RESUMED */
-	bool from_pool;          /* it began as a clone or a shell */
-	bool shell;              /* that it is still */
-	bool binding;            /* the clone or shell is ours, its row is on its way */
+	bool from_pool;          /* it began as a clone or a spare */
+	bool spare;              /* that it is still */
+	bool binding;            /* the clone or spare is ours, its row is on its way */
 	struct running *running; /* a RunMicrovm that waits for room */
 	struct err failure;      /* why it did not come up */
 	/* life_save.c */

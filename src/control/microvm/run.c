@@ -1,4 +1,4 @@
-/* run.c - RunMicrovm: room, a clone or a shell if there is one, the durable row, the answer,
+/* run.c - RunMicrovm: room, a clone or a spare if there is one, the durable row, the answer,
  * the start. */
 
 #include <stdlib.h>
@@ -21,8 +21,8 @@ static void run_fail(struct running *r, const struct err *e)
 	struct microvm *vm = r->vm;
 
 	admission_leave(&life_of(vm)->ticket);
-	if (vm->machine && life_of(vm)->shell)
-		shells_give_back(vm->machine);
+	if (vm->machine && life_of(vm)->spare)
+		spares_give_back(vm->machine);
 	else if (vm->machine)
 		pool_give_back(vm->machine);
 	vm->version->n_microvms--;
@@ -55,14 +55,14 @@ static void run_committed(void *arg, int rc, const struct err *e)
 	list_add(&vm->ctl->microvms, &vm->in_control);
 	l->starting = true;
 	l->binding = false;
-	if (vm->machine && !l->shell) {
+	if (vm->machine && !l->spare) {
 		/* Not one after the other: the guest reads its identity as soon as it runs. */
 		machine_simple(vm->machine, MACHINE_CONTINUE, run_continued);
 		start_identity(vm);
 	}
 	routes_push(vm);
 	made(made_arg, 0, NULL);
-	if ((vm->machine && !l->shell) || vm->state != VM_PENDING || l->committing)
+	if ((vm->machine && !l->spare) || vm->state != VM_PENDING || l->committing)
 		return;
 	if (l->from_pool && !vm->machine)
 		start_again(vm); /* it died meanwhile */
@@ -80,15 +80,15 @@ static void run_commit(struct running *r)
 }
 
 /* Under its own name: the row is to say which machine it is. */
-static void run_take_shell(struct microvm *vm)
+static void run_take_spare(struct microvm *vm)
 {
 	struct life *l = life_of(vm);
 
-	vm->machine = shells_take(vm->ctl, vm->version, vm->internet, &life_machine_ops, vm);
+	vm->machine = spares_take(vm->ctl, vm->version, vm->internet, &life_machine_ops, vm);
 	if (!vm->machine)
 		return;
 	memcpy(vm->machine_id, vm->machine->id, sizeof(vm->machine_id));
-	l->binding = l->from_pool = l->shell = true;
+	l->binding = l->from_pool = l->spare = true;
 }
 
 static void run_room(struct admission_ticket *ticket, int rc, const struct err *e)
@@ -98,7 +98,7 @@ static void run_room(struct admission_ticket *ticket, int rc, const struct err *
 
 	l->running = NULL;
 	if (!rc) {
-		run_take_shell(r->vm);
+		run_take_spare(r->vm);
 		run_commit(r);
 		return;
 	}

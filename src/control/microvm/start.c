@@ -1,6 +1,6 @@
 /* start.c - from a row to a guest that knows who it is: run and resume.
  *
- *   run:     [life_run.c: room, row] slot, template, machine or ready shell, RESTORE, or a clone's
+ *   run:     [life_run.c: room, row] slot, template, machine or spare, RESTORE, or a clone's
  *            CONTINUE,
  *   resume:  room, slot, template, machine, RESTORE from the save,
  *   both:    RESUMED, ACK, hook /run or /resume, then EV_STARTED or EV_RESUMED. */
@@ -201,8 +201,8 @@ static void start_loaded(struct template_wait *w, int rc, const struct err *e)
 	}
 	if (!vm->machine && vm->state == VM_SUSPENDED) /* bound in memory alone */
 		vm->machine =
-			shells_take(vm->ctl, vm->version, vm->internet, &life_machine_ops, vm);
-	l->shell = false;
+			spares_take(vm->ctl, vm->version, vm->internet, &life_machine_ops, vm);
+	l->spare = false;
 	if (vm->machine) {
 		memcpy(vm->machine_id, vm->machine->id, sizeof(vm->machine_id));
 		start_up(vm->machine, MACHINE_EMPTY);

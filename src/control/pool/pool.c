@@ -267,7 +267,7 @@ static void pool_look(struct control *ctl)
 			template_of(ctl, v);
 	}
 	list_each(t, &ctl->pool->templates, struct template, in) pool_look_at(ctl, t);
-	shells_look(ctl);
+	spares_look(ctl);
 }
 
 static void pool_tick(uv_timer_t *timer)

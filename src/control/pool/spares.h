@@ -11,18 +11,18 @@
 
 /* A shell for a machine of this version, whose owner is the caller now, or NULL.  Either way the
  * shape is in use from here on. */
-struct machine *shells_take(struct control *ctl, struct image_version *v, bool internet,
+struct machine *spares_take(struct control *ctl, struct image_version *v, bool internet,
 			    const struct machine_ops *ops, void *owner);
-void shells_give_back(struct machine *m); /* untouched since shells_take */
-void shells_look(struct control *ctl);    /* make what is missing, end what is too much */
-unsigned shells_ready(const struct control *ctl);
+void spares_give_back(struct machine *m); /* untouched since spares_take */
+void spares_look(struct control *ctl);    /* make what is missing, end what is too much */
+unsigned spares_ready(const struct control *ctl);
 
 /* How many a shape should have; pure. */
-struct shells_facts {
+struct spares_facts {
 	bool stopping;
 	int64_t since_ms, recent_ms; /* since it was used; [pool] recent_ms */
 	unsigned each;               /* [pool] shells */
 };
-unsigned shells_target(const struct shells_facts *f);
+unsigned spares_target(const struct spares_facts *f);
 
 #endif

@@ -133,7 +133,7 @@ static void test_a_pool_follows_demand(void **unused)
 static void test_shells_are_kept_for_shapes_in_use_alone(void **unused)
 {
 	static const struct {
-		struct shells_facts facts;
+		struct spares_facts facts;
 		unsigned target;
 	} rows[] = {
 		{ { false, 0, 600000, 2 }, 2 },      { { false, 599999, 600000, 2 }, 2 },
@@ -143,7 +143,7 @@ static void test_shells_are_kept_for_shapes_in_use_alone(void **unused)
 
 	(void)unused;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		assert_int_equal(shells_target(&rows[i].facts), rows[i].target);
+		assert_int_equal(spares_target(&rows[i].facts), rows[i].target);
 }
 
 static void test_a_row_of_before_there_were_two_engines_is_of_qemu(void **unused)

@@ -98,7 +98,7 @@ static json_t *stats_encode(const struct control *ctl)
 	return json_pack("{s:o,s:I,s:o,s:I,s:{s:i,s:i},s:o}", "microvms", microvms, "baselineMib",
 			 (json_int_t)baseline_mib, "machines", machines, "proportionalBytes",
 			 (json_int_t)proportional, "pool", "ready", (int)pool_ready(ctl), "shells",
-			 (int)shells_ready(ctl), "host", stats_host());
+			 (int)spares_ready(ctl), "host", stats_host());
 }
 
 static void stats_free(uv_handle_t *timer)
