@@ -114,8 +114,8 @@ static void do_publish(struct microvm *vm)
 {
 	struct life *l = life_of(vm);
 
-	l->draft = vm->save + 1;
-	if (!saves_has_draft(vm, l->draft))
+	l->draft = vm->checkpoint + 1;
+	if (!checkpoint_has_draft(vm, l->draft))
 		l->draft++;
 	save_publish(vm);
 }
@@ -125,8 +125,8 @@ static void do_saved(struct microvm *vm)
 	struct life *l = life_of(vm);
 
 	l->saved = true;
-	l->draft = vm->save + 1;
-	if (!saves_exists(vm, l->draft))
+	l->draft = vm->checkpoint + 1;
+	if (!checkpoint_exists(vm, l->draft))
 		l->draft++;
 	life_event(vm, EV_SAVED, NULL);
 }
@@ -170,10 +170,11 @@ static void adopt_microvm(struct microvm *vm)
 	};
 	if (vm->state == VM_SUSPENDING) {
 		/* What another boot left unpublished may not be on disk. */
-		facts.draft =
-			!strcmp(vm->boot_id, vm->ctl->boot_id) &&
-			(saves_has_draft(vm, vm->save + 1) || saves_has_draft(vm, vm->save + 2));
-		facts.saved = saves_exists(vm, vm->save + 1) || saves_exists(vm, vm->save + 2);
+		facts.draft = !strcmp(vm->boot_id, vm->ctl->boot_id) &&
+			      (checkpoint_has_draft(vm, vm->checkpoint + 1) ||
+			       checkpoint_has_draft(vm, vm->checkpoint + 2));
+		facts.saved = checkpoint_exists(vm, vm->checkpoint + 1) ||
+			      checkpoint_exists(vm, vm->checkpoint + 2);
 	}
 	what = adopt_decide(&facts);
 	if (what != ADOPT_KEEP)
@@ -187,7 +188,7 @@ static void adopt_finish(struct adopting *a)
 	struct control *ctl = a->ctl;
 	void (*done)(struct control * ctl) = a->done;
 
-	saves_clear(ctl);
+	checkpoint_sweep(ctl);
 	ctl->adopted = true;
 	list_each(vm, &ctl->microvms, struct microvm, in_control) adopt_microvm(vm);
 	free(a);

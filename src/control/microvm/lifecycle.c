@@ -99,14 +99,14 @@ static void life_apply(struct microvm *vm, const struct life *l, enum vm_state t
 		vm->suspended_ms = 0;
 		break;
 	case EV_SAVED:
-		vm->save = l->draft;
+		vm->checkpoint = l->draft;
 		vm->suspended_ms = l->step_ms;
 		*vm->machine_id = '\0';
 		*vm->boot_id = '\0';
 		break;
 	case EV_EXITED:
 		vm->terminated_ms = l->step_ms;
-		vm->save = 0;
+		vm->checkpoint = 0;
 		*vm->machine_id = '\0';
 		break;
 	case EV_UNSAVED:
@@ -174,7 +174,7 @@ static void life_committed(void *arg, int rc, const struct err *e)
 		act_refuse(vm, l->event, e);
 		return;
 	}
-	l->old_save = vm->save;
+	l->old_checkpoint = vm->checkpoint;
 	life_apply(vm, l, step->to);
 	if (reason != vm->reason) {
 		free(vm->reason);

@@ -44,7 +44,7 @@ struct life {
 	bool adopted;            /* found in SUSPENDING after a restart */
 	bool again;              /* SAVE found the machine busy with a SAVE of before a restart */
 	int64_t draft;           /* N of the save that is being made */
-	int64_t old_save;        /* N of the one before */
+	int64_t old_checkpoint;  /* N of the one before */
 	struct list suspends, resumes, ends;
 	bool undrained;     /* drain.c has tried it */
 	int log_fd;         /* logs.c */

@@ -159,7 +159,7 @@ static void start_up(struct machine *m, enum machine_run run)
 
 	(void)run;
 	template_restore(template_of(vm->ctl, vm->version), m, vm,
-			 vm->state == VM_SUSPENDED ? vm->save : 0, start_restored);
+			 vm->state == VM_SUSPENDED ? vm->checkpoint : 0, start_restored);
 }
 
 static void start_down(struct machine *m, const char *reason)

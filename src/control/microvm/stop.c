@@ -76,7 +76,7 @@ void act_release(struct microvm *vm, enum vm_state from)
 	if (m)
 		machine_end(m, NULL, NULL);
 	if (!l->publishing) /* else save_published does it */
-		saves_remove_all(vm);
+		checkpoint_remove_all(vm);
 	routes_push(vm);
 	logs_close(vm);
 	vm->version->n_microvms--;

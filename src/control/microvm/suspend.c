@@ -16,8 +16,8 @@
 
 #define SAVE_HELD_MS 2000 /* for the proxy's answer; without one our own clock decides */
 
-#define SAVE_DRAFT(vm)       ((vm)->save + 1)
-#define SAVE_DRAFT_AGAIN(vm) ((vm)->save + 2)
+#define SAVE_DRAFT(vm)       ((vm)->checkpoint + 1)
+#define SAVE_DRAFT_AGAIN(vm) ((vm)->checkpoint + 2)
 
 static void save_machine(struct microvm *vm);
 
@@ -89,7 +89,7 @@ static void save_failed(struct microvm *vm, const struct err *e)
 	struct life *l = life_of(vm);
 
 	log_err("a microVM could not be saved id=%s error=\"%s\"", vm->id, e->text);
-	saves_drop(vm, l->draft);
+	checkpoint_drop_draft(vm, l->draft);
 	l->failure = *e;
 	life_insist(vm, EV_UNSAVED, NULL);
 }
@@ -115,7 +115,7 @@ static void save_published(void *arg, int rc)
 
 	l->publishing = NULL;
 	if (vm->state != VM_SUSPENDING) {
-		saves_remove_all(vm); /* it ended meanwhile */
+		checkpoint_remove_all(vm); /* it ended meanwhile */
 		return;
 	}
 	if (!rc) {
@@ -123,7 +123,7 @@ static void save_published(void *arg, int rc)
 		return;
 	}
 	log_err("a save is not durable id=%s error=\"%s\"", vm->id, strerror(-rc));
-	saves_drop(vm, l->draft);
+	checkpoint_drop_draft(vm, l->draft);
 	life_insist(vm, EV_EXITED, "The MicroVM's state could not be written to disk.");
 }
 
@@ -142,7 +142,7 @@ void save_publish(struct microvm *vm)
 
 	l->saved = true;
 	l->again = false;
-	l->publishing = saves_publish(vm, l->draft, save_published, vm, &e);
+	l->publishing = checkpoint_publish(vm, l->draft, save_published, vm, &e);
 	if (l->publishing)
 		return;
 	log_err("%s", e.text);
@@ -156,7 +156,7 @@ void save_found(struct machine *m, const struct machine_saved *saved)
 
 	if (vm->state != VM_SUSPENDING || l->publishing)
 		return;
-	saves_drop(vm, SAVE_DRAFT_AGAIN(vm));
+	checkpoint_drop_draft(vm, SAVE_DRAFT_AGAIN(vm));
 	l->draft = SAVE_DRAFT(vm);
 	save_note(vm, saved);
 	save_publish(vm);
@@ -168,13 +168,14 @@ static void save_done(struct machine *m, int rc, const struct ipc_msg *answer, c
 	struct life *l = life_of(vm);
 
 	if (!rc) {
-		saves_drop(vm, SAVE_DRAFT(vm) == l->draft ? SAVE_DRAFT_AGAIN(vm) : SAVE_DRAFT(vm));
+		checkpoint_drop_draft(vm, SAVE_DRAFT(vm) == l->draft ? SAVE_DRAFT_AGAIN(vm)
+								     : SAVE_DRAFT(vm));
 		save_note(vm, (const void *)answer->body);
 		save_publish(vm);
 		return;
 	}
 	log_err("a microVM could not be saved id=%s error=\"%s\"", vm->id, e->text);
-	saves_drop(vm, l->draft);
+	checkpoint_drop_draft(vm, l->draft);
 	l->again = l->draft == SAVE_DRAFT_AGAIN(vm) && e->kind == ERR_CONFLICT;
 	if (l->again)
 		return; /* save_tick, if save_found does not come before */
@@ -192,7 +193,7 @@ static void save_machine(struct microvm *vm)
 	/* After a restart the draft before may still be written to. */
 	l->draft = l->adopted ? SAVE_DRAFT_AGAIN(vm) : SAVE_DRAFT(vm);
 	l->again = false;
-	if (saves_begin(vm, l->draft, fds, &e)) {
+	if (checkpoint_draft(vm, l->draft, fds, &e)) {
 		save_failed(vm, &e);
 		return;
 	}
@@ -239,9 +240,9 @@ void act_park(struct microvm *vm, enum vm_state from)
 		machine_end(vm->machine, NULL, NULL);
 	vm->machine = NULL;
 	l->saved = false;
-	saves_remove(vm, l->old_save);
-	for (int64_t n = l->old_save + 1; n <= l->old_save + 2; n++)
-		saves_drop(vm, n); /* of a try that a restart cut short */
+	checkpoint_remove(vm, l->old_checkpoint);
+	for (int64_t n = l->old_checkpoint + 1; n <= l->old_checkpoint + 2; n++)
+		checkpoint_drop_draft(vm, n); /* of a try that a restart cut short */
 	l->adopted = false;
 	routes_push(vm);
 	admission_wake(vm->ctl);

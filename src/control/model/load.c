@@ -138,7 +138,7 @@ static void load_microvm(void *arg, const struct store_microvm *row)
 	snprintf(vm->boot_id, sizeof(vm->boot_id), "%s", row->boot_id ? row->boot_id : "");
 	vm->state = load_state(row->state);
 	vm->reason = copy(row->reason);
-	vm->save = row->save;
+	vm->checkpoint = row->save;
 	vm->started_ms = row->started_ms;
 	vm->terminated_ms = row->terminated_ms;
 	vm->suspended_ms = row->suspended_ms;

@@ -313,7 +313,7 @@ void model_put_microvm(struct store_txn *t, const struct microvm *vm)
 				     .reason = vm->reason,
 				     .machine = *vm->machine_id ? vm->machine_id : NULL,
 				     .boot_id = *vm->boot_id ? vm->boot_id : NULL,
-				     .save = vm->save,
+				     .save = vm->checkpoint,
 				     .started_ms = vm->started_ms,
 				     .terminated_ms = vm->terminated_ms,
 				     .suspended_ms = vm->suspended_ms,

@@ -96,7 +96,7 @@ struct microvm {
 	struct image_version *version;
 	enum vm_state state;
 	char *reason;
-	int64_t save; /* N of save-N; 0: none */
+	int64_t checkpoint; /* N of save-N; 0: none */
 	int64_t started_ms, terminated_ms, suspended_ms, last_byte_ms;
 	json_t *params; /* what Run resolved: what Get echoes, and what it must not (payload,
 			   logging) */

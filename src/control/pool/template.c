@@ -215,13 +215,13 @@ static int template_open_all(struct template *t, struct machine *m, const struct
 		if (i == RESTORE_FD_MEMORY)
 			fds[i] = fcntl(t->memfd, F_DUPFD_CLOEXEC, 3);
 		else if (i == RESTORE_FD_OVERLAY)
-			fds[i] = saves_new_overlay(t->ctl, m->id, empty, e);
+			fds[i] = checkpoint_new_overlay(t->ctl, m->id, empty, e);
 		else
 			fds[i] = template_open_file(t, image_files[i], e);
 		if (fds[i] < 0)
 			return -1;
 	}
-	return save ? saves_open(vm, save, fds + RESTORE_NUM_FDS, e) : 0;
+	return save ? checkpoint_open(vm, save, fds + RESTORE_NUM_FDS, e) : 0;
 }
 
 void template_restore(struct template *t, struct machine *m, const struct microvm *vm, int64_t save,

@@ -15,18 +15,18 @@
 #include "control/storage/gc.h"
 #include "control/storage/work.h"
 
-#define SAVES_PATH 160
+#define CHECKPOINT_PATH 160
 
-static const char *const save_files[] = { "header", "state", "memory", "disk" };
+static const char *const checkpoint_files[] = { "header", "state", "memory", "disk" };
 
-static void saves_path(char to[SAVES_PATH], const struct microvm *vm, int64_t n, bool draft,
-		       const char *file)
+static void checkpoint_path(char to[CHECKPOINT_PATH], const struct microvm *vm, int64_t n,
+			    bool draft, const char *file)
 {
-	snprintf(to, SAVES_PATH, "microvms/%s/%ssave-%lld%s%s%s", vm->id, draft ? "." : "",
+	snprintf(to, CHECKPOINT_PATH, "microvms/%s/%ssave-%lld%s%s%s", vm->id, draft ? "." : "",
 		 (long long)n, draft ? ".new" : "", *file ? "/" : "", file);
 }
 
-static int saves_mkdir(struct control *ctl, const char *path, struct err *e)
+static int checkpoint_mkdir(struct control *ctl, const char *path, struct err *e)
 {
 	int rc = io_mkdir(ctl->dir_fd, path, 0700);
 
@@ -34,33 +34,33 @@ static int saves_mkdir(struct control *ctl, const char *path, struct err *e)
 	return rc ? err_sys(e, "make the directory '%s'", path) : 0;
 }
 
-static int saves_link_disk(struct microvm *vm, int64_t n, struct err *e)
+static int checkpoint_link_disk(struct microvm *vm, int64_t n, struct err *e)
 {
-	char from[SAVES_PATH], to[SAVES_PATH];
+	char from[CHECKPOINT_PATH], to[CHECKPOINT_PATH];
 
 	snprintf(from, sizeof(from), "machines/%s/overlay", vm->machine_id);
-	saves_path(to, vm, n, true, "disk");
+	checkpoint_path(to, vm, n, true, "disk");
 	if (linkat(vm->ctl->dir_fd, from, vm->ctl->dir_fd, to, 0))
 		return err_sys(e, "keep the disk of the microVM");
 	return 0;
 }
 
-int saves_begin(struct microvm *vm, int64_t n, int fds[SAVE_NUM_FDS], struct err *e)
+int checkpoint_draft(struct microvm *vm, int64_t n, int fds[SAVE_NUM_FDS], struct err *e)
 {
-	char path[SAVES_PATH];
+	char path[CHECKPOINT_PATH];
 
-	static_assert(SAVE_NUM_FDS == 3, "save_files");
+	static_assert(SAVE_NUM_FDS == 3, "checkpoint_files");
 	for (size_t i = 0; i < SAVE_NUM_FDS; i++)
 		fds[i] = -1;
-	saves_drop(vm, n);
+	checkpoint_drop_draft(vm, n);
 	snprintf(path, sizeof(path), "microvms/%s", vm->id);
-	if (saves_mkdir(vm->ctl, path, e))
+	if (checkpoint_mkdir(vm->ctl, path, e))
 		return -1;
-	saves_path(path, vm, n, true, "");
-	if (saves_mkdir(vm->ctl, path, e))
+	checkpoint_path(path, vm, n, true, "");
+	if (checkpoint_mkdir(vm->ctl, path, e))
 		return -1;
 	for (size_t i = 0; i < SAVE_NUM_FDS; i++) {
-		saves_path(path, vm, n, true, save_files[i]);
+		checkpoint_path(path, vm, n, true, checkpoint_files[i]);
 		fds[i] = io_open_below(vm->ctl->dir_fd, path, O_WRONLY | O_CREAT | O_EXCL, 0600);
 		if (fds[i] >= 0)
 			continue;
@@ -69,30 +69,30 @@ int saves_begin(struct microvm *vm, int64_t n, int fds[SAVE_NUM_FDS], struct err
 		err_sys(e, "create '%s'", path);
 		goto fail;
 	}
-	if (!saves_link_disk(vm, n, e))
+	if (!checkpoint_link_disk(vm, n, e))
 		return 0;
 fail:
 	for (size_t i = 0; i < SAVE_NUM_FDS; i++)
 		fd_close(&fds[i]);
-	saves_drop(vm, n);
+	checkpoint_drop_draft(vm, n);
 	return -1;
 }
 
-void saves_drop(struct microvm *vm, int64_t n)
+void checkpoint_drop_draft(struct microvm *vm, int64_t n)
 {
-	char path[SAVES_PATH];
+	char path[CHECKPOINT_PATH];
 
-	saves_path(path, vm, n, true, "");
+	checkpoint_path(path, vm, n, true, "");
 	if (!faccessat(vm->ctl->dir_fd, path, F_OK, AT_SYMLINK_NOFOLLOW))
 		trash_put(vm->ctl, path);
 }
 
 struct publishing {
 	int dir_fd;
-	char parent[SAVES_PATH], draft[SAVES_PATH], final[SAVES_PATH];
+	char parent[CHECKPOINT_PATH], draft[CHECKPOINT_PATH], final[CHECKPOINT_PATH];
 };
 
-static int saves_sync(int dirfd, const char *path, int flags)
+static int checkpoint_sync(int dirfd, const char *path, int flags)
 {
 	autoclose int fd = io_open_below(dirfd, path, flags, 0);
 
@@ -102,63 +102,64 @@ static int saves_sync(int dirfd, const char *path, int flags)
 }
 
 /* In a child.  The machine has synced the files, unless it ended before it said so. */
-static int saves_publishing(void *arg)
+static int checkpoint_publishing(void *arg)
 {
 	const struct publishing *p = arg;
 	int rc = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(save_files) && !rc; i++) {
-		char path[SAVES_PATH + 16];
+	for (size_t i = 0; i < ARRAY_SIZE(checkpoint_files) && !rc; i++) {
+		char path[CHECKPOINT_PATH + 16];
 
-		snprintf(path, sizeof(path), "%s/%s", p->draft, save_files[i]);
-		rc = saves_sync(p->dir_fd, path, O_RDONLY);
+		snprintf(path, sizeof(path), "%s/%s", p->draft, checkpoint_files[i]);
+		rc = checkpoint_sync(p->dir_fd, path, O_RDONLY);
 	}
 	if (!rc)
-		rc = saves_sync(p->dir_fd, p->draft, O_RDONLY | O_DIRECTORY);
+		rc = checkpoint_sync(p->dir_fd, p->draft, O_RDONLY | O_DIRECTORY);
 	if (!rc && renameat(p->dir_fd, p->draft, p->dir_fd, p->final))
 		rc = -errno;
 	if (!rc)
-		rc = saves_sync(p->dir_fd, p->parent, O_RDONLY | O_DIRECTORY);
-	return rc ? rc : saves_sync(p->dir_fd, "microvms", O_RDONLY | O_DIRECTORY);
+		rc = checkpoint_sync(p->dir_fd, p->parent, O_RDONLY | O_DIRECTORY);
+	return rc ? rc : checkpoint_sync(p->dir_fd, "microvms", O_RDONLY | O_DIRECTORY);
 }
 
-struct work *saves_publish(struct microvm *vm, int64_t n, void (*done)(void *arg, int rc),
-			   void *arg, struct err *e)
+struct work *checkpoint_publish(struct microvm *vm, int64_t n, void (*done)(void *arg, int rc),
+				void *arg, struct err *e)
 {
 	struct publishing p = { .dir_fd = vm->ctl->dir_fd };
 
 	snprintf(p.parent, sizeof(p.parent), "microvms/%s", vm->id);
-	saves_path(p.draft, vm, n, true, "");
-	saves_path(p.final, vm, n, false, "");
-	return work_start(vm->ctl, saves_publishing, &p, done, arg, e);
+	checkpoint_path(p.draft, vm, n, true, "");
+	checkpoint_path(p.final, vm, n, false, "");
+	return work_start(vm->ctl, checkpoint_publishing, &p, done, arg, e);
 }
 
-bool saves_has_draft(const struct microvm *vm, int64_t n)
+bool checkpoint_has_draft(const struct microvm *vm, int64_t n)
 {
-	char path[SAVES_PATH];
+	char path[CHECKPOINT_PATH];
 	struct stat st;
 
-	saves_path(path, vm, n, true, "header");
+	checkpoint_path(path, vm, n, true, "header");
 	return !fstatat(vm->ctl->dir_fd, path, &st, AT_SYMLINK_NOFOLLOW) && st.st_size > 0;
 }
 
-bool saves_exists(const struct microvm *vm, int64_t n)
+bool checkpoint_exists(const struct microvm *vm, int64_t n)
 {
-	char path[SAVES_PATH];
+	char path[CHECKPOINT_PATH];
 
-	saves_path(path, vm, n, false, "disk");
+	checkpoint_path(path, vm, n, false, "disk");
 	return n > 0 && !faccessat(vm->ctl->dir_fd, path, F_OK, AT_SYMLINK_NOFOLLOW);
 }
 
-int saves_open(const struct microvm *vm, int64_t n, int fds[SAVES_NUM_FDS], struct err *e)
+int checkpoint_open(const struct microvm *vm, int64_t n, int fds[CHECKPOINT_NUM_FDS], struct err *e)
 {
-	static_assert(ARRAY_SIZE(save_files) == SAVES_NUM_FDS, "a file of a save has no name");
-	for (size_t i = 0; i < SAVES_NUM_FDS; i++)
+	static_assert(ARRAY_SIZE(checkpoint_files) == CHECKPOINT_NUM_FDS,
+		      "a file of a save has no name");
+	for (size_t i = 0; i < CHECKPOINT_NUM_FDS; i++)
 		fds[i] = -1;
-	for (size_t i = 0; i < SAVES_NUM_FDS; i++) {
-		char path[SAVES_PATH];
+	for (size_t i = 0; i < CHECKPOINT_NUM_FDS; i++) {
+		char path[CHECKPOINT_PATH];
 
-		saves_path(path, vm, n, false, save_files[i]);
+		checkpoint_path(path, vm, n, false, checkpoint_files[i]);
 		fds[i] = io_open_below(vm->ctl->dir_fd, path, O_RDONLY, 0);
 		if (fds[i] >= 0)
 			continue;
@@ -172,31 +173,31 @@ int saves_open(const struct microvm *vm, int64_t n, int fds[SAVES_NUM_FDS], stru
 	return 0;
 }
 
-void saves_remove(struct microvm *vm, int64_t n)
+void checkpoint_remove(struct microvm *vm, int64_t n)
 {
-	char path[SAVES_PATH];
+	char path[CHECKPOINT_PATH];
 
-	saves_path(path, vm, n, false, "");
+	checkpoint_path(path, vm, n, false, "");
 	if (n > 0)
 		trash_put(vm->ctl, path);
 }
 
-void saves_remove_all(struct microvm *vm)
+void checkpoint_remove_all(struct microvm *vm)
 {
-	char path[SAVES_PATH];
+	char path[CHECKPOINT_PATH];
 
 	snprintf(path, sizeof(path), "microvms/%s", vm->id);
 	trash_put(vm->ctl, path);
 }
 
-int saves_new_overlay(struct control *ctl, const char *machine, int empty_fd, struct err *e)
+int checkpoint_new_overlay(struct control *ctl, const char *machine, int empty_fd, struct err *e)
 {
-	char path[SAVES_PATH];
+	char path[CHECKPOINT_PATH];
 	autoclose int fd = -1;
 	int rc;
 
 	snprintf(path, sizeof(path), "machines/%s", machine);
-	if (saves_mkdir(ctl, path, e))
+	if (checkpoint_mkdir(ctl, path, e))
 		return -1;
 	snprintf(path, sizeof(path), "machines/%s/overlay", machine);
 	unlinkat(ctl->dir_fd, path, 0);
@@ -207,14 +208,14 @@ int saves_new_overlay(struct control *ctl, const char *machine, int empty_fd, st
 }
 
 /* Each name in data/control/<folder> that `keeps` does not know goes. */
-static void saves_clear_folder(struct control *ctl, const char *folder,
-			       bool (*keeps)(struct control *ctl, const char *folder,
-					     const char *name))
+static void checkpoint_sweep_folder(struct control *ctl, const char *folder,
+				    bool (*keeps)(struct control *ctl, const char *folder,
+						  const char *name))
 {
 	int fd = io_open_below(ctl->dir_fd, folder, O_RDONLY | O_DIRECTORY, 0);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *entry;
-	char path[2 * SAVES_PATH];
+	char path[2 * CHECKPOINT_PATH];
 
 	if (!dir) {
 		fd_close(&fd);
@@ -225,13 +226,13 @@ static void saves_clear_folder(struct control *ctl, const char *folder,
 			continue;
 		if (keeps(ctl, folder, entry->d_name))
 			continue;
-		snprintf(path, sizeof(path), "%s/%.*s", folder, SAVES_PATH, entry->d_name);
+		snprintf(path, sizeof(path), "%s/%.*s", folder, CHECKPOINT_PATH, entry->d_name);
 		trash_put(ctl, path);
 	}
 	closedir(dir);
 }
 
-static bool saves_keeps_machine(struct control *ctl, const char *folder, const char *name)
+static bool checkpoint_keeps_machine(struct control *ctl, const char *folder, const char *name)
 {
 	(void)folder;
 	list_each(vm, &ctl->microvms, struct microvm, in_control)
@@ -242,7 +243,7 @@ static bool saves_keeps_machine(struct control *ctl, const char *folder, const c
 	return false;
 }
 
-static bool saves_keeps_microvm(struct control *ctl, const char *folder, const char *name)
+static bool checkpoint_keeps_microvm(struct control *ctl, const char *folder, const char *name)
 {
 	const struct microvm *vm = model_microvm(ctl, name);
 
@@ -251,34 +252,35 @@ static bool saves_keeps_microvm(struct control *ctl, const char *folder, const c
 }
 
 /* The live one, and of one that is being made whatever may become it: adopt.c looks. */
-static bool saves_keeps_save(struct control *ctl, const char *folder, const char *name)
+static bool checkpoint_keeps_save(struct control *ctl, const char *folder, const char *name)
 {
 	const struct microvm *vm = model_microvm(ctl, strchr(folder, '/') + 1);
 	char *end;
 	long long n = strtoll(name + strlen("save-") + (*name == '.'), &end, 10);
 
-	return (n == vm->save && *name != '.') || (vm->state == VM_SUSPENDING && n > vm->save);
+	return (n == vm->checkpoint && *name != '.') ||
+	       (vm->state == VM_SUSPENDING && n > vm->checkpoint);
 }
 
-static bool saves_keeps_top(struct control *ctl, const char *folder, const char *name)
+static bool checkpoint_keeps_top(struct control *ctl, const char *folder, const char *name)
 {
 	(void)ctl;
 	(void)folder;
 	return strncmp(name, ".trash-", strlen(".trash-")) != 0;
 }
 
-void saves_clear(struct control *ctl)
+void checkpoint_sweep(struct control *ctl)
 {
-	saves_clear_folder(ctl, ".", saves_keeps_top);
-	saves_clear_folder(ctl, "machines", saves_keeps_machine);
-	saves_clear_folder(ctl, "microvms", saves_keeps_microvm);
+	checkpoint_sweep_folder(ctl, ".", checkpoint_keeps_top);
+	checkpoint_sweep_folder(ctl, "machines", checkpoint_keeps_machine);
+	checkpoint_sweep_folder(ctl, "microvms", checkpoint_keeps_microvm);
 	list_each(vm, &ctl->microvms, struct microvm, in_control)
 	{
-		char path[SAVES_PATH];
+		char path[CHECKPOINT_PATH];
 
 		snprintf(path, sizeof(path), "microvms/%s", vm->id);
 		if (vm->state != VM_TERMINATED)
-			saves_clear_folder(ctl, path, saves_keeps_save);
+			checkpoint_sweep_folder(ctl, path, checkpoint_keeps_save);
 	}
 	trash_sweep(ctl);
 }

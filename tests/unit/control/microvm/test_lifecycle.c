@@ -89,7 +89,7 @@ void model_put_microvm(struct store_txn *t, const struct microvm *vm)
 {
 	(void)t;
 	store.state = vm->state;
-	store.save = vm->save;
+	store.save = vm->checkpoint;
 	strcpy(store.machine, vm->machine_id);
 	strncpy(store.reason, vm->reason ? vm->reason : "", sizeof(store.reason) - 1);
 }
@@ -287,14 +287,14 @@ static void test_a_save_is_in_the_row_that_says_suspended(void **unused)
 	struct microvm *vm = microvm(VM_SUSPENDING);
 
 	(void)unused;
-	vm->save = 4;
+	vm->checkpoint = 4;
 	life_of(vm)->draft = 5;
 	life_event(vm, EV_SAVED, NULL);
 	assert_int_equal(store.save, 5);
 	assert_string_equal(store.machine, "");
 	answer(0);
-	assert_int_equal(vm->save, 5);
-	assert_int_equal(vm->life->old_save, 4);
+	assert_int_equal(vm->checkpoint, 5);
+	assert_int_equal(vm->life->old_checkpoint, 4);
 	assert_true(vm->suspended_ms > 0);
 	life_free(vm);
 }

@@ -74,7 +74,7 @@ static void put_all(struct control *ctl)
 	b->code = xstrdup("DISK_STORAGE_FULL");
 	strcpy(vm->machine_id, "m-1");
 	vm->state = VM_SUSPENDED;
-	vm->save = 3;
+	vm->checkpoint = 3;
 	list_add(&ctl->microvms, &vm->in_control);
 	model_put_image(t, image);
 	model_put_version(t, v);
@@ -125,7 +125,7 @@ static void test_what_is_put_comes_back(void **unused)
 	assert_ptr_equal(vm, model_microvm(&ctl, vm->id));
 	assert_ptr_equal(vm, model_microvm_by_endpoint(&ctl, vm->endpoint));
 	assert_int_equal(vm->state, VM_SUSPENDED);
-	assert_int_equal(vm->save, 3);
+	assert_int_equal(vm->checkpoint, 3);
 	assert_string_equal(vm->machine_id, "m-1");
 	assert_true(vm->idle.given && vm->idle.auto_resume);
 	assert_int_equal(vm->idle.max_idle_ms, 60000);
