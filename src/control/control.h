@@ -33,7 +33,7 @@ struct control {
 	int next_peer[ROLE_NUM]; /* peers.c: sockets of roles that came back; -1: none */
 	struct list priv_calls;  /* priv.c: what priv has not answered */
 	struct list work;        /* work.c: children */
-	struct work *sweeper;    /* trash.c */
+	struct work *sweeper;    /* storage/gc.c */
 	uv_timer_t timers;       /* timers.c */
 	int64_t tokens_ms;
 	struct api *api;             /* api/server.c */

@@ -65,7 +65,7 @@ static void machine_cleared(void *arg, int rc, const struct err *e)
 	if (rc)
 		log_err("a machine could not be cleared machine=%s error=\"%s\"", m->id, e->text);
 	snprintf(path, sizeof(path), "machines/%s", m->id);
-	trash_put(m->ctl, path);
+	gc_put(m->ctl, path);
 	m->cleared = true;
 	machine_try_free(m);
 }

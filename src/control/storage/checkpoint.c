@@ -84,7 +84,7 @@ void checkpoint_drop_draft(struct microvm *vm, int64_t n)
 
 	checkpoint_path(path, vm, n, true, "");
 	if (!faccessat(vm->ctl->dir_fd, path, F_OK, AT_SYMLINK_NOFOLLOW))
-		trash_put(vm->ctl, path);
+		gc_put(vm->ctl, path);
 }
 
 struct publishing {
@@ -179,7 +179,7 @@ void checkpoint_remove(struct microvm *vm, int64_t n)
 
 	checkpoint_path(path, vm, n, false, "");
 	if (n > 0)
-		trash_put(vm->ctl, path);
+		gc_put(vm->ctl, path);
 }
 
 void checkpoint_remove_all(struct microvm *vm)
@@ -187,7 +187,7 @@ void checkpoint_remove_all(struct microvm *vm)
 	char path[CHECKPOINT_PATH];
 
 	snprintf(path, sizeof(path), "microvms/%s", vm->id);
-	trash_put(vm->ctl, path);
+	gc_put(vm->ctl, path);
 }
 
 int checkpoint_new_overlay(struct control *ctl, const char *machine, int empty_fd, struct err *e)
@@ -227,7 +227,7 @@ static void checkpoint_sweep_folder(struct control *ctl, const char *folder,
 		if (keeps(ctl, folder, entry->d_name))
 			continue;
 		snprintf(path, sizeof(path), "%s/%.*s", folder, CHECKPOINT_PATH, entry->d_name);
-		trash_put(ctl, path);
+		gc_put(ctl, path);
 	}
 	closedir(dir);
 }
@@ -282,5 +282,5 @@ void checkpoint_sweep(struct control *ctl)
 		if (vm->state != VM_TERMINATED)
 			checkpoint_sweep_folder(ctl, path, checkpoint_keeps_save);
 	}
-	trash_sweep(ctl);
+	gc_sweep(ctl);
 }

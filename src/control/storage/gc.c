@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "control/storage/work.h"
 
-static int trash_empty(void *arg)
+static int gc_empty(void *arg)
 {
 	struct control *ctl = arg;
 	char name[32];
@@ -24,7 +24,7 @@ static int trash_empty(void *arg)
 	return rc;
 }
 
-static void trash_emptied(void *arg, int rc)
+static void gc_emptied(void *arg, int rc)
 {
 	struct control *ctl = arg;
 
@@ -32,21 +32,21 @@ static void trash_emptied(void *arg, int rc)
 	if (rc)
 		log_warn("the trash was not emptied error=\"%s\"", strerror(-rc));
 	else if (!faccessat(ctl->dir_fd, "trash", F_OK, 0))
-		trash_sweep(ctl);
+		gc_sweep(ctl);
 }
 
-void trash_sweep(struct control *ctl)
+void gc_sweep(struct control *ctl)
 {
 	struct err e;
 
 	if (ctl->sweeper || ctl->stopping)
 		return;
-	ctl->sweeper = work_start(ctl, trash_empty, ctl, trash_emptied, ctl, &e);
+	ctl->sweeper = work_start(ctl, gc_empty, ctl, gc_emptied, ctl, &e);
 	if (!ctl->sweeper)
 		log_warn("the trash is not emptied error=\"%s\"", e.text);
 }
 
-void trash_put(struct control *ctl, const char *path)
+void gc_put(struct control *ctl, const char *path)
 {
 	char to[2 * UUID_SIZE], uuid[UUID_SIZE];
 
@@ -62,5 +62,5 @@ void trash_put(struct control *ctl, const char *path)
 	/* A full disk has no room for another name: the caller waits instead. */
 	if (io_remove_tree(ctl->dir_fd, path))
 		log_warn("what is not needed stays path=%s", path);
-	trash_sweep(ctl);
+	gc_sweep(ctl);
 }

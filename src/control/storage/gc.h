@@ -5,8 +5,8 @@
 #include "control/control.h"
 
 /* @path below data/control; missing is fine. */
-void trash_put(struct control *ctl, const char *path);
+void gc_put(struct control *ctl, const char *path);
 /* At start: what was left. */
-void trash_sweep(struct control *ctl);
+void gc_sweep(struct control *ctl);
 
 #endif
