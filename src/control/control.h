@@ -34,7 +34,7 @@ struct control {
 	struct list priv_calls;  /* priv.c: what priv has not answered */
 	struct list work;        /* work.c: children */
 	struct work *sweeper;    /* storage/gc.c */
-	uv_timer_t timers;       /* timers.c */
+	uv_timer_t expiry_timer; /* microvm/expiry.c */
 	int64_t tokens_ms;
 	struct api *api;             /* api/server.c */
 	struct machines *machines;   /* machine.c */

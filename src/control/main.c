@@ -99,7 +99,7 @@ static int control_open(struct control_role *r, struct err *e)
 	return control_open_dirs(ctl, e) || control_boot_id(ctl, e) || control_open_store(r, e) ||
 			       api_open(ctl, e) || model_load(ctl, api_load_token, e) ||
 			       machines_open(ctl, e) || admission_open(ctl, e) ||
-			       pool_open(ctl, e) || timers_open(ctl, e)
+			       pool_open(ctl, e) || expiry_open(ctl, e)
 		       ? -1
 		       : 0;
 }
@@ -195,7 +195,7 @@ static void control_finish(struct control_role *r)
 
 	ctl->stopping = true;
 	api_close(ctl);
-	timers_close(ctl);
+	expiry_close(ctl);
 	pool_close(ctl);
 	admission_close(ctl);
 	machines_close(ctl);

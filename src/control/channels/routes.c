@@ -110,5 +110,5 @@ void routes_got(struct control *ctl, struct ipc_msg *m)
 	else if (m->head.type == ROUTE_HELD)
 		save_held(vm, bytes->last_byte_ms);
 	else if (m->head.type == ROUTE_ACTIVE)
-		timers_active(vm, bytes->last_byte_ms);
+		expiry_active(vm, bytes->last_byte_ms);
 }

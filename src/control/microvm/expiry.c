@@ -4,17 +4,17 @@
 #include "base/log.h"
 #include "control/microvm/lifecycle_internal.h"
 
-#define TIMERS_TICK_MS      1000
-#define TIMERS_TOKENS_MS    600000
-#define TIMERS_LAST_BYTE_MS 10000 /* the idle clock is written at most so often */
+#define EXPIRY_TICK_MS      1000
+#define EXPIRY_TOKENS_MS    600000
+#define EXPIRY_LAST_BYTE_MS 10000 /* the idle clock is written at most so often */
 
-bool timers_idle(const struct microvm *vm, int64_t now)
+bool expiry_idle(const struct microvm *vm, int64_t now)
 {
 	return vm->state == VM_RUNNING && vm->idle.given &&
 	       now - vm->last_byte_ms >= vm->idle.max_idle_ms;
 }
 
-enum timers_due timers_due(const struct microvm *vm, int64_t now, int64_t keep_ms)
+enum expiry_due expiry_due(const struct microvm *vm, int64_t now, int64_t keep_ms)
 {
 	if (vm->state == VM_TERMINATED)
 		return now - vm->terminated_ms >= keep_ms ? DUE_FORGET : DUE_NOTHING;
@@ -25,10 +25,10 @@ enum timers_due timers_due(const struct microvm *vm, int64_t now, int64_t keep_m
 	if (vm->state == VM_SUSPENDED && vm->idle.given &&
 	    now - vm->suspended_ms >= vm->idle.suspended_ms)
 		return DUE_SUSPENDED;
-	return timers_idle(vm, now) ? DUE_IDLE : DUE_NOTHING;
+	return expiry_idle(vm, now) ? DUE_IDLE : DUE_NOTHING;
 }
 
-static void timers_forget(struct microvm *vm)
+static void expiry_forget(struct microvm *vm)
 {
 	struct store_txn *t = store_begin(vm->ctl->store);
 
@@ -37,9 +37,9 @@ static void timers_forget(struct microvm *vm)
 	life_forget(vm);
 }
 
-void timers_look(struct microvm *vm, int64_t now)
+void expiry_look(struct microvm *vm, int64_t now)
 {
-	switch (timers_due(vm, now, vm->ctl->conf->terminated_keep_ms)) {
+	switch (expiry_due(vm, now, vm->ctl->conf->terminated_keep_ms)) {
 	case DUE_NOTHING:
 		break;
 	case DUE_IDLE:
@@ -56,12 +56,12 @@ void timers_look(struct microvm *vm, int64_t now)
 		life_terminate(vm, "MicroVM exceeded maximum lifetime.", NULL, NULL);
 		break;
 	case DUE_FORGET:
-		timers_forget(vm);
+		expiry_forget(vm);
 		break;
 	}
 }
 
-void timers_active(struct microvm *vm, int64_t last_byte_ms)
+void expiry_active(struct microvm *vm, int64_t last_byte_ms)
 {
 	struct life *l = life_of(vm);
 	struct store_txn *t;
@@ -70,7 +70,7 @@ void timers_active(struct microvm *vm, int64_t last_byte_ms)
 		return;
 	vm->last_byte_ms = last_byte_ms;
 	/* A row that is on its way is newer in all but this. */
-	if (l->committing || last_byte_ms - l->written_ms < TIMERS_LAST_BYTE_MS)
+	if (l->committing || last_byte_ms - l->written_ms < EXPIRY_LAST_BYTE_MS)
 		return;
 	l->written_ms = last_byte_ms;
 	t = store_begin(vm->ctl->store);
@@ -78,7 +78,7 @@ void timers_active(struct microvm *vm, int64_t last_byte_ms)
 	store_commit(t, NULL, NULL);
 }
 
-static void timers_tick(uv_timer_t *timer)
+static void expiry_tick(uv_timer_t *timer)
 {
 	struct control *ctl = timer->loop->data;
 	int64_t now = clock_wall_ms();
@@ -89,9 +89,9 @@ static void timers_tick(uv_timer_t *timer)
 	{
 		life_tick(vm);
 		save_tick(vm, now);
-		timers_look(vm, now); /* may free it */
+		expiry_look(vm, now); /* may free it */
 	}
-	if (now - ctl->tokens_ms >= TIMERS_TOKENS_MS) {
+	if (now - ctl->tokens_ms >= EXPIRY_TOKENS_MS) {
 		struct store_txn *t = store_begin(ctl->store);
 
 		ctl->tokens_ms = now;
@@ -100,15 +100,15 @@ static void timers_tick(uv_timer_t *timer)
 	}
 }
 
-int timers_open(struct control *ctl, struct err *e)
+int expiry_open(struct control *ctl, struct err *e)
 {
-	if (uv_timer_init(&ctl->loop, &ctl->timers))
+	if (uv_timer_init(&ctl->loop, &ctl->expiry_timer))
 		return err_set(e, ERR_INTERNAL, "make a timer");
-	uv_timer_start(&ctl->timers, timers_tick, TIMERS_TICK_MS, TIMERS_TICK_MS);
+	uv_timer_start(&ctl->expiry_timer, expiry_tick, EXPIRY_TICK_MS, EXPIRY_TICK_MS);
 	return 0;
 }
 
-void timers_close(struct control *ctl)
+void expiry_close(struct control *ctl)
 {
-	uv_timer_stop(&ctl->timers);
+	uv_timer_stop(&ctl->expiry_timer);
 }

@@ -6,7 +6,7 @@
 
 #include "control/control.h"
 
-enum timers_due {
+enum expiry_due {
 	DUE_NOTHING,
 	DUE_IDLE,      /* RUNNING, and no byte for max_idle_ms */
 	DUE_SUSPENDED, /* SUSPENDED for suspended_ms */
@@ -15,12 +15,12 @@ enum timers_due {
 };
 
 /* Pure. */
-enum timers_due timers_due(const struct microvm *vm, int64_t now, int64_t keep_ms);
-bool timers_idle(const struct microvm *vm, int64_t now);
+enum expiry_due expiry_due(const struct microvm *vm, int64_t now, int64_t keep_ms);
+bool expiry_idle(const struct microvm *vm, int64_t now);
 
-int timers_open(struct control *ctl, struct err *e) must_check;
-void timers_close(struct control *ctl);
-void timers_look(struct microvm *vm, int64_t now);
-void timers_active(struct microvm *vm, int64_t last_byte_ms); /* of routes.c */
+int expiry_open(struct control *ctl, struct err *e) must_check;
+void expiry_close(struct control *ctl);
+void expiry_look(struct microvm *vm, int64_t now);
+void expiry_active(struct microvm *vm, int64_t last_byte_ms); /* of routes.c */
 
 #endif

@@ -48,7 +48,7 @@ struct life {
 	struct list suspends, resumes, ends;
 	bool undrained;     /* drain.c has tried it */
 	int log_fd;         /* logs.c */
-	int64_t written_ms; /* timers.c: last_byte_ms as it is in the store */
+	int64_t written_ms; /* microvm/expiry.c: last_byte_ms as it is in the store */
 };
 
 struct life *life_of(struct microvm *vm); /* made at its first use */
@@ -99,7 +99,7 @@ bool hook_wanted(const struct microvm *vm, enum hook hook);
 /* life_save.c */
 void save_begin(struct microvm *vm);                      /* asked for: hold, then EV_SUSPEND */
 void save_held(struct microvm *vm, int64_t last_byte_ms); /* of routes.c */
-void save_idle(struct microvm *vm, int64_t now);          /* of timers.c: idle too long */
+void save_idle(struct microvm *vm, int64_t now);          /* microvm/expiry.c: idle too long */
 void save_found(struct machine *m, const struct machine_saved *saved); /* of a SAVE before */
 void save_publish(struct microvm *vm);                                 /* the draft is complete */
 void save_tick(struct microvm *vm, int64_t now);

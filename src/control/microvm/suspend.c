@@ -46,7 +46,7 @@ void save_idle(struct microvm *vm, int64_t now)
 static void save_decide(struct microvm *vm, int64_t now)
 {
 	life_of(vm)->holding = false;
-	if (vm->state == VM_RUNNING && timers_idle(vm, now))
+	if (vm->state == VM_RUNNING && expiry_idle(vm, now))
 		save_begin(vm);
 	else
 		routes_release(vm);
@@ -250,7 +250,7 @@ void act_park(struct microvm *vm, enum vm_state from)
 	if (l->wake)
 		life_event(vm, EV_RESUME, NULL);
 	else
-		timers_look(vm, clock_wall_ms());
+		expiry_look(vm, clock_wall_ms());
 }
 
 void act_reopen(struct microvm *vm, enum vm_state from)

@@ -23,7 +23,7 @@ static const struct {
 	enum vm_state state;
 	bool policy;
 	int64_t last_byte, suspended, terminated, now;
-	enum timers_due due;
+	enum expiry_due due;
 } times[] = {
 	/* started at 1000, idle 60 s, suspended 300 s, lifetime 1000 s */
 	{ VM_RUNNING, true, 1000, 0, 0, 60999, DUE_NOTHING },
@@ -58,7 +58,7 @@ static void test_time_does_to_a_microvm_what_its_row_says(void **unused)
 			.max_duration_ms = 1000000,
 		};
 
-		assert_int_equal(timers_due(&vm, times[i].now, KEEP_MS), times[i].due);
+		assert_int_equal(expiry_due(&vm, times[i].now, KEEP_MS), times[i].due);
 	}
 }
 
