@@ -95,7 +95,7 @@ static int control_open(struct control_role *r, struct err *e)
 	list_init(&ctl->spares);
 	list_init(&ctl->priv_calls);
 	list_init(&ctl->work);
-	peers_init(ctl);
+	role_channels_init(ctl);
 	return control_open_dirs(ctl, e) || control_boot_id(ctl, e) || control_open_store(r, e) ||
 			       api_open(ctl, e) || model_load(ctl, api_load_token, e) ||
 			       machines_open(ctl, e) || admission_open(ctl, e) ||
@@ -167,7 +167,7 @@ static void on_peer(void *arg, enum role which, int fd)
 {
 	struct control_role *r = arg;
 
-	if (peers_set(&r->ctl, which, fd)) {
+	if (role_channels_set(&r->ctl, which, fd)) {
 		fd_close(&fd);
 		return;
 	}
@@ -199,7 +199,7 @@ static void control_finish(struct control_role *r)
 	pool_close(ctl);
 	admission_close(ctl);
 	machines_close(ctl);
-	peers_close(ctl);
+	role_channels_close(ctl);
 	role_finish(r->link);
 }
 

@@ -19,7 +19,7 @@ void priv_end(struct control *ctl, const char *machine, priv_done *done, void *a
 void priv_list(struct control *ctl, priv_item *item, priv_done *done, void *arg);
 void priv_forget(struct control *ctl, void *arg); /* its calls go on, untold */
 
-void priv_got(struct control *ctl, struct ipc_msg *m); /* for peers.c */
+void priv_got(struct control *ctl, struct ipc_msg *m); /* for role_channels.c */
 void priv_up(struct control *ctl);
 
 #endif

@@ -8,7 +8,7 @@
 #include "ipc/priv.h"
 #include "ipc/route.h"
 
-struct peer {
+struct role_channel {
 	size_t chan; /* offset in struct control */
 	const struct ipc_row *rows;
 	size_t n_rows;
@@ -16,7 +16,7 @@ struct peer {
 	void (*up)(struct control *ctl);
 };
 
-static const struct peer peers[ROLE_NUM] = {
+static const struct role_channel role_channels[ROLE_NUM] = {
 	[ROLE_PRIV] = { offsetof(struct control, priv), priv_rows, PRIV_NUM_TYPES, priv_got,
 			priv_up },
 	[ROLE_IMAGE] = { offsetof(struct control, image_role), build_rows, BUILD_NUM_TYPES,
@@ -25,84 +25,84 @@ static const struct peer peers[ROLE_NUM] = {
 			 routes_up },
 };
 
-static struct chan_uv *peer_chan(struct control *ctl, enum role role)
+static struct chan_uv *role_channel_chan(struct control *ctl, enum role role)
 {
-	return (struct chan_uv *)(void *)((char *)ctl + peers[role].chan);
+	return (struct chan_uv *)(void *)((char *)ctl + role_channels[role].chan);
 }
 
-static enum role peer_role(const struct control *ctl, const struct chan_uv *c)
+static enum role role_channel_role(const struct control *ctl, const struct chan_uv *c)
 {
 	return c == &ctl->priv ? ROLE_PRIV : c == &ctl->proxy ? ROLE_PROXY : ROLE_IMAGE;
 }
 
-static void peer_got(struct chan_uv *c, struct ipc_msg *m)
+static void role_channel_got(struct chan_uv *c, struct ipc_msg *m)
 {
 	struct control *ctl = c->poll.loop->data;
 
-	peers[peer_role(ctl, c)].got(ctl, m);
+	role_channels[role_channel_role(ctl, c)].got(ctl, m);
 }
 
-static void peer_lost(struct chan_uv *c)
+static void role_channel_lost(struct chan_uv *c)
 {
 	struct control *ctl = c->poll.loop->data;
 
 	if (!ctl->stopping)
-		log_warn("a role is gone role=%s", role_name[peer_role(ctl, c)]);
+		log_warn("a role is gone role=%s", role_name[role_channel_role(ctl, c)]);
 }
 
-static void peer_open(struct control *ctl, enum role role);
+static void role_channel_open(struct control *ctl, enum role role);
 
-static void peer_freed(struct chan_uv *c)
+static void role_channel_freed(struct chan_uv *c)
 {
 	struct control *ctl = c->poll.loop->data;
-	enum role role = peer_role(ctl, c);
+	enum role role = role_channel_role(ctl, c);
 
-	if (ctl->next_peer[role] >= 0)
-		peer_open(ctl, role);
+	if (ctl->next_channel[role] >= 0)
+		role_channel_open(ctl, role);
 }
 
-static void peer_open(struct control *ctl, enum role role)
+static void role_channel_open(struct control *ctl, enum role role)
 {
-	const struct peer *p = &peers[role];
-	struct chan_uv *c = peer_chan(ctl, role);
+	const struct role_channel *p = &role_channels[role];
+	struct chan_uv *c = role_channel_chan(ctl, role);
 	struct err e;
 
-	if (chan_uv_open(c, &ctl->loop, fd_steal(&ctl->next_peer[role]), p->rows, p->n_rows,
-			 peer_got, peer_lost, &e)) {
+	if (chan_uv_open(c, &ctl->loop, fd_steal(&ctl->next_channel[role]), p->rows, p->n_rows,
+			 role_channel_got, role_channel_lost, &e)) {
 		log_err("%s role=%s", e.text, role_name[role]);
 		return;
 	}
-	c->freed = peer_freed;
+	c->freed = role_channel_freed;
 	p->up(ctl);
 }
 
-void peers_init(struct control *ctl)
+void role_channels_init(struct control *ctl)
 {
 	for (size_t i = 0; i < ROLE_NUM; i++)
-		ctl->next_peer[i] = -1;
+		ctl->next_channel[i] = -1;
 }
 
-int peers_set(struct control *ctl, enum role role, int fd)
+int role_channels_set(struct control *ctl, enum role role, int fd)
 {
 	struct chan_uv *c;
 
-	if (!peers[role].rows)
+	if (!role_channels[role].rows)
 		return -1;
-	c = peer_chan(ctl, role);
-	fd_close(&ctl->next_peer[role]);
-	ctl->next_peer[role] = fd;
+	c = role_channel_chan(ctl, role);
+	fd_close(&ctl->next_channel[role]);
+	ctl->next_channel[role] = fd;
 	if (c->open)
-		chan_uv_close(c, peer_freed);
-	else if (!c->msg) /* else it is closing and goes on in peer_freed */
-		peer_open(ctl, role);
+		chan_uv_close(c, role_channel_freed);
+	else if (!c->msg) /* else it is closing and goes on in role_channel_freed */
+		role_channel_open(ctl, role);
 	return 0;
 }
 
-void peers_close(struct control *ctl)
+void role_channels_close(struct control *ctl)
 {
 	for (enum role role = 0; role < ROLE_NUM; role++) {
-		fd_close(&ctl->next_peer[role]);
-		if (peers[role].rows)
-			chan_uv_close(peer_chan(ctl, role), NULL);
+		fd_close(&ctl->next_channel[role]);
+		if (role_channels[role].rows)
+			chan_uv_close(role_channel_chan(ctl, role), NULL);
 	}
 }

@@ -5,9 +5,9 @@
 
 #include "control/control.h"
 
-void peers_init(struct control *ctl);
+void role_channels_init(struct control *ctl);
 /* Take the socket over, in place of the old channel.  -1: not a role that control talks to. */
-int peers_set(struct control *ctl, enum role role, int fd);
-void peers_close(struct control *ctl);
+int role_channels_set(struct control *ctl, enum role role, int fd);
+void role_channels_close(struct control *ctl);
 
 #endif

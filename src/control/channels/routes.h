@@ -16,7 +16,7 @@ void routes_release(struct microvm *vm);
 /* Pure. */
 enum route_state routes_state(const struct microvm *vm, bool starting);
 
-void routes_got(struct control *ctl, struct ipc_msg *m); /* for peers.c */
+void routes_got(struct control *ctl, struct ipc_msg *m); /* for role_channels.c */
 void routes_up(struct control *ctl);
 
 #endif
