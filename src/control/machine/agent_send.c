@@ -50,7 +50,7 @@ void machine_resumed(struct machine *m, const char *identity, int64_t timeout_ms
 	machine_send_frame(m, &b);
 }
 
-void machine_warm(struct machine *m, int64_t timeout_ms, machine_done *done)
+void machine_prewarm(struct machine *m, int64_t timeout_ms, machine_done *done)
 {
 	autobuf struct buf b = { 0 };
 	uint64_t id = machine_agent_id();

@@ -38,7 +38,7 @@ struct machine {
 	/* Of the last STATS, and when that came; 0: never. */
 	uint64_t private_bytes, proportional_bytes, cpu_ns;
 	int64_t stats_ms;
-	struct warm *warm; /* warm.c: what is under way */
+	struct prewarm *prewarm; /* pool/prewarm.c: what is under way */
 	/* machine.c's own. */
 	struct chan_uv chan;
 	struct agent_stream agent;
@@ -76,7 +76,7 @@ void machine_stats(struct machine *m, machine_done *done);
 /* Agent frames; `done` when the guest acknowledged. */
 void machine_resumed(struct machine *m, const char *identity, int64_t timeout_ms,
 		     machine_done *done);
-void machine_warm(struct machine *m, int64_t timeout_ms, machine_done *done);
+void machine_prewarm(struct machine *m, int64_t timeout_ms, machine_done *done);
 void machine_hook(struct machine *m, enum hook hook, const char *body, machine_hooked *done);
 
 /* Kill it and clear all that is its; @ended (may be NULL) when that is done. */

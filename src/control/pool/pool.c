@@ -71,8 +71,8 @@ static void pool_drop(struct clone *c)
 	free(c);
 	if (!m)
 		return;
-	if (m->warm)
-		warm_cancel(m->warm);
+	if (m->prewarm)
+		prewarm_cancel(m->prewarm);
 	machine_end(m, NULL, NULL);
 }
 
@@ -120,7 +120,7 @@ static void pool_restored(struct machine *m, int rc, const struct ipc_msg *answe
 	if (rc)
 		pool_failed(m->owner, e->text);
 	else
-		warm_start(m, pool_warmed);
+		prewarm_start(m, pool_warmed);
 }
 
 static void pool_up(struct machine *m, enum machine_run run)
@@ -136,8 +136,8 @@ static void pool_down(struct machine *m, const char *reason)
 	struct clone *c = m->owner;
 
 	c->m = NULL; /* it is clearing itself */
-	if (m->warm)
-		warm_cancel(m->warm);
+	if (m->prewarm)
+		prewarm_cancel(m->prewarm);
 	pool_failed(c, reason);
 }
 

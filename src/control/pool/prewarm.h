@@ -10,16 +10,16 @@
 
 #include "control/machine/machine.h"
 
-struct warm;
+struct prewarm;
 
 /* rc 0: paused and warm.  The machine's owner keeps it and ends it on -1. */
-typedef void warm_done(struct machine *m, int rc, const struct err *e);
-void warm_start(struct machine *m, warm_done *done);
-void warm_cancel(struct warm *w); /* when the machine is gone; `done` does not come */
+typedef void prewarm_done(struct machine *m, int rc, const struct err *e);
+void prewarm_start(struct machine *m, prewarm_done *done);
+void prewarm_cancel(struct prewarm *w); /* when the machine is gone; `done` does not come */
 
 /* [pool] warm_request, "image=port:/path, ...": this image's port and path; false if it has none.
  */
-bool warm_find_request(const char *conf, const char *image, uint16_t *port, char *path,
-		       size_t room);
+bool prewarm_find_request(const char *conf, const char *image, uint16_t *port, char *path,
+			  size_t room);
 
 #endif

@@ -274,15 +274,15 @@ static void test_a_warm_request_is_found_by_its_image(void **unused)
 	uint16_t port = 0;
 
 	(void)unused;
-	assert_true(warm_find_request(conf, "hello", &port, path, sizeof(path)));
+	assert_true(prewarm_find_request(conf, "hello", &port, path, sizeof(path)));
 	assert_int_equal(port, 8080);
 	assert_string_equal(path, "/");
-	assert_true(warm_find_request(conf, "api", &port, path, sizeof(path)));
+	assert_true(prewarm_find_request(conf, "api", &port, path, sizeof(path)));
 	assert_string_equal(path, "/health?a=1");
-	assert_false(warm_find_request(conf, "hell", &port, path, sizeof(path)));
-	assert_false(warm_find_request(conf, "bad", &port, path, sizeof(path)));
-	assert_false(warm_find_request(conf, "worse", &port, path, sizeof(path)));
-	assert_false(warm_find_request("", "hello", &port, path, sizeof(path)));
+	assert_false(prewarm_find_request(conf, "hell", &port, path, sizeof(path)));
+	assert_false(prewarm_find_request(conf, "bad", &port, path, sizeof(path)));
+	assert_false(prewarm_find_request(conf, "worse", &port, path, sizeof(path)));
+	assert_false(prewarm_find_request("", "hello", &port, path, sizeof(path)));
 }
 
 int main(void)
