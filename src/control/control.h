@@ -1,6 +1,6 @@
 /* control.h - the control role: one loop, everything it knows, and who may call whom.
  *
- * api/ reads requests and calls images.h and life.h; these change the model
+ * api/ reads requests and calls images.h and lifecycle.h; these change the model
  * through the store and drive machines (machine.h), clones (pool.h), routes
  * (routes.h) and builds.  Nothing below api/ knows HTTP. */
 #ifndef CONTROL_CONTROL_H
@@ -48,7 +48,7 @@ struct control {
 };
 
 /* The model: make and free.  A new one is linked into its parent's list, but for a microVM:
- * life_run does that.  Freeing takes it out of the list, and versions and builds with it. */
+ * lifecycle_run does that.  Freeing takes it out of the list, and versions and builds with it. */
 struct image *model_image_new(struct control *ctl, const char *name);
 struct image_version *model_version_new(struct image *image, int64_t number, json_t *params);
 struct build *model_build_new(struct image_version *v);

@@ -53,7 +53,7 @@ void call_fail_as(struct call *c, unsigned status, const char *type, const char 
 /* ValidationException and ResourceNotFoundException. */
 void call_invalid(struct call *c, const char *fmt, ...) printf_like(2, 3);
 void call_not_found(struct call *c, const char *fmt, ...) printf_like(2, 3);
-/* A life_done whose arg is the call: answers c->made, or fails. */
+/* A lifecycle_done whose arg is the call: answers c->made, or fails. */
 void call_done(void *arg, int rc, const struct err *e);
 
 /* The server's: the exchange is over. */

@@ -38,7 +38,7 @@ static void routes_send(struct microvm *vm, enum route_state state)
 
 void routes_push(struct microvm *vm)
 {
-	routes_send(vm, routes_state(vm, vm->life && vm->life->starting));
+	routes_send(vm, routes_state(vm, vm->lifecycle && vm->lifecycle->starting));
 }
 
 void routes_open_early(struct microvm *vm)
@@ -88,7 +88,7 @@ static void routes_wake(struct microvm *vm)
 	if (vm->ctl->draining || !vm->idle.auto_resume)
 		return;
 	if (vm->state == VM_SUSPENDED || vm->state == VM_SUSPENDING)
-		life_resume(vm, NULL, NULL);
+		lifecycle_resume(vm, NULL, NULL);
 	else
 		routes_push(vm); /* it does not know yet */
 }

@@ -11,7 +11,7 @@ struct base_task {
 	struct list in_tasks;
 	uint64_t tag;
 	json_t *list;
-	life_done *imported;
+	lifecycle_done *imported;
 	images_listed *listed;
 	void *arg;
 };
@@ -87,7 +87,8 @@ static void bases_fail(struct base_task *task)
 		bases_end(task, -1, &e);
 }
 
-void images_import_base(struct control *ctl, const char *name, int fd, life_done *done, void *arg)
+void images_import_base(struct control *ctl, const char *name, int fd, lifecycle_done *done,
+			void *arg)
 {
 	struct base_task *task = bases_new(ctl, arg);
 	struct build_base base = { 0 };

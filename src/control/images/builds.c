@@ -311,7 +311,7 @@ static void got_removed(struct control *ctl, struct ipc_msg *m)
 	if (!v || (strcmp(v->state, "DELETING") != 0 && strcmp(image->state, "DELETING") != 0))
 		return;
 	t = store_begin(ctl->store);
-	life_forget_version(ctl, v, t);
+	lifecycle_forget_version(ctl, v, t);
 	store_del_version(t, image->id, v->number);
 	pool_forget(v); /* nothing may point at it, whoever asked for its template last */
 	model_version_free(v);

@@ -16,7 +16,7 @@ struct change {
 	int64_t latest_active;
 	json_t *tags; /* NULL: not changed */
 	bool created, removes, activates;
-	life_done *done;
+	lifecycle_done *done;
 	void *arg;
 };
 
@@ -26,7 +26,7 @@ static bool is(const char *state, const char *word)
 }
 
 static struct change *change_new(struct control *ctl, struct image *image, struct image_version *v,
-				 life_done *done, void *arg)
+				 lifecycle_done *done, void *arg)
 {
 	struct change *c = xcalloc(1, sizeof(*c));
 
@@ -96,7 +96,7 @@ static void change_commit(struct change *c)
 	store_commit(t, change_stored, c);
 }
 
-static void refuse(life_done *done, void *arg, enum err_kind kind, const char *fmt,
+static void refuse(lifecycle_done *done, void *arg, enum err_kind kind, const char *fmt,
 		   const char *what)
 {
 	struct err e;
@@ -150,7 +150,7 @@ static void images_started(void *arg, int rc, const struct err *e)
 }
 
 void images_start(struct control *ctl, struct image_version *v, struct store_txn *with,
-		  life_done *done, void *arg)
+		  lifecycle_done *done, void *arg)
 {
 	struct change *c = change_new(ctl, v->image, v, done, arg);
 	struct store_txn *t = with ? with : store_begin(ctl->store);
@@ -165,7 +165,7 @@ void images_start(struct control *ctl, struct image_version *v, struct store_txn
 	store_commit(t, images_started, c);
 }
 
-void images_delete(struct control *ctl, struct image *image, life_done *done, void *arg)
+void images_delete(struct control *ctl, struct image *image, lifecycle_done *done, void *arg)
 {
 	autofree char *arn = model_image_arn(ctl, image);
 	struct change *c;
@@ -222,7 +222,8 @@ struct image_version *images_newest_made(struct image *image)
 	return newest;
 }
 
-void images_delete_version(struct control *ctl, struct image_version *v, life_done *done, void *arg)
+void images_delete_version(struct control *ctl, struct image_version *v, lifecycle_done *done,
+			   void *arg)
 {
 	struct change *c;
 
@@ -254,7 +255,7 @@ void images_delete_version(struct control *ctl, struct image_version *v, life_do
 }
 
 void images_set_status(struct control *ctl, struct image_version *v, const char *status,
-		       life_done *done, void *arg)
+		       lifecycle_done *done, void *arg)
 {
 	bool active = is(status, "ACTIVE");
 	struct change *c;
@@ -278,7 +279,7 @@ void images_set_status(struct control *ctl, struct image_version *v, const char 
 	change_commit(c);
 }
 
-void images_set_tags(struct control *ctl, struct image *image, json_t *tags, life_done *done,
+void images_set_tags(struct control *ctl, struct image *image, json_t *tags, lifecycle_done *done,
 		     void *arg)
 {
 	struct change *c = change_new(ctl, image, NULL, done, arg);

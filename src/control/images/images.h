@@ -16,20 +16,20 @@ struct image_version *images_new(struct control *ctl, const char *name, json_t *
 				 json_t *params);
 struct image_version *images_next(struct control *ctl, struct image *image, json_t *params);
 void images_start(struct control *ctl, struct image_version *v, struct store_txn *with,
-		  life_done *done, void *arg);
+		  lifecycle_done *done, void *arg);
 
 /* It is being worked on: CREATING, UPDATING, DELETING. */
 bool images_busy(const struct image *image);
 struct image_version *images_newest_made(struct image *image); /* SUCCESSFUL; NULL: none */
 
 /* Refused in the states that service.md 9 names; the files go later, by the image role. */
-void images_delete(struct control *ctl, struct image *image, life_done *done, void *arg);
-void images_delete_version(struct control *ctl, struct image_version *v, life_done *done,
+void images_delete(struct control *ctl, struct image *image, lifecycle_done *done, void *arg);
+void images_delete_version(struct control *ctl, struct image_version *v, lifecycle_done *done,
 			   void *arg);
 void images_set_status(struct control *ctl, struct image_version *v, const char *status,
-		       life_done *done, void *arg);
+		       lifecycle_done *done, void *arg);
 /* @tags is taken over. */
-void images_set_tags(struct control *ctl, struct image *image, json_t *tags, life_done *done,
+void images_set_tags(struct control *ctl, struct image *image, json_t *tags, lifecycle_done *done,
 		     void *arg);
 /* Stop it; it ends as any failed build. */
 void images_cancel(struct control *ctl, struct build *b);
@@ -39,7 +39,8 @@ struct build *images_build(struct control *ctl, const char *id); /* NULL: unknow
  * [{"name", "digest", "sizeInBytes", "createdAt"}]; the list is borrowed until the callback
  * returns. */
 typedef void images_listed(void *arg, int rc, const json_t *list, const struct err *e);
-void images_import_base(struct control *ctl, const char *name, int fd, life_done *done, void *arg);
+void images_import_base(struct control *ctl, const char *name, int fd, lifecycle_done *done,
+			void *arg);
 void images_list_bases(struct control *ctl, images_listed *done, void *arg);
 
 /* Messages of the image role; it came (back): send what is unfinished (again). */

@@ -60,7 +60,7 @@ static void adopt_continued(struct machine *m, int rc, const struct ipc_msg *ans
 	(void)answer;
 	if (rc) {
 		log_err("a microVM does not run on machine=%s error=\"%s\"", m->id, e->text);
-		life_insist(m->owner, EV_EXITED, "The MicroVM could not be continued.");
+		lifecycle_event_durable(m->owner, EV_EXITED, "The MicroVM could not be continued.");
 	}
 }
 
@@ -92,7 +92,7 @@ static void do_continue(struct microvm *vm)
 
 static void do_identify(struct microvm *vm)
 {
-	life_of(vm)->starting = true;
+	lifecycle_of(vm)->starting = true;
 	if (vm->machine->run == MACHINE_PAUSED)
 		do_continue(vm);
 	start_identity(vm);
@@ -106,13 +106,13 @@ static void do_restart(struct microvm *vm)
 
 static void do_save(struct microvm *vm)
 {
-	life_of(vm)->adopted = true;
+	lifecycle_of(vm)->adopted = true;
 	act_save(vm, VM_RUNNING);
 }
 
 static void do_publish(struct microvm *vm)
 {
-	struct life *l = life_of(vm);
+	struct lifecycle *l = lifecycle_of(vm);
 
 	l->draft = vm->checkpoint + 1;
 	if (!checkpoint_has_draft(vm, l->draft))
@@ -122,18 +122,18 @@ static void do_publish(struct microvm *vm)
 
 static void do_saved(struct microvm *vm)
 {
-	struct life *l = life_of(vm);
+	struct lifecycle *l = lifecycle_of(vm);
 
 	l->saved = true;
 	l->draft = vm->checkpoint + 1;
 	if (!checkpoint_exists(vm, l->draft))
 		l->draft++;
-	life_event(vm, EV_SAVED, NULL);
+	lifecycle_event(vm, EV_SAVED, NULL);
 }
 
 static void do_lost(struct microvm *vm)
 {
-	life_insist(vm, EV_EXITED, adopt_why_lost(vm));
+	lifecycle_event_durable(vm, EV_EXITED, adopt_why_lost(vm));
 }
 
 static void do_end(struct microvm *vm)
@@ -161,7 +161,7 @@ static void adopt_microvm(struct microvm *vm)
 	struct adopt_facts facts;
 	enum adopt_do what;
 
-	if (vm->life && vm->life->publishing)
+	if (vm->lifecycle && vm->lifecycle->publishing)
 		return; /* its save was found */
 	facts = (struct adopt_facts){
 		.state = vm->state,
@@ -209,7 +209,7 @@ static void adopt_answered(struct machine *m)
 static void adopt_up(struct machine *m, enum machine_run run)
 {
 	(void)run;
-	machine_own(m, &life_machine_ops, m->owner);
+	machine_own(m, &microvm_machine_ops, m->owner);
 	adopt_answered(m);
 }
 

@@ -44,9 +44,9 @@ static bool drain_moves(const struct control *ctl)
 	list_each(vm, &ctl->microvms, struct microvm, in_control)
 	{
 		if (vm->state != VM_SUSPENDED && vm->state != VM_TERMINATED &&
-		    !(vm->state == VM_RUNNING && vm->life && vm->life->undrained))
+		    !(vm->state == VM_RUNNING && vm->lifecycle && vm->lifecycle->undrained))
 			return true;
-		if (vm->life && vm->life->starting)
+		if (vm->lifecycle && vm->lifecycle->starting)
 			return true;
 	}
 	return false;
@@ -60,14 +60,14 @@ static void drain_look(uv_timer_t *timer)
 
 	list_each(vm, &ctl->microvms, struct microvm, in_control)
 	{
-		struct life *l = life_of(vm);
+		struct lifecycle *l = lifecycle_of(vm);
 
 		/* Each is tried once: one that cannot be saved runs on. */
 		if (vm->state != VM_RUNNING || l->undrained || d->under_way >= DRAIN_AT_ONCE)
 			continue;
 		l->undrained = true;
 		d->under_way++;
-		life_suspend(vm, drain_suspended, d);
+		lifecycle_suspend(vm, drain_suspended, d);
 	}
 	if (!late && (d->under_way || drain_moves(ctl)))
 		return;
@@ -85,7 +85,7 @@ void control_drain(struct control *ctl,
 	pool_wake(ctl);
 	list_each(vm, &ctl->microvms, struct microvm, in_control)
 	{
-		life_of(vm)->undrained = false;
+		lifecycle_of(vm)->undrained = false;
 	}
 	d->look.data = d;
 	d->since_ms = uv_now(&ctl->loop);

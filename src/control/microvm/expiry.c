@@ -34,7 +34,7 @@ static void expiry_forget(struct microvm *vm)
 
 	store_del_microvm(t, vm->id);
 	store_commit(t, NULL, NULL);
-	life_forget(vm);
+	lifecycle_forget(vm);
 }
 
 void expiry_look(struct microvm *vm, int64_t now)
@@ -48,12 +48,12 @@ void expiry_look(struct microvm *vm, int64_t now)
 		break;
 	case DUE_SUSPENDED:
 		/* One that is waking has been heard of in time. */
-		if (!life_of(vm)->starting)
-			life_terminate(vm, "MicroVM exceeded maximum suspended duration.", NULL,
-				       NULL);
+		if (!lifecycle_of(vm)->starting)
+			lifecycle_terminate(vm, "MicroVM exceeded maximum suspended duration.",
+					    NULL, NULL);
 		break;
 	case DUE_LIFETIME:
-		life_terminate(vm, "MicroVM exceeded maximum lifetime.", NULL, NULL);
+		lifecycle_terminate(vm, "MicroVM exceeded maximum lifetime.", NULL, NULL);
 		break;
 	case DUE_FORGET:
 		expiry_forget(vm);
@@ -63,7 +63,7 @@ void expiry_look(struct microvm *vm, int64_t now)
 
 void expiry_active(struct microvm *vm, int64_t last_byte_ms)
 {
-	struct life *l = life_of(vm);
+	struct lifecycle *l = lifecycle_of(vm);
 	struct store_txn *t;
 
 	if (vm->state != VM_RUNNING || last_byte_ms <= vm->last_byte_ms)
@@ -87,7 +87,7 @@ static void expiry_tick(uv_timer_t *timer)
 		return;
 	list_each(vm, &ctl->microvms, struct microvm, in_control)
 	{
-		life_tick(vm);
+		lifecycle_tick(vm);
 		save_tick(vm, now);
 		expiry_look(vm, now); /* may free it */
 	}

@@ -18,7 +18,7 @@ static void logs_name(char to[LOGS_NAME], const struct microvm *vm, const char *
 
 static int logs_open(struct microvm *vm)
 {
-	struct life *l = life_of(vm);
+	struct lifecycle *l = lifecycle_of(vm);
 	char name[LOGS_NAME];
 
 	if (l->log_fd >= 0)
@@ -36,7 +36,7 @@ static void logs_turn(struct microvm *vm)
 	char name[LOGS_NAME], old[LOGS_NAME];
 	struct stat st;
 
-	if (fstat(life_of(vm)->log_fd, &st) || st.st_size < (off_t)LIMIT_LOG_FILE)
+	if (fstat(lifecycle_of(vm)->log_fd, &st) || st.st_size < (off_t)LIMIT_LOG_FILE)
 		return;
 	logs_name(name, vm, "");
 	logs_name(old, vm, ".1");
@@ -59,17 +59,17 @@ void logs_write(struct machine *m, const uint8_t *data, size_t size, uint64_t dr
 	if (dropped) {
 		n = snprintf(note, sizeof(note), "[doze: %llu bytes of output were dropped]\n",
 			     (unsigned long long)dropped);
-		if (io_write_full(life_of(vm)->log_fd, note, (size_t)n))
+		if (io_write_full(lifecycle_of(vm)->log_fd, note, (size_t)n))
 			return;
 	}
-	if (io_write_full(life_of(vm)->log_fd, data, size))
+	if (io_write_full(lifecycle_of(vm)->log_fd, data, size))
 		logs_close(vm);
 }
 
 void logs_close(struct microvm *vm)
 {
-	if (vm->life)
-		fd_close(&vm->life->log_fd);
+	if (vm->lifecycle)
+		fd_close(&vm->lifecycle->log_fd);
 }
 
 void logs_remove(struct microvm *vm)

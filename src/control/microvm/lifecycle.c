@@ -49,15 +49,16 @@ static const struct step {
 };
 
 /* Tried in this order after a step. */
-static const enum vm_event gravest_first[] = { EV_EXITED,  EV_TERMINATE, EV_SAVED,   EV_UNSAVED,
-					       EV_RESUMED, EV_STARTED,   EV_SUSPEND, EV_RESUME };
-static_assert(ARRAY_SIZE(gravest_first) == VM_NUM_EVENTS, "an event is never tried again");
+static const enum vm_event highest_priority_first[] = { EV_EXITED,  EV_TERMINATE, EV_SAVED,
+							EV_UNSAVED, EV_RESUMED,   EV_STARTED,
+							EV_SUSPEND, EV_RESUME };
+static_assert(ARRAY_SIZE(highest_priority_first) == VM_NUM_EVENTS, "an event is never tried again");
 
-static void life_commit(struct microvm *vm, enum vm_event event);
+static void lifecycle_commit(struct microvm *vm, enum vm_event event);
 
-struct life *life_of(struct microvm *vm)
+struct lifecycle *lifecycle_of(struct microvm *vm)
 {
-	struct life *l = vm->life;
+	struct lifecycle *l = vm->lifecycle;
 
 	if (l)
 		return l;
@@ -67,28 +68,28 @@ struct life *life_of(struct microvm *vm)
 	list_init(&l->suspends);
 	list_init(&l->resumes);
 	list_init(&l->ends);
-	vm->life = l;
+	vm->lifecycle = l;
 	return l;
 }
 
-static int life_ended(const struct microvm *vm, struct err *e)
+static int lifecycle_ended(const struct microvm *vm, struct err *e)
 {
 	return err_set(e, ERR_INVALID,
 		       "The MicroVM %s has been terminated and its state cannot be changed.",
 		       vm->id);
 }
 
-void life_tell_ended(struct microvm *vm, struct list *waits)
+void waiters_notify_ended(struct microvm *vm, struct list *waits)
 {
 	struct err e;
 
-	life_ended(vm, &e);
-	life_tell(waits, -1, &e);
+	lifecycle_ended(vm, &e);
+	waiters_notify(waits, -1, &e);
 }
 
 /* What a step changes in the row, besides the state.  Applied to the copy that is written, then to
  * the microVM. */
-static void life_apply(struct microvm *vm, const struct life *l, enum vm_state to)
+static void lifecycle_apply(struct microvm *vm, const struct lifecycle *l, enum vm_state to)
 {
 	switch (l->event) {
 	case EV_STARTED:
@@ -122,51 +123,51 @@ static void life_apply(struct microvm *vm, const struct life *l, enum vm_state t
 }
 
 /* The reason of the end is the first one. */
-static const char *life_reason(const struct microvm *vm, const struct life *l)
+static const char *lifecycle_reason(const struct microvm *vm, const struct lifecycle *l)
 {
 	bool says = l->event == EV_TERMINATE || (l->event == EV_EXITED && !vm->reason);
 
 	return says ? l->why : vm->reason;
 }
 
-static void life_later(struct microvm *vm)
+static void lifecycle_retry_pending(struct microvm *vm)
 {
-	struct life *l = vm->life;
-	unsigned later = l->later;
+	struct lifecycle *l = vm->lifecycle;
+	unsigned pending = l->pending_events;
 
-	l->later = 0;
-	for (size_t i = 0; i < ARRAY_SIZE(gravest_first) && !l->committing; i++) {
-		enum vm_event event = gravest_first[i];
+	l->pending_events = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(highest_priority_first) && !l->committing; i++) {
+		enum vm_event event = highest_priority_first[i];
 
-		if (!(later & 1u << event))
+		if (!(pending & 1u << event))
 			continue;
-		later &= ~(1u << event);
+		pending &= ~(1u << event);
 		if (steps[vm->state][event].act)
-			life_commit(vm, event);
+			lifecycle_commit(vm, event);
 	}
-	l->later |= later;
+	l->pending_events |= pending;
 }
 
-static void life_committed(void *arg, int rc, const struct err *e)
+static void lifecycle_committed(void *arg, int rc, const struct err *e)
 {
 	struct microvm *vm = arg;
-	struct life *l = vm->life;
+	struct lifecycle *l = vm->lifecycle;
 	enum vm_state from = vm->state;
 	const struct step *step = &steps[from][l->event];
-	const char *reason = life_reason(vm, l);
+	const char *reason = lifecycle_reason(vm, l);
 	bool may_refuse = l->event == EV_SUSPEND ||
-			  (l->event == EV_TERMINATE && !(l->insists & 1u << EV_TERMINATE));
+			  (l->event == EV_TERMINATE && !(l->durable_events & 1u << EV_TERMINATE));
 	/* On the disk that had no room for the save there may be none for the row: after a crash
 	 * the machine is found alive in SUSPENDING and is saved then. */
-	bool may_wait = l->event == EV_UNSAVED;
+	bool apply_even_if_not_durable = l->event == EV_UNSAVED;
 
 	l->committing = false;
 	if (rc)
 		log_err("a step is not durable id=%s state=%s error=\"%s\"", vm->id,
 			vm_state_name[from], e->text);
-	if (rc && !may_wait) {
+	if (rc && !apply_even_if_not_durable) {
 		if (!may_refuse) {
-			l->later |= 1u << l->event; /* life_tick tries again */
+			l->pending_events |= 1u << l->event; /* lifecycle_tick tries again */
 			return;
 		}
 		free(l->why);
@@ -175,7 +176,7 @@ static void life_committed(void *arg, int rc, const struct err *e)
 		return;
 	}
 	l->old_checkpoint = vm->checkpoint;
-	life_apply(vm, l, step->to);
+	lifecycle_apply(vm, l, step->to);
 	if (reason != vm->reason) {
 		free(vm->reason);
 		vm->reason = reason ? xstrdup(reason) : NULL;
@@ -184,12 +185,12 @@ static void life_committed(void *arg, int rc, const struct err *e)
 		 vm_state_name[step->to], reason ? reason : "");
 	step->act(vm, from);
 	if (!l->committing)
-		life_later(vm);
+		lifecycle_retry_pending(vm);
 }
 
-static void life_commit(struct microvm *vm, enum vm_event event)
+static void lifecycle_commit(struct microvm *vm, enum vm_event event)
 {
-	struct life *l = vm->life;
+	struct lifecycle *l = vm->lifecycle;
 	const struct step *step = &steps[vm->state][event];
 	struct store_txn *t;
 	struct microvm row = *vm;
@@ -202,22 +203,22 @@ static void life_commit(struct microvm *vm, enum vm_event event)
 	l->event = event;
 	l->step_ms = clock_wall_ms();
 	/* The row is read at once, so that it may borrow. */
-	row.reason = (char *)(uintptr_t)life_reason(vm, l);
-	life_apply(&row, l, step->to);
+	row.reason = (char *)(uintptr_t)lifecycle_reason(vm, l);
+	lifecycle_apply(&row, l, step->to);
 	t = store_begin(vm->ctl->store);
 	model_put_microvm(t, &row);
-	store_commit(t, life_committed, vm);
+	store_commit(t, lifecycle_committed, vm);
 }
 
-void life_tick(struct microvm *vm)
+void lifecycle_tick(struct microvm *vm)
 {
-	if (vm->life && !vm->life->committing && vm->life->later)
-		life_later(vm);
+	if (vm->lifecycle && !vm->lifecycle->committing && vm->lifecycle->pending_events)
+		lifecycle_retry_pending(vm);
 }
 
-int life_step(struct microvm *vm, enum vm_event event, const char *why, struct err *e)
+int lifecycle_step(struct microvm *vm, enum vm_event event, const char *why, struct err *e)
 {
-	struct life *l = life_of(vm);
+	struct lifecycle *l = lifecycle_of(vm);
 
 	if (!l->committing && !steps[vm->state][event].act)
 		return err_set(e, ERR_CONFLICT, "The MicroVM %s is %s.", vm->id,
@@ -228,60 +229,60 @@ int life_step(struct microvm *vm, enum vm_event event, const char *why, struct e
 		l->why = xstrdup(why);
 	}
 	if (l->committing)
-		l->later |= 1u << event;
+		l->pending_events |= 1u << event;
 	else
-		life_commit(vm, event);
+		lifecycle_commit(vm, event);
 	return 0;
 }
 
-void life_event(struct microvm *vm, enum vm_event event, const char *why)
+void lifecycle_event(struct microvm *vm, enum vm_event event, const char *why)
 {
 	struct err e;
 
-	if (life_step(vm, event, why, &e))
+	if (lifecycle_step(vm, event, why, &e))
 		log_debug("too late: %s", e.text);
 }
 
-void life_insist(struct microvm *vm, enum vm_event event, const char *why)
+void lifecycle_event_durable(struct microvm *vm, enum vm_event event, const char *why)
 {
-	life_of(vm)->insists |= 1u << event;
-	life_event(vm, event, why);
+	lifecycle_of(vm)->durable_events |= 1u << event;
+	lifecycle_event(vm, event, why);
 }
 
 /* False: it is too early (*e).  Not so if its endpoint answers already: who has seen that is not
  * told that it is PENDING. */
-static bool life_waits_to_open(struct microvm *vm, struct list *waits, life_done *done, void *arg,
-			       struct err *e)
+static bool lifecycle_waits_to_open(struct microvm *vm, struct list *waits, lifecycle_done *done,
+				    void *arg, struct err *e)
 {
-	const struct life *l = vm->life;
+	const struct lifecycle *l = vm->lifecycle;
 
 	if (l->committing && l->event == EV_STARTED) {
-		life_wait(waits, done, arg);
+		waiters_add(waits, done, arg);
 		return true;
 	}
 	err_set(e, ERR_CONFLICT, "The MicroVM %s is PENDING: wait until it is RUNNING.", vm->id);
 	return false;
 }
 
-void life_suspend(struct microvm *vm, life_done *done, void *arg)
+void lifecycle_suspend(struct microvm *vm, lifecycle_done *done, void *arg)
 {
-	struct life *l = life_of(vm);
+	struct lifecycle *l = lifecycle_of(vm);
 	struct err e;
 
 	switch (vm->state) {
 	case VM_PENDING:
-		if (life_waits_to_open(vm, &l->suspends, done, arg, &e))
+		if (lifecycle_waits_to_open(vm, &l->suspends, done, arg, &e))
 			return;
 		break;
 	case VM_RUNNING:
 	case VM_SUSPENDING:
-		life_wait(&l->suspends, done, arg);
+		waiters_add(&l->suspends, done, arg);
 		save_begin(vm);
 		return;
 	case VM_SUSPENDED:
 		if (l->starting || l->committing) {
 			/* It is waking: that ends first. */
-			life_wait(&l->suspends, done, arg);
+			waiters_add(&l->suspends, done, arg);
 			return;
 		}
 		if (done)
@@ -290,26 +291,26 @@ void life_suspend(struct microvm *vm, life_done *done, void *arg)
 	case VM_TERMINATING:
 	case VM_TERMINATED:
 	case VM_NUM_STATES:
-		life_ended(vm, &e);
+		lifecycle_ended(vm, &e);
 		break;
 	}
 	if (done)
 		done(arg, -1, &e);
 }
 
-void life_resume(struct microvm *vm, life_done *done, void *arg)
+void lifecycle_resume(struct microvm *vm, lifecycle_done *done, void *arg)
 {
-	struct life *l = life_of(vm);
+	struct lifecycle *l = lifecycle_of(vm);
 	struct err e;
 
 	switch (vm->state) {
 	case VM_PENDING:
-		if (life_waits_to_open(vm, &l->resumes, done, arg, &e))
+		if (lifecycle_waits_to_open(vm, &l->resumes, done, arg, &e))
 			return;
 		break;
 	case VM_RUNNING:
 		if (l->committing && l->event == EV_SUSPEND) {
-			life_wait(&l->resumes, done, arg);
+			waiters_add(&l->resumes, done, arg);
 			l->wake = true;
 			return;
 		}
@@ -318,57 +319,57 @@ void life_resume(struct microvm *vm, life_done *done, void *arg)
 		return;
 	case VM_SUSPENDING:
 	case VM_SUSPENDED:
-		life_wait(&l->resumes, done, arg);
+		waiters_add(&l->resumes, done, arg);
 		l->wake = true;
 		if (vm->state == VM_SUSPENDED && !l->starting)
-			life_event(vm, EV_RESUME, NULL);
+			lifecycle_event(vm, EV_RESUME, NULL);
 		return;
 	case VM_TERMINATING:
 	case VM_TERMINATED:
 	case VM_NUM_STATES:
-		life_ended(vm, &e);
+		lifecycle_ended(vm, &e);
 		break;
 	}
 	if (done)
 		done(arg, -1, &e);
 }
 
-void life_terminate(struct microvm *vm, const char *reason, life_done *done, void *arg)
+void lifecycle_terminate(struct microvm *vm, const char *reason, lifecycle_done *done, void *arg)
 {
 	if (vm->state == VM_TERMINATING || vm->state == VM_TERMINATED) {
 		if (done)
 			done(arg, 0, NULL);
 		return;
 	}
-	life_wait(&life_of(vm)->ends, done, arg);
-	life_event(vm, EV_TERMINATE, reason);
+	waiters_add(&lifecycle_of(vm)->ends, done, arg);
+	lifecycle_event(vm, EV_TERMINATE, reason);
 }
 
-void life_forget(struct microvm *vm)
+void lifecycle_forget(struct microvm *vm)
 {
 	routes_gone(vm);
 	logs_remove(vm);
-	life_free(vm);
+	lifecycle_free(vm);
 }
 
-void life_free(struct microvm *vm)
+void lifecycle_free(struct microvm *vm)
 {
-	if (vm->life) {
-		if (vm->life->publishing)
-			work_forget(vm->life->publishing);
-		free(vm->life->why);
+	if (vm->lifecycle) {
+		if (vm->lifecycle->publishing)
+			work_forget(vm->lifecycle->publishing);
+		free(vm->lifecycle->why);
 	}
-	free(vm->life);
+	free(vm->lifecycle);
 	model_microvm_free(vm);
 }
 
-void life_forget_version(struct control *ctl, struct image_version *v, struct store_txn *t)
+void lifecycle_forget_version(struct control *ctl, struct image_version *v, struct store_txn *t)
 {
 	list_each(vm, &ctl->microvms, struct microvm, in_control)
 	{
 		if (vm->version != v || vm->state != VM_TERMINATED)
 			continue;
 		store_del_microvm(t, vm->id);
-		life_forget(vm);
+		lifecycle_forget(vm);
 	}
 }

@@ -1,7 +1,7 @@
 /* lifecycle.h - the life of a microVM.
  *
  * Every state is one the API shows; every arrow is one row of the table in
- * life.c.  Only life.c writes vm->state, and only after the store has it.
+ * lifecycle.c.  Only lifecycle.c writes vm->state, and only after the store has it.
  *
  *              STARTED          SUSPEND              SAVED
  *    PENDING ---------> RUNNING --------> SUSPENDING ------> SUSPENDED
@@ -48,23 +48,23 @@ struct microvm;
 struct image_version;
 
 /* The answer to a caller: rc 0, or -1 with the error that the API shows. */
-typedef void life_done(void *arg, int rc, const struct err *e);
+typedef void lifecycle_done(void *arg, int rc, const struct err *e);
 
 /* Make a microVM of this version: durable PENDING row first (with the client token of `token_txn`,
  * may be NULL), then `made`, then the machine.  @vm is new (model_microvm_new) and owned by control
  * from here on: in its list once the row is there, freed before `made` if that failed. */
 struct store_txn;
-void life_run(struct control *ctl, struct microvm *vm, struct store_txn *with, life_done *made,
-	      void *arg);
+void lifecycle_run(struct control *ctl, struct microvm *vm, struct store_txn *with,
+		   lifecycle_done *made, void *arg);
 
 /* SuspendMicrovm, ResumeMicrovm, TerminateMicrovm: idempotent as service.md 4 and 23 say; `done`
  * when the state that the caller may rely on is durable. */
-void life_suspend(struct microvm *vm, life_done *done, void *arg);
-void life_resume(struct microvm *vm, life_done *done, void *arg);
-void life_terminate(struct microvm *vm, const char *reason, life_done *done, void *arg);
+void lifecycle_suspend(struct microvm *vm, lifecycle_done *done, void *arg);
+void lifecycle_resume(struct microvm *vm, lifecycle_done *done, void *arg);
+void lifecycle_terminate(struct microvm *vm, const char *reason, lifecycle_done *done, void *arg);
 
 /* The rows of this version's TERMINATED microVMs go with it: call before model_version_free, in the
  * transaction that deletes the version. */
-void life_forget_version(struct control *ctl, struct image_version *v, struct store_txn *t);
+void lifecycle_forget_version(struct control *ctl, struct image_version *v, struct store_txn *t);
 
 #endif

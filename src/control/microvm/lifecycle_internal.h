@@ -1,8 +1,8 @@
 /* lifecycle_internal.h - the life of a microVM, from inside: what is under way, and what a step
  * does to the world.
  *
- * life.c decides and makes durable, the act_ functions do, in life_start.c,
- * life_save.c and life_end.c.  An act is called after its step is durable. */
+ * lifecycle.c decides and makes durable, the act_ functions do, in start.c,
+ * suspend.c and stop.c.  An act is called after its step is durable. */
 #ifndef CONTROL_MICROVM_LIFECYCLE_INTERNAL_H
 #define CONTROL_MICROVM_LIFECYCLE_INTERNAL_H
 
@@ -10,24 +10,24 @@
 #include "control/machine/machine.h"
 #include "control/pool/template.h"
 
-/* Who waits for an answer of life_suspend, life_resume, life_terminate. */
-struct life_wait {
+/* Who waits for an answer of lifecycle_suspend, lifecycle_resume, lifecycle_terminate. */
+struct waiter {
 	struct list in;
-	life_done *done;
+	lifecycle_done *done;
 	void *arg;
 };
 
-struct life {
+struct lifecycle {
 	struct microvm *vm;
-	/* life.c: the step whose row is on its way. */
+	/* lifecycle.c: the step whose row is on its way. */
 	bool committing;
 	enum vm_event event;
-	unsigned later;   /* bits of events that came meanwhile */
-	char *why;        /* what the row will say is the reason */
-	unsigned insists; /* bits of events that must be taken, not only asked for */
-	int64_t step_ms;  /* the time that the row will carry */
-	bool wake;        /* when it is SUSPENDED, resume it */
-	/* life_start.c */
+	unsigned pending_events; /* bits of events that came meanwhile */
+	char *why;               /* what the row will say is the reason */
+	unsigned durable_events; /* bits of events that must be taken, not only asked for */
+	int64_t step_ms;         /* the time that the row will carry */
+	bool wake;               /* when it is SUSPENDED, resume it */
+	/* start.c */
 	struct admission_ticket ticket;
 	struct template_wait wait;
 	bool starting;           /* a machine is on its way to EV_STARTED or EV_RESUMED */
@@ -36,7 +36,7 @@ struct life {
 	bool binding;            /* the clone or spare is ours, its row is on its way */
 	struct running *running; /* a RunMicrovm that waits for room */
 	struct err failure;      /* why it did not come up */
-	/* life_save.c */
+	/* suspend.c */
 	bool holding;            /* HOLD was sent, HELD is awaited */
 	int64_t held_ms;         /* when it was sent */
 	bool saved;              /* the machine said SAVED: its end is no death */
@@ -51,25 +51,26 @@ struct life {
 	int64_t written_ms; /* microvm/expiry.c: last_byte_ms as it is in the store */
 };
 
-struct life *life_of(struct microvm *vm); /* made at its first use */
+struct lifecycle *lifecycle_of(struct microvm *vm); /* made at its first use */
 
 /* Take the step that @event means in this state, once it is durable; ERR_CONFLICT if there is none.
  * An event that comes while another step is being made durable waits for it.  @why (may be NULL)
  * becomes the reason that the API shows. */
-int life_step(struct microvm *vm, enum vm_event event, const char *why, struct err *e) must_check;
+int lifecycle_step(struct microvm *vm, enum vm_event event, const char *why,
+		   struct err *e) must_check;
 /* The same for events of the world, which are nobody's fault when they come too late. */
-void life_event(struct microvm *vm, enum vm_event event, const char *why);
-/* As life_event, and again until it is durable. */
-void life_insist(struct microvm *vm, enum vm_event event, const char *why);
+void lifecycle_event(struct microvm *vm, enum vm_event event, const char *why);
+/* As lifecycle_event, and again until it is durable. */
+void lifecycle_event_durable(struct microvm *vm, enum vm_event event, const char *why);
 
 /* Once a second: what could not be made durable. */
-void life_tick(struct microvm *vm);
-void life_forget(struct microvm *vm); /* TERMINATED, and its row is on its way out */
-void life_free(struct microvm *vm);
+void lifecycle_tick(struct microvm *vm);
+void lifecycle_forget(struct microvm *vm); /* TERMINATED, and its row is on its way out */
+void lifecycle_free(struct microvm *vm);
 
-void life_wait(struct list *waits, life_done *done, void *arg);
-void life_tell(struct list *waits, int rc, const struct err *e);
-void life_tell_ended(struct microvm *vm, struct list *waits); /* 400: it has been terminated */
+void waiters_add(struct list *waits, lifecycle_done *done, void *arg);
+void waiters_notify(struct list *waits, int rc, const struct err *e);
+void waiters_notify_ended(struct microvm *vm, struct list *waits); /* 400: it has been terminated */
 
 /* @from: the state before. */
 void act_open(struct microvm *vm, enum vm_state from);    /* let traffic in */
@@ -82,8 +83,8 @@ void act_release(struct microvm *vm, enum vm_state from); /* give everything bac
 /* The row of a step could not be written; @event was not insisted on. */
 void act_refuse(struct microvm *vm, enum vm_event event, const struct err *e);
 
-/* life_start.c, for adopt.c and the others */
-extern const struct machine_ops life_machine_ops;
+/* start.c, for adopt.c and the others */
+extern const struct machine_ops microvm_machine_ops;
 /* A new machine id into the microVM, and the host's boot id. */
 void start_bind(struct microvm *vm);
 void start_machine(struct microvm *vm);  /* from the image or the save, through the queue */
@@ -96,7 +97,7 @@ char *hook_failure(enum hook hook, enum agent_outcome outcome, unsigned status, 
 		   uint16_t port);
 bool hook_wanted(const struct microvm *vm, enum hook hook);
 
-/* life_save.c */
+/* suspend.c */
 void save_begin(struct microvm *vm);                      /* asked for: hold, then EV_SUSPEND */
 void save_held(struct microvm *vm, int64_t last_byte_ms); /* of routes.c */
 void save_idle(struct microvm *vm, int64_t now);          /* microvm/expiry.c: idle too long */

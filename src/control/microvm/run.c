@@ -12,7 +12,7 @@
 struct running {
 	struct microvm *vm;
 	struct store_txn *with;
-	life_done *made;
+	lifecycle_done *made;
 	void *arg;
 };
 
@@ -20,13 +20,13 @@ static void run_fail(struct running *r, const struct err *e)
 {
 	struct microvm *vm = r->vm;
 
-	admission_leave(&life_of(vm)->ticket);
-	if (vm->machine && life_of(vm)->spare)
+	admission_leave(&lifecycle_of(vm)->ticket);
+	if (vm->machine && lifecycle_of(vm)->spare)
 		spares_give_back(vm->machine);
 	else if (vm->machine)
 		pool_give_back(vm->machine);
 	vm->version->n_microvms--;
-	life_free(vm);
+	lifecycle_free(vm);
 	r->made(r->arg, -1, e);
 	free(r);
 }
@@ -43,8 +43,8 @@ static void run_committed(void *arg, int rc, const struct err *e)
 {
 	struct running *r = arg;
 	struct microvm *vm = r->vm;
-	struct life *l = life_of(vm);
-	life_done *made = r->made;
+	struct lifecycle *l = lifecycle_of(vm);
+	lifecycle_done *made = r->made;
 	void *made_arg = r->arg;
 
 	if (rc) {
@@ -82,9 +82,9 @@ static void run_commit(struct running *r)
 /* Under its own name: the row is to say which machine it is. */
 static void run_take_spare(struct microvm *vm)
 {
-	struct life *l = life_of(vm);
+	struct lifecycle *l = lifecycle_of(vm);
 
-	vm->machine = spares_take(vm->ctl, vm->version, vm->internet, &life_machine_ops, vm);
+	vm->machine = spares_take(vm->ctl, vm->version, vm->internet, &microvm_machine_ops, vm);
 	if (!vm->machine)
 		return;
 	memcpy(vm->machine_id, vm->machine->id, sizeof(vm->machine_id));
@@ -93,7 +93,7 @@ static void run_take_spare(struct microvm *vm)
 
 static void run_room(struct admission_ticket *ticket, int rc, const struct err *e)
 {
-	struct life *l = container_of(ticket, struct life, ticket);
+	struct lifecycle *l = container_of(ticket, struct lifecycle, ticket);
 	struct running *r = l->running;
 
 	l->running = NULL;
@@ -106,11 +106,11 @@ static void run_room(struct admission_ticket *ticket, int rc, const struct err *
 	run_fail(r, e);
 }
 
-void life_run(struct control *ctl, struct microvm *vm, struct store_txn *with, life_done *made,
-	      void *arg)
+void lifecycle_run(struct control *ctl, struct microvm *vm, struct store_txn *with,
+		   lifecycle_done *made, void *arg)
 {
 	struct running *r = xcalloc(1, sizeof(*r));
-	struct life *l = life_of(vm);
+	struct lifecycle *l = lifecycle_of(vm);
 	struct err e;
 
 	*r = (struct running){ vm, with, made, arg };
@@ -132,7 +132,7 @@ void life_run(struct control *ctl, struct microvm *vm, struct store_txn *with, l
 		vm->machine = pool_take(ctl, vm->version);
 	if (vm->machine) {
 		memcpy(vm->machine_id, vm->machine->id, sizeof(vm->machine_id));
-		machine_own(vm->machine, &life_machine_ops, vm);
+		machine_own(vm->machine, &microvm_machine_ops, vm);
 		l->binding = l->from_pool = true;
 		run_commit(r);
 		return;

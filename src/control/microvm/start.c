@@ -1,6 +1,6 @@
 /* start.c - from a row to a guest that knows who it is: run and resume.
  *
- *   run:     [life_run.c: room, row] slot, template, machine or spare, RESTORE, or a clone's
+ *   run:     [lifecycle_run.c: room, row] slot, template, machine or spare, RESTORE, or a clone's
  *            CONTINUE,
  *   resume:  room, slot, template, machine, RESTORE from the save,
  *   both:    RESUMED, ACK, hook /run or /resume, then EV_STARTED or EV_RESUMED. */
@@ -36,7 +36,7 @@ static char *start_run_body(const struct microvm *vm)
 
 void start_cancel(struct microvm *vm)
 {
-	struct life *l = life_of(vm);
+	struct lifecycle *l = lifecycle_of(vm);
 
 	admission_leave(&l->ticket);
 	template_leave(&l->wait);
@@ -47,15 +47,15 @@ void start_cancel(struct microvm *vm)
  */
 static void start_sleep_on(struct microvm *vm, const char *why)
 {
-	struct life *l = life_of(vm);
+	struct lifecycle *l = lifecycle_of(vm);
 	struct err e = l->failure;
 
 	if (!*e.text)
 		err_set(&e, ERR_INTERNAL, "The MicroVM could not be resumed: %s", why);
 	routes_refuse(vm);
 	l->wake = false;
-	life_tell(&l->resumes, -1, &e);
-	life_tell(&l->suspends, 0, NULL);
+	waiters_notify(&l->resumes, -1, &e);
+	waiters_notify(&l->suspends, 0, NULL);
 }
 
 void start_failed(struct microvm *vm, const char *why)
@@ -73,14 +73,14 @@ void start_failed(struct microvm *vm, const char *why)
 		return;
 	}
 	reason = xasprintf("The MicroVM could not be started: %s", why);
-	life_insist(vm, EV_EXITED, reason);
+	lifecycle_event_durable(vm, EV_EXITED, reason);
 }
 
 static void start_over(struct microvm *vm)
 {
 	/* The slot is the next one's as soon as the guest answers. */
 	start_cancel(vm);
-	life_event(vm, vm->state == VM_PENDING ? EV_STARTED : EV_RESUMED, NULL);
+	lifecycle_event(vm, vm->state == VM_PENDING ? EV_STARTED : EV_RESUMED, NULL);
 }
 
 static void start_hooked(struct machine *m, enum agent_outcome outcome, unsigned status)
@@ -96,7 +96,7 @@ static void start_hooked(struct machine *m, enum agent_outcome outcome, unsigned
 		return;
 	}
 	start_cancel(vm);
-	life_insist(vm, vm->state == VM_PENDING ? EV_EXITED : EV_TERMINATE, why);
+	lifecycle_event_durable(vm, vm->state == VM_PENDING ? EV_EXITED : EV_TERMINATE, why);
 }
 
 static void start_acked(struct machine *m, int rc, const struct ipc_msg *answer,
@@ -136,7 +136,7 @@ static void start_refused(struct microvm *vm, const struct err *e)
 {
 	autofree char *why = NULL;
 
-	life_of(vm)->failure = *e;
+	lifecycle_of(vm)->failure = *e;
 	if (e->kind == ERR_CONFLICT && vm->state == VM_PENDING)
 		why = xasprintf("%s. 'doze image rebuild %s' makes a version for this host.",
 				e->text, vm->version->image->name);
@@ -165,7 +165,7 @@ static void start_up(struct machine *m, enum machine_run run)
 static void start_down(struct machine *m, const char *reason)
 {
 	struct microvm *vm = m->owner;
-	struct life *l = life_of(vm);
+	struct lifecycle *l = lifecycle_of(vm);
 
 	vm->machine = NULL; /* it is clearing itself */
 	if (l->saved || l->binding)
@@ -173,7 +173,7 @@ static void start_down(struct machine *m, const char *reason)
 	if (l->starting)
 		start_failed(vm, reason);
 	else
-		life_insist(vm, EV_EXITED, reason);
+		lifecycle_event_durable(vm, EV_EXITED, reason);
 }
 
 static void start_exited(struct machine *m, unsigned code)
@@ -181,18 +181,18 @@ static void start_exited(struct machine *m, unsigned code)
 	autofree char *why = xasprintf("Container Stopped with Exit Code: %u", code);
 	struct microvm *vm = m->owner;
 
-	if (life_of(vm)->starting)
+	if (lifecycle_of(vm)->starting)
 		start_cancel(vm);
 	/* A resume that ends so has come too far to go back to the save. */
-	life_insist(vm, vm->state == VM_SUSPENDED ? EV_TERMINATE : EV_EXITED, why);
+	lifecycle_event_durable(vm, vm->state == VM_SUSPENDED ? EV_TERMINATE : EV_EXITED, why);
 }
 
-const struct machine_ops life_machine_ops = { start_up, start_down, logs_write, start_exited,
-					      save_found };
+const struct machine_ops microvm_machine_ops = { start_up, start_down, logs_write, start_exited,
+						 save_found };
 
 static void start_loaded(struct template_wait *w, int rc, const struct err *e)
 {
-	struct life *l = container_of(w, struct life, wait);
+	struct lifecycle *l = container_of(w, struct lifecycle, wait);
 	struct microvm *vm = l->vm;
 
 	if (rc) {
@@ -201,7 +201,7 @@ static void start_loaded(struct template_wait *w, int rc, const struct err *e)
 	}
 	if (!vm->machine && vm->state == VM_SUSPENDED) /* bound in memory alone */
 		vm->machine =
-			spares_take(vm->ctl, vm->version, vm->internet, &life_machine_ops, vm);
+			spares_take(vm->ctl, vm->version, vm->internet, &microvm_machine_ops, vm);
 	l->spare = false;
 	if (vm->machine) {
 		memcpy(vm->machine_id, vm->machine->id, sizeof(vm->machine_id));
@@ -209,24 +209,24 @@ static void start_loaded(struct template_wait *w, int rc, const struct err *e)
 		return;
 	}
 	vm->machine = machine_start(vm->ctl, vm->version, vm->machine_id, vm->internet,
-				    &life_machine_ops, vm);
+				    &microvm_machine_ops, vm);
 }
 
 static void start_slot(struct admission_ticket *ticket, int rc, const struct err *e)
 {
-	struct microvm *vm = container_of(ticket, struct life, ticket)->vm;
+	struct microvm *vm = container_of(ticket, struct lifecycle, ticket)->vm;
 
 	(void)rc; /* a slot is never refused */
 	(void)e;
-	template_load(template_of(vm->ctl, vm->version), &life_of(vm)->wait, start_loaded);
+	template_load(template_of(vm->ctl, vm->version), &lifecycle_of(vm)->wait, start_loaded);
 }
 
 static void start_room(struct admission_ticket *ticket, int rc, const struct err *e)
 {
-	struct microvm *vm = container_of(ticket, struct life, ticket)->vm;
+	struct microvm *vm = container_of(ticket, struct lifecycle, ticket)->vm;
 
 	if (rc) {
-		life_of(vm)->failure = *e;
+		lifecycle_of(vm)->failure = *e;
 		start_failed(vm, e->text);
 	} else {
 		admission_wait_slot(vm->ctl, ticket, ADMISSION_MICROVM, start_slot);
@@ -241,7 +241,7 @@ void start_bind(struct microvm *vm)
 
 void start_machine(struct microvm *vm)
 {
-	struct life *l = life_of(vm);
+	struct lifecycle *l = lifecycle_of(vm);
 
 	l->starting = true;
 	l->saved = false;
@@ -268,7 +268,7 @@ void start_again(struct microvm *vm)
 
 void act_restore(struct microvm *vm, enum vm_state from)
 {
-	struct life *l = life_of(vm);
+	struct lifecycle *l = lifecycle_of(vm);
 
 	(void)from;
 	if (l->starting || vm->machine)

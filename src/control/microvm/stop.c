@@ -10,19 +10,19 @@
 
 void act_open(struct microvm *vm, enum vm_state from)
 {
-	struct life *l = life_of(vm);
+	struct lifecycle *l = lifecycle_of(vm);
 
 	(void)from;
 	l->wake = false;
 	routes_push(vm);
-	life_tell(&l->resumes, 0, NULL);
+	waiters_notify(&l->resumes, 0, NULL);
 	if (!list_empty(&l->suspends))
 		save_begin(vm); /* asked for while it woke */
 }
 
 static void end_cleared(void *arg)
 {
-	life_insist(arg, EV_EXITED, NULL);
+	lifecycle_event_durable(arg, EV_EXITED, NULL);
 }
 
 static void end_machine(struct microvm *vm)
@@ -50,15 +50,15 @@ static void end_hooked(struct machine *m, enum agent_outcome outcome, unsigned s
 
 void act_stop(struct microvm *vm, enum vm_state from)
 {
-	struct life *l = life_of(vm);
+	struct lifecycle *l = lifecycle_of(vm);
 
 	start_cancel(vm);
 	l->holding = false;
 	l->wake = false;
 	routes_push(vm);
-	life_tell(&l->ends, 0, NULL);
-	life_tell_ended(vm, &l->suspends);
-	life_tell_ended(vm, &l->resumes);
+	waiters_notify(&l->ends, 0, NULL);
+	waiters_notify_ended(vm, &l->suspends);
+	waiters_notify_ended(vm, &l->resumes);
 	if (from == VM_RUNNING && vm->machine && hook_wanted(vm, HOOK_TERMINATE))
 		machine_hook(vm->machine, HOOK_TERMINATE, NULL, end_hooked);
 	else
@@ -67,7 +67,7 @@ void act_stop(struct microvm *vm, enum vm_state from)
 
 void act_release(struct microvm *vm, enum vm_state from)
 {
-	struct life *l = life_of(vm);
+	struct lifecycle *l = lifecycle_of(vm);
 	struct machine *m = vm->machine;
 
 	(void)from;
@@ -80,9 +80,9 @@ void act_release(struct microvm *vm, enum vm_state from)
 	routes_push(vm);
 	logs_close(vm);
 	vm->version->n_microvms--;
-	life_tell(&l->ends, 0, NULL);
-	life_tell_ended(vm, &l->suspends);
-	life_tell_ended(vm, &l->resumes);
+	waiters_notify(&l->ends, 0, NULL);
+	waiters_notify_ended(vm, &l->suspends);
+	waiters_notify_ended(vm, &l->resumes);
 	admission_wake(vm->ctl);
 	pool_wake(vm->ctl);
 }

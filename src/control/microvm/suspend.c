@@ -23,18 +23,18 @@ static void save_machine(struct microvm *vm);
 
 void save_begin(struct microvm *vm)
 {
-	struct life *l = life_of(vm);
+	struct lifecycle *l = lifecycle_of(vm);
 
 	if (vm->state != VM_RUNNING || (l->committing && l->event == EV_SUSPEND))
 		return; /* it is on its way */
 	l->holding = false;
 	routes_hold(vm);
-	life_event(vm, EV_SUSPEND, NULL);
+	lifecycle_event(vm, EV_SUSPEND, NULL);
 }
 
 void save_idle(struct microvm *vm, int64_t now)
 {
-	struct life *l = life_of(vm);
+	struct lifecycle *l = lifecycle_of(vm);
 
 	if (l->holding || l->committing)
 		return;
@@ -45,7 +45,7 @@ void save_idle(struct microvm *vm, int64_t now)
 
 static void save_decide(struct microvm *vm, int64_t now)
 {
-	life_of(vm)->holding = false;
+	lifecycle_of(vm)->holding = false;
 	if (vm->state == VM_RUNNING && expiry_idle(vm, now))
 		save_begin(vm);
 	else
@@ -56,13 +56,13 @@ void save_held(struct microvm *vm, int64_t last_byte_ms)
 {
 	if (last_byte_ms > vm->last_byte_ms)
 		vm->last_byte_ms = last_byte_ms;
-	if (life_of(vm)->holding)
+	if (lifecycle_of(vm)->holding)
 		save_decide(vm, clock_wall_ms());
 }
 
 void save_tick(struct microvm *vm, int64_t now)
 {
-	struct life *l = vm->life;
+	struct lifecycle *l = vm->lifecycle;
 
 	if (l && l->holding && now - l->held_ms > SAVE_HELD_MS)
 		save_decide(vm, now);
@@ -72,26 +72,26 @@ void save_tick(struct microvm *vm, int64_t now)
 
 void act_refuse(struct microvm *vm, enum vm_event event, const struct err *e)
 {
-	struct life *l = life_of(vm);
+	struct lifecycle *l = lifecycle_of(vm);
 
 	if (event == EV_TERMINATE) {
-		life_tell(&l->ends, -1, e);
+		waiters_notify(&l->ends, -1, e);
 		return;
 	}
 	routes_release(vm);
-	life_tell(&l->suspends, -1, e);
-	life_tell(&l->resumes, 0, NULL); /* it runs */
+	waiters_notify(&l->suspends, -1, e);
+	waiters_notify(&l->resumes, 0, NULL); /* it runs */
 }
 
 /* What cannot be saved runs on; its callers hear why. */
 static void save_failed(struct microvm *vm, const struct err *e)
 {
-	struct life *l = life_of(vm);
+	struct lifecycle *l = lifecycle_of(vm);
 
 	log_err("a microVM could not be saved id=%s error=\"%s\"", vm->id, e->text);
 	checkpoint_drop_draft(vm, l->draft);
 	l->failure = *e;
-	life_insist(vm, EV_UNSAVED, NULL);
+	lifecycle_event_durable(vm, EV_UNSAVED, NULL);
 }
 
 static void save_continued(struct machine *m, int rc, const struct ipc_msg *answer,
@@ -101,17 +101,18 @@ static void save_continued(struct machine *m, int rc, const struct ipc_msg *answ
 
 	(void)answer;
 	if (!rc) {
-		life_insist(vm, EV_UNSAVED, NULL);
+		lifecycle_event_durable(vm, EV_UNSAVED, NULL);
 		return;
 	}
 	log_err("a microVM does not run on id=%s error=\"%s\"", vm->id, e->text);
-	life_insist(vm, EV_EXITED, "The MicroVM could be neither suspended nor continued.");
+	lifecycle_event_durable(vm, EV_EXITED,
+				"The MicroVM could be neither suspended nor continued.");
 }
 
 static void save_published(void *arg, int rc)
 {
 	struct microvm *vm = arg;
-	struct life *l = life_of(vm);
+	struct lifecycle *l = lifecycle_of(vm);
 
 	l->publishing = NULL;
 	if (vm->state != VM_SUSPENDING) {
@@ -119,12 +120,12 @@ static void save_published(void *arg, int rc)
 		return;
 	}
 	if (!rc) {
-		life_event(vm, EV_SAVED, NULL);
+		lifecycle_event(vm, EV_SAVED, NULL);
 		return;
 	}
 	log_err("a save is not durable id=%s error=\"%s\"", vm->id, strerror(-rc));
 	checkpoint_drop_draft(vm, l->draft);
-	life_insist(vm, EV_EXITED, "The MicroVM's state could not be written to disk.");
+	lifecycle_event_durable(vm, EV_EXITED, "The MicroVM's state could not be written to disk.");
 }
 
 static void save_note(const struct microvm *vm, const struct machine_saved *saved)
@@ -137,7 +138,7 @@ static void save_note(const struct microvm *vm, const struct machine_saved *save
 
 void save_publish(struct microvm *vm)
 {
-	struct life *l = life_of(vm);
+	struct lifecycle *l = lifecycle_of(vm);
 	struct err e;
 
 	l->saved = true;
@@ -152,7 +153,7 @@ void save_publish(struct microvm *vm)
 void save_found(struct machine *m, const struct machine_saved *saved)
 {
 	struct microvm *vm = m->owner;
-	struct life *l = life_of(vm);
+	struct lifecycle *l = lifecycle_of(vm);
 
 	if (vm->state != VM_SUSPENDING || l->publishing)
 		return;
@@ -165,7 +166,7 @@ void save_found(struct machine *m, const struct machine_saved *saved)
 static void save_done(struct machine *m, int rc, const struct ipc_msg *answer, const struct err *e)
 {
 	struct microvm *vm = m->owner;
-	struct life *l = life_of(vm);
+	struct lifecycle *l = lifecycle_of(vm);
 
 	if (!rc) {
 		checkpoint_drop_draft(vm, SAVE_DRAFT(vm) == l->draft ? SAVE_DRAFT_AGAIN(vm)
@@ -185,7 +186,7 @@ static void save_done(struct machine *m, int rc, const struct ipc_msg *answer, c
 
 static void save_machine(struct microvm *vm)
 {
-	struct life *l = life_of(vm);
+	struct lifecycle *l = lifecycle_of(vm);
 	const struct machine_none none = { 0 };
 	int fds[SAVE_NUM_FDS];
 	struct err e;
@@ -210,14 +211,14 @@ static void save_hooked(struct machine *m, enum agent_outcome outcome, unsigned 
 					  hooks->each[HOOK_SUSPEND].timeout_ms, hooks->port);
 
 	if (why)
-		life_insist(vm, EV_TERMINATE, why);
+		lifecycle_event_durable(vm, EV_TERMINATE, why);
 	else
 		save_machine(vm);
 }
 
 void act_save(struct microvm *vm, enum vm_state from)
 {
-	struct life *l = life_of(vm);
+	struct lifecycle *l = lifecycle_of(vm);
 
 	(void)from;
 	routes_push(vm);
@@ -233,7 +234,7 @@ void act_save(struct microvm *vm, enum vm_state from)
 
 void act_park(struct microvm *vm, enum vm_state from)
 {
-	struct life *l = life_of(vm);
+	struct lifecycle *l = lifecycle_of(vm);
 
 	(void)from;
 	if (vm->machine)
@@ -246,16 +247,16 @@ void act_park(struct microvm *vm, enum vm_state from)
 	l->adopted = false;
 	routes_push(vm);
 	admission_wake(vm->ctl);
-	life_tell(&l->suspends, 0, NULL);
+	waiters_notify(&l->suspends, 0, NULL);
 	if (l->wake)
-		life_event(vm, EV_RESUME, NULL);
+		lifecycle_event(vm, EV_RESUME, NULL);
 	else
 		expiry_look(vm, clock_wall_ms());
 }
 
 void act_reopen(struct microvm *vm, enum vm_state from)
 {
-	struct life *l = life_of(vm);
+	struct lifecycle *l = lifecycle_of(vm);
 	bool full = l->failure.kind == ERR_CAPACITY;
 	struct err e;
 
@@ -265,8 +266,8 @@ void act_reopen(struct microvm *vm, enum vm_state from)
 		full ? ". Free some space on the disk of the data directory, then try again." : "");
 	routes_push(vm);
 	routes_release(vm);
-	life_tell(&l->suspends, -1, &e);
-	life_tell(&l->resumes, 0, NULL);
+	waiters_notify(&l->suspends, -1, &e);
+	waiters_notify(&l->resumes, 0, NULL);
 	l->wake = false;
 	l->adopted = false;
 }

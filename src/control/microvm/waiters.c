@@ -4,9 +4,9 @@
 
 #include "control/microvm/lifecycle_internal.h"
 
-void life_wait(struct list *waits, life_done *done, void *arg)
+void waiters_add(struct list *waits, lifecycle_done *done, void *arg)
 {
-	struct life_wait *w;
+	struct waiter *w;
 
 	if (!done)
 		return;
@@ -16,18 +16,18 @@ void life_wait(struct list *waits, life_done *done, void *arg)
 	list_add(waits, &w->in);
 }
 
-void life_tell(struct list *waits, int rc, const struct err *e)
+void waiters_notify(struct list *waits, int rc, const struct err *e)
 {
 	struct list now;
 
 	/* Who is told may wait again. */
 	list_init(&now);
-	list_each(w, waits, struct life_wait, in)
+	list_each(w, waits, struct waiter, in)
 	{
 		list_del(&w->in);
 		list_add(&now, &w->in);
 	}
-	list_each(w, &now, struct life_wait, in)
+	list_each(w, &now, struct waiter, in)
 	{
 		w->done(w->arg, rc, e);
 		free(w);

@@ -106,7 +106,7 @@ struct microvm {
 	char machine_id[IPC_ID_SIZE]; /* as in the row; "" when none is bound */
 	char boot_id[UUID_SIZE];      /* of the host when it was bound */
 	struct machine *machine;      /* its process, NULL until it is there */
-	struct life *life;            /* what is under way: life.c's own */
+	struct lifecycle *lifecycle;  /* what is under way: lifecycle.c's own */
 };
 
 #endif

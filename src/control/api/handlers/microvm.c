@@ -141,7 +141,7 @@ void vm_run(struct call *c)
 	c->claims_mib = v->memory_mib;
 	c->ctl->api->starting++;
 	c->ctl->api->starting_mib += c->claims_mib;
-	life_run(c->ctl, vm, replay_txn(c), vm_made, c);
+	lifecycle_run(c->ctl, vm, replay_txn(c), vm_made, c);
 }
 
 void vm_get(struct call *c)
@@ -184,7 +184,7 @@ void vm_suspend(struct call *c)
 	if (!vm)
 		return;
 	c->made = json_object();
-	life_suspend(vm, call_done, c);
+	lifecycle_suspend(vm, call_done, c);
 }
 
 void vm_resume(struct call *c)
@@ -194,7 +194,7 @@ void vm_resume(struct call *c)
 	if (!vm)
 		return;
 	c->made = json_object();
-	life_resume(vm, call_done, c);
+	lifecycle_resume(vm, call_done, c);
 }
 
 void vm_terminate(struct call *c)
@@ -204,5 +204,5 @@ void vm_terminate(struct call *c)
 	if (!vm)
 		return;
 	c->made = json_object();
-	life_terminate(vm, "Success.", call_done, c);
+	lifecycle_terminate(vm, "Success.", call_done, c);
 }

@@ -56,7 +56,7 @@ void act_refuse(struct microvm *vm, enum vm_event event, const struct err *e)
 
 void save_begin(struct microvm *vm)
 {
-	life_event(vm, EV_SUSPEND, NULL);
+	lifecycle_event(vm, EV_SUSPEND, NULL);
 }
 
 void work_forget(struct work *w)
@@ -162,7 +162,7 @@ static void test_promised_steps_are_taken_once_they_are_durable(void **unused)
 		struct microvm *vm = microvm(promised[i].from);
 		struct err e;
 
-		assert_int_equal(life_step(vm, promised[i].event, "why", &e), 0);
+		assert_int_equal(lifecycle_step(vm, promised[i].event, "why", &e), 0);
 		if (promised[i].to != promised[i].from) {
 			assert_null(did);
 			assert_int_equal(vm->state, promised[i].from);
@@ -172,7 +172,7 @@ static void test_promised_steps_are_taken_once_they_are_durable(void **unused)
 		assert_int_equal(vm->state, promised[i].to);
 		assert_string_equal(did, promised[i].act);
 		assert_int_equal(did_from, promised[i].from);
-		life_free(vm);
+		lifecycle_free(vm);
 	}
 }
 
@@ -186,13 +186,13 @@ static void test_all_other_steps_are_refused(void **unused)
 			struct microvm *vm = microvm((enum vm_state)s);
 			struct err e;
 
-			if (life_step(vm, (enum vm_event)ev, NULL, &e)) {
+			if (lifecycle_step(vm, (enum vm_event)ev, NULL, &e)) {
 				assert_int_equal(e.kind, ERR_CONFLICT);
 				assert_int_equal(vm->state, s);
 				assert_int_equal(store.commits, 0);
 				refused++;
 			}
-			life_free(vm);
+			lifecycle_free(vm);
 		}
 	assert_int_equal(refused, all - ARRAY_SIZE(promised));
 }
@@ -202,13 +202,13 @@ static void test_a_suspend_that_cannot_be_written_is_refused(void **unused)
 	struct microvm *vm = microvm(VM_RUNNING);
 
 	(void)unused;
-	life_event(vm, EV_SUSPEND, NULL);
+	lifecycle_event(vm, EV_SUSPEND, NULL);
 	answer(-1);
 	assert_int_equal(vm->state, VM_RUNNING);
 	assert_string_equal(did, "act_refuse");
-	life_tick(vm);
+	lifecycle_tick(vm);
 	assert_int_equal(store.commits, 1);
-	life_free(vm);
+	lifecycle_free(vm);
 }
 
 static void test_a_terminate_that_cannot_be_written_is_refused(void **unused)
@@ -216,19 +216,19 @@ static void test_a_terminate_that_cannot_be_written_is_refused(void **unused)
 	struct microvm *vm = microvm(VM_SUSPENDING);
 
 	(void)unused;
-	life_insist(vm, EV_UNSAVED, NULL); /* of another step */
+	lifecycle_event_durable(vm, EV_UNSAVED, NULL); /* of another step */
 	answer(0);
-	life_event(vm, EV_TERMINATE, "Success.");
+	lifecycle_event(vm, EV_TERMINATE, "Success.");
 	answer(-1);
 	assert_int_equal(vm->state, VM_RUNNING);
 	assert_string_equal(did, "act_refuse");
-	life_insist(vm, EV_TERMINATE, "A hook failed.");
+	lifecycle_event_durable(vm, EV_TERMINATE, "A hook failed.");
 	answer(-1);
-	life_tick(vm);
+	lifecycle_tick(vm);
 	answer(0);
 	assert_int_equal(vm->state, VM_TERMINATING);
 	assert_string_equal(vm->reason, "A hook failed.");
-	life_free(vm);
+	lifecycle_free(vm);
 }
 
 static void test_a_death_is_written_until_it_is_durable(void **unused)
@@ -236,18 +236,18 @@ static void test_a_death_is_written_until_it_is_durable(void **unused)
 	struct microvm *vm = microvm(VM_RUNNING);
 
 	(void)unused;
-	life_insist(vm, EV_EXITED, "It died.");
+	lifecycle_event_durable(vm, EV_EXITED, "It died.");
 	answer(-1);
 	assert_int_equal(vm->state, VM_RUNNING);
 	assert_null(did);
-	life_tick(vm);
+	lifecycle_tick(vm);
 	assert_string_equal(store.reason, "It died.");
 	answer(0);
 	assert_int_equal(vm->state, VM_TERMINATED);
 	assert_string_equal(vm->reason, "It died.");
 	assert_string_equal(did, "act_release");
 	assert_string_equal(vm->machine_id, "");
-	life_free(vm);
+	lifecycle_free(vm);
 }
 
 static void test_what_happens_meanwhile_follows_the_gravest_first(void **unused)
@@ -255,9 +255,9 @@ static void test_what_happens_meanwhile_follows_the_gravest_first(void **unused)
 	struct microvm *vm = microvm(VM_RUNNING);
 
 	(void)unused;
-	life_event(vm, EV_SUSPEND, NULL);
-	life_event(vm, EV_TERMINATE, "Success.");
-	life_event(vm, EV_EXITED, "It died.");
+	lifecycle_event(vm, EV_SUSPEND, NULL);
+	lifecycle_event(vm, EV_TERMINATE, "Success.");
+	lifecycle_event(vm, EV_EXITED, "It died.");
 	assert_int_equal(store.commits, 1);
 	answer(0);
 	assert_string_equal(did, "act_save");
@@ -266,7 +266,7 @@ static void test_what_happens_meanwhile_follows_the_gravest_first(void **unused)
 	assert_int_equal(vm->state, VM_TERMINATED);
 	assert_string_equal(did, "act_release");
 	assert_int_equal(store.commits, 2); /* the terminate has no step any more */
-	life_free(vm);
+	lifecycle_free(vm);
 }
 
 static void test_the_first_reason_stays(void **unused)
@@ -274,12 +274,12 @@ static void test_the_first_reason_stays(void **unused)
 	struct microvm *vm = microvm(VM_RUNNING);
 
 	(void)unused;
-	life_event(vm, EV_TERMINATE, "MicroVM exceeded maximum lifetime.");
+	lifecycle_event(vm, EV_TERMINATE, "MicroVM exceeded maximum lifetime.");
 	answer(0);
-	life_insist(vm, EV_EXITED, "It died.");
+	lifecycle_event_durable(vm, EV_EXITED, "It died.");
 	answer(0);
 	assert_string_equal(vm->reason, "MicroVM exceeded maximum lifetime.");
-	life_free(vm);
+	lifecycle_free(vm);
 }
 
 static void test_a_save_is_in_the_row_that_says_suspended(void **unused)
@@ -288,15 +288,15 @@ static void test_a_save_is_in_the_row_that_says_suspended(void **unused)
 
 	(void)unused;
 	vm->checkpoint = 4;
-	life_of(vm)->draft = 5;
-	life_event(vm, EV_SAVED, NULL);
+	lifecycle_of(vm)->draft = 5;
+	lifecycle_event(vm, EV_SAVED, NULL);
 	assert_int_equal(store.save, 5);
 	assert_string_equal(store.machine, "");
 	answer(0);
 	assert_int_equal(vm->checkpoint, 5);
-	assert_int_equal(vm->life->old_checkpoint, 4);
+	assert_int_equal(vm->lifecycle->old_checkpoint, 4);
 	assert_true(vm->suspended_ms > 0);
-	life_free(vm);
+	lifecycle_free(vm);
 }
 
 struct told {
@@ -316,23 +316,23 @@ static void tell(void *arg, int rc, const struct err *e)
 
 /* service.md 23: what each call answers in each state, at once (calls 1) or after a step (0). */
 static const struct {
-	void (*call)(struct microvm *vm, life_done *done, void *arg);
+	void (*call)(struct microvm *vm, lifecycle_done *done, void *arg);
 	enum vm_state state;
 	int calls, rc;
 	enum err_kind kind;
 } answers[] = {
-	{ life_suspend, VM_PENDING, 1, -1, ERR_CONFLICT },
-	{ life_suspend, VM_RUNNING, 0, 0, 0 },
-	{ life_suspend, VM_SUSPENDING, 0, 0, 0 },
-	{ life_suspend, VM_SUSPENDED, 1, 0, 0 },
-	{ life_suspend, VM_TERMINATING, 1, -1, ERR_INVALID },
-	{ life_suspend, VM_TERMINATED, 1, -1, ERR_INVALID },
-	{ life_resume, VM_PENDING, 1, -1, ERR_CONFLICT },
-	{ life_resume, VM_RUNNING, 1, 0, 0 },
-	{ life_resume, VM_SUSPENDING, 0, 0, 0 },
-	{ life_resume, VM_SUSPENDED, 0, 0, 0 },
-	{ life_resume, VM_TERMINATING, 1, -1, ERR_INVALID },
-	{ life_resume, VM_TERMINATED, 1, -1, ERR_INVALID },
+	{ lifecycle_suspend, VM_PENDING, 1, -1, ERR_CONFLICT },
+	{ lifecycle_suspend, VM_RUNNING, 0, 0, 0 },
+	{ lifecycle_suspend, VM_SUSPENDING, 0, 0, 0 },
+	{ lifecycle_suspend, VM_SUSPENDED, 1, 0, 0 },
+	{ lifecycle_suspend, VM_TERMINATING, 1, -1, ERR_INVALID },
+	{ lifecycle_suspend, VM_TERMINATED, 1, -1, ERR_INVALID },
+	{ lifecycle_resume, VM_PENDING, 1, -1, ERR_CONFLICT },
+	{ lifecycle_resume, VM_RUNNING, 1, 0, 0 },
+	{ lifecycle_resume, VM_SUSPENDING, 0, 0, 0 },
+	{ lifecycle_resume, VM_SUSPENDED, 0, 0, 0 },
+	{ lifecycle_resume, VM_TERMINATING, 1, -1, ERR_INVALID },
+	{ lifecycle_resume, VM_TERMINATED, 1, -1, ERR_INVALID },
 };
 
 static void test_calls_answer_as_the_service_does(void **unused)
@@ -347,9 +347,9 @@ static void test_calls_answer_as_the_service_does(void **unused)
 		assert_int_equal(t.rc, answers[i].rc);
 		if (t.rc)
 			assert_int_equal(t.kind, answers[i].kind);
-		life_tell(&vm->life->suspends, 0, NULL);
-		life_tell(&vm->life->resumes, 0, NULL);
-		life_free(vm);
+		waiters_notify(&vm->lifecycle->suspends, 0, NULL);
+		waiters_notify(&vm->lifecycle->resumes, 0, NULL);
+		lifecycle_free(vm);
 	}
 }
 
@@ -361,14 +361,14 @@ static void test_terminate_answers_everywhere(void **unused)
 		struct told t = { 0 };
 		bool ends = s == VM_TERMINATING || s == VM_TERMINATED;
 
-		life_terminate(vm, "Success.", tell, &t);
+		lifecycle_terminate(vm, "Success.", tell, &t);
 		assert_int_equal(t.calls, ends);
 		if (!ends)
 			assert_int_equal(store.state, VM_TERMINATING);
-		if (vm->life)
-			life_tell(&vm->life->ends, 0, NULL);
+		if (vm->lifecycle)
+			waiters_notify(&vm->lifecycle->ends, 0, NULL);
 		assert_int_equal(t.rc, 0);
-		life_free(vm);
+		lifecycle_free(vm);
 	}
 }
 
@@ -378,12 +378,12 @@ static void test_a_resume_during_a_suspend_is_remembered(void **unused)
 	struct told t = { 0 };
 
 	(void)unused;
-	life_event(vm, EV_SUSPEND, NULL);
-	life_resume(vm, tell, &t);
+	lifecycle_event(vm, EV_SUSPEND, NULL);
+	lifecycle_resume(vm, tell, &t);
 	assert_int_equal(t.calls, 0);
-	assert_true(vm->life->wake);
-	life_tell(&vm->life->resumes, 0, NULL);
-	life_free(vm);
+	assert_true(vm->lifecycle->wake);
+	waiters_notify(&vm->lifecycle->resumes, 0, NULL);
+	lifecycle_free(vm);
 }
 
 int main(void)
