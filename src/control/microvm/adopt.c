@@ -107,7 +107,7 @@ static void do_restart(struct microvm *vm)
 static void do_save(struct microvm *vm)
 {
 	lifecycle_of(vm)->adopted = true;
-	act_save(vm, VM_RUNNING);
+	on_enter_suspending(vm, VM_RUNNING);
 }
 
 static void do_publish(struct microvm *vm)
@@ -138,7 +138,7 @@ static void do_lost(struct microvm *vm)
 
 static void do_end(struct microvm *vm)
 {
-	act_stop(vm, VM_TERMINATING);
+	on_enter_terminating(vm, VM_TERMINATING);
 }
 
 static void (*const adopt_table[ADOPT_NUM])(struct microvm *vm) = {

@@ -44,7 +44,7 @@ static bool drain_moves(const struct control *ctl)
 	list_each(vm, &ctl->microvms, struct microvm, in_control)
 	{
 		if (vm->state != VM_SUSPENDED && vm->state != VM_TERMINATED &&
-		    !(vm->state == VM_RUNNING && vm->lifecycle && vm->lifecycle->undrained))
+		    !(vm->state == VM_RUNNING && vm->lifecycle && vm->lifecycle->drain_tried))
 			return true;
 		if (vm->lifecycle && vm->lifecycle->starting)
 			return true;
@@ -63,9 +63,9 @@ static void drain_look(uv_timer_t *timer)
 		struct lifecycle *l = lifecycle_of(vm);
 
 		/* Each is tried once: one that cannot be saved runs on. */
-		if (vm->state != VM_RUNNING || l->undrained || d->under_way >= DRAIN_AT_ONCE)
+		if (vm->state != VM_RUNNING || l->drain_tried || d->under_way >= DRAIN_AT_ONCE)
 			continue;
-		l->undrained = true;
+		l->drain_tried = true;
 		d->under_way++;
 		lifecycle_suspend(vm, drain_suspended, d);
 	}
@@ -85,7 +85,7 @@ void control_drain(struct control *ctl,
 	pool_wake(ctl);
 	list_each(vm, &ctl->microvms, struct microvm, in_control)
 	{
-		lifecycle_of(vm)->undrained = false;
+		lifecycle_of(vm)->drain_tried = false;
 	}
 	d->look.data = d;
 	d->since_ms = uv_now(&ctl->loop);

@@ -17,33 +17,33 @@
 
 /* A step without an action does not exist: the event is refused in that state. */
 static const struct step {
-	void (*act)(struct microvm *vm, enum vm_state from);
+	void (*enter)(struct microvm *vm, enum vm_state from);
 	enum vm_state to;
 } steps[VM_NUM_STATES][VM_NUM_EVENTS] = {
 	/* clang-format off */
 	[VM_PENDING] = {
-		[EV_STARTED]   = { act_open,    VM_RUNNING },
-		[EV_TERMINATE] = { act_stop,    VM_TERMINATING },
-		[EV_EXITED]    = { act_release, VM_TERMINATED },
+		[EV_STARTED]   = { on_enter_running,    VM_RUNNING },
+		[EV_TERMINATE] = { on_enter_terminating,    VM_TERMINATING },
+		[EV_EXITED]    = { on_enter_terminated, VM_TERMINATED },
 	},
 	[VM_RUNNING] = {
-		[EV_SUSPEND]   = { act_save,    VM_SUSPENDING },
-		[EV_TERMINATE] = { act_stop,    VM_TERMINATING },
-		[EV_EXITED]    = { act_release, VM_TERMINATED },
+		[EV_SUSPEND]   = { on_enter_suspending,    VM_SUSPENDING },
+		[EV_TERMINATE] = { on_enter_terminating,    VM_TERMINATING },
+		[EV_EXITED]    = { on_enter_terminated, VM_TERMINATED },
 	},
 	[VM_SUSPENDING] = {
-		[EV_SAVED]     = { act_park,    VM_SUSPENDED },
-		[EV_UNSAVED]   = { act_reopen,  VM_RUNNING },
-		[EV_TERMINATE] = { act_stop,    VM_TERMINATING },
-		[EV_EXITED]    = { act_release, VM_TERMINATED },
+		[EV_SAVED]     = { on_enter_suspended,    VM_SUSPENDED },
+		[EV_UNSAVED]   = { on_suspend_failed,  VM_RUNNING },
+		[EV_TERMINATE] = { on_enter_terminating,    VM_TERMINATING },
+		[EV_EXITED]    = { on_enter_terminated, VM_TERMINATED },
 	},
 	[VM_SUSPENDED] = {
-		[EV_RESUME]    = { act_restore, VM_SUSPENDED }, /* until the guest answered */
-		[EV_RESUMED]   = { act_open,    VM_RUNNING },
-		[EV_TERMINATE] = { act_stop,    VM_TERMINATING },
+		[EV_RESUME]    = { on_resume, VM_SUSPENDED }, /* until the guest answered */
+		[EV_RESUMED]   = { on_enter_running,    VM_RUNNING },
+		[EV_TERMINATE] = { on_enter_terminating,    VM_TERMINATING },
 	},
 	[VM_TERMINATING] = {
-		[EV_EXITED]    = { act_release, VM_TERMINATED },
+		[EV_EXITED]    = { on_enter_terminated, VM_TERMINATED },
 	},
 	/* clang-format on */
 };
@@ -142,7 +142,7 @@ static void lifecycle_retry_pending(struct microvm *vm)
 		if (!(pending & 1u << event))
 			continue;
 		pending &= ~(1u << event);
-		if (steps[vm->state][event].act)
+		if (steps[vm->state][event].enter)
 			lifecycle_commit(vm, event);
 	}
 	l->pending_events |= pending;
@@ -172,7 +172,7 @@ static void lifecycle_committed(void *arg, int rc, const struct err *e)
 		}
 		free(l->why);
 		l->why = NULL;
-		act_refuse(vm, l->event, e);
+		on_step_refused(vm, l->event, e);
 		return;
 	}
 	l->old_checkpoint = vm->checkpoint;
@@ -183,7 +183,7 @@ static void lifecycle_committed(void *arg, int rc, const struct err *e)
 	}
 	log_info("microVM id=%s from=%s to=%s reason=\"%s\"", vm->id, vm_state_name[from],
 		 vm_state_name[step->to], reason ? reason : "");
-	step->act(vm, from);
+	step->enter(vm, from);
 	if (!l->committing)
 		lifecycle_retry_pending(vm);
 }
@@ -196,7 +196,7 @@ static void lifecycle_commit(struct microvm *vm, enum vm_event event)
 	struct microvm row = *vm;
 
 	if (step->to == vm->state) {
-		step->act(vm, vm->state);
+		step->enter(vm, vm->state);
 		return;
 	}
 	l->committing = true;
@@ -220,7 +220,7 @@ int lifecycle_step(struct microvm *vm, enum vm_event event, const char *why, str
 {
 	struct lifecycle *l = lifecycle_of(vm);
 
-	if (!l->committing && !steps[vm->state][event].act)
+	if (!l->committing && !steps[vm->state][event].enter)
 		return err_set(e, ERR_CONFLICT, "The MicroVM %s is %s.", vm->id,
 			       vm_state_name[vm->state]);
 	/* A reason on its way into a row stays; the first one wins. */

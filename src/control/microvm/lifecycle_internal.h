@@ -46,7 +46,7 @@ struct lifecycle {
 	int64_t draft;           /* N of the save that is being made */
 	int64_t old_checkpoint;  /* N of the one before */
 	struct list suspends, resumes, ends;
-	bool undrained;     /* drain.c has tried it */
+	bool drain_tried;   /* drain.c has tried it */
 	int log_fd;         /* logs.c */
 	int64_t written_ms; /* microvm/expiry.c: last_byte_ms as it is in the store */
 };
@@ -73,15 +73,15 @@ void waiters_notify(struct list *waits, int rc, const struct err *e);
 void waiters_notify_ended(struct microvm *vm, struct list *waits); /* 400: it has been terminated */
 
 /* @from: the state before. */
-void act_open(struct microvm *vm, enum vm_state from);    /* let traffic in */
-void act_save(struct microvm *vm, enum vm_state from);    /* hook, then save */
-void act_park(struct microvm *vm, enum vm_state from);    /* let the machine go */
-void act_reopen(struct microvm *vm, enum vm_state from);  /* the save failed: run on */
-void act_restore(struct microvm *vm, enum vm_state from); /* a machine from the save */
-void act_stop(struct microvm *vm, enum vm_state from);    /* hook, then end the machine */
-void act_release(struct microvm *vm, enum vm_state from); /* give everything back */
+void on_enter_running(struct microvm *vm, enum vm_state from);     /* let traffic in */
+void on_enter_suspending(struct microvm *vm, enum vm_state from);  /* hook, then save */
+void on_enter_suspended(struct microvm *vm, enum vm_state from);   /* let the machine go */
+void on_suspend_failed(struct microvm *vm, enum vm_state from);    /* the save failed: run on */
+void on_resume(struct microvm *vm, enum vm_state from);            /* a machine from the save */
+void on_enter_terminating(struct microvm *vm, enum vm_state from); /* hook, then end the machine */
+void on_enter_terminated(struct microvm *vm, enum vm_state from);  /* give everything back */
 /* The row of a step could not be written; @event was not insisted on. */
-void act_refuse(struct microvm *vm, enum vm_event event, const struct err *e);
+void on_step_refused(struct microvm *vm, enum vm_event event, const struct err *e);
 
 /* start.c, for adopt.c and the others */
 extern const struct machine_ops microvm_machine_ops;

@@ -45,7 +45,7 @@ void start_cancel(struct microvm *vm)
 
 /* A resume that failed leaves the save as it was: who waits hears why, who comes later tries again.
  */
-static void start_sleep_on(struct microvm *vm, const char *why)
+static void start_stay_suspended(struct microvm *vm, const char *why)
 {
 	struct lifecycle *l = lifecycle_of(vm);
 	struct err e = l->failure;
@@ -69,14 +69,14 @@ void start_failed(struct microvm *vm, const char *why)
 	if (m)
 		machine_end(m, NULL, NULL);
 	if (vm->state == VM_SUSPENDED) {
-		start_sleep_on(vm, why);
+		start_stay_suspended(vm, why);
 		return;
 	}
 	reason = xasprintf("The MicroVM could not be started: %s", why);
 	lifecycle_event_durable(vm, EV_EXITED, reason);
 }
 
-static void start_over(struct microvm *vm)
+static void start_done(struct microvm *vm)
 {
 	/* The slot is the next one's as soon as the guest answers. */
 	start_cancel(vm);
@@ -92,7 +92,7 @@ static void start_hooked(struct machine *m, enum agent_outcome outcome, unsigned
 		hook_failure(hook, outcome, status, hooks->each[hook].timeout_ms, hooks->port);
 
 	if (!why) {
-		start_over(vm);
+		start_done(vm);
 		return;
 	}
 	start_cancel(vm);
@@ -116,7 +116,7 @@ static void start_acked(struct machine *m, int rc, const struct ipc_msg *answer,
 		 * it again.  A resume is different: there the save would win. */
 		if (vm->state == VM_PENDING)
 			routes_open_early(vm);
-		start_over(vm);
+		start_done(vm);
 		return;
 	}
 	if (hook == HOOK_RUN)
@@ -266,7 +266,7 @@ void start_again(struct microvm *vm)
 	start_machine(vm);
 }
 
-void act_restore(struct microvm *vm, enum vm_state from)
+void on_resume(struct microvm *vm, enum vm_state from)
 {
 	struct lifecycle *l = lifecycle_of(vm);
 

@@ -8,7 +8,7 @@
 #include "control/pool/pool.h"
 #include "control/storage/checkpoint.h"
 
-void act_open(struct microvm *vm, enum vm_state from)
+void on_enter_running(struct microvm *vm, enum vm_state from)
 {
 	struct lifecycle *l = lifecycle_of(vm);
 
@@ -48,7 +48,7 @@ static void end_hooked(struct machine *m, enum agent_outcome outcome, unsigned s
 	end_machine(vm);
 }
 
-void act_stop(struct microvm *vm, enum vm_state from)
+void on_enter_terminating(struct microvm *vm, enum vm_state from)
 {
 	struct lifecycle *l = lifecycle_of(vm);
 
@@ -65,7 +65,7 @@ void act_stop(struct microvm *vm, enum vm_state from)
 		end_machine(vm);
 }
 
-void act_release(struct microvm *vm, enum vm_state from)
+void on_enter_terminated(struct microvm *vm, enum vm_state from)
 {
 	struct lifecycle *l = lifecycle_of(vm);
 	struct machine *m = vm->machine;

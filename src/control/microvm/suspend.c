@@ -70,7 +70,7 @@ void save_tick(struct microvm *vm, int64_t now)
 		save_machine(vm);
 }
 
-void act_refuse(struct microvm *vm, enum vm_event event, const struct err *e)
+void on_step_refused(struct microvm *vm, enum vm_event event, const struct err *e)
 {
 	struct lifecycle *l = lifecycle_of(vm);
 
@@ -216,7 +216,7 @@ static void save_hooked(struct machine *m, enum agent_outcome outcome, unsigned 
 		save_machine(vm);
 }
 
-void act_save(struct microvm *vm, enum vm_state from)
+void on_enter_suspending(struct microvm *vm, enum vm_state from)
 {
 	struct lifecycle *l = lifecycle_of(vm);
 
@@ -232,7 +232,7 @@ void act_save(struct microvm *vm, enum vm_state from)
 	l->failure = (struct err){ 0 };
 }
 
-void act_park(struct microvm *vm, enum vm_state from)
+void on_enter_suspended(struct microvm *vm, enum vm_state from)
 {
 	struct lifecycle *l = lifecycle_of(vm);
 
@@ -254,7 +254,7 @@ void act_park(struct microvm *vm, enum vm_state from)
 		expiry_look(vm, clock_wall_ms());
 }
 
-void act_reopen(struct microvm *vm, enum vm_state from)
+void on_suspend_failed(struct microvm *vm, enum vm_state from)
 {
 	struct lifecycle *l = lifecycle_of(vm);
 	bool full = l->failure.kind == ERR_CAPACITY;

@@ -38,20 +38,20 @@ static struct {
 	}                                                 \
 	struct microvm /* takes the ; */
 
-FAKE(act_open);
-FAKE(act_save);
-FAKE(act_park);
-FAKE(act_reopen);
-FAKE(act_restore);
-FAKE(act_stop);
-FAKE(act_release);
+FAKE(on_enter_running);
+FAKE(on_enter_suspending);
+FAKE(on_enter_suspended);
+FAKE(on_suspend_failed);
+FAKE(on_resume);
+FAKE(on_enter_terminating);
+FAKE(on_enter_terminated);
 
-void act_refuse(struct microvm *vm, enum vm_event event, const struct err *e)
+void on_step_refused(struct microvm *vm, enum vm_event event, const struct err *e)
 {
 	(void)vm;
 	(void)event;
 	(void)e;
-	did = "act_refuse";
+	did = "on_step_refused";
 }
 
 void save_begin(struct microvm *vm)
@@ -136,23 +136,23 @@ static struct microvm *microvm(enum vm_state state)
 static const struct {
 	enum vm_state from;
 	enum vm_event event;
-	const char *act;
+	const char *enter;
 	enum vm_state to;
 } promised[] = {
-	{ VM_PENDING, EV_STARTED, "act_open", VM_RUNNING },
-	{ VM_PENDING, EV_TERMINATE, "act_stop", VM_TERMINATING },
-	{ VM_PENDING, EV_EXITED, "act_release", VM_TERMINATED },
-	{ VM_RUNNING, EV_SUSPEND, "act_save", VM_SUSPENDING },
-	{ VM_RUNNING, EV_TERMINATE, "act_stop", VM_TERMINATING },
-	{ VM_RUNNING, EV_EXITED, "act_release", VM_TERMINATED },
-	{ VM_SUSPENDING, EV_SAVED, "act_park", VM_SUSPENDED },
-	{ VM_SUSPENDING, EV_UNSAVED, "act_reopen", VM_RUNNING },
-	{ VM_SUSPENDING, EV_TERMINATE, "act_stop", VM_TERMINATING },
-	{ VM_SUSPENDING, EV_EXITED, "act_release", VM_TERMINATED },
-	{ VM_SUSPENDED, EV_RESUME, "act_restore", VM_SUSPENDED },
-	{ VM_SUSPENDED, EV_RESUMED, "act_open", VM_RUNNING },
-	{ VM_SUSPENDED, EV_TERMINATE, "act_stop", VM_TERMINATING },
-	{ VM_TERMINATING, EV_EXITED, "act_release", VM_TERMINATED },
+	{ VM_PENDING, EV_STARTED, "on_enter_running", VM_RUNNING },
+	{ VM_PENDING, EV_TERMINATE, "on_enter_terminating", VM_TERMINATING },
+	{ VM_PENDING, EV_EXITED, "on_enter_terminated", VM_TERMINATED },
+	{ VM_RUNNING, EV_SUSPEND, "on_enter_suspending", VM_SUSPENDING },
+	{ VM_RUNNING, EV_TERMINATE, "on_enter_terminating", VM_TERMINATING },
+	{ VM_RUNNING, EV_EXITED, "on_enter_terminated", VM_TERMINATED },
+	{ VM_SUSPENDING, EV_SAVED, "on_enter_suspended", VM_SUSPENDED },
+	{ VM_SUSPENDING, EV_UNSAVED, "on_suspend_failed", VM_RUNNING },
+	{ VM_SUSPENDING, EV_TERMINATE, "on_enter_terminating", VM_TERMINATING },
+	{ VM_SUSPENDING, EV_EXITED, "on_enter_terminated", VM_TERMINATED },
+	{ VM_SUSPENDED, EV_RESUME, "on_resume", VM_SUSPENDED },
+	{ VM_SUSPENDED, EV_RESUMED, "on_enter_running", VM_RUNNING },
+	{ VM_SUSPENDED, EV_TERMINATE, "on_enter_terminating", VM_TERMINATING },
+	{ VM_TERMINATING, EV_EXITED, "on_enter_terminated", VM_TERMINATED },
 };
 
 static void test_promised_steps_are_taken_once_they_are_durable(void **unused)
@@ -170,7 +170,7 @@ static void test_promised_steps_are_taken_once_they_are_durable(void **unused)
 			answer(0);
 		}
 		assert_int_equal(vm->state, promised[i].to);
-		assert_string_equal(did, promised[i].act);
+		assert_string_equal(did, promised[i].enter);
 		assert_int_equal(did_from, promised[i].from);
 		lifecycle_free(vm);
 	}
@@ -205,7 +205,7 @@ static void test_a_suspend_that_cannot_be_written_is_refused(void **unused)
 	lifecycle_event(vm, EV_SUSPEND, NULL);
 	answer(-1);
 	assert_int_equal(vm->state, VM_RUNNING);
-	assert_string_equal(did, "act_refuse");
+	assert_string_equal(did, "on_step_refused");
 	lifecycle_tick(vm);
 	assert_int_equal(store.commits, 1);
 	lifecycle_free(vm);
@@ -221,7 +221,7 @@ static void test_a_terminate_that_cannot_be_written_is_refused(void **unused)
 	lifecycle_event(vm, EV_TERMINATE, "Success.");
 	answer(-1);
 	assert_int_equal(vm->state, VM_RUNNING);
-	assert_string_equal(did, "act_refuse");
+	assert_string_equal(did, "on_step_refused");
 	lifecycle_event_durable(vm, EV_TERMINATE, "A hook failed.");
 	answer(-1);
 	lifecycle_tick(vm);
@@ -245,7 +245,7 @@ static void test_a_death_is_written_until_it_is_durable(void **unused)
 	answer(0);
 	assert_int_equal(vm->state, VM_TERMINATED);
 	assert_string_equal(vm->reason, "It died.");
-	assert_string_equal(did, "act_release");
+	assert_string_equal(did, "on_enter_terminated");
 	assert_string_equal(vm->machine_id, "");
 	lifecycle_free(vm);
 }
@@ -260,11 +260,11 @@ static void test_what_happens_meanwhile_follows_the_gravest_first(void **unused)
 	lifecycle_event(vm, EV_EXITED, "It died.");
 	assert_int_equal(store.commits, 1);
 	answer(0);
-	assert_string_equal(did, "act_save");
+	assert_string_equal(did, "on_enter_suspending");
 	assert_int_equal(store.state, VM_TERMINATED);
 	answer(0);
 	assert_int_equal(vm->state, VM_TERMINATED);
-	assert_string_equal(did, "act_release");
+	assert_string_equal(did, "on_enter_terminated");
 	assert_int_equal(store.commits, 2); /* the terminate has no step any more */
 	lifecycle_free(vm);
 }
