@@ -108,7 +108,7 @@ void routes_got(struct control *ctl, struct ipc_msg *m)
 	if (m->head.type == ROUTE_WAKE)
 		routes_wake(vm);
 	else if (m->head.type == ROUTE_HELD)
-		save_held(vm, bytes->last_byte_ms);
+		suspend_held(vm, bytes->last_byte_ms);
 	else if (m->head.type == ROUTE_ACTIVE)
 		expiry_active(vm, bytes->last_byte_ms);
 }

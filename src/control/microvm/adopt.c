@@ -117,7 +117,7 @@ static void do_publish(struct microvm *vm)
 	l->draft = vm->checkpoint + 1;
 	if (!checkpoint_has_draft(vm, l->draft))
 		l->draft++;
-	save_publish(vm);
+	suspend_publish(vm);
 }
 
 static void do_saved(struct microvm *vm)

@@ -44,7 +44,7 @@ void expiry_look(struct microvm *vm, int64_t now)
 		break;
 	case DUE_IDLE:
 		if (!vm->ctl->draining)
-			save_idle(vm, now);
+			suspend_idle(vm, now);
 		break;
 	case DUE_SUSPENDED:
 		/* One that is waking has been heard of in time. */
@@ -88,7 +88,7 @@ static void expiry_tick(uv_timer_t *timer)
 	list_each(vm, &ctl->microvms, struct microvm, in_control)
 	{
 		lifecycle_tick(vm);
-		save_tick(vm, now);
+		suspend_tick(vm, now);
 		expiry_look(vm, now); /* may free it */
 	}
 	if (now - ctl->tokens_ms >= EXPIRY_TOKENS_MS) {

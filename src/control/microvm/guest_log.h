@@ -6,8 +6,8 @@
 #include "control/machine/machine.h"
 
 /* For struct machine_ops: the machine's owner is a microVM. */
-void logs_write(struct machine *m, const uint8_t *data, size_t size, uint64_t dropped);
-void logs_close(struct microvm *vm);
-void logs_remove(struct microvm *vm); /* the files of one that is forgotten */
+void guest_log_write(struct machine *m, const uint8_t *data, size_t size, uint64_t dropped);
+void guest_log_close(struct microvm *vm);
+void guest_log_remove(struct microvm *vm); /* the files of one that is forgotten */
 
 #endif

@@ -277,7 +277,7 @@ void lifecycle_suspend(struct microvm *vm, lifecycle_done *done, void *arg)
 	case VM_RUNNING:
 	case VM_SUSPENDING:
 		waiters_add(&l->suspends, done, arg);
-		save_begin(vm);
+		suspend_begin(vm);
 		return;
 	case VM_SUSPENDED:
 		if (l->starting || l->committing) {
@@ -348,7 +348,7 @@ void lifecycle_terminate(struct microvm *vm, const char *reason, lifecycle_done 
 void lifecycle_forget(struct microvm *vm)
 {
 	routes_gone(vm);
-	logs_remove(vm);
+	guest_log_remove(vm);
 	lifecycle_free(vm);
 }
 

@@ -47,7 +47,7 @@ struct lifecycle {
 	int64_t old_checkpoint;  /* N of the one before */
 	struct list suspends, resumes, ends;
 	bool drain_tried;   /* drain.c has tried it */
-	int log_fd;         /* logs.c */
+	int log_fd;         /* guest_log.c */
 	int64_t written_ms; /* microvm/expiry.c: last_byte_ms as it is in the store */
 };
 
@@ -98,11 +98,11 @@ char *hook_failure(enum hook hook, enum agent_outcome outcome, unsigned status, 
 bool hook_wanted(const struct microvm *vm, enum hook hook);
 
 /* suspend.c */
-void save_begin(struct microvm *vm);                      /* asked for: hold, then EV_SUSPEND */
-void save_held(struct microvm *vm, int64_t last_byte_ms); /* of routes.c */
-void save_idle(struct microvm *vm, int64_t now);          /* microvm/expiry.c: idle too long */
-void save_found(struct machine *m, const struct machine_saved *saved); /* of a SAVE before */
-void save_publish(struct microvm *vm);                                 /* the draft is complete */
-void save_tick(struct microvm *vm, int64_t now);
+void suspend_begin(struct microvm *vm);                      /* asked for: hold, then EV_SUSPEND */
+void suspend_held(struct microvm *vm, int64_t last_byte_ms); /* of routes.c */
+void suspend_idle(struct microvm *vm, int64_t now);          /* microvm/expiry.c: idle too long */
+void suspend_found(struct machine *m, const struct machine_saved *saved); /* of a SAVE before */
+void suspend_publish(struct microvm *vm); /* the draft is complete */
+void suspend_tick(struct microvm *vm, int64_t now);
 
 #endif

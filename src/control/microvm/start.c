@@ -187,8 +187,8 @@ static void start_exited(struct machine *m, unsigned code)
 	lifecycle_event_durable(vm, vm->state == VM_SUSPENDED ? EV_TERMINATE : EV_EXITED, why);
 }
 
-const struct machine_ops microvm_machine_ops = { start_up, start_down, logs_write, start_exited,
-						 save_found };
+const struct machine_ops microvm_machine_ops = { start_up, start_down, guest_log_write,
+						 start_exited, suspend_found };
 
 static void start_loaded(struct template_wait *w, int rc, const struct err *e)
 {

@@ -17,7 +17,7 @@ void on_enter_running(struct microvm *vm, enum vm_state from)
 	routes_push(vm);
 	waiters_notify(&l->resumes, 0, NULL);
 	if (!list_empty(&l->suspends))
-		save_begin(vm); /* asked for while it woke */
+		suspend_begin(vm); /* asked for while it woke */
 }
 
 static void end_cleared(void *arg)
@@ -75,10 +75,10 @@ void on_enter_terminated(struct microvm *vm, enum vm_state from)
 	vm->machine = NULL;
 	if (m)
 		machine_end(m, NULL, NULL);
-	if (!l->publishing) /* else save_published does it */
+	if (!l->publishing) /* else suspend_published does it */
 		checkpoint_remove_all(vm);
 	routes_push(vm);
-	logs_close(vm);
+	guest_log_close(vm);
 	vm->version->n_microvms--;
 	waiters_notify(&l->ends, 0, NULL);
 	waiters_notify_ended(vm, &l->suspends);

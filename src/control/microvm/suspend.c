@@ -14,14 +14,14 @@
 #include "control/microvm/lifecycle_internal.h"
 #include "control/storage/checkpoint.h"
 
-#define SAVE_HELD_MS 2000 /* for the proxy's answer; without one our own clock decides */
+#define SUSPEND_HELD_MS 2000 /* for the proxy's answer; without one our own clock decides */
 
-#define SAVE_DRAFT(vm)       ((vm)->checkpoint + 1)
-#define SAVE_DRAFT_AGAIN(vm) ((vm)->checkpoint + 2)
+#define SUSPEND_DRAFT(vm)       ((vm)->checkpoint + 1)
+#define SUSPEND_DRAFT_AGAIN(vm) ((vm)->checkpoint + 2)
 
-static void save_machine(struct microvm *vm);
+static void suspend_machine(struct microvm *vm);
 
-void save_begin(struct microvm *vm)
+void suspend_begin(struct microvm *vm)
 {
 	struct lifecycle *l = lifecycle_of(vm);
 
@@ -32,7 +32,7 @@ void save_begin(struct microvm *vm)
 	lifecycle_event(vm, EV_SUSPEND, NULL);
 }
 
-void save_idle(struct microvm *vm, int64_t now)
+void suspend_idle(struct microvm *vm, int64_t now)
 {
 	struct lifecycle *l = lifecycle_of(vm);
 
@@ -43,31 +43,31 @@ void save_idle(struct microvm *vm, int64_t now)
 	routes_hold(vm);
 }
 
-static void save_decide(struct microvm *vm, int64_t now)
+static void suspend_decide(struct microvm *vm, int64_t now)
 {
 	lifecycle_of(vm)->holding = false;
 	if (vm->state == VM_RUNNING && expiry_idle(vm, now))
-		save_begin(vm);
+		suspend_begin(vm);
 	else
 		routes_release(vm);
 }
 
-void save_held(struct microvm *vm, int64_t last_byte_ms)
+void suspend_held(struct microvm *vm, int64_t last_byte_ms)
 {
 	if (last_byte_ms > vm->last_byte_ms)
 		vm->last_byte_ms = last_byte_ms;
 	if (lifecycle_of(vm)->holding)
-		save_decide(vm, clock_wall_ms());
+		suspend_decide(vm, clock_wall_ms());
 }
 
-void save_tick(struct microvm *vm, int64_t now)
+void suspend_tick(struct microvm *vm, int64_t now)
 {
 	struct lifecycle *l = vm->lifecycle;
 
-	if (l && l->holding && now - l->held_ms > SAVE_HELD_MS)
-		save_decide(vm, now);
+	if (l && l->holding && now - l->held_ms > SUSPEND_HELD_MS)
+		suspend_decide(vm, now);
 	if (l && l->again && vm->machine && vm->state == VM_SUSPENDING)
-		save_machine(vm);
+		suspend_machine(vm);
 }
 
 void on_step_refused(struct microvm *vm, enum vm_event event, const struct err *e)
@@ -84,7 +84,7 @@ void on_step_refused(struct microvm *vm, enum vm_event event, const struct err *
 }
 
 /* What cannot be saved runs on; its callers hear why. */
-static void save_failed(struct microvm *vm, const struct err *e)
+static void suspend_failed(struct microvm *vm, const struct err *e)
 {
 	struct lifecycle *l = lifecycle_of(vm);
 
@@ -94,8 +94,8 @@ static void save_failed(struct microvm *vm, const struct err *e)
 	lifecycle_event_durable(vm, EV_UNSAVED, NULL);
 }
 
-static void save_continued(struct machine *m, int rc, const struct ipc_msg *answer,
-			   const struct err *e)
+static void suspend_continued(struct machine *m, int rc, const struct ipc_msg *answer,
+			      const struct err *e)
 {
 	struct microvm *vm = m->owner;
 
@@ -109,7 +109,7 @@ static void save_continued(struct machine *m, int rc, const struct ipc_msg *answ
 				"The MicroVM could be neither suspended nor continued.");
 }
 
-static void save_published(void *arg, int rc)
+static void suspend_published(void *arg, int rc)
 {
 	struct microvm *vm = arg;
 	struct lifecycle *l = lifecycle_of(vm);
@@ -128,7 +128,7 @@ static void save_published(void *arg, int rc)
 	lifecycle_event_durable(vm, EV_EXITED, "The MicroVM's state could not be written to disk.");
 }
 
-static void save_note(const struct microvm *vm, const struct machine_saved *saved)
+static void suspend_note(const struct microvm *vm, const struct machine_saved *saved)
 {
 	log_info("saved id=%s state_bytes=%llu memory_bytes=%llu disk_bytes=%llu paused_us=%llu",
 		 vm->id, (unsigned long long)saved->state_bytes,
@@ -136,55 +136,56 @@ static void save_note(const struct microvm *vm, const struct machine_saved *save
 		 (unsigned long long)saved->paused_us);
 }
 
-void save_publish(struct microvm *vm)
+void suspend_publish(struct microvm *vm)
 {
 	struct lifecycle *l = lifecycle_of(vm);
 	struct err e;
 
 	l->saved = true;
 	l->again = false;
-	l->publishing = checkpoint_publish(vm, l->draft, save_published, vm, &e);
+	l->publishing = checkpoint_publish(vm, l->draft, suspend_published, vm, &e);
 	if (l->publishing)
 		return;
 	log_err("%s", e.text);
-	save_published(vm, -EIO);
+	suspend_published(vm, -EIO);
 }
 
-void save_found(struct machine *m, const struct machine_saved *saved)
+void suspend_found(struct machine *m, const struct machine_saved *saved)
 {
 	struct microvm *vm = m->owner;
 	struct lifecycle *l = lifecycle_of(vm);
 
 	if (vm->state != VM_SUSPENDING || l->publishing)
 		return;
-	checkpoint_drop_draft(vm, SAVE_DRAFT_AGAIN(vm));
-	l->draft = SAVE_DRAFT(vm);
-	save_note(vm, saved);
-	save_publish(vm);
+	checkpoint_drop_draft(vm, SUSPEND_DRAFT_AGAIN(vm));
+	l->draft = SUSPEND_DRAFT(vm);
+	suspend_note(vm, saved);
+	suspend_publish(vm);
 }
 
-static void save_done(struct machine *m, int rc, const struct ipc_msg *answer, const struct err *e)
+static void suspend_done(struct machine *m, int rc, const struct ipc_msg *answer,
+			 const struct err *e)
 {
 	struct microvm *vm = m->owner;
 	struct lifecycle *l = lifecycle_of(vm);
 
 	if (!rc) {
-		checkpoint_drop_draft(vm, SAVE_DRAFT(vm) == l->draft ? SAVE_DRAFT_AGAIN(vm)
-								     : SAVE_DRAFT(vm));
-		save_note(vm, (const void *)answer->body);
-		save_publish(vm);
+		checkpoint_drop_draft(vm, SUSPEND_DRAFT(vm) == l->draft ? SUSPEND_DRAFT_AGAIN(vm)
+									: SUSPEND_DRAFT(vm));
+		suspend_note(vm, (const void *)answer->body);
+		suspend_publish(vm);
 		return;
 	}
 	log_err("a microVM could not be saved id=%s error=\"%s\"", vm->id, e->text);
 	checkpoint_drop_draft(vm, l->draft);
-	l->again = l->draft == SAVE_DRAFT_AGAIN(vm) && e->kind == ERR_CONFLICT;
+	l->again = l->draft == SUSPEND_DRAFT_AGAIN(vm) && e->kind == ERR_CONFLICT;
 	if (l->again)
-		return; /* save_tick, if save_found does not come before */
+		return; /* suspend_tick, if suspend_found does not come before */
 	l->failure = *e;
-	machine_simple(m, MACHINE_CONTINUE, save_continued);
+	machine_simple(m, MACHINE_CONTINUE, suspend_continued);
 }
 
-static void save_machine(struct microvm *vm)
+static void suspend_machine(struct microvm *vm)
 {
 	struct lifecycle *l = lifecycle_of(vm);
 	const struct machine_none none = { 0 };
@@ -192,18 +193,18 @@ static void save_machine(struct microvm *vm)
 	struct err e;
 
 	/* After a restart the draft before may still be written to. */
-	l->draft = l->adopted ? SAVE_DRAFT_AGAIN(vm) : SAVE_DRAFT(vm);
+	l->draft = l->adopted ? SUSPEND_DRAFT_AGAIN(vm) : SUSPEND_DRAFT(vm);
 	l->again = false;
 	if (checkpoint_draft(vm, l->draft, fds, &e)) {
-		save_failed(vm, &e);
+		suspend_failed(vm, &e);
 		return;
 	}
-	machine_ask(vm->machine, MACHINE_SAVE, &none, fds, SAVE_NUM_FDS, save_done);
+	machine_ask(vm->machine, MACHINE_SAVE, &none, fds, SAVE_NUM_FDS, suspend_done);
 	for (size_t i = 0; i < SAVE_NUM_FDS; i++)
 		fd_close(&fds[i]);
 }
 
-static void save_hooked(struct machine *m, enum agent_outcome outcome, unsigned status)
+static void suspend_hooked(struct machine *m, enum agent_outcome outcome, unsigned status)
 {
 	struct microvm *vm = m->owner;
 	const struct hooks *hooks = &vm->version->hooks;
@@ -213,7 +214,7 @@ static void save_hooked(struct machine *m, enum agent_outcome outcome, unsigned 
 	if (why)
 		lifecycle_event_durable(vm, EV_TERMINATE, why);
 	else
-		save_machine(vm);
+		suspend_machine(vm);
 }
 
 void on_enter_suspending(struct microvm *vm, enum vm_state from)
@@ -226,9 +227,9 @@ void on_enter_suspending(struct microvm *vm, enum vm_state from)
 		return; /* it died meanwhile: EV_EXITED comes next */
 	/* Paused: found so after a restart, its hook was answered before. */
 	if (hook_wanted(vm, HOOK_SUSPEND) && vm->machine->run != MACHINE_PAUSED)
-		machine_hook(vm->machine, HOOK_SUSPEND, NULL, save_hooked);
+		machine_hook(vm->machine, HOOK_SUSPEND, NULL, suspend_hooked);
 	else
-		save_machine(vm);
+		suspend_machine(vm);
 	l->failure = (struct err){ 0 };
 }
 

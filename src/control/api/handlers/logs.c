@@ -1,4 +1,4 @@
-/* logs.c - the logs of builds and microVMs, from any offset, also while they grow.
+/* guest_log.c - the logs of builds and microVMs, from any offset, also while they grow.
  *
  * The answer is the bytes alone.  x-doze-next: where to go on; x-doze-state: of what
  * it is the log; x-doze-step: where a build is.  With `wait` an empty answer is held

@@ -54,7 +54,7 @@ void on_step_refused(struct microvm *vm, enum vm_event event, const struct err *
 	did = "on_step_refused";
 }
 
-void save_begin(struct microvm *vm)
+void suspend_begin(struct microvm *vm)
 {
 	lifecycle_event(vm, EV_SUSPEND, NULL);
 }
@@ -69,7 +69,7 @@ void routes_gone(struct microvm *vm)
 	(void)vm;
 }
 
-void logs_remove(struct microvm *vm)
+void guest_log_remove(struct microvm *vm)
 {
 	(void)vm;
 }
