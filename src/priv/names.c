@@ -6,16 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/rand.h"
 
 /* An interface name has 15 characters: an instance is five digits of a hash (FNV-1a). */
 static uint32_t names_hash(const char *text)
 {
-	uint32_t hash = 2166136261U;
-
-	for (; *text; text++)
-		hash = (hash ^ (uint8_t)*text) * 16777619U;
-	return hash & 0xfffff;
+	return hash_fnv1a_32(text, strlen(text)) & 0xfffff;
 }
 
 int names_init(struct names *n, const struct conf *conf, struct err *e)

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/hash.h"
+
 #define MARKER "lambda-microvms"
 
 const struct auth_denial auth_unknown_host = { 403, "Token authentication failed" };
@@ -135,11 +137,7 @@ static bool same_secret(const char *a, const char *b)
 
 static size_t token_slot(const char *token)
 {
-	uint32_t hash = 2166136261;
-
-	for (; *token; token++)
-		hash = (hash ^ (uint8_t)*token) * 16777619;
-	return hash % AUTH_OPENED;
+	return hash_fnv1a_32(token, strlen(token)) % AUTH_OPENED;
 }
 
 static int auth_claims(struct auth_keys *k, const char *token, struct token_claims *claims,

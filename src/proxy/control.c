@@ -111,7 +111,7 @@ static void control_on_synced(struct proxy *p, struct route *r, const void *body
 {
 	(void)r, (void)body;
 	control_forget_unseen(p);
-	log_info("routes are known n=%zu", p->routes.n);
+	log_info("routes are known n=%zu", p->routes.by_endpoint.n);
 }
 
 static void control_on_hold(struct proxy *p, struct route *r, const void *body)

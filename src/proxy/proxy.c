@@ -91,4 +91,5 @@ void proxy_stop(struct proxy *p)
 	if (p->tls)
 		tls_free(p->tls);
 	p->tls = NULL;
+	route_table_free(&p->routes);
 }

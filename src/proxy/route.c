@@ -1,5 +1,6 @@
 #include "proxy/route.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,30 +13,13 @@ static const enum route_gate gates[ROUTE_NUM_STATES] = {
 
 void route_table_init(struct route_table *t)
 {
-	*t = (struct route_table){ 0 };
-	for (size_t i = 0; i < ARRAY_SIZE(t->buckets); i++)
-		list_init(&t->buckets[i]);
+	hash_init(&t->by_endpoint);
 	list_init(&t->active);
-}
-
-static struct list *route_bucket(const struct route_table *t, const char *endpoint)
-{
-	uint32_t hash = 2166136261;
-
-	for (; *endpoint; endpoint++)
-		hash = (hash ^ (uint8_t)*endpoint) * 16777619;
-	/* The list's links are not part of what a lookup promises to leave alone. */
-	return (struct list *)(uintptr_t)&t->buckets[hash % ROUTE_BUCKETS];
 }
 
 struct route *route_find(const struct route_table *t, const char *endpoint)
 {
-	list_each(r, route_bucket(t, endpoint), struct route, in_bucket)
-	{
-		if (!strcmp(r->row.endpoint, endpoint))
-			return r;
-	}
-	return NULL;
+	return hash_find(&t->by_endpoint, endpoint, strlen(endpoint), struct route, in_table);
 }
 
 static struct route *route_new(struct route_table *t, const struct route_set *row)
@@ -47,8 +31,8 @@ static struct route *route_new(struct route_table *t, const struct route_set *ro
 	list_init(&r->in_active);
 	list_init(&r->relays);
 	list_init(&r->idle);
-	list_add(route_bucket(t, row->endpoint), &r->in_bucket);
-	t->n++;
+	snprintf(r->row.endpoint, sizeof(r->row.endpoint), "%s", row->endpoint);
+	hash_add(&t->by_endpoint, &r->in_table, r->row.endpoint, strlen(r->row.endpoint));
 	return r;
 }
 
@@ -75,20 +59,22 @@ struct route *route_put(struct route_table *t, const struct route_set *row, int6
 	return r;
 }
 
+void route_table_free(struct route_table *t)
+{
+	hash_free(&t->by_endpoint);
+}
+
 void route_unsee(struct route_table *t)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(t->buckets); i++)
-		list_each(r, &t->buckets[i], struct route, in_bucket) r->seen = false;
+	hash_each(r, &t->by_endpoint, struct route, in_table) r->seen = false;
 }
 
 struct route *route_unseen(const struct route_table *t)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(t->buckets); i++) {
-		list_each(r, &t->buckets[i], struct route, in_bucket)
-		{
-			if (!r->seen)
-				return r;
-		}
+	hash_each(r, &t->by_endpoint, struct route, in_table)
+	{
+		if (!r->seen)
+			return r;
 	}
 	return NULL;
 }
@@ -97,8 +83,7 @@ void route_free(struct route_table *t, struct route *r)
 {
 	assert(!r->hold.n && list_empty(&r->relays) && list_empty(&r->idle));
 	list_del(&r->in_active);
-	list_del(&r->in_bucket);
-	t->n--;
+	hash_del(&t->by_endpoint, &r->in_table);
 	free(r);
 }
 

@@ -5,13 +5,12 @@
 #ifndef PROXY_ROUTE_H
 #define PROXY_ROUTE_H
 
+#include "base/hash.h"
 #include "ipc/route.h"
 #include "proxy/hold.h"
 
-#define ROUTE_BUCKETS 1024
-
 struct route {
-	struct list in_bucket;
+	struct hash_node in_table; /* by row.endpoint */
 	struct route_set row;
 	bool held;   /* control asked to HOLD: new requests wait though the row is OPEN */
 	bool seen;   /* sent again since the last connection began */
@@ -26,15 +25,15 @@ struct route {
 };
 
 struct route_table {
-	struct list buckets[ROUTE_BUCKETS];
+	struct hash by_endpoint;
 	struct list active; /* routes with bytes to report */
-	size_t n;
 };
 
 /* What may happen to a request that is let in. */
 enum route_gate { GATE_GO, GATE_HOLD, GATE_REFUSE, GATE_NUM };
 
 void route_table_init(struct route_table *t);
+void route_table_free(struct route_table *t); /* when it is empty */
 
 struct route *route_find(const struct route_table *t, const char *endpoint); /* NULL: unknown */
 

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/hash.h"
 #include "base/log.h"
 
 #define START_MOST_VCPUS 64
@@ -176,7 +177,7 @@ enum step start_negotiate(struct machine *m, struct err *e)
 	return machine_ask(m, "qmp_capabilities", NULL, -1, e);
 }
 
-/* FNV-1a over the words in the order in which QEMU lists them. */
+/* The hash of the words in the order in which QEMU lists them. */
 static void start_words(struct qmp *q, const json_t *words, const struct err *why)
 {
 	struct machine *m = container_of(q, struct machine, qmp);
@@ -190,9 +191,7 @@ static void start_words(struct qmp *q, const json_t *words, const struct err *wh
 		machine_fail(m, &e);
 		return;
 	}
-	m->host.cpuid = 0xcbf29ce484222325ULL;
-	for (const char *p = text; *p; p++)
-		m->host.cpuid = (m->host.cpuid ^ (uint8_t)*p) * 0x100000001b3ULL;
+	m->host.cpuid = hash_fnv1a_64(text, strlen(text));
 	machine_next(m);
 }
 

@@ -45,6 +45,7 @@ static void test_each_state_has_its_gate(void **unused)
 		r->held = false;
 	}
 	route_free(&t, route_find(&t, "a"));
+	route_table_free(&t);
 }
 
 static void test_leaving_the_machine_is_told(void **unused)
@@ -75,6 +76,7 @@ static void test_leaving_the_machine_is_told(void **unused)
 		assert_int_equal(left, cases[i].left);
 		route_free(&t, route_find(&t, "a"));
 	}
+	route_table_free(&t);
 }
 
 static void test_ingress_taken_away_ends_what_runs(void **unused)
@@ -90,6 +92,7 @@ static void test_ingress_taken_away_ends_what_runs(void **unused)
 	route_put(&t, &row, 0, &left);
 	assert_true(left);
 	route_free(&t, route_find(&t, "a"));
+	route_table_free(&t);
 }
 
 static void test_the_moment_of_opening_is_kept(void **unused)
@@ -109,6 +112,7 @@ static void test_the_moment_of_opening_is_kept(void **unused)
 	put(&t, "a", "m-3", ROUTE_OPEN, 500, &left);
 	assert_int_equal(r->opened_ms, 500);
 	route_free(&t, r);
+	route_table_free(&t);
 }
 
 static void test_a_hold_ends_with_the_suspend_or_with_control(void **unused)
@@ -132,6 +136,7 @@ static void test_a_hold_ends_with_the_suspend_or_with_control(void **unused)
 	put(&t, "a", "m-1", ROUTE_OPEN, 0, &left);
 	assert_int_equal(route_gate(r), GATE_GO);
 	route_free(&t, r);
+	route_table_free(&t);
 }
 
 static void test_many_waiters_wake_once(void **unused)
@@ -167,6 +172,7 @@ static void test_many_waiters_wake_once(void **unused)
 	for (size_t i = 0; i < ARRAY_SIZE(w); i++)
 		hold_remove(&w[i]);
 	route_free(&t, r);
+	route_table_free(&t);
 }
 
 static void test_what_a_new_control_does_not_send_is_found(void **unused)
@@ -191,12 +197,13 @@ static void test_what_a_new_control_does_not_send_is_found(void **unused)
 	}
 	while ((r = route_unseen(&t)))
 		route_free(&t, r);
-	assert_int_equal(t.n, 1000);
+	assert_int_equal(t.by_endpoint.n, 1000);
 	assert_null(route_find(&t, "endpoint-1"));
 	assert_non_null(route_find(&t, "endpoint-2997"));
 	route_unsee(&t);
 	while ((r = route_unseen(&t)))
 		route_free(&t, r);
+	route_table_free(&t);
 }
 
 static void test_bytes_are_reported_once_per_endpoint(void **unused)
@@ -220,6 +227,7 @@ static void test_bytes_are_reported_once_per_endpoint(void **unused)
 	route_free(&t, a); /* with bytes unreported */
 	assert_null(route_take_active(&t));
 	route_free(&t, b);
+	route_table_free(&t);
 }
 
 int main(void)
