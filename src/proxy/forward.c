@@ -12,6 +12,22 @@
 
 static const struct upstream_ops forward_ops;
 
+/* May this request be sent again, if a connection that was kept dies under it?  Its method must be
+ * idempotent (RFC 9110 9.2.2), and it must have no body, since what was sent of one is gone. */
+static bool forward_repeatable(const struct http_head *head)
+{
+	static const char *const idempotent[] = {
+		"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"
+	};
+
+	if (head->chunked || head->length > 0)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(idempotent); i++)
+		if (!strcmp(head->method, idempotent[i]))
+			return true;
+	return false;
+}
+
 static void forward_start(struct relay *r)
 {
 	const struct http_head *head = http_request(r->x);
@@ -77,7 +93,11 @@ void relay_connect(struct relay *r)
 	if (!r->connect_since_ms)
 		r->connect_since_ms = clock_mono_ms();
 	list_add(&r->route->relays, &r->link.in_route);
-	r->up = r->reused ? NULL : pool_take(r->route, r->port);
+	/* The application may close a kept connection at any moment, also while a request is on its
+	 * way to it (RFC 9112 9.3.1).  A request that cannot be repeated would then be lost, so it
+	 * gets a connection of its own. */
+	if (!r->reused && forward_repeatable(http_request(r->x)))
+		r->up = pool_take(r->route, r->port);
 	if (r->up) {
 		r->reused = true;
 		upstream_set_owner(r->up, &forward_ops, r);
@@ -145,7 +165,9 @@ static void forward_end(struct upstream *u)
 {
 	struct relay *r = upstream_owner(u);
 
-	if (r->ended && upstream_reusable(u)) {
+	/* Requests that bring a connection of their own each would fill the pool with them. */
+	if (r->ended && upstream_reusable(u) &&
+	    (forward_repeatable(http_request(r->x)) || !pool_has(r->route, r->port))) {
 		pool_put(r->route, r->port, u);
 		r->up = NULL;
 	}
@@ -169,11 +191,11 @@ static void forward_failed(struct upstream *u, const char *why)
 	log_debug("an application's connection failed endpoint=%s why=\"%s\"", route->row.endpoint,
 		  why);
 	r->up = NULL;
-	if (!r->reused || r->sent_body || upstream_answered(u)) {
+	if (!r->reused || upstream_answered(u)) {
 		relay_fail(r);
 		return;
 	}
-	/* The application closed a kept connection as we used it: once more, on a fresh one. */
+	/* The application closed a kept connection while it was used: try a fresh one, once. */
 	relay_detach(r);
 	r->route = route;
 	relay_gate(r);

@@ -57,15 +57,27 @@ void pool_put(struct route *r, uint16_t port, struct upstream *u)
 	upstream_timeout(u, LIMIT_PROXY_IDLE_MS);
 }
 
-struct upstream *pool_take(struct route *r, uint16_t port)
+static struct idle *pool_last(const struct route *r, uint16_t port)
 {
 	for (struct list *at = r->idle.prev; at != &r->idle; at = at->prev) {
 		struct idle *i = container_of(at, struct idle, in_route);
 
 		if (i->port == port)
-			return idle_take(i);
+			return i;
 	}
 	return NULL;
+}
+
+bool pool_has(const struct route *r, uint16_t port)
+{
+	return pool_last(r, port);
+}
+
+struct upstream *pool_take(struct route *r, uint16_t port)
+{
+	struct idle *i = pool_last(r, port);
+
+	return i ? idle_take(i) : NULL;
 }
 
 void pool_drop(struct route *r)

@@ -12,6 +12,7 @@
 void pool_put(struct route *r, uint16_t port, struct upstream *u);
 /* The one that was used last; its owner and ops are to be set at once.  NULL: none. */
 struct upstream *pool_take(struct route *r, uint16_t port);
+bool pool_has(const struct route *r, uint16_t port);
 void pool_drop(struct route *r);
 
 #endif

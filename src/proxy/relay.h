@@ -27,8 +27,7 @@ struct relay {
 	uint16_t port;
 	int64_t hold_until_ms, connect_since_ms, dial_at_ms; /* monotonic; 0: not yet */
 	bool ended;                                          /* the request is complete */
-	bool sent_body;   /* bytes of its body went to the guest */
-	bool reused;      /* the connection had served another request */
+	bool reused;      /* the connection had served another request: this one is repeatable */
 	bool headed;      /* the answer's head went to the client */
 	bool client_full; /* the client takes no more for now */
 	bool guest_full;

@@ -248,6 +248,23 @@ def talk_hello(app, w):
                 w.send(text)
 
 
+def talk_hasty(app, w):
+    """Answers the first request of a connection as if it kept it, takes the second one and ends without a word."""
+    for text in ("HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nok\n", ""):
+        _, _, fields = request_of(app, w)
+        w.body(fields)
+        w.send(text)
+
+
+def talk_forgetful(app, w):
+    """Ends a connection that it promised to keep, 20 ms after its last answer."""
+    w.sock.settimeout(0.02)
+    while True:
+        _, _, fields = request_of(app, w)
+        w.body(fields)
+        w.send("HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nok\n")
+
+
 def talk_sink(app, w):
     """Counts an upload, as slow as `app.pause` says; sends back its hash."""
     while True:

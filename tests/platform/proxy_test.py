@@ -16,8 +16,8 @@ import unittest
 import uuid
 
 from proxy_rig import (ACTIVE, DEAD, GONE, HELD, HOLD, MIB, OPEN, RELEASE, SET, SLEEPING, SUFFIX, SYNCED, WAITING, WAKE,
-                       App, Control, Machine, Rig, request_of, talk_early, talk_events, talk_flood, talk_garbage, talk_hello,
-                       talk_sink, talk_source, talk_websocket, wait_for)
+                       App, Control, Machine, Rig, request_of, talk_early, talk_events, talk_flood, talk_forgetful,
+                       talk_garbage, talk_hasty, talk_hello, talk_sink, talk_source, talk_websocket, wait_for)
 
 
 class ProxyTest(unittest.TestCase):
@@ -141,6 +141,34 @@ class Requests(ProxyTest):
         self.assertEqual(self.ask("/once", wire=w)[2], b"once")
         self.assertEqual(self.ask(wire=w)[0], 200)
         self.assertEqual(self.apps[8080].conns, 2)
+
+    def test_a_request_that_must_not_be_repeated_reaches_the_application_once(self):
+        hasty = self.app(1, talk_hasty)
+        for method, lines, body in (("POST", "", b""), ("POST", "Content-Length: 0\r\n", b""), ("PATCH", "", b""),
+                                    ("POST", "Content-Length: 3\r\n", b"abc"), ("MKCOL", "", b""),
+                                    ("PUT", "Content-Length: 3\r\n", b"abc"),
+                                    ("PUT", "Transfer-Encoding: chunked\r\n", b"3\r\nabc\r\n0\r\n\r\n")):
+            with self.subTest(method + lines):
+                w = self.connect()
+                self.assertEqual(self.ask("/first", port=1, wire=w)[0], 200)  # its connection is kept
+                before = len(hasty.requests)
+                self.assertEqual(self.ask("/second", method, lines, body, port=1, wire=w)[::2], (200, b"ok\n"))
+                self.assertEqual([first for first, _ in hasty.requests[before:]], [f"{method} /second HTTP/1.1"])
+
+    def test_an_upload_to_an_application_that_drops_kept_connections_is_no_502(self):
+        self.app(1, talk_forgetful)
+        w = self.connect()
+        for i in range(60):
+            time.sleep(0.018 + i % 5 * 0.001)  # around the moment at which it ends the connection
+            self.assertEqual(self.ask("/", "POST", "Content-Length: 1\r\n", b"x", port=1, wire=w)[0], 200)
+
+    def test_uploads_alone_do_not_pile_up_kept_connections(self):
+        w = self.connect()
+        self.assertEqual(self.ask(wire=w)[0], 200)
+        before = self.rig.files()
+        for _ in range(30):
+            self.assertEqual(self.ask("/", "POST", "Content-Length: 1\r\n", b"x", wire=w)[0], 200)
+        self.assertLessEqual(self.rig.files(), before + 1)
 
     def test_an_application_that_dies_is_a_502_and_asked_once(self):
         self.assertEqual(self.ask("/die"), self.bad_gateway())
