@@ -32,8 +32,7 @@ struct control {
 	struct chan_uv priv, image_role, proxy;
 	int next_channel[ROLE_NUM]; /* role_channels.c: sockets of roles that came back; -1: none */
 	struct list priv_calls;     /* priv.c: what priv has not answered */
-	struct list work;           /* work.c: children */
-	struct work *sweeper;       /* storage/gc.c */
+	struct fork_task *sweeper;  /* storage/gc.c */
 	uv_timer_t expiry_timer;    /* microvm/expiry.c */
 	int64_t tokens_ms;
 	struct api *api;             /* api/server.c */

@@ -94,7 +94,6 @@ static int control_open(struct control_role *r, struct err *e)
 	list_init(&ctl->microvms);
 	list_init(&ctl->spares);
 	list_init(&ctl->priv_calls);
-	list_init(&ctl->work);
 	role_channels_init(ctl);
 	return control_open_dirs(ctl, e) || control_boot_id(ctl, e) || control_open_store(r, e) ||
 			       api_open(ctl, e) || model_load(ctl, api_load_token, e) ||

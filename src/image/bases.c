@@ -190,6 +190,7 @@ void remove_version(struct image_role *role, struct ipc_msg *m)
 	snprintf(r->gone, sizeof(r->gone), ".%u.gone", r->version.version);
 	if (io_remove_tree(r->dir_fd, r->gone) ||
 	    (renameat(r->dir_fd, name, r->dir_fd, r->gone) && errno != ENOENT) ||
-	    !work_start(role, removal_work, r, removal_done, r, &e))
+	    !fork_task_start(role->loop, removal_work, r, (int[]){ r->dir_fd, role->images_fd }, 2,
+			     removal_done, r, &e))
 		removal_done(r, -EIO);
 }

@@ -286,7 +286,9 @@ static void build_swept(struct job *j, const json_t *result, const struct err *w
 
 	if (!result)
 		log_warn("a build's directory is not swept cause='%s'", why->text);
-	b->work = work_start(b->role, build_delete, b, build_deleted, b, &e);
+	b->work = fork_task_start(b->role->loop, build_delete, b,
+				  (int[]){ b->image_fd, b->role->build_fd, b->role->images_fd }, 3,
+				  build_deleted, b, &e);
 	if (!b->work)
 		build_free(b);
 }
@@ -320,7 +322,7 @@ static void build_clear(struct build *b)
 	ask_drop(&b->object);
 	build_knock_cancel(b);
 	if (b->work) { /* it may still write into the draft */
-		work_forget(b->work);
+		fork_task_forget(b->work);
 		b->work = NULL;
 	}
 	if (b->job.active)

@@ -43,7 +43,7 @@ struct build {
 	struct ask object;
 	struct job job;
 	void (*stepped)(struct build *b, const json_t *result); /* of its step; NULL: build_next */
-	struct work *work;
+	struct fork_task *work;
 	struct app app;
 
 	struct vm vm;

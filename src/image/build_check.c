@@ -234,7 +234,9 @@ void build_validate(struct build *b)
 	}
 	b->memory_fd = memfd_create("doze-validate", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (b->from_fd >= 0 && b->memory_fd >= 0)
-		b->work = work_start(b->role, build_copy_memory, b, build_memory_copied, b, &e);
+		b->work = fork_task_start(b->role->loop, build_copy_memory, b,
+					  (int[]){ b->from_fd, b->memory_fd }, 2,
+					  build_memory_copied, b, &e);
 	if (!b->work)
 		build_fail(b, CODE_INTERNAL, "The snapshot's memory could not be copied.");
 }
@@ -293,7 +295,9 @@ static void build_commit_now(struct vm *vm)
 		build_fail(b, CODE_INTERNAL, "The build spec could not be stored.");
 		return;
 	}
-	b->work = work_start(b->role, build_publish, b, build_published, b, &e);
+	b->work = fork_task_start(b->role->loop, build_publish, b,
+				  (int[]){ b->draft_fd, b->image_fd, b->role->images_fd }, 3,
+				  build_published, b, &e);
 	if (!b->work)
 		build_fail(b, CODE_INTERNAL, "%s.", e.text);
 }

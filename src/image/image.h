@@ -13,6 +13,7 @@
 #include "ipc/object.h"
 #include "ipc/priv.h"
 #include "net/chan_uv.h"
+#include "net/fork_task.h"
 
 struct role_link;
 
@@ -59,12 +60,6 @@ void ask_lost(struct image_role *role, const struct chan_uv *peer);
 void ask_tell(struct chan_uv *peer, uint32_t type, const void *body, size_t size);
 /* The text of a FAULT answer of priv, or a lost peer; false if it is neither. */
 bool ask_failed(const struct ipc_msg *m, struct err *e);
-
-/* Long work in a forked child; fn says 0 or -errno, and may only make system calls. */
-struct work;
-struct work *work_start(struct image_role *role, int (*fn)(void *arg), void *arg,
-			void (*done)(void *arg, int rc), void *done_arg, struct err *e) must_check;
-void work_forget(struct work *w); /* it goes on, nobody is told */
 
 /* Owner, group and mode of what control reads. */
 int image_share(const struct image_role *role, int fd, mode_t mode);

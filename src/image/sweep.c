@@ -183,7 +183,8 @@ static void sweep_drafts(struct sweep *s)
 {
 	struct err e;
 
-	if (work_start(s->role, sweep_drafts_work, s, sweep_drafts_done, s, &e))
+	if (fork_task_start(s->role->loop, sweep_drafts_work, s, &s->role->images_fd, 1,
+			    sweep_drafts_done, s, &e))
 		s->open++;
 	else
 		log_warn("drafts of image versions stay cause='%s'", e.text);

@@ -13,7 +13,7 @@
 #include "control/channels/routes.h"
 #include "control/microvm/guest_log.h"
 #include "control/microvm/lifecycle_internal.h"
-#include "control/storage/work.h"
+#include "net/fork_task.h"
 
 /* A step without an action does not exist: the event is refused in that state. */
 static const struct step {
@@ -355,8 +355,7 @@ void lifecycle_forget(struct microvm *vm)
 void lifecycle_free(struct microvm *vm)
 {
 	if (vm->lifecycle) {
-		if (vm->lifecycle->publishing)
-			work_forget(vm->lifecycle->publishing);
+		fork_task_forget(vm->lifecycle->publishing);
 		free(vm->lifecycle->why);
 	}
 	free(vm->lifecycle);

@@ -37,14 +37,14 @@ struct lifecycle {
 	struct running *running; /* a RunMicrovm that waits for room */
 	struct err failure;      /* why it did not come up */
 	/* suspend.c */
-	bool holding;            /* HOLD was sent, HELD is awaited */
-	int64_t held_ms;         /* when it was sent */
-	bool saved;              /* the machine said SAVED: its end is no death */
-	struct work *publishing; /* a child makes the save durable */
-	bool adopted;            /* found in SUSPENDING after a restart */
-	bool again;              /* SAVE found the machine busy with a SAVE of before a restart */
-	int64_t draft;           /* N of the save that is being made */
-	int64_t old_checkpoint;  /* N of the one before */
+	bool holding;                 /* HOLD was sent, HELD is awaited */
+	int64_t held_ms;              /* when it was sent */
+	bool saved;                   /* the machine said SAVED: its end is no death */
+	struct fork_task *publishing; /* a child makes the save durable */
+	bool adopted;                 /* found in SUSPENDING after a restart */
+	bool again;             /* SAVE found the machine busy with a SAVE of before a restart */
+	int64_t draft;          /* N of the save that is being made */
+	int64_t old_checkpoint; /* N of the one before */
 	struct list suspends, resumes, ends;
 	bool drain_tried;   /* drain.c has tried it */
 	int log_fd;         /* guest_log.c */

@@ -12,8 +12,8 @@
 #include "base/log.h"
 #include "control/admission/admission.h"
 #include "control/storage/checkpoint.h"
-#include "control/storage/work.h"
 #include "ipc/touched.h"
+#include "net/fork_task.h"
 
 static const char *const image_files[RESTORE_NUM_FDS] = {
 	[RESTORE_FD_HEADER] = "header",
@@ -115,7 +115,9 @@ static void template_read_ahead(const struct template *t)
 
 	if (touched < 0) /* an older version's */
 		log_debug("no list of what a start touches cause='%s'", e.text);
-	else if (!work_start(t->ctl, template_do_read_ahead, &r, template_has_read_ahead, NULL, &e))
+	else if (!fork_task_start(&t->ctl->loop, template_do_read_ahead, &r,
+				  (int[]){ touched, t->memfd }, 2, template_has_read_ahead, NULL,
+				  &e))
 		log_warn("cannot read ahead cause='%s'", e.text);
 }
 
@@ -145,7 +147,9 @@ void template_load(struct template *t, struct template_wait *w,
 		if (t->draft_fd < 0)
 			err_sys(&e, "make a memfd");
 		else
-			t->copying = work_start(t->ctl, template_copy, t, template_copied, t, &e);
+			t->copying = fork_task_start(&t->ctl->loop, template_copy, t,
+						     (int[]){ t->file_fd, t->draft_fd }, 2,
+						     template_copied, t, &e);
 	}
 	if (t->copying)
 		return;
@@ -156,8 +160,7 @@ void template_load(struct template *t, struct template_wait *w,
 
 void template_cancel(struct template *t)
 {
-	if (t->copying)
-		work_forget(t->copying);
+	fork_task_forget(t->copying);
 	t->copying = NULL;
 	fd_close(&t->file_fd);
 	fd_close(&t->draft_fd);

@@ -18,7 +18,7 @@ struct template
 	struct image_version *version; /* borrowed */
 	int memfd; /* sealed, or the version's file (engines[].sealed_memory); -1: not loaded */
 	int draft_fd, file_fd; /* while it is copied */
-	struct work *copying;
+	struct fork_task *copying;
 	struct list waits; /* of struct template_wait */
 	struct list clones;
 	bool not_refusing[BUILD_MAX_PORTS]; /* of version->listening: not to be told KNOCK_REFUSABLE

@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "control/machine/machine.h"
 #include "control/storage/gc.h"
-#include "control/storage/work.h"
+#include "net/fork_task.h"
 
 #define CHECKPOINT_PATH 160
 
@@ -122,15 +122,16 @@ static int checkpoint_publishing(void *arg)
 	return rc ? rc : checkpoint_sync(p->dir_fd, "microvms", O_RDONLY | O_DIRECTORY);
 }
 
-struct work *checkpoint_publish(struct microvm *vm, int64_t n, void (*done)(void *arg, int rc),
-				void *arg, struct err *e)
+struct fork_task *checkpoint_publish(struct microvm *vm, int64_t n, void (*done)(void *arg, int rc),
+				     void *arg, struct err *e)
 {
 	struct publishing p = { .dir_fd = vm->ctl->dir_fd };
 
 	snprintf(p.parent, sizeof(p.parent), "microvms/%s", vm->id);
 	checkpoint_path(p.draft, vm, n, true, "");
 	checkpoint_path(p.final, vm, n, false, "");
-	return work_start(vm->ctl, checkpoint_publishing, &p, done, arg, e);
+	return fork_task_start(&vm->ctl->loop, checkpoint_publishing, &p, &p.dir_fd, 1, done, arg,
+			       e);
 }
 
 bool checkpoint_has_draft(const struct microvm *vm, int64_t n)

@@ -14,8 +14,8 @@ int checkpoint_draft(struct microvm *vm, int64_t n, int fds[SAVE_NUM_FDS],
 		     struct err *e) must_check;
 void checkpoint_drop_draft(struct microvm *vm, int64_t n); /* the draft */
 /* Make it durable and visible, by a child; rc 0 or -errno.  NULL if there can be none. */
-struct work *checkpoint_publish(struct microvm *vm, int64_t n, void (*done)(void *arg, int rc),
-				void *arg, struct err *e) must_check;
+struct fork_task *checkpoint_publish(struct microvm *vm, int64_t n, void (*done)(void *arg, int rc),
+				     void *arg, struct err *e) must_check;
 /* Its header is there: the machine wrote all of it (not that it is on disk). */
 bool checkpoint_has_draft(const struct microvm *vm, int64_t n);
 bool checkpoint_exists(const struct microvm *vm, int64_t n);

@@ -8,7 +8,7 @@
 
 #include "base/io.h"
 #include "base/log.h"
-#include "control/storage/work.h"
+#include "net/fork_task.h"
 
 static int gc_empty(void *arg)
 {
@@ -41,7 +41,8 @@ void gc_sweep(struct control *ctl)
 
 	if (ctl->sweeper || ctl->stopping)
 		return;
-	ctl->sweeper = work_start(ctl, gc_empty, ctl, gc_emptied, ctl, &e);
+	ctl->sweeper =
+		fork_task_start(&ctl->loop, gc_empty, ctl, &ctl->dir_fd, 1, gc_emptied, ctl, &e);
 	if (!ctl->sweeper)
 		log_warn("the trash is not emptied error=\"%s\"", e.text);
 }

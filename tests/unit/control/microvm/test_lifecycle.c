@@ -12,7 +12,7 @@
 #include "control/channels/routes.h"
 #include "control/microvm/guest_log.h"
 #include "control/microvm/lifecycle_internal.h"
-#include "control/storage/work.h"
+#include "net/fork_task.h"
 
 const char *const vm_state_name[VM_NUM_STATES] = { "PENDING",   "RUNNING",     "SUSPENDING",
 						   "SUSPENDED", "TERMINATING", "TERMINATED" };
@@ -59,9 +59,9 @@ void suspend_begin(struct microvm *vm)
 	lifecycle_event(vm, EV_SUSPEND, NULL);
 }
 
-void work_forget(struct work *w)
+void fork_task_forget(struct fork_task *t)
 {
-	(void)w;
+	(void)t;
 }
 
 void routes_gone(struct microvm *vm)
