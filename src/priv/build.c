@@ -149,14 +149,21 @@ static void build_status(struct watch *w, uint32_t events)
 		build_runs(b);
 }
 
-/* A short build may be over before its start was read. */
+/* A short build may be over before its start was read.  One that died on the way may leave neither
+ * a message nor the end of the socket, which a process below it still holds. */
 static void build_ended(struct child *c, int status)
 {
 	struct build *b = container_of(c, struct build, child);
+	struct err e;
 
 	b->gone.status = status;
 	if (b->state == BUILD_STARTS)
 		build_status(&b->status_watch, EPOLLIN);
+	if (b->state == BUILD_STARTS) {
+		err_set(&e, ERR_INTERNAL, "its process died before it ran (wait status %d)",
+			status);
+		build_fail(b, &e);
+	}
 	build_to_end(b);
 	build_cleared(b);
 }
