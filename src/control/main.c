@@ -16,6 +16,7 @@
 #include "control/images/images.h"
 #include "control/machine/machine.h"
 #include "control/microvm/adopt.h"
+#include "control/microvm/drain.h"
 #include "control/microvm/expiry.h"
 #include "control/pool/pool.h"
 #include "net/role.h"

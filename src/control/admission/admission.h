@@ -8,6 +8,7 @@
 #define CONTROL_ADMISSION_ADMISSION_H
 
 #include "control/control.h"
+#include "control/model/model.h"
 
 enum admission_priority { ADMISSION_MICROVM, ADMISSION_POOL, ADMISSION_NUM_PRIORITIES };
 

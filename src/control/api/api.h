@@ -7,6 +7,7 @@
 #define CONTROL_API_API_H
 
 #include "control/control.h"
+#include "control/model/model.h"
 
 /* Makes ctl->api; ctl->conf, ctl->loop and ctl->store must be there. */
 int api_open(struct control *ctl, struct err *e) must_check;

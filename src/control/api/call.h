@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "control/api/ops.h"
 #include "control/control.h"
+#include "control/model/model.h"
 #include "net/http.h"
 #include "wire/sigv4.h"
 

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/host.h"
 #include "control/api/encode.h"
 
 /* Of a build's parameters (control/images.h), echoed as they were given. */

@@ -4,15 +4,7 @@
 #define CONTROL_API_ENCODE_H
 
 #include "control/control.h"
-
-#ifdef __x86_64__
-#define HOST_ARCHITECTURE "X86_64"
-#define HOST_CHIPSET      "INTEL"
-#else
-#define HOST_ARCHITECTURE "ARM_64"
-#define HOST_CHIPSET      "GRAVITON"
-#endif
-#define HOST_GENERATION "1"
+#include "control/model/model.h"
 
 json_t *encode_time(int64_t ms);          /* seconds with a fraction; 0: null */
 json_t *encode_version_number(int64_t n); /* "1.0"; 0: null */

@@ -7,6 +7,7 @@
 #define CONTROL_CHANNELS_PRIV_H
 
 #include "control/control.h"
+#include "control/model/model.h"
 #include "ipc/priv.h"
 
 typedef void priv_done(void *arg, int rc, const struct err *e);

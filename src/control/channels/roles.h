@@ -4,6 +4,7 @@
 #define CONTROL_CHANNELS_ROLES_H
 
 #include "control/control.h"
+#include "control/model/model.h"
 
 void role_channels_init(struct control *ctl);
 /* Take the socket over, in place of the old channel.  -1: not a role that control talks to. */

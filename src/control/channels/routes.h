@@ -3,6 +3,7 @@
 #define CONTROL_CHANNELS_ROUTES_H
 
 #include "control/control.h"
+#include "control/model/model.h"
 #include "ipc/route.h"
 
 void routes_push(struct microvm *vm);       /* as its state says */

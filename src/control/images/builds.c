@@ -9,9 +9,9 @@
 #include <sys/mman.h>
 
 #include "base/clock.h"
+#include "base/host.h"
 #include "base/io.h"
 #include "base/log.h"
-#include "control/api/encode.h"
 #include "control/images/builds.h"
 #include "control/pool/pool.h"
 

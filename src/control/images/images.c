@@ -119,7 +119,7 @@ struct image_version *images_next(struct control *ctl, struct image *image, json
 
 	v->state = b->state = "PENDING";
 	v->status = "INACTIVE"; /* until it is built */
-	images_read_params(ctl->conf, v);
+	model_read_version_params(ctl->conf, v);
 	return v;
 }
 
@@ -287,44 +287,4 @@ void images_set_tags(struct control *ctl, struct image *image, json_t *tags, lif
 	c->tags = image->tags ? image->tags : json_object();
 	image->tags = tags;
 	change_commit(c);
-}
-
-/* The members of hooks in params, and the default when one is on without a time. */
-static const struct {
-	const char *group, *state, *timeout;
-	size_t fallback; /* of a int64_t in struct conf, seconds */
-} hook_members[NUM_HOOKS] = {
-	[HOOK_READY] = { "microvmImageHooks", "ready", "readyTimeoutInSeconds",
-			 offsetof(struct conf, ready_timeout_s) },
-	[HOOK_VALIDATE] = { "microvmImageHooks", "validate", "validateTimeoutInSeconds",
-			    offsetof(struct conf, validate_timeout_s) },
-	[HOOK_RUN] = { "microvmHooks", "run", "runTimeoutInSeconds",
-		       offsetof(struct conf, hook_timeout_s) },
-	[HOOK_RESUME] = { "microvmHooks", "resume", "resumeTimeoutInSeconds",
-			  offsetof(struct conf, hook_timeout_s) },
-	[HOOK_SUSPEND] = { "microvmHooks", "suspend", "suspendTimeoutInSeconds",
-			   offsetof(struct conf, hook_timeout_s) },
-	[HOOK_TERMINATE] = { "microvmHooks", "terminate", "terminateTimeoutInSeconds",
-			     offsetof(struct conf, hook_timeout_s) },
-};
-
-void images_read_params(const struct conf *conf, struct image_version *v)
-{
-	const json_t *hooks = json_object_get(v->params, "hooks");
-	const json_t *first = json_array_get(json_object_get(v->params, "resources"), 0);
-
-	v->memory_mib = json_integer_value(json_object_get(first, "minimumMemoryInMiB"));
-	v->hooks.port = (uint16_t)json_integer_value(json_object_get(hooks, "port"));
-	for (size_t i = 0; i < NUM_HOOKS; i++) {
-		const json_t *group = json_object_get(hooks, hook_members[i].group);
-		const char *state =
-			json_string_value(json_object_get(group, hook_members[i].state));
-		const json_t *seconds = json_object_get(group, hook_members[i].timeout);
-		int64_t fallback;
-
-		memcpy(&fallback, (const char *)conf + hook_members[i].fallback, sizeof(fallback));
-		v->hooks.each[i].enabled = state && is(state, "ENABLED");
-		v->hooks.each[i].timeout_ms =
-			1000 * (json_is_integer(seconds) ? json_integer_value(seconds) : fallback);
-	}
 }

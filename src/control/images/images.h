@@ -6,6 +6,8 @@
 #define CONTROL_IMAGES_IMAGES_H
 
 #include "control/control.h"
+#include "control/microvm/lifecycle.h"
+#include "control/model/model.h"
 
 /* A new image with its first version, or a next version of one, with a build; then images_start
  * makes them durable (in the transaction @with of the client token, or NULL) and builds.  @params:
@@ -47,8 +49,5 @@ void images_list_bases(struct control *ctl, images_listed *done, void *arg);
 void images_got(struct control *ctl, struct ipc_msg *m);
 void images_role_back(struct control *ctl);
 void images_close(struct control *ctl);
-
-/* hooks, memory class of a version out of its params. */
-void images_read_params(const struct conf *conf, struct image_version *v);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "control/control.h"
 #include "control/machine/agent_read.h"
+#include "control/model/model.h"
 
 struct machine_ops {
 	/* The process answers; @run says where it is. */

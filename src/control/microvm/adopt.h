@@ -6,6 +6,7 @@
 #define CONTROL_MICROVM_ADOPT_H
 
 #include "control/control.h"
+#include "control/model/model.h"
 
 enum adopt_found {
 	FOUND_NOTHING,

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "control/microvm/drain.h"
 #include "control/microvm/lifecycle_internal.h"
 #include "control/pool/pool.h"
 

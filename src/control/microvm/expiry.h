@@ -5,6 +5,7 @@
 #define CONTROL_MICROVM_EXPIRY_H
 
 #include "control/control.h"
+#include "control/model/model.h"
 
 enum expiry_due {
 	DUE_NOTHING,

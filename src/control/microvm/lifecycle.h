@@ -18,16 +18,7 @@
 #define CONTROL_MICROVM_LIFECYCLE_H
 
 #include "base/err.h"
-
-enum vm_state {
-	VM_PENDING,
-	VM_RUNNING,
-	VM_SUSPENDING,
-	VM_SUSPENDED,
-	VM_TERMINATING,
-	VM_TERMINATED,
-	VM_NUM_STATES,
-};
+#include "control/model/microvm.h"
 
 enum vm_event {
 	EV_STARTED,   /* the guest took its identity and answered /run */
@@ -40,8 +31,6 @@ enum vm_event {
 	EV_EXITED,    /* the machine is gone */
 	VM_NUM_EVENTS,
 };
-
-extern const char *const vm_state_name[VM_NUM_STATES];
 
 struct control;
 struct microvm;

@@ -8,6 +8,7 @@
 
 #include "control/admission/admission.h"
 #include "control/machine/machine.h"
+#include "control/microvm/lifecycle.h"
 #include "control/pool/template.h"
 
 /* Who waits for an answer of lifecycle_suspend, lifecycle_resume, lifecycle_terminate. */

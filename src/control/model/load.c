@@ -5,9 +5,8 @@
 
 #include "base/log.h"
 #include "control/control.h"
-#include "control/images/images.h"
+#include "control/model/model.h"
 
-/* States are compared and kept by address of these words. */
 static const char *const words[] = {
 	"CREATING", "CREATED",       "CREATE_FAILED", "UPDATING", "UPDATED",
 	"DELETING", "UPDATE_FAILED", "DELETE_FAILED", "DELETED",  "PENDING",
@@ -92,7 +91,7 @@ static void load_version(void *arg, const struct store_version *row)
 	v->created_ms = row->created_ms;
 	v->updated_ms = row->updated_ms;
 	load_made(v, row->made);
-	images_read_params(ctl->conf, v);
+	model_read_version_params(ctl->conf, v);
 }
 
 static void load_build(void *arg, const struct store_build *row)

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "control/control.h"
+#include "control/model/model.h"
 
 const char *const hook_name[NUM_HOOKS] = {
 	[HOOK_READY] = "ready",   [HOOK_VALIDATE] = "validate", [HOOK_RUN] = "run",
@@ -53,49 +54,6 @@ struct build *model_build_new(struct image_version *v)
 	return b;
 }
 
-static bool model_has_connector(const json_t *list, const char *name)
-{
-	const char *arn, *tail;
-	size_t i;
-	json_t *item;
-
-	json_array_foreach(list, i, item)
-	{
-		arn = json_string_value(item);
-		tail = arn ? strrchr(arn, ':') : NULL;
-		if (tail && !strcmp(tail + 1, name))
-			return true;
-	}
-	return false;
-}
-
-static int64_t model_seconds(const json_t *object, const char *name, int64_t fallback_ms)
-{
-	const json_t *value = json_object_get(object, name);
-
-	return json_is_integer(value) ? json_integer_value(value) * 1000 : fallback_ms;
-}
-
-static void model_read_params(struct control *ctl, struct microvm *vm)
-{
-	const json_t *idle = json_object_get(vm->params, "idlePolicy");
-	const json_t *in = json_object_get(vm->params, "ingressNetworkConnectors");
-	const json_t *out = json_object_get(vm->params, "egressNetworkConnectors");
-
-	if (json_is_object(idle))
-		vm->idle = (struct idle_policy){
-			.given = true,
-			.max_idle_ms = model_seconds(idle, "maxIdleDurationSeconds", 0),
-			.suspended_ms = model_seconds(idle, "suspendedDurationSeconds", 0),
-			.auto_resume = json_is_true(json_object_get(idle, "autoResumeEnabled")),
-		};
-	vm->max_duration_ms = model_seconds(vm->params, "maximumDurationInSeconds",
-					    ctl->conf->max_duration_s * 1000);
-	vm->http_ingress = !json_array_size(in) || model_has_connector(in, "HTTP_INGRESS") ||
-			   model_has_connector(in, "ALL_INGRESS");
-	vm->internet = !json_array_size(out) || model_has_connector(out, "INTERNET_EGRESS");
-}
-
 struct microvm *model_microvm_new(struct control *ctl, struct image_version *v, json_t *params)
 {
 	struct microvm *vm = xcalloc(1, sizeof(*vm));
@@ -110,7 +68,7 @@ struct microvm *model_microvm_new(struct control *ctl, struct image_version *v, 
 	vm->state = VM_PENDING;
 	vm->started_ms = clock_wall_ms();
 	vm->params = params;
-	model_read_params(ctl, vm);
+	model_read_microvm_params(ctl->conf, vm);
 	return vm;
 }
 

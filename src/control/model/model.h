@@ -1,112 +1,50 @@
 /* model.h - what control knows: images, versions, builds, microVMs.  In memory the truth,
- * in the store its durable copy (ipc/store.h).  One thread. */
+ * in the store its durable copy (store/store.h).  One thread. */
 #ifndef CONTROL_MODEL_MODEL_H
 #define CONTROL_MODEL_MODEL_H
 
-#include <jansson.h>
+#include "control/model/image.h"
+#include "control/model/microvm.h"
+#include "control/store/store.h"
 
-#include "base/list.h"
-#include "base/rand.h"
-#include "control/microvm/lifecycle.h"
-#include "ipc/build.h"
-#include "ipc/engine.h"
-#include "ipc/machine.h"
-
+struct conf;
 struct control;
 
-/* Which hooks are on, on which port, how long they may take (service.md 13). */
-enum hook {
-	HOOK_READY,
-	HOOK_VALIDATE,
-	HOOK_RUN,
-	HOOK_RESUME,
-	HOOK_SUSPEND,
-	HOOK_TERMINATE,
-	NUM_HOOKS
-};
-extern const char *const hook_name[NUM_HOOKS]; /* "ready", as in the path */
+/* The model: make and free.  A new one is linked into its parent's list, but for a microVM:
+ * lifecycle_run does that.  Freeing takes it out of the list, and versions and builds with it. */
+struct image *model_image_new(struct control *ctl, const char *name);
+struct image_version *model_version_new(struct image *image, int64_t number, json_t *params);
+struct build *model_build_new(struct image_version *v);
+/* With id, endpoint and started_ms; @params is taken over and read (idle, duration, connectors). */
+struct microvm *model_microvm_new(struct control *ctl, struct image_version *v, json_t *params);
+void model_image_free(struct image *image);
+void model_version_free(struct image_version *v);
+void model_build_free(struct build *b);
+void model_microvm_free(struct microvm *vm);
 
-struct hooks {
-	uint16_t port;
-	struct {
-		bool enabled;
-		int64_t timeout_ms;
-	} each[NUM_HOOKS];
-};
-
-struct image_version {
-	struct list in_image;
-	struct image *image;
-	int64_t number;     /* 1 is "1.0" */
-	const char *state;  /* static text of MicrovmImageVersionState */
-	const char *status; /* "ACTIVE", "INACTIVE" */
-	char *reason;
-	int64_t created_ms, updated_ms;
-	json_t *params;     /* the request with its defaults: what Get echoes */
-	struct hooks hooks; /* of params */
-	int64_t memory_mib; /* the class: minimumMemoryInMiB */
-	/* Of the build; zero before. */
-	struct machine_shape shape;
-	uint32_t engine; /* enum priv_machine_kind: what it was snapshotted on, and runs on */
-	uint16_t ports[BUILD_MAX_PORTS], listening[BUILD_MAX_PORTS];
-	size_t n_ports, n_listening;
-	struct list builds;
-	struct template *template; /* pool.c: the memfd and the clones; NULL when none */
-	int64_t recent_ms;         /* became active or ran: the pool's demand */
-	unsigned n_microvms;       /* that are not TERMINATED */
-};
-
-struct build {
-	struct list in_version;
-	struct image_version *version;
-	char id[UUID_SIZE];
-	const char *state;
-	char *code, *reason;
-	int64_t created_ms, updated_ms;
-	int64_t memory_bytes, code_bytes, disk_bytes;
-	char step[64];
-	unsigned step_n, step_of;
-};
-
-struct image {
-	struct list in_control;
-	char id[UUID_SIZE];
-	char *name;
-	const char *state; /* static text of MicrovmImageState */
-	int64_t created_ms, updated_ms;
-	int64_t next_version, latest_active, latest_failed;
-	json_t *tags;
-	struct list versions; /* in order of their number */
-};
-
-/* A process that is, or can become, a microVM. */
-struct machine;
-
-struct idle_policy {
-	bool given;
-	int64_t max_idle_ms, suspended_ms;
-	bool auto_resume;
-};
-
-struct microvm {
-	struct list in_control;
-	struct control *ctl; /* borrowed */
-	char id[IPC_ID_SIZE];
-	char endpoint[UUID_SIZE];
-	struct image_version *version;
-	enum vm_state state;
-	char *reason;
-	int64_t checkpoint; /* N of save-N; 0: none */
-	int64_t started_ms, terminated_ms, suspended_ms, last_byte_ms;
-	json_t *params; /* what Run resolved: what Get echoes, and what it must not (payload,
-			   logging) */
-	struct idle_policy idle;
-	int64_t max_duration_ms;
-	bool http_ingress, internet;
-	char machine_id[IPC_ID_SIZE]; /* as in the row; "" when none is bound */
-	char boot_id[UUID_SIZE];      /* of the host when it was bound */
-	struct machine *machine;      /* its process, NULL until it is there */
-	struct lifecycle *lifecycle;  /* what is under way: lifecycle.c's own */
-};
+/* The model: search, and rows from structs.  NULL if there is none. */
+struct image *model_image_by_name(struct control *ctl, const char *name);
+struct image *model_image_by_id(struct control *ctl, const char *id);
+struct image_version *model_version(struct image *image, int64_t number);
+/* Newest ACTIVE and SUCCESSFUL; none of an image that is being deleted. */
+struct image_version *model_active_version(struct image *image);
+struct microvm *model_microvm(struct control *ctl, const char *id);
+struct microvm *model_microvm_by_endpoint(struct control *ctl, const char *endpoint);
+void model_put_image(struct store_txn *t, const struct image *image);
+void model_put_version(struct store_txn *t, const struct image_version *v);
+void model_put_build(struct store_txn *t, const struct build *b);
+void model_put_microvm(struct store_txn *t, const struct microvm *vm);
+/* All rows; client tokens, which the API keeps, to `token`. */
+int model_load(struct control *ctl,
+	       void (*token)(struct control *ctl, const struct store_token *row),
+	       struct err *e) must_check;
+/* Can this version run here?  ERR_CONFLICT says what it needs. */
+int model_runs_here(const struct control *ctl, const struct image_version *v,
+		    struct err *e) must_check;
+char *model_image_arn(const struct control *ctl,
+		      const struct image *image); /* owned by the caller */
+/* The hooks and the memory class of a version, and what a microVM may do, out of their params. */
+void model_read_version_params(const struct conf *conf, struct image_version *v);
+void model_read_microvm_params(const struct conf *conf, struct microvm *vm);
 
 #endif

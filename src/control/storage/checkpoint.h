@@ -8,6 +8,7 @@
 #define CONTROL_STORAGE_CHECKPOINT_H
 
 #include "control/control.h"
+#include "control/model/model.h"
 
 /* Make draft N; fds[SAVE_NUM_FDS] are write-only files, the caller's. */
 int checkpoint_draft(struct microvm *vm, int64_t n, int fds[SAVE_NUM_FDS],

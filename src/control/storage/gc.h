@@ -3,6 +3,7 @@
 #define CONTROL_STORAGE_GC_H
 
 #include "control/control.h"
+#include "control/model/model.h"
 
 /* @path below data/control; missing is fine. */
 void gc_put(struct control *ctl, const char *path);

@@ -9,6 +9,7 @@
 #include "control/api/encode.h"
 #include "control/api/resolve.h"
 #include "control/images/images.h"
+#include "control/microvm/drain.h"
 
 void doze_cancel_build(struct call *c)
 {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/host.h"
 #include "control/api/encode.h"
 #include "control/api/handlers/managed.h"
 #include "control/api/page.h"

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/host.h"
 #include "control/api/encode.h"
 #include "control/api/handlers/managed.h"
 #include "control/api/page.h"

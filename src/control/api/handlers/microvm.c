@@ -6,6 +6,7 @@
 #include "control/api/handlers/managed.h"
 #include "control/api/page.h"
 #include "control/api/resolve.h"
+#include "control/microvm/lifecycle.h"
 
 /* The version to run: ACTIVE, built, of an image that stays.  NULL: the call has failed. */
 static struct image_version *vm_version(struct call *c)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/host.h"
 #include "control/api/encode.h"
 #include "control/api/page.h"
 #include "control/api/resolve.h"

@@ -13,13 +13,7 @@
 
 #include "base/io.h"
 #include "control/control.h"
-#include "control/images/images.h"
-
-void images_read_params(const struct conf *conf, struct image_version *v)
-{
-	(void)conf;
-	v->memory_mib = json_integer_value(json_object_get(v->params, "memory"));
-}
+#include "control/model/model.h"
 
 static char where[] = "/tmp/doze-model-XXXXXX";
 static struct conf conf;
@@ -54,7 +48,8 @@ static void put_all(struct control *ctl)
 {
 	struct store_txn *t = store_begin(ctl->store);
 	struct image *image = model_image_new(ctl, "hello");
-	struct image_version *v = model_version_new(image, 1, json_pack("{s:i}", "memory", 512));
+	struct image_version *v = model_version_new(
+		image, 1, json_pack("{s:[{s:i}]}", "resources", "minimumMemoryInMiB", 512));
 	struct build *b = model_build_new(v);
 	struct microvm *vm = model_microvm_new(
 		ctl, v,

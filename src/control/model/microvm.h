@@ -1,0 +1,57 @@
+/* microvm.h - a row in memory: a microVM.
+ *
+ * The states are the API's.  Only microvm/lifecycle.c changes one, and says there how. */
+#ifndef CONTROL_MODEL_MICROVM_H
+#define CONTROL_MODEL_MICROVM_H
+
+#include <jansson.h>
+
+#include "base/list.h"
+#include "base/rand.h"
+#include "ipc/machine.h"
+
+struct control;
+struct image_version;
+
+enum vm_state {
+	VM_PENDING,
+	VM_RUNNING,
+	VM_SUSPENDING,
+	VM_SUSPENDED,
+	VM_TERMINATING,
+	VM_TERMINATED,
+	VM_NUM_STATES,
+};
+extern const char *const vm_state_name[VM_NUM_STATES];
+
+/* A process that is, or can become, a microVM. */
+struct machine;
+
+struct idle_policy {
+	bool given;
+	int64_t max_idle_ms, suspended_ms;
+	bool auto_resume;
+};
+
+struct microvm {
+	struct list in_control;
+	struct control *ctl; /* borrowed */
+	char id[IPC_ID_SIZE];
+	char endpoint[UUID_SIZE];
+	struct image_version *version;
+	enum vm_state state;
+	char *reason;
+	int64_t checkpoint; /* N of save-N; 0: none */
+	int64_t started_ms, terminated_ms, suspended_ms, last_byte_ms;
+	json_t *params; /* what Run resolved: what Get echoes, and what it must not (payload,
+			   logging) */
+	struct idle_policy idle;
+	int64_t max_duration_ms;
+	bool http_ingress, internet;
+	char machine_id[IPC_ID_SIZE]; /* as in the row; "" when none is bound */
+	char boot_id[UUID_SIZE];      /* of the host when it was bound */
+	struct machine *machine;      /* its process, NULL until it is there */
+	struct lifecycle *lifecycle;  /* what is under way: lifecycle.c's own */
+};
+
+#endif

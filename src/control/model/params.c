@@ -1,0 +1,89 @@
+/* params.c - what a row's JSON means: the request as it was checked, with its defaults. */
+
+#include <string.h>
+
+#include "conf/conf.h"
+#include "control/model/model.h"
+
+/* The members of hooks in params, and the default when one is on without a time. */
+static const struct {
+	const char *group, *state, *timeout;
+	size_t fallback; /* of a int64_t in struct conf, seconds */
+} params_hooks[NUM_HOOKS] = {
+	[HOOK_READY] = { "microvmImageHooks", "ready", "readyTimeoutInSeconds",
+			 offsetof(struct conf, ready_timeout_s) },
+	[HOOK_VALIDATE] = { "microvmImageHooks", "validate", "validateTimeoutInSeconds",
+			    offsetof(struct conf, validate_timeout_s) },
+	[HOOK_RUN] = { "microvmHooks", "run", "runTimeoutInSeconds",
+		       offsetof(struct conf, hook_timeout_s) },
+	[HOOK_RESUME] = { "microvmHooks", "resume", "resumeTimeoutInSeconds",
+			  offsetof(struct conf, hook_timeout_s) },
+	[HOOK_SUSPEND] = { "microvmHooks", "suspend", "suspendTimeoutInSeconds",
+			   offsetof(struct conf, hook_timeout_s) },
+	[HOOK_TERMINATE] = { "microvmHooks", "terminate", "terminateTimeoutInSeconds",
+			     offsetof(struct conf, hook_timeout_s) },
+};
+
+void model_read_version_params(const struct conf *conf, struct image_version *v)
+{
+	const json_t *hooks = json_object_get(v->params, "hooks");
+	const json_t *first = json_array_get(json_object_get(v->params, "resources"), 0);
+
+	v->memory_mib = json_integer_value(json_object_get(first, "minimumMemoryInMiB"));
+	v->hooks.port = (uint16_t)json_integer_value(json_object_get(hooks, "port"));
+	for (size_t i = 0; i < NUM_HOOKS; i++) {
+		const json_t *group = json_object_get(hooks, params_hooks[i].group);
+		const char *state =
+			json_string_value(json_object_get(group, params_hooks[i].state));
+		const json_t *seconds = json_object_get(group, params_hooks[i].timeout);
+		int64_t fallback;
+
+		memcpy(&fallback, (const char *)conf + params_hooks[i].fallback, sizeof(fallback));
+		v->hooks.each[i].enabled = state && !strcmp(state, "ENABLED");
+		v->hooks.each[i].timeout_ms =
+			1000 * (json_is_integer(seconds) ? json_integer_value(seconds) : fallback);
+	}
+}
+
+static bool params_have_connector(const json_t *list, const char *name)
+{
+	const char *arn, *tail;
+	size_t i;
+	json_t *item;
+
+	json_array_foreach(list, i, item)
+	{
+		arn = json_string_value(item);
+		tail = arn ? strrchr(arn, ':') : NULL;
+		if (tail && !strcmp(tail + 1, name))
+			return true;
+	}
+	return false;
+}
+
+static int64_t params_seconds(const json_t *object, const char *name, int64_t fallback_ms)
+{
+	const json_t *value = json_object_get(object, name);
+
+	return json_is_integer(value) ? json_integer_value(value) * 1000 : fallback_ms;
+}
+
+void model_read_microvm_params(const struct conf *conf, struct microvm *vm)
+{
+	const json_t *idle = json_object_get(vm->params, "idlePolicy");
+	const json_t *in = json_object_get(vm->params, "ingressNetworkConnectors");
+	const json_t *out = json_object_get(vm->params, "egressNetworkConnectors");
+
+	if (json_is_object(idle))
+		vm->idle = (struct idle_policy){
+			.given = true,
+			.max_idle_ms = params_seconds(idle, "maxIdleDurationSeconds", 0),
+			.suspended_ms = params_seconds(idle, "suspendedDurationSeconds", 0),
+			.auto_resume = json_is_true(json_object_get(idle, "autoResumeEnabled")),
+		};
+	vm->max_duration_ms =
+		params_seconds(vm->params, "maximumDurationInSeconds", conf->max_duration_s * 1000);
+	vm->http_ingress = !json_array_size(in) || params_have_connector(in, "HTTP_INGRESS") ||
+			   params_have_connector(in, "ALL_INGRESS");
+	vm->internet = !json_array_size(out) || params_have_connector(out, "INTERNET_EGRESS");
+}
