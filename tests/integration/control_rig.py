@@ -1,202 +1,127 @@
 #!/usr/bin/env python3
-"""The control role in a process of its own, with its API and its store, and nothing behind it.
+"""The control role in a process of its own, with its API and its store, in a world that may lie to it.
 
-Python plays the supervisor, priv (which has no machines) and the image role (whose builds end as
-the test says).  Needs no root and no QEMU.
+Python plays the supervisor, the image role (image_role.py), the proxy, priv (scripted_priv.py) and the machines
+(scripted_monitor.py); what libc and the store answer is told by lies.py.  Needs no root and no QEMU.
 """
-import array
-import ctypes as c
+import contextlib
 import json
 import os
 import pathlib
+import shutil
 import socket
-import struct
+import sqlite3
 import subprocess
 import tempfile
-import threading
-import time
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-ALONE = pathlib.Path(os.environ.get("DOZE_BUILD", ROOT / "build")) / "tests/unit/control/control_alone"
-SUPER_SECRET, SUPER_LISTENER, SUPER_PEER, SUPER_START, SUPER_STOP, SUPER_READY = range(1, 7)
-SECRET_TLS_API, SECRET_TOKEN_KEYS, SECRET_CREDENTIALS, SECRET_CA_CERT = 0, 3, 4, 5
-LISTENER_API = 0
-ROLE_PRIV, ROLE_IMAGE, ROLE_PROXY = 0, 2, 4
-(BUILD_START, BUILD_CANCEL, BUILD_REMOVE, BUILD_BASE_IMPORT, BUILD_BASE_LIST, BUILD_STEP, BUILD_DONE,
- BUILD_REMOVED, BUILD_BASE_ITEM, BUILD_BASE_DONE) = range(1, 11)
-PRIV_START, PRIV_DONE, PRIV_FAULT = 1, 10, 11
+from channels import Channel, Reactor
+from image_role import ImageRole, wait_for  # noqa: F401
+from ipc_structs import ALONE, ipc  # noqa: F401
+from lies import Lies, settle
+from script import Script, refuse
+from scripted_monitor import SAVED_FILES
+from scripted_priv import Priv
+from signed import Api
+
 KEY, SECRET = "AKIDRIG", "secret/of+the=rig"
 REGION, ACCOUNT = "us-east-1", "000000000000"
+BASE = f"arn:aws:lambda:{REGION}:aws:microvm-image:al2023-1"
+BUILD = dict(baseImageArn=BASE, buildRoleArn=f"arn:aws:iam::{ACCOUNT}:role/build",
+             codeArtifact={"uri": "s3://apps/app.zip"})
+# For tests with machines: none but those that are asked for, and no host is too small.
+ONLY_ASKED = "[pool]\nper_image=0\nshells=0\n[machine]\nmemory_percent=100\n"
 
 
-class BuildDone(c.Structure):
-    _fields_ = [("build", c.c_char * 37), ("pad", c.c_char * 3), ("ok", c.c_uint32),
-                ("code", c.c_char * 48), ("reason", c.c_char * 512),
-                ("memory_bytes", c.c_uint64), ("code_bytes", c.c_uint64), ("disk_bytes", c.c_uint64),
-                ("vcpus", c.c_uint32), ("memory_mib", c.c_uint32), ("n_ports", c.c_uint32),
-                ("ports", c.c_uint16 * 32), ("n_listening", c.c_uint32),
-                ("listening", c.c_uint16 * 32)]
+class Proxy:
+    """What it was told, and what it says; held endpoints are idle unless `last_byte_ms` has an answer."""
 
+    def __init__(self, reactor):
+        self.routes, self.last_byte_ms, self.answers_hold = {}, {}, True
+        self.channel = Channel(reactor, "route", self._got)
 
-class BuildStep(c.Structure):
-    _fields_ = [("build", c.c_char * 37), ("pad", c.c_char * 3), ("step", c.c_char * 64),
-                ("n", c.c_uint32), ("of", c.c_uint32)]
+    def _got(self, ask):
+        if ask.word == "SET":
+            self.routes[ask.body.endpoint.decode()] = ask.body
+        elif ask.word == "GONE":
+            self.routes.pop(ask.body.endpoint.decode(), None)
+        elif ask.word == "HOLD" and self.answers_hold:
+            endpoint = ask.body.endpoint.decode()
+            self.say("HELD", endpoint, last_byte_ms=self.last_byte_ms.get(endpoint, 0))
 
-
-class BuildBase(c.Structure):
-    _fields_ = [("name", c.c_char * 128), ("digest", c.c_char * 80), ("bytes", c.c_uint64),
-                ("created_ms", c.c_int64)]
-
-
-class BuildResult(c.Structure):
-    _fields_ = [("ok", c.c_uint32), ("kind", c.c_uint32), ("text", c.c_char * 512)]
-
-
-def wait_for(what, condition, seconds=10.0):
-    end = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise AssertionError(f"not within {seconds} s: {what}")
-        time.sleep(0.01)
-
-
-class Channel:
-    """A SEQPACKET channel of ipc/chan.h; `answer(kind, tag, body, fds)` is called for each message."""
-
-    def __init__(self, answer=None):
-        self.ours, self.theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.got, self.answer = [], answer
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self):
-        try:
-            while True:
-                data, fds, _, _ = socket.recv_fds(self.ours, 65536, 12)
-                if not data:
-                    return
-                kind, _, tag = struct.unpack("=IIQ", data[:16])
-                self.got.append(kind)
-                if self.answer:
-                    self.answer(kind, tag, data[16:], fds)
-                for fd in fds:
-                    os.close(fd)
-        except OSError:
-            return
-
-    def send(self, kind, body=b"\0" * 8, fds=(), tag=0):
-        head = struct.pack("=IIQ", kind, len(body), tag)
-        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
-        self.ours.sendmsg([head + bytes(body)], rights)
-
-    def close(self):
-        self.ours.close()
-
-
-class ImageRole:
-    """Keeps what it was asked; `finish` ends a build."""
-
-    def __init__(self):
-        self.specs, self.started, self.removed, self.cancelled = {}, [], [], []
-        self.bases, self.hold_removes = {}, False
-        self.channel = Channel(self._answer)
-
-    def _answer(self, kind, tag, body, fds):
-        if kind == BUILD_START:
-            build = body[:36].decode()
-            self.specs[build] = json.loads(os.pread(fds[0], 1 << 20, 0))
-            self.started.append(build)
-        elif kind == BUILD_CANCEL:
-            self.cancelled.append(body[:36].decode())
-        elif kind == BUILD_REMOVE:
-            self.removed.append((body[:36].decode(), struct.unpack("=I", body[40:44])[0]))
-            if not self.hold_removes:
-                self.channel.send(BUILD_REMOVED, body)
-        elif kind == BUILD_BASE_IMPORT:
-            name = BuildBase.from_buffer_copy(body).name
-            self.bases[name] = os.fstat(fds[0]).st_size, os.pread(fds[0], 1 << 20, 0)
-            self.channel.send(BUILD_BASE_DONE, bytes(BuildResult(ok=1)), tag=tag)
-        elif kind == BUILD_BASE_LIST:
-            for name, (size, _) in self.bases.items():
-                self.channel.send(BUILD_BASE_ITEM, bytes(BuildBase(
-                    name=name, digest=b"sha256:00", bytes=size, created_ms=1500)), tag=tag)
-            self.channel.send(BUILD_BASE_DONE, bytes(BuildResult(ok=1)), tag=tag)
-
-    def step(self, build, name, n, of):
-        self.channel.send(BUILD_STEP, bytes(BuildStep(build=build.encode(), step=name.encode(), n=n, of=of)))
-
-    def finish(self, build, **how):
-        done = dict(ok=1, memory_bytes=300 << 20, code_bytes=200 << 20, disk_bytes=25 << 20, vcpus=2,
-                    memory_mib=2048, n_ports=1, n_listening=1)
-        done.update(how)
-        message = BuildDone(build=build.encode(), **done)
-        message.ports[0] = message.listening[0] = 8080
-        self.channel.send(BUILD_DONE, bytes(message))
-
-    def finish_next(self, seen, **how):
-        """The next build that begins after `seen` ones ends."""
-        build = wait_for("a build begins", lambda: self.started[seen:] and self.started[seen])
-        self.finish(build, **how)
-        return build
+    def say(self, word, endpoint, **more):
+        self.channel.say(word, endpoint=endpoint.encode(), **more)
 
 
 class Control:
-    def __init__(self, data=None, settings="", tls=False):
-        self.dir = data or tempfile.mkdtemp(prefix="doze-control-")
-        for name in ("data/control", "run/m", "log/builds", "log/microvms"):
-            os.makedirs(f"{self.dir}/{name}", exist_ok=True)
-        self.settings, self.tls = settings, tls
-        self.start()
+    """`dir`, machines and lies stay over `stop` and `start`: a control that comes back finds them."""
 
-    def start(self):
-        listener = socket.create_server(("127.0.0.1", 0))
+    def __init__(self, data=None, settings="", tls=False, machines=False, start=True):
+        self.own = [tempfile.mkdtemp(prefix="doze-run-")]
+        self.run_dir = self.own[0]  # a short one: sockets are in it
+        self.dir = data or tempfile.mkdtemp(prefix="doze-control-")
+        if not data:
+            self.own.append(self.dir)
+        for name in ("data/control/machines", "data/control/microvms", "data/images", "log/builds", "log/microvms"):
+            os.makedirs(f"{self.dir}/{name}", exist_ok=True)
+        os.makedirs(f"{self.run_dir}/m")
+        self.settings, self.tls = (ONLY_ASKED if machines else "") + settings, tls
+        self.reactor, self.lies, self.script = Reactor(), Lies(), Script()
+        self.priv, self.process, self.supervisor = Priv(self), None, None
+        self.api = Api(self, KEY, SECRET, REGION)
+        if not machines:
+            self.priv.script.always("MACHINE_START", refuse("INTERNAL", "the rig has no machines"))
+        if start:
+            self.start()
+
+    # The process.
+
+    def start(self, ready=True):
+        listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port = listener.getsockname()[1]
-        self.supervisor = Channel()
-        self.image = ImageRole()
-        self.priv = Channel(self._priv)
-        self.proxy = Channel()
+        self.supervisor = Channel(self.reactor, "super")
+        self.image = ImageRole(self.reactor, f"{self.dir}/data")
+        self.proxy = Proxy(self.reactor)
+        self._spawn()
+        keys = {"current": "0f8fad5b-d9cb-469f-a165-70867728950e",
+                "keys": {"0f8fad5b-d9cb-469f-a165-70867728950e": "A" * 43}}
+        self._secret(ipc.SECRET_TOKEN_KEYS, json.dumps(keys))
+        self._secret(ipc.SECRET_CREDENTIALS,
+                     f"[default]\naws_access_key_id={KEY}\naws_secret_access_key={SECRET}\n")
+        self._secret(ipc.SECRET_CA_CERT, "-----BEGIN CERTIFICATE-----\n")
+        if self.tls:
+            self._secret(ipc.SECRET_TLS_API, self._certificate())
+        self.supervisor.say("LISTENER", [listener.fileno()], which=ipc.LISTENER_API, port=self.port)
+        listener.close()
+        self._peer(ipc.ROLE_PRIV, self.priv.connect())
+        self._peer(ipc.ROLE_PROXY, self.proxy.channel)
+        self._peer(ipc.ROLE_IMAGE, self.image.channel)
+        self.supervisor.say("START", which=8443)
+        if ready:
+            wait_for("control is ready", lambda: "READY" in self.supervisor.got)
+
+    def _spawn(self):
         config = tempfile.TemporaryFile()
-        config.write(f"[paths]\ndata={self.dir}/data\nrun={self.dir}/run\nlog={self.dir}/log\n"
+        config.write(f"[paths]\ndata={self.dir}/data\nrun={self.run_dir}\nlog={self.dir}/log\n"
                      f"{self.settings}".encode())
         config.seek(0)
-        theirs, conf = self.supervisor.theirs.fileno(), config.fileno()
+        given = self.supervisor.theirs.fileno(), config.fileno(), self.lies.fd
 
         def place():
-            a, b = os.dup(theirs), os.dup(conf)
-            os.dup2(a, 3)
-            os.dup2(b, 4)
-            os.set_inheritable(3, True)
-            os.set_inheritable(4, True)
+            high = [os.dup(os.dup(fd)) for fd in given for _ in range(2)][1::2]
+            for i, fd in enumerate(high):
+                os.dup2(fd, ipc.SUPER_FD + i)
 
         self.process = subprocess.Popen([ALONE], preexec_fn=place, close_fds=False)
         self.supervisor.theirs.close()
-        keys = {"current": "0f8fad5b-d9cb-469f-a165-70867728950e",
-                "keys": {"0f8fad5b-d9cb-469f-a165-70867728950e": "A" * 43}}
-        self._secret(SECRET_TOKEN_KEYS, json.dumps(keys))
-        self._secret(SECRET_CREDENTIALS,
-                     f"[default]\naws_access_key_id={KEY}\naws_secret_access_key={SECRET}\n")
-        self._secret(SECRET_CA_CERT, "-----BEGIN CERTIFICATE-----\n")
-        if self.tls:
-            self._secret(SECRET_TLS_API, self._certificate())
-        self._hand(SUPER_LISTENER, LISTENER_API, listener.fileno(), self.port)
-        listener.close()
-        for role, channel in ((ROLE_PRIV, self.priv), (ROLE_PROXY, self.proxy),
-                              (ROLE_IMAGE, self.image.channel)):
-            self._hand(SUPER_PEER, role, channel.theirs.fileno())
-            channel.theirs.close()
-        self.supervisor.send(SUPER_START, struct.pack("=II", 8443, 0))
-        wait_for("control is ready", lambda: SUPER_READY in self.supervisor.got)
 
-    def _hand(self, kind, which, fd, more=0):
-        self.supervisor.send(kind, struct.pack("=II", which, more), [fd])
+    def _peer(self, role, channel):
+        self.supervisor.say("PEER", [channel.theirs.fileno()], which=role)
+        channel.theirs.close()
 
     def _secret(self, which, text):
         fd = os.memfd_create("secret")
         os.write(fd, text.encode())
-        os.lseek(fd, 0, os.SEEK_SET)
-        self._hand(SUPER_SECRET, which, fd)
+        self.supervisor.say("SECRET", [fd], which=which)
         os.close(fd)
 
     def _certificate(self):
@@ -207,25 +132,37 @@ class Control:
                         "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)
         return pathlib.Path(f"{self.dir}/key").read_text() + pathlib.Path(self.ca).read_text()
 
-    def _priv(self, kind, tag, body, fds):
-        """No machine can be made here; there is none."""
-        if kind == PRIV_START:
-            self.priv.send(PRIV_FAULT, struct.pack("=I", 0) + b"the rig has no machines".ljust(512, b"\0"), tag=tag)
-        else:
-            self.priv.send(PRIV_DONE, b"\0" * 4, tag=tag)
-
     def new_image_role(self):
         self.image.channel.close()
-        self.image = ImageRole()
-        self._hand(SUPER_PEER, ROLE_IMAGE, self.image.channel.theirs.fileno())
-        self.image.channel.theirs.close()
+        self.image = ImageRole(self.reactor, f"{self.dir}/data")
+        self._peer(ipc.ROLE_IMAGE, self.image.channel)
 
-    def stop(self, kill=False):
+    def new_priv(self):
+        self._peer(ipc.ROLE_PRIV, self.priv.connect())
+
+    def stop(self, kill=False, drain=False, seconds=20):
         if kill:
             self.process.kill()
         elif self.process.poll() is None:
-            self.supervisor.send(SUPER_STOP, struct.pack("=II", 1, 0))
-        return self.process.wait(20)
+            self.supervisor.say("STOP", which=0 if drain else 1)
+        return self.process.wait(seconds)
+
+    def restart(self):
+        """By kill -9: what was not durable is gone, the machines live."""
+        self.stop(kill=True)
+        for channel in (self.supervisor, self.image.channel, self.proxy.channel):
+            channel.close()
+        self.start()
+
+    def close(self):
+        if self.process and self.process.poll() is None:
+            self.stop(kill=True)
+        for monitor in list(self.priv.machines.values()):
+            monitor.clear()
+        self.reactor.close()
+        for place in self.own:
+            shutil.rmtree(place, ignore_errors=True)
+        assert not self.reactor.errors, self.reactor.errors
 
     @property
     def url(self):
@@ -237,3 +174,62 @@ class Control:
         return boto3.client(service, endpoint_url=self.url, region_name=REGION,
                             aws_access_key_id=key, aws_secret_access_key=secret,
                             config=Config(retries={"max_attempts": 0}, **more))
+
+    # Time.
+
+    def pass_time(self, seconds, step=1.0):
+        self.lies.pass_time(seconds, self, step)
+
+    def after(self, seconds, call):
+        self.lies.after(seconds, call)
+
+    def settle(self):
+        settle(self)
+
+    # What there is.
+
+    def make_image(self, name, **members):
+        seen = len(self.image.started)
+        image = self.api.create_image(name, **{**BUILD, **members})
+        self.image.finish_next(seen)
+        wait_for(f"{name} is CREATED", lambda: self.api.image(image)["state"] == "CREATED")
+        return image
+
+    def run(self, image, **members):
+        """A microVM that is RUNNING."""
+        vm = self.api.run(image, **members)
+        self.wait_state(vm, "RUNNING")
+        return vm
+
+    def wait_state(self, vm, *states, seconds=10):
+        def reached():
+            state = self.api.state(vm)
+            assert state in states or state != "TERMINATED", self.api.get(vm)["stateReason"]
+            return state in states and state
+        return wait_for(f"{vm} is {' or '.join(states)}", reached, seconds)
+
+    def rows(self, what, *values):
+        """What the store holds, as a reader beside control sees it."""
+        with contextlib.closing(sqlite3.connect(f"file:{self.dir}/data/control/doze.db?mode=ro", uri=True)) as db:
+            db.row_factory = sqlite3.Row
+            return [dict(row) for row in db.execute(f"SELECT * FROM {what}", values)]
+
+    def row(self, vm):
+        rows = self.rows("microvm WHERE id = ?", vm)
+        return rows[0] if rows else None
+
+    def machine(self, vm):
+        """Its monitor, if one lives."""
+        route = self.proxy.routes.get(self.row(vm)["endpoint"])
+        names = {self.row(vm)["machine"], route.machine.decode() if route else None}
+        return next((m for m in self.priv.alive() if m.name in names), None)
+
+    def saves(self, vm):
+        """The whole saves of a microVM, drafts too: name -> the guest that is in it."""
+        whole = {}
+        for place in sorted(pathlib.Path(f"{self.dir}/data/control/microvms/{vm}").glob("*save-*")):
+            with contextlib.suppress(OSError):
+                guests = {(place / name).read_bytes()[:100].split(b"\n")[0] + b"\n" for name in SAVED_FILES}
+                if len(guests) == 1 and guests != {b"\n"}:
+                    whole[place.name] = guests.pop()
+        return whole

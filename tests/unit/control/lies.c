@@ -1,0 +1,327 @@
+/* lies.c - libc's and SQLite's functions as the control role under test finds them: the program's
+ * own definitions go before those of the libraries, for libuv and SQLite too. */
+
+#include "lies.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+static struct lies *lies; /* NULL: the truth */
+static pid_t lies_role;
+
+/* The function behind ours.  A function pointer is copied out of what dlsym gives, as ISO C has no
+ * cast for it. */
+#define BEHIND(name)                                                       \
+	do {                                                               \
+		if (!behind_##name) {                                      \
+			void *at_ = dlsym(RTLD_NEXT, #name);               \
+			memcpy((void *)&behind_##name, &at_, sizeof(at_)); \
+		}                                                          \
+	} while (0)
+
+void lies_open(void)
+{
+	void *at = mmap(NULL, sizeof(*lies), PROT_READ | PROT_WRITE, MAP_SHARED, LIES_FD, 0);
+
+	lies_role = getpid();
+	if (at != MAP_FAILED)
+		lies = at;
+}
+
+static bool lies_meets(const struct lie *l)
+{
+	bool helper = getpid() != lies_role;
+
+	return l->who == LIE_ANYONE || (l->who == LIE_HELPERS) == helper;
+}
+
+/* What this call is to answer; 0: the truth. */
+static int lies_answer(enum lie_call call)
+{
+	struct lie *l;
+
+	if (!lies)
+		return 0;
+	l = &lies->calls[call];
+	__atomic_add_fetch(&l->asked, 1, __ATOMIC_SEQ_CST);
+	if (!l->answer || !lies_meets(l))
+		return 0;
+	if (l->skip) {
+		__atomic_sub_fetch(&l->skip, 1, __ATOMIC_SEQ_CST);
+		return 0;
+	}
+	if (l->times && l->told >= l->times)
+		return 0;
+	__atomic_add_fetch(&l->told, 1, __ATOMIC_SEQ_CST);
+	if (l->answer == LIE_DIES_BEFORE && call != LIE_FORK)
+		kill(getpid(), SIGKILL);
+	return (int)l->answer;
+}
+
+/* True: the call is not made, errno is set. */
+static bool lies_fails(enum lie_call call, int *answer)
+{
+	*answer = lies_answer(call);
+	if (!*answer || *answer >= LIE_DIES_BEFORE)
+		return false;
+	errno = *answer;
+	return true;
+}
+
+static void lies_after(int answer)
+{
+	if (answer == LIE_DIES_AFTER)
+		kill(getpid(), SIGKILL);
+}
+
+/* The clocks, and the loop that sleeps by them. */
+
+int clock_gettime(clockid_t clock, struct timespec *t)
+{
+	static int (*behind_clock_gettime)(clockid_t, struct timespec *);
+	int64_t ns = 0;
+	int rc;
+
+	BEHIND(clock_gettime);
+	rc = behind_clock_gettime(clock, t);
+	if (!lies || rc)
+		return rc;
+	if (clock == CLOCK_MONOTONIC || clock == CLOCK_MONOTONIC_COARSE || clock == CLOCK_BOOTTIME)
+		ns = lies->passed_ns;
+	else if (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)
+		ns = lies->passed_ns + lies->stepped_ns;
+	ns += t->tv_nsec;
+	t->tv_sec += (time_t)(ns / 1000000000);
+	t->tv_nsec = (long)(ns % 1000000000);
+	if (t->tv_nsec < 0) {
+		t->tv_sec--;
+		t->tv_nsec += 1000000000;
+	}
+	return 0;
+}
+
+static int lies_wait(int timeout)
+{
+	int most = lies ? (int)lies->longest_wait_ms : 0;
+
+	if (lies)
+		__atomic_add_fetch(&lies->turns, 1, __ATOMIC_SEQ_CST);
+	return most && (timeout < 0 || timeout > most) ? most : timeout;
+}
+
+int epoll_pwait(int epfd, struct epoll_event *events, int n, int timeout, const sigset_t *mask)
+{
+	static int (*behind_epoll_pwait)(int, struct epoll_event *, int, int, const sigset_t *);
+
+	BEHIND(epoll_pwait);
+	return behind_epoll_pwait(epfd, events, n, lies_wait(timeout), mask);
+}
+
+int epoll_wait(int epfd, struct epoll_event *events, int n, int timeout)
+{
+	return epoll_pwait(epfd, events, n, timeout, NULL);
+}
+
+/* Processes and files. */
+
+pid_t fork(void)
+{
+	static pid_t (*behind_fork)(void);
+	pid_t pid;
+	int answer;
+
+	BEHIND(fork);
+	if (lies_fails(LIE_FORK, &answer))
+		return -1;
+	pid = behind_fork();
+	if (!pid && answer)
+		kill(getpid(), SIGKILL);
+	return pid;
+}
+
+static int lies_sync(int fd, int (*behind)(int))
+{
+	int answer, rc;
+
+	if (lies_fails(LIE_FSYNC, &answer))
+		return -1;
+	rc = lies && lies->lazy_disk ? 0 : behind(fd);
+	lies_after(answer);
+	return rc;
+}
+
+int fsync(int fd)
+{
+	static int (*behind_fsync)(int);
+
+	BEHIND(fsync);
+	return lies_sync(fd, behind_fsync);
+}
+
+int fdatasync(int fd)
+{
+	static int (*behind_fdatasync)(int);
+
+	BEHIND(fdatasync);
+	return lies_sync(fd, behind_fdatasync);
+}
+
+int renameat(int from_fd, const char *from, int to_fd, const char *to)
+{
+	static int (*behind_renameat)(int, const char *, int, const char *);
+	int answer, rc;
+
+	BEHIND(renameat);
+	if (lies_fails(LIE_RENAME, &answer))
+		return -1;
+	rc = behind_renameat(from_fd, from, to_fd, to);
+	lies_after(answer);
+	return rc;
+}
+
+int linkat(int from_fd, const char *from, int to_fd, const char *to, int flags)
+{
+	static int (*behind_linkat)(int, const char *, int, const char *, int);
+	int answer;
+
+	BEHIND(linkat);
+	return lies_fails(LIE_LINK, &answer) ? -1 : behind_linkat(from_fd, from, to_fd, to, flags);
+}
+
+int mkdirat(int fd, const char *path, mode_t mode)
+{
+	static int (*behind_mkdirat)(int, const char *, mode_t);
+	int answer;
+
+	BEHIND(mkdirat);
+	return lies_fails(LIE_MKDIR, &answer) ? -1 : behind_mkdirat(fd, path, mode);
+}
+
+int memfd_create(const char *name, unsigned flags)
+{
+	static int (*behind_memfd_create)(const char *, unsigned);
+	int answer;
+
+	BEHIND(memfd_create);
+	return lies_fails(LIE_MEMFD, &answer) ? -1 : behind_memfd_create(name, flags);
+}
+
+/* What has no function of its own in libc. */
+long syscall(long number, ...)
+{
+	static long (*behind_syscall)(long, ...);
+	const struct open_how *how;
+	int answer = 0;
+	long a[6];
+	va_list ap;
+
+	va_start(ap, number);
+	for (size_t i = 0; i < 6; i++)
+		a[i] = va_arg(ap, long);
+	va_end(ap);
+	BEHIND(syscall);
+	how = number == SYS_openat2 ? (const void *)a[2] : NULL;
+	if (how && how->flags & O_CREAT && lies_fails(LIE_CREATE, &answer))
+		return -1;
+	return behind_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
+
+/* The store. */
+
+static _Thread_local int lies_code; /* what the last call was told that failed */
+static _Thread_local bool lies_matches;
+static _Thread_local bool lies_inside; /* SQLite calls itself */
+
+static int lies_begin_or_end(const char *sql)
+{
+	int answer = 0;
+
+	lies_code = 0;
+	if (!lies)
+		return 0;
+	if (!strncmp(sql, "BEGIN", 5)) {
+		lies_matches = !*lies->commit_text;
+		lies->writing = 1;
+	} else if (!strncmp(sql, "COMMIT", 6)) {
+		answer = lies_matches ? lies_answer(LIE_COMMIT) : 0;
+		lies->writing = 0;
+	} else if (!strncmp(sql, "ROLLBACK", 8)) {
+		lies->writing = 0;
+	}
+	if (answer && answer < LIE_DIES_BEFORE)
+		lies_code = answer;
+	return answer;
+}
+
+int sqlite3_exec(sqlite3 *db, const char *sql, int (*row)(void *, int, char **, char **), void *arg,
+		 char **message)
+{
+	static int (*behind_sqlite3_exec)(sqlite3 *, const char *,
+					  int (*)(void *, int, char **, char **), void *, char **);
+	int answer, rc;
+
+	BEHIND(sqlite3_exec);
+	if (lies_inside)
+		return behind_sqlite3_exec(db, sql, row, arg, message);
+	answer = lies_begin_or_end(sql);
+	if (lies_code)
+		return lies_code;
+	lies_inside = true;
+	rc = behind_sqlite3_exec(db, sql, row, arg, message);
+	lies_inside = false;
+	lies_after(answer);
+	return rc;
+}
+
+int sqlite3_step(sqlite3_stmt *stmt)
+{
+	static int (*behind_sqlite3_step)(sqlite3_stmt *);
+	int answer, rc;
+	char *text;
+
+	BEHIND(sqlite3_step);
+	if (lies_inside)
+		return behind_sqlite3_step(stmt);
+	answer = lies_begin_or_end(sqlite3_sql(stmt));
+	if (lies_code)
+		return lies_code;
+	if (lies && *lies->commit_text && !sqlite3_stmt_readonly(stmt)) {
+		text = sqlite3_expanded_sql(stmt);
+		lies_matches = lies_matches || (text && strstr(text, lies->commit_text));
+		sqlite3_free(text);
+	}
+	rc = behind_sqlite3_step(stmt);
+	lies_after(answer);
+	return rc;
+}
+
+int sqlite3_errcode(sqlite3 *db)
+{
+	static int (*behind_sqlite3_errcode)(sqlite3 *);
+
+	BEHIND(sqlite3_errcode);
+	return lies_code ? lies_code : behind_sqlite3_errcode(db);
+}
+
+const char *sqlite3_errmsg(sqlite3 *db)
+{
+	static const char *(*behind_sqlite3_errmsg)(sqlite3 *);
+
+	BEHIND(sqlite3_errmsg);
+	return lies_code ? sqlite3_errstr(lies_code) : behind_sqlite3_errmsg(db);
+}
