@@ -150,4 +150,8 @@ struct machine_exited {
 
 extern const struct ipc_row machine_rows[MACHINE_NUM_TYPES];
 
+/* May a machine answer @request with @answer?  Its body is of @answer's type only then: a machine
+ * is not trusted to keep the protocol.  MACHINE_FAULT fits every request.  Pure. */
+bool machine_answer_fits(uint32_t request, uint32_t answer);
+
 #endif
