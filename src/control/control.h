@@ -32,14 +32,17 @@ struct control {
 	struct chan_uv priv, image_role, proxy;
 	int next_channel[ROLE_NUM]; /* channels/roles.c: sockets of roles that came back; -1: none
 				     */
-	struct list priv_calls;     /* channels/priv.c: what priv has not answered */
-	struct fork_task *sweeper;  /* storage/gc.c */
-	uv_timer_t expiry_timer;    /* microvm/expiry.c */
+	struct priv_client *priv_client;     /* channels/priv.c */
+	const struct routes_ops *routes_ops; /* channels/routes.c */
+	const struct role_channel *channels; /* channels/roles.c: by enum role */
+	struct fork_task *sweeper;           /* storage/gc.c */
+	uv_timer_t expiry_timer;             /* microvm/expiry.c */
 	int64_t tokens_ms;
 	struct api *api;             /* api/server.c */
 	struct machines *machines;   /* machine/machine.c */
 	struct pool *pool;           /* pool/pool.c */
-	struct list spares;          /* pool/spares.c */
+	struct list templates;       /* pool/template.c: the oldest use first */
+	struct spares *spares;       /* pool/spares.c */
 	struct admission *admission; /* admission/admission.c */
 	struct image_tasks *tasks;   /* images/builds.c */
 	struct adopting *adopting;   /* microvm/adopt.c, at start */

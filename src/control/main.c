@@ -12,13 +12,17 @@
 #include "base/log.h"
 #include "control/admission/admission.h"
 #include "control/api/api.h"
+#include "control/channels/priv.h"
 #include "control/channels/roles.h"
 #include "control/images/images.h"
 #include "control/machine/machine.h"
 #include "control/microvm/adopt.h"
 #include "control/microvm/drain.h"
 #include "control/microvm/expiry.h"
+#include "control/microvm/traffic.h"
 #include "control/pool/pool.h"
+#include "ipc/build.h"
+#include "ipc/priv.h"
 #include "net/role.h"
 
 #define CONTROL_END_LOOK_MS 50
@@ -65,6 +69,17 @@ static int control_boot_id(struct control *ctl, struct err *e)
 	return 0;
 }
 
+static const struct role_channel control_channels[ROLE_NUM] = {
+	[ROLE_PRIV] = { offsetof(struct control, priv), priv_rows, PRIV_NUM_TYPES, priv_got,
+			priv_up },
+	[ROLE_IMAGE] = { offsetof(struct control, image_role), build_rows, BUILD_NUM_TYPES,
+			 images_got, images_role_back },
+	[ROLE_PROXY] = { offsetof(struct control, proxy), route_rows, ROUTE_NUM_TYPES,
+			 routes_on_message, routes_on_up },
+};
+
+static const struct admission_ops control_admission_ops = { pool_evict, pool_wake };
+
 static void control_store_ready(uv_poll_t *poll, int status, int events)
 {
 	struct control *ctl = poll->loop->data;
@@ -93,12 +108,13 @@ static int control_open(struct control_role *r, struct err *e)
 
 	list_init(&ctl->images);
 	list_init(&ctl->microvms);
-	list_init(&ctl->spares);
-	list_init(&ctl->priv_calls);
-	role_channels_init(ctl);
+	priv_open(ctl, machine_gone);
+	routes_open(ctl, &microvm_routes_ops);
+	role_channels_init(ctl, control_channels);
 	return control_open_dirs(ctl, e) || control_boot_id(ctl, e) || control_open_store(r, e) ||
 			       api_open(ctl, e) || model_load(ctl, api_load_token, e) ||
-			       machines_open(ctl, e) || admission_open(ctl, e) ||
+			       machines_open(ctl, e) ||
+			       admission_open(ctl, &control_admission_ops, e) ||
 			       pool_open(ctl, e) || expiry_open(ctl, e)
 		       ? -1
 		       : 0;

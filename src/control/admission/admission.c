@@ -7,11 +7,11 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "control/pool/pool.h"
 
 #define ADMISSION_TICK_MS 100
 
 struct admission {
+	const struct admission_ops *ops;
 	struct list memory; /* of struct admission_ticket, first come first served */
 	struct list slots[ADMISSION_NUM_PRIORITIES]; /* likewise */
 	unsigned running[ADMISSION_NUM_PRIORITIES];
@@ -118,7 +118,7 @@ static void admission_grant_memory(struct control *ctl)
 			list_first(&a->memory, struct admission_ticket, in);
 
 		if (!admission_has_memory(ctl, ticket->bytes)) {
-			pool_evict(ctl);
+			a->ops->reclaim(ctl);
 			return;
 		}
 		list_del(&ticket->in);
@@ -170,11 +170,12 @@ static void admission_idle(uv_timer_t *timer)
 	admission_grant_slots(timer->loop->data);
 }
 
-int admission_open(struct control *ctl, struct err *e)
+int admission_open(struct control *ctl, const struct admission_ops *ops, struct err *e)
 {
 	struct admission *a = xcalloc(1, sizeof(*a));
 
 	ctl->admission = a;
+	a->ops = ops;
 	list_init(&a->memory);
 	for (size_t i = 0; i < ADMISSION_NUM_PRIORITIES; i++)
 		list_init(&a->slots[i]);
@@ -237,7 +238,7 @@ void admission_leave(struct admission_ticket *ticket)
 	/* From the loop: who leaves may be in the middle of a list. */
 	if (!ticket->ctl->stopping)
 		uv_timer_start(&a->idle, admission_idle, 0, 0);
-	pool_wake(ticket->ctl);
+	a->ops->freed(ticket->ctl);
 }
 
 void admission_wake(struct control *ctl)

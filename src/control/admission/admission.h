@@ -23,7 +23,12 @@ struct admission_ticket {
 	bool waits_memory, waits_slot, has_memory, has_slot;
 };
 
-int admission_open(struct control *ctl, struct err *e) must_check;
+struct admission_ops {
+	void (*reclaim)(struct control *ctl); /* memory is short: give some back, soon */
+	void (*freed)(struct control *ctl);   /* a start has ended, or somebody stopped waiting */
+};
+
+int admission_open(struct control *ctl, const struct admission_ops *ops, struct err *e) must_check;
 void admission_close(struct control *ctl);
 
 /* `granted` comes at once or later: rc 0: the bytes are reserved; -1: the wait was in vain. */

@@ -4,7 +4,11 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "control/machine/machine.h"
+
+struct priv_client {
+	struct list calls; /* of struct priv_call: what priv has not answered */
+	void (*gone)(struct control *ctl, const char *machine);
+};
 
 struct priv_call {
 	struct list in;
@@ -20,6 +24,13 @@ struct priv_call {
 	priv_done *done;
 	void *arg;
 };
+
+void priv_open(struct control *ctl, void (*gone)(struct control *ctl, const char *machine))
+{
+	ctl->priv_client = xcalloc(1, sizeof(*ctl->priv_client));
+	list_init(&ctl->priv_client->calls);
+	ctl->priv_client->gone = gone;
+}
 
 static void priv_send(struct control *ctl, struct priv_call *call)
 {
@@ -39,7 +50,7 @@ static struct priv_call *priv_call(struct control *ctl, uint32_t type, priv_done
 	call->type = type;
 	call->done = done;
 	call->arg = arg;
-	list_add(&ctl->priv_calls, &call->in);
+	list_add(&ctl->priv_client->calls, &call->in);
 	return call;
 }
 
@@ -74,7 +85,7 @@ void priv_list(struct control *ctl, priv_item *item, priv_done *done, void *arg)
 
 void priv_forget(struct control *ctl, void *arg)
 {
-	list_each(call, &ctl->priv_calls, struct priv_call, in)
+	list_each(call, &ctl->priv_client->calls, struct priv_call, in)
 	{
 		if (call->arg == arg)
 			call->done = NULL;
@@ -96,7 +107,7 @@ static void priv_drop(struct priv_call *call)
 
 void priv_up(struct control *ctl)
 {
-	list_each(call, &ctl->priv_calls, struct priv_call, in)
+	list_each(call, &ctl->priv_client->calls, struct priv_call, in)
 	{
 		if (priv_is_forgotten(call)) {
 			priv_drop(call);
@@ -136,7 +147,7 @@ static void priv_answer(struct control *ctl, const struct ipc_msg *m)
 {
 	const void *body = m->body;
 
-	list_each(call, &ctl->priv_calls, struct priv_call, in)
+	list_each(call, &ctl->priv_client->calls, struct priv_call, in)
 	{
 		if (call->tag != m->head.tag)
 			continue;
@@ -153,7 +164,7 @@ void priv_got(struct control *ctl, struct ipc_msg *m)
 	const struct priv_machine *gone = (const void *)m->body;
 
 	if (m->head.type == PRIV_MACHINE_GONE)
-		machine_gone(ctl, gone->machine);
+		ctl->priv_client->gone(ctl, gone->machine);
 	else if (m->head.type >= PRIV_MACHINE_STARTED)
 		priv_answer(ctl, m);
 }

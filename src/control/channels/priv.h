@@ -20,7 +20,10 @@ void priv_end(struct control *ctl, const char *machine, priv_done *done, void *a
 void priv_list(struct control *ctl, priv_item *item, priv_done *done, void *arg);
 void priv_forget(struct control *ctl, void *arg); /* its calls go on, untold */
 
-void priv_got(struct control *ctl, struct ipc_msg *m); /* for role_channels.c */
+/* @gone is told of each machine that ended by itself; priv has not cleared it yet. */
+void priv_open(struct control *ctl, void (*gone)(struct control *ctl, const char *machine));
+
+void priv_got(struct control *ctl, struct ipc_msg *m); /* for channels/roles.h */
 void priv_up(struct control *ctl);
 
 #endif

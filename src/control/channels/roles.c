@@ -1,33 +1,10 @@
 #include "control/channels/roles.h"
 
 #include "base/log.h"
-#include "control/channels/priv.h"
-#include "control/channels/routes.h"
-#include "control/images/images.h"
-#include "ipc/build.h"
-#include "ipc/priv.h"
-#include "ipc/route.h"
-
-struct role_channel {
-	size_t chan; /* offset in struct control */
-	const struct ipc_row *rows;
-	size_t n_rows;
-	void (*got)(struct control *ctl, struct ipc_msg *m);
-	void (*up)(struct control *ctl);
-};
-
-static const struct role_channel role_channels[ROLE_NUM] = {
-	[ROLE_PRIV] = { offsetof(struct control, priv), priv_rows, PRIV_NUM_TYPES, priv_got,
-			priv_up },
-	[ROLE_IMAGE] = { offsetof(struct control, image_role), build_rows, BUILD_NUM_TYPES,
-			 images_got, images_role_back },
-	[ROLE_PROXY] = { offsetof(struct control, proxy), route_rows, ROUTE_NUM_TYPES, routes_got,
-			 routes_up },
-};
 
 static struct chan_uv *role_channel_chan(struct control *ctl, enum role role)
 {
-	return (struct chan_uv *)(void *)((char *)ctl + role_channels[role].chan);
+	return (struct chan_uv *)(void *)((char *)ctl + ctl->channels[role].chan);
 }
 
 static enum role role_channel_role(const struct control *ctl, const struct chan_uv *c)
@@ -39,7 +16,7 @@ static void role_channel_got(struct chan_uv *c, struct ipc_msg *m)
 {
 	struct control *ctl = c->poll.loop->data;
 
-	role_channels[role_channel_role(ctl, c)].got(ctl, m);
+	ctl->channels[role_channel_role(ctl, c)].on_message(ctl, m);
 }
 
 static void role_channel_lost(struct chan_uv *c)
@@ -63,7 +40,7 @@ static void role_channel_freed(struct chan_uv *c)
 
 static void role_channel_open(struct control *ctl, enum role role)
 {
-	const struct role_channel *p = &role_channels[role];
+	const struct role_channel *p = &ctl->channels[role];
 	struct chan_uv *c = role_channel_chan(ctl, role);
 	struct err e;
 
@@ -73,11 +50,12 @@ static void role_channel_open(struct control *ctl, enum role role)
 		return;
 	}
 	c->freed = role_channel_freed;
-	p->up(ctl);
+	p->on_up(ctl);
 }
 
-void role_channels_init(struct control *ctl)
+void role_channels_init(struct control *ctl, const struct role_channel *channels)
 {
+	ctl->channels = channels;
 	for (size_t i = 0; i < ROLE_NUM; i++)
 		ctl->next_channel[i] = -1;
 }
@@ -86,7 +64,7 @@ int role_channels_set(struct control *ctl, enum role role, int fd)
 {
 	struct chan_uv *c;
 
-	if (!role_channels[role].rows)
+	if (!ctl->channels[role].rows)
 		return -1;
 	c = role_channel_chan(ctl, role);
 	fd_close(&ctl->next_channel[role]);
@@ -102,7 +80,7 @@ void role_channels_close(struct control *ctl)
 {
 	for (enum role role = 0; role < ROLE_NUM; role++) {
 		fd_close(&ctl->next_channel[role]);
-		if (role_channels[role].rows)
+		if (ctl->channels[role].rows)
 			chan_uv_close(role_channel_chan(ctl, role), NULL);
 	}
 }

@@ -6,7 +6,17 @@
 #include "control/control.h"
 #include "control/model/model.h"
 
-void role_channels_init(struct control *ctl);
+/* One channel of control; a role without rows is not talked to. */
+struct role_channel {
+	size_t chan; /* offset of its struct chan_uv in struct control */
+	const struct ipc_row *rows;
+	size_t n_rows;
+	void (*on_message)(struct control *ctl, struct ipc_msg *m);
+	void (*on_up)(struct control *ctl); /* the role is there, for the first time or again */
+};
+
+/* @channels has ROLE_NUM entries, by enum role, and stays the caller's. */
+void role_channels_init(struct control *ctl, const struct role_channel *channels);
 /* Take the socket over, in place of the old channel.  -1: not a role that control talks to. */
 int role_channels_set(struct control *ctl, enum role role, int fd);
 void role_channels_close(struct control *ctl);

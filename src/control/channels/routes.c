@@ -3,10 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "control/microvm/expiry.h"
-#include "control/microvm/lifecycle_internal.h"
-
-enum route_state routes_state(const struct microvm *vm, bool starting)
+enum route_state routes_state(const struct microvm *vm)
 {
 	switch (vm->state) {
 	case VM_RUNNING:
@@ -15,7 +12,7 @@ enum route_state routes_state(const struct microvm *vm, bool starting)
 	case VM_SUSPENDING:
 		return ROUTE_WAITING;
 	case VM_SUSPENDED:
-		if (starting)
+		if (vm->starting)
 			return ROUTE_WAITING;
 		return vm->idle.given && vm->idle.auto_resume ? ROUTE_SLEEPING : ROUTE_DEAD;
 	case VM_TERMINATING:
@@ -38,7 +35,7 @@ static void routes_send(struct microvm *vm, enum route_state state)
 
 void routes_push(struct microvm *vm)
 {
-	routes_send(vm, routes_state(vm, vm->lifecycle && vm->lifecycle->starting));
+	routes_send(vm, routes_state(vm));
 }
 
 void routes_open_early(struct microvm *vm)
@@ -75,7 +72,7 @@ void routes_release(struct microvm *vm)
 	routes_tell(vm, ROUTE_RELEASE);
 }
 
-void routes_up(struct control *ctl)
+void routes_on_up(struct control *ctl)
 {
 	const struct route_none none = { 0 };
 
@@ -83,32 +80,28 @@ void routes_up(struct control *ctl)
 	chan_uv_send(&ctl->proxy, ROUTE_SYNCED, 0, &none, sizeof(none), NULL, 0);
 }
 
-static void routes_wake(struct microvm *vm)
+void routes_open(struct control *ctl, const struct routes_ops *ops)
 {
-	if (vm->ctl->draining || !vm->idle.auto_resume)
-		return;
-	if (vm->state == VM_SUSPENDED || vm->state == VM_SUSPENDING)
-		lifecycle_resume(vm, NULL, NULL);
-	else
-		routes_push(vm); /* it does not know yet */
+	ctl->routes_ops = ops;
 }
 
-void routes_got(struct control *ctl, struct ipc_msg *m)
+void routes_on_message(struct control *ctl, struct ipc_msg *m)
 {
 	struct route_bytes *bytes = (void *)m->body; /* begins as struct route_endpoint */
+	const struct routes_ops *ops = ctl->routes_ops;
 	struct microvm *vm;
 
 	static_assert(offsetof(struct route_bytes, endpoint) ==
 			      offsetof(struct route_endpoint, endpoint),
-		      "routes_got");
+		      "routes_on_message");
 	bytes->endpoint[UUID_SIZE - 1] = '\0';
 	vm = model_microvm_by_endpoint(ctl, bytes->endpoint);
 	if (!vm)
 		return;
 	if (m->head.type == ROUTE_WAKE)
-		routes_wake(vm);
+		ops->wake(vm);
 	else if (m->head.type == ROUTE_HELD)
-		suspend_held(vm, bytes->last_byte_ms);
+		ops->held(vm, bytes->last_byte_ms);
 	else if (m->head.type == ROUTE_ACTIVE)
-		expiry_active(vm, bytes->last_byte_ms);
+		ops->active(vm, bytes->last_byte_ms);
 }

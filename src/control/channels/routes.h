@@ -1,4 +1,4 @@
-/* routes.h - what the proxy is told about endpoints, and what it tells (ipc/route.h). */
+/* routes.h - what the proxy is told about endpoints, and what it says of them (ipc/route.h). */
 #ifndef CONTROL_CHANNELS_ROUTES_H
 #define CONTROL_CHANNELS_ROUTES_H
 
@@ -6,18 +6,28 @@
 #include "control/model/model.h"
 #include "ipc/route.h"
 
+/* What the proxy says of a microVM. */
+struct routes_ops {
+	void (*wake)(struct microvm *vm); /* a request waits for it */
+	/* The answer to routes_hold: requests wait, and the last byte passed at this time. */
+	void (*held)(struct microvm *vm, int64_t last_byte_ms);
+	void (*active)(struct microvm *vm, int64_t last_byte_ms); /* bytes passed */
+};
+void routes_open(struct control *ctl, const struct routes_ops *ops);
+
 void routes_push(struct microvm *vm);       /* as its state says */
-void routes_open_early(struct microvm *vm); /* the guest is ready, its row on the way */
-/* Who waits is refused (502), then as its state says. */
+void routes_open_early(struct microvm *vm); /* the guest is ready, and its row is on the way */
+/* Fail all held requests with 502, then publish the route for the current state. */
 void routes_refuse(struct microvm *vm);
 void routes_gone(struct microvm *vm);
-void routes_hold(struct microvm *vm);
+void routes_hold(struct microvm *vm); /* hold new requests; `held` answers */
 void routes_release(struct microvm *vm);
 
 /* Pure. */
-enum route_state routes_state(const struct microvm *vm, bool starting);
+enum route_state routes_state(const struct microvm *vm);
 
-void routes_got(struct control *ctl, struct ipc_msg *m); /* for role_channels.c */
-void routes_up(struct control *ctl);
+/* For the table of channels (channels/roles.h). */
+void routes_on_message(struct control *ctl, struct ipc_msg *m);
+void routes_on_up(struct control *ctl);
 
 #endif

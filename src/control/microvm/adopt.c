@@ -92,7 +92,7 @@ static void do_continue(struct microvm *vm)
 
 static void do_identify(struct microvm *vm)
 {
-	lifecycle_of(vm)->starting = true;
+	vm->starting = true;
 	if (vm->machine->run == MACHINE_PAUSED)
 		do_continue(vm);
 	start_identity(vm);

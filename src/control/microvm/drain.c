@@ -47,7 +47,7 @@ static bool drain_moves(const struct control *ctl)
 		if (vm->state != VM_SUSPENDED && vm->state != VM_TERMINATED &&
 		    !(vm->state == VM_RUNNING && vm->lifecycle && vm->lifecycle->drain_tried))
 			return true;
-		if (vm->lifecycle && vm->lifecycle->starting)
+		if (vm->lifecycle && vm->starting)
 			return true;
 	}
 	return false;

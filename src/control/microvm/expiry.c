@@ -48,7 +48,7 @@ void expiry_look(struct microvm *vm, int64_t now)
 		break;
 	case DUE_SUSPENDED:
 		/* One that is waking has been heard of in time. */
-		if (!lifecycle_of(vm)->starting)
+		if (!vm->starting)
 			lifecycle_terminate(vm, "MicroVM exceeded maximum suspended duration.",
 					    NULL, NULL);
 		break;

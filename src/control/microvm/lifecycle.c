@@ -280,7 +280,7 @@ void lifecycle_suspend(struct microvm *vm, lifecycle_done *done, void *arg)
 		suspend_begin(vm);
 		return;
 	case VM_SUSPENDED:
-		if (l->starting || l->committing) {
+		if (vm->starting || l->committing) {
 			/* It is waking: that ends first. */
 			waiters_add(&l->suspends, done, arg);
 			return;
@@ -321,7 +321,7 @@ void lifecycle_resume(struct microvm *vm, lifecycle_done *done, void *arg)
 	case VM_SUSPENDED:
 		waiters_add(&l->resumes, done, arg);
 		l->wake = true;
-		if (vm->state == VM_SUSPENDED && !l->starting)
+		if (vm->state == VM_SUSPENDED && !vm->starting)
 			lifecycle_event(vm, EV_RESUME, NULL);
 		return;
 	case VM_TERMINATING:

@@ -31,7 +31,6 @@ struct lifecycle {
 	/* start.c */
 	struct admission_ticket ticket;
 	struct template_wait wait;
-	bool starting;           /* a machine is on its way to EV_STARTED or EV_RESUMED */
 	bool from_pool;          /* it began as a clone or a spare */
 	bool spare;              /* that it is still */
 	bool binding;            /* the clone or spare is ours, its row is on its way */

@@ -53,7 +53,7 @@ static void run_committed(void *arg, int rc, const struct err *e)
 	}
 	free(r);
 	list_add(&vm->ctl->microvms, &vm->in_control);
-	l->starting = true;
+	vm->starting = true;
 	l->binding = false;
 	if (vm->machine && !l->spare) {
 		/* Not one after the other: the guest reads its identity as soon as it runs. */

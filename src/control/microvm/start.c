@@ -40,7 +40,7 @@ void start_cancel(struct microvm *vm)
 
 	admission_leave(&l->ticket);
 	template_leave(&l->wait);
-	l->starting = false;
+	vm->starting = false;
 }
 
 /* A resume that failed leaves the save as it was: who waits hears why, who comes later tries again.
@@ -170,7 +170,7 @@ static void start_down(struct machine *m, const char *reason)
 	vm->machine = NULL; /* it is clearing itself */
 	if (l->saved || l->binding)
 		return; /* as it should, or run_committed sees it */
-	if (l->starting)
+	if (vm->starting)
 		start_failed(vm, reason);
 	else
 		lifecycle_event_durable(vm, EV_EXITED, reason);
@@ -181,7 +181,7 @@ static void start_exited(struct machine *m, unsigned code)
 	autofree char *why = xasprintf("Container Stopped with Exit Code: %u", code);
 	struct microvm *vm = m->owner;
 
-	if (lifecycle_of(vm)->starting)
+	if (vm->starting)
 		start_cancel(vm);
 	/* A resume that ends so has come too far to go back to the save. */
 	lifecycle_event_durable(vm, vm->state == VM_SUSPENDED ? EV_TERMINATE : EV_EXITED, why);
@@ -243,7 +243,7 @@ void start_machine(struct microvm *vm)
 {
 	struct lifecycle *l = lifecycle_of(vm);
 
-	l->starting = true;
+	vm->starting = true;
 	l->saved = false;
 	l->failure = (struct err){ 0 };
 	if (model_runs_here(vm->ctl, vm->version, &l->failure))
@@ -271,7 +271,7 @@ void on_resume(struct microvm *vm, enum vm_state from)
 	struct lifecycle *l = lifecycle_of(vm);
 
 	(void)from;
-	if (l->starting || vm->machine)
+	if (vm->starting || vm->machine)
 		return;
 	l->wake = false;
 	/* Bound in memory alone: while the row says SUSPENDED the save is the truth. */

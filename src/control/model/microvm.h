@@ -50,8 +50,9 @@ struct microvm {
 	bool http_ingress, internet;
 	char machine_id[IPC_ID_SIZE]; /* as in the row; "" when none is bound */
 	char boot_id[UUID_SIZE];      /* of the host when it was bound */
-	struct machine *machine;      /* its process, NULL until it is there */
-	struct lifecycle *lifecycle;  /* what is under way: lifecycle.c's own */
+	bool starting; /* a machine is on its way to being this microVM (microvm/start.c) */
+	struct machine *machine;     /* its process, NULL until it is there */
+	struct lifecycle *lifecycle; /* what is under way: lifecycle.c's own */
 };
 
 #endif

@@ -12,14 +12,13 @@
 #define POOL_TICK_MS        1000
 #define POOL_DEMAND_MS      60000
 #define POOL_RUNS_EACH      6   /* runs a minute that one more clone stands for */
-#define POOL_MOST           16  /* clones of a version */
+#define POOL_MAX            16  /* clones of a version */
 #define POOL_AFTER_TAKE_MS  500 /* the first request of a clone has the cores to itself */
 #define POOL_BACKOFF_MS     2000
 #define POOL_BACKOFF_MAX_MS 120000
 
 struct pool {
-	struct list templates; /* the oldest use first */
-	uv_timer_t tick, soon;
+	uv_timer_t tick, idle;
 	uint64_t budget;
 };
 
@@ -41,24 +40,7 @@ unsigned pool_target(const struct pool_facts *f)
 		return 0;
 	if (f->demand / POOL_RUNS_EACH > n)
 		n = f->demand / POOL_RUNS_EACH;
-	return n > POOL_MOST && f->per_image < POOL_MOST ? POOL_MOST : n;
-}
-
-struct template *template_of(struct control *ctl, struct image_version *v)
-{
-	struct template *t = v->template;
-
-	if (t)
-		return t;
-	t = xcalloc(1, sizeof(*t));
-	t->ctl = ctl;
-	t->version = v;
-	t->memfd = t->draft_fd = t->file_fd = -1;
-	list_init(&t->waits);
-	list_init(&t->clones);
-	list_add(&ctl->pool->templates, &t->in);
-	v->template = t;
-	return t;
+	return n > POOL_MAX && f->per_image < POOL_MAX ? POOL_MAX : n;
 }
 
 static void pool_drop(struct clone *c)
@@ -192,7 +174,7 @@ static uint64_t pool_used(const struct control *ctl)
 {
 	uint64_t sum = 0;
 
-	list_each(t, &ctl->pool->templates, struct template, in)
+	list_each(t, &ctl->templates, struct template, in)
 	{
 		uint64_t each = template_clone_bytes(t);
 
@@ -231,7 +213,7 @@ static bool pool_live(const struct template *t)
 	return false;
 }
 
-static void pool_look_at(struct control *ctl, struct template *t)
+static void pool_check_template(struct control *ctl, struct template *t)
 {
 	int64_t now = clock_wall_ms();
 	unsigned wanted = pool_wanted(ctl, t, now), have = pool_count(t);
@@ -256,7 +238,7 @@ static void pool_look_at(struct control *ctl, struct template *t)
 		template_unload(t);
 }
 
-static void pool_look(struct control *ctl)
+static void pool_check(struct control *ctl)
 {
 	list_each(image, &ctl->images, struct image, in_control)
 	{
@@ -266,20 +248,20 @@ static void pool_look(struct control *ctl)
 		    clock_wall_ms() - v->recent_ms < ctl->conf->pool_recent_ms)
 			template_of(ctl, v);
 	}
-	list_each(t, &ctl->pool->templates, struct template, in) pool_look_at(ctl, t);
-	spares_look(ctl);
+	list_each(t, &ctl->templates, struct template, in) pool_check_template(ctl, t);
+	spares_check(ctl);
 }
 
 static void pool_tick(uv_timer_t *timer)
 {
-	pool_look(timer->loop->data);
+	pool_check(timer->loop->data);
 }
 
 void pool_wake(struct control *ctl)
 {
 	/* From the loop, not from inside of what just changed. */
 	if (ctl->pool && !ctl->stopping)
-		uv_timer_start(&ctl->pool->soon, pool_tick, 1, 0);
+		uv_timer_start(&ctl->pool->idle, pool_tick, 1, 0);
 }
 
 struct machine *pool_take(struct control *ctl, struct image_version *v)
@@ -318,7 +300,7 @@ unsigned pool_ready(const struct control *ctl)
 {
 	unsigned n = 0;
 
-	list_each(t, &ctl->pool->templates, struct template, in)
+	list_each(t, &ctl->templates, struct template, in)
 	{
 		list_each(c, &t->clones, struct clone, in) n += c->ready;
 	}
@@ -332,13 +314,13 @@ void pool_note_run(struct control *ctl, struct image_version *v)
 	v->recent_ms = clock_wall_ms();
 	t->demand++;
 	list_del(&t->in);
-	list_add(&ctl->pool->templates, &t->in);
+	list_add(&ctl->templates, &t->in);
 	pool_wake(ctl);
 }
 
 void pool_evict(struct control *ctl)
 {
-	list_each(t, &ctl->pool->templates, struct template, in)
+	list_each(t, &ctl->templates, struct template, in)
 	{
 		struct clone *oldest = list_first(&t->clones, struct clone, in);
 
@@ -369,9 +351,10 @@ int pool_open(struct control *ctl, struct err *e)
 {
 	struct pool *p = xcalloc(1, sizeof(*p));
 
-	list_init(&p->templates);
+	spares_open(ctl, pool_wake);
+	list_init(&ctl->templates);
 	p->budget = admission_total_memory() / 100 * (uint64_t)ctl->conf->pool_memory_percent;
-	if (uv_timer_init(&ctl->loop, &p->tick) || uv_timer_init(&ctl->loop, &p->soon))
+	if (uv_timer_init(&ctl->loop, &p->tick) || uv_timer_init(&ctl->loop, &p->idle))
 		return err_set(e, ERR_INTERNAL, "make a timer");
 	ctl->pool = p;
 	uv_timer_start(&p->tick, pool_tick, POOL_TICK_MS, POOL_TICK_MS);
@@ -381,5 +364,5 @@ int pool_open(struct control *ctl, struct err *e)
 void pool_close(struct control *ctl)
 {
 	uv_timer_stop(&ctl->pool->tick);
-	uv_timer_stop(&ctl->pool->soon);
+	uv_timer_stop(&ctl->pool->idle);
 }

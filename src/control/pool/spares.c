@@ -5,9 +5,13 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "control/admission/admission.h"
-#include "control/pool/pool.h"
 
 #define SPARES_BACKOFF_MS 5000
+
+struct spares {
+	struct list shapes; /* of struct spare_shape */
+	void (*wanted)(struct control *ctl);
+};
 
 /* A shape in use; rows stay, there are few. */
 struct spare_shape {
@@ -28,6 +32,13 @@ struct spare {
 	bool ready;
 };
 
+void spares_open(struct control *ctl, void (*wanted)(struct control *ctl))
+{
+	ctl->spares = xcalloc(1, sizeof(*ctl->spares));
+	list_init(&ctl->spares->shapes);
+	ctl->spares->wanted = wanted;
+}
+
 unsigned spares_target(const struct spares_facts *f)
 {
 	return f->stopping || f->since_ms >= f->recent_ms ? 0 : f->each;
@@ -37,7 +48,7 @@ static struct spare_shape *spares_of(struct control *ctl, const struct image_ver
 {
 	struct spare_shape *s;
 
-	list_each(known, &ctl->spares, struct spare_shape, in)
+	list_each(known, &ctl->spares->shapes, struct spare_shape, in)
 	{
 		if (known->kind == v->engine && known->shape.vcpus == v->shape.vcpus &&
 		    known->shape.memory_mib == v->shape.memory_mib)
@@ -48,7 +59,7 @@ static struct spare_shape *spares_of(struct control *ctl, const struct image_ver
 				   .kind = (enum priv_machine_kind)v->engine,
 				   .shape = v->shape };
 	list_init(&s->all);
-	list_add(&ctl->spares, &s->in);
+	list_add(&ctl->spares->shapes, &s->in);
 	return s;
 }
 
@@ -118,7 +129,7 @@ struct machine *spares_take(struct control *ctl, struct image_version *v, bool i
 		return NULL;
 	s = spares_of(ctl, v);
 	s->used_ms = clock_mono_ms();
-	pool_wake(ctl);
+	ctl->spares->wanted(ctl);
 	list_each(spare, &s->all, struct spare, in)
 	{
 		struct machine *m = spare->m;
@@ -150,14 +161,14 @@ unsigned spares_ready(const struct control *ctl)
 {
 	unsigned n = 0;
 
-	list_each(s, &ctl->spares, struct spare_shape, in)
+	list_each(s, &ctl->spares->shapes, struct spare_shape, in)
 	{
 		list_each(spare, &s->all, struct spare, in) n += spare->ready;
 	}
 	return n;
 }
 
-static void spares_look_at(struct control *ctl, struct spare_shape *s)
+static void spares_check_shape(struct control *ctl, struct spare_shape *s)
 {
 	uint64_t cost = engines[s->kind].memory_bytes;
 	int64_t now = clock_mono_ms();
@@ -193,7 +204,7 @@ static void spares_note(struct control *ctl, const struct image_version *v)
 		s->used_ms = clock_mono_ms() - since_ms;
 }
 
-void spares_look(struct control *ctl)
+void spares_check(struct control *ctl)
 {
 	list_each(image, &ctl->images, struct image, in_control)
 	{
@@ -202,5 +213,5 @@ void spares_look(struct control *ctl)
 		if (v)
 			spares_note(ctl, v);
 	}
-	list_each(s, &ctl->spares, struct spare_shape, in) spares_look_at(ctl, s);
+	list_each(s, &ctl->spares->shapes, struct spare_shape, in) spares_check_shape(ctl, s);
 }

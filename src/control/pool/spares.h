@@ -11,10 +11,13 @@
 
 /* A shell for a machine of this version, whose owner is the caller now, or NULL.  Either way the
  * shape is in use from here on. */
+/* @wanted is called when one is missing: spares_check makes it, later. */
+void spares_open(struct control *ctl, void (*wanted)(struct control *ctl));
+
 struct machine *spares_take(struct control *ctl, struct image_version *v, bool internet,
 			    const struct machine_ops *ops, void *owner);
 void spares_give_back(struct machine *m); /* untouched since spares_take */
-void spares_look(struct control *ctl);    /* make what is missing, end what is too much */
+void spares_check(struct control *ctl);   /* make what is missing, end what is too much */
 unsigned spares_ready(const struct control *ctl);
 
 /* How many a shape should have; pure. */

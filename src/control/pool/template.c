@@ -22,6 +22,23 @@ static const char *const image_files[RESTORE_NUM_FDS] = {
 	[RESTORE_FD_DISK] = "disk",
 };
 
+struct template *template_of(struct control *ctl, struct image_version *v)
+{
+	struct template *t = v->template;
+
+	if (t)
+		return t;
+	t = xcalloc(1, sizeof(*t));
+	t->ctl = ctl;
+	t->version = v;
+	t->memfd = t->draft_fd = t->file_fd = -1;
+	list_init(&t->waits);
+	list_init(&t->clones);
+	list_add(&ctl->templates, &t->in);
+	v->template = t;
+	return t;
+}
+
 static int template_open_file(const struct template *t, const char *name, struct err *e)
 {
 	const struct image_version *v = t->version;
