@@ -1,4 +1,4 @@
-/* clock.h - the two clocks.  Timers and policies take `now` as an argument: only loops read these.
+/* clock.h - the clocks.  Timers and policies take `now` as an argument: only loops read these.
  */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
@@ -7,6 +7,7 @@
 
 int64_t clock_mono_ms(void); /* never jumps; for deadlines inside one process */
 int64_t clock_mono_us(void); /* the same clock, to measure with */
+int64_t clock_boot_ms(void); /* as clock_mono_ms, and it counts a sleep of the host too */
 int64_t clock_wall_ms(void); /* since 1970; for what survives a restart */
 
 #endif

@@ -39,7 +39,8 @@
 #define LIMIT_AGENT_TO_HOST  (16 * KIB) /* one frame of the guest, which is hostile */
 #define LIMIT_LOG_RATE \
 	(256 * KIB) /* bytes of guest output a second; the rest is counted as dropped */
-#define LIMIT_LOG_FILE (64 * MIB) /* a microVM's log, then it starts over in .1 */
+#define LIMIT_LOG_FILE    (64 * MIB) /* a microVM's log, then it starts over in .1 */
+#define LIMIT_LOG_BACKLOG (1 * MIB)  /* of a microVM's output, while its disk is slow */
 /* Of the data directory: with less no step of a build begins. */
 #define LIMIT_DISK_LEFT (256 * MIB)
 

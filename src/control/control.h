@@ -8,6 +8,7 @@
 
 #include <uv.h>
 
+#include "base/hash.h"
 #include "base/list.h"
 #include "base/rand.h"
 #include "conf/conf.h"
@@ -24,6 +25,7 @@ struct control {
 	struct store *store;
 	struct list images;   /* struct image, in order of creation */
 	struct list microvms; /* struct microvm, likewise */
+	struct hash microvms_by_id, microvms_by_endpoint;
 	struct creds creds;
 	struct token_keys token_keys;
 	char endpoint_suffix[200]; /* ".lambda-microvm.us-east-1.localhost", with ":port" unless it
@@ -35,7 +37,8 @@ struct control {
 	struct priv_client *priv_client;     /* channels/priv.c */
 	const struct routes_ops *routes_ops; /* channels/routes.c */
 	const struct role_channel *channels; /* channels/roles.c: by enum role */
-	struct fork_task *sweeper;           /* storage/gc.c */
+	struct lanes *lanes;                 /* storage/lanes.c */
+	struct gc *gc;                       /* storage/gc.c */
 	uv_timer_t expiry_timer;             /* microvm/expiry.c */
 	int64_t tokens_ms;
 	struct api *api;             /* api/server.c */
@@ -45,9 +48,12 @@ struct control {
 	struct spares *spares;       /* pool/spares.c */
 	struct admission *admission; /* admission/admission.c */
 	struct image_tasks *tasks;   /* images/builds.c */
+	struct drain *drain;         /* microvm/drain.c, while it lasts */
 	struct adopting *adopting;   /* microvm/adopt.c, at start */
-	bool adopted; /* what ran before is known: timers may act, the API may answer */
-	bool stopping, draining;
+	bool adopted;  /* what ran before is known: timers may act, the API may answer */
+	bool draining; /* microVMs are being suspended, or control ends: none may start */
+	bool ending;   /* it was asked to drain and to end: draining stays */
+	bool stopping; /* everything closes */
 };
 
 #endif

@@ -21,6 +21,8 @@
 #include "control/microvm/expiry.h"
 #include "control/microvm/traffic.h"
 #include "control/pool/pool.h"
+#include "control/storage/gc.h"
+#include "control/storage/lanes.h"
 #include "ipc/build.h"
 #include "ipc/priv.h"
 #include "net/role.h"
@@ -106,8 +108,9 @@ static int control_open(struct control_role *r, struct err *e)
 {
 	struct control *ctl = &r->ctl;
 
-	list_init(&ctl->images);
-	list_init(&ctl->microvms);
+	model_init(ctl);
+	lanes_open(ctl);
+	gc_open(ctl);
 	priv_open(ctl, machine_gone);
 	routes_open(ctl, &microvm_routes_ops);
 	role_channels_init(ctl, control_channels);
@@ -215,6 +218,7 @@ static void control_finish(struct control_role *r)
 	pool_close(ctl);
 	admission_close(ctl);
 	machines_close(ctl);
+	gc_close(ctl);
 	role_channels_close(ctl);
 	role_finish(r->link);
 }
@@ -246,8 +250,10 @@ static void on_stop(void *arg, bool keep_machines)
 
 	if (keep_machines || !r->ctl.adopted)
 		control_finish(r);
-	else
-		control_drain(&r->ctl, control_drained, r);
+	else {
+		r->ctl.ending = true;
+		drain_start(&r->ctl, control_drained, r);
+	}
 }
 
 int control_main(const struct conf *conf, int super_fd)

@@ -308,6 +308,7 @@ const struct op ops[] = {
 	{ "ListBases", "GET", DOZE "/bases", D, 200, none, doze_list_bases, false },
 	{ "ImportBase", "POST", DOZE "/bases/{name}", D, 201, import_base, doze_import_base, true },
 	{ "Drain", "POST", DOZE "/drain", D, 200, none, doze_drain, false },
+	{ "GetDrain", "GET", DOZE "/drain", D, 200, none, doze_drain_progress, false },
 	{ "GetStats", "GET", DOZE "/stats", D, 200, none, doze_stats, false },
 	{ "GetEnvironment", "GET", DOZE "/env", D, 200, none, doze_env, false },
 };

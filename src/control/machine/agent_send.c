@@ -46,7 +46,7 @@ void machine_resumed(struct machine *m, const char *identity, int64_t timeout_ms
 	agent_put(&b, FIELD_RANDOM, random, sizeof(random));
 	agent_put_text(&b, FIELD_IDENTITY, identity);
 	agent_end(&b, mark);
-	machine_call(m, CALL_ACK, id, timeout_ms)->done = done;
+	machine_call(m, CALL_ACK, MACHINE_AGENT, id, timeout_ms)->done = done;
 	machine_send_frame(m, &b);
 }
 
@@ -60,7 +60,7 @@ void machine_prewarm(struct machine *m, int64_t timeout_ms, machine_done *done)
 	agent_put_u64(&b, FIELD_EXERCISE,
 		      engines[m->version->engine].translates && m->ctl->conf->exercise);
 	agent_end(&b, mark);
-	machine_call(m, CALL_ACK, id, timeout_ms)->done = done;
+	machine_call(m, CALL_ACK, MACHINE_AGENT, id, timeout_ms)->done = done;
 	machine_send_frame(m, &b);
 }
 
@@ -79,6 +79,6 @@ void machine_hook(struct machine *m, enum hook hook, const char *body, machine_h
 	if (body)
 		agent_put(&b, FIELD_BODY, body, strlen(body));
 	agent_end(&b, mark);
-	machine_call(m, CALL_HOOK, id, timeout_ms + HOOK_GRACE_MS)->hooked = done;
+	machine_call(m, CALL_HOOK, MACHINE_AGENT, id, timeout_ms + HOOK_GRACE_MS)->hooked = done;
 	machine_send_frame(m, &b);
 }

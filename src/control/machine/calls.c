@@ -4,14 +4,15 @@
 
 #include "base/clock.h"
 
-struct machine_call *machine_call(struct machine *m, enum call_kind kind, uint64_t id,
-				  int64_t timeout_ms)
+struct machine_call *machine_call(struct machine *m, enum call_kind kind, enum machine_type type,
+				  uint64_t id, int64_t timeout_ms)
 {
 	struct machine_call *call = xcalloc(1, sizeof(*call));
 
 	call->kind = kind;
+	call->type = type;
 	call->id = id;
-	call->deadline_ms = clock_mono_ms() + timeout_ms;
+	call->deadline_ms = timeout_ms == INT64_MAX ? timeout_ms : clock_mono_ms() + timeout_ms;
 	list_add(&m->calls, &call->in);
 	return call;
 }
@@ -47,13 +48,17 @@ void machine_answer(struct machine *m, struct machine_call *call, int rc,
 		done(m, rc, answer, e);
 }
 
+void machine_drop_call(struct machine_call *call)
+{
+	if (!call)
+		return;
+	list_del(&call->in);
+	free(call);
+}
+
 void machine_drop_calls(struct machine *m)
 {
-	list_each(call, &m->calls, struct machine_call, in)
-	{
-		list_del(&call->in);
-		free(call);
-	}
+	list_each(call, &m->calls, struct machine_call, in) machine_drop_call(call);
 }
 
 /* One call at a time: a callback may end the machine. */

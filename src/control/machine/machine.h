@@ -30,6 +30,7 @@ typedef void machine_ended(void *arg);
 
 struct machine {
 	struct list in;
+	struct hash_node by_id;
 	struct control *ctl; /* borrowed, as is version */
 	char id[IPC_ID_SIZE];
 	struct image_version *version;
@@ -40,11 +41,12 @@ struct machine {
 	uint64_t private_bytes, proportional_bytes, cpu_ns;
 	int64_t stats_ms;
 	struct prewarm *prewarm; /* pool/prewarm.c: what is under way */
-	/* machine.c's own. */
+	/* process.c's own. */
 	struct chan_uv chan;
 	struct agent_stream agent;
 	struct list calls;
 	char last_words[IPC_TEXT_SIZE];
+	bool adopted; /* it was there before this control was */
 	bool ending;
 	bool cleared; /* priv has said so */
 	machine_ended *ended;
@@ -82,6 +84,8 @@ void machine_hook(struct machine *m, enum hook hook, const char *body, machine_h
 
 /* Kill it and clear all that is its; @ended (may be NULL) when that is done. */
 void machine_end(struct machine *m, machine_ended *ended, void *arg);
+
+struct machine *machine_find(struct control *ctl, const char *id); /* NULL: none, or gone */
 
 void machine_gone(struct control *ctl, const char *id); /* of priv */
 

@@ -13,12 +13,8 @@
 
 struct machine *machine_find(struct control *ctl, const char *id)
 {
-	list_each(m, &ctl->machines->all, struct machine, in)
-	{
-		if (!strncmp(m->id, id, sizeof(m->id)))
-			return m;
-	}
-	return NULL;
+	return hash_find(&ctl->machines->by_id, id, strnlen(id, IPC_ID_SIZE), struct machine,
+			 by_id);
 }
 
 static void machines_swept(void *arg, const struct priv_machine_item *item)
@@ -65,6 +61,7 @@ int machines_open(struct control *ctl, struct err *e)
 {
 	ctl->machines = xcalloc(1, sizeof(*ctl->machines));
 	list_init(&ctl->machines->all);
+	hash_init(&ctl->machines->by_id);
 	if (uv_timer_init(&ctl->loop, &ctl->machines->tick))
 		return err_set(e, ERR_INTERNAL, "make a timer");
 	uv_timer_start(&ctl->machines->tick, machines_tick, MACHINE_TICK_MS, MACHINE_TICK_MS);

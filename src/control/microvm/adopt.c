@@ -3,10 +3,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "control/channels/priv.h"
 #include "control/microvm/lifecycle_internal.h"
+#include "control/microvm/start.h"
+#include "control/microvm/suspend.h"
+#include "control/model/model.h"
 #include "control/storage/checkpoint.h"
+#include "control/storage/leftovers.h"
+
+#define ADOPT_LIST_MS  1000  /* before priv is asked for its list again */
+#define ADOPT_HELLO_MS 20000 /* for all machines together; the late ones are adopted later */
 
 /* A machine of the list that priv gave. */
 struct adopt_item {
@@ -18,6 +26,8 @@ struct adopting {
 	struct control *ctl;
 	struct list items;
 	unsigned waiting; /* machines that have not said hello */
+	bool finished;    /* what comes now is late */
+	uv_timer_t timer; /* the list again, or the end of the wait */
 	void (*done)(struct control *ctl);
 };
 
@@ -54,31 +64,7 @@ enum adopt_do adopt_decide(const struct adopt_facts *f)
 	return ADOPT_KEEP;
 }
 
-static void adopt_continued(struct machine *m, int rc, const struct ipc_msg *answer,
-			    const struct err *e)
-{
-	(void)answer;
-	if (rc) {
-		log_err("a microVM does not run on machine=%s error=\"%s\"", m->id, e->text);
-		lifecycle_event_durable(m->owner, EV_EXITED, "The MicroVM could not be continued.");
-	}
-}
-
-static const char *adopt_why_lost(const struct microvm *vm)
-{
-	if (*vm->boot_id && strcmp(vm->boot_id, vm->ctl->boot_id) != 0)
-		return "The host was restarted.";
-	return "The MicroVM's machine ended unexpectedly.";
-}
-
-static void adopt_drop_machine(struct microvm *vm)
-{
-	struct machine *m = vm->machine;
-
-	vm->machine = NULL;
-	if (m)
-		machine_end(m, NULL, NULL);
-}
+/* What is to be done, a row each. */
 
 static void do_keep(struct microvm *vm)
 {
@@ -87,53 +73,51 @@ static void do_keep(struct microvm *vm)
 
 static void do_continue(struct microvm *vm)
 {
-	machine_simple(vm->machine, MACHINE_CONTINUE, adopt_continued);
+	suspend_run_on(vm);
+}
+
+static void adopt_continued(struct machine *m, int rc, const struct ipc_msg *answer,
+			    const struct err *e)
+{
+	(void)answer;
+	if (rc)
+		start_failed(m->owner, e->text);
 }
 
 static void do_identify(struct microvm *vm)
 {
-	vm->starting = true;
 	if (vm->machine->run == MACHINE_PAUSED)
-		do_continue(vm);
+		machine_simple(vm->machine, MACHINE_CONTINUE, adopt_continued);
 	start_identity(vm);
 }
 
 static void do_restart(struct microvm *vm)
 {
-	adopt_drop_machine(vm);
+	struct machine *m = vm->machine;
+
+	vm->machine = NULL;
+	if (m)
+		machine_end(m, NULL, NULL);
 	start_again(vm);
 }
 
 static void do_save(struct microvm *vm)
 {
-	lifecycle_of(vm)->adopted = true;
-	on_enter_suspending(vm, VM_RUNNING);
+	suspend_adopt(vm);
 }
 
 static void do_publish(struct microvm *vm)
 {
-	struct lifecycle *l = lifecycle_of(vm);
-
-	l->draft = vm->checkpoint + 1;
-	if (!checkpoint_has_draft(vm, l->draft))
-		l->draft++;
 	suspend_publish(vm);
-}
-
-static void do_saved(struct microvm *vm)
-{
-	struct lifecycle *l = lifecycle_of(vm);
-
-	l->saved = true;
-	l->draft = vm->checkpoint + 1;
-	if (!checkpoint_exists(vm, l->draft))
-		l->draft++;
-	lifecycle_event(vm, EV_SAVED, NULL);
 }
 
 static void do_lost(struct microvm *vm)
 {
-	lifecycle_event_durable(vm, EV_EXITED, adopt_why_lost(vm));
+	bool rebooted = *vm->boot_id && strcmp(vm->boot_id, vm->ctl->boot_id) != 0;
+
+	lifecycle_event_durable(vm, EV_EXITED,
+				rebooted ? "The host was restarted."
+					 : "The MicroVM's machine ended unexpectedly.");
 }
 
 static void do_end(struct microvm *vm)
@@ -145,7 +129,7 @@ static void (*const adopt_table[ADOPT_NUM])(struct microvm *vm) = {
 	[ADOPT_KEEP] = do_keep,         [ADOPT_CONTINUE] = do_continue,
 	[ADOPT_IDENTIFY] = do_identify, [ADOPT_RESTART] = do_restart,
 	[ADOPT_PUBLISH] = do_publish,   [ADOPT_SAVE] = do_save,
-	[ADOPT_SAVED] = do_saved,       [ADOPT_LOST] = do_lost,
+	[ADOPT_SAVED] = do_publish,     [ADOPT_LOST] = do_lost,
 	[ADOPT_END] = do_end,
 };
 
@@ -158,29 +142,35 @@ static enum adopt_found adopt_found(const struct microvm *vm)
 
 static void adopt_microvm(struct microvm *vm)
 {
-	struct adopt_facts facts;
-	enum adopt_do what;
-
-	if (vm->lifecycle && vm->lifecycle->publishing)
-		return; /* its save was found */
-	facts = (struct adopt_facts){
+	struct adopt_facts facts = {
 		.state = vm->state,
 		.found = adopt_found(vm),
 		.run_hook = hook_wanted(vm, HOOK_RUN),
 	};
+	enum adopt_do what;
+
 	if (vm->state == VM_SUSPENDING) {
 		/* What another boot left unpublished may not be on disk. */
-		facts.draft = !strcmp(vm->boot_id, vm->ctl->boot_id) &&
-			      (checkpoint_has_draft(vm, vm->checkpoint + 1) ||
-			       checkpoint_has_draft(vm, vm->checkpoint + 2));
-		facts.saved = checkpoint_exists(vm, vm->checkpoint + 1) ||
-			      checkpoint_exists(vm, vm->checkpoint + 2);
+		facts.draft = !strcmp(vm->boot_id, vm->ctl->boot_id) && checkpoint_has_draft(vm);
+		facts.saved = checkpoint_is_published(vm);
 	}
 	what = adopt_decide(&facts);
 	if (what != ADOPT_KEEP)
 		log_info("adopt id=%s state=%s found=%d do=%d", vm->id, vm_state_name[vm->state],
-			 (int)adopt_found(vm), (int)what);
+			 (int)facts.found, (int)what);
 	adopt_table[what](vm);
+}
+
+/* A machine that stays silent may wait for a disk with a guest's state in its hands: its microVM is
+ * adopted as soon as it answers.  In PENDING nothing was promised, so that one begins anew. */
+static bool adopt_waits(const struct microvm *vm)
+{
+	return vm->lifecycle && vm->lifecycle->adopting && vm->state != VM_PENDING;
+}
+
+static void adopt_timer_closed(uv_handle_t *handle)
+{
+	free(handle->data);
 }
 
 static void adopt_finish(struct adopting *a)
@@ -188,21 +178,36 @@ static void adopt_finish(struct adopting *a)
 	struct control *ctl = a->ctl;
 	void (*done)(struct control * ctl) = a->done;
 
-	checkpoint_sweep(ctl);
+	a->finished = true;
+	ctl->adopting = NULL;
+	leftovers_remove(ctl);
 	ctl->adopted = true;
-	list_each(vm, &ctl->microvms, struct microvm, in_control) adopt_microvm(vm);
-	free(a);
+	list_each(vm, &ctl->microvms, struct microvm, in_control)
+	{
+		if (adopt_waits(vm)) {
+			log_warn("a machine is silent, and its microVM is kept until it answers "
+				 "id=%s machine=%s",
+				 vm->id, vm->machine_id);
+			continue;
+		}
+		if (vm->lifecycle)
+			vm->lifecycle->adopting = false;
+		adopt_microvm(vm);
+	}
+	uv_close((uv_handle_t *)&a->timer, adopt_timer_closed);
 	done(ctl);
 }
 
-/* Until all have said hello, a machine's owner is the adoption. */
+/* Until it has said hello, a machine's owner is the adoption. */
 
-static void adopt_answered(struct machine *m)
+static void adopt_answered(struct microvm *vm)
 {
-	struct microvm *vm = m->owner;
 	struct adopting *a = vm->ctl->adopting;
 
-	if (!--a->waiting)
+	lifecycle_of(vm)->adopting = false;
+	if (!a)
+		adopt_microvm(vm); /* a late one */
+	else if (!--a->waiting)
 		adopt_finish(a);
 }
 
@@ -210,19 +215,20 @@ static void adopt_up(struct machine *m, enum machine_run run)
 {
 	(void)run;
 	machine_own(m, &microvm_machine_ops, m->owner);
-	adopt_answered(m);
+	adopt_answered(m->owner);
 }
 
 static void adopt_down(struct machine *m, const char *reason)
 {
 	struct microvm *vm = m->owner;
 
-	log_warn("a machine does not answer id=%s machine=%s error=\"%s\"", vm->id, m->id, reason);
+	log_warn("a machine of before the restart is gone id=%s machine=%s error=\"%s\"", vm->id,
+		 m->id, reason);
 	vm->machine = NULL;
-	adopt_answered(m);
+	adopt_answered(vm);
 }
 
-/* What its application did in between is told again by nobody: remembered as an end. */
+/* Nobody will say again what its application did in between: it is remembered as an end. */
 static void adopt_exited(struct machine *m, unsigned code)
 {
 	(void)code;
@@ -242,6 +248,22 @@ static struct microvm *adopt_owner(struct control *ctl, const char *machine)
 	return NULL;
 }
 
+static void adopt_take(struct adopting *a, const struct adopt_item *item)
+{
+	struct microvm *vm = adopt_owner(a->ctl, item->machine);
+
+	if (!vm) {
+		log_info("a machine without a microVM ends machine=%s", item->machine);
+		priv_end(a->ctl, item->machine, NULL, NULL);
+		return;
+	}
+	a->waiting++;
+	lifecycle_of(vm)->adopting = true;
+	vm->machine = machine_adopt(a->ctl, vm->version, item->machine, &adopt_ops, vm);
+	if (vm->machine->ending)
+		vm->machine = NULL;
+}
+
 static void adopt_item(void *arg, const struct priv_machine_item *item)
 {
 	struct adopting *a = arg;
@@ -251,34 +273,47 @@ static void adopt_item(void *arg, const struct priv_machine_item *item)
 	list_add(&a->items, &i->in);
 }
 
+static void adopt_late(uv_timer_t *timer)
+{
+	adopt_finish(timer->data);
+}
+
+static void adopt_ask(uv_timer_t *timer);
+
+static void adopt_drop_items(struct adopting *a)
+{
+	list_each(i, &a->items, struct adopt_item, in)
+	{
+		list_del(&i->in);
+		free(i);
+	}
+}
+
 static void adopt_listed(void *arg, int rc, const struct err *e)
 {
 	struct adopting *a = arg;
-	struct control *ctl = a->ctl;
 
 	if (rc) {
-		log_err("priv cannot say which machines run error=\"%s\"", e->text);
-		abort(); /* the supervisor starts us again */
+		log_err("priv cannot say which machines run and is asked again error=\"%s\"",
+			e->text);
+		adopt_drop_items(a);
+		uv_timer_start(&a->timer, adopt_ask, ADOPT_LIST_MS, 0);
+		return;
 	}
 	a->waiting = 1; /* ourselves */
-	list_each(i, &a->items, struct adopt_item, in)
-	{
-		struct microvm *vm = adopt_owner(ctl, i->machine);
-
-		list_del(&i->in);
-		if (!vm) {
-			log_info("a machine without a microVM ends machine=%s", i->machine);
-			priv_end(ctl, i->machine, NULL, NULL);
-		} else {
-			a->waiting++;
-			vm->machine = machine_adopt(ctl, vm->version, i->machine, &adopt_ops, vm);
-			if (vm->machine->ending)
-				vm->machine = NULL;
-		}
-		free(i);
-	}
+	list_each(i, &a->items, struct adopt_item, in) adopt_take(a, i);
+	adopt_drop_items(a);
 	if (!--a->waiting)
 		adopt_finish(a);
+	else
+		uv_timer_start(&a->timer, adopt_late, ADOPT_HELLO_MS, 0);
+}
+
+static void adopt_ask(uv_timer_t *timer)
+{
+	struct adopting *a = timer->data;
+
+	priv_list(a->ctl, adopt_item, adopt_listed, a);
 }
 
 void adopt_start(struct control *ctl, void (*done)(struct control *ctl))
@@ -288,6 +323,8 @@ void adopt_start(struct control *ctl, void (*done)(struct control *ctl))
 	a->ctl = ctl;
 	a->done = done;
 	list_init(&a->items);
+	uv_timer_init(&ctl->loop, &a->timer);
+	a->timer.data = a;
 	ctl->adopting = a;
-	priv_list(ctl, adopt_item, adopt_listed, a);
+	adopt_ask(&a->timer);
 }

@@ -1,96 +1,160 @@
-/* drain.c - `doze down`: every RUNNING microVM is suspended, a few at a time, then every machine
- * ends. */
+#include "control/microvm/drain.h"
 
 #include <stdlib.h>
 
-#include "base/log.h"
-#include "control/microvm/drain.h"
 #include "control/microvm/lifecycle_internal.h"
+#include "control/microvm/suspend.h"
+#include "control/model/model.h"
 #include "control/pool/pool.h"
 
 #define DRAIN_AT_ONCE 4
 #define DRAIN_LOOK_MS 100
-#define DRAIN_MOST_MS 280000 /* the supervisor waits 300 s */
 
-struct drain {
-	struct control *ctl;
-	uv_timer_t look;
-	unsigned suspended, failed, under_way;
-	uint64_t since_ms;
-	void (*done)(void *arg, unsigned suspended, unsigned failed);
+struct drain_wait {
+	struct list in;
+	drain_done *done;
 	void *arg;
 };
 
-static void drain_suspended(void *arg, int rc, const struct err *e)
-{
-	struct drain *d = arg;
+struct drain {
+	uv_timer_t timer;
+	struct list waits;
+};
 
-	d->under_way--;
-	if (rc) {
-		d->failed++;
-		log_err("a microVM is not suspended error=\"%s\"", e->text);
-	} else {
-		d->suspended++;
-	}
+struct drain_count {
+	unsigned suspended, failed; /* of those that were tried */
+	unsigned saving;            /* under way now */
+	unsigned moving;            /* what ends by itself: starts, hooks, ends */
+	unsigned untried;
+};
+
+static void drain_count_one(const struct microvm *vm, struct drain_count *n)
+{
+	const struct lifecycle *l = vm->lifecycle;
+	bool tried = l && l->drain_tried;
+
+	if (vm->state == VM_TERMINATED)
+		return;
+	if (vm->state == VM_SUSPENDING || (l && l->committing))
+		n->saving++;
+	else if (vm->starting || vm->state == VM_PENDING || vm->state == VM_TERMINATING)
+		n->moving++;
+	else if (vm->state == VM_SUSPENDED)
+		n->suspended += tried;
+	else if (tried)
+		n->failed++;
+	else
+		n->untried++;
+}
+
+static struct drain_count drain_count(const struct control *ctl)
+{
+	struct drain_count n = { 0 };
+
+	list_each(vm, &ctl->microvms, struct microvm, in_control) drain_count_one(vm, &n);
+	return n;
 }
 
 static void drain_closed(uv_handle_t *handle)
 {
-	free(handle->data);
+	free(container_of((uv_timer_t *)handle, struct drain, timer));
 }
 
-/* What still has to end by itself: starts, hooks, ends. */
-static bool drain_moves(const struct control *ctl)
+static void drain_end(struct control *ctl, const struct drain_count *n)
 {
-	list_each(vm, &ctl->microvms, struct microvm, in_control)
+	struct drain *d = ctl->drain;
+
+	ctl->drain = NULL;
+	ctl->draining = ctl->ending;
+	pool_wake(ctl);
+	list_each(w, &d->waits, struct drain_wait, in)
 	{
-		if (vm->state != VM_SUSPENDED && vm->state != VM_TERMINATED &&
-		    !(vm->state == VM_RUNNING && vm->lifecycle && vm->lifecycle->drain_tried))
-			return true;
-		if (vm->lifecycle && vm->starting)
-			return true;
+		list_del(&w->in);
+		w->done(w->arg, n->suspended, n->failed);
+		free(w);
 	}
-	return false;
+	uv_close((uv_handle_t *)&d->timer, drain_closed);
 }
 
 static void drain_look(uv_timer_t *timer)
 {
-	struct drain *d = timer->data;
-	struct control *ctl = d->ctl;
-	bool late = uv_now(&ctl->loop) - d->since_ms > DRAIN_MOST_MS;
+	struct control *ctl = timer->loop->data;
+	struct drain_count n = drain_count(ctl);
 
 	list_each(vm, &ctl->microvms, struct microvm, in_control)
 	{
 		struct lifecycle *l = lifecycle_of(vm);
 
-		/* Each is tried once: one that cannot be saved runs on. */
-		if (vm->state != VM_RUNNING || l->drain_tried || d->under_way >= DRAIN_AT_ONCE)
+		if (n.saving >= DRAIN_AT_ONCE)
+			break;
+		if (vm->state != VM_RUNNING || l->drain_tried || l->committing)
 			continue;
 		l->drain_tried = true;
-		d->under_way++;
-		lifecycle_suspend(vm, drain_suspended, d);
+		n.saving++;
+		lifecycle_suspend(vm, NULL, NULL);
 	}
-	if (!late && (d->under_way || drain_moves(ctl)))
-		return;
-	d->done(d->arg, d->suspended, d->failed);
-	uv_close((uv_handle_t *)timer, drain_closed);
+	n = drain_count(ctl);
+	if (!n.saving && !n.moving && !n.untried)
+		drain_end(ctl, &n);
 }
 
-void control_drain(struct control *ctl,
-		   void (*done)(void *arg, unsigned suspended, unsigned failed), void *arg)
+void drain_start(struct control *ctl, drain_done *done, void *arg)
 {
-	struct drain *d = xcalloc(1, sizeof(*d));
+	struct drain_wait *w = xcalloc(1, sizeof(*w));
+	struct drain *d = ctl->drain;
 
-	*d = (struct drain){ .ctl = ctl, .done = done, .arg = arg };
+	w->done = done;
+	w->arg = arg;
+	if (d) {
+		list_add(&d->waits, &w->in);
+		return;
+	}
+	d = xcalloc(1, sizeof(*d));
+	ctl->drain = d;
 	ctl->draining = true;
-	pool_wake(ctl);
+	list_init(&d->waits);
+	list_add(&d->waits, &w->in);
 	list_each(vm, &ctl->microvms, struct microvm, in_control)
 	{
 		lifecycle_of(vm)->drain_tried = false;
 	}
-	d->look.data = d;
-	d->since_ms = uv_now(&ctl->loop);
-	uv_timer_init(&ctl->loop, &d->look);
-	d->look.data = d;
-	uv_timer_start(&d->look, drain_look, 0, DRAIN_LOOK_MS);
+	pool_wake(ctl);
+	uv_timer_init(&ctl->loop, &d->timer);
+	uv_timer_start(&d->timer, drain_look, 0, DRAIN_LOOK_MS);
+}
+
+static json_t *drain_item(const struct microvm *vm)
+{
+	struct suspend_progress p = suspend_progress(vm);
+
+	return json_pack("{s:s,s:s,s:s,s:I,s:I}", "microvmId", vm->id, "state",
+			 vm_state_name[vm->state], "phase", p.phase ? p.phase : "waiting",
+			 "bytesWritten", (json_int_t)p.bytes_written, "bytesTotal",
+			 (json_int_t)p.bytes_total);
+}
+
+json_t *drain_progress(const struct control *ctl)
+{
+	struct drain_count n = drain_count(ctl);
+	json_t *items = json_array();
+
+	list_each(vm, &ctl->microvms, struct microvm, in_control)
+	{
+		if (vm->state != VM_SUSPENDED && vm->state != VM_TERMINATED)
+			json_array_append_new(items, drain_item(vm));
+	}
+	return json_pack("{s:b,s:i,s:i,s:i,s:o}", "draining", ctl->draining, "suspended",
+			 (int)n.suspended, "failed", (int)n.failed, "remaining",
+			 (int)(n.saving + n.moving + n.untried), "items", items);
+}
+
+uint64_t drain_bytes(const struct control *ctl)
+{
+	uint64_t sum = 0;
+
+	list_each(vm, &ctl->microvms, struct microvm, in_control)
+	{
+		sum += suspend_progress(vm).bytes_written + (vm->state == VM_SUSPENDED);
+	}
+	return sum;
 }

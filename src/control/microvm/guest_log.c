@@ -2,83 +2,179 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/io.h"
 #include "base/log.h"
 #include "control/microvm/lifecycle_internal.h"
+#include "control/storage/lanes.h"
 
 #define GUEST_LOG_NAME (IPC_ID_SIZE + 16)
 
-static void guest_log_name(char to[GUEST_LOG_NAME], const struct microvm *vm, const char *tail)
+/* It outlives its microVM while the worker has something to do. */
+struct guest_log {
+	struct disk_task task;
+	struct control *ctl;
+	struct microvm *vm; /* NULL: it closes */
+	char id[IPC_ID_SIZE];
+	struct buf waiting;
+	uint64_t dropped;
+	bool removes;
+	bool under_way; /* the worker has what follows */
+	struct buf writing;
+	int fd;
+};
+
+static void guest_log_name(char to[GUEST_LOG_NAME], const char *id, const char *tail)
 {
-	snprintf(to, GUEST_LOG_NAME, "microvms/%s.log%s", vm->id, tail);
+	snprintf(to, GUEST_LOG_NAME, "microvms/%s.log%s", id, tail);
 }
 
-static int guest_log_open(struct microvm *vm)
+/* The worker. */
+
+static bool log_open(struct guest_log *g)
 {
-	struct lifecycle *l = lifecycle_of(vm);
 	char name[GUEST_LOG_NAME];
 
-	if (l->log_fd >= 0)
-		return 0;
-	guest_log_name(name, vm, "");
-	l->log_fd = io_open_below(vm->ctl->log_fd, name, O_WRONLY | O_APPEND | O_CREAT, 0600);
-	if (l->log_fd >= 0)
-		return 0;
-	l->log_fd = -1;
-	return -1;
+	if (g->fd >= 0)
+		return true;
+	guest_log_name(name, g->id, "");
+	g->fd = io_open_below(g->ctl->log_fd, name, O_WRONLY | O_APPEND | O_CREAT, 0600);
+	if (g->fd < 0)
+		g->fd = -1;
+	return g->fd >= 0;
 }
 
-static void guest_log_turn(struct microvm *vm)
+static void log_turn(struct guest_log *g)
 {
 	char name[GUEST_LOG_NAME], old[GUEST_LOG_NAME];
 	struct stat st;
 
-	if (fstat(lifecycle_of(vm)->log_fd, &st) || st.st_size < (off_t)LIMIT_LOG_FILE)
+	if (fstat(g->fd, &st) || st.st_size < (off_t)LIMIT_LOG_FILE)
 		return;
-	guest_log_name(name, vm, "");
-	guest_log_name(old, vm, ".1");
-	if (!renameat(vm->ctl->log_fd, name, vm->ctl->log_fd, old))
-		guest_log_close(vm);
+	guest_log_name(name, g->id, "");
+	guest_log_name(old, g->id, ".1");
+	if (!renameat(g->ctl->log_fd, name, g->ctl->log_fd, old))
+		fd_close(&g->fd);
+}
+
+/* A log that cannot be written is no reason to stop anything: the disk may be full. */
+static void log_run(struct disk_task *task)
+{
+	struct guest_log *g = container_of(task, struct guest_log, task);
+	char name[GUEST_LOG_NAME];
+
+	if (g->removes) {
+		guest_log_name(name, g->id, "");
+		unlinkat(g->ctl->log_fd, name, 0);
+		guest_log_name(name, g->id, ".1");
+		unlinkat(g->ctl->log_fd, name, 0);
+		return;
+	}
+	if (!g->writing.size || !log_open(g))
+		return;
+	log_turn(g);
+	if (log_open(g) && io_write_full(g->fd, g->writing.data, g->writing.size))
+		fd_close(&g->fd);
+}
+
+/* The loop. */
+
+static void log_go_on(struct guest_log *g)
+{
+	struct buf done = g->writing;
+
+	g->writing = g->waiting;
+	g->waiting = done;
+	g->waiting.size = 0;
+	g->under_way = true;
+	disk_task_start(lane(g->ctl, LANE_LOG), &g->task);
+}
+
+static void log_free(struct guest_log *g)
+{
+	fd_close(&g->fd);
+	buf_free(&g->waiting);
+	buf_free(&g->writing);
+	free(g);
+}
+
+static void log_done(struct disk_task *task)
+{
+	struct guest_log *g = container_of(task, struct guest_log, task);
+
+	g->under_way = false;
+	if (g->waiting.size)
+		log_go_on(g);
+	else if (!g->vm)
+		log_free(g);
+}
+
+static struct guest_log *log_new(struct microvm *vm)
+{
+	struct guest_log *g = xcalloc(1, sizeof(*g));
+
+	g->task.run = log_run;
+	g->task.done = log_done;
+	g->ctl = vm->ctl;
+	g->vm = vm;
+	g->fd = -1;
+	memcpy(g->id, vm->id, sizeof(g->id));
+	return g;
 }
 
 void guest_log_write(struct machine *m, const uint8_t *data, size_t size, uint64_t dropped)
 {
-	struct microvm *vm = m->owner;
-	char note[64];
-	int n;
+	struct lifecycle *l = lifecycle_of(m->owner);
+	struct guest_log *g;
 
-	/* A log that cannot be written is no reason to stop anything: the disk may be full. */
-	if (guest_log_open(vm))
+	if (!l->log)
+		l->log = log_new(m->owner);
+	g = l->log;
+	g->dropped += dropped;
+	if (g->waiting.size + size > LIMIT_LOG_BACKLOG) {
+		g->dropped += size;
 		return;
-	guest_log_turn(vm);
-	if (guest_log_open(vm))
-		return;
-	if (dropped) {
-		n = snprintf(note, sizeof(note), "[doze: %llu bytes of output were dropped]\n",
-			     (unsigned long long)dropped);
-		if (io_write_full(lifecycle_of(vm)->log_fd, note, (size_t)n))
-			return;
 	}
-	if (io_write_full(lifecycle_of(vm)->log_fd, data, size))
-		guest_log_close(vm);
+	if (g->dropped) {
+		buf_addf(&g->waiting, "[doze: %llu bytes of output were dropped]\n",
+			 (unsigned long long)g->dropped);
+		g->dropped = 0;
+	}
+	buf_add(&g->waiting, data, size);
+	if (!g->under_way)
+		log_go_on(g);
+}
+
+static struct guest_log *log_detach(struct microvm *vm)
+{
+	struct guest_log *g = vm->lifecycle ? vm->lifecycle->log : NULL;
+
+	if (!g)
+		return NULL;
+	vm->lifecycle->log = NULL;
+	g->vm = NULL;
+	return g;
 }
 
 void guest_log_close(struct microvm *vm)
 {
-	if (vm->lifecycle)
-		fd_close(&vm->lifecycle->log_fd);
+	struct guest_log *g = log_detach(vm);
+
+	if (g && !g->under_way)
+		log_free(g);
 }
 
 void guest_log_remove(struct microvm *vm)
 {
-	char name[GUEST_LOG_NAME];
+	struct guest_log *g;
 
 	guest_log_close(vm);
-	guest_log_name(name, vm, "");
-	unlinkat(vm->ctl->log_fd, name, 0);
-	guest_log_name(name, vm, ".1");
-	unlinkat(vm->ctl->log_fd, name, 0);
+	g = log_new(vm);
+	g->vm = NULL;
+	g->removes = true;
+	log_go_on(g);
 }

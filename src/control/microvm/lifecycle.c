@@ -13,7 +13,8 @@
 #include "control/channels/routes.h"
 #include "control/microvm/guest_log.h"
 #include "control/microvm/lifecycle_internal.h"
-#include "net/fork_task.h"
+#include "control/microvm/suspend.h"
+#include "control/microvm/waiters.h"
 
 /* A step without an action does not exist: the event is refused in that state. */
 static const struct step {
@@ -22,28 +23,29 @@ static const struct step {
 } steps[VM_NUM_STATES][VM_NUM_EVENTS] = {
 	/* clang-format off */
 	[VM_PENDING] = {
-		[EV_STARTED]   = { on_enter_running,    VM_RUNNING },
-		[EV_TERMINATE] = { on_enter_terminating,    VM_TERMINATING },
-		[EV_EXITED]    = { on_enter_terminated, VM_TERMINATED },
+		[EV_STARTED]   = { on_enter_running,     VM_RUNNING },
+		[EV_TERMINATE] = { on_enter_terminating, VM_TERMINATING },
+		[EV_EXITED]    = { on_enter_terminated,  VM_TERMINATED },
 	},
 	[VM_RUNNING] = {
-		[EV_SUSPEND]   = { on_enter_suspending,    VM_SUSPENDING },
-		[EV_TERMINATE] = { on_enter_terminating,    VM_TERMINATING },
-		[EV_EXITED]    = { on_enter_terminated, VM_TERMINATED },
+		[EV_SUSPEND]   = { on_enter_suspending,  VM_SUSPENDING },
+		[EV_TERMINATE] = { on_enter_terminating, VM_TERMINATING },
+		[EV_EXITED]    = { on_enter_terminated,  VM_TERMINATED },
 	},
 	[VM_SUSPENDING] = {
-		[EV_SAVED]     = { on_enter_suspended,    VM_SUSPENDED },
-		[EV_UNSAVED]   = { on_suspend_failed,  VM_RUNNING },
-		[EV_TERMINATE] = { on_enter_terminating,    VM_TERMINATING },
-		[EV_EXITED]    = { on_enter_terminated, VM_TERMINATED },
+		[EV_SAVED]     = { on_enter_suspended,   VM_SUSPENDED },
+		[EV_UNSAVED]   = { on_suspend_failed,    VM_RUNNING },
+		[EV_TERMINATE] = { on_enter_terminating, VM_TERMINATING },
+		[EV_EXITED]    = { on_enter_terminated,  VM_TERMINATED },
 	},
 	[VM_SUSPENDED] = {
-		[EV_RESUME]    = { on_resume, VM_SUSPENDED }, /* until the guest answered */
-		[EV_RESUMED]   = { on_enter_running,    VM_RUNNING },
-		[EV_TERMINATE] = { on_enter_terminating,    VM_TERMINATING },
+		[EV_RESUME]    = { on_resume,            VM_SUSPENDED }, /* until the guest answered */
+		[EV_RESUMED]   = { on_enter_running,     VM_RUNNING },
+		[EV_TERMINATE] = { on_enter_terminating, VM_TERMINATING },
+		[EV_EXITED]    = { on_resume_lost,       VM_SUSPENDED }, /* the checkpoint is the truth */
 	},
 	[VM_TERMINATING] = {
-		[EV_EXITED]    = { on_enter_terminated, VM_TERMINATED },
+		[EV_EXITED]    = { on_enter_terminated,  VM_TERMINATED },
 	},
 	/* clang-format on */
 };
@@ -64,7 +66,6 @@ struct lifecycle *lifecycle_of(struct microvm *vm)
 		return l;
 	l = xcalloc(1, sizeof(*l));
 	l->vm = vm;
-	l->log_fd = -1;
 	list_init(&l->suspends);
 	list_init(&l->resumes);
 	list_init(&l->ends);
@@ -72,46 +73,31 @@ struct lifecycle *lifecycle_of(struct microvm *vm)
 	return l;
 }
 
-static int lifecycle_ended(const struct microvm *vm, struct err *e)
-{
-	return err_set(e, ERR_INVALID,
-		       "The MicroVM %s has been terminated and its state cannot be changed.",
-		       vm->id);
-}
-
-void waiters_notify_ended(struct microvm *vm, struct list *waits)
-{
-	struct err e;
-
-	lifecycle_ended(vm, &e);
-	waiters_notify(waits, -1, &e);
-}
-
 /* What a step changes in the row, besides the state.  Applied to the copy that is written, then to
  * the microVM. */
 static void lifecycle_apply(struct microvm *vm, const struct lifecycle *l, enum vm_state to)
 {
 	switch (l->event) {
-	case EV_STARTED:
-		vm->last_byte_ms = l->step_ms;
-		break;
 	case EV_RESUMED:
-		vm->last_byte_ms = l->step_ms;
 		vm->suspended_ms = 0;
+		/* fall through */
+	case EV_STARTED:
+	case EV_UNSAVED: /* not idle again at once */
+		vm->last_byte_ms = l->step_wall_ms;
+		vm->since.last_byte_ms = l->step_boot_ms;
 		break;
 	case EV_SAVED:
-		vm->checkpoint = l->draft;
-		vm->suspended_ms = l->step_ms;
+		vm->checkpoint = l->checkpoint;
+		vm->suspended_ms = l->step_wall_ms;
+		vm->since.suspended_ms = l->step_boot_ms;
 		*vm->machine_id = '\0';
 		*vm->boot_id = '\0';
 		break;
 	case EV_EXITED:
-		vm->terminated_ms = l->step_ms;
+		vm->terminated_ms = l->step_wall_ms;
+		vm->since.terminated_ms = l->step_boot_ms;
 		vm->checkpoint = 0;
 		*vm->machine_id = '\0';
-		break;
-	case EV_UNSAVED:
-		vm->last_byte_ms = l->step_ms; /* not at once again */
 		break;
 	case EV_SUSPEND:
 	case EV_RESUME:
@@ -122,30 +108,58 @@ static void lifecycle_apply(struct microvm *vm, const struct lifecycle *l, enum 
 	vm->state = to; /* the only writer of this field, but for the load */
 }
 
-/* The reason of the end is the first one. */
+/* The reason of the end is the first one: that of a terminate, if one was asked for. */
 static const char *lifecycle_reason(const struct microvm *vm, const struct lifecycle *l)
 {
-	bool says = l->event == EV_TERMINATE || (l->event == EV_EXITED && !vm->reason);
+	if (l->event == EV_TERMINATE)
+		return l->why[EV_TERMINATE];
+	if (l->event != EV_EXITED || vm->reason)
+		return vm->reason;
+	return l->why[EV_TERMINATE] ? l->why[EV_TERMINATE] : l->why[EV_EXITED];
+}
 
-	return says ? l->why : vm->reason;
+static void lifecycle_forget_event(struct lifecycle *l, enum vm_event event)
+{
+	free(l->why[event]);
+	l->why[event] = NULL;
+	l->durable_events &= ~(1u << event);
+}
+
+void lifecycle_drop_event(struct microvm *vm, enum vm_event event)
+{
+	vm->lifecycle->pending_events &= ~(1u << event);
+	lifecycle_forget_event(vm->lifecycle, event);
 }
 
 static void lifecycle_retry_pending(struct microvm *vm)
 {
 	struct lifecycle *l = vm->lifecycle;
-	unsigned pending = l->pending_events;
 
-	l->pending_events = 0;
 	for (size_t i = 0; i < ARRAY_SIZE(highest_priority_first) && !l->committing; i++) {
 		enum vm_event event = highest_priority_first[i];
 
-		if (!(pending & 1u << event))
+		if (!(l->pending_events & 1u << event))
 			continue;
-		pending &= ~(1u << event);
+		l->pending_events &= ~(1u << event);
 		if (steps[vm->state][event].enter)
 			lifecycle_commit(vm, event);
+		else
+			lifecycle_forget_event(l, event);
 	}
-	l->pending_events |= pending;
+}
+
+/* The row could not be written. */
+static void lifecycle_not_durable(struct microvm *vm, const struct err *e)
+{
+	struct lifecycle *l = vm->lifecycle;
+	bool must = l->durable_events & 1u << l->event;
+
+	if (l->event == EV_SUSPEND || (l->event == EV_TERMINATE && !must)) {
+		lifecycle_forget_event(l, l->event);
+		on_step_refused(vm, l->event, e);
+	} else {
+		l->pending_events |= 1u << l->event; /* lifecycle_tick tries again */
+	}
 }
 
 static void lifecycle_committed(void *arg, int rc, const struct err *e)
@@ -153,36 +167,29 @@ static void lifecycle_committed(void *arg, int rc, const struct err *e)
 	struct microvm *vm = arg;
 	struct lifecycle *l = vm->lifecycle;
 	enum vm_state from = vm->state;
-	const struct step *step = &steps[from][l->event];
+	enum vm_event event = l->event;
+	const struct step *step = &steps[from][event];
 	const char *reason = lifecycle_reason(vm, l);
-	bool may_refuse = l->event == EV_SUSPEND ||
-			  (l->event == EV_TERMINATE && !(l->durable_events & 1u << EV_TERMINATE));
-	/* On the disk that had no room for the save there may be none for the row: after a crash
-	 * the machine is found alive in SUSPENDING and is saved then. */
-	bool apply_even_if_not_durable = l->event == EV_UNSAVED;
+	/* If the disk is full, this row cannot be written either.  It is applied all the same:
+	 * after a crash the machine is found alive in SUSPENDING, and is saved then. */
+	bool apply_even_if_not_durable = event == EV_UNSAVED;
 
 	l->committing = false;
 	if (rc)
 		log_err("a step is not durable id=%s state=%s error=\"%s\"", vm->id,
 			vm_state_name[from], e->text);
 	if (rc && !apply_even_if_not_durable) {
-		if (!may_refuse) {
-			l->pending_events |= 1u << l->event; /* lifecycle_tick tries again */
-			return;
-		}
-		free(l->why);
-		l->why = NULL;
-		on_step_refused(vm, l->event, e);
+		lifecycle_not_durable(vm, e);
 		return;
 	}
-	l->old_checkpoint = vm->checkpoint;
 	lifecycle_apply(vm, l, step->to);
 	if (reason != vm->reason) {
 		free(vm->reason);
 		vm->reason = reason ? xstrdup(reason) : NULL;
 	}
+	lifecycle_forget_event(l, event);
 	log_info("microVM id=%s from=%s to=%s reason=\"%s\"", vm->id, vm_state_name[from],
-		 vm_state_name[step->to], reason ? reason : "");
+		 vm_state_name[step->to], vm->reason ? vm->reason : "");
 	step->enter(vm, from);
 	if (!l->committing)
 		lifecycle_retry_pending(vm);
@@ -196,12 +203,14 @@ static void lifecycle_commit(struct microvm *vm, enum vm_event event)
 	struct microvm row = *vm;
 
 	if (step->to == vm->state) {
+		lifecycle_forget_event(l, event);
 		step->enter(vm, vm->state);
 		return;
 	}
 	l->committing = true;
 	l->event = event;
-	l->step_ms = clock_wall_ms();
+	l->step_wall_ms = clock_wall_ms();
+	l->step_boot_ms = clock_boot_ms();
 	/* The row is read at once, so that it may borrow. */
 	row.reason = (char *)(uintptr_t)lifecycle_reason(vm, l);
 	lifecycle_apply(&row, l, step->to);
@@ -223,11 +232,8 @@ int lifecycle_step(struct microvm *vm, enum vm_event event, const char *why, str
 	if (!l->committing && !steps[vm->state][event].enter)
 		return err_set(e, ERR_CONFLICT, "The MicroVM %s is %s.", vm->id,
 			       vm_state_name[vm->state]);
-	/* A reason on its way into a row stays; the first one wins. */
-	if (why && !(l->committing && l->why)) {
-		free(l->why);
-		l->why = xstrdup(why);
-	}
+	if (why && !l->why[event]) /* the first reason of an event stays */
+		l->why[event] = xstrdup(why);
 	if (l->committing)
 		l->pending_events |= 1u << event;
 	else
@@ -291,7 +297,7 @@ void lifecycle_suspend(struct microvm *vm, lifecycle_done *done, void *arg)
 	case VM_TERMINATING:
 	case VM_TERMINATED:
 	case VM_NUM_STATES:
-		lifecycle_ended(vm, &e);
+		waiters_ended(vm, &e);
 		break;
 	}
 	if (done)
@@ -327,7 +333,7 @@ void lifecycle_resume(struct microvm *vm, lifecycle_done *done, void *arg)
 	case VM_TERMINATING:
 	case VM_TERMINATED:
 	case VM_NUM_STATES:
-		lifecycle_ended(vm, &e);
+		waiters_ended(vm, &e);
 		break;
 	}
 	if (done)
@@ -354,11 +360,15 @@ void lifecycle_forget(struct microvm *vm)
 
 void lifecycle_free(struct microvm *vm)
 {
-	if (vm->lifecycle) {
-		fork_task_forget(vm->lifecycle->publishing);
-		free(vm->lifecycle->why);
+	struct lifecycle *l = vm->lifecycle;
+
+	if (l) {
+		start_free(vm);
+		suspend_free(vm);
+		for (size_t i = 0; i < VM_NUM_EVENTS; i++)
+			free(l->why[i]);
 	}
-	free(vm->lifecycle);
+	free(l);
 	model_microvm_free(vm);
 }
 

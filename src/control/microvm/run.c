@@ -1,27 +1,33 @@
-/* run.c - RunMicrovm: room, a clone or a spare if there is one, the durable row, the answer,
- * the start. */
+/* run.c - RunMicrovm: memory, a clone or a spare if there is one, the durable row, the answer, the
+ * start. */
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "control/channels/routes.h"
 #include "control/microvm/lifecycle_internal.h"
+#include "control/microvm/policy.h"
+#include "control/microvm/start.h"
 #include "control/pool/pool.h"
 #include "control/pool/spares.h"
+#include "control/store/store.h"
 
-struct running {
+/* Until the row is there. */
+struct run {
 	struct microvm *vm;
 	struct store_txn *with;
 	lifecycle_done *made;
 	void *arg;
+	bool clone, spare; /* what the machine is, or was if it died meanwhile */
 };
 
-static void run_fail(struct running *r, const struct err *e)
+static void run_fail(struct run *r, const struct err *e)
 {
 	struct microvm *vm = r->vm;
 
-	admission_leave(&lifecycle_of(vm)->ticket);
-	if (vm->machine && lifecycle_of(vm)->spare)
+	vm->lifecycle->run = NULL;
+	if (vm->machine && r->spare)
 		spares_give_back(vm->machine);
 	else if (vm->machine)
 		pool_give_back(vm->machine);
@@ -41,36 +47,35 @@ static void run_continued(struct machine *m, int rc, const struct ipc_msg *answe
 
 static void run_committed(void *arg, int rc, const struct err *e)
 {
-	struct running *r = arg;
+	struct run *r = arg;
 	struct microvm *vm = r->vm;
-	struct lifecycle *l = lifecycle_of(vm);
-	lifecycle_done *made = r->made;
-	void *made_arg = r->arg;
+	struct run now = *r;
 
 	if (rc) {
 		run_fail(r, e);
 		return;
 	}
 	free(r);
-	list_add(&vm->ctl->microvms, &vm->in_control);
+	vm->lifecycle->run = NULL;
+	model_add_microvm(vm);
+	policy_begin(vm, clock_wall_ms(), clock_boot_ms());
 	vm->starting = true;
-	l->binding = false;
-	if (vm->machine && !l->spare) {
-		/* Not one after the other: the guest reads its identity as soon as it runs. */
+	if (vm->machine && now.clone) {
+		/* The guest reads its identity as soon as it runs: neither waits for the other. */
 		machine_simple(vm->machine, MACHINE_CONTINUE, run_continued);
 		start_identity(vm);
 	}
 	routes_push(vm);
-	made(made_arg, 0, NULL);
-	if ((vm->machine && !l->spare) || vm->state != VM_PENDING || l->committing)
+	now.made(now.arg, 0, NULL);
+	if ((vm->machine && now.clone) || vm->state != VM_PENDING || vm->lifecycle->committing)
 		return;
-	if (l->from_pool && !vm->machine)
-		start_again(vm); /* it died meanwhile */
+	if ((now.clone || now.spare) && !vm->machine)
+		start_again(vm); /* the row names one that has died meanwhile */
 	else
 		start_machine(vm);
 }
 
-static void run_commit(struct running *r)
+static void run_commit(struct run *r)
 {
 	struct microvm *vm = r->vm;
 	struct store_txn *t = r->with ? r->with : store_begin(vm->ctl->store);
@@ -79,26 +84,24 @@ static void run_commit(struct running *r)
 	store_commit(t, run_committed, r);
 }
 
-/* Under its own name: the row is to say which machine it is. */
-static void run_take_spare(struct microvm *vm)
+/* Under its own id: the row is to say which machine it is. */
+static void run_take_spare(struct run *r)
 {
-	struct lifecycle *l = lifecycle_of(vm);
+	struct microvm *vm = r->vm;
 
 	vm->machine = spares_take(vm->ctl, vm->version, vm->internet, &microvm_machine_ops, vm);
 	if (!vm->machine)
 		return;
 	memcpy(vm->machine_id, vm->machine->id, sizeof(vm->machine_id));
-	l->binding = l->from_pool = l->spare = true;
+	r->spare = true;
 }
 
-static void run_room(struct admission_ticket *ticket, int rc, const struct err *e)
+static void run_memory(struct admission_ticket *ticket, int rc, const struct err *e)
 {
-	struct lifecycle *l = container_of(ticket, struct lifecycle, ticket);
-	struct running *r = l->running;
+	struct run *r = container_of(ticket, struct start, ticket)->vm->lifecycle->run;
 
-	l->running = NULL;
 	if (!rc) {
-		run_take_spare(r->vm);
+		run_take_spare(r);
 		run_commit(r);
 		return;
 	}
@@ -106,22 +109,23 @@ static void run_room(struct admission_ticket *ticket, int rc, const struct err *
 	run_fail(r, e);
 }
 
+static int run_allowed(const struct control *ctl, const struct microvm *vm, struct err *e)
+{
+	if (ctl->draining)
+		return err_set(e, ERR_CAPACITY, "doze is being stopped: no MicroVM can start now.");
+	return model_runs_here(ctl, vm->version, e);
+}
+
 void lifecycle_run(struct control *ctl, struct microvm *vm, struct store_txn *with,
 		   lifecycle_done *made, void *arg)
 {
-	struct running *r = xcalloc(1, sizeof(*r));
-	struct lifecycle *l = lifecycle_of(vm);
+	struct run *r = xcalloc(1, sizeof(*r));
 	struct err e;
 
-	*r = (struct running){ vm, with, made, arg };
+	*r = (struct run){ .vm = vm, .with = with, .made = made, .arg = arg };
+	lifecycle_of(vm)->run = r;
 	vm->version->n_microvms++;
-	if (ctl->draining) {
-		err_set(&e, ERR_CAPACITY, "doze is being stopped: no MicroVM can start now.");
-		store_drop(with);
-		run_fail(r, &e);
-		return;
-	}
-	if (model_runs_here(ctl, vm->version, &e)) {
+	if (run_allowed(ctl, vm, &e)) {
 		store_drop(with);
 		run_fail(r, &e);
 		return;
@@ -133,11 +137,11 @@ void lifecycle_run(struct control *ctl, struct microvm *vm, struct store_txn *wi
 	if (vm->machine) {
 		memcpy(vm->machine_id, vm->machine->id, sizeof(vm->machine_id));
 		machine_own(vm->machine, &microvm_machine_ops, vm);
-		l->binding = l->from_pool = true;
+		r->clone = true;
 		run_commit(r);
 		return;
 	}
-	l->running = r;
-	admission_wait_memory(ctl, &l->ticket, template_cost(template_of(ctl, vm->version)),
-			      ctl->conf->capacity_wait_ms, run_room);
+	admission_wait_memory(ctl, &start_of(vm)->ticket,
+			      template_cost(template_of(ctl, vm->version)),
+			      ctl->conf->capacity_wait_ms, run_memory);
 }

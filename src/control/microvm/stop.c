@@ -1,10 +1,13 @@
-/* stop.c - a microVM that runs, and one that ends. */
+/* stop.c - a microVM that is open to traffic, and one that ends. */
 
-#include "base/clock.h"
 #include "base/log.h"
+#include "control/admission/admission.h"
 #include "control/channels/routes.h"
 #include "control/microvm/guest_log.h"
 #include "control/microvm/lifecycle_internal.h"
+#include "control/microvm/start.h"
+#include "control/microvm/suspend.h"
+#include "control/microvm/waiters.h"
 #include "control/pool/pool.h"
 #include "control/storage/checkpoint.h"
 
@@ -20,23 +23,23 @@ void on_enter_running(struct microvm *vm, enum vm_state from)
 		suspend_begin(vm); /* asked for while it woke */
 }
 
-static void end_cleared(void *arg)
+static void stop_cleared(void *arg)
 {
 	lifecycle_event_durable(arg, EV_EXITED, NULL);
 }
 
-static void end_machine(struct microvm *vm)
+static void stop_machine(struct microvm *vm)
 {
 	struct machine *m = vm->machine;
 
 	vm->machine = NULL;
 	if (m)
-		machine_end(m, end_cleared, vm);
+		machine_end(m, stop_cleared, vm);
 	else
-		end_cleared(vm);
+		stop_cleared(vm);
 }
 
-static void end_hooked(struct machine *m, enum agent_outcome outcome, unsigned status)
+static void stop_hooked(struct machine *m, enum agent_outcome outcome, unsigned status)
 {
 	struct microvm *vm = m->owner;
 	const struct hooks *hooks = &vm->version->hooks;
@@ -45,44 +48,44 @@ static void end_hooked(struct machine *m, enum agent_outcome outcome, unsigned s
 
 	if (why) /* it ends all the same */
 		log_info("microVM id=%s hook=terminate answer=\"%s\"", vm->id, why);
-	end_machine(vm);
+	stop_machine(vm);
 }
 
-void on_enter_terminating(struct microvm *vm, enum vm_state from)
+/* Nobody who waits is left, and nothing that is under way goes on. */
+static void stop_all(struct microvm *vm)
 {
 	struct lifecycle *l = lifecycle_of(vm);
 
 	start_cancel(vm);
-	l->holding = false;
+	suspend_free(vm);
 	l->wake = false;
 	routes_push(vm);
 	waiters_notify(&l->ends, 0, NULL);
 	waiters_notify_ended(vm, &l->suspends);
 	waiters_notify_ended(vm, &l->resumes);
+}
+
+void on_enter_terminating(struct microvm *vm, enum vm_state from)
+{
+	stop_all(vm);
 	if (from == VM_RUNNING && vm->machine && hook_wanted(vm, HOOK_TERMINATE))
-		machine_hook(vm->machine, HOOK_TERMINATE, NULL, end_hooked);
+		machine_hook(vm->machine, HOOK_TERMINATE, NULL, stop_hooked);
 	else
-		end_machine(vm);
+		stop_machine(vm);
 }
 
 void on_enter_terminated(struct microvm *vm, enum vm_state from)
 {
-	struct lifecycle *l = lifecycle_of(vm);
 	struct machine *m = vm->machine;
 
 	(void)from;
-	start_cancel(vm);
 	vm->machine = NULL;
 	if (m)
 		machine_end(m, NULL, NULL);
-	if (!l->publishing) /* else suspend_published does it */
-		checkpoint_remove_all(vm);
-	routes_push(vm);
+	checkpoint_remove_all(vm);
 	guest_log_close(vm);
 	vm->version->n_microvms--;
-	waiters_notify(&l->ends, 0, NULL);
-	waiters_notify_ended(vm, &l->suspends);
-	waiters_notify_ended(vm, &l->resumes);
+	stop_all(vm);
 	admission_wake(vm->ctl);
 	pool_wake(vm->ctl);
 }

@@ -1,25 +1,82 @@
-/* suspend.c - from RUNNING to a save on disk.
- *
- *   HOLD (the proxy holds new requests; an idle suspend first hears the last byte), EV_SUSPEND,
- *   hook /suspend, draft, MACHINE_SAVE, publish, EV_SAVED; or CONTINUE and EV_UNSAVED. */
+#include "control/microvm/suspend.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "control/admission/admission.h"
 #include "control/channels/routes.h"
-#include "control/microvm/expiry.h"
 #include "control/microvm/lifecycle_internal.h"
+#include "control/microvm/policy.h"
+#include "control/microvm/suspend_parts.h"
+#include "control/microvm/waiters.h"
 #include "control/storage/checkpoint.h"
 
-#define SUSPEND_HELD_MS 2000 /* for the proxy's answer; without one our own clock decides */
+#define SUSPEND_HELD_MS      2000   /* for the proxy's answer; without one our own clock decides */
+#define SUSPEND_RETRY_MS     1000   /* before something is tried again, then twice as long ... */
+#define SUSPEND_RETRY_MAX_MS 30000  /* ... up to this */
+#define SUSPEND_STALL_MS     120000 /* a save that has written nothing for so long is reported ... */
+#define SUSPEND_SLOWEST      (10 * MIB) /* ... and each second of this many bytes a second more */
 
-#define SUSPEND_DRAFT(vm)       ((vm)->checkpoint + 1)
-#define SUSPEND_DRAFT_AGAIN(vm) ((vm)->checkpoint + 2)
+struct suspend *suspend_of(struct microvm *vm)
+{
+	struct lifecycle *l = lifecycle_of(vm);
 
-static void suspend_machine(struct microvm *vm);
+	if (l->suspend)
+		return l->suspend;
+	l->suspend = xcalloc(1, sizeof(*l->suspend));
+	for (size_t i = 0; i < SAVE_NUM_FDS; i++)
+		l->suspend->fds[i] = -1;
+	return l->suspend;
+}
+
+void suspend_enter(struct microvm *vm, enum suspend_phase phase)
+{
+	struct suspend *s = suspend_of(vm);
+
+	checkpoint_forget(s->job);
+	s->job = NULL;
+	for (size_t i = 0; i < SAVE_NUM_FDS; i++)
+		fd_close(&s->fds[i]);
+	s->phase = phase;
+	s->asked = s->reported = false;
+	s->retry_ms = 0;
+	s->grown_ms = clock_mono_ms();
+}
+
+void suspend_free(struct microvm *vm)
+{
+	if (!vm->lifecycle->suspend)
+		return;
+	suspend_enter(vm, SUSPEND_NONE);
+	free(vm->lifecycle->suspend);
+	vm->lifecycle->suspend = NULL;
+}
+
+void suspend_retry_later(struct suspend *s)
+{
+	int64_t wait_ms = SUSPEND_RETRY_MS << (s->tries < 5 ? s->tries : 5);
+
+	s->tries++;
+	s->retry_ms =
+		clock_mono_ms() + (wait_ms < SUSPEND_RETRY_MAX_MS ? wait_ms : SUSPEND_RETRY_MAX_MS);
+}
+
+/* Those who wait for it are told, and it goes on. */
+void suspend_notify_late(struct microvm *vm, const struct err *why)
+{
+	struct err e;
+
+	err_set(&e, why->kind,
+		"The MicroVM %s is still being suspended: %.512s. It is kept, and doze goes on "
+		"trying.",
+		vm->id, why->text);
+	waiters_notify(&vm->lifecycle->suspends, -1, &e);
+	waiters_notify(&vm->lifecycle->resumes, -1, &e);
+}
+
+/* Holding. */
 
 void suspend_begin(struct microvm *vm)
 {
@@ -27,47 +84,186 @@ void suspend_begin(struct microvm *vm)
 
 	if (vm->state != VM_RUNNING || (l->committing && l->event == EV_SUSPEND))
 		return; /* it is on its way */
-	l->holding = false;
+	suspend_enter(vm, SUSPEND_NONE);
 	routes_hold(vm);
 	lifecycle_event(vm, EV_SUSPEND, NULL);
 }
 
-void suspend_idle(struct microvm *vm, int64_t now)
+void suspend_if_idle(struct microvm *vm)
 {
-	struct lifecycle *l = lifecycle_of(vm);
+	struct suspend *s = suspend_of(vm);
 
-	if (l->holding || l->committing)
+	if (s->phase != SUSPEND_NONE || vm->lifecycle->committing)
 		return;
-	l->holding = true;
-	l->held_ms = now;
+	suspend_enter(vm, SUSPEND_HOLDING);
+	s->held_ms = clock_mono_ms();
 	routes_hold(vm);
 }
 
-static void suspend_decide(struct microvm *vm, int64_t now)
+static void suspend_decide(struct microvm *vm)
 {
-	lifecycle_of(vm)->holding = false;
-	if (vm->state == VM_RUNNING && expiry_idle(vm, now))
+	suspend_enter(vm, SUSPEND_NONE);
+	if (vm->state == VM_RUNNING && policy_idle(vm, clock_boot_ms()))
 		suspend_begin(vm);
 	else
 		routes_release(vm);
 }
 
-void suspend_held(struct microvm *vm, int64_t last_byte_ms)
+void suspend_on_held(struct microvm *vm)
 {
-	if (last_byte_ms > vm->last_byte_ms)
-		vm->last_byte_ms = last_byte_ms;
-	if (lifecycle_of(vm)->holding)
-		suspend_decide(vm, clock_wall_ms());
+	if (suspend_of(vm)->phase == SUSPEND_HOLDING)
+		suspend_decide(vm);
 }
 
-void suspend_tick(struct microvm *vm, int64_t now)
+void on_enter_suspending(struct microvm *vm, enum vm_state from)
 {
-	struct lifecycle *l = vm->lifecycle;
+	struct suspend *s = suspend_of(vm);
 
-	if (l && l->holding && now - l->held_ms > SUSPEND_HELD_MS)
-		suspend_decide(vm, now);
-	if (l && l->again && vm->machine && vm->state == VM_SUSPENDING)
-		suspend_machine(vm);
+	(void)from;
+	s->failure = (struct err){ 0 };
+	s->above = s->draft > vm->checkpoint ? s->draft : vm->checkpoint;
+	s->tries = 0;
+	routes_push(vm);
+	if (!vm->machine)
+		return; /* it died meanwhile: EV_EXITED comes next */
+	/* One that was found paused after a restart has answered its hook before. */
+	if (!hook_wanted(vm, HOOK_SUSPEND) || vm->machine->run == MACHINE_PAUSED) {
+		save_draft(vm);
+		return;
+	}
+	suspend_enter(vm, SUSPEND_HOOK);
+	machine_hook(vm->machine, HOOK_SUSPEND, NULL, save_hooked);
+}
+
+/* As time passes. */
+
+static void tick_holding(struct microvm *vm, struct suspend *s, int64_t now)
+{
+	if (now - s->held_ms > SUSPEND_HELD_MS)
+		suspend_decide(vm);
+}
+
+static void tick_saving(struct microvm *vm, struct suspend *s, int64_t now)
+{
+	int64_t patience_ms = SUSPEND_STALL_MS + (int64_t)(s->total / SUSPEND_SLOWEST) * 1000;
+	uint64_t written = 0;
+	struct stat st;
+	struct err e;
+
+	if (vm->machine->private_bytes > s->total)
+		s->total = vm->machine->private_bytes;
+	for (size_t i = 0; i < SAVE_NUM_FDS; i++)
+		if (!fstat(s->fds[i], &st))
+			written += (uint64_t)st.st_blocks * 512;
+	if (written > s->written) {
+		s->written = written;
+		s->grown_ms = now;
+		s->reported = false;
+	}
+	if (s->reported || now - s->grown_ms < patience_ms)
+		return;
+	s->reported = true;
+	log_warn("a save makes no progress and is waited for id=%s mib=%llu of_mib=%llu", vm->id,
+		 (unsigned long long)(s->written / MIB), (unsigned long long)(s->total / MIB));
+	err_set(&e, ERR_CAPACITY,
+		"%llu MiB are written, and the disk of the data directory is slow or stuck",
+		(unsigned long long)(s->written / MIB));
+	suspend_notify_late(vm, &e);
+}
+
+static void tick_finding(struct microvm *vm, struct suspend *s, int64_t now)
+{
+	if (vm->machine && now >= s->retry_ms)
+		save_draft(vm);
+}
+
+static void tick_publishing(struct microvm *vm, struct suspend *s, int64_t now)
+{
+	if (!s->job && s->retry_ms && now >= s->retry_ms) {
+		save_publish_again(vm);
+	}
+}
+
+static void tick_continuing(struct microvm *vm, struct suspend *s, int64_t now)
+{
+	if (vm->machine && !s->asked && s->retry_ms && now >= s->retry_ms)
+		save_continue_again(vm);
+}
+
+static const struct {
+	const char *name;
+	void (*tick)(struct microvm *vm, struct suspend *s, int64_t now);
+} phases[SUSPEND_NUM_PHASES] = {
+	[SUSPEND_NONE] = { NULL, NULL },
+	[SUSPEND_HOLDING] = { "holding", tick_holding },
+	[SUSPEND_HOOK] = { "hook", NULL },
+	[SUSPEND_DRAFTING] = { "drafting", NULL },
+	[SUSPEND_SAVING] = { "saving", tick_saving },
+	[SUSPEND_FINDING] = { "finding", tick_finding },
+	[SUSPEND_PUBLISHING] = { "publishing", tick_publishing },
+	[SUSPEND_CONTINUING] = { "continuing", tick_continuing },
+};
+
+void suspend_tick(struct microvm *vm, int64_t mono_ms)
+{
+	struct suspend *s = vm->lifecycle ? vm->lifecycle->suspend : NULL;
+
+	if (s && phases[s->phase].tick)
+		phases[s->phase].tick(vm, s, mono_ms);
+}
+
+struct suspend_progress suspend_progress(const struct microvm *vm)
+{
+	const struct suspend *s = vm->lifecycle ? vm->lifecycle->suspend : NULL;
+
+	if (!s)
+		return (struct suspend_progress){ 0 };
+	return (struct suspend_progress){ phases[s->phase].name, s->written, s->total };
+}
+
+/* After a restart of control the draft before may still be written to, so that a new save gets one
+ * of its own; the machine refuses it while it is busy. */
+void suspend_adopt(struct microvm *vm)
+{
+	on_enter_suspending(vm, VM_RUNNING);
+}
+
+/* The ends. */
+
+void on_enter_suspended(struct microvm *vm, enum vm_state from)
+{
+	struct lifecycle *l = lifecycle_of(vm);
+
+	(void)from;
+	suspend_enter(vm, SUSPEND_NONE);
+	if (vm->machine)
+		machine_end(vm->machine, NULL, NULL);
+	vm->machine = NULL;
+	checkpoint_remove_below(vm, vm->checkpoint);
+	routes_push(vm);
+	admission_wake(vm->ctl);
+	waiters_notify(&l->suspends, 0, NULL);
+	if (l->wake)
+		lifecycle_event(vm, EV_RESUME, NULL);
+}
+
+void on_suspend_failed(struct microvm *vm, enum vm_state from)
+{
+	struct suspend *s = suspend_of(vm);
+	struct lifecycle *l = vm->lifecycle;
+	bool full = s->failure.kind == ERR_CAPACITY;
+	struct err e;
+
+	(void)from;
+	suspend_enter(vm, SUSPEND_NONE);
+	err_set(&e, s->failure.kind, "The MicroVM %s could not be suspended and runs on: %.512s%s",
+		vm->id, s->failure.text,
+		full ? ". Free some space on the disk of the data directory, then try again." : "");
+	routes_push(vm);
+	routes_release(vm);
+	waiters_notify(&l->suspends, -1, &e);
+	waiters_notify(&l->resumes, 0, NULL);
+	l->wake = false;
 }
 
 void on_step_refused(struct microvm *vm, enum vm_event event, const struct err *e)
@@ -81,194 +277,4 @@ void on_step_refused(struct microvm *vm, enum vm_event event, const struct err *
 	routes_release(vm);
 	waiters_notify(&l->suspends, -1, e);
 	waiters_notify(&l->resumes, 0, NULL); /* it runs */
-}
-
-/* What cannot be saved runs on; its callers hear why. */
-static void suspend_failed(struct microvm *vm, const struct err *e)
-{
-	struct lifecycle *l = lifecycle_of(vm);
-
-	log_err("a microVM could not be saved id=%s error=\"%s\"", vm->id, e->text);
-	checkpoint_drop_draft(vm, l->draft);
-	l->failure = *e;
-	lifecycle_event_durable(vm, EV_UNSAVED, NULL);
-}
-
-static void suspend_continued(struct machine *m, int rc, const struct ipc_msg *answer,
-			      const struct err *e)
-{
-	struct microvm *vm = m->owner;
-
-	(void)answer;
-	if (!rc) {
-		lifecycle_event_durable(vm, EV_UNSAVED, NULL);
-		return;
-	}
-	log_err("a microVM does not run on id=%s error=\"%s\"", vm->id, e->text);
-	lifecycle_event_durable(vm, EV_EXITED,
-				"The MicroVM could be neither suspended nor continued.");
-}
-
-static void suspend_published(void *arg, int rc)
-{
-	struct microvm *vm = arg;
-	struct lifecycle *l = lifecycle_of(vm);
-
-	l->publishing = NULL;
-	if (vm->state != VM_SUSPENDING) {
-		checkpoint_remove_all(vm); /* it ended meanwhile */
-		return;
-	}
-	if (!rc) {
-		lifecycle_event(vm, EV_SAVED, NULL);
-		return;
-	}
-	log_err("a save is not durable id=%s error=\"%s\"", vm->id, strerror(-rc));
-	checkpoint_drop_draft(vm, l->draft);
-	lifecycle_event_durable(vm, EV_EXITED, "The MicroVM's state could not be written to disk.");
-}
-
-static void suspend_note(const struct microvm *vm, const struct machine_saved *saved)
-{
-	log_info("saved id=%s state_bytes=%llu memory_bytes=%llu disk_bytes=%llu paused_us=%llu",
-		 vm->id, (unsigned long long)saved->state_bytes,
-		 (unsigned long long)saved->memory_bytes, (unsigned long long)saved->disk_bytes,
-		 (unsigned long long)saved->paused_us);
-}
-
-void suspend_publish(struct microvm *vm)
-{
-	struct lifecycle *l = lifecycle_of(vm);
-	struct err e;
-
-	l->saved = true;
-	l->again = false;
-	l->publishing = checkpoint_publish(vm, l->draft, suspend_published, vm, &e);
-	if (l->publishing)
-		return;
-	log_err("%s", e.text);
-	suspend_published(vm, -EIO);
-}
-
-void suspend_found(struct machine *m, const struct machine_saved *saved)
-{
-	struct microvm *vm = m->owner;
-	struct lifecycle *l = lifecycle_of(vm);
-
-	if (vm->state != VM_SUSPENDING || l->publishing)
-		return;
-	checkpoint_drop_draft(vm, SUSPEND_DRAFT_AGAIN(vm));
-	l->draft = SUSPEND_DRAFT(vm);
-	suspend_note(vm, saved);
-	suspend_publish(vm);
-}
-
-static void suspend_done(struct machine *m, int rc, const struct ipc_msg *answer,
-			 const struct err *e)
-{
-	struct microvm *vm = m->owner;
-	struct lifecycle *l = lifecycle_of(vm);
-
-	if (!rc) {
-		checkpoint_drop_draft(vm, SUSPEND_DRAFT(vm) == l->draft ? SUSPEND_DRAFT_AGAIN(vm)
-									: SUSPEND_DRAFT(vm));
-		suspend_note(vm, (const void *)answer->body);
-		suspend_publish(vm);
-		return;
-	}
-	log_err("a microVM could not be saved id=%s error=\"%s\"", vm->id, e->text);
-	checkpoint_drop_draft(vm, l->draft);
-	l->again = l->draft == SUSPEND_DRAFT_AGAIN(vm) && e->kind == ERR_CONFLICT;
-	if (l->again)
-		return; /* suspend_tick, if suspend_found does not come before */
-	l->failure = *e;
-	machine_simple(m, MACHINE_CONTINUE, suspend_continued);
-}
-
-static void suspend_machine(struct microvm *vm)
-{
-	struct lifecycle *l = lifecycle_of(vm);
-	const struct machine_none none = { 0 };
-	int fds[SAVE_NUM_FDS];
-	struct err e;
-
-	/* After a restart the draft before may still be written to. */
-	l->draft = l->adopted ? SUSPEND_DRAFT_AGAIN(vm) : SUSPEND_DRAFT(vm);
-	l->again = false;
-	if (checkpoint_draft(vm, l->draft, fds, &e)) {
-		suspend_failed(vm, &e);
-		return;
-	}
-	machine_ask(vm->machine, MACHINE_SAVE, &none, fds, SAVE_NUM_FDS, suspend_done);
-	for (size_t i = 0; i < SAVE_NUM_FDS; i++)
-		fd_close(&fds[i]);
-}
-
-static void suspend_hooked(struct machine *m, enum agent_outcome outcome, unsigned status)
-{
-	struct microvm *vm = m->owner;
-	const struct hooks *hooks = &vm->version->hooks;
-	autofree char *why = hook_failure(HOOK_SUSPEND, outcome, status,
-					  hooks->each[HOOK_SUSPEND].timeout_ms, hooks->port);
-
-	if (why)
-		lifecycle_event_durable(vm, EV_TERMINATE, why);
-	else
-		suspend_machine(vm);
-}
-
-void on_enter_suspending(struct microvm *vm, enum vm_state from)
-{
-	struct lifecycle *l = lifecycle_of(vm);
-
-	(void)from;
-	routes_push(vm);
-	if (!vm->machine)
-		return; /* it died meanwhile: EV_EXITED comes next */
-	/* Paused: found so after a restart, its hook was answered before. */
-	if (hook_wanted(vm, HOOK_SUSPEND) && vm->machine->run != MACHINE_PAUSED)
-		machine_hook(vm->machine, HOOK_SUSPEND, NULL, suspend_hooked);
-	else
-		suspend_machine(vm);
-	l->failure = (struct err){ 0 };
-}
-
-void on_enter_suspended(struct microvm *vm, enum vm_state from)
-{
-	struct lifecycle *l = lifecycle_of(vm);
-
-	(void)from;
-	if (vm->machine)
-		machine_end(vm->machine, NULL, NULL);
-	vm->machine = NULL;
-	l->saved = false;
-	checkpoint_remove(vm, l->old_checkpoint);
-	for (int64_t n = l->old_checkpoint + 1; n <= l->old_checkpoint + 2; n++)
-		checkpoint_drop_draft(vm, n); /* of a try that a restart cut short */
-	l->adopted = false;
-	routes_push(vm);
-	admission_wake(vm->ctl);
-	waiters_notify(&l->suspends, 0, NULL);
-	if (l->wake)
-		lifecycle_event(vm, EV_RESUME, NULL);
-	else
-		expiry_look(vm, clock_wall_ms());
-}
-
-void on_suspend_failed(struct microvm *vm, enum vm_state from)
-{
-	struct lifecycle *l = lifecycle_of(vm);
-	bool full = l->failure.kind == ERR_CAPACITY;
-	struct err e;
-
-	(void)from;
-	err_set(&e, l->failure.kind, "The MicroVM %s could not be suspended and runs on: %.512s%s",
-		vm->id, l->failure.text,
-		full ? ". Free some space on the disk of the data directory, then try again." : "");
-	routes_push(vm);
-	routes_release(vm);
-	waiters_notify(&l->suspends, -1, &e);
-	waiters_notify(&l->resumes, 0, NULL);
-	l->wake = false;
-	l->adopted = false;
 }

@@ -1,7 +1,12 @@
 #include "control/microvm/traffic.h"
 
-#include "control/microvm/expiry.h"
+#include "base/clock.h"
 #include "control/microvm/lifecycle_internal.h"
+#include "control/microvm/policy.h"
+#include "control/microvm/suspend.h"
+#include "control/store/store.h"
+
+#define TRAFFIC_LAST_BYTE_MS 10000 /* the idle clock is written at most so often */
 
 static void traffic_wake(struct microvm *vm)
 {
@@ -13,4 +18,27 @@ static void traffic_wake(struct microvm *vm)
 		routes_push(vm); /* the proxy does not know this state yet */
 }
 
-const struct routes_ops microvm_routes_ops = { traffic_wake, suspend_held, expiry_active };
+static void traffic_active(struct microvm *vm, int64_t last_byte_ms)
+{
+	struct lifecycle *l = lifecycle_of(vm);
+	struct store_txn *t;
+
+	if (vm->state != VM_RUNNING ||
+	    !policy_note_byte(vm, last_byte_ms, clock_wall_ms(), clock_boot_ms()))
+		return;
+	/* A row that is on its way is newer in all but this. */
+	if (l->committing || vm->since.last_byte_ms - l->written_ms < TRAFFIC_LAST_BYTE_MS)
+		return;
+	l->written_ms = vm->since.last_byte_ms;
+	t = store_begin(vm->ctl->store);
+	model_put_microvm(t, vm);
+	store_commit(t, NULL, NULL);
+}
+
+static void traffic_held(struct microvm *vm, int64_t last_byte_ms)
+{
+	policy_note_byte(vm, last_byte_ms, clock_wall_ms(), clock_boot_ms());
+	suspend_on_held(vm);
+}
+
+const struct routes_ops microvm_routes_ops = { traffic_wake, traffic_held, traffic_active };

@@ -1,8 +1,14 @@
-/* waiters.c - who waits for a step of a microVM. */
+#include "control/microvm/waiters.h"
 
 #include <stdlib.h>
 
-#include "control/microvm/lifecycle_internal.h"
+#include "control/model/microvm.h"
+
+struct waiter {
+	struct list in;
+	lifecycle_done *done;
+	void *arg;
+};
 
 void waiters_add(struct list *waits, lifecycle_done *done, void *arg)
 {
@@ -20,7 +26,7 @@ void waiters_notify(struct list *waits, int rc, const struct err *e)
 {
 	struct list now;
 
-	/* Who is told may wait again. */
+	/* Whoever is told may wait again. */
 	list_init(&now);
 	list_each(w, waits, struct waiter, in)
 	{
@@ -32,4 +38,19 @@ void waiters_notify(struct list *waits, int rc, const struct err *e)
 		w->done(w->arg, rc, e);
 		free(w);
 	}
+}
+
+int waiters_ended(const struct microvm *vm, struct err *e)
+{
+	return err_set(e, ERR_INVALID,
+		       "The MicroVM %s has been terminated and its state cannot be changed.",
+		       vm->id);
+}
+
+void waiters_notify_ended(const struct microvm *vm, struct list *waits)
+{
+	struct err e;
+
+	waiters_ended(vm, &e);
+	waiters_notify(waits, -1, &e);
 }

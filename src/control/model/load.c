@@ -142,7 +142,7 @@ static void load_microvm(void *arg, const struct store_microvm *row)
 	vm->terminated_ms = row->terminated_ms;
 	vm->suspended_ms = row->suspended_ms;
 	vm->last_byte_ms = row->last_byte_ms;
-	list_add(&ctl->microvms, &vm->in_control);
+	model_add_microvm(vm);
 	v->n_microvms += vm->state != VM_TERMINATED;
 }
 

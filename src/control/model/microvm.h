@@ -6,6 +6,7 @@
 
 #include <jansson.h>
 
+#include "base/hash.h"
 #include "base/list.h"
 #include "base/rand.h"
 #include "ipc/machine.h"
@@ -35,6 +36,7 @@ struct idle_policy {
 
 struct microvm {
 	struct list in_control;
+	struct hash_node by_id, by_endpoint;
 	struct control *ctl; /* borrowed */
 	char id[IPC_ID_SIZE];
 	char endpoint[UUID_SIZE];
@@ -43,6 +45,9 @@ struct microvm {
 	char *reason;
 	int64_t checkpoint; /* N of save-N; 0: none */
 	int64_t started_ms, terminated_ms, suspended_ms, last_byte_ms;
+	struct {
+		int64_t started_ms, terminated_ms, suspended_ms, last_byte_ms;
+	} since;        /* the same times on clock_boot_ms() (microvm/policy.h) */
 	json_t *params; /* what Run resolved: what Get echoes, and what it must not (payload,
 			   logging) */
 	struct idle_policy idle;

@@ -98,8 +98,27 @@ void model_image_free(struct image *image)
 	free(image);
 }
 
+void model_init(struct control *ctl)
+{
+	list_init(&ctl->images);
+	list_init(&ctl->microvms);
+	hash_init(&ctl->microvms_by_id);
+	hash_init(&ctl->microvms_by_endpoint);
+}
+
+void model_add_microvm(struct microvm *vm)
+{
+	struct control *ctl = vm->ctl;
+
+	list_add(&ctl->microvms, &vm->in_control);
+	hash_add(&ctl->microvms_by_id, &vm->by_id, vm->id, strlen(vm->id));
+	hash_add(&ctl->microvms_by_endpoint, &vm->by_endpoint, vm->endpoint, strlen(vm->endpoint));
+}
+
 void model_microvm_free(struct microvm *vm)
 {
+	hash_del(&vm->ctl->microvms_by_id, &vm->by_id);
+	hash_del(&vm->ctl->microvms_by_endpoint, &vm->by_endpoint);
 	list_del(&vm->in_control);
 	json_decref(vm->params);
 	free(vm->reason);
@@ -152,22 +171,13 @@ struct image_version *model_active_version(struct image *image)
 
 struct microvm *model_microvm(struct control *ctl, const char *id)
 {
-	list_each(vm, &ctl->microvms, struct microvm, in_control)
-	{
-		if (!strcmp(vm->id, id))
-			return vm;
-	}
-	return NULL;
+	return hash_find(&ctl->microvms_by_id, id, strlen(id), struct microvm, by_id);
 }
 
 struct microvm *model_microvm_by_endpoint(struct control *ctl, const char *endpoint)
 {
-	list_each(vm, &ctl->microvms, struct microvm, in_control)
-	{
-		if (!strcmp(vm->endpoint, endpoint))
-			return vm;
-	}
-	return NULL;
+	return hash_find(&ctl->microvms_by_endpoint, endpoint, strlen(endpoint), struct microvm,
+			 by_endpoint);
 }
 
 char *model_image_arn(const struct control *ctl, const struct image *image)

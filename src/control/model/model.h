@@ -10,6 +10,8 @@
 struct conf;
 struct control;
 
+void model_init(struct control *ctl); /* empty; before anything else here */
+
 /* The model: make and free.  A new one is linked into its parent's list, but for a microVM:
  * lifecycle_run does that.  Freeing takes it out of the list, and versions and builds with it. */
 struct image *model_image_new(struct control *ctl, const char *name);
@@ -17,6 +19,8 @@ struct image_version *model_version_new(struct image *image, int64_t number, jso
 struct build *model_build_new(struct image_version *v);
 /* With id, endpoint and started_ms; @params is taken over and read (idle, duration, connectors). */
 struct microvm *model_microvm_new(struct control *ctl, struct image_version *v, json_t *params);
+/* Into the list and the tables of control: it can be found from now on. */
+void model_add_microvm(struct microvm *vm);
 void model_image_free(struct image *image);
 void model_version_free(struct image_version *v);
 void model_build_free(struct build *b);

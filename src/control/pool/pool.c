@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "control/admission/admission.h"
 #include "control/pool/prewarm.h"
+#include "control/pool/restore.h"
 #include "control/pool/spares.h"
 
 #define POOL_TICK_MS        1000
@@ -110,7 +111,7 @@ static void pool_up(struct machine *m, enum machine_run run)
 	struct clone *c = m->owner;
 
 	(void)run;
-	template_restore(c->t, m, NULL, 0, pool_restored);
+	restore_machine(c->t, m, NULL, 0, pool_restored);
 }
 
 static void pool_down(struct machine *m, const char *reason)

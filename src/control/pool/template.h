@@ -17,9 +17,9 @@ struct template
 	struct control *ctl;
 	struct image_version *version; /* borrowed */
 	int memfd; /* sealed, or the version's file (engines[].sealed_memory); -1: not loaded */
-	int draft_fd, file_fd; /* while it is copied */
-	struct fork_task *copying;
-	struct list waits; /* of struct template_wait */
+	struct template_load *loading; /* under way, off the loop */
+	uint64_t file_bytes;           /* of the version's memory file; 0: not looked at yet */
+	struct list waits;             /* of struct template_wait */
 	struct list clones;
 	bool not_refusing[BUILD_MAX_PORTS]; /* of version->listening: not to be told KNOCK_REFUSABLE
 					     */
@@ -28,20 +28,18 @@ struct template
 	int64_t demand_ms, retry_ms, backoff_ms;
 };
 
+/* The path of a file of the version, below the data directory; the caller's. */
+char *template_path(const struct template *t, const char *file);
+
 struct template *template_of(struct control *ctl, struct image_version *v);
-/* Load it; `ready` comes later or at once. */
+/* Load it, off the loop; `ready` comes at once only if it is loaded already. */
 void template_load(struct template *t, struct template_wait *w,
 		   void (*ready)(struct template_wait *w, int rc, const struct err *e));
 void template_leave(struct template_wait *w);            /* harmless on a fresh one */
 void template_unload(struct template *t);                /* machines keep their mappings */
-void template_cancel(struct template *t);                /* the copying, before it is freed */
+void template_cancel(struct template *t);                /* before it is freed */
 uint64_t template_bytes(const struct template *t);       /* of the memfd, grown holes included */
 uint64_t template_clone_bytes(const struct template *t); /* of a clone; reckoned, then measured */
-uint64_t template_cost(const struct template *t);        /* what a new machine will take */
-
-/* RESTORE a machine from this version, and from vm's save `save` if that is not 0.  The template is
- * loaded. */
-void template_restore(struct template *t, struct machine *m, const struct microvm *vm, int64_t save,
-		      machine_done *done);
+uint64_t template_cost(struct template *t);              /* what a new machine will take */
 
 #endif

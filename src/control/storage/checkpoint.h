@@ -1,37 +1,46 @@
 /* checkpoint.h - the directories of suspended microVMs: data/control/microvms/<id>/save-N.
  *
- * A save is drafted as .save-N.new, filled by the machine, and visible by one
- * rename after all of it is on disk; then it never changes.  The working disk of
- * the machine is linked into the draft as `disk`: nothing can go wrong with it
- * once the machine has said SAVED. */
+ * A checkpoint is drafted as .save-N.new, filled by the machine, and published by one rename after
+ * all of it is on disk; then it never changes.  The machine writes the header last, so a draft is
+ * complete when it has one.  The working disk of the machine is linked into the draft as `disk`:
+ * nothing can go wrong with it once the machine has said SAVED.
+ *
+ * No number is used twice: a draft gets one above all that ever lay in the directory.  So several
+ * drafts may lie there when it is not known which of them a machine writes into, and the complete
+ * one is the one that counts. */
 #ifndef CONTROL_STORAGE_CHECKPOINT_H
 #define CONTROL_STORAGE_CHECKPOINT_H
 
 #include "control/control.h"
-#include "control/model/model.h"
+#include "control/model/microvm.h"
 
-/* Make draft N; fds[SAVE_NUM_FDS] are write-only files, the caller's. */
-int checkpoint_draft(struct microvm *vm, int64_t n, int fds[SAVE_NUM_FDS],
-		     struct err *e) must_check;
-void checkpoint_drop_draft(struct microvm *vm, int64_t n); /* the draft */
-/* Make it durable and visible, by a child; rc 0 or -errno.  NULL if there can be none. */
-struct fork_task *checkpoint_publish(struct microvm *vm, int64_t n, void (*done)(void *arg, int rc),
-				     void *arg, struct err *e) must_check;
-/* Its header is there: the machine wrote all of it (not that it is on disk). */
-bool checkpoint_has_draft(const struct microvm *vm, int64_t n);
-bool checkpoint_exists(const struct microvm *vm, int64_t n);
-/* Its four files, read-only, in the order of RESTORE_FD_SAVE_HEADER ... */
-#define CHECKPOINT_NUM_FDS (RESTORE_NUM_SAVE_FDS - RESTORE_FD_SAVE_HEADER)
-int checkpoint_open(const struct microvm *vm, int64_t n, int fds[CHECKPOINT_NUM_FDS],
-		    struct err *e) must_check;
-void checkpoint_remove(struct microvm *vm, int64_t n);
+/* Work on a checkpoint that is under way, off the loop. */
+struct checkpoint_job;
+
+/* Make the next draft, numbered above @above.  rc 0: its number, and its write-only files, which
+ * are the callee's; -1: *e, and no draft. */
+typedef void checkpoint_drafted(struct microvm *vm, int rc, int64_t n, const int fds[SAVE_NUM_FDS],
+				const struct err *e);
+struct checkpoint_job *checkpoint_draft(struct microvm *vm, int64_t above,
+					checkpoint_drafted *done);
+
+/* Make the newest complete checkpoint above @above durable and visible; one that is visible
+ * already is made durable.  It may be called again after a failure.  rc 0: its number; -1: *e, of
+ * ERR_NOT_FOUND if none is complete. */
+typedef void checkpoint_published(struct microvm *vm, int rc, int64_t n, const struct err *e);
+struct checkpoint_job *checkpoint_publish(struct microvm *vm, int64_t above,
+					  checkpoint_published *done);
+
+/* Nobody is told any more, and a draft that it makes is removed.  NULL is harmless. */
+void checkpoint_forget(struct checkpoint_job *job);
+
+/* What lies there above vm->checkpoint; they look on the loop, for adoption. */
+bool checkpoint_has_draft(const struct microvm *vm); /* a complete one */
+bool checkpoint_is_published(const struct microvm *vm);
+
+/* They go later (gc.h). */
+void checkpoint_drop_draft(struct microvm *vm, int64_t n);
+void checkpoint_remove_below(struct microvm *vm, int64_t n); /* published ones and drafts */
 void checkpoint_remove_all(struct microvm *vm);
-
-/* The working disk of a machine. */
-int checkpoint_new_overlay(struct control *ctl, const char *machine, int empty_fd,
-			   struct err *e) must_check; /* read-write, owned by the caller */
-
-/* At start: what belongs to no row, given these machines that live. */
-void checkpoint_sweep(struct control *ctl);
 
 #endif

@@ -3,65 +3,104 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/io.h"
 #include "base/log.h"
-#include "net/fork_task.h"
+#include "control/storage/lanes.h"
 
-static int gc_empty(void *arg)
-{
-	struct control *ctl = arg;
-	char name[32];
+#define GC_TRASH "trash"
+
+struct gc {
+	struct list tasks; /* of struct gc_task */
+};
+
+struct gc_task {
+	struct list in;
+	struct disk_task task;
+	int dir_fd; /* borrowed */
+	char *path;
 	int rc;
+};
 
-	/* Moved aside first: what comes meanwhile goes into a new one and is the next sweep's. */
-	snprintf(name, sizeof(name), ".trash-%d", (int)getpid());
-	if (renameat(ctl->dir_fd, "trash", ctl->dir_fd, name))
-		return errno == ENOENT ? 0 : -errno;
-	rc = io_remove_tree(ctl->dir_fd, name);
-	return rc;
+/* A full disk may have no room for another name: then the tree is deleted where it is. */
+int gc_remove(int dir_fd, const char *path)
+{
+	char to[sizeof(GC_TRASH) + UUID_SIZE], uuid[UUID_SIZE];
+
+	rand_uuid(uuid);
+	snprintf(to, sizeof(to), GC_TRASH "/%s", uuid);
+	if (!io_mkdir(dir_fd, GC_TRASH, 0700) && !renameat(dir_fd, path, dir_fd, to))
+		return io_remove_tree(dir_fd, to);
+	return io_remove_tree(dir_fd, path);
 }
 
-static void gc_emptied(void *arg, int rc)
+static void gc_run(struct disk_task *task)
 {
-	struct control *ctl = arg;
+	struct gc_task *t = container_of(task, struct gc_task, task);
 
-	ctl->sweeper = NULL;
-	if (rc)
-		log_warn("the trash was not emptied error=\"%s\"", strerror(-rc));
-	else if (!faccessat(ctl->dir_fd, "trash", F_OK, 0))
-		gc_sweep(ctl);
+	t->rc = gc_remove(t->dir_fd, t->path);
 }
 
-void gc_sweep(struct control *ctl)
+/* What lay in the trash at start stays there until it is deleted. */
+static void gc_run_sweep(struct disk_task *task)
 {
-	struct err e;
+	struct gc_task *t = container_of(task, struct gc_task, task);
 
-	if (ctl->sweeper || ctl->stopping)
-		return;
-	ctl->sweeper =
-		fork_task_start(&ctl->loop, gc_empty, ctl, &ctl->dir_fd, 1, gc_emptied, ctl, &e);
-	if (!ctl->sweeper)
-		log_warn("the trash is not emptied error=\"%s\"", e.text);
+	t->rc = io_remove_tree(t->dir_fd, GC_TRASH);
+}
+
+static void gc_free(struct gc_task *t)
+{
+	list_del(&t->in);
+	free(t->path);
+	free(t);
+}
+
+static void gc_done(struct disk_task *task)
+{
+	struct gc_task *t = container_of(task, struct gc_task, task);
+
+	if (t->rc)
+		log_warn("files that nobody needs stay on disk path=%s error=\"%s\"", t->path,
+			 strerror(-t->rc));
+	gc_free(t);
+}
+
+static void gc_start(struct control *ctl, const char *path, void (*run)(struct disk_task *task))
+{
+	struct gc_task *t = xcalloc(1, sizeof(*t));
+
+	t->task.run = run;
+	t->task.done = gc_done;
+	t->dir_fd = ctl->dir_fd;
+	t->path = xstrdup(path);
+	list_add(&ctl->gc->tasks, &t->in);
+	disk_task_start(lane(ctl, LANE_GC), &t->task);
+}
+
+void gc_open(struct control *ctl)
+{
+	ctl->gc = xcalloc(1, sizeof(*ctl->gc));
+	list_init(&ctl->gc->tasks);
 }
 
 void gc_put(struct control *ctl, const char *path)
 {
-	char to[2 * UUID_SIZE], uuid[UUID_SIZE];
+	gc_start(ctl, path, gc_run);
+}
 
-	rand_uuid(uuid);
-	snprintf(to, sizeof(to), "trash/%s", uuid);
-	for (int again = 0; again < 2; again++) {
-		if (io_mkdir(ctl->dir_fd, "trash", 0700) ||
-		    (renameat(ctl->dir_fd, path, ctl->dir_fd, to) && errno == ENOENT &&
-		     !faccessat(ctl->dir_fd, path, F_OK, AT_SYMLINK_NOFOLLOW)))
-			continue; /* the sweeper moved it away in between */
-		break;
+void gc_sweep(struct control *ctl)
+{
+	gc_start(ctl, GC_TRASH, gc_run_sweep);
+}
+
+void gc_close(struct control *ctl)
+{
+	list_each(t, &ctl->gc->tasks, struct gc_task, in)
+	{
+		if (disk_task_cancel(&t->task))
+			gc_free(t);
 	}
-	/* A full disk has no room for another name: the caller waits instead. */
-	if (io_remove_tree(ctl->dir_fd, path))
-		log_warn("what is not needed stays path=%s", path);
-	gc_sweep(ctl);
 }

@@ -11,8 +11,8 @@
 #include "control/admission/admission.h"
 #include "control/channels/routes.h"
 #include "control/microvm/adopt.h"
-#include "control/microvm/expiry.h"
 #include "control/microvm/lifecycle_internal.h"
+#include "control/microvm/policy.h"
 #include "control/pool/pool.h"
 #include "control/pool/prewarm.h"
 #include "control/pool/spares.h"
@@ -23,7 +23,7 @@ static const struct {
 	enum vm_state state;
 	bool policy;
 	int64_t last_byte, suspended, terminated, now;
-	enum expiry_due due;
+	enum policy_due due;
 } times[] = {
 	/* started at 1000, idle 60 s, suspended 300 s, lifetime 1000 s */
 	{ VM_RUNNING, true, 1000, 0, 0, 60999, DUE_NOTHING },
@@ -50,16 +50,48 @@ static void test_time_does_to_a_microvm_what_its_row_says(void **unused)
 	for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
 		const struct microvm vm = {
 			.state = times[i].state,
-			.started_ms = 1000,
-			.last_byte_ms = times[i].last_byte,
-			.suspended_ms = times[i].suspended,
-			.terminated_ms = times[i].terminated,
+			.since = { .started_ms = 1000,
+				   .last_byte_ms = times[i].last_byte,
+				   .suspended_ms = times[i].suspended,
+				   .terminated_ms = times[i].terminated },
 			.idle = { times[i].policy, 60000, 300000, true },
 			.max_duration_ms = 1000000,
 		};
 
-		assert_int_equal(expiry_due(&vm, times[i].now, KEEP_MS), times[i].due);
+		assert_int_equal(policy_due(&vm, times[i].now, KEEP_MS), times[i].due);
 	}
+}
+
+static void test_a_step_of_the_wall_clock_ends_nothing(void **unused)
+{
+	struct microvm vm = {
+		.state = VM_RUNNING,
+		.started_ms = 1000000,
+		.last_byte_ms = 1005000,
+		.idle = { true, 60000, 300000, true },
+		.max_duration_ms = 1000000,
+	};
+
+	(void)unused;
+	policy_begin(&vm, 1010000, 50000); /* the wall clock, the host's */
+	assert_int_equal(vm.since.started_ms, 40000);
+	assert_int_equal(policy_due(&vm, 50000, KEEP_MS), DUE_NOTHING);
+	/* The wall clock goes an hour ahead, then two back: bytes that pass are news all the same.
+	 */
+	assert_true(policy_note_byte(&vm, 4611000, 4611000, 51000));
+	assert_int_equal(vm.since.last_byte_ms, 51000);
+	assert_true(policy_note_byte(&vm, 1000, 1500, 52000));
+	assert_int_equal(vm.since.last_byte_ms, 51500);
+	assert_false(policy_note_byte(&vm, 900, 1500, 52000));
+	assert_int_equal(policy_due(&vm, 111499, KEEP_MS), DUE_NOTHING);
+	assert_int_equal(policy_due(&vm, 111500, KEEP_MS), DUE_IDLE);
+}
+
+static void test_a_time_that_lies_ahead_is_now(void **unused)
+{
+	(void)unused;
+	assert_int_equal(policy_since(5000, 4000, 100), 100);
+	assert_int_equal(policy_since(3000, 4000, 100), -900);
 }
 
 static void test_room_is_what_the_host_can_spare(void **unused)
@@ -290,6 +322,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_time_does_to_a_microvm_what_its_row_says),
+		cmocka_unit_test(test_a_step_of_the_wall_clock_ends_nothing),
+		cmocka_unit_test(test_a_time_that_lies_ahead_is_now),
 		cmocka_unit_test(test_room_is_what_the_host_can_spare),
 		cmocka_unit_test(test_the_pool_starts_when_nobody_waits),
 		cmocka_unit_test(test_meminfo_is_read_or_refused),

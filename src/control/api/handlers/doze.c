@@ -74,7 +74,12 @@ static void doze_drained(void *arg, unsigned suspended, unsigned failed)
 
 void doze_drain(struct call *c)
 {
-	control_drain(c->ctl, doze_drained, c);
+	drain_start(c->ctl, doze_drained, c);
+}
+
+void doze_drain_progress(struct call *c)
+{
+	call_answer(c, drain_progress(c->ctl));
 }
 
 void doze_env(struct call *c)

@@ -12,7 +12,9 @@
 #include "control/channels/routes.h"
 #include "control/microvm/guest_log.h"
 #include "control/microvm/lifecycle_internal.h"
-#include "net/fork_task.h"
+#include "control/microvm/suspend.h"
+#include "control/microvm/waiters.h"
+#include "control/model/model.h"
 
 const char *const vm_state_name[VM_NUM_STATES] = { "PENDING",   "RUNNING",     "SUSPENDING",
 						   "SUSPENDED", "TERMINATING", "TERMINATED" };
@@ -43,6 +45,7 @@ FAKE(on_enter_suspending);
 FAKE(on_enter_suspended);
 FAKE(on_suspend_failed);
 FAKE(on_resume);
+FAKE(on_resume_lost);
 FAKE(on_enter_terminating);
 FAKE(on_enter_terminated);
 
@@ -59,9 +62,14 @@ void suspend_begin(struct microvm *vm)
 	lifecycle_event(vm, EV_SUSPEND, NULL);
 }
 
-void fork_task_forget(struct fork_task *t)
+void start_free(struct microvm *vm)
 {
-	(void)t;
+	(void)vm;
+}
+
+void suspend_free(struct microvm *vm)
+{
+	(void)vm;
 }
 
 void routes_gone(struct microvm *vm)
@@ -151,6 +159,7 @@ static const struct {
 	{ VM_SUSPENDING, EV_EXITED, "on_enter_terminated", VM_TERMINATED },
 	{ VM_SUSPENDED, EV_RESUME, "on_resume", VM_SUSPENDED },
 	{ VM_SUSPENDED, EV_RESUMED, "on_enter_running", VM_RUNNING },
+	{ VM_SUSPENDED, EV_EXITED, "on_resume_lost", VM_SUSPENDED },
 	{ VM_SUSPENDED, EV_TERMINATE, "on_enter_terminating", VM_TERMINATING },
 	{ VM_TERMINATING, EV_EXITED, "on_enter_terminated", VM_TERMINATED },
 };
@@ -269,6 +278,55 @@ static void test_what_happens_meanwhile_follows_the_gravest_first(void **unused)
 	lifecycle_free(vm);
 }
 
+static void test_a_reason_belongs_to_its_event_alone(void **unused)
+{
+	struct microvm *vm = microvm(VM_RUNNING);
+
+	(void)unused;
+	lifecycle_event(vm, EV_SUSPEND, "nobody reads this");
+	answer(0);
+	lifecycle_event_durable(vm, EV_UNSAVED, "nor this");
+	answer(0);
+	assert_null(vm->reason);
+	lifecycle_event(vm, EV_TERMINATE, "Success.");
+	answer(-1); /* refused: its reason goes with it */
+	lifecycle_event_durable(vm, EV_EXITED, "It died.");
+	answer(0);
+	assert_string_equal(vm->reason, "It died.");
+	lifecycle_free(vm);
+}
+
+static void test_a_terminate_that_had_to_be_taken_may_be_refused_the_next_time(void **unused)
+{
+	struct microvm *vm = microvm(VM_RUNNING);
+
+	(void)unused;
+	lifecycle_event_durable(vm, EV_SUSPEND, NULL); /* taken */
+	answer(0);
+	lifecycle_event_durable(vm, EV_UNSAVED, NULL);
+	answer(0);
+	assert_int_equal(vm->lifecycle->durable_events, 0);
+	lifecycle_event(vm, EV_TERMINATE, "Success.");
+	answer(-1);
+	assert_int_equal(vm->lifecycle->pending_events, 0);
+	assert_string_equal(did, "on_step_refused");
+	lifecycle_free(vm);
+}
+
+static void test_a_resume_that_is_not_durable_goes_with_its_machine(void **unused)
+{
+	struct microvm *vm = microvm(VM_SUSPENDED);
+
+	(void)unused;
+	lifecycle_event_durable(vm, EV_RESUMED, NULL);
+	lifecycle_event_durable(vm, EV_EXITED, "It died."); /* while the row is on its way */
+	answer(-1);
+	lifecycle_tick(vm);
+	assert_string_equal(did, "on_resume_lost");
+	assert_int_equal(vm->state, VM_SUSPENDED);
+	lifecycle_free(vm);
+}
+
 static void test_the_first_reason_stays(void **unused)
 {
 	struct microvm *vm = microvm(VM_RUNNING);
@@ -288,13 +346,12 @@ static void test_a_save_is_in_the_row_that_says_suspended(void **unused)
 
 	(void)unused;
 	vm->checkpoint = 4;
-	lifecycle_of(vm)->draft = 5;
+	lifecycle_of(vm)->checkpoint = 5;
 	lifecycle_event(vm, EV_SAVED, NULL);
 	assert_int_equal(store.save, 5);
 	assert_string_equal(store.machine, "");
 	answer(0);
 	assert_int_equal(vm->checkpoint, 5);
-	assert_int_equal(vm->lifecycle->old_checkpoint, 4);
 	assert_true(vm->suspended_ms > 0);
 	lifecycle_free(vm);
 }
@@ -395,6 +452,10 @@ int main(void)
 		cmocka_unit_test(test_a_terminate_that_cannot_be_written_is_refused),
 		cmocka_unit_test(test_a_death_is_written_until_it_is_durable),
 		cmocka_unit_test(test_what_happens_meanwhile_follows_the_gravest_first),
+		cmocka_unit_test(test_a_reason_belongs_to_its_event_alone),
+		cmocka_unit_test(
+			test_a_terminate_that_had_to_be_taken_may_be_refused_the_next_time),
+		cmocka_unit_test(test_a_resume_that_is_not_durable_goes_with_its_machine),
 		cmocka_unit_test(test_the_first_reason_stays),
 		cmocka_unit_test(test_a_save_is_in_the_row_that_says_suspended),
 		cmocka_unit_test(test_calls_answer_as_the_service_does),
@@ -402,5 +463,5 @@ int main(void)
 		cmocka_unit_test(test_a_resume_during_a_suspend_is_remembered),
 	};
 
-	return cmocka_run_group_tests_name("life", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("control/microvm/lifecycle", tests, NULL, NULL);
 }

@@ -31,8 +31,7 @@ static void begin(struct control *ctl, int dir)
 	struct err e;
 
 	*ctl = (struct control){ .conf = &conf };
-	list_init(&ctl->images);
-	list_init(&ctl->microvms);
+	model_init(ctl);
 	ctl->store = store_open(dir, &e);
 	assert_non_null(ctl->store);
 }

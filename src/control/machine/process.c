@@ -13,13 +13,12 @@
 
 #define MACHINE_HELLO_MS 30000
 
-/* How long an answer may take on a host that is busy. */
+/* How long an answer may take on a host that is busy.  A save takes as long as its disk does, and
+ * giving it up would help nobody: microvm/suspend.c watches it. */
 static const int64_t machine_patience_ms[MACHINE_NUM_TYPES] = {
-	[MACHINE_SAVE] = 120000,    [MACHINE_RESTORE] = 60000,   [MACHINE_PAUSE] = 10000,
+	[MACHINE_SAVE] = INT64_MAX, [MACHINE_RESTORE] = 60000,   [MACHINE_PAUSE] = 10000,
 	[MACHINE_CONTINUE] = 10000, [MACHINE_GET_STATS] = 10000,
 };
-
-static void machine_died(struct machine *m, const char *reason);
 
 void machine_new_id(char id[IPC_ID_SIZE])
 {
@@ -35,6 +34,7 @@ static void machine_free(struct machine *m)
 	void *arg = m->ended_arg;
 
 	list_del(&m->in);
+	hash_del(&m->ctl->machines->by_id, &m->by_id);
 	machine_drop_calls(m);
 	agent_stream_free(&m->agent);
 	free(m);
@@ -170,7 +170,7 @@ static void machine_hello(struct machine *m, const struct ipc_msg *msg)
 		machine_died(m, "The machine speaks another version of its protocol.");
 		return;
 	}
-	machine_drop_calls(m);
+	machine_drop_call(machine_find_call(m, CALL_MACHINE, TAG_HELLO));
 	m->run = (enum machine_run)hello->run;
 	if (m->ops)
 		m->ops->up(m, m->run);
@@ -180,6 +180,13 @@ static void machine_answered(struct machine *m, const struct ipc_msg *msg)
 {
 	struct machine_call *call = machine_find_call(m, CALL_MACHINE, msg->head.tag);
 	const struct machine_stats *stats = (const void *)msg->body;
+	struct err e;
+
+	if (call && !machine_answer_fits(call->type, msg->head.type)) {
+		err_set(&e, ERR_INTERNAL, "the machine's answer does not fit the request");
+		machine_answer(m, call, -1, NULL, &e);
+		return;
+	}
 
 	if (msg->head.type == MACHINE_STATS) {
 		m->private_bytes = stats->private_bytes;
@@ -223,12 +230,24 @@ static void machine_lost(struct chan_uv *c)
 	machine_died(container_of(c, struct machine, chan), "The machine ended unexpectedly.");
 }
 
+static void machine_await_hello(struct machine *m);
+
+/* One that was adopted may be busy with a disk and hold a guest's state: it is waited for. */
 static void machine_silent(struct machine *m, int rc, const struct ipc_msg *answer,
 			   const struct err *e)
 {
 	(void)rc;
 	(void)answer;
-	machine_died(m, e->text);
+	if (m->adopted)
+		machine_await_hello(m);
+	else
+		machine_died(m, e->text);
+}
+
+static void machine_await_hello(struct machine *m)
+{
+	machine_call(m, CALL_MACHINE, MACHINE_HELLO, TAG_HELLO, MACHINE_HELLO_MS)->done =
+		machine_silent;
 }
 
 static void machine_connect(struct machine *m)
@@ -243,7 +262,7 @@ static void machine_connect(struct machine *m)
 		return;
 	}
 	m->chan.freed = machine_chan_freed;
-	machine_call(m, CALL_MACHINE, TAG_HELLO, MACHINE_HELLO_MS)->done = machine_silent;
+	machine_await_hello(m);
 }
 
 static void machine_started(void *arg, int rc, const struct err *e)
@@ -268,6 +287,7 @@ static struct machine *machine_new(struct control *ctl, struct image_version *v,
 	snprintf(m->id, sizeof(m->id), "%s", id);
 	list_init(&m->calls);
 	list_add(&ctl->machines->all, &m->in);
+	hash_add(&ctl->machines->by_id, &m->by_id, m->id, strlen(m->id));
 	return m;
 }
 
@@ -313,6 +333,7 @@ struct machine *machine_adopt(struct control *ctl, struct image_version *v, cons
 {
 	struct machine *m = machine_new(ctl, v, id, ops, owner);
 
+	m->adopted = true;
 	machine_connect(m);
 	return m;
 }
@@ -330,7 +351,7 @@ void machine_ask(struct machine *m, enum machine_type type, const void *body, co
 {
 	uint64_t tag = chan_tag(&m->chan.chan);
 
-	machine_call(m, CALL_MACHINE, tag, machine_patience_ms[type])->done = done;
+	machine_call(m, CALL_MACHINE, type, tag, machine_patience_ms[type])->done = done;
 	chan_uv_send(&m->chan, type, tag, body, machine_rows[type].size, fds, n_fds);
 }
 

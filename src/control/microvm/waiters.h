@@ -1,0 +1,14 @@
+/* waiters.h - who waits for the answer of lifecycle_suspend, _resume or _terminate. */
+#ifndef CONTROL_MICROVM_WAITERS_H
+#define CONTROL_MICROVM_WAITERS_H
+
+#include "base/list.h"
+#include "control/microvm/lifecycle.h"
+
+void waiters_add(struct list *waits, lifecycle_done *done, void *arg); /* @done may be NULL */
+void waiters_notify(struct list *waits, int rc, const struct err *e);
+void waiters_notify_ended(const struct microvm *vm, struct list *waits);
+/* 400: it has been terminated. */
+int waiters_ended(const struct microvm *vm, struct err *e);
+
+#endif

@@ -1,0 +1,251 @@
+#include "control/storage/checkpoint_dir.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/io.h"
+
+static const char *const checkpoint_files[] = { "header", "state", "memory", "disk" };
+static_assert(ARRAY_SIZE(checkpoint_files) == CHECKPOINT_NUM_FDS, "a file without a name");
+
+void checkpoint_dir_path(char to[CHECKPOINT_PATH], const char *id, int64_t n, bool draft,
+			 const char *file)
+{
+	snprintf(to, CHECKPOINT_PATH, "microvms/%s/%ssave-%lld%s%s%s", id, draft ? "." : "",
+		 (long long)n, draft ? ".new" : "", *file ? "/" : "", file);
+}
+
+bool checkpoint_parse_name(const char *name, int64_t *n, bool *draft)
+{
+	const char *at = name + (*name == '.');
+	char *end;
+
+	*draft = *name == '.';
+	if (strncmp(at, "save-", strlen("save-")) != 0)
+		return false;
+	at += strlen("save-");
+	if (*at < '1' || *at > '9')
+		return false;
+	errno = 0;
+	*n = strtoll(at, &end, 10);
+	return !errno && !strcmp(end, *draft ? ".new" : "");
+}
+
+size_t checkpoint_dir_list(int dir_fd, const char *id, struct checkpoint_entry **list)
+{
+	char path[CHECKPOINT_PATH];
+	size_t count = 0;
+	struct checkpoint_entry entry;
+	const struct dirent *d;
+	DIR *dir;
+	int fd;
+
+	*list = NULL;
+	snprintf(path, sizeof(path), "microvms/%s", id);
+	fd = io_open_below(dir_fd, path, O_RDONLY | O_DIRECTORY, 0);
+	dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir) {
+		fd_close(&fd);
+		return 0;
+	}
+	while ((d = readdir(dir))) {
+		if (!checkpoint_parse_name(d->d_name, &entry.n, &entry.draft))
+			continue;
+		*list = xrealloc(*list, (count + 1) * sizeof(entry));
+		(*list)[count++] = entry;
+	}
+	closedir(dir);
+	return count;
+}
+
+/* The machine writes the header last; it syncs it with the other files before it says SAVED. */
+static bool dir_complete(int dir_fd, const char *id, const struct checkpoint_entry *entry)
+{
+	char path[CHECKPOINT_PATH];
+	struct stat st;
+
+	checkpoint_dir_path(path, id, entry->n, entry->draft, "header");
+	return !fstatat(dir_fd, path, &st, AT_SYMLINK_NOFOLLOW) && st.st_size > 0;
+}
+
+int64_t checkpoint_dir_find(int dir_fd, const char *id, int64_t above, bool *draft)
+{
+	struct checkpoint_entry *list;
+	size_t count = checkpoint_dir_list(dir_fd, id, &list);
+	int64_t found = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (list[i].n <= above || list[i].n <= found || !dir_complete(dir_fd, id, &list[i]))
+			continue;
+		found = list[i].n;
+		*draft = list[i].draft;
+	}
+	free(list);
+	return found;
+}
+
+static int64_t dir_next(int dir_fd, const char *id, int64_t above)
+{
+	struct checkpoint_entry *list;
+	size_t count = checkpoint_dir_list(dir_fd, id, &list);
+
+	for (size_t i = 0; i < count; i++)
+		if (list[i].n > above)
+			above = list[i].n;
+	free(list);
+	return above + 1;
+}
+
+static int dir_make(int dir_fd, const char *path, struct err *e)
+{
+	int rc = io_mkdir(dir_fd, path, 0700);
+
+	errno = -rc;
+	return rc ? err_sys(e, "make the directory '%s'", path) : 0;
+}
+
+static int dir_create(int dir_fd, const char *path, int flags, struct err *e)
+{
+	int fd = io_open_below(dir_fd, path, flags | O_CREAT | O_EXCL, 0600);
+
+	errno = -fd;
+	return fd < 0 ? err_sys(e, "create '%s'", path) : fd;
+}
+
+static int dir_link_disk(int dir_fd, const char *id, const char *machine, int64_t n, struct err *e)
+{
+	char from[CHECKPOINT_PATH], to[CHECKPOINT_PATH];
+
+	snprintf(from, sizeof(from), "machines/%s/overlay", machine);
+	checkpoint_dir_path(to, id, n, true, "disk");
+	return linkat(dir_fd, from, dir_fd, to, 0) ? err_sys(e, "keep the disk of the microVM") : 0;
+}
+
+static int dir_fill_draft(int dir_fd, const char *id, const char *machine, int64_t n,
+			  int fds[SAVE_NUM_FDS], struct err *e)
+{
+	char path[CHECKPOINT_PATH];
+
+	for (size_t i = 0; i < SAVE_NUM_FDS; i++) {
+		checkpoint_dir_path(path, id, n, true, checkpoint_files[i]);
+		fds[i] = dir_create(dir_fd, path, O_WRONLY, e);
+		if (fds[i] < 0)
+			return -1;
+	}
+	return dir_link_disk(dir_fd, id, machine, n, e);
+}
+
+int checkpoint_dir_draft(int dir_fd, const char *id, const char *machine, int64_t above, int64_t *n,
+			 int fds[SAVE_NUM_FDS], struct err *e)
+{
+	char path[CHECKPOINT_PATH];
+
+	*n = dir_next(dir_fd, id, above);
+	snprintf(path, sizeof(path), "microvms/%s", id);
+	if (dir_make(dir_fd, path, e))
+		return -1;
+	checkpoint_dir_path(path, id, *n, true, "");
+	if (dir_make(dir_fd, path, e))
+		return -1;
+	if (!dir_fill_draft(dir_fd, id, machine, *n, fds, e))
+		return 0;
+	for (size_t i = 0; i < SAVE_NUM_FDS; i++)
+		fd_close(&fds[i]);
+	if (io_remove_tree(dir_fd, path))
+		return -1; /* the next start removes it; the reason in *e is the first one */
+	return -1;
+}
+
+static int dir_sync(int dir_fd, const char *path, int flags)
+{
+	autoclose int fd = io_open_below(dir_fd, path, flags, 0);
+
+	if (fd < 0)
+		return fd;
+	return fsync(fd) ? -errno : 0;
+}
+
+/* The machine has synced the files, unless it ended before it said so. */
+static int dir_publish_draft(int dir_fd, const char *id, int64_t n)
+{
+	char draft[CHECKPOINT_PATH], final[CHECKPOINT_PATH], path[CHECKPOINT_PATH];
+	int rc = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(checkpoint_files) && !rc; i++) {
+		checkpoint_dir_path(path, id, n, true, checkpoint_files[i]);
+		rc = dir_sync(dir_fd, path, O_RDONLY);
+	}
+	checkpoint_dir_path(draft, id, n, true, "");
+	checkpoint_dir_path(final, id, n, false, "");
+	if (!rc)
+		rc = dir_sync(dir_fd, draft, O_RDONLY | O_DIRECTORY);
+	if (!rc && renameat(dir_fd, draft, dir_fd, final))
+		rc = -errno;
+	return rc;
+}
+
+int checkpoint_dir_publish(int dir_fd, const char *id, int64_t above, int64_t *n, struct err *e)
+{
+	char parent[CHECKPOINT_PATH];
+	bool draft;
+	int rc = 0;
+
+	*n = checkpoint_dir_find(dir_fd, id, above, &draft);
+	if (!*n)
+		return err_set(e, ERR_NOT_FOUND, "no checkpoint of the microVM is complete");
+	snprintf(parent, sizeof(parent), "microvms/%s", id);
+	if (draft)
+		rc = dir_publish_draft(dir_fd, id, *n);
+	if (!rc)
+		rc = dir_sync(dir_fd, parent, O_RDONLY | O_DIRECTORY);
+	if (!rc)
+		rc = dir_sync(dir_fd, "microvms", O_RDONLY | O_DIRECTORY);
+	errno = -rc;
+	return rc ? err_sys(e, "make the checkpoint durable") : 0;
+}
+
+int checkpoint_open(int dir_fd, const char *microvm, int64_t n, int fds[CHECKPOINT_NUM_FDS],
+		    struct err *e)
+{
+	char path[CHECKPOINT_PATH];
+
+	for (size_t i = 0; i < CHECKPOINT_NUM_FDS; i++)
+		fds[i] = -1;
+	for (size_t i = 0; i < CHECKPOINT_NUM_FDS; i++) {
+		checkpoint_dir_path(path, microvm, n, false, checkpoint_files[i]);
+		fds[i] = io_open_below(dir_fd, path, O_RDONLY, 0);
+		if (fds[i] >= 0)
+			continue;
+		errno = -fds[i];
+		err_sys(e, "open '%s' of the suspended microVM", path);
+		for (size_t j = 0; j <= i; j++)
+			fd_close(&fds[j]);
+		return -1;
+	}
+	return 0;
+}
+
+int checkpoint_new_overlay(int dir_fd, const char *machine, int empty_fd, struct err *e)
+{
+	char path[CHECKPOINT_PATH];
+	autoclose int fd = -1;
+	int rc;
+
+	snprintf(path, sizeof(path), "machines/%s", machine);
+	if (dir_make(dir_fd, path, e))
+		return -1;
+	snprintf(path, sizeof(path), "machines/%s/overlay", machine);
+	unlinkat(dir_fd, path, 0);
+	fd = dir_create(dir_fd, path, O_RDWR, e);
+	if (fd < 0)
+		return -1;
+	rc = io_copy_sparse(empty_fd, fd);
+	errno = -rc;
+	return rc ? err_sys(e, "create '%s'", path) : fd_steal(&fd);
+}

@@ -1,0 +1,42 @@
+/* checkpoint_dir.h - one microVM's directory of checkpoints on disk: names, what lies there, making
+ * a draft, publishing it.  All of it waits for the disk; nothing of it knows the loop. */
+#ifndef CONTROL_STORAGE_CHECKPOINT_DIR_H
+#define CONTROL_STORAGE_CHECKPOINT_DIR_H
+
+#include "base/err.h"
+#include "ipc/machine.h"
+
+#define CHECKPOINT_PATH 192
+
+struct checkpoint_entry {
+	int64_t n;
+	bool draft;
+};
+
+/* microvms/<id>/save-N or .save-N.new, and @file in it unless that is "". */
+void checkpoint_dir_path(char to[CHECKPOINT_PATH], const char *id, int64_t n, bool draft,
+			 const char *file);
+
+/* The number in a name of the directory; false: it is no checkpoint's.  Pure. */
+bool checkpoint_parse_name(const char *name, int64_t *n, bool *draft);
+
+/* What lies there, in no order; *list is the caller's, NULL if the result is 0. */
+size_t checkpoint_dir_list(int dir_fd, const char *id, struct checkpoint_entry **list);
+
+/* The newest complete one above @above; 0: none. */
+int64_t checkpoint_dir_find(int dir_fd, const char *id, int64_t above, bool *draft);
+
+/* See checkpoint_draft and checkpoint_publish. */
+int checkpoint_dir_draft(int dir_fd, const char *id, const char *machine, int64_t above, int64_t *n,
+			 int fds[SAVE_NUM_FDS], struct err *e) must_check;
+int checkpoint_dir_publish(int dir_fd, const char *id, int64_t above, int64_t *n,
+			   struct err *e) must_check;
+
+/* The files of checkpoint N, read-only, in the order of RESTORE_FD_SAVE_HEADER ... . */
+#define CHECKPOINT_NUM_FDS (RESTORE_NUM_SAVE_FDS - RESTORE_FD_SAVE_HEADER)
+int checkpoint_open(int dir_fd, const char *microvm, int64_t n, int fds[CHECKPOINT_NUM_FDS],
+		    struct err *e) must_check;
+/* The working disk of a machine, a copy of @empty_fd: read-write, the caller's. */
+int checkpoint_new_overlay(int dir_fd, const char *machine, int empty_fd, struct err *e) must_check;
+
+#endif
