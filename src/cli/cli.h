@@ -1,66 +1,139 @@
-/* cli.h - the commands, as data. */
+/* cli.h - the commands as a table, and what they share.
+ *
+ * main.c finds the row of a command, takes its options and arguments by that row, and calls its
+ * function.  The help and the manual page are printed from the same rows. */
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
 
+#include <stdio.h>
+
 #include "cli/client.h"
 
-/* What a command got behind its name.  Options are taken out first. */
+#define OPTIONS_MOST  8
+#define EXAMPLES_MOST 4
+
+/* Status of a command that was typed wrongly; 1 is that of one that failed. */
+#define USAGE 2
+
 struct words {
 	const char *const *at;
 	size_t n;
 };
 
-/* 0, or the exit status after having said why on stderr. */
-typedef int command_fn(struct client *c, struct words w);
+struct typed;
+/* 0, or the exit status after the reason was printed to stderr. */
+typedef int command_fn(struct client *c, const struct typed *t);
+
+struct option {
+	const char *name;     /* "--idle" */
+	const char *letter;   /* "-f", or NULL */
+	const char *argument; /* "SECONDS"; NULL: a flag */
+	const char *help;
+	bool required;
+};
+
+struct example {
+	const char *words;          /* "run hello": shown as a command that reaches the instance */
+	const char *before, *after; /* shell text around it, or NULL */
+};
+
+enum command_group { GROUP_DAEMON, GROUP_IMAGES, GROUP_MICROVMS, GROUP_NUM };
 
 struct command {
-	const char *name;  /* "image build" */
-	const char *usage; /* what follows the name */
+	const char *name;      /* "image build" */
+	const char *arguments; /* "IMAGE [VERSION]" */
+	size_t least, most;    /* how many arguments */
 	const char *summary;
-	const char *help; /* more, with examples */
+	const char *help; /* more sentences, or "" */
+	struct option options[OPTIONS_MOST];
+	struct example examples[EXAMPLES_MOST];
 	command_fn *run;
-	bool local; /* needs no key pair: up, down, doctor */
+	enum command_group group;
+	bool local; /* works without a key pair: up, down, doctor */
 };
 
 extern const struct command commands[];
 extern const size_t n_commands;
+extern const struct option global_options[];
+extern const size_t n_global_options;
+extern const char *const group_names[GROUP_NUM];
 
-command_fn cmd_up, cmd_down, cmd_env;
+command_fn cmd_up, cmd_down, cmd_env, cmd_doctor, cmd_stats;
 command_fn cmd_image_build, cmd_image_rebuild, cmd_image_ls, cmd_image_rm, cmd_image_log;
+command_fn cmd_base_ls, cmd_base_import;
 command_fn cmd_run, cmd_ls, cmd_get, cmd_suspend, cmd_resume, cmd_rm, cmd_logs, cmd_curl;
-command_fn cmd_base_ls, cmd_base_import, cmd_stats, cmd_doctor;
 
-/* One option of a command. */
+/* One command as it was typed: its arguments, and a value for each row of command->options. */
+struct typed {
+	const struct command *command;
+	struct words words;
+	const char *values[OPTIONS_MOST]; /* NULL: not given; "" for a flag that was */
+};
+
+/* The value of "--name", NULL where it was not given.  Only for names that the command's row has.
+ */
+const char *typed_option(const struct typed *t, const char *name);
+/* Sort @w into *t by @cmd's row; `rest` has room for w.n words.  USAGE: said what is wrong. */
+int typed_read(struct typed *t, const struct command *cmd, struct words w, const char **rest,
+	       const struct conf *conf);
+
+/* What words_options looks for. */
 struct option_def {
 	const char *name;   /* "--port"; takes a value unless `flag` is set */
 	const char **value; /* gets the text */
 	bool *flag;
 };
 
-/* Take the options out of *w; the rest goes to `rest` (room for w->n).  "--" ends options.  -1:
- * said what is wrong. */
+/* Take the options out of *w; the rest goes to `rest` (room for w->n).  "--" ends the options.
+ * -1: said what is wrong. */
 int words_options(struct words *w, const struct option_def *defs, size_t n, const char **rest);
 /* A number in a range; -1 after having said what is wrong. */
 int words_number(const char *name, const char *text, long low, long high, long *value);
 
-/* Say it on stderr, answer 1. */
+/* Print it to stderr, answer 1. */
 int say(const struct err *e);
 int say_text(const char *fmt, ...) printf_like(1, 2);
 
-/* A name or a unique prefix: the full microvmId, or the ARN of the image; owned by the caller,
+/* True for a command that only root can run; @words as typed. */
+bool command_needs_root(const char *words);
+/* How the reader types this command to reach this instance, with sudo where it needs that.  Owned
+ * by the caller.  Every command that doze suggests goes through here. */
+char *command_text(const struct conf *conf, const char *words);
+
+void help_all(FILE *to, const struct conf *conf);
+void help_one(FILE *to, const struct command *cmd, const struct conf *conf);
+/* "doze run [OPTION]... IMAGE" */
+char *help_usage(const struct command *cmd, const struct conf *conf);
+
+/* A name or the start of one: the full microVM id, or the ARN of the image; owned by the caller.
  * NULL: *e says why. */
 char *name_microvm(struct client *c, const char *given, struct err *e);
 char *name_image(struct client *c, const char *given, struct err *e);
-/* Pure: the one of `all` that is `given` or the only one that begins so.  NULL: none, or several
- * (*several). */
+/* Pure: the one of `all` that is `given`, or the only one that starts with it.  NULL: none, or
+ * several (*several). */
 const char *name_pick(const char *const *all, size_t n, const char *given, bool *several);
 
-/* A table of text with aligned columns; `rows` holds n_rows * n_columns cells. */
+/* A table of text with aligned columns; `cells` holds n_rows * n_columns. */
 void table_print(const char *const *head, size_t n_columns, const char *const *cells,
 		 size_t n_rows);
 void json_print(const json_t *value);         /* one indented document */
 char *text_age(double epoch_s, double now_s); /* "5 s", "3 min", "2 h"; owned by the caller */
 
+struct column {
+	const char *head, *key;
+	/* The cell of an item; NULL: the text under the key, "-" where there is none.  Owned by
+	 * the caller. */
+	char *(*cell)(const json_t *value, double now_s);
+};
+
+char *cell_age(const json_t *value, double now_s);      /* of seconds since 1970 */
+char *cell_mib(const json_t *value, double now_s);      /* of bytes */
+char *cell_arn_name(const json_t *value, double now_s); /* what follows an ARN's last colon */
+/* The items of a list as a table, or as they are with --json. */
+void list_print(const struct client *c, const json_t *items, const struct column *columns,
+		size_t n_columns);
+
+json_t *microvms_live(const json_t *items); /* those that have not ended; a new array */
 const char *json_text(const json_t *object, const char *key); /* "" if it is no text */
 
 #endif

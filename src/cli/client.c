@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "cli/cli.h"
 #include "wire/creds.h"
 #include "wire/sigv4.h"
 
@@ -25,6 +26,10 @@ int client_locate(struct client *c, const char *instance, struct err *e)
 	conf_defaults(&c->conf, instance);
 	path = xasprintf("%s/doze.ini", c->conf.etc_dir);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 && errno != ENOENT)
+		return err_set(e, ERR_DENIED,
+			       "cannot read '%s': %s; run this as root, or let everyone read it",
+			       path, strerror(errno));
 	return conf_read(&c->conf, fd, path, e);
 }
 
@@ -47,8 +52,29 @@ static int client_creds_file(struct client *c, const char *path, struct err *e)
 	return 0;
 }
 
-/* The daemon's own file first: its key is right by construction, the environment may belong to real
- * AWS. */
+/* Why there is no key pair, and what to do about it. */
+static int client_no_creds(struct client *c, const char *roots, const char *own, struct err *e)
+{
+	autofree char *up = command_text(&c->conf, "up");
+
+	if (access(c->conf.data_dir, F_OK))
+		return err_set(e, ERR_NOT_FOUND,
+			       "%s%s has never been started here, for there is no '%s': start it "
+			       "with '%s'",
+			       *c->conf.instance ? "instance " : "doze", c->conf.instance,
+			       c->conf.data_dir, up);
+	if (!geteuid())
+		return err_set(e, ERR_NOT_FOUND,
+			       "there is no key pair in '%s': start doze with '%s'", roots, up);
+	return err_set(
+		e, ERR_DENIED,
+		"you have no key pair for doze: run this as root, or copy root's once: mkdir "
+		"-p ~/.config/doze && sudo install -o $(id -un) -m 600 %s %s",
+		roots, own);
+}
+
+/* The daemon's own file comes first because its key is always the right one, while the environment
+ * may belong to the real AWS. */
 static int client_creds(struct client *c, struct err *e)
 {
 	const char *home = getenv("HOME");
@@ -58,10 +84,7 @@ static int client_creds(struct client *c, struct err *e)
 
 	if (!client_creds_file(c, roots, e) || !client_creds_file(c, own, e))
 		return 0;
-	return err_set(e, ERR_DENIED,
-		       "no key pair for doze: run this as root, or have root copy '%s' to '%s'; is "
-		       "doze up?",
-		       roots, own);
+	return client_no_creds(c, roots, own, e);
 }
 
 int client_open(struct client *c, const char *instance, struct err *e)
@@ -210,10 +233,12 @@ static int client_perform(struct client *c, const struct request *r, struct buf 
 	rc = curl_easy_perform(c->curl);
 	curl_slist_free_all(headers);
 	*status = 0;
-	if (rc == CURLE_COULDNT_CONNECT)
+	if (rc == CURLE_COULDNT_CONNECT) {
+		autofree char *up = command_text(&c->conf, "up");
+
 		return err_set(e, ERR_CAPACITY,
-			       "doze does not answer on port %ld: start it with 'doze up'",
-			       r->port);
+			       "doze does not answer on port %ld: start it with '%s'", r->port, up);
+	}
 	if (rc)
 		return err_set(e, ERR_INTERNAL, "%s %s: %s", r->method, r->path,
 			       curl_easy_strerror(rc));

@@ -15,9 +15,8 @@ struct client {
 	void *curl;
 };
 
-/* Read configuration and key pair of this instance: $AWS_ACCESS_KEY_ID where `doze env` set it,
- * else
- * ~/.config/doze/credentials[-NAME], else root's file below the data directory. */
+/* Read the configuration and the key pair of this instance: root's file below the data directory,
+ * else ~/.config/doze/credentials[-NAME]. */
 int client_open(struct client *c, const char *instance, struct err *e) must_check;
 /* The configuration alone, for commands that start or stop the daemon. */
 int client_locate(struct client *c, const char *instance, struct err *e) must_check;

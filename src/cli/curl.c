@@ -80,13 +80,13 @@ static int curl_exec(struct client *c, const char *url, const char *token, long 
 	fflush(stdout);
 	execvp("curl", (char *const *)(uintptr_t)argv);
 	free(argv);
-	return say_text("curl is not installed: apt-get install curl");
+	return say_text("curl is not installed: install it with 'sudo apt-get install curl'");
 }
 
-int cmd_curl(struct client *c, struct words w)
+int cmd_curl(struct client *c, const struct typed *t)
 {
-	const char *port_text = NULL, *rest[128];
-	const struct option_def defs[] = { { "--port", &port_text, NULL } };
+	const char *port_text = typed_option(t, "--port");
+	struct words w = t->words;
 	autofree char *id = NULL;
 	autofree char *token = NULL;
 	autofree char *url = NULL;
@@ -94,11 +94,8 @@ int cmd_curl(struct client *c, struct words w)
 	struct err e;
 	long port = 0;
 
-	if (w.n > ARRAY_SIZE(rest) || words_options(&w, defs, ARRAY_SIZE(defs), rest))
-		return 1;
-	if (w.n < 2 || w.at[1][0] != '/')
-		return say_text(
-			"curl takes a microVM and a path: doze curl a99 / --port 5000 -- -i");
+	if (w.at[1][0] != '/')
+		return say_text("the path '%s' must start with a slash", w.at[1]);
 	if (port_text && words_number("--port", port_text, 1, 65535, &port))
 		return 1;
 	id = name_microvm(c, w.at[0], &e);

@@ -1,4 +1,4 @@
-/* daemon.c - up and down. */
+/* daemon.c - starting and stopping the daemon. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -34,7 +34,7 @@ static int run_wait(const char *file, const char *const *argv)
 	int status = 0;
 
 	if (pid < 0)
-		return say_text("cannot start %s", file);
+		return say_text("cannot start %s: %s", file, strerror(errno));
 	if (!pid) {
 		execvp(file, (char *const *)(uintptr_t)argv);
 		_exit(127);
@@ -56,23 +56,32 @@ static pid_t daemon_pid(const struct client *c)
 	return (pid_t)strtol(buf_str(&text), NULL, 10);
 }
 
-int cmd_up(struct client *c, struct words w)
+static int up_foreground(const char *dozed, const char *const *argv)
 {
-	const char *rest[16], *config = NULL;
-	bool foreground = false;
-	const struct option_def defs[] = { { "--foreground", NULL, &foreground },
-					   { "--config", &config, NULL } };
+	execv(dozed, (char *const *)(uintptr_t)argv);
+	return say_text("cannot start '%s': %s; install doze with tools/install", dozed,
+			strerror(errno));
+}
+
+static int up_background(struct client *c, const char *dozed, const char *const *argv)
+{
+	autofree char *env = command_text(&c->conf, "env");
+
+	if (run_wait(dozed, argv))
+		return say_text("doze did not start; the end of '%s/dozed.log' says why",
+				c->conf.log_dir);
+	printf("doze is up: type eval \"$(%s)\" to point AWS clients at it\n", env);
+	return 0;
+}
+
+int cmd_up(struct client *c, const struct typed *t)
+{
+	const char *config = typed_option(t, "--config");
+	bool foreground = typed_option(t, "--foreground");
 	autofree char *dozed = xasprintf("%s/dozed", c->conf.libexec_dir);
 	const char *argv[8];
 	size_t n = 0;
 
-	if (w.n > ARRAY_SIZE(rest) || words_options(&w, defs, ARRAY_SIZE(defs), rest))
-		return 1;
-	if (w.n)
-		return say_text("up takes no words");
-	if (geteuid() != 0)
-		return say_text("doze makes namespaces, taps and cgroups and needs root for that: "
-				"sudo doze up");
 	if (daemon_pid(c)) {
 		printf("doze is up already\n");
 		return 0;
@@ -90,30 +99,16 @@ int cmd_up(struct client *c, struct words w)
 	if (!foreground)
 		argv[n++] = "--daemon";
 	argv[n] = NULL;
-	if (foreground) {
-		execv(dozed, (char *const *)(uintptr_t)argv);
-		return say_text("cannot start '%s': install doze with tools/install", dozed);
-	}
-	if (run_wait(dozed, argv))
-		return say_text("doze did not start; %s/dozed.log says why", c->conf.log_dir);
-	printf("doze is up: eval \"$(doze env)\" leads AWS clients to it\n");
-	return 0;
+	return foreground ? up_foreground(dozed, argv) : up_background(c, dozed, argv);
 }
 
-int cmd_down(struct client *c, struct words w)
+int cmd_down(struct client *c, const struct typed *t)
 {
-	const char *rest[16];
-	bool keep = false;
-	const struct option_def defs[] = { { "--keep", NULL, &keep } };
+	bool keep = typed_option(t, "--keep");
 	autoclose int process = -1;
 	struct pollfd ended = { .events = POLLIN };
-	pid_t pid;
+	pid_t pid = daemon_pid(c);
 
-	if (w.n > ARRAY_SIZE(rest) || words_options(&w, defs, ARRAY_SIZE(defs), rest))
-		return 1;
-	if (geteuid() != 0)
-		return say_text("doze runs as root: sudo doze down");
-	pid = daemon_pid(c);
 	process = pid ? pidfd_open(pid, 0) : -1;
 	if (process < 0) {
 		printf("doze is not up\n");
@@ -121,11 +116,12 @@ int cmd_down(struct client *c, struct words w)
 	}
 	/* SIGTERM leaves machines, SIGINT has them suspended (dozed's supervisor). */
 	if (pidfd_send_signal(process, keep ? SIGTERM : SIGINT, NULL, 0))
-		return say_text("cannot stop dozed, pid %d", (int)pid);
+		return say_text("cannot stop dozed, process %d: %s", (int)pid, strerror(errno));
 	ended.fd = process;
 	if (poll(&ended, 1, DOWN_MS) != 1)
-		return say_text("dozed, pid %d, does not end; its log says why: %s/dozed.log",
-				(int)pid, c->conf.log_dir);
+		return say_text(
+			"dozed, process %d, does not end; the end of '%s/dozed.log' says why",
+			(int)pid, c->conf.log_dir);
 	printf(keep ? "doze is down; its microVMs run on\n"
 		    : "doze is down; its microVMs are suspended\n");
 	return 0;

@@ -197,15 +197,12 @@ static void doctor_check(const struct client *c, enum doctor_check check, struct
 	doctor_judge(check, &f, says);
 }
 
-int cmd_doctor(struct client *c, struct words w)
+int cmd_doctor(struct client *c, const struct typed *t)
 {
 	json_t *all = json_array();
 	bool bad = false;
 
-	if (w.n) {
-		json_decref(all);
-		return say_text("doctor takes no words");
-	}
+	(void)t;
 	for (int i = 0; i < DOCTOR_NUM; i++) {
 		const char *name = doctor_name((enum doctor_check)i);
 		struct doctor_says says;

@@ -1,7 +1,7 @@
-/* env.c - `doze env`: variables that lead every AWS client to doze for its services, and only for
+/* env.c - `doze env`: variables that point every AWS client at doze for its services, and only for
  * these.
  *
- * What each client reads was measured: the CLI and boto3 read AWS_DEFAULT_REGION and
+ * The clients read different variables: the CLI and boto3 read AWS_DEFAULT_REGION and
  * AWS_CA_BUNDLE, the JavaScript SDK AWS_REGION and NODE_EXTRA_CA_CERTS; with an IP address in
  * the S3 endpoint all of them use path style. */
 
@@ -57,8 +57,8 @@ static char *env_cache_dir(void)
 	return dir;
 }
 
-/* System + what each variable named before + doze's own; a file that stands already is not taken
- * twice. */
+/* The system's certificates, those of each file that a variable named before, and doze's own.  A
+ * file that is named twice is taken once. */
 static char *env_ca_bundle(struct client *c, struct err *e)
 {
 	autofree char *dir = env_cache_dir();
@@ -83,8 +83,10 @@ static char *env_ca_bundle(struct client *c, struct err *e)
 		env_add_file(&all, before);
 	}
 	if (!env_add_file(&all, c->ca_file)) {
+		autofree char *up = command_text(&c->conf, "up");
+
 		free(path);
-		err_set(e, ERR_NOT_FOUND, "'%s' cannot be read: is doze up?", c->ca_file);
+		err_set(e, ERR_NOT_FOUND, "cannot read '%s': start doze with '%s'", c->ca_file, up);
 		return NULL;
 	}
 	if (dir_fd < 0 || io_replace(dir_fd, name, all.data, all.size, 0644, e)) {
@@ -132,15 +134,14 @@ static void env_path(const struct client *c)
 	env_line("PATH", both);
 }
 
-int cmd_env(struct client *c, struct words w)
+int cmd_env(struct client *c, const struct typed *t)
 {
 	autofree char *api = xasprintf("https://127.0.0.1:%d", (int)c->conf.api_port);
 	autofree char *s3 = xasprintf("https://127.0.0.1:%d", (int)c->conf.s3_port);
 	autofree char *bundle = NULL;
 	struct err e;
 
-	if (w.n)
-		return say_text("env takes no words: eval \"$(doze env)\"");
+	(void)t;
 	bundle = env_ca_bundle(c, &e);
 	if (!bundle)
 		return say(&e);

@@ -1,4 +1,4 @@
-/* image.c - image build, rebuild, ls, rm, log. */
+/* image.c - the commands that begin with "image". */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,8 +44,8 @@ static int build_hooks(json_t *in, const struct build_options *o)
 		while (i < ARRAY_SIZE(hook_options) && strcmp(hook_options[i][0], word) != 0)
 			i++;
 		if (i == ARRAY_SIZE(hook_options)) {
-			say_text("there is no hook '%s': ready, validate, run, resume, suspend, "
-				 "terminate",
+			say_text("there is no hook '%s': give some of ready, validate, run, "
+				 "resume, suspend, terminate",
 				 word);
 			return -1;
 		}
@@ -78,7 +78,7 @@ static json_t *build_request(struct client *c, const struct build_options *o, co
 		const char *equals = strchr(o->env, '=');
 
 		if (!equals) {
-			say_text("--env takes KEY=value");
+			say_text("--env takes KEY=VALUE, not '%s'", o->env);
 			json_decref(in);
 			return NULL;
 		}
@@ -92,7 +92,7 @@ static json_t *build_request(struct client *c, const struct build_options *o, co
 	return in;
 }
 
-/* The new lines of the log; how many bytes came. */
+/* Print what is new in the log; how many bytes that were. */
 static size_t build_log_more(struct client *c, const char *build, size_t from)
 {
 	autofree char *path = xasprintf("/doze/v1/builds/%s/log?from=%zu", build, from);
@@ -129,11 +129,11 @@ static json_t *build_version_get(struct client *c, const char *arn, const char *
 	return client_json(c, "GET", path, NULL, e);
 }
 
-/* Show the log until the version is made or failed. */
+/* Show the log until the version is made or has failed. */
 static int build_follow(struct client *c, const char *arn, const char *version)
 {
 	int64_t begin = clock_mono_ms();
-	autofree char *build = NULL;
+	autofree char *build = NULL, *words = NULL, *log = NULL;
 	size_t from = 0;
 	struct err e;
 
@@ -167,10 +167,12 @@ static int build_follow(struct client *c, const char *arn, const char *version)
 		json_decref(v);
 		usleep(POLL_US);
 	}
-	return say_text("the build takes longer than two hours; 'doze image log %s' shows it", arn);
+	words = xasprintf("image log %s", arn);
+	log = command_text(&c->conf, words);
+	return say_text("the build takes longer than two hours; '%s' shows how far it is", log);
 }
 
-/* Create it, or make its next version when it is there. */
+/* Create the image, or its next version when it exists. */
 static int build_submit(struct client *c, const struct build_options *o, json_t *in)
 {
 	autofree char *arn = xasprintf("arn:aws:lambda:%s:%s:microvm-image:%s", c->conf.region,
@@ -194,30 +196,23 @@ static int build_submit(struct client *c, const struct build_options *o, json_t 
 	return rc;
 }
 
-int cmd_image_build(struct client *c, struct words w)
+int cmd_image_build(struct client *c, const struct typed *t)
 {
-	struct build_options o = { 0 };
-	const struct option_def defs[] = {
-		{ "--name", &o.name, NULL },
-		{ "--memory", &o.memory, NULL },
-		{ "--env", &o.env, NULL },
-		{ "--hooks", &o.hooks, NULL },
-		{ "--hooks-port", &o.hooks_port, NULL },
-		{ "--all-capabilities", NULL, &o.all_caps },
+	const struct build_options o = {
+		.name = typed_option(t, "--name"),
+		.memory = typed_option(t, "--memory"),
+		.env = typed_option(t, "--env"),
+		.hooks = typed_option(t, "--hooks"),
+		.hooks_port = typed_option(t, "--hooks-port"),
+		.all_caps = typed_option(t, "--all-capabilities"),
 	};
-	const char *rest[64];
 	autofree char *key = NULL;
 	autoclose int zip = -1;
 	json_t *in;
 	struct err e;
 	int rc;
 
-	if (w.n > ARRAY_SIZE(rest) || words_options(&w, defs, ARRAY_SIZE(defs), rest))
-		return 1;
-	if (w.n != 1 || !o.name)
-		return say_text("image build takes a directory and a name: doze image build . "
-				"--name hello");
-	zip = pack_directory(w.at[0], &e);
+	zip = pack_directory(t->words.at[0], &e);
 	if (zip < 0)
 		return say(&e);
 	key = xasprintf("%s-%lld.zip", o.name, (long long)clock_wall_ms());
@@ -229,25 +224,18 @@ int cmd_image_build(struct client *c, struct words w)
 	return rc;
 }
 
-int cmd_image_rebuild(struct client *c, struct words w)
+int cmd_image_rebuild(struct client *c, const struct typed *t)
 {
-	const char *version = NULL, *rest[8];
-	const struct option_def defs[] = { { "--version", &version, NULL } };
-	autofree char *arn = NULL, *escaped = NULL, *path = NULL;
-	json_t *in, *made;
 	struct err e;
+	autofree char *arn = name_image(c, t->words.at[0], &e);
+	autofree char *escaped = arn ? client_escape(arn) : NULL;
+	autofree char *path = arn ? xasprintf("/doze/v1/images/%s/rebuild", escaped) : NULL;
+	json_t *in, *made;
 	int rc;
 
-	if (w.n > ARRAY_SIZE(rest) || words_options(&w, defs, ARRAY_SIZE(defs), rest))
-		return 1;
-	if (w.n != 1)
-		return say_text("image rebuild takes one image: doze image rebuild hello");
-	arn = name_image(c, w.at[0], &e);
 	if (!arn)
 		return say(&e);
-	escaped = client_escape(arn);
-	path = xasprintf("/doze/v1/images/%s/rebuild", escaped);
-	in = json_pack("{s:s*}", "imageVersion", version);
+	in = json_pack("{s:s*}", "imageVersion", typed_option(t, "--version"));
 	made = client_json(c, "POST", path, in, &e);
 	json_decref(in);
 	if (!made)
@@ -257,55 +245,34 @@ int cmd_image_rebuild(struct client *c, struct words w)
 	return rc;
 }
 
-int cmd_image_ls(struct client *c, struct words w)
+int cmd_image_ls(struct client *c, const struct typed *t)
 {
-	static const char *const head[] = { "IMAGE", "STATE", "ACTIVE", "FAILED", "AGE" };
-	double now = (double)clock_wall_ms() / 1000;
+	static const struct column columns[] = {
+		{ "IMAGE", "name", NULL },
+		{ "STATE", "state", NULL },
+		{ "ACTIVE", "latestActiveImageVersion", NULL },
+		{ "FAILED", "latestFailedImageVersion", NULL },
+		{ "AGE", "createdAt", cell_age },
+	};
 	struct err e;
-	json_t *items, *image;
-	const char **cells;
-	size_t i, n = 0;
+	json_t *items = client_list(c, IMAGES, &e);
 
-	if (w.n)
-		return say_text("image ls takes no words");
-	items = client_list(c, IMAGES, &e);
+	(void)t;
 	if (!items)
 		return say(&e);
-	if (c->json) {
-		json_print(items);
-		json_decref(items);
-		return 0;
-	}
-	cells = xcalloc(json_array_size(items) * ARRAY_SIZE(head), sizeof(*cells));
-	json_array_foreach(items, i, image)
-	{
-		const char *active = json_text(image, "latestActiveImageVersion");
-		const char *failed = json_text(image, "latestFailedImageVersion");
-
-		cells[n++] = json_text(image, "name");
-		cells[n++] = json_text(image, "state");
-		cells[n++] = *active ? active : "-";
-		cells[n++] = *failed ? failed : "-";
-		cells[n++] = text_age(json_number_value(json_object_get(image, "createdAt")), now);
-	}
-	table_print(head, ARRAY_SIZE(head), cells, n / ARRAY_SIZE(head));
-	for (i = 4; i < n; i += ARRAY_SIZE(head))
-		free((char *)(uintptr_t)cells[i]);
-	free(cells);
+	list_print(c, items, columns, ARRAY_SIZE(columns));
 	json_decref(items);
 	return 0;
 }
 
-int cmd_image_rm(struct client *c, struct words w)
+int cmd_image_rm(struct client *c, const struct typed *t)
 {
 	struct err e;
-	autofree char *arn = w.n == 1 ? name_image(c, w.at[0], &e) : NULL;
+	autofree char *arn = name_image(c, t->words.at[0], &e);
 	autofree char *escaped = arn ? client_escape(arn) : NULL;
 	autofree char *path = arn ? xasprintf(IMAGES "/%s", escaped) : NULL;
 	json_t *done;
 
-	if (w.n != 1)
-		return say_text("image rm takes one image: doze image rm hello");
 	done = arn ? client_json(c, "DELETE", path, NULL, &e) : NULL;
 	if (!done)
 		return say(&e);
@@ -314,10 +281,11 @@ int cmd_image_rm(struct client *c, struct words w)
 	return 0;
 }
 
-int cmd_image_log(struct client *c, struct words w)
+int cmd_image_log(struct client *c, const struct typed *t)
 {
+	struct words w = t->words;
 	struct err e;
-	autofree char *arn = w.n ? name_image(c, w.at[0], &e) : NULL;
+	autofree char *arn = name_image(c, w.at[0], &e);
 	autofree char *escaped = arn ? client_escape(arn) : NULL;
 	autofree char *path = arn ? xasprintf(IMAGES "/%s/versions", escaped) : NULL;
 	autofree char *build = NULL;
@@ -325,8 +293,6 @@ int cmd_image_log(struct client *c, struct words w)
 	const char *newest;
 	size_t from = 0, more;
 
-	if (!w.n)
-		return say_text("image log takes an image: doze image log hello");
 	versions = arn ? client_list(c, path, &e) : NULL;
 	if (!versions)
 		return say(&e);
@@ -334,7 +300,8 @@ int cmd_image_log(struct client *c, struct words w)
 	build = build_id_of(c, arn, newest);
 	json_decref(versions);
 	if (!build)
-		return say_text("there is no build of this image");
+		return say_text("there is no build log of '%s', version %s", w.at[0],
+				w.n > 1 ? w.at[1] : "newest");
 	while ((more = build_log_more(c, build, from)))
 		from += more;
 	return 0;

@@ -1,4 +1,4 @@
-/* microvm.c - run, ls, get, suspend, resume, rm, logs. */
+/* microvm.c - the commands for microVMs, but curl. */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@ static json_t *microvm_get(struct client *c, const char *id, struct err *e)
 	return client_json(c, "GET", path, NULL, e);
 }
 
-/* Until it is none of these states; the last record, NULL: *e says why. */
+/* Wait until the microVM has left the states @while_in.  Its last record; NULL: *e says why. */
 static json_t *microvm_wait(struct client *c, const char *id, const char *const *while_in,
 			    struct err *e)
 {
@@ -68,6 +68,8 @@ static int run_policy(json_t *in, const struct run_options *o)
 
 static int run_report(struct client *c, const json_t *vm)
 {
+	autofree char *words = NULL, *logs = NULL;
+
 	if (c->json)
 		json_print(vm);
 	else
@@ -75,33 +77,28 @@ static int run_report(struct client *c, const json_t *vm)
 		       json_text(vm, "endpoint"));
 	if (strcmp(json_text(vm, "state"), "TERMINATED") != 0)
 		return 0;
-	return say_text("it ended: %s (doze logs %s)", json_text(vm, "stateReason"),
-			json_text(vm, "microvmId"));
+	words = xasprintf("logs %s", json_text(vm, "microvmId"));
+	logs = command_text(&c->conf, words);
+	return say_text("the microVM ended: %s; '%s' shows what it wrote",
+			json_text(vm, "stateReason"), logs);
 }
 
-int cmd_run(struct client *c, struct words w)
+int cmd_run(struct client *c, const struct typed *t)
 {
 	static const char *const pending[] = { "PENDING", NULL };
-	struct run_options o = { 0 };
-	const struct option_def defs[] = {
-		{ "--idle", &o.idle, NULL },
-		{ "--suspended", &o.suspended, NULL },
-		{ "--max-duration", &o.duration, NULL },
-		{ "--payload", &o.payload, NULL },
-		{ "--version", &o.version, NULL },
-		{ "--no-auto-resume", NULL, &o.no_auto_resume },
+	const struct run_options o = {
+		.idle = typed_option(t, "--idle"),
+		.suspended = typed_option(t, "--suspended"),
+		.duration = typed_option(t, "--max-duration"),
+		.payload = typed_option(t, "--payload"),
+		.version = typed_option(t, "--version"),
+		.no_auto_resume = typed_option(t, "--no-auto-resume"),
 	};
-	const char *rest[64];
-	autofree char *arn = NULL;
-	json_t *in, *made, *vm = NULL;
 	struct err e;
+	autofree char *arn = name_image(c, t->words.at[0], &e);
+	json_t *in, *made, *vm = NULL;
 	int rc;
 
-	if (w.n > ARRAY_SIZE(rest) || words_options(&w, defs, ARRAY_SIZE(defs), rest))
-		return 1;
-	if (w.n != 1)
-		return say_text("run takes one image: doze run hello");
-	arn = name_image(c, w.at[0], &e);
 	if (!arn)
 		return say(&e);
 	in = json_pack("{ss}", "imageIdentifier", arn);
@@ -119,64 +116,31 @@ int cmd_run(struct client *c, struct words w)
 	return rc;
 }
 
-static const char *arn_name(const char *arn)
+int cmd_ls(struct client *c, const struct typed *t)
 {
-	const char *colon = strrchr(arn, ':');
-
-	return colon ? colon + 1 : arn;
-}
-
-int cmd_ls(struct client *c, struct words w)
-{
-	static const char *const head[] = { "MICROVM", "IMAGE", "VERSION", "STATE", "AGE" };
-	double now = (double)clock_wall_ms() / 1000;
-	const char *rest[16];
-	bool all = false;
-	const struct option_def defs[] = { { "--all", NULL, &all }, { "-a", NULL, &all } };
+	static const struct column columns[] = {
+		{ "MICROVM", "microvmId", NULL },    { "IMAGE", "imageArn", cell_arn_name },
+		{ "VERSION", "imageVersion", NULL }, { "STATE", "state", NULL },
+		{ "AGE", "startedAt", cell_age },
+	};
 	struct err e;
-	json_t *items, *vm;
-	const char **cells;
-	size_t i, n = 0;
+	json_t *all = client_list(c, MICROVMS, &e), *live;
 
-	if (w.n > ARRAY_SIZE(rest) || words_options(&w, defs, ARRAY_SIZE(defs), rest))
-		return 1;
-	items = client_list(c, MICROVMS, &e);
-	if (!items)
+	if (!all)
 		return say(&e);
-	if (c->json) {
-		json_print(items);
-		json_decref(items);
-		return 0;
-	}
-	cells = xcalloc(json_array_size(items) * ARRAY_SIZE(head), sizeof(*cells));
-	json_array_foreach(items, i, vm)
-	{
-		if (!all && !strcmp(json_text(vm, "state"), "TERMINATED"))
-			continue;
-		cells[n++] = json_text(vm, "microvmId");
-		cells[n++] = arn_name(json_text(vm, "imageArn"));
-		cells[n++] = json_text(vm, "imageVersion");
-		cells[n++] = json_text(vm, "state");
-		cells[n++] = text_age(json_number_value(json_object_get(vm, "startedAt")), now);
-	}
-	table_print(head, ARRAY_SIZE(head), cells, n / ARRAY_SIZE(head));
-	for (i = 4; i < n; i += ARRAY_SIZE(head))
-		free((char *)(uintptr_t)cells[i]);
-	free(cells);
-	json_decref(items);
+	live = microvms_live(all);
+	list_print(c, c->json || typed_option(t, "--all") ? all : live, columns,
+		   ARRAY_SIZE(columns));
+	json_decref(live);
+	json_decref(all);
 	return 0;
 }
 
-int cmd_get(struct client *c, struct words w)
+int cmd_get(struct client *c, const struct typed *t)
 {
-	autofree char *id = NULL;
 	struct err e;
-	json_t *vm;
-
-	if (w.n != 1)
-		return say_text("get takes one microVM: doze get a99");
-	id = name_microvm(c, w.at[0], &e);
-	vm = id ? microvm_get(c, id, &e) : NULL;
+	autofree char *id = name_microvm(c, t->words.at[0], &e);
+	json_t *vm = id ? microvm_get(c, id, &e) : NULL;
 	if (!vm)
 		return say(&e);
 	json_print(vm);
@@ -184,17 +148,15 @@ int cmd_get(struct client *c, struct words w)
 	return 0;
 }
 
-/* One call for each microVM named; waits until the state is reached. */
-static int microvm_each(struct client *c, struct words w, const char *method, const char *verb,
-			const char *const *while_in)
+/* One call for each microVM that was named; waits until it has left the states @while_in. */
+static int microvm_each(struct client *c, const struct typed *t, const char *method,
+			const char *verb, const char *const *while_in)
 {
 	int rc = 0;
 
-	if (!w.n)
-		return say_text("which microVM? 'doze ls' lists them");
-	for (size_t i = 0; i < w.n; i++) {
+	for (size_t i = 0; i < t->words.n; i++) {
 		struct err e;
-		autofree char *id = name_microvm(c, w.at[i], &e);
+		autofree char *id = name_microvm(c, t->words.at[i], &e);
 		autofree char *path = id ? xasprintf(MICROVMS "/%s%s", id, verb) : NULL;
 		json_t *done = id ? client_json(c, method, path, NULL, &e) : NULL;
 		json_t *vm = done ? microvm_wait(c, id, while_in, &e) : NULL;
@@ -209,41 +171,34 @@ static int microvm_each(struct client *c, struct words w, const char *method, co
 	return rc;
 }
 
-int cmd_suspend(struct client *c, struct words w)
+int cmd_suspend(struct client *c, const struct typed *t)
 {
 	static const char *const while_in[] = { "SUSPENDING", "RUNNING", NULL };
 
-	return microvm_each(c, w, "POST", "/suspend", while_in);
+	return microvm_each(c, t, "POST", "/suspend", while_in);
 }
 
-int cmd_resume(struct client *c, struct words w)
+int cmd_resume(struct client *c, const struct typed *t)
 {
 	static const char *const while_in[] = { "SUSPENDING", "SUSPENDED", NULL };
 
-	return microvm_each(c, w, "POST", "/resume", while_in);
+	return microvm_each(c, t, "POST", "/resume", while_in);
 }
 
-int cmd_rm(struct client *c, struct words w)
+int cmd_rm(struct client *c, const struct typed *t)
 {
 	static const char *const while_in[] = { "TERMINATING", "RUNNING", "SUSPENDED", NULL };
 
-	return microvm_each(c, w, "DELETE", "", while_in);
+	return microvm_each(c, t, "DELETE", "", while_in);
 }
 
-int cmd_logs(struct client *c, struct words w)
+int cmd_logs(struct client *c, const struct typed *t)
 {
-	const char *rest[16];
-	bool follow = false;
-	const struct option_def defs[] = { { "-f", NULL, &follow }, { "--follow", NULL, &follow } };
-	autofree char *id = NULL;
-	size_t from = 0;
+	bool follow = typed_option(t, "--follow");
 	struct err e;
+	autofree char *id = name_microvm(c, t->words.at[0], &e);
+	size_t from = 0;
 
-	if (w.n > ARRAY_SIZE(rest) || words_options(&w, defs, ARRAY_SIZE(defs), rest))
-		return 1;
-	if (w.n != 1)
-		return say_text("logs takes one microVM: doze logs a99 -f");
-	id = name_microvm(c, w.at[0], &e);
 	if (!id)
 		return say(&e);
 	for (;;) {

@@ -1,4 +1,4 @@
-/* name.c - what a person types for a microVM or an image, and which one is meant. */
+/* name.c - which microVM or image is meant by what was typed. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -25,49 +25,56 @@ const char *name_pick(const char *const *all, size_t n, const char *given, bool 
 	return *several ? NULL : found;
 }
 
-static char *name_choose(const json_t *items, const char *key, const char *given, const char *what,
-			 struct err *e)
+struct name_kind {
+	const char *key;  /* of the name in an item */
+	const char *what; /* "image" */
+	const char *list; /* the command that lists them */
+};
+
+static char *name_choose(const struct client *c, const json_t *items, const struct name_kind *kind,
+			 const char *given, struct err *e)
 {
 	size_t n = json_array_size(items), i;
 	const char **all = xcalloc(n, sizeof(*all));
 	const char *found;
+	autofree char *list = command_text(&c->conf, kind->list);
 	json_t *item;
 	bool several;
 	char *copy = NULL;
 
-	json_array_foreach(items, i, item) all[i] = json_text(item, key);
+	json_array_foreach(items, i, item) all[i] = json_text(item, kind->key);
 	found = name_pick(all, n, given, &several);
 	if (found)
 		copy = xstrdup(found);
 	else if (several)
-		err_set(e, ERR_INVALID, "several %ss begin with '%s': type more of the name", what,
-			given);
+		err_set(e, ERR_INVALID, "several %ss start with '%s'; '%s' lists them: type more",
+			kind->what, given, list);
 	else
-		err_set(e, ERR_NOT_FOUND, "there is no %s '%s'; 'doze %s' lists them", what, given,
-			strcmp(what, "image") ? "ls" : "image ls");
+		err_set(e, ERR_NOT_FOUND, "there is no %s '%s'; '%s' lists them", kind->what, given,
+			list);
 	free(all);
 	return copy;
 }
 
-/* Those that are over are found by their whole name only. */
-static json_t *name_alive(json_t *items)
+json_t *microvms_live(const json_t *items)
 {
-	json_t *alive = json_array(), *item;
+	json_t *live = json_array(), *item;
 	size_t i;
 
 	json_array_foreach(items, i, item) if (strcmp(json_text(item, "state"), "TERMINATED") != 0)
-		json_array_append(alive, item);
-	return alive;
+		json_array_append(live, item);
+	return live;
 }
 
 char *name_microvm(struct client *c, const char *given, struct err *e)
 {
+	static const struct name_kind kind = { "microvmId", "microVM", "ls" };
 	bool whole = strlen(given) == strlen(MICROVM_PREFIX) + 36;
 	autofree char *full = xasprintf(
 		"%s%s",
 		strncmp(given, MICROVM_PREFIX, strlen(MICROVM_PREFIX)) ? MICROVM_PREFIX : "",
 		given);
-	json_t *items, *alive;
+	json_t *items, *live;
 	char *id;
 
 	if (whole && !strncmp(given, MICROVM_PREFIX, strlen(MICROVM_PREFIX)))
@@ -75,15 +82,17 @@ char *name_microvm(struct client *c, const char *given, struct err *e)
 	items = client_list(c, "/2025-09-09/microvms", e);
 	if (!items)
 		return NULL;
-	alive = name_alive(items);
-	id = name_choose(alive, "microvmId", full, "microVM", e);
-	json_decref(alive);
+	/* One that has ended is found by its whole id only. */
+	live = microvms_live(items);
+	id = name_choose(c, live, &kind, full, e);
+	json_decref(live);
 	json_decref(items);
 	return id;
 }
 
 char *name_image(struct client *c, const char *given, struct err *e)
 {
+	static const struct name_kind kind = { "name", "image", "image ls" };
 	autofree char *name = NULL;
 	json_t *items;
 
@@ -92,7 +101,7 @@ char *name_image(struct client *c, const char *given, struct err *e)
 	items = client_list(c, "/2025-09-09/microvm-images", e);
 	if (!items)
 		return NULL;
-	name = name_choose(items, "name", given, "image", e);
+	name = name_choose(c, items, &kind, given, e);
 	json_decref(items);
 	return name ? xasprintf("arn:aws:lambda:%s:%s:microvm-image:%s", c->conf.region,
 				c->conf.account, name)

@@ -1,6 +1,10 @@
+/* print.c - tables, JSON and ages on stdout. */
+
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "cli/cli.h"
 
 #define TABLE_COLUMNS 12
@@ -55,4 +59,63 @@ const char *json_text(const json_t *object, const char *key)
 	const char *text = json_string_value(json_object_get(object, key));
 
 	return text ? text : "";
+}
+
+char *cell_age(const json_t *value, double now_s)
+{
+	return text_age(json_number_value(value), now_s);
+}
+
+char *cell_mib(const json_t *value, double now_s)
+{
+	(void)now_s;
+	return xasprintf("%lld", (long long)json_integer_value(value) / (1 << 20));
+}
+
+char *cell_arn_name(const json_t *value, double now_s)
+{
+	const char *arn = json_string_value(value);
+	const char *colon = arn ? strrchr(arn, ':') : NULL;
+
+	(void)now_s;
+	return xstrdup(colon ? colon + 1 : arn ? arn : "-");
+}
+
+static char *cell_text(const json_t *value, double now_s)
+{
+	const char *text = json_string_value(value);
+
+	(void)now_s;
+	return xstrdup(text ? text : "-");
+}
+
+void list_print(const struct client *c, const json_t *items, const struct column *columns,
+		size_t n_columns)
+{
+	double now = (double)clock_wall_ms() / 1000;
+	const char *head[TABLE_COLUMNS];
+	char **cells;
+	json_t *item;
+	size_t i, n = 0;
+
+	if (c->json) {
+		json_print(items);
+		return;
+	}
+	assert(n_columns <= TABLE_COLUMNS);
+	for (i = 0; i < n_columns; i++)
+		head[i] = columns[i].head;
+	cells = xcalloc(json_array_size(items) * n_columns + 1, sizeof(*cells));
+	json_array_foreach(items, i, item)
+	{
+		for (size_t k = 0; k < n_columns; k++) {
+			const json_t *value = json_object_get(item, columns[k].key);
+
+			cells[n++] = (columns[k].cell ? columns[k].cell : cell_text)(value, now);
+		}
+	}
+	table_print(head, n_columns, (const char *const *)cells, n / n_columns);
+	for (i = 0; i < n; i++)
+		free(cells[i]);
+	free(cells);
 }

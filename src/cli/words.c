@@ -1,3 +1,5 @@
+/* words.c - options and numbers among the words of a command, and what is said about them. */
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -40,7 +42,7 @@ static int option_take(const struct option_def *defs, size_t n, struct words w, 
 	const struct option_def *def = option_find(defs, n, word, size);
 
 	if (!def) {
-		say_text("there is no option '%s' here", word);
+		say_text("there is no option '%s'", word);
 		return -1;
 	}
 	if (def->flag) {

@@ -215,3 +215,15 @@ void conf_find_libexec(struct conf *c, const char *below)
 		strrchr(exe, '/')[1] = '\0';
 	snprintf(c->libexec_dir, sizeof(c->libexec_dir), "%.200s%s", exe, below ? below : "");
 }
+
+bool conf_instance_valid(const char *instance)
+{
+	return strlen(instance) <= 16 &&
+	       !instance[strspn(instance, "abcdefghijklmnopqrstuvwxyz0123456789")];
+}
+
+char *conf_command(const struct conf *c, bool sudo, const char *words)
+{
+	return xasprintf("%sdoze%s%s %s", sudo ? "sudo " : "", *c->instance ? " --instance " : "",
+			 c->instance, words);
+}

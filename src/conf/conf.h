@@ -60,6 +60,11 @@ struct conf {
 void conf_defaults(struct conf *c, const char *instance);
 /* Read an open ini file (-1: none) over *c and check the whole. */
 int conf_read(struct conf *c, int fd, const char *name, struct err *e) must_check;
+/* What an instance may be called: up to 16 of a-z and 0-9, or "" for the default one. */
+bool conf_instance_valid(const char *instance);
+/* What to type for a command of doze so that it reaches this instance: "sudo doze --instance NAME
+ * up".  Owned by the caller. */
+char *conf_command(const struct conf *c, bool sudo, const char *words);
 /* Where nothing is configured, the programs that doze starts lie beside this one, or, @below given,
  * in that folder of the one above ("libexec/doze"). */
 void conf_find_libexec(struct conf *c, const char *below);

@@ -42,8 +42,7 @@ static error_t option_parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case 'i':
-		if (strlen(arg) > 16 ||
-		    strspn(arg, "abcdefghijklmnopqrstuvwxyz0123456789") != strlen(arg))
+		if (!conf_instance_valid(arg))
 			argp_error(state, "--instance takes up to 16 of a-z and 0-9");
 		o->instance = arg;
 		return 0;
@@ -91,10 +90,14 @@ static int supervise(struct super_setup *setup, struct err *e)
 	autoclose int data_fd = -1;
 	autoclose int lock = -1;
 
-	if (geteuid() != 0)
+	if (geteuid() != 0) {
+		autofree char *up = conf_command(setup->conf, true, "up");
+
 		return err_set(e, ERR_DENIED,
-			       "dozed makes namespaces, taps and cgroups and needs "
-			       "root for that: run 'sudo doze up'");
+			       "dozed needs root to make namespaces, network devices and cgroups: "
+			       "run '%s'",
+			       up);
+	}
 	umask(022);
 	raise_file_limit();
 	if (places_make(setup->conf, &data_fd, e))

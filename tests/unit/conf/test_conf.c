@@ -62,6 +62,40 @@ static void test_an_error_names_the_key_and_what_is_allowed(void **unused)
 	assert_non_null(strstr(e.text, "doze.ini:1"));
 }
 
+static void test_a_command_reaches_the_instance_that_suggests_it(void **unused)
+{
+	static const struct {
+		const char *instance;
+		bool sudo;
+		const char *text;
+	} rows[] = {
+		{ "", false, "doze ls" },
+		{ "", true, "sudo doze ls" },
+		{ "t1", false, "doze --instance t1 ls" },
+		{ "t1", true, "sudo doze --instance t1 ls" },
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		autofree char *text = NULL;
+		struct conf c;
+
+		conf_defaults(&c, rows[i].instance);
+		text = conf_command(&c, rows[i].sudo, "ls");
+		assert_string_equal(text, rows[i].text);
+	}
+}
+
+static void test_an_instance_cannot_be_called_like_a_path(void **unused)
+{
+	(void)unused;
+	assert_true(conf_instance_valid(""));
+	assert_true(conf_instance_valid("t1"));
+	assert_false(conf_instance_valid("../t1"));
+	assert_false(conf_instance_valid("T1"));
+	assert_false(conf_instance_valid("abcdefghijklmnopq"));
+}
+
 static void test_the_help_names_every_section(void **unused)
 {
 	char text[32768] = { 0 };
@@ -98,6 +132,8 @@ int main(void)
 		cmocka_unit_test(test_an_instance_has_places_of_its_own),
 		cmocka_unit_test(test_a_file_overrides_the_defaults),
 		cmocka_unit_test(test_an_error_names_the_key_and_what_is_allowed),
+		cmocka_unit_test(test_a_command_reaches_the_instance_that_suggests_it),
+		cmocka_unit_test(test_an_instance_cannot_be_called_like_a_path),
 		cmocka_unit_test(test_the_help_names_every_section),
 		cmocka_unit_test(test_the_document_says_what_the_program_says),
 	};

@@ -1,0 +1,110 @@
+/* commands.c - every command as a row: what it takes, what it does, how it is used. */
+
+#include "cli/cli.h"
+
+#define ANY SIZE_MAX
+
+const char *const group_names[GROUP_NUM] = { "Daemon", "Images", "MicroVMs" };
+
+/* clang-format off */
+const struct option global_options[] = {
+	{ "--instance", "-i", "NAME", "use the doze of this name, with places, ports and microVMs of its own "
+	  "(default: $DOZE_INSTANCE)", false },
+	{ "--json", NULL, NULL, "print JSON for programs", false },
+	{ "--help", "-h", NULL, "print help, also for one command", false },
+	{ "--version", NULL, NULL, "print the version", false },
+};
+const size_t n_global_options = ARRAY_SIZE(global_options);
+
+const struct command commands[] = {
+	{ .name = "up", .arguments = "", .summary = "start the daemon", .group = GROUP_DAEMON, .run = cmd_up, .local = true,
+	  .help = "Returns when everything serves. Where systemd runs, it starts the unit doze.service. MicroVMs that were suspended "
+		  "wake on their next request.",
+	  .options = {
+		{ .name = "--foreground", .help = "stay in the foreground and log to the terminal" },
+		{ .name = "--config", .argument = "FILE", .help = "read this configuration instead of /etc/doze/doze.ini" } },
+	  .examples = { { .words = "up" }, { .words = "up --foreground" } } },
+	{ .name = "down", .arguments = "", .summary = "suspend all microVMs and stop the daemon", .group = GROUP_DAEMON,
+	  .run = cmd_down, .local = true,
+	  .help = "Waits until every microVM is saved, and shows how far each one is. You may interrupt it: the daemon goes on, and the same "
+		  "command waits again.",
+	  .options = { { .name = "--keep", .help = "leave the microVMs running; the next start takes them over" } },
+	  .examples = { { .words = "down" }, { .words = "down --keep" } } },
+	{ .name = "env", .arguments = "", .summary = "print variables that point AWS clients at doze", .group = GROUP_DAEMON, .run = cmd_env,
+	  .help = "The AWS CLI, the SDKs and curl read them. Only doze's own services are redirected.",
+	  .examples = { { .words = "env", .before = "eval \"$(", .after = ")\"" } } },
+	{ .name = "doctor", .arguments = "", .summary = "check whether this host suits doze", .group = GROUP_DAEMON, .run = cmd_doctor,
+	  .local = true,
+	  .help = "Prints one line for each check: ok, warn or bad. Exits with 1 if a check is bad.",
+	  .examples = { { .words = "doctor" }, { .words = "--json doctor" } } },
+	{ .name = "stats", .arguments = "", .summary = "show machines, pool and memory, as JSON", .group = GROUP_DAEMON, .run = cmd_stats,
+	  .help = "", .examples = { { .words = "stats" } } },
+
+	{ .name = "image build", .arguments = "DIRECTORY", .least = 1, .most = 1, .group = GROUP_IMAGES, .run = cmd_image_build,
+	  .summary = "build an image from a directory with a Dockerfile",
+	  .help = "Shows the build log while it is written. If there is an image of that name already, this builds its next version.",
+	  .options = {
+		{ .name = "--name", .argument = "NAME", .help = "name of the image", .required = true },
+		{ .name = "--memory", .argument = "MIB", .help = "memory of its microVMs: 512, 1024, 2048 (default), 4096 or 8192" },
+		{ .name = "--env", .argument = "KEY=VALUE", .help = "set an environment variable of the application" },
+		{ .name = "--hooks", .argument = "LIST", .help = "hooks that the application serves, comma-separated: ready, validate, run, "
+		  "resume, suspend, terminate" },
+		{ .name = "--hooks-port", .argument = "PORT", .help = "port on which it serves them (default: 9000)" },
+		{ .name = "--all-capabilities", .help = "run the application with all Linux capabilities" } },
+	  .examples = { { .words = "image build examples/flask-hello --name hello --memory 512" },
+			{ .words = "image build . --name counter --hooks ready,run,resume --hooks-port 9000" } } },
+	{ .name = "image rebuild", .arguments = "IMAGE", .least = 1, .most = 1, .group = GROUP_IMAGES, .run = cmd_image_rebuild,
+	  .summary = "build an image's next version from the disk of an earlier one",
+	  .help = "Needs neither the zip nor a container build. The new version runs on the engine that new images use now. Rebuild an image when "
+		  "the host's processor, KVM or QEMU has changed.",
+	  .options = { { .name = "--version", .argument = "VERSION", .help = "take the disk of this version (default: the newest one)" } },
+	  .examples = { { .words = "image rebuild hello" }, { .words = "image rebuild hello --version 3.0" } } },
+	{ .name = "image ls", .arguments = "", .summary = "list images", .group = GROUP_IMAGES, .run = cmd_image_ls, .help = "",
+	  .examples = { { .words = "image ls" }, { .words = "--json image ls" } } },
+	{ .name = "image log", .arguments = "IMAGE [VERSION]", .least = 1, .most = 2, .group = GROUP_IMAGES, .run = cmd_image_log,
+	  .summary = "show the build log of the newest version, or of the given one", .help = "",
+	  .examples = { { .words = "image log hello" }, { .words = "image log hello 2.0" } } },
+	{ .name = "image rm", .arguments = "IMAGE", .least = 1, .most = 1, .group = GROUP_IMAGES, .run = cmd_image_rm,
+	  .summary = "delete an image with all its versions", .help = "", .examples = { { .words = "image rm hello" } } },
+	{ .name = "base ls", .arguments = "", .summary = "list base images", .group = GROUP_IMAGES, .run = cmd_base_ls, .help = "",
+	  .examples = { { .words = "base ls" } } },
+	{ .name = "base import", .arguments = "NAME FILE.tar", .least = 2, .most = 2, .group = GROUP_IMAGES, .run = cmd_base_import,
+	  .summary = "make a base image from a tar of a root file system",
+	  .help = "A Dockerfile then begins with FROM and that name.",
+	  .examples = { { .words = "base import example.com/base:1 base.tar" } } },
+
+	{ .name = "run", .arguments = "IMAGE", .least = 1, .most = 1, .summary = "start a microVM", .group = GROUP_MICROVMS, .run = cmd_run,
+	  .help = "Prints its id, its state and its address. Without --idle it never goes to sleep by itself.",
+	  .options = {
+		{ .name = "--idle", .argument = "SECONDS", .help = "suspend it after this time without a request (60 to 28800)" },
+		{ .name = "--suspended", .argument = "SECONDS", .help = "end it after this time asleep (0 to 28800; default: 3600)" },
+		{ .name = "--no-auto-resume", .help = "do not wake it on a request" },
+		{ .name = "--max-duration", .argument = "SECONDS", .help = "end it after this time in any case (1 to 28800)" },
+		{ .name = "--payload", .argument = "TEXT", .help = "text that the application's run hook gets" },
+		{ .name = "--version", .argument = "VERSION", .help = "start this version of the image (default: the active one)" } },
+	  .examples = { { .words = "run hello" }, { .words = "run hello --idle 60 --suspended 3600" } } },
+	{ .name = "ls", .arguments = "", .summary = "list microVMs", .group = GROUP_MICROVMS, .run = cmd_ls, .help = "",
+	  .options = { { .name = "--all", .letter = "-a", .help = "also list those that have ended" } },
+	  .examples = { { .words = "ls" }, { .words = "ls --all" } } },
+	{ .name = "get", .arguments = "ID", .least = 1, .most = 1, .summary = "show everything about a microVM, as JSON",
+	  .group = GROUP_MICROVMS, .run = cmd_get, .help = "", .examples = { { .words = "get a99" } } },
+	{ .name = "curl", .arguments = "ID /PATH [-- CURL-OPTION...]", .least = 2, .most = ANY, .group = GROUP_MICROVMS, .run = cmd_curl,
+	  .summary = "send a request to a microVM, with a fresh token",
+	  .help = "What follows -- goes to curl(1).",
+	  .options = { { .name = "--port", .argument = "PORT", .help = "port of the application (default: the only port that the image "
+		  "EXPOSEs, else 8080)" } },
+	  .examples = { { .words = "curl a99 /" }, { .words = "curl a99 /items --port 5000 -- -X POST -d '{\"n\":1}'" } } },
+	{ .name = "suspend", .arguments = "ID...", .least = 1, .most = ANY, .group = GROUP_MICROVMS, .run = cmd_suspend,
+	  .summary = "put microVMs to sleep", .help = "Memory and disk are kept as they are. A sleeping microVM has no process and uses no memory.",
+	  .examples = { { .words = "suspend a99" } } },
+	{ .name = "resume", .arguments = "ID...", .least = 1, .most = ANY, .summary = "wake microVMs", .group = GROUP_MICROVMS,
+	  .run = cmd_resume, .help = "", .examples = { { .words = "resume a99" } } },
+	{ .name = "rm", .arguments = "ID...", .least = 1, .most = ANY, .summary = "end microVMs", .group = GROUP_MICROVMS, .run = cmd_rm,
+	  .help = "Their memory and disk are deleted.", .examples = { { .words = "rm a99 b17" } } },
+	{ .name = "logs", .arguments = "ID", .least = 1, .most = 1, .group = GROUP_MICROVMS, .run = cmd_logs,
+	  .summary = "show what a microVM wrote to stdout and stderr", .help = "",
+	  .options = { { .name = "--follow", .letter = "-f", .help = "keep printing what it writes" } },
+	  .examples = { { .words = "logs a99 -f" } } },
+};
+/* clang-format on */
+const size_t n_commands = ARRAY_SIZE(commands);

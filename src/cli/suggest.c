@@ -1,0 +1,23 @@
+/* suggest.c - how a reader types a command so that it reaches the instance that is spoken of. */
+
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+
+bool command_needs_root(const char *words)
+{
+	static const char *const needs[] = { "up", "down" };
+	size_t size = strcspn(words, " ");
+
+	for (size_t i = 0; i < ARRAY_SIZE(needs); i++)
+		if (strlen(needs[i]) == size && !strncmp(needs[i], words, size))
+			return true;
+	return false;
+}
+
+/* The instance is always an option: sudo drops DOZE_INSTANCE. */
+char *command_text(const struct conf *conf, const char *words)
+{
+	return conf_command(conf, command_needs_root(words) && geteuid() != 0, words);
+}
