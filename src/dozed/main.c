@@ -21,6 +21,10 @@
 #include "dozed/process.h"
 #include "dozed/super.h"
 
+/* Status when a role did not end cleanly after a signal asked for the end: doze.service does not
+ * start it again then. */
+#define STOPPED_BADLY 3
+
 struct options {
 	const char *instance, *config;
 	bool daemon, help_config;
@@ -107,7 +111,11 @@ static int supervise(struct super_setup *setup, struct err *e)
 	    secrets_load(&setup->secrets, setup->conf, data_fd, e) ||
 	    listeners_open(&setup->listeners, setup->conf, e))
 		return -1;
-	return super_run(setup, e);
+	if (!super_run(setup, e))
+		return 0;
+	/* For `doze down`, which is not the parent. */
+	(void)!write(lock, "failed\n", strlen("failed\n"));
+	return -1;
 }
 
 /* The parent waits for the byte that says "serving", then leaves the child alone. */
@@ -158,7 +166,7 @@ int main(int argc, char **argv)
 		0
 	};
 	struct options o = { .instance = "" };
-	struct super_setup setup = { .ready_fd = -1 };
+	struct super_setup setup = { .patience = &super_patience, .ready_fd = -1 };
 	struct conf conf;
 	autofree char *usual = NULL;
 	autofree char *given = NULL;
@@ -193,7 +201,7 @@ int main(int argc, char **argv)
 	setup.conf = &conf;
 	if (o.daemon ? go_to_background(&setup, &e) : supervise(&setup, &e)) {
 		log_err("%s", e.text);
-		return 1;
+		return setup.stopped ? STOPPED_BADLY : 1;
 	}
 	return 0;
 }

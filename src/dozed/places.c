@@ -149,7 +149,7 @@ int places_lock(const struct conf *conf, struct err *e)
 			       ? err_set(e, ERR_CONFLICT, "dozed runs already (%s)", path)
 			       : err_sys(e, "lock '%s'", path);
 	n = snprintf(text, sizeof(text), "%d\n", (int)getpid());
-	if (ftruncate(fd, 0) || pwrite(fd, text, (size_t)n, 0) != n)
+	if (ftruncate(fd, 0) || write(fd, text, (size_t)n) != n)
 		return err_sys(e, "write '%s'", path);
 	return fd_steal(&fd);
 }

@@ -2,8 +2,11 @@
  *
  * A role that dies is started again after a pause that doubles from 100 ms to 10 s; one that ran
  * for 30 s begins anew; one that does not come up at all ends dozed.  Its peers get a new socket
- * pair each time.  At the end roles are stopped in the reverse order of their start, one after the
- * other: control saves while priv still serves. */
+ * pair each time.
+ *
+ * At the end roles are stopped in the reverse order of their start, one after the other, because
+ * control saves while priv still serves.  A save may take as long as it gets on: a role is killed
+ * only when it has been silent for its patience, and then it alone. */
 
 #include "dozed/super.h"
 
@@ -28,8 +31,12 @@
 #define BACKOFF_MOST_MS  10000
 #define HEALTHY_MS       30000
 #define GIVE_UP_MS       1600 /* a role whose pause is this long before all were ready once */
-#define STOP_KEEP_MS     15000
-#define STOP_SUSPEND_MS  300000
+
+const struct super_patience super_patience = {
+	.keep_ms = 15000,
+	.role_ms = 60000,
+	.save_ms = 600000, /* a disk may take this long for a last fsync without a word */
+};
 
 struct super_role {
 	struct super *super;
@@ -53,6 +60,7 @@ struct super {
 
 static void super_channel(struct watch *w, uint32_t events);
 static void super_start_again(struct timer *t);
+static void super_lose_patience(struct timer *t);
 
 static void super_send(struct super_role *r, uint32_t type, const void *body, size_t size, int fd)
 {
@@ -204,6 +212,18 @@ static void super_announce(struct super *s)
 	fd_close(&s->setup->ready_fd);
 }
 
+/* The role that is being stopped is waited for anew. */
+static void super_wait(struct super *s, enum role role)
+{
+	const struct super_patience *p = s->setup->patience;
+
+	if (!s->keep)
+		loop_timer(s->loop, &s->patience, role == ROLE_CONTROL ? p->save_ms : p->role_ms,
+			   super_lose_patience);
+	else if (!s->patience.active)
+		loop_timer(s->loop, &s->patience, p->keep_ms, super_lose_patience);
+}
+
 static void super_channel(struct watch *w, uint32_t events)
 {
 	struct super_role *r = container_of(w, struct super_role, watch);
@@ -215,6 +235,8 @@ static void super_channel(struct watch *w, uint32_t events)
 	while ((rc = ipc_recv(r->chan.sock, &m, super_rows, SUPER_NUM_TYPES)) == 1) {
 		if (m.head.type == SUPER_READY)
 			r->ready = true;
+		if (m.head.type == SUPER_PROGRESS && r->super->stopping)
+			super_wait(r->super, r->role);
 		ipc_msg_close(&m);
 	}
 	if (rc != -EAGAIN) { /* it ended: SIGCHLD says more */
@@ -233,6 +255,7 @@ static void super_stop_next(struct super *s)
 	for (int i = ROLE_NUM - 1; i >= 0; i--)
 		if (s->roles[i].pid) {
 			super_send(&s->roles[i], SUPER_STOP, &how, sizeof(how), -1);
+			super_wait(s, (enum role)i);
 			return;
 		}
 	loop_stop(s->loop);
@@ -242,10 +265,12 @@ static void super_lose_patience(struct timer *t)
 {
 	struct super *s = container_of(t, struct super, patience);
 
-	for (size_t i = 0; i < ROLE_NUM; i++)
+	for (int i = ROLE_NUM - 1; i >= 0; i--)
 		if (s->roles[i].pid) {
-			log_warn("a role did not stop in time role=%s", role_name[i]);
+			log_warn("a role did not stop in time and is killed role=%s", role_name[i]);
 			kill(s->roles[i].pid, SIGKILL);
+			if (!s->keep)
+				break; /* the next one is told when this one is gone */
 		}
 	s->failed = true;
 }
@@ -259,8 +284,6 @@ static void super_begin_stop(struct super *s, bool keep)
 	s->keep = keep;
 	for (size_t i = 0; i < ROLE_NUM; i++)
 		loop_untimer(s->loop, &s->roles[i].again);
-	loop_timer(s->loop, &s->patience, keep ? STOP_KEEP_MS : STOP_SUSPEND_MS,
-		   super_lose_patience);
 	super_stop_next(s);
 }
 
@@ -320,10 +343,12 @@ static void super_signal(struct watch *w, uint32_t events)
 
 	(void)events;
 	while (read(w->fd, &info, sizeof(info)) == sizeof(info)) {
-		if (info.ssi_signo == SIGCHLD)
+		if (info.ssi_signo == SIGCHLD) {
 			super_reap(s);
-		else
-			super_begin_stop(s, info.ssi_signo == SIGTERM);
+			continue;
+		}
+		s->setup->stopped = true;
+		super_begin_stop(s, info.ssi_signo == SIGTERM);
 	}
 }
 

@@ -82,6 +82,7 @@ const struct ipc_row super_rows[SUPER_NUM_TYPES] = {
 	[SUPER_START]    = ROW(super_which),
 	[SUPER_STOP]     = ROW(super_which),
 	[SUPER_READY]    = ROW(super_which),
+	[SUPER_PROGRESS] = ROW(super_which),
 };
 
 const char *const role_name[ROLE_NUM] = {

@@ -41,7 +41,8 @@ enum super_type {
 	SUPER_STOP,     /* struct super_which: 1: leave the machines running. The role finishes and
 			   exits 0 */
 	/* role -> supervisor */
-	SUPER_READY, /* struct super_which (0): serving */
+	SUPER_READY,    /* struct super_which (0): serving */
+	SUPER_PROGRESS, /* struct super_which (0): the stop goes on, have patience anew */
 	SUPER_NUM_TYPES,
 };
 

@@ -115,11 +115,21 @@ struct role_link *role_open(uv_loop_t *loop, int super_fd, const struct role_eve
 	return r;
 }
 
-void role_ready(struct role_link *r)
+static void role_tell(struct role_link *r, uint32_t type)
 {
 	const struct super_which none = { 0, 0 };
 
-	chan_uv_send(&r->chan, SUPER_READY, 0, &none, sizeof(none), NULL, 0);
+	chan_uv_send(&r->chan, type, 0, &none, sizeof(none), NULL, 0);
+}
+
+void role_ready(struct role_link *r)
+{
+	role_tell(r, SUPER_READY);
+}
+
+void role_progress(struct role_link *r)
+{
+	role_tell(r, SUPER_PROGRESS);
 }
 
 void role_finish(struct role_link *r)

@@ -33,6 +33,9 @@ struct role_events {
 struct role_link *role_open(uv_loop_t *loop, int super_fd, const struct role_events *events,
 			    void *arg, struct err *e) must_check;
 void role_ready(struct role_link *r);
+/* While `stop` takes its time: something was done, such as more bytes of a save.  The supervisor
+ * ends a role that is silent for too long. */
+void role_progress(struct role_link *r);
 /* Until role_finish: 0; until the supervisor is gone: 1.  Frees *r. */
 int role_run(struct role_link *r) must_check;
 void role_finish(struct role_link *r);
