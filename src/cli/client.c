@@ -87,17 +87,19 @@ static int client_creds(struct client *c, struct err *e)
 	return client_no_creds(c, roots, own, e);
 }
 
-int client_open(struct client *c, const char *instance, struct err *e)
+int client_connect(struct client *c, struct err *e)
 {
-	c->curl = NULL;
-	if (client_locate(c, instance, e))
-		return -1;
 	snprintf(c->ca_file, sizeof(c->ca_file), "%s/ca.crt", c->conf.data_dir);
 	if (client_creds(c, e))
 		return -1;
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	c->curl = curl_easy_init();
 	return c->curl ? 0 : err_set(e, ERR_INTERNAL, "libcurl does not start");
+}
+
+int client_open(struct client *c, const char *instance, struct err *e)
+{
+	return client_locate(c, instance, e) ? -1 : client_connect(c, e);
 }
 
 void client_close(struct client *c)
@@ -184,6 +186,7 @@ static void client_prepare(struct client *c, const struct request *r, struct cur
 	curl_easy_setopt(curl, CURLOPT_PROXY, "");
 	curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, c->timeout_ms);
 	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, client_take);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);

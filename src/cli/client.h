@@ -11,15 +11,18 @@ struct client {
 	struct conf conf;
 	char access_key[129], secret[129];
 	char ca_file[CONF_TEXT + 16];
-	bool json; /* --json */
+	bool json;       /* --json */
+	long timeout_ms; /* of each call; 0: none */
 	void *curl;
 };
 
 /* Read the configuration and the key pair of this instance: root's file below the data directory,
  * else ~/.config/doze/credentials[-NAME]. */
 int client_open(struct client *c, const char *instance, struct err *e) must_check;
-/* The configuration alone, for commands that start or stop the daemon. */
+/* The two halves: the configuration alone, for commands that start or stop the daemon; and what
+ * follows it. */
 int client_locate(struct client *c, const char *instance, struct err *e) must_check;
+int client_connect(struct client *c, struct err *e) must_check;
 void client_close(struct client *c);
 
 /* One call.  @body may be NULL.  *answer gets the raw bytes.  -1: no answer, or one with an error:

@@ -8,15 +8,20 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/io.h"
 #include "cli/cli.h"
+#include "cli/progress.h"
 
-#define DOWN_MS 330000
+#define DOWN_LOOK_MS 500
+#define DOWN_ASK_MS  5000
+#define DOWN_HINT_MS 30000
 
 static bool systemd_runs(const struct client *c)
 {
@@ -44,16 +49,24 @@ static int run_wait(const char *file, const char *const *argv)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
-/* The pid of the running supervisor: its file is locked while it lives; 0: none. */
-static pid_t daemon_pid(const struct client *c)
+/* The pid file of the supervisor, which is locked while that lives.  *pid: 0 if none does. */
+static int daemon_file(const struct client *c, pid_t *pid)
 {
 	autofree char *path = xasprintf("%s/dozed.pid", c->conf.run_dir);
 	autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
 	autobuf struct buf text = { 0 };
 
-	if (fd < 0 || !flock(fd, LOCK_SH | LOCK_NB) || io_read_all(fd, &text, 64))
-		return 0;
-	return (pid_t)strtol(buf_str(&text), NULL, 10);
+	*pid = 0;
+	if (fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) && !io_read_all(fd, &text, 64))
+		*pid = (pid_t)strtol(buf_str(&text), NULL, 10);
+	return fd_steal(&fd);
+}
+
+/* Where the daemon's log is. */
+static char *daemon_log(const struct client *c)
+{
+	return systemd_runs(c) ? xstrdup("'journalctl -u doze'")
+			       : xasprintf("the end of '%s/dozed.log'", c->conf.log_dir);
 }
 
 static int up_foreground(const char *dozed, const char *const *argv)
@@ -68,7 +81,7 @@ static int up_background(struct client *c, const char *dozed, const char *const 
 	autofree char *env = command_text(&c->conf, "env");
 
 	if (run_wait(dozed, argv))
-		return say_text("doze did not start; the end of '%s/dozed.log' says why",
+		return say_text("doze did not start: the end of '%s/dozed.log' says why",
 				c->conf.log_dir);
 	printf("doze is up: type eval \"$(%s)\" to point AWS clients at it\n", env);
 	return 0;
@@ -81,8 +94,10 @@ int cmd_up(struct client *c, const struct typed *t)
 	autofree char *dozed = xasprintf("%s/dozed", c->conf.libexec_dir);
 	const char *argv[8];
 	size_t n = 0;
+	pid_t pid;
+	autoclose int file = daemon_file(c, &pid);
 
-	if (daemon_pid(c)) {
+	if (pid) {
 		printf("doze is up already\n");
 		return 0;
 	}
@@ -102,27 +117,87 @@ int cmd_up(struct client *c, const struct typed *t)
 	return foreground ? up_foreground(dozed, argv) : up_background(c, dozed, argv);
 }
 
+/* False: this daemon does not know the operation, or does not let us ask. */
+static bool down_ask(struct client *c, struct progress *p)
+{
+	autobuf struct buf answer = { 0 };
+	json_t *drain;
+	long status;
+	struct err e;
+
+	if (client_call(c, "GET", "/doze/v1/drain", NULL, &answer, &status, &e))
+		return !status; /* no answer at all may be followed by one */
+	drain = json_loadb((const char *)answer.data, answer.size, 0, NULL);
+	progress_show(p, drain);
+	json_decref(drain);
+	return true;
+}
+
+/* Until the daemon has ended, however long it saves. */
+static void down_wait(struct client *c, int process, struct progress *p, bool ask)
+{
+	struct pollfd ended = { .fd = process, .events = POLLIN };
+	int64_t hint_ms = clock_mono_ms() + DOWN_HINT_MS;
+
+	while (poll(&ended, 1, DOWN_LOOK_MS) != 1) {
+		ask = ask && down_ask(c, p);
+		if (p->last || !hint_ms || clock_mono_ms() < hint_ms)
+			continue;
+		autofree char *log = daemon_log(c);
+		fprintf(stderr, "still waiting for the daemon to end: %s says what it does\n", log);
+		hint_ms = 0;
+	}
+}
+
+/* What the supervisor wrote below its pid. */
+static bool down_clean(int file)
+{
+	autobuf struct buf text = { 0 };
+
+	return lseek(file, 0, SEEK_SET) || io_read_all(file, &text, 64) ||
+	       !strstr(buf_str(&text), "failed");
+}
+
+static int down_columns(void)
+{
+	struct winsize size;
+
+	if (!isatty(STDERR_FILENO))
+		return 0;
+	return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) || !size.ws_col ? 80 : size.ws_col;
+}
+
 int cmd_down(struct client *c, const struct typed *t)
 {
 	bool keep = typed_option(t, "--keep");
-	autoclose int process = -1;
-	struct pollfd ended = { .events = POLLIN };
-	pid_t pid = daemon_pid(c);
+	autofree char *log = daemon_log(c);
+	struct progress progress;
+	pid_t pid;
+	autoclose int file = daemon_file(c, &pid);
+	autoclose int process = pid ? pidfd_open(pid, 0) : -1;
+	struct err e;
+	bool ask;
 
-	process = pid ? pidfd_open(pid, 0) : -1;
 	if (process < 0) {
 		printf("doze is not up\n");
 		return 0;
 	}
+	c->timeout_ms = DOWN_ASK_MS;
+	ask = !keep && !client_connect(c, &e);
 	/* SIGTERM leaves machines, SIGINT has them suspended (dozed's supervisor). */
 	if (pidfd_send_signal(process, keep ? SIGTERM : SIGINT, NULL, 0))
 		return say_text("cannot stop dozed, process %d: %s", (int)pid, strerror(errno));
-	ended.fd = process;
-	if (poll(&ended, 1, DOWN_MS) != 1)
-		return say_text(
-			"dozed, process %d, does not end; the end of '%s/dozed.log' says why",
-			(int)pid, c->conf.log_dir);
-	printf(keep ? "doze is down; its microVMs run on\n"
-		    : "doze is down; its microVMs are suspended\n");
+	progress_begin(&progress, stderr, down_columns());
+	down_wait(c, process, &progress, ask);
+	if (keep) {
+		(void)progress_end(&progress, true, &c->conf, log);
+		printf("doze is down; its microVMs run on\n");
+		return 0;
+	}
+	if (progress_end(&progress, down_clean(file), &c->conf, log)) {
+		printf("doze is down; not all of its microVMs are suspended\n");
+		return 1;
+	}
+	printf("doze is down; its microVMs are suspended\n");
 	return 0;
 }

@@ -1,0 +1,221 @@
+#include "cli/progress.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "cli/cli.h"
+
+#define ID_PREFIX "microvm-"
+#define ID_SHORT  8 /* of the id on a terminal, where several share a line */
+
+static const struct {
+	const char *phase, *text;
+} phases[] = {
+	{ "waiting", "waiting for its turn" },
+	{ "hook", "in its suspend hook" },
+	{ "saving", "saving" },
+	{ "publishing", "finishing its save" },
+};
+
+void progress_begin(struct progress *p, FILE *to, int columns)
+{
+	*p = (struct progress){ .to = to, .columns = columns };
+	p->said = json_object();
+	p->errors = json_object();
+}
+
+static long long progress_number(const json_t *object, const char *key)
+{
+	return (long long)json_integer_value(json_object_get(object, key));
+}
+
+static const char *progress_phase(const json_t *item)
+{
+	const char *phase = json_text(item, "phase");
+
+	for (size_t i = 0; i < ARRAY_SIZE(phases); i++)
+		if (!strcmp(phases[i].phase, phase))
+			return phases[i].text;
+	return *phase ? phase : json_text(item, "state");
+}
+
+/* "saving, 120 of 512 MiB" */
+static char *progress_text(const json_t *item)
+{
+	long long total = progress_number(item, "bytesTotal");
+
+	if (*json_text(item, "error"))
+		return xasprintf("not suspended: %s", json_text(item, "error"));
+	if (total <= 0 || strcmp(json_text(item, "phase"), "saving") != 0)
+		return xstrdup(progress_phase(item));
+	return xasprintf("%s, %lld of %lld MiB", progress_phase(item),
+			 progress_number(item, "bytesWritten") / (long long)MIB,
+			 (total + (long long)MIB - 1) / (long long)MIB);
+}
+
+/* Of the bytes, each tenth is a change that is worth a line. */
+static char *progress_change(const json_t *item)
+{
+	long long total = progress_number(item, "bytesTotal");
+
+	return xasprintf("%s %s %lld", json_text(item, "phase"), json_text(item, "error"),
+			 total > 0 ? progress_number(item, "bytesWritten") * 10 / total : 0);
+}
+
+static json_t *progress_find(const json_t *drain, const char *id)
+{
+	const json_t *items = json_object_get(drain, "items");
+	json_t *item;
+	size_t i;
+
+	json_array_foreach(items, i,
+			   item) if (!strcmp(json_text(item, "microvmId"), id)) return item;
+	return NULL;
+}
+
+static void progress_lines(struct progress *p, const json_t *drain)
+{
+	const json_t *items = json_object_get(drain, "items");
+	const char *id;
+	json_t *item, *said;
+	void *next;
+	size_t i;
+
+	json_array_foreach(items, i, item)
+	{
+		autofree char *change = progress_change(item);
+		autofree char *text = progress_text(item);
+
+		id = json_text(item, "microvmId");
+		if (!strcmp(json_text(p->said, id), change))
+			continue;
+		json_object_set_new(p->said, id, json_string(change));
+		fprintf(p->to, "%s: %s\n", id, text);
+	}
+	json_object_foreach_safe(p->said, next, id, said)
+	{
+		(void)said;
+		if (progress_find(drain, id) || json_object_get(p->errors, id))
+			continue;
+		fprintf(p->to, "%s: suspended\n", id);
+		json_object_del(p->said, id);
+	}
+	fflush(p->to);
+}
+
+/* The line again, over what was there. */
+static void progress_draw(struct progress *p, const char *line)
+{
+	int size = (int)strlen(line), most = p->columns - 1;
+
+	if (size > most)
+		size = most;
+	fprintf(p->to, "\r%.*s%*s", size, line, p->shown > size ? p->shown - size : 0, "");
+	fflush(p->to);
+	p->shown = size;
+}
+
+static void progress_rewrite(struct progress *p, const json_t *drain)
+{
+	const json_t *items = json_object_get(drain, "items");
+	long long done = progress_number(drain, "suspended");
+	long long all =
+		done + progress_number(drain, "failed") + progress_number(drain, "remaining");
+	autobuf struct buf line = { 0 };
+	json_t *item;
+	size_t i;
+
+	buf_addf(&line, "suspended %lld of %lld", done, all);
+	json_array_foreach(items, i, item)
+	{
+		autofree char *text = progress_text(item);
+		const char *id = json_text(item, "microvmId");
+
+		if (!strncmp(id, ID_PREFIX, strlen(ID_PREFIX)))
+			id += strlen(ID_PREFIX);
+		buf_addf(&line, "; %.*s %s", ID_SHORT, id, text);
+	}
+	progress_draw(p, buf_str(&line));
+}
+
+void progress_show(struct progress *p, const json_t *drain)
+{
+	const json_t *items = json_object_get(drain, "items");
+	json_t *item;
+	size_t i;
+
+	if (!json_is_true(json_object_get(drain, "draining")))
+		return; /* it has not begun */
+	json_array_foreach(items, i, item) if (*json_text(item, "error")) json_object_set_new(
+		p->errors, json_text(item, "microvmId"), json_string(json_text(item, "error")));
+	if (p->columns)
+		progress_rewrite(p, drain);
+	else
+		progress_lines(p, drain);
+	json_decref(p->last);
+	p->last = json_deep_copy(drain);
+}
+
+static void progress_failure(const struct conf *conf, const char *id, const char *why)
+{
+	autofree char *suspend_words = xasprintf("suspend %s", id);
+	autofree char *rm_words = xasprintf("rm %s", id);
+	autofree char *up = command_text(conf, "up");
+	autofree char *suspend = command_text(conf, suspend_words);
+	autofree char *rm = command_text(conf, rm_words);
+
+	say_text("%s is not suspended: %s. If it still runs, '%s' takes it over. Try '%s' then, or "
+		 "end it with '%s'",
+		 id, why, up, suspend, rm);
+}
+
+/* Those that were under way when the daemon broke off. */
+static unsigned progress_broken_off(const struct progress *p, const struct conf *conf,
+				    const char *log)
+{
+	const json_t *items = json_object_get(p->last, "items");
+	unsigned n = 0;
+	json_t *item;
+	size_t i;
+
+	json_array_foreach(items, i, item)
+	{
+		autofree char *text = progress_text(item);
+		autofree char *why = NULL;
+
+		if (*json_text(item, "error"))
+			continue;
+		why = xasprintf("the daemon ended while it was %s; %s says why", text, log);
+		progress_failure(conf, json_text(item, "microvmId"), why);
+		n++;
+	}
+	return n;
+}
+
+unsigned progress_end(struct progress *p, bool clean, const struct conf *conf, const char *log)
+{
+	unsigned failed = (unsigned)progress_number(p->last, "failed");
+	unsigned n = (unsigned)json_object_size(p->errors);
+	const char *id;
+	json_t *why;
+
+	if (p->shown)
+		fputc('\n', p->to);
+	json_object_foreach(p->errors, id, why) progress_failure(conf, id, json_string_value(why));
+	if (!clean)
+		n += progress_broken_off(p, conf, log);
+	if (failed > n || (!clean && !n)) {
+		autofree char *up = command_text(conf, "up");
+
+		say_text("not every microVM is suspended: %s says which, and why. '%s' takes over "
+			 "those that still run",
+			 log, up);
+		n = failed > n ? failed : 1;
+	}
+	json_decref(p->said);
+	json_decref(p->errors);
+	json_decref(p->last);
+	*p = (struct progress){ 0 };
+	return n;
+}
