@@ -157,7 +157,7 @@ static int conf_line(void *arg, const char *section, const char *name, const cha
 		return 0;
 	if (!k)
 		err_set(r->e, ERR_INVALID,
-			"%s: no key '%s' in [%s]; dozed --help-config lists them", r->file, name,
+			"%s: there is no key '%s' in [%s]; doze.ini(5) lists all", r->file, name,
 			section);
 	else if (conf_set(r->conf, k, value, r->e))
 		err_wrap(r->e, "%s", r->file);
@@ -200,6 +200,19 @@ void conf_help(FILE *to)
 		section = k->section;
 		fprintf(to, "%s = %s\n    %s\n", k->name, k->fallback, k->help);
 	}
+}
+
+size_t conf_n_rows(void)
+{
+	return ARRAY_SIZE(conf_keys);
+}
+
+struct conf_row conf_row(size_t i)
+{
+	const struct conf_key *k = &conf_keys[i];
+
+	return (struct conf_row){ k->section,          k->name, k->fallback, k->help,
+				  k->kind == CONF_INT, k->low,  k->high };
 }
 
 void conf_find_libexec(struct conf *c, const char *below)

@@ -1,6 +1,6 @@
 /* conf.h - the configuration: one table of keys that the code, `dozed --help-config` and
- * docs/configuration.md share (a test compares them).  An ini file; an unknown key or a
- * value out of range is an error that names line, key and what is allowed. */
+ * docs/configuration.md share (a test compares them), as does doze.ini(5).  An ini file; an unknown
+ * key or a value out of range is an error that names line, key and what is allowed. */
 #ifndef CONF_CONF_H
 #define CONF_CONF_H
 
@@ -70,5 +70,15 @@ char *conf_command(const struct conf *c, bool sudo, const char *words);
 void conf_find_libexec(struct conf *c, const char *below);
 /* The table, for people: section, key, default, what it means. */
 void conf_help(FILE *to);
+
+/* One key as its row of the table has it. */
+struct conf_row {
+	const char *section, *name, *fallback, *help;
+	bool number; /* from low to high */
+	int64_t low, high;
+};
+
+size_t conf_n_rows(void);
+struct conf_row conf_row(size_t i);
 
 #endif

@@ -17,27 +17,14 @@
 
 #include "base/log.h"
 #include "conf/engine.h"
+#include "dozed/options.h"
 #include "dozed/places.h"
 #include "dozed/process.h"
 #include "dozed/super.h"
 
-/* Status when a role did not end cleanly after a signal asked for the end: doze.service does not
- * start it again then. */
-#define STOPPED_BADLY 3
-
 struct options {
 	const char *instance, *config;
 	bool daemon, help_config;
-};
-
-static const struct argp_option option_table[] = {
-	{ "instance", 'i', "NAME", 0, "a separate doze with its own places, ports and names", 0 },
-	{ "config", 'c', "FILE", 0,
-	  "configuration (default: /etc/doze[-NAME]/doze.ini if it is there)", 0 },
-	{ "daemon", 'd', NULL, 0,
-	  "go to the background once everything serves; log to the log directory", 0 },
-	{ "help-config", 'H', NULL, 0, "print every key of the configuration", 0 },
-	{ 0 },
 };
 
 static error_t option_parse(int key, char *arg, struct argp_state *state)
@@ -157,13 +144,7 @@ static int go_to_background(struct super_setup *setup, struct err *e)
 int main(int argc, char **argv)
 {
 	static const struct argp parser = {
-		option_table,
-		option_parse,
-		NULL,
-		"The daemon of doze: microVMs that sleep until you call.",
-		0,
-		0,
-		0
+		dozed_options, option_parse, NULL, dozed_summary, 0, 0, 0
 	};
 	struct options o = { .instance = "" };
 	struct super_setup setup = { .patience = &super_patience, .ready_fd = -1 };
@@ -201,7 +182,7 @@ int main(int argc, char **argv)
 	setup.conf = &conf;
 	if (o.daemon ? go_to_background(&setup, &e) : supervise(&setup, &e)) {
 		log_err("%s", e.text);
-		return setup.stopped ? STOPPED_BADLY : 1;
+		return setup.stopped ? DOZED_STOPPED_BADLY : 1;
 	}
 	return 0;
 }

@@ -109,6 +109,17 @@ static void test_the_help_names_every_section(void **unused)
 	assert_non_null(strstr(text, "warm_request"));
 }
 
+static void test_every_key_says_what_it_means(void **unused)
+{
+	(void)unused;
+	for (size_t i = 0; i < conf_n_rows(); i++) {
+		const struct conf_row row = conf_row(i);
+
+		if (!*row.help || !*row.name || !*row.section)
+			fail_msg("[%s] %s", row.section, row.name);
+	}
+}
+
 /* docs/configuration.md holds what the program prints, so that neither can go its own way. */
 static void test_the_document_says_what_the_program_says(void **unused)
 {
@@ -135,6 +146,7 @@ int main(void)
 		cmocka_unit_test(test_a_command_reaches_the_instance_that_suggests_it),
 		cmocka_unit_test(test_an_instance_cannot_be_called_like_a_path),
 		cmocka_unit_test(test_the_help_names_every_section),
+		cmocka_unit_test(test_every_key_says_what_it_means),
 		cmocka_unit_test(test_the_document_says_what_the_program_says),
 	};
 
