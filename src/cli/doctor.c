@@ -1,4 +1,5 @@
-/* doctor.c - what the host says: a reader for each check of doctor.h, which judges it. */
+/* doctor.c - `doze doctor`: a reader for each check looks at the host, and its judge says what is
+ * to be done. */
 
 #include "cli/doctor.h"
 
@@ -39,7 +40,8 @@ static void read_kvm(const struct client *c, struct doctor_fact *f)
 	snprintf(f->text, sizeof(f->text), "%s", p.text);
 }
 
-/* Version 2: the root's own list; version 1: what /proc/cgroups has enabled. */
+/* Version 2 lists its controllers at the root; for version 1, /proc/cgroups says what is enabled.
+ */
 static void read_cgroups(const struct client *c, struct doctor_fact *f)
 {
 	struct doctor_fact line = { 0 };
@@ -113,7 +115,7 @@ static void read_nftables(const struct client *c, struct doctor_fact *f)
 	}
 }
 
-/* The data directory, or, before doze's first start, what it will be made in. */
+/* The file system of the data directory, or, before doze's first start, of its parent. */
 static bool doctor_data(const struct client *c, struct statfs *s, char *path, size_t size)
 {
 	snprintf(path, size, "%s", c->conf.data_dir);

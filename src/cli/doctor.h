@@ -1,4 +1,5 @@
-/* doctor.h - what `doze doctor` checks: a row for each, read by doctor.c, judged here.  Pure. */
+/* doctor.h - what `doze doctor` checks.  Each check has a reader in doctor.c, which looks at the
+ * host, and a judge in doctor_judge.c, which is pure. */
 #ifndef CLI_DOCTOR_H
 #define CLI_DOCTOR_H
 

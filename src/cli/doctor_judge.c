@@ -37,7 +37,9 @@ static void judge_cgroups(const struct doctor_fact *f, struct doctor_says *to)
 	static const char *const needed[] = { " memory", " cpu", " pids" };
 
 	if (!f->there) {
-		say_it(to, DOCTOR_BAD, "no cgroups are mounted: doze limits each microVM by them");
+		say_it(to, DOCTOR_BAD,
+		       "no cgroups are mounted, and doze needs them to limit each microVM: "
+		       "mount /sys/fs/cgroup");
 		return;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(needed); i++) {
@@ -60,17 +62,17 @@ static void judge_favor(const struct doctor_fact *f, struct doctor_says *to)
 {
 	if (!f->there || f->n)
 		say_it(to, DOCTOR_OK, "%s",
-		       f->n ? "favordynmods is on" : "of no matter without KVM");
+		       f->n ? "favordynmods is on" : "does not matter without KVM");
 	else
 		say_it(to, DOCTOR_WARN,
-		       "making a VM can wait 10 ms for a grace period of the "
-		       "cgroups: mount them with favordynmods");
+		       "starting a VM can wait 10 ms for the kernel's cgroup locks: mount the "
+		       "cgroups with favordynmods");
 }
 
 static void judge_kernel(const struct doctor_fact *f, struct doctor_says *to)
 {
 	if (f->n < KERNEL_LEAST)
-		say_it(to, DOCTOR_BAD, "%s is older than 5.12, which doze needs", f->text);
+		say_it(to, DOCTOR_BAD, "%s is too old: doze needs 5.12 or newer", f->text);
 	else
 		say_it(to, DOCTOR_OK, "%s", f->text);
 }
@@ -79,8 +81,8 @@ static void judge_smt(const struct doctor_fact *f, struct doctor_says *to)
 {
 	if (f->there && f->n)
 		say_it(to, DOCTOR_WARN,
-		       "on: guests that do not trust each other can share a core; "
-		       "nosmt on the kernel's command line ends that");
+		       "on: guests that do not trust each other can share a core; put nosmt on "
+		       "the kernel's command line to prevent that");
 	else
 		say_it(to, DOCTOR_OK, "off");
 }
@@ -89,8 +91,8 @@ static void judge_ksm(const struct doctor_fact *f, struct doctor_says *to)
 {
 	if (f->n)
 		say_it(to, DOCTOR_WARN,
-		       "on: merged pages let guests learn of each other's memory; "
-		       "echo 2 > /sys/kernel/mm/ksm/run");
+		       "on: merged pages let guests learn about each other's memory; turn it off "
+		       "with echo 2 > /sys/kernel/mm/ksm/run");
 	else
 		say_it(to, DOCTOR_OK, "off");
 }
@@ -99,7 +101,7 @@ static void judge_thp(const struct doctor_fact *f, struct doctor_says *to)
 {
 	if (strstr(f->text, "[always]"))
 		say_it(to, DOCTOR_WARN,
-		       "always: a clone's first write can take 2 MiB; echo madvise > "
+		       "always: a clone's first write to a page can take 2 MiB; use echo madvise > "
 		       "/sys/kernel/mm/transparent_hugepage/enabled");
 	else
 		say_it(to, DOCTOR_OK, "%s", f->there ? f->text : "none");
@@ -108,11 +110,11 @@ static void judge_thp(const struct doctor_fact *f, struct doctor_says *to)
 static void judge_nx_pages(const struct doctor_fact *f, struct doctor_says *to)
 {
 	if (!f->there)
-		say_it(to, DOCTOR_OK, "of no matter without KVM");
+		say_it(to, DOCTOR_OK, "does not matter without KVM");
 	else if (*f->text == 'Y')
 		say_it(to, DOCTOR_WARN,
-		       "on: making the first VM waits for a thread of the kernel; where "
-		       "the CPU is safe without: kvm.nx_huge_pages=off");
+		       "on: starting the first VM waits for a kernel thread; on a CPU that is "
+		       "safe without it, boot with kvm.nx_huge_pages=off");
 	else
 		say_it(to, DOCTOR_OK, "off");
 }
@@ -130,17 +132,17 @@ static void judge_least(const struct doctor_fact *f, struct doctor_says *to, int
 
 static void judge_files(const struct doctor_fact *f, struct doctor_says *to)
 {
-	judge_least(f, to, FILES_LEAST, "raise LimitNOFILE of the service, or ulimit -Hn");
+	judge_least(f, to, FILES_LEAST, "raise LimitNOFILE in the unit, or ulimit -Hn");
 }
 
 static void judge_pids(const struct doctor_fact *f, struct doctor_says *to)
 {
-	judge_least(f, to, PIDS_LEAST, "sysctl kernel.pid_max=4194304");
+	judge_least(f, to, PIDS_LEAST, "use sysctl kernel.pid_max=4194304");
 }
 
 static void judge_maps(const struct doctor_fact *f, struct doctor_says *to)
 {
-	judge_least(f, to, MAPS_LEAST, "sysctl vm.max_map_count=262144");
+	judge_least(f, to, MAPS_LEAST, "use sysctl vm.max_map_count=262144");
 }
 
 static void judge_nftables(const struct doctor_fact *f, struct doctor_says *to)
@@ -148,7 +150,8 @@ static void judge_nftables(const struct doctor_fact *f, struct doctor_says *to)
 	if (f->there)
 		say_it(to, DOCTOR_OK, "%s", f->text);
 	else
-		say_it(to, DOCTOR_BAD, "nft is not installed: guests would have no network");
+		say_it(to, DOCTOR_BAD,
+		       "nft is not installed, and guests would have no network: install nftables");
 }
 
 static void judge_disk(const struct doctor_fact *f, struct doctor_says *to)
@@ -158,15 +161,17 @@ static void judge_disk(const struct doctor_fact *f, struct doctor_says *to)
 							       : DOCTOR_OK;
 
 	say_it(to, level, "%lld MiB free at %s%s", (long long)f->n, f->text,
-	       level == DOCTOR_OK ? "" : ": images and layers need more");
+	       level == DOCTOR_OK ? "" : ": images and build layers need more");
 }
 
 static void judge_filesystem(const struct doctor_fact *f, struct doctor_says *to)
 {
 	say_it(to, f->there ? DOCTOR_OK : DOCTOR_BAD, "%s, %s", f->text,
-	       !f->there ? "which keeps no holes in files: disks would take their full size"
-	       : f->n    ? "files can share blocks"
-			 : "sparse files");
+	       !f->there
+		       ? "which has no sparse files, so that disks take their full size: use ext4, "
+			 "xfs or btrfs for the data directory"
+	       : f->n ? "files can share blocks"
+		      : "sparse files");
 }
 
 static void judge_clock(const struct doctor_fact *f, struct doctor_says *to)
@@ -178,7 +183,8 @@ static void judge_clock(const struct doctor_fact *f, struct doctor_says *to)
 			say_it(to, DOCTOR_OK, "%s", f->text);
 			return;
 		}
-	say_it(to, DOCTOR_WARN, "%s: reading the time costs a system call or more",
+	say_it(to, DOCTOR_WARN,
+	       "%s: reading the time costs a system call or more, where tsc would cost none",
 	       f->there ? f->text : "unknown");
 }
 

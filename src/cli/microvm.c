@@ -9,6 +9,7 @@
 #include "cli/cli.h"
 
 #define MICROVMS "/2025-09-09/microvms"
+#define WAIT_MS  120000
 
 static json_t *microvm_get(struct client *c, const char *id, struct err *e)
 {
@@ -17,22 +18,39 @@ static json_t *microvm_get(struct client *c, const char *id, struct err *e)
 	return client_json(c, "GET", path, NULL, e);
 }
 
+static int microvm_late(struct client *c, const char *id, const char *state, struct err *e)
+{
+	autofree char *words = xasprintf("get %s", id);
+	autofree char *get = command_text(&c->conf, words);
+
+	return err_set(e, ERR_CONFLICT, "%s is still %s after two minutes; '%s' shows why", id,
+		       state, get);
+}
+
 /* Wait until the microVM has left the states @while_in.  Its last record; NULL: *e says why. */
 static json_t *microvm_wait(struct client *c, const char *id, const char *const *while_in,
 			    struct err *e)
 {
-	int64_t deadline = clock_mono_ms() + 120000;
+	int64_t deadline = clock_mono_ms() + WAIT_MS;
 
 	for (;;) {
 		json_t *vm = microvm_get(c, id, e);
+		const char *state = json_text(vm, "state");
 		bool waiting = false;
 
 		if (!vm)
 			return NULL;
 		for (size_t i = 0; while_in[i]; i++)
-			waiting |= !strcmp(json_text(vm, "state"), while_in[i]);
-		if (!waiting || clock_mono_ms() > deadline)
+			waiting |= !strcmp(state, while_in[i]);
+		if (!waiting)
 			return vm;
+		if (!strcmp(state, "SUSPENDING")) /* a save takes as long as its disk does */
+			deadline = clock_mono_ms() + WAIT_MS;
+		if (clock_mono_ms() > deadline) {
+			microvm_late(c, id, state, e);
+			json_decref(vm);
+			return NULL;
+		}
 		json_decref(vm);
 		usleep(20000);
 	}

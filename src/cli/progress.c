@@ -63,23 +63,11 @@ static char *progress_change(const json_t *item)
 			 total > 0 ? progress_number(item, "bytesWritten") * 10 / total : 0);
 }
 
-static json_t *progress_find(const json_t *drain, const char *id)
-{
-	const json_t *items = json_object_get(drain, "items");
-	json_t *item;
-	size_t i;
-
-	json_array_foreach(items, i,
-			   item) if (!strcmp(json_text(item, "microvmId"), id)) return item;
-	return NULL;
-}
-
 static void progress_lines(struct progress *p, const json_t *drain)
 {
 	const json_t *items = json_object_get(drain, "items");
+	json_t *item, *before, *now = json_object();
 	const char *id;
-	json_t *item, *said;
-	void *next;
 	size_t i;
 
 	json_array_foreach(items, i, item)
@@ -88,19 +76,18 @@ static void progress_lines(struct progress *p, const json_t *drain)
 		autofree char *text = progress_text(item);
 
 		id = json_text(item, "microvmId");
-		if (!strcmp(json_text(p->said, id), change))
-			continue;
-		json_object_set_new(p->said, id, json_string(change));
-		fprintf(p->to, "%s: %s\n", id, text);
+		json_object_set_new(now, id, json_string(change));
+		if (strcmp(json_text(p->said, id), change) != 0)
+			fprintf(p->to, "%s: %s\n", id, text);
 	}
-	json_object_foreach_safe(p->said, next, id, said)
+	json_object_foreach(p->said, id, before)
 	{
-		(void)said;
-		if (progress_find(drain, id) || json_object_get(p->errors, id))
-			continue;
-		fprintf(p->to, "%s: suspended\n", id);
-		json_object_del(p->said, id);
+		(void)before;
+		if (!json_object_get(now, id) && !json_object_get(p->errors, id))
+			fprintf(p->to, "%s: suspended\n", id);
 	}
+	json_decref(p->said);
+	p->said = now;
 	fflush(p->to);
 }
 
