@@ -62,6 +62,14 @@ static int daemon_file(const struct client *c, pid_t *pid)
 	return fd_steal(&fd);
 }
 
+static bool daemon_lives(const struct client *c)
+{
+	pid_t pid;
+	autoclose int file = daemon_file(c, &pid);
+
+	return file >= 0 && pid;
+}
+
 /* Where the daemon's log is. */
 static char *daemon_log(const struct client *c)
 {
@@ -94,10 +102,8 @@ int cmd_up(struct client *c, const struct typed *t)
 	autofree char *dozed = xasprintf("%s/dozed", c->conf.libexec_dir);
 	const char *argv[8];
 	size_t n = 0;
-	pid_t pid;
-	autoclose int file = daemon_file(c, &pid);
 
-	if (pid) {
+	if (daemon_lives(c)) {
 		printf("doze is up already\n");
 		return 0;
 	}

@@ -9,7 +9,7 @@ const char *typed_option(const struct typed *t, const char *name)
 	for (size_t i = 0; i < OPTIONS_MOST && t->command->options[i].name; i++)
 		if (!strcmp(t->command->options[i].name, name))
 			return t->values[i];
-	assert(!"a command asks for an option that its row does not have");
+	assert(false); /* the command's row does not have this option */
 	return NULL;
 }
 
