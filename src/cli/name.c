@@ -31,8 +31,9 @@ struct name_kind {
 	const char *list; /* the command that lists them */
 };
 
+/* @whole is what was typed with what everyone leaves out. */
 static char *name_choose(const struct client *c, const json_t *items, const struct name_kind *kind,
-			 const char *given, struct err *e)
+			 const char *given, const char *whole, struct err *e)
 {
 	size_t n = json_array_size(items), i;
 	const char **all = xcalloc(n, sizeof(*all));
@@ -43,7 +44,7 @@ static char *name_choose(const struct client *c, const json_t *items, const stru
 	char *copy = NULL;
 
 	json_array_foreach(items, i, item) all[i] = json_text(item, kind->key);
-	found = name_pick(all, n, given, &several);
+	found = name_pick(all, n, whole, &several);
 	if (found)
 		copy = xstrdup(found);
 	else if (several)
@@ -84,7 +85,7 @@ char *name_microvm(struct client *c, const char *given, struct err *e)
 		return NULL;
 	/* One that has ended is found by its whole id only. */
 	live = microvms_live(items);
-	id = name_choose(c, live, &kind, full, e);
+	id = name_choose(c, live, &kind, given, full, e);
 	json_decref(live);
 	json_decref(items);
 	return id;
@@ -101,7 +102,7 @@ char *name_image(struct client *c, const char *given, struct err *e)
 	items = client_list(c, "/2025-09-09/microvm-images", e);
 	if (!items)
 		return NULL;
-	name = name_choose(c, items, &kind, given, e);
+	name = name_choose(c, items, &kind, given, given, e);
 	json_decref(items);
 	return name ? xasprintf("arn:aws:lambda:%s:%s:microvm-image:%s", c->conf.region,
 				c->conf.account, name)
