@@ -1,4 +1,4 @@
-/* base.c - base images, and what the daemon is doing. */
+/* base.c - the commands for base images, and stats. */
 
 #include <errno.h>
 #include <fcntl.h>

@@ -46,13 +46,13 @@ static int client_creds_file(struct client *c, const char *path, struct err *e)
 	if (creds_parse(buf_str(&text), text.size, &creds, e))
 		return err_wrap(e, "%s", path);
 	if (!creds.n)
-		return err_set(e, ERR_INVALID, "'%s' holds no key pair", path);
+		return err_set(e, ERR_INVALID, "there is no key pair in '%s'", path);
 	snprintf(c->access_key, sizeof(c->access_key), "%s", creds.keys[0].access_key);
 	snprintf(c->secret, sizeof(c->secret), "%s", creds.keys[0].secret);
 	return 0;
 }
 
-/* Why there is no key pair, and what to do about it. */
+/* Says why there is no key pair, and what to do about it. */
 static int client_no_creds(struct client *c, const char *roots, const char *own, struct err *e)
 {
 	autofree char *up = command_text(&c->conf, "up");
@@ -94,7 +94,7 @@ int client_connect(struct client *c, struct err *e)
 		return -1;
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	c->curl = curl_easy_init();
-	return c->curl ? 0 : err_set(e, ERR_INTERNAL, "libcurl does not start");
+	return c->curl ? 0 : err_set(e, ERR_INTERNAL, "libcurl cannot be initialised");
 }
 
 int client_open(struct client *c, const char *instance, struct err *e)
@@ -147,7 +147,7 @@ static size_t client_header(char *data, size_t one, size_t n, void *arg)
 struct request {
 	const char *method, *path, *service, *payload_hash;
 	long port;
-	const char *body; /* or */
+	const char *body; /* NULL where a file is sent */
 	FILE *file;
 	curl_off_t file_size;
 };
@@ -339,7 +339,7 @@ int client_put_object(struct client *c, const char *bucket, const char *key, int
 	long status;
 
 	if (client_perform(c, &make, &answer, &status, e) && status != 409)
-		return -1; /* 409: it is there */
+		return -1; /* 409: the bucket exists already */
 	buf_clear(&answer);
 	put.path = path;
 	put.payload_hash = "UNSIGNED-PAYLOAD"; /* TLS to this host protects it */

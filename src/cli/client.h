@@ -1,4 +1,5 @@
-/* client.h - one signed HTTPS connection to a doze: where it is, whose key, which CA. */
+/* client.h - signed HTTPS calls to the API of one instance: where it is, whose key signs, which CA
+ * it has. */
 #ifndef CLI_CLIENT_H
 #define CLI_CLIENT_H
 
@@ -35,8 +36,8 @@ json_t *client_json(struct client *c, const char *method, const char *path, cons
 		    struct err *e);
 /* All pages of a list operation: the array under "items". */
 json_t *client_list(struct client *c, const char *path, struct err *e);
-/* Send an open file to s3://bucket/key, making the bucket when it is missing; or as the body of a
- * call of ours. */
+/* Send an open file: to s3://bucket/key, after making the bucket if it is missing; or as the body
+ * of a POST to the API. */
 int client_put_object(struct client *c, const char *bucket, const char *key, int fd,
 		      struct err *e) must_check;
 int client_post_file(struct client *c, const char *path, int fd, struct buf *answer,

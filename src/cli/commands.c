@@ -1,4 +1,4 @@
-/* commands.c - every command as a row: what it takes, what it does, how it is used. */
+/* commands.c - the table of commands: what each takes, what it does, and how it is used. */
 
 #include "cli/cli.h"
 

@@ -14,7 +14,7 @@
 
 #define MICROVMS "/2025-09-09/microvms"
 
-/* The image's only EXPOSEd port, else 8080. */
+/* The port that an image EXPOSEs, if it is the only one; 8080 otherwise. */
 static long curl_default_port(struct client *c, const char *arn)
 {
 	autofree char *escaped = client_escape(arn);

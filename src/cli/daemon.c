@@ -1,4 +1,4 @@
-/* daemon.c - starting and stopping the daemon. */
+/* daemon.c - starts and stops the daemon. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -49,7 +49,8 @@ static int run_wait(const char *file, const char *const *argv)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
-/* The pid file of the supervisor, which is locked while that lives.  *pid: 0 if none does. */
+/* The supervisor keeps its pid file locked while it lives.  An owned descriptor of the file, or -1;
+ * *pid is 0 if no supervisor lives. */
 static int daemon_file(const struct client *c, pid_t *pid)
 {
 	autofree char *path = xasprintf("%s/dozed.pid", c->conf.run_dir);
@@ -70,7 +71,7 @@ static bool daemon_lives(const struct client *c)
 	return file >= 0 && pid;
 }
 
-/* Where the daemon's log is. */
+/* Names the place where the daemon's log is. */
 static char *daemon_log(const struct client *c)
 {
 	return systemd_runs(c) ? xstrdup("'journalctl -u doze'")
@@ -123,7 +124,7 @@ int cmd_up(struct client *c, const struct typed *t)
 	return foreground ? up_foreground(dozed, argv) : up_background(c, dozed, argv);
 }
 
-/* False: this daemon does not know the operation, or does not let us ask. */
+/* Shows how far the daemon is.  False: it does not know the operation, or does not let us ask. */
 static bool down_ask(struct client *c, struct progress *p)
 {
 	autobuf struct buf answer = { 0 };
@@ -132,14 +133,14 @@ static bool down_ask(struct client *c, struct progress *p)
 	struct err e;
 
 	if (client_call(c, "GET", "/doze/v1/drain", NULL, &answer, &status, &e))
-		return !status; /* no answer at all may be followed by one */
+		return !status; /* a daemon that is busy may answer the next time */
 	drain = json_loadb((const char *)answer.data, answer.size, 0, NULL);
 	progress_show(p, drain);
 	json_decref(drain);
 	return true;
 }
 
-/* Until the daemon has ended, however long it saves. */
+/* Waits until the daemon has ended, however long that takes. */
 static void down_wait(struct client *c, int process, struct progress *p, bool ask)
 {
 	struct pollfd ended = { .fd = process, .events = POLLIN };
@@ -155,7 +156,7 @@ static void down_wait(struct client *c, int process, struct progress *p, bool as
 	}
 }
 
-/* What the supervisor wrote below its pid. */
+/* The supervisor writes "failed" below its pid when a role did not end cleanly. */
 static bool down_clean(int file)
 {
 	autobuf struct buf text = { 0 };
@@ -190,7 +191,7 @@ int cmd_down(struct client *c, const struct typed *t)
 	}
 	c->timeout_ms = DOWN_ASK_MS;
 	ask = !keep && !client_connect(c, &e);
-	/* SIGTERM leaves machines, SIGINT has them suspended (dozed's supervisor). */
+	/* The supervisor suspends the machines on SIGINT and leaves them running on SIGTERM. */
 	if (pidfd_send_signal(process, keep ? SIGTERM : SIGINT, NULL, 0))
 		return say_text("cannot stop dozed, process %d: %s", (int)pid, strerror(errno));
 	progress_begin(&progress, stderr, down_columns());

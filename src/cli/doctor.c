@@ -17,7 +17,7 @@
 #include "cli/cli.h"
 #include "conf/engine.h"
 
-/* The first line of a small file. */
+/* Reads the first line of a small file. */
 static bool doctor_line(const char *path, struct doctor_fact *f)
 {
 	autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -167,7 +167,7 @@ static void read_filesystem(const struct client *c, struct doctor_fact *f)
 }
 
 static const struct {
-	const char *path; /* its first line; NULL: */
+	const char *path; /* the first line of this file is the fact; NULL: see `read` */
 	void (*read)(const struct client *c, struct doctor_fact *f);
 } doctor_reads[DOCTOR_NUM] = {
 	[DOCTOR_KVM] = { NULL, read_kvm },

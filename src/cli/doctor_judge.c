@@ -119,7 +119,7 @@ static void judge_nx_pages(const struct doctor_fact *f, struct doctor_says *to)
 		say_it(to, DOCTOR_OK, "off");
 }
 
-/* A limit that may not be below a figure. */
+/* Judges a limit that should not be lower than @least. */
 static void judge_least(const struct doctor_fact *f, struct doctor_says *to, int64_t least,
 			const char *advice)
 {

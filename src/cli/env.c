@@ -23,7 +23,7 @@ static const char *const ca_variables[] = { "AWS_CA_BUNDLE", "NODE_EXTRA_CA_CERT
 
 #define SYSTEM_BUNDLE "/etc/ssl/certs/ca-certificates.crt"
 
-/* Quote for a POSIX shell. */
+/* Prints an assignment that every POSIX shell reads back unchanged. */
 static void env_line(const char *name, const char *value)
 {
 	printf("export %s='", name);
@@ -98,7 +98,7 @@ static char *env_ca_bundle(struct client *c, struct err *e)
 	return path;
 }
 
-/* True if the user's own aws knows the service. */
+/* True if the aws that the user has knows the service. */
 static bool env_aws_works(void)
 {
 	int status = 0, null;

@@ -9,7 +9,8 @@
 #define HELP_COLUMNS 79
 #define HELP_INDENT  30 /* where the meaning of an option starts */
 
-/* A text in lines of HELP_COLUMNS that all start at column @indent, where the cursor is. */
+/* Prints a text in lines of HELP_COLUMNS.  The cursor is at column @indent, where each line starts.
+ */
 static void help_fill(FILE *to, const char *text, int indent)
 {
 	int at = indent;

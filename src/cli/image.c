@@ -25,7 +25,7 @@ static const char *const hook_options[][3] = {
 	{ "suspend", "microvmHooks", "suspend" },  { "terminate", "microvmHooks", "terminate" },
 };
 
-/* "--hooks ready,run" */
+/* Adds what "--hooks ready,run" asks for. */
 static int build_hooks(json_t *in, const struct build_options *o)
 {
 	autofree char *list = xstrdup(o->hooks);
@@ -92,7 +92,7 @@ static json_t *build_request(struct client *c, const struct build_options *o, co
 	return in;
 }
 
-/* Print what is new in the log; how many bytes that were. */
+/* Prints what is new in the log, and returns how many bytes that was. */
 static size_t build_log_more(struct client *c, const char *build, size_t from)
 {
 	autofree char *path = xasprintf("/doze/v1/builds/%s/log?from=%zu", build, from);
@@ -101,7 +101,7 @@ static size_t build_log_more(struct client *c, const char *build, size_t from)
 	long status;
 
 	if (client_call(c, "GET", path, NULL, &text, &status, &e))
-		return 0; /* not there yet */
+		return 0; /* the log is not there yet */
 	fwrite(text.data, 1, text.size, stdout);
 	fflush(stdout);
 	return text.size;
@@ -129,7 +129,7 @@ static json_t *build_version_get(struct client *c, const char *arn, const char *
 	return client_json(c, "GET", path, NULL, e);
 }
 
-/* Show the log until the version is made or has failed. */
+/* Shows the log until the version is made or has failed. */
 static int build_follow(struct client *c, const char *arn, const char *version)
 {
 	int64_t begin = clock_mono_ms();
@@ -172,7 +172,7 @@ static int build_follow(struct client *c, const char *arn, const char *version)
 	return say_text("the build takes longer than two hours; '%s' shows how far it is", log);
 }
 
-/* Create the image, or its next version when it exists. */
+/* Creates the image, or its next version if it exists. */
 static int build_submit(struct client *c, const struct build_options *o, json_t *in)
 {
 	autofree char *arn = xasprintf("arn:aws:lambda:%s:%s:microvm-image:%s", c->conf.region,

@@ -6,13 +6,13 @@
 
 #include "cli/cli.h"
 
-/* What was typed for all commands. */
+/* The options that every command has. */
 struct globals {
 	const char *instance;
 	bool json, help, version;
 };
 
-/* How many of @w the name takes ("image build" is two words), 0: it is another command. */
+/* How many words of @w are the command's name ("image build" has two); 0: it is another command. */
 static size_t command_matches(const struct command *cmd, struct words w)
 {
 	const char *space = strchr(cmd->name, ' ');
@@ -30,8 +30,8 @@ static bool word_is(const char *word, const char *name, const char *letter)
 	return !strcmp(word, name) || (letter && !strcmp(word, letter));
 }
 
-/* Take the options of all commands out of *w.  The letters h and i may mean something else to what
- * follows a command, except -h, which always asks for help. */
+/* Takes the options that every command has out of *w.  -i counts only before the command: behind
+ * it, the letter is the command's. */
 static int globals_take(struct globals *g, struct words *w, const char **kept)
 {
 	static const char equals[] = "--instance=";
@@ -90,7 +90,7 @@ static int command_run(const struct command *cmd, const struct globals *g, struc
 	return rc;
 }
 
-/* "image" alone, or with what it does not know: the commands that begin with it. */
+/* Lists the commands that begin with @word, as those of "image" do.  False: none does. */
 static bool family_print(const char *word)
 {
 	bool any = false;

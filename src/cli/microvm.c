@@ -1,4 +1,4 @@
-/* microvm.c - the commands for microVMs, but curl. */
+/* microvm.c - the commands for microVMs, except curl. */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +27,8 @@ static int microvm_late(struct client *c, const char *id, const char *state, str
 		       state, get);
 }
 
-/* Wait until the microVM has left the states @while_in.  Its last record; NULL: *e says why. */
+/* Waits until the microVM has left the states @while_in, and returns its record.  NULL: *e says
+ * why. */
 static json_t *microvm_wait(struct client *c, const char *id, const char *const *while_in,
 			    struct err *e)
 {
@@ -166,7 +167,8 @@ int cmd_get(struct client *c, const struct typed *t)
 	return 0;
 }
 
-/* One call for each microVM that was named; waits until it has left the states @while_in. */
+/* Makes one call for each microVM that was named, and waits until it has left the states
+ * @while_in. */
 static int microvm_each(struct client *c, const struct typed *t, const char *method,
 			const char *verb, const char *const *while_in)
 {

@@ -1,4 +1,4 @@
-/* name.c - which microVM or image is meant by what was typed. */
+/* name.c - finds the microVM or image that was meant. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +31,7 @@ struct name_kind {
 	const char *list; /* the command that lists them */
 };
 
-/* @whole is what was typed with what everyone leaves out. */
+/* @whole is what was typed, completed by the prefix that people leave out. */
 static char *name_choose(const struct client *c, const json_t *items, const struct name_kind *kind,
 			 const char *given, const char *whole, struct err *e)
 {

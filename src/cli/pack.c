@@ -97,7 +97,9 @@ int pack_directory(const char *dir, struct err *e)
 	int fd, code;
 
 	if (access(dockerfile, R_OK))
-		return err_set(e, ERR_INVALID, "there is no Dockerfile in '%s'", dir);
+		return err_set(e, ERR_INVALID,
+			       "there is no Dockerfile in '%s': give the directory that has one",
+			       dir);
 	fd = mkstemp(path);
 	if (fd < 0)
 		return err_sys(e, "make a temporary file");

@@ -1,11 +1,12 @@
-/* pack.h - a directory as the zip that CreateMicrovmImage takes. */
+/* pack.h - makes the zip that CreateMicrovmImage takes out of a directory. */
 #ifndef CLI_PACK_H
 #define CLI_PACK_H
 
 #include "base/err.h"
 
-/* A temporary zip of all below @dir (links and modes kept, .git left out), already unlinked: an
- * owned descriptor, or -1.  A missing Dockerfile is said before anything is sent. */
+/* A temporary zip of everything below @dir, already unlinked: an owned descriptor, or -1.  Links
+ * and modes are kept, .git is left out.  A directory without a Dockerfile is refused here, before
+ * anything is sent. */
 int pack_directory(const char *dir, struct err *e) must_check;
 
 #endif

@@ -1,4 +1,4 @@
-/* print.c - tables, JSON and ages on stdout. */
+/* print.c - prints tables, JSON and ages. */
 
 #include <stdio.h>
 #include <stdlib.h>

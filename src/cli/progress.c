@@ -7,7 +7,7 @@
 #include "cli/cli.h"
 
 #define ID_PREFIX "microvm-"
-#define ID_SHORT  8 /* of the id on a terminal, where several share a line */
+#define ID_SHORT  8 /* characters of an id on a terminal, where several ids share a line */
 
 static const struct {
 	const char *phase, *text;
@@ -54,7 +54,7 @@ static char *progress_text(const json_t *item)
 			 (total + (long long)MIB - 1) / (long long)MIB);
 }
 
-/* Of the bytes, each tenth is a change that is worth a line. */
+/* A text that changes whenever a new line is worth printing: each tenth of the bytes is. */
 static char *progress_change(const json_t *item)
 {
 	long long total = progress_number(item, "bytesTotal");
@@ -91,7 +91,7 @@ static void progress_lines(struct progress *p, const json_t *drain)
 	fflush(p->to);
 }
 
-/* The line again, over what was there. */
+/* Writes the line over the one that was there. */
 static void progress_draw(struct progress *p, const char *line)
 {
 	int size = (int)strlen(line), most = p->columns - 1;
@@ -133,7 +133,7 @@ void progress_show(struct progress *p, const json_t *drain)
 	size_t i;
 
 	if (!json_is_true(json_object_get(drain, "draining")))
-		return; /* it has not begun */
+		return; /* the daemon has not begun yet */
 	json_array_foreach(items, i, item) if (*json_text(item, "error")) json_object_set_new(
 		p->errors, json_text(item, "microvmId"), json_string(json_text(item, "error")));
 	if (p->columns)
@@ -157,7 +157,7 @@ static void progress_failure(const struct conf *conf, const char *id, const char
 		 id, why, up, suspend, rm);
 }
 
-/* Those that were under way when the daemon broke off. */
+/* Names the microVMs that were under way when the daemon ended. */
 static unsigned progress_broken_off(const struct progress *p, const struct conf *conf,
 				    const char *log)
 {

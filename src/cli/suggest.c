@@ -1,4 +1,4 @@
-/* suggest.c - how a reader types a command so that it reaches the instance that is spoken of. */
+/* suggest.c - writes a command the way a reader types it to reach an instance. */
 
 #include <string.h>
 #include <unistd.h>
@@ -16,7 +16,7 @@ bool command_needs_root(const char *words)
 	return false;
 }
 
-/* The instance is always an option: sudo drops DOZE_INSTANCE. */
+/* The instance is given as an option because sudo drops DOZE_INSTANCE. */
 char *command_text(const struct conf *conf, const char *words)
 {
 	return conf_command(conf, command_needs_root(words) && geteuid() != 0, words);

@@ -1,4 +1,4 @@
-/* typed.c - what was typed, sorted by the row of its command. */
+/* typed.c - sorts what was typed by the row of its command. */
 
 #include <string.h>
 
@@ -21,7 +21,7 @@ static int typed_usage(const struct command *cmd, const struct conf *conf)
 	return USAGE;
 }
 
-/* The word of "IMAGE [VERSION]" at @i. */
+/* Names the argument that is missing: in "IMAGE [VERSION]", IMAGE is number 0. */
 static int typed_missing(const struct command *cmd, size_t i, const struct conf *conf)
 {
 	const char *word = cmd->arguments;

@@ -1,4 +1,4 @@
-/* words.c - options and numbers among the words of a command, and what is said about them. */
+/* words.c - reads the options and numbers of a command, and says what is wrong with them. */
 
 #include <errno.h>
 #include <stdarg.h>
@@ -34,7 +34,7 @@ static const struct option_def *option_find(const struct option_def *defs, size_
 	return NULL;
 }
 
-/* One option, "--name value" or "--name=value"; how many words it took, or -1. */
+/* Reads one option, "--name value" or "--name=value", and returns how many words it took, or -1. */
 static int option_take(const struct option_def *defs, size_t n, struct words w, size_t at)
 {
 	const char *word = w.at[at], *equals = strchr(word, '=');

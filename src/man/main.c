@@ -1,4 +1,4 @@
-/* main.c - doze-man PAGE: print a manual page.  The build runs it; it is not installed. */
+/* main.c - doze-man PAGE prints a manual page.  The build runs it; it is not installed. */
 
 #include <string.h>
 

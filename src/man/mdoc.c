@@ -1,4 +1,4 @@
-/* mdoc.c - plain text and lists as mdoc(7).  Escaped is what roff would take for its own. */
+/* mdoc.c - writes plain text and lists as mdoc(7), and escapes what roff would take for its own. */
 
 #include <ctype.h>
 #include <stdlib.h>

@@ -57,6 +57,7 @@ static void seen_stop(void *arg, bool keep)
 	(void)arg;
 	seen.stops++;
 	seen.keep = keep;
+	role_progress(seen.role);
 	role_finish(seen.role);
 }
 
@@ -96,6 +97,8 @@ static void test_a_role_gets_what_it_is_handed_and_finishes_when_told(void **unu
 	assert_true(seen.keep);
 	assert_int_equal(ipc_recv(pair[0], &m, super_rows, SUPER_NUM_TYPES), 1);
 	assert_int_equal(m.head.type, SUPER_READY);
+	assert_int_equal(ipc_recv(pair[0], &m, super_rows, SUPER_NUM_TYPES), 1);
+	assert_int_equal(m.head.type, SUPER_PROGRESS);
 	close(pair[0]);
 	close(secret);
 	assert_int_equal(uv_loop_close(&loop), 0);
