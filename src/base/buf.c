@@ -5,6 +5,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* realloc would give the old bytes back as they are. */
+static void buf_move_secret(struct buf *b, size_t room)
+{
+	struct buf old = *b;
+
+	b->data = xmalloc(room);
+	if (old.size)
+		memcpy(b->data, old.data, old.size);
+	buf_free(&old);
+}
+
 void buf_reserve(struct buf *b, size_t more)
 {
 	size_t room = b->room ? b->room : 64;
@@ -13,7 +24,10 @@ void buf_reserve(struct buf *b, size_t more)
 		return;
 	while (room - b->size < more)
 		room *= 2;
-	b->data = xrealloc(b->data, room);
+	if (b->secret)
+		buf_move_secret(b, room);
+	else
+		b->data = xrealloc(b->data, room);
 	b->room = room;
 }
 
@@ -62,8 +76,10 @@ void buf_clear(struct buf *b)
 
 void buf_free(struct buf *b)
 {
+	if (b->secret && b->data)
+		explicit_bzero(b->data, b->room);
 	free(b->data);
-	*b = (struct buf){ 0 };
+	*b = (struct buf){ .secret = b->secret };
 }
 
 char *buf_str(struct buf *b)

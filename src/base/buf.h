@@ -1,4 +1,7 @@
-/* buf.h - bytes that grow.  An all-zero struct is an empty one; free with buf_free. */
+/* buf.h - bytes that grow.  An all-zero struct is an empty one; free with buf_free.
+ *
+ * A buffer for a secret begins as { .secret = true }: however it grows, no copy
+ * of what it held goes back to the allocator. */
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
 
@@ -7,6 +10,7 @@
 struct buf {
 	uint8_t *data; /* `size` bytes; owned */
 	size_t size, room;
+	bool secret; /* kept by buf_free */
 };
 
 void buf_reserve(struct buf *b, size_t more); /* room for `more` bytes behind the end */

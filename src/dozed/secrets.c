@@ -132,11 +132,12 @@ static int secrets_leaves(struct secrets *s, const struct conf *conf, struct buf
 
 int secrets_load(struct secrets *s, const struct conf *conf, int data_fd, struct err *e)
 {
-	autobuf struct buf ca_key = { 0 };
+	autobuf struct buf ca_key = { .secret = true };
 	int rc = io_mkdir(data_fd, "secrets", 0700);
 	autoclose int dir = rc ? -1 : io_open_below(data_fd, "secrets", O_RDONLY | O_DIRECTORY, 0);
 
-	*s = (struct secrets){ 0 };
+	for (size_t i = 0; i < SECRET_NUM; i++)
+		s->each[i] = (struct buf){ .secret = true };
 	errno = rc ? -rc : -dir;
 	if (rc || dir < 0)
 		return err_sys(e, "open %s/secrets", conf->data_dir);
@@ -149,17 +150,13 @@ int secrets_load(struct secrets *s, const struct conf *conf, int data_fd, struct
 			s->each[SECRET_CA_CERT].size, 0644, e) ||
 	     io_replace(data_fd, "client-credentials", s->each[SECRET_CREDENTIALS].data,
 			s->each[SECRET_CREDENTIALS].size, 0600, e);
-	OPENSSL_cleanse(ca_key.data, ca_key.size);
 	return rc ? -1 : 0;
 }
 
 void secrets_free(struct secrets *s)
 {
-	for (size_t i = 0; i < SECRET_NUM; i++) {
-		if (s->each[i].size)
-			OPENSSL_cleanse(s->each[i].data, s->each[i].size);
+	for (size_t i = 0; i < SECRET_NUM; i++)
 		buf_free(&s->each[i]);
-	}
 }
 
 int secrets_fd(const struct secrets *s, enum secret which, struct err *e)

@@ -23,7 +23,7 @@ static void role_got_secret(struct role_link *r, struct ipc_msg *m)
 {
 	const struct super_which *w = (const void *)m->body;
 	autoclose int fd = ipc_msg_take_fd(m, 0);
-	autobuf struct buf b = { 0 };
+	autobuf struct buf b = { .secret = true };
 
 	if (!r->events->secret || w->which >= SECRET_NUM)
 		return;
@@ -33,7 +33,6 @@ static void role_got_secret(struct role_link *r, struct ipc_msg *m)
 	}
 	buf_str(&b);
 	r->events->secret(r->arg, (enum secret)w->which, (const char *)b.data, b.size);
-	explicit_bzero(b.data, b.size);
 }
 
 static void role_got_listener(struct role_link *r, struct ipc_msg *m)

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/buf.h"
+#include "leftover.h"
 
 static void test_what_is_added_is_there_in_order(void **unused)
 {
@@ -33,11 +34,43 @@ static void test_it_grows_past_its_first_room(void **unused)
 	assert_int_equal(b.size, 0);
 }
 
+static void test_a_secret_buffer_leaves_no_copy_of_what_it_held(void **unused)
+{
+	struct buf b = { .secret = true };
+
+	(void)unused;
+	leftover_watch("hush-hush");
+	buf_adds(&b, "hush-hush");
+	for (int i = 0; i < 10000; i++)
+		buf_addf(&b, "%s", "more and more");
+	assert_memory_equal(b.data, "hush-hushmore", 13);
+	buf_drop(&b, 4); /* what lies behind the end now, is wiped as well */
+	buf_clear(&b);
+	buf_free(&b);
+	assert_int_equal(leftover_found(), 0);
+	assert_true(b.secret);
+	buf_free(&b);
+}
+
+static void test_the_test_of_leftovers_finds_some(void **unused)
+{
+	struct buf b = { 0 };
+
+	(void)unused;
+	leftover_watch("hush-hush");
+	buf_adds(&b, "hush-hush");
+	buf_reserve(&b, 100000);
+	buf_free(&b);
+	assert_int_equal(leftover_found(), 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_is_added_is_there_in_order),
 		cmocka_unit_test(test_it_grows_past_its_first_room),
+		cmocka_unit_test(test_a_secret_buffer_leaves_no_copy_of_what_it_held),
+		cmocka_unit_test(test_the_test_of_leftovers_finds_some),
 	};
 
 	return cmocka_run_group_tests_name("base/buf", tests, NULL, NULL);

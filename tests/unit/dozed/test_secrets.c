@@ -13,6 +13,7 @@
 
 #include "base/io.h"
 #include "dozed/secrets.h"
+#include "leftover.h"
 
 static void test_a_second_start_reads_what_the_first_made(void **unused)
 {
@@ -51,10 +52,39 @@ static void test_a_second_start_reads_what_the_first_made(void **unused)
 	assert_int_equal(io_remove_tree(AT_FDCWD, dir), 0);
 }
 
+static void test_no_copy_of_a_secret_stays_behind(void **unused)
+{
+	static const char *const marks[] = { "PRIVATE KEY",
+					     "aws_secret_access_key = ", "{\"current\":" };
+	char dir[] = "/tmp/doze-test-secrets-XXXXXX";
+	struct conf conf;
+	int fd;
+
+	(void)unused;
+	assert_non_null(mkdtemp(dir));
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	conf_defaults(&conf, "");
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(marks); i++) { /* made anew, then read */
+		struct secrets s;
+		struct err e;
+
+		leftover_watch(marks[i / 2]);
+		assert_int_equal(secrets_load(&s, &conf, fd, &e), 0);
+		secrets_free(&s);
+		assert_int_equal(leftover_found(), 0);
+		leftover_watch(NULL);
+		if (i % 2)
+			assert_int_equal(io_remove_tree(fd, "secrets"), 0);
+	}
+	close(fd);
+	assert_int_equal(io_remove_tree(AT_FDCWD, dir), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_second_start_reads_what_the_first_made),
+		cmocka_unit_test(test_no_copy_of_a_secret_stays_behind),
 	};
 
 	return cmocka_run_group_tests_name("dozed/secrets", tests, NULL, NULL);

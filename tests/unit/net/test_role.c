@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "leftover.h"
 #include "net/role.h"
 
 static struct {
@@ -104,6 +105,46 @@ static void test_a_role_gets_what_it_is_handed_and_finishes_when_told(void **unu
 	assert_int_equal(uv_loop_close(&loop), 0);
 }
 
+static char long_secret[100000];
+static bool long_secret_seen;
+
+static void seen_long_secret(void *arg, enum secret which, const char *text, size_t size)
+{
+	(void)arg;
+	(void)which;
+	assert_int_equal(size, sizeof(long_secret));
+	assert_memory_equal(text, long_secret, size);
+	assert_int_equal(text[size], '\0');
+	long_secret_seen = true;
+}
+
+/* Longer than one read: the buffer grows on the way. */
+static void test_a_secret_leaves_no_copy_when_the_role_has_taken_it(void **unused)
+{
+	static const struct role_events wants = { .secret = seen_long_secret };
+	int pair[2], secret = memfd_create("secret", MFD_CLOEXEC);
+	struct role_link *r;
+	uv_loop_t loop;
+	struct err e;
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(long_secret); i += 10)
+		memcpy(long_secret + i, "hush-hush ", 10);
+	assert_int_equal(uv_loop_init(&loop), 0);
+	assert_int_equal(ipc_pair(pair, &e), 0);
+	assert_int_equal(write(secret, long_secret, sizeof(long_secret)), sizeof(long_secret));
+	say(pair[0], SUPER_SECRET, SECRET_CREDENTIALS, 0, secret);
+	say(pair[0], SUPER_STOP, 0, 0, -1);
+	leftover_watch("hush-hush");
+	r = role_open(&loop, pair[1], &wants, NULL, &e);
+	assert_int_equal(role_run(r), 0);
+	assert_true(long_secret_seen);
+	assert_int_equal(leftover_found(), 0);
+	close(pair[0]);
+	close(secret);
+	assert_int_equal(uv_loop_close(&loop), 0);
+}
+
 static void test_a_role_ends_when_its_supervisor_is_gone(void **unused)
 {
 	const struct role_events none = { 0 };
@@ -125,6 +166,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_role_gets_what_it_is_handed_and_finishes_when_told),
+		cmocka_unit_test(test_a_secret_leaves_no_copy_when_the_role_has_taken_it),
 		cmocka_unit_test(test_a_role_ends_when_its_supervisor_is_gone),
 	};
 
