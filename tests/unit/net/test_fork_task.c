@@ -299,7 +299,8 @@ static void a_signal_to_the_process_group_does_not_cut_the_work_off(void **state
 	sigprocmask(SIG_SETMASK, NULL, &before);
 	start(f, terminates_itself, NULL, NULL, 0);
 	sigprocmask(SIG_SETMASK, NULL, &after);
-	assert_memory_equal(&before, &after, sizeof(before));
+	for (int i = 1; i < NSIG; i++)
+		assert_int_equal(sigismember(&before, i), sigismember(&after, i));
 	uv_run(&f->loop, UV_RUN_DEFAULT);
 	assert_int_equal(f->rc, 0);
 }
