@@ -45,28 +45,6 @@ static void vm_down(struct vm *vm, const struct err *e)
 		vm->ops->down(vm, e);
 }
 
-static void vm_frames(struct vm *vm, const struct ipc_msg *m)
-{
-	struct agent_frame f;
-	size_t used = 0;
-	int rc;
-
-	buf_add(&vm->from_guest, m->body, m->head.size);
-	while (vm->chan && (rc = agent_frame_next(vm->from_guest.data, vm->from_guest.size,
-						  LIMIT_AGENT_TO_HOST, &f, &used))) {
-		struct err e;
-
-		if (rc < 0) {
-			err_set(&e, ERR_INVALID, "the guest's agent sends garbage");
-			vm_down(vm, &e);
-			return;
-		}
-		vm->ops->frame(vm, &f); /* may end the vm */
-		if (vm->chan)
-			buf_drop(&vm->from_guest, used);
-	}
-}
-
 static struct vm *vm_of(struct image_role *role, const struct chan_uv *c)
 {
 	list_each(vm, &role->vms, struct vm, in)
@@ -75,6 +53,34 @@ static struct vm *vm_of(struct image_role *role, const struct chan_uv *c)
 			return vm;
 	}
 	return NULL;
+}
+
+/* A frame may end the machine, and its owner with it.  The bytes are ours until then, because a
+ * frame points into them; whether there is still a machine, its role says. */
+static void vm_frames(struct vm *vm, struct chan_uv *c, const struct ipc_msg *m)
+{
+	struct image_role *role = vm->role;
+	autobuf struct buf in = vm->from_guest;
+	struct agent_frame f;
+	size_t used = 0;
+	struct err e;
+	int rc;
+
+	vm->from_guest = (struct buf){ 0 };
+	buf_add(&in, m->body, m->head.size);
+	while ((rc = agent_frame_next(in.data, in.size, LIMIT_AGENT_TO_HOST, &f, &used)) > 0) {
+		vm->ops->frame(vm, &f);
+		if (vm_of(role, c) != vm)
+			return;
+		buf_drop(&in, used);
+	}
+	if (rc < 0) {
+		err_set(&e, ERR_INVALID, "the guest's agent sends garbage");
+		vm_down(vm, &e);
+		return;
+	}
+	vm->from_guest = in;
+	in = (struct buf){ 0 };
 }
 
 static void vm_last_words(struct vm *vm, const struct ipc_msg *m)
@@ -98,7 +104,7 @@ static void vm_got(struct chan_uv *c, struct ipc_msg *m)
 		vm->ops->up(vm);
 		return;
 	case MACHINE_AGENT:
-		vm_frames(vm, m);
+		vm_frames(vm, c, m);
 		return;
 	case MACHINE_EXITED:
 		vm_last_words(vm, m);
@@ -169,6 +175,11 @@ static void vm_answered(struct ask *a, struct ipc_msg *m)
 	const struct machine_fault *f;
 	struct err e;
 
+	if (m && !machine_answer_fits(vm->asked, m->head.type)) {
+		err_set(&e, ERR_INTERNAL, "the microVM's process answered another request");
+		vm->answered(vm, NULL, &e);
+		return;
+	}
 	if (m && m->head.type != MACHINE_FAULT) {
 		vm->answered(vm, m, NULL);
 		return;
@@ -186,6 +197,7 @@ void vm_request(struct vm *vm, const struct ask_what *what,
 		void (*answered)(struct vm *vm, struct ipc_msg *m, const struct err *e))
 {
 	vm->answered = answered;
+	vm->asked = what->type;
 	vm->expected = what->type == MACHINE_SNAPSHOT || what->type == MACHINE_STOP;
 	ask_send(vm->role, vm->chan, &vm->request, what, vm_answered);
 }

@@ -27,6 +27,7 @@ struct vm {
 	void (*answered)(struct vm *vm, struct ipc_msg *m, const struct err *e);
 	void (*sampled)(struct vm *vm, const struct machine_stats *s);
 	void (*ended)(struct vm *vm);
+	uint32_t asked;   /* enum machine_type: what `request` is */
 	uint64_t next_id; /* of agent frames */
 	bool expected;    /* its end is no surprise: SNAPSHOT, STOP */
 };
