@@ -102,10 +102,8 @@ static bool host_is_shared(const struct host *h)
 	bool shared = false;
 
 	for (const struct if_nameindex *i = all; i && i->if_index; i++) {
-		bool slot = !strncmp(i->if_name, "doze-", 5) ||
-			    (!strncmp(i->if_name, "dz", 2) && i->if_name[7] == '-');
-
-		shared |= slot && strncmp(i->if_name, h->names->link, strlen(h->names->link)) != 0;
+		shared |= names_is_link(i->if_name) &&
+			  strncmp(i->if_name, h->names->link, strlen(h->names->link)) != 0;
 	}
 	if (all)
 		if_freenameindex(all);

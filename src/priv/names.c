@@ -9,6 +9,8 @@
 #include "base/hash.h"
 #include "base/rand.h"
 
+#define NAMES_HASH_DIGITS 5
+
 /* An interface name has 15 characters: an instance is five digits of a hash (FNV-1a). */
 static uint32_t names_hash(const char *text)
 {
@@ -23,7 +25,8 @@ int names_init(struct names *n, const struct conf *conf, struct err *e)
 	*n = (struct names){ .uid_first = (uint32_t)conf->uid_first };
 	n->n_slots = conf->uid_count < NAMES_SLOTS ? (uint32_t)conf->uid_count : NAMES_SLOTS;
 	if (*instance)
-		snprintf(n->link, sizeof(n->link), "dz%05x-", names_hash(instance));
+		snprintf(n->link, sizeof(n->link), "dz%0*x-", NAMES_HASH_DIGITS,
+			 names_hash(instance));
 	else
 		snprintf(n->link, sizeof(n->link), "doze-");
 	snprintf(n->group, sizeof(n->group), "doze%s%s", *instance ? "-" : "", instance);
@@ -62,6 +65,13 @@ int names_link_slot(const struct names *n, const char *link)
 	size_t len = strlen(n->link);
 
 	return strncmp(link, n->link, len) != 0 ? -1 : names_number(link + len, NAMES_SLOTS);
+}
+
+bool names_is_link(const char *link)
+{
+	if (!strncmp(link, "dz", 2) && strspn(link + 2, "0123456789abcdef") == NAMES_HASH_DIGITS)
+		return link[2 + NAMES_HASH_DIGITS] == '-';
+	return !strncmp(link, "doze-", 5);
 }
 
 uint32_t names_host_ip(const struct names *n, uint32_t slot)

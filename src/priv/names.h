@@ -33,6 +33,8 @@ int names_init(struct names *n, const struct conf *conf, struct err *e) must_che
 void names_link(const struct names *n, uint32_t slot, char out[IFNAMSIZ]);
 /* The slot whose host end is called so, or -1. */
 int names_link_slot(const struct names *n, const char *link);
+/* Is it the host end of a slot, of whichever instance? */
+bool names_is_link(const char *link);
 /* "0" to n_slots - 1 as names_link and the netns directory write it, or -1. */
 int names_number(const char *text, uint32_t below);
 

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -64,6 +66,44 @@ static void test_an_interface_of_others_is_no_slot(void **unused)
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
 		assert_int_equal(names_link_slot(&n, others[i]), -1);
 	assert_int_equal(names_link_slot(&n, "doze-16383"), 16383);
+}
+
+/* Nothing behind a name's end may be read: it lies at the end of the last page that there is. */
+static bool is_link(const char *name)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE), size = strlen(name) + 1;
+	char *pages =
+		mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	bool is;
+
+	assert_true(pages != MAP_FAILED);
+	assert_int_equal(mprotect(pages + page, page, PROT_NONE), 0);
+	memcpy(pages + page - size, name, size);
+	is = names_is_link(pages + page - size);
+	munmap(pages, 2 * page);
+	return is;
+}
+
+static void test_a_slot_of_any_instance_is_known_by_its_name(void **unused)
+{
+	struct names plain, other;
+	char link[IFNAMSIZ];
+
+	(void)unused;
+	names_of(&plain, "");
+	names_of(&other, "test-1");
+	names_link(&plain, 7, link);
+	assert_true(is_link(link));
+	names_link(&other, 16383, link);
+	assert_true(is_link(link));
+	assert_false(is_link(""));
+	assert_false(is_link("d"));
+	assert_false(is_link("dz0"));
+	assert_false(is_link("dz01234"));
+	assert_false(is_link("dz0123x-1"));
+	assert_false(is_link("dz012345-"));
+	assert_false(is_link("doze"));
+	assert_false(is_link("eth0"));
 }
 
 static void test_only_a_kind_and_a_uuid_is_an_identifier(void **unused)
@@ -132,6 +172,7 @@ int main(void)
 		cmocka_unit_test(test_each_instance_has_names_of_its_own),
 		cmocka_unit_test(test_a_slot_is_a_quarter_of_the_network),
 		cmocka_unit_test(test_an_interface_of_others_is_no_slot),
+		cmocka_unit_test(test_a_slot_of_any_instance_is_known_by_its_name),
 		cmocka_unit_test(test_only_a_kind_and_a_uuid_is_an_identifier),
 		cmocka_unit_test(test_networks_are_read),
 		cmocka_unit_test(test_what_is_no_network_is_refused),
