@@ -224,6 +224,22 @@ void build_fail(struct build *b, const char *code, const char *fmt, ...)
 	build_clear(b);
 }
 
+static void build_closed(uv_handle_t *handle)
+{
+	free(handle->data);
+	free(handle);
+}
+
+/* A build may end inside any call that it makes: the struct goes when all of them have returned. */
+static void build_free_later(struct build *b)
+{
+	uv_timer_t *last = xcalloc(1, sizeof(*last));
+
+	uv_timer_init(b->role->loop, last);
+	last->data = b;
+	uv_close((uv_handle_t *)last, build_closed);
+}
+
 /* The end of the end. */
 static void build_free(struct build *b)
 {
@@ -247,7 +263,7 @@ static void build_free(struct build *b)
 	fd_close(&b->log_fd);
 	spec_free(&b->spec);
 	app_free(&b->app);
-	free(b);
+	build_free_later(b);
 	builds_more(role);
 }
 
@@ -321,18 +337,17 @@ static void build_clear(struct build *b)
 	b->clearing = true;
 	ask_drop(&b->object);
 	build_knock_cancel(b);
-	if (b->work) { /* it may still write into the draft */
-		fork_task_forget(b->work);
-		b->work = NULL;
-	}
-	if (b->job.active)
-		job_kill(&b->job); /* its end goes on with build_stopped */
+	/* What runs may still write into the draft: its end goes on with build_stopped. */
+	if (b->work)
+		fork_task_kill(b->work);
+	else if (b->job.active)
+		job_kill(&b->job);
 	else
 		vm_end(&b->vm, build_sweep);
 }
 
-/* A job ended while the build is being cleared: the other half of build_clear. */
-void build_job_stopped(struct build *b)
+/* The other half of build_clear. */
+void build_stopped(struct build *b)
 {
 	vm_end(&b->vm, build_sweep);
 }

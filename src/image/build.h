@@ -76,7 +76,7 @@ struct build_stage {
 };
 
 void build_next(struct build *b);
-void build_job_stopped(struct build *b); /* a job ended while the build is being cleared */
+void build_stopped(struct build *b); /* a job or a task ended while the build is being cleared */
 void build_fail(struct build *b, const char *code, const char *fmt, ...) printf_like(3, 4);
 void build_log(struct build *b, const void *data, size_t size);
 void build_logf(struct build *b, const char *fmt, ...) printf_like(2, 3);

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/log.h"
 #include "base/rand.h"
 #include "image/build.h"
 #include "ipc/touched.h"
@@ -215,6 +216,10 @@ static void build_memory_copied(void *arg, int rc)
 
 	b->work = NULL;
 	fd_close(&b->from_fd);
+	if (b->clearing) {
+		build_stopped(b);
+		return;
+	}
 	if (rc || fcntl(b->memory_fd, F_ADD_SEALS, SEALS)) {
 		build_fail(b, CODE_INTERNAL, "The snapshot's memory could not be copied.");
 		return;
@@ -270,12 +275,28 @@ static int build_publish(void *arg)
 	return 0;
 }
 
+/* A version is seen only as that of a build that succeeded: back under the draft's name it is
+ * cleared with the build, or by the next sweep. */
+static void build_unpublish(struct build *b)
+{
+	char version[16];
+
+	snprintf(version, sizeof(version), "%u", b->what.version.version);
+	if (renameat(b->image_fd, version, b->image_fd, b->draft_name) && errno != ENOENT)
+		log_warn("a failed build's version stays build=%s error=\"%s\"", b->what.name.build,
+			 strerror(errno));
+}
+
 static void build_published(void *arg, int rc)
 {
 	struct build *b = arg;
 
 	b->work = NULL;
-	if (rc)
+	if (rc || b->clearing)
+		build_unpublish(b);
+	if (b->clearing)
+		build_stopped(b);
+	else if (rc)
 		build_fail(b, rc == -ENOSPC || rc == -EDQUOT ? CODE_FULL : CODE_INTERNAL,
 			   "The image version could not be stored: %s.", strerror(-rc));
 	else

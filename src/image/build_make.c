@@ -98,7 +98,7 @@ static void build_job_done(struct job *j, const json_t *result, const struct err
 	struct build *b = container_of(j, struct build, job);
 
 	if (b->clearing)
-		build_job_stopped(b);
+		build_stopped(b);
 	else if (!json_is_true(json_object_get(result, "ok")))
 		build_job_failed(b, result, e);
 	else if (b->stepped)

@@ -165,6 +165,11 @@ struct fork_task *fork_task_start(uv_loop_t *loop, fork_task_fn *fn, void *fn_ar
 	return t;
 }
 
+void fork_task_kill(struct fork_task *t)
+{
+	kill(t->pid, SIGKILL);
+}
+
 void fork_task_forget(struct fork_task *t)
 {
 	if (t)

@@ -36,6 +36,9 @@ typedef void fork_task_done(void *arg, int rc);
 struct fork_task *fork_task_start(uv_loop_t *loop, fork_task_fn *fn, void *fn_arg, const int *keep,
 				  size_t n_keep, fork_task_done *done, void *done_arg,
 				  struct err *e) must_check;
+/* The work is broken off where it is.  Its end is told as ever, when the child is gone: -EIO, or what
+ * it returned before. */
+void fork_task_kill(struct fork_task *t);
 /* The work goes on, but nobody is told of its end.  NULL is harmless. */
 void fork_task_forget(struct fork_task *t);
 

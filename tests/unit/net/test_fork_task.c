@@ -282,6 +282,28 @@ static void a_forgotten_task_goes_on_and_tells_nobody(void **state)
 	assert_int_equal(waitpid(-1, NULL, 0), -1);
 }
 
+static int never_returns(void *arg)
+{
+	(void)arg;
+	for (;;)
+		pause();
+	return 0;
+}
+
+static void a_killed_task_is_told_when_it_is_gone(void **state)
+{
+	struct fixture *f = *state;
+	struct fork_task *t = start(f, never_returns, NULL, NULL, 0);
+
+	fork_task_kill(t);
+	fork_task_kill(t);
+	assert_int_equal(f->told, 0);
+	uv_run(&f->loop, UV_RUN_DEFAULT);
+	assert_int_equal(f->told, 1);
+	assert_int_equal(f->rc, -EIO);
+	assert_int_equal(waitpid(-1, NULL, 0), -1);
+}
+
 static int terminates_itself(void *arg)
 {
 	(void)arg;
@@ -356,6 +378,7 @@ int main(void)
 						begin, end),
 		cmocka_unit_test_setup_teardown(a_forgotten_task_goes_on_and_tells_nobody, begin,
 						end),
+		cmocka_unit_test_setup_teardown(a_killed_task_is_told_when_it_is_gone, begin, end),
 		cmocka_unit_test_setup_teardown(
 			a_signal_to_the_process_group_does_not_cut_the_work_off, begin, end),
 		cmocka_unit_test_setup_teardown(the_work_may_allocate_though_another_thread_does,
