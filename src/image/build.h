@@ -6,18 +6,13 @@
 #ifndef IMAGE_BUILD_H
 #define IMAGE_BUILD_H
 
+#include "image/codes.h"
+#include "image/hook.h"
 #include "image/job.h"
 #include "image/ready.h"
 #include "image/spec.h"
 #include "image/vm.h"
 #include "net/knock.h"
-
-#define CODE_INTERNAL "INTERNAL_PLATFORM_ERROR" /* service.md 10.1 */
-#define CODE_BUILD    "CONTAINER_BUILD_FAILED"
-#define CODE_FULL     "DISK_STORAGE_FULL"
-#define CODE_START    "CONTAINER_START_FAILED" /* the application: ours, as the two below */
-#define CODE_READY    "READY_HOOK_FAILED"
-#define CODE_VALIDATE "VALIDATE_HOOK_FAILED"
 
 #define BUILD_STAGES   16
 #define BUILD_APP_FILE "app.json" /* of a version: docs/data-layout.md */
@@ -47,7 +42,7 @@ struct build {
 	struct app app;
 
 	struct vm vm;
-	const char *hook; /* "Ready", "Validate" while one is under way */
+	const struct hook_kind *hook; /* NULL: none is under way */
 	int64_t hook_ms, hook_timeout_ms;
 	uint64_t hook_id; /* of an agent frame that is answered; 0: none */
 	uint64_t ack_id;  /* likewise, by an ACK: */
@@ -125,11 +120,14 @@ void build_knock(struct build *b, unsigned times, void (*then)(struct build *b))
 void build_knock_cancel(struct build *b);
 /* build_touched.c */
 void build_touched(struct build *b);
-/* build_check.c */
+/* build_validate.c */
 void build_validate(struct build *b);
+/* build_publish.c */
 void build_commit(struct build *b);
-/* one hook, asked again while it says so, until its time is over: then build_next or build_fail */
-void build_hook(struct build *b, const char *name, const struct spec_hook *hook);
+/* build_hook.c */
+/* One hook, called again while it asks for that, until its time is over: then build_next or
+ * build_fail. */
+void build_hook(struct build *b, const struct hook_kind *kind, const struct spec_hook *hook);
 void build_hook_result(struct build *b, const struct agent_frame *f);
 
 #endif

@@ -222,7 +222,7 @@ void build_ready(struct build *b)
 	if (b->clearing)
 		return;
 	if (b->spec.ready.enabled) {
-		build_hook(b, "Ready", &b->spec.ready);
+		build_hook(b, &hook_ready, &b->spec.ready);
 		return;
 	}
 	quiet_begin(&b->quiet, clock_mono_ms());

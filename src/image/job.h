@@ -7,8 +7,6 @@
 #include "base/buf.h"
 #include "image/image.h"
 
-#define JOB_ARGS 96
-
 struct job;
 
 struct job_ops {

@@ -2,10 +2,7 @@
 #ifndef IMAGE_READY_H
 #define IMAGE_READY_H
 
-#include "base/buf.h"
-#include "base/err.h"
-#include "ipc/agent.h"
-#include "ipc/build.h"
+#include "base/base.h"
 
 /* Without hooks: a port listens, and the guest is quiet, because servers listen before they can
  * answer. */
@@ -22,15 +19,5 @@ void quiet_begin(struct quiet *q, int64_t now_ms);
 bool quiet_listens(const uint16_t *listening, size_t n, const uint16_t *exposed, size_t n_exposed);
 /* A sample of the CPU time that the machine has used so far. */
 enum quiet_say quiet_sample(struct quiet *q, int64_t now_ms, bool listens, uint64_t cpu_ns);
-
-/* A hook's answer: again, fine, or failed with a sentence of service.md 10.1. */
-enum hook_say { HOOK_AGAIN, HOOK_FINE, HOOK_FAILED };
-
-/* @name "Ready" or "Validate". */
-enum hook_say hook_judge(const char *name, enum agent_outcome outcome, unsigned status,
-			 int64_t timeout_ms, struct err *e);
-void hook_timed_out(const char *name, int64_t timeout_ms, struct err *e);
-/* "PT5M", "PT1M30S", "PT0.5S" */
-void duration_put(struct buf *to, int64_t ms);
 
 #endif

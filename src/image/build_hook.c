@@ -1,0 +1,100 @@
+/* A hook of the application, called in the build's microVM until it is fine, fails, or its time is
+ * over. */
+
+#include "base/clock.h"
+#include "image/build.h"
+
+#define HOOK_AGAIN_MS 250
+
+static void build_hook_send(struct build *b);
+
+static void build_hook_late(struct build *b)
+{
+	struct err e;
+
+	hook_timed_out(b->hook, b->hook_timeout_ms, &e);
+	build_fail(b, b->hook->code, "%s", e.text);
+}
+
+static int64_t build_hook_left(const struct build *b)
+{
+	return b->hook_ms + b->hook_timeout_ms - clock_mono_ms();
+}
+
+static void build_hook_again(uv_timer_t *t)
+{
+	struct build *b = t->data;
+
+	build_timer_end(&b->tick);
+	build_hook_send(b);
+}
+
+/* The guest keeps the time; a little longer, and it is we who end it. */
+static void build_hook_overdue(uv_timer_t *t)
+{
+	build_hook_late(t->data);
+}
+
+static void build_hook_send(struct build *b)
+{
+	int64_t left = build_hook_left(b);
+	autobuf struct buf frame = { 0 };
+	size_t mark;
+
+	if (left <= 0) {
+		build_hook_late(b);
+		return;
+	}
+	b->hook_id = ++b->vm.next_id;
+	mark = agent_begin(&frame, AGENT_HOOK);
+	agent_put_u64(&frame, FIELD_ID, b->hook_id);
+	agent_put_text(&frame, FIELD_NAME, b->hook->name);
+	agent_put_u64(&frame, FIELD_PORT, (uint64_t)b->spec.hook_port);
+	agent_put_u64(&frame, FIELD_TIMEOUT_MS, (uint64_t)left);
+	agent_end(&frame, mark);
+	vm_send(&b->vm, &frame);
+	build_tick(b, (uint64_t)left + 2000, build_hook_overdue);
+}
+
+void build_hook(struct build *b, const struct hook_kind *kind, const struct spec_hook *hook)
+{
+	b->hook = kind;
+	b->hook_ms = clock_mono_ms();
+	b->hook_timeout_ms = hook->timeout_ms;
+	build_hook_send(b);
+}
+
+static void build_hook_fine(struct build *b)
+{
+	b->hook = NULL;
+	build_next(b);
+}
+
+void build_hook_result(struct build *b, const struct agent_frame *f)
+{
+	uint64_t id = 0, outcome = OUTCOME_NUM, status = 0;
+	struct err e;
+
+	if (!b->hook || !agent_get_u64(f, FIELD_ID, &id) || id != b->hook_id)
+		return;
+	if (!agent_get_u64(f, FIELD_OUTCOME, &outcome) || outcome > OUTCOME_NUM)
+		outcome = OUTCOME_NUM;
+	if (!agent_get_u64(f, FIELD_STATUS, &status) || status > 999)
+		status = 0;
+	b->hook_id = 0;
+	switch (hook_judge(b->hook, (enum agent_outcome)outcome, (unsigned)status,
+			   b->hook_timeout_ms, &e)) {
+	case HOOK_FINE:
+		build_hook_fine(b);
+		return;
+	case HOOK_AGAIN:
+		if (build_hook_left(b) <= HOOK_AGAIN_MS)
+			build_hook_late(b);
+		else
+			build_tick(b, HOOK_AGAIN_MS, build_hook_again);
+		return;
+	case HOOK_FAILED:
+		build_fail(b, b->hook->code, "%s", e.text);
+		return;
+	}
+}
