@@ -62,12 +62,12 @@ void build_log(struct build *b, const void *data, size_t size)
 {
 	static const char full[] = "\ndoze: the log is full; the rest is not kept\n";
 
-	if (b->log_fd < 0 || b->logged > LIMIT_LOG_FILE)
+	if (b->log.fd < 0 || b->log.bytes > LIMIT_LOG_FILE)
 		return;
-	b->logged += size;
-	if (io_write_full(b->log_fd, data, size))
-		b->logged = LIMIT_LOG_FILE + 1; /* the disk is full: the build goes on */
-	else if (b->logged > LIMIT_LOG_FILE && io_write_full(b->log_fd, full, sizeof(full) - 1))
+	b->log.bytes += size;
+	if (io_write_full(b->log.fd, data, size))
+		b->log.bytes = LIMIT_LOG_FILE + 1; /* the disk is full: the build goes on */
+	else if (b->log.bytes > LIMIT_LOG_FILE && io_write_full(b->log.fd, full, sizeof(full) - 1))
 		log_warn("a build log cannot be written");
 }
 
@@ -126,22 +126,22 @@ bool build_boots(const struct build *b)
 
 	while (build_stages[i].start != build_boot)
 		i++;
-	return b->stage >= i;
+	return b->stage.at >= i;
 }
 
 bool build_is_at(const struct build *b, void (*stage)(struct build *b))
 {
-	return b->stage >= 0 && b->stage < (int)ARRAY_SIZE(build_stages) &&
-	       build_stages[b->stage].start == stage;
+	return b->stage.at >= 0 && b->stage.at < (int)ARRAY_SIZE(build_stages) &&
+	       build_stages[b->stage.at].start == stage;
 }
 
 static void build_say_step(struct build *b)
 {
 	struct build_step step = { .name = b->what.name,
-				   .n = (uint32_t)b->stage + 1,
+				   .n = (uint32_t)b->stage.at + 1,
 				   .of = ARRAY_SIZE(build_stages) };
 
-	snprintf(step.step, sizeof(step.step), "%s", build_stages[b->stage].name);
+	snprintf(step.step, sizeof(step.step), "%s", build_stages[b->stage.at].name);
 	if (b->role->control)
 		chan_uv_send(b->role->control, BUILD_STEP, 0, &step, sizeof(step), NULL, 0);
 }
@@ -149,17 +149,17 @@ static void build_say_step(struct build *b)
 static void build_stage_end(struct build *b)
 {
 	build_timer_end(&b->tick);
-	if (b->stage_open)
-		b->took_ms[b->stage] = clock_mono_ms() - b->stage_ms;
-	b->stage_open = false;
+	if (b->stage.open)
+		b->stage.took_ms[b->stage.at] = clock_mono_ms() - b->stage.began_ms;
+	b->stage.open = false;
 }
 
 static void build_log_times(struct build *b)
 {
 	build_logf(b, "doze: seconds per step:");
 	for (int i = 0; i < (int)ARRAY_SIZE(build_stages); i++)
-		if (b->took_ms[i])
-			build_logf(b, "doze: %8.2f  %s", (double)b->took_ms[i] / 1000,
+		if (b->stage.took_ms[i])
+			build_logf(b, "doze: %8.2f  %s", (double)b->stage.took_ms[i] / 1000,
 				   build_stages[i].shown);
 	build_logf(b, "doze: %8.2f  in all", (double)(clock_mono_ms() - b->began_ms) / 1000);
 }
@@ -177,18 +177,18 @@ void build_next(struct build *b)
 	assert(!b->clearing);
 	build_stage_end(b);
 	do
-		b->stage++;
-	while (b->stage < (int)ARRAY_SIZE(build_stages) && build_stages[b->stage].wanted &&
-	       !build_stages[b->stage].wanted(b));
-	if (b->stage == (int)ARRAY_SIZE(build_stages)) {
+		b->stage.at++;
+	while (b->stage.at < (int)ARRAY_SIZE(build_stages) && build_stages[b->stage.at].wanted &&
+	       !build_stages[b->stage.at].wanted(b));
+	if (b->stage.at == (int)ARRAY_SIZE(build_stages)) {
 		b->done.ok = 1;
 		build_log_times(b);
 		build_logf(b, "doze: the image version is ready");
 		build_clear(b);
 		return;
 	}
-	b->stage_open = true;
-	b->stage_ms = clock_mono_ms();
+	b->stage.open = true;
+	b->stage.began_ms = clock_mono_ms();
 	build_say_step(b);
 	/* Before it is really full: what the layers' file system loses then it has lost. */
 	if (build_disk_is_full(b)) {
@@ -196,7 +196,7 @@ void build_next(struct build *b)
 			   (unsigned long long)(LIMIT_DISK_LEFT / MIB));
 		return;
 	}
-	build_stages[b->stage].start(b);
+	build_stages[b->stage.at].start(b);
 }
 
 void build_fail(struct build *b, const char *code, const char *fmt, ...)
@@ -253,14 +253,14 @@ static void build_free(struct build *b)
 		chan_uv_send(role->control, BUILD_DONE, 0, &b->done, sizeof(b->done), NULL, 0);
 	for (size_t i = 0; i < SAVE_NUM_FDS; i++)
 		fd_close(&b->save_fds[i]);
-	fd_close(&b->memory_fd);
-	fd_close(&b->touched_fd);
-	fd_close(&b->from_fd);
-	fd_close(&b->artifact_fd);
-	fd_close(&b->dir_fd);
-	fd_close(&b->draft_fd);
-	fd_close(&b->image_fd);
-	fd_close(&b->log_fd);
+	fd_close(&b->clone.memory_fd);
+	fd_close(&b->clone.touched_fd);
+	fd_close(&b->clone.from_fd);
+	fd_close(&b->artifact.fd);
+	fd_close(&b->files.dir_fd);
+	fd_close(&b->files.draft_fd);
+	fd_close(&b->files.image_fd);
+	fd_close(&b->log.fd);
 	spec_free(&b->spec);
 	app_free(&b->app);
 	build_free_later(b);
@@ -272,10 +272,11 @@ static int build_delete(void *arg)
 {
 	struct build *b = arg;
 	char image[UUID_SIZE];
-	int rc = b->draft_name[0] ? io_remove_tree(b->image_fd, b->draft_name) : 0;
+	int rc =
+		b->files.draft_name[0] ? io_remove_tree(b->files.image_fd, b->files.draft_name) : 0;
 
 	snprintf(image, sizeof(image), "%s", b->what.version.image);
-	if (b->dir_fd >= 0 && io_remove_tree(b->role->build_fd, b->dir_name))
+	if (b->files.dir_fd >= 0 && io_remove_tree(b->role->build_fd, b->files.dir_name))
 		rc = -EBUSY; /* the next sweep takes it */
 	/* An image that never had a version leaves no directory. */
 	if (b->failed && unlinkat(b->role->images_fd, image, AT_REMOVEDIR) && errno != ENOTEMPTY &&
@@ -291,7 +292,7 @@ static void build_deleted(void *arg, int rc)
 	if (rc)
 		log_warn("a build left something behind build=%s error=\"%s\"", b->what.name.build,
 			 strerror(-rc));
-	b->work = NULL;
+	b->task = NULL;
 	build_free(b);
 }
 
@@ -302,10 +303,11 @@ static void build_swept(struct job *j, const json_t *result, const struct err *w
 
 	if (!result)
 		log_warn("a build's directory is not swept cause='%s'", why->text);
-	b->work = fork_task_start(b->role->loop, build_delete, b,
-				  (int[]){ b->image_fd, b->role->build_fd, b->role->images_fd }, 3,
-				  build_deleted, b, &e);
-	if (!b->work)
+	b->task =
+		fork_task_start(b->role->loop, build_delete, b,
+				(int[]){ b->files.image_fd, b->role->build_fd, b->role->images_fd },
+				3, build_deleted, b, &e);
+	if (!b->task)
 		build_free(b);
 }
 
@@ -324,9 +326,9 @@ static void build_sweep(struct vm *vm)
 	struct build *b = container_of(vm, struct build, vm);
 	const struct err none = { ERR_INTERNAL, "there is none" };
 
-	job_begin(&b->job, b->role, &build_sweep_ops, b->dir_fd, b->dir_name, "clean");
+	job_begin(&b->job, b->role, &build_sweep_ops, b->files.dir_fd, b->files.dir_name, "clean");
 	build_step_options(b->role, &b->job);
-	if (b->dir_fd >= 0)
+	if (b->files.dir_fd >= 0)
 		job_start(&b->job, -1);
 	else
 		build_swept(&b->job, NULL, &none);
@@ -335,11 +337,11 @@ static void build_sweep(struct vm *vm)
 static void build_clear(struct build *b)
 {
 	b->clearing = true;
-	ask_drop(&b->object);
+	ask_drop(&b->artifact.ask);
 	build_knock_cancel(b);
 	/* What runs may still write into the draft: its end goes on with build_stopped. */
-	if (b->work)
-		fork_task_kill(b->work);
+	if (b->task)
+		fork_task_kill(b->task);
 	else if (b->job.active)
 		job_kill(&b->job);
 	else

@@ -17,50 +17,85 @@
 #define BUILD_STAGES   16
 #define BUILD_APP_FILE "app.json" /* of a version: docs/data-layout.md */
 
+/* Each part names the file that keeps it; builds.c makes the whole. */
 struct build {
 	struct list in;
 	struct image_role *role;
+
+	/* What is asked for (builds.c), and what control is told at the end. */
 	struct build_start what;
 	struct spec spec;
 	struct spec_shape shape;
-	int stage; /* index, -1: waits for its turn */
-	bool stage_open, failed, clearing;
-	int64_t stage_ms, began_ms, took_ms[BUILD_STAGES];
-	uv_timer_t *deadline, *tick; /* free themselves */
 	const struct engine *engine; /* what it boots on */
 	struct build_done done;      /* .engine says the same */
 
-	int log_fd;
-	uint64_t logged;
-	int dir_fd, draft_fd, image_fd; /* build/<id>, images/<id>/.<version>.new, images/<id> */
-	char dir_name[UUID_SIZE + 4], draft_name[32];
-	int artifact_fd;
-	struct ask object;
+	/* build.c: where it stands. */
+	bool failed, clearing;
+	int64_t began_ms;
+	struct {
+		int at; /* index; -1: it waits for its turn */
+		bool open;
+		int64_t began_ms, took_ms[BUILD_STAGES];
+	} stage;
+	uv_timer_t *deadline, *tick; /* free themselves */
+	struct {
+		int fd;
+		uint64_t bytes;
+	} log;
+
+	/* builds.c: build/<id>, images/<id>/.<version>.new, images/<id>. */
+	struct {
+		int dir_fd, draft_fd, image_fd;
+		char dir_name[UUID_SIZE + 4], draft_name[32];
+	} files;
+
+	/* What runs outside of the role for it, one at a time. */
 	struct job job;
 	void (*stepped)(struct build *b, const json_t *result); /* of its step; NULL: build_next */
-	struct fork_task *work;
+	struct fork_task *task;
+	struct vm vm;
+
+	/* build_make.c, build_disk.c */
+	struct {
+		int fd;
+		struct ask ask;
+	} artifact;
 	struct app app;
 
-	struct vm vm;
-	const struct hook_kind *hook; /* NULL: none is under way */
-	int64_t hook_ms, hook_timeout_ms;
-	uint64_t hook_id; /* of an agent frame that is answered; 0: none */
-	uint64_t ack_id;  /* likewise, by an ACK: */
-	void (*acknowledged)(struct build *b);
+	/* build_run.c: waiting for the application and its agent. */
 	struct quiet quiet;
+	struct {
+		uint64_t id; /* of an agent frame; 0: none */
+		void (*done)(struct build *b);
+	} ack;
+	int save_fds[SAVE_NUM_FDS];
+
+	/* build_hook.c */
+	struct {
+		const struct hook_kind *kind; /* NULL: none is under way */
+		int64_t began_ms, timeout_ms;
+		uint64_t id; /* of the agent frame that waits for its result; 0: none */
+	} hook;
+
+	/* build_knock.c */
 	struct {
 		unsigned times; /* each port */
 		size_t begun;
 		struct knocking *under_way;
 		void (*then)(struct build *b);
 	} knock;
+
+	/* build_settle.c */
 	struct {
 		unsigned looks;
 		int64_t look_ms;
 		uint64_t cpu_ns;
 	} settle;
-	int save_fds[SAVE_NUM_FDS];
-	int memory_fd, from_fd, touched_fd; /* of the validating machine */
+
+	/* build_validate.c, build_touched.c: the throw-away machine. */
+	struct {
+		int memory_fd, from_fd, touched_fd;
+	} clone;
 };
 
 /* A row of the table in build.c. */

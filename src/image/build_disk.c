@@ -16,7 +16,7 @@
 /* A file that doze-build may write into: the directory's group is its own. */
 static int build_shared_file(struct build *b, const char *name)
 {
-	autoclose int fd = io_open_below(b->dir_fd, name, O_RDWR | O_CREAT | O_TRUNC, 0660);
+	autoclose int fd = io_open_below(b->files.dir_fd, name, O_RDWR | O_CREAT | O_TRUNC, 0660);
 
 	return fd < 0 || fchmod(fd, 0660);
 }
@@ -25,9 +25,9 @@ static int build_take_file(struct build *b, const char *name)
 {
 	autoclose int fd = -1;
 
-	if (renameat(b->dir_fd, name, b->draft_fd, name))
+	if (renameat(b->files.dir_fd, name, b->files.draft_fd, name))
 		return -1;
-	fd = io_open_below(b->draft_fd, name, O_RDONLY, 0);
+	fd = io_open_below(b->files.draft_fd, name, O_RDONLY, 0);
 	return fd < 0 || image_share(b->role, fd, 0640);
 }
 
@@ -58,7 +58,7 @@ static int build_write_app(struct build *b, const json_t *said, struct err *e)
 	json_t *o = json_pack("{s:o,s:I}", "config", config, "codeBytes",
 			      (json_int_t)b->done.code_bytes);
 	autofree char *text = NULL;
-	autoclose int fd = image_create(b->role, b->draft_fd, BUILD_APP_FILE, e);
+	autoclose int fd = image_create(b->role, b->files.draft_fd, BUILD_APP_FILE, e);
 
 	for (size_t i = 0; i < b->app.n_env; i++)
 		json_array_append_new(env, json_string(b->app.env[i]));
@@ -113,7 +113,7 @@ void build_disk(struct build *b)
 
 static int build_load_app(struct build *b, struct err *e)
 {
-	autoclose int fd = io_open_below(b->draft_fd, BUILD_APP_FILE, O_RDONLY, 0);
+	autoclose int fd = io_open_below(b->files.draft_fd, BUILD_APP_FILE, O_RDONLY, 0);
 	autobuf struct buf text = { 0 };
 	json_t *said;
 	int rc;
@@ -134,9 +134,9 @@ static int build_link(struct build *b, int from, struct err *e)
 	struct stat st;
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (linkat(from, names[i], b->draft_fd, names[i], 0))
+		if (linkat(from, names[i], b->files.draft_fd, names[i], 0))
 			return err_sys(e, "link its file '%s'", names[i]);
-	if (fstatat(b->draft_fd, "root", &st, AT_SYMLINK_NOFOLLOW))
+	if (fstatat(b->files.draft_fd, "root", &st, AT_SYMLINK_NOFOLLOW))
 		return err_sys(e, "look at it");
 	b->shape.disk_gib = (long)(st.st_size / (off_t)GIB);
 	return 0;
@@ -145,7 +145,7 @@ static int build_link(struct build *b, int from, struct err *e)
 void build_take_disk(struct build *b)
 {
 	autofree char *name = xasprintf("%lld", (long long)b->spec.rebuild_of);
-	autoclose int from = io_open_below(b->image_fd, name, O_RDONLY | O_DIRECTORY, 0);
+	autoclose int from = io_open_below(b->files.image_fd, name, O_RDONLY | O_DIRECTORY, 0);
 	struct err e;
 
 	build_logf(b, "doze: from the disk of version %s.0", name);
@@ -168,8 +168,8 @@ void build_take_disk(struct build *b)
 /* The step's file is a stranger's: the version gets a copy, of our own owner and mode. */
 static int build_put_overlay(struct build *b, struct err *e)
 {
-	autoclose int from = io_open_below(b->dir_fd, "overlay", O_RDONLY | O_NONBLOCK, 0);
-	autoclose int to = image_create(b->role, b->draft_fd, "overlay", e);
+	autoclose int from = io_open_below(b->files.dir_fd, "overlay", O_RDONLY | O_NONBLOCK, 0);
+	autoclose int to = image_create(b->role, b->files.draft_fd, "overlay", e);
 	struct stat st;
 	int rc;
 
@@ -206,7 +206,7 @@ void build_empty_overlay(struct build *b)
 		job_start(&b->job, -1);
 		return;
 	}
-	fd = image_create(b->role, b->draft_fd, "overlay", &e);
+	fd = image_create(b->role, b->files.draft_fd, "overlay", &e);
 	if (fd < 0)
 		build_fail(b, CODE_INTERNAL, "Internal error: %s.", e.text);
 	else

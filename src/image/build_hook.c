@@ -12,13 +12,13 @@ static void build_hook_late(struct build *b)
 {
 	struct err e;
 
-	hook_timed_out(b->hook, b->hook_timeout_ms, &e);
-	build_fail(b, b->hook->code, "%s", e.text);
+	hook_timed_out(b->hook.kind, b->hook.timeout_ms, &e);
+	build_fail(b, b->hook.kind->code, "%s", e.text);
 }
 
 static int64_t build_hook_left(const struct build *b)
 {
-	return b->hook_ms + b->hook_timeout_ms - clock_mono_ms();
+	return b->hook.began_ms + b->hook.timeout_ms - clock_mono_ms();
 }
 
 static void build_hook_again(uv_timer_t *t)
@@ -45,10 +45,10 @@ static void build_hook_send(struct build *b)
 		build_hook_late(b);
 		return;
 	}
-	b->hook_id = ++b->vm.next_id;
+	b->hook.id = ++b->vm.next_id;
 	mark = agent_begin(&frame, AGENT_HOOK);
-	agent_put_u64(&frame, FIELD_ID, b->hook_id);
-	agent_put_text(&frame, FIELD_NAME, b->hook->name);
+	agent_put_u64(&frame, FIELD_ID, b->hook.id);
+	agent_put_text(&frame, FIELD_NAME, b->hook.kind->name);
 	agent_put_u64(&frame, FIELD_PORT, (uint64_t)b->spec.hook_port);
 	agent_put_u64(&frame, FIELD_TIMEOUT_MS, (uint64_t)left);
 	agent_end(&frame, mark);
@@ -58,15 +58,15 @@ static void build_hook_send(struct build *b)
 
 void build_hook(struct build *b, const struct hook_kind *kind, const struct spec_hook *hook)
 {
-	b->hook = kind;
-	b->hook_ms = clock_mono_ms();
-	b->hook_timeout_ms = hook->timeout_ms;
+	b->hook.kind = kind;
+	b->hook.began_ms = clock_mono_ms();
+	b->hook.timeout_ms = hook->timeout_ms;
 	build_hook_send(b);
 }
 
 static void build_hook_fine(struct build *b)
 {
-	b->hook = NULL;
+	b->hook.kind = NULL;
 	build_next(b);
 }
 
@@ -75,15 +75,15 @@ void build_hook_result(struct build *b, const struct agent_frame *f)
 	uint64_t id = 0, outcome = OUTCOME_NUM, status = 0;
 	struct err e;
 
-	if (!b->hook || !agent_get_u64(f, FIELD_ID, &id) || id != b->hook_id)
+	if (!b->hook.kind || !agent_get_u64(f, FIELD_ID, &id) || id != b->hook.id)
 		return;
 	if (!agent_get_u64(f, FIELD_OUTCOME, &outcome) || outcome > OUTCOME_NUM)
 		outcome = OUTCOME_NUM;
 	if (!agent_get_u64(f, FIELD_STATUS, &status) || status > 999)
 		status = 0;
-	b->hook_id = 0;
-	switch (hook_judge(b->hook, (enum agent_outcome)outcome, (unsigned)status,
-			   b->hook_timeout_ms, &e)) {
+	b->hook.id = 0;
+	switch (hook_judge(b->hook.kind, (enum agent_outcome)outcome, (unsigned)status,
+			   b->hook.timeout_ms, &e)) {
 	case HOOK_FINE:
 		build_hook_fine(b);
 		return;
@@ -94,7 +94,7 @@ void build_hook_result(struct build *b, const struct agent_frame *f)
 			build_tick(b, HOOK_AGAIN_MS, build_hook_again);
 		return;
 	case HOOK_FAILED:
-		build_fail(b, b->hook->code, "%s", e.text);
+		build_fail(b, b->hook.kind->code, "%s", e.text);
 		return;
 	}
 }

@@ -36,7 +36,7 @@ static void build_not_fetched(struct build *b, const struct object_fault *f)
 
 static void build_fetched(struct ask *a, struct ipc_msg *m)
 {
-	struct build *b = container_of(a, struct build, object);
+	struct build *b = container_of(a, struct build, artifact.ask);
 	const struct object_found *found;
 
 	if (!m || (m->head.type != OBJECT_FOUND && m->head.type != OBJECT_FAULT)) {
@@ -53,7 +53,7 @@ static void build_fetched(struct ask *a, struct ipc_msg *m)
 			   LIMIT_ZIP_SIZE / MIB);
 		return;
 	}
-	b->artifact_fd = ipc_msg_take_fd(m, 0);
+	b->artifact.fd = ipc_msg_take_fd(m, 0);
 	build_logf(b, "doze: artifact s3://%s/%s, %llu bytes", b->spec.bucket, b->spec.key,
 		   (unsigned long long)found->size);
 	build_next(b);
@@ -70,7 +70,7 @@ void build_fetch(struct build *b)
 	}
 	memcpy(get.bucket, b->spec.bucket, strlen(b->spec.bucket));
 	memcpy(get.key, b->spec.key, strlen(b->spec.key));
-	ask_send(b->role, b->role->objects, &b->object,
+	ask_send(b->role, b->role->objects, &b->artifact.ask,
 		 &(struct ask_what){ OBJECT_GET, &get, sizeof(get), NULL, 0 }, build_fetched);
 }
 
@@ -130,7 +130,7 @@ void build_step_options(struct image_role *role, struct job *j)
 void build_step(struct build *b, const char *name, enum priv_net net)
 {
 	b->stepped = NULL;
-	job_begin(&b->job, b->role, &build_job_ops, b->dir_fd, b->dir_name, name);
+	job_begin(&b->job, b->role, &build_job_ops, b->files.dir_fd, b->files.dir_name, name);
 	b->job.net = net;
 	build_step_options(b->role, &b->job);
 }
@@ -138,8 +138,8 @@ void build_step(struct build *b, const char *name, enum priv_net net)
 void build_unpack(struct build *b)
 {
 	build_step(b, "unpack", PRIV_NET_NONE);
-	job_start(&b->job, b->artifact_fd);
-	fd_close(&b->artifact_fd);
+	job_start(&b->job, b->artifact.fd);
+	fd_close(&b->artifact.fd);
 }
 
 void build_base(struct build *b)

@@ -22,7 +22,7 @@ static int build_publish(void *arg)
 	char version[16];
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		autoclose int fd = io_open_below(b->draft_fd, names[i], O_RDONLY, 0);
+		autoclose int fd = io_open_below(b->files.draft_fd, names[i], O_RDONLY, 0);
 
 		if (fd == -ENOENT && !strcmp(names[i], TOUCHED_FILE))
 			continue; /* its monitor does not say */
@@ -32,11 +32,11 @@ static int build_publish(void *arg)
 			return -errno;
 	}
 	snprintf(version, sizeof(version), "%u", b->what.version.version);
-	if (io_remove_tree(b->image_fd, version))
+	if (io_remove_tree(b->files.image_fd, version))
 		return -EIO;
-	if (renameat(b->image_fd, b->draft_name, b->image_fd, version))
+	if (renameat(b->files.image_fd, b->files.draft_name, b->files.image_fd, version))
 		return -errno;
-	if (fsync(b->image_fd) || fsync(b->role->images_fd))
+	if (fsync(b->files.image_fd) || fsync(b->role->images_fd))
 		return -errno;
 	return 0;
 }
@@ -48,7 +48,8 @@ static void build_unpublish(struct build *b)
 	char version[16];
 
 	snprintf(version, sizeof(version), "%u", b->what.version.version);
-	if (renameat(b->image_fd, version, b->image_fd, b->draft_name) && errno != ENOENT)
+	if (renameat(b->files.image_fd, version, b->files.image_fd, b->files.draft_name) &&
+	    errno != ENOENT)
 		log_warn("a failed build's version stays build=%s error=\"%s\"", b->what.name.build,
 			 strerror(errno));
 }
@@ -57,7 +58,7 @@ static void build_published(void *arg, int rc)
 {
 	struct build *b = arg;
 
-	b->work = NULL;
+	b->task = NULL;
 	if (rc || b->clearing)
 		build_unpublish(b);
 	if (b->clearing)
@@ -76,16 +77,17 @@ static void build_commit_now(struct vm *vm)
 	autoclose int fd = -1;
 	struct err e;
 
-	fd_close(&b->memory_fd);
-	fd = image_create(b->role, b->draft_fd, "spec.json", &e);
+	fd_close(&b->clone.memory_fd);
+	fd = image_create(b->role, b->files.draft_fd, "spec.json", &e);
 	if (!text || fd < 0 || io_write_full(fd, text, strlen(text))) {
 		build_fail(b, CODE_INTERNAL, "The build spec could not be stored.");
 		return;
 	}
-	b->work = fork_task_start(b->role->loop, build_publish, b,
-				  (int[]){ b->draft_fd, b->image_fd, b->role->images_fd }, 3,
-				  build_published, b, &e);
-	if (!b->work)
+	b->task =
+		fork_task_start(b->role->loop, build_publish, b,
+				(int[]){ b->files.draft_fd, b->files.image_fd, b->role->images_fd },
+				3, build_published, b, &e);
+	if (!b->task)
 		build_fail(b, CODE_INTERNAL, "%s.", e.text);
 }
 

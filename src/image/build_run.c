@@ -64,7 +64,7 @@ static int build_open_guest(const struct build *b, const char *name)
 /* The disk's delta: an empty overlay, which booting fills. */
 static int build_copy_overlay(struct build *b, int dirfd, const char *name, struct err *e)
 {
-	autoclose int from = io_open_below(b->draft_fd, "overlay", O_RDONLY, 0);
+	autoclose int from = io_open_below(b->files.draft_fd, "overlay", O_RDONLY, 0);
 	autoclose int to = -1;
 	int rc;
 
@@ -81,7 +81,7 @@ static int build_copy_overlay(struct build *b, int dirfd, const char *name, stru
 
 int build_overlay(struct build *b, bool scratch, struct err *e)
 {
-	return build_copy_overlay(b, scratch ? b->dir_fd : b->draft_fd,
+	return build_copy_overlay(b, scratch ? b->files.dir_fd : b->files.draft_fd,
 				  scratch ? "scratch" : "disk", e);
 }
 
@@ -91,7 +91,7 @@ static void build_vm_up(struct vm *vm)
 	const struct machine_boot boot = { { b->shape.vcpus, b->shape.memory_mib } };
 	autoclose int kernel = build_open_guest(b, "vmlinux");
 	autoclose int initrd = build_open_guest(b, "initrd");
-	autoclose int root = io_open_below(b->draft_fd, "root", O_RDONLY, 0);
+	autoclose int root = io_open_below(b->files.draft_fd, "root", O_RDONLY, 0);
 	autoclose int disk = -1;
 	struct err e;
 
@@ -288,19 +288,19 @@ static void build_hello(struct build *b, const struct agent_frame *f)
 
 uint64_t build_expect_ack(struct build *b, void (*acknowledged)(struct build *b))
 {
-	b->acknowledged = acknowledged;
-	b->ack_id = ++b->vm.next_id;
-	return b->ack_id;
+	b->ack.done = acknowledged;
+	b->ack.id = ++b->vm.next_id;
+	return b->ack.id;
 }
 
 static void build_acknowledged(struct build *b, const struct agent_frame *f)
 {
 	uint64_t id = 0;
 
-	if (!b->ack_id || b->clearing || !agent_get_u64(f, FIELD_ID, &id) || id != b->ack_id)
+	if (!b->ack.id || b->clearing || !agent_get_u64(f, FIELD_ID, &id) || id != b->ack.id)
 		return;
-	b->ack_id = 0;
-	b->acknowledged(b);
+	b->ack.id = 0;
+	b->ack.done(b);
 }
 
 void build_frame(struct build *b, const struct agent_frame *f)
@@ -355,7 +355,7 @@ void build_snapshot(struct build *b)
 	struct err e;
 
 	for (size_t i = 0; i < SAVE_NUM_FDS; i++) {
-		b->save_fds[i] = image_create(b->role, b->draft_fd, names[i], &e);
+		b->save_fds[i] = image_create(b->role, b->files.draft_fd, names[i], &e);
 		if (b->save_fds[i] < 0) {
 			build_fail(b, CODE_INTERNAL, "%s", e.text);
 			return;

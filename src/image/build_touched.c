@@ -13,10 +13,10 @@ static void touched_said(struct vm *vm, struct ipc_msg *m, const struct err *e)
 {
 	struct build *b = container_of(vm, struct build, vm);
 
-	fd_close(&b->touched_fd);
+	fd_close(&b->clone.touched_fd);
 	if (!m) {
 		log_warn("which pages a start touches is not known cause='%s'", e->text);
-		unlinkat(b->draft_fd, TOUCHED_FILE, 0);
+		unlinkat(b->files.draft_fd, TOUCHED_FILE, 0);
 	}
 	build_next(b);
 }
@@ -26,15 +26,15 @@ static void touched_ask(struct build *b)
 	const struct machine_none none = { 0 };
 	struct err e;
 
-	b->touched_fd = image_create(b->role, b->draft_fd, TOUCHED_FILE, &e);
-	if (b->touched_fd < 0) {
+	b->clone.touched_fd = image_create(b->role, b->files.draft_fd, TOUCHED_FILE, &e);
+	if (b->clone.touched_fd < 0) {
 		build_fail(b, CODE_INTERNAL, "%s", e.text);
 		return;
 	}
-	vm_request(
-		&b->vm,
-		&(struct ask_what){ MACHINE_GET_TOUCHED, &none, sizeof(none), &b->touched_fd, 1 },
-		touched_said);
+	vm_request(&b->vm,
+		   &(struct ask_what){ MACHINE_GET_TOUCHED, &none, sizeof(none),
+				       &b->clone.touched_fd, 1 },
+		   touched_said);
 }
 
 void build_touched(struct build *b)

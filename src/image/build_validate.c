@@ -19,7 +19,7 @@ static int build_copy_memory(void *arg)
 {
 	struct build *b = arg;
 
-	return io_copy_sparse(b->from_fd, b->memory_fd);
+	return io_copy_sparse(b->clone.from_fd, b->clone.memory_fd);
 }
 
 static void build_validate_resumed(struct build *b)
@@ -73,8 +73,8 @@ static void build_validate_up(struct vm *vm)
 	struct err e;
 
 	for (size_t i = 0; i < RESTORE_NUM_FDS; i++)
-		fds[i] = names[i] ? io_open_below(b->draft_fd, names[i], O_RDONLY, 0)
-			 : i == RESTORE_FD_MEMORY ? fcntl(b->memory_fd, F_DUPFD_CLOEXEC, 3)
+		fds[i] = names[i] ? io_open_below(b->files.draft_fd, names[i], O_RDONLY, 0)
+			 : i == RESTORE_FD_MEMORY ? fcntl(b->clone.memory_fd, F_DUPFD_CLOEXEC, 3)
 						  : build_overlay(b, true, &e);
 	for (size_t i = 0; i < RESTORE_NUM_FDS; i++)
 		fine = fine && fds[i] >= 0;
@@ -109,13 +109,13 @@ static void build_memory_copied(void *arg, int rc)
 {
 	struct build *b = arg;
 
-	b->work = NULL;
-	fd_close(&b->from_fd);
+	b->task = NULL;
+	fd_close(&b->clone.from_fd);
 	if (b->clearing) {
 		build_stopped(b);
 		return;
 	}
-	if (rc || fcntl(b->memory_fd, F_ADD_SEALS, SEALS)) {
+	if (rc || fcntl(b->clone.memory_fd, F_ADD_SEALS, SEALS)) {
 		build_fail(b, CODE_INTERNAL, "The snapshot's memory could not be copied.");
 		return;
 	}
@@ -126,17 +126,17 @@ void build_validate(struct build *b)
 {
 	struct err e;
 
-	b->from_fd = io_open_below(b->draft_fd, "memory", O_RDONLY, 0);
-	if (b->from_fd >= 0 && !b->engine->sealed_memory) {
-		b->memory_fd = fd_steal(&b->from_fd);
+	b->clone.from_fd = io_open_below(b->files.draft_fd, "memory", O_RDONLY, 0);
+	if (b->clone.from_fd >= 0 && !b->engine->sealed_memory) {
+		b->clone.memory_fd = fd_steal(&b->clone.from_fd);
 		build_validate_boot(b);
 		return;
 	}
-	b->memory_fd = memfd_create("doze-validate", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (b->from_fd >= 0 && b->memory_fd >= 0)
-		b->work = fork_task_start(b->role->loop, build_copy_memory, b,
-					  (int[]){ b->from_fd, b->memory_fd }, 2,
+	b->clone.memory_fd = memfd_create("doze-validate", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (b->clone.from_fd >= 0 && b->clone.memory_fd >= 0)
+		b->task = fork_task_start(b->role->loop, build_copy_memory, b,
+					  (int[]){ b->clone.from_fd, b->clone.memory_fd }, 2,
 					  build_memory_copied, b, &e);
-	if (!b->work)
+	if (!b->task)
 		build_fail(b, CODE_INTERNAL, "The snapshot's memory could not be copied.");
 }

@@ -25,9 +25,9 @@ static int build_open_log(struct build *b, struct err *e)
 {
 	autofree char *name = xasprintf("%s.log", b->what.name.build);
 
-	b->log_fd =
+	b->log.fd =
 		io_open_below(b->role->log_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0640);
-	if (b->log_fd < 0 || image_share(b->role, b->log_fd, 0640))
+	if (b->log.fd < 0 || image_share(b->role, b->log.fd, 0640))
 		return err_set(e, ERR_INTERNAL, "open the build log");
 	return 0;
 }
@@ -36,21 +36,25 @@ static int build_open_dirs(struct build *b, struct err *e)
 {
 	struct image_role *role = b->role;
 
-	snprintf(b->dir_name, sizeof(b->dir_name), "%s", b->what.name.build);
-	snprintf(b->draft_name, sizeof(b->draft_name), ".%u.new", b->what.version.version);
-	if (io_remove_tree(role->build_fd, b->dir_name) ||
-	    io_mkdir(role->build_fd, b->dir_name, 0770) ||
+	snprintf(b->files.dir_name, sizeof(b->files.dir_name), "%s", b->what.name.build);
+	snprintf(b->files.draft_name, sizeof(b->files.draft_name), ".%u.new",
+		 b->what.version.version);
+	if (io_remove_tree(role->build_fd, b->files.dir_name) ||
+	    io_mkdir(role->build_fd, b->files.dir_name, 0770) ||
 	    (io_mkdir(role->images_fd, b->what.version.image, 0750)))
 		return err_set(e, ERR_INTERNAL, "make the build's directories");
-	b->dir_fd = io_open_below(role->build_fd, b->dir_name, O_RDONLY | O_DIRECTORY, 0);
-	b->image_fd =
+	b->files.dir_fd =
+		io_open_below(role->build_fd, b->files.dir_name, O_RDONLY | O_DIRECTORY, 0);
+	b->files.image_fd =
 		io_open_below(role->images_fd, b->what.version.image, O_RDONLY | O_DIRECTORY, 0);
-	if (b->dir_fd < 0 || b->image_fd < 0 || image_share(role, b->image_fd, 0750) ||
-	    io_remove_tree(b->image_fd, b->draft_name) ||
-	    io_mkdir(b->image_fd, b->draft_name, 0750))
+	if (b->files.dir_fd < 0 || b->files.image_fd < 0 ||
+	    image_share(role, b->files.image_fd, 0750) ||
+	    io_remove_tree(b->files.image_fd, b->files.draft_name) ||
+	    io_mkdir(b->files.image_fd, b->files.draft_name, 0750))
 		return err_set(e, ERR_INTERNAL, "make the version's directory");
-	b->draft_fd = io_open_below(b->image_fd, b->draft_name, O_RDONLY | O_DIRECTORY, 0);
-	if (b->draft_fd < 0 || image_share(role, b->draft_fd, 0750))
+	b->files.draft_fd =
+		io_open_below(b->files.image_fd, b->files.draft_name, O_RDONLY | O_DIRECTORY, 0);
+	if (b->files.draft_fd < 0 || image_share(role, b->files.draft_fd, 0750))
 		return err_set(e, ERR_INTERNAL, "open the version's directory");
 	return 0;
 }
@@ -70,7 +74,7 @@ static void build_begin(struct build *b)
 
 	b->role->running++;
 	b->began_ms = clock_mono_ms();
-	b->stage = 0;
+	b->stage.at = 0;
 	b->deadline = build_timer(b, (uint64_t)b->role->conf->build_timeout_ms, 0, build_late);
 	if (build_open_log(b, &e) || build_open_dirs(b, &e)) {
 		log_err("%s build=%s", e.text, b->what.name.build);
@@ -78,7 +82,7 @@ static void build_begin(struct build *b)
 		return;
 	}
 	build_log_warnings(b);
-	b->stage = -1;
+	b->stage.at = -1;
 	build_next(b);
 }
 
@@ -88,7 +92,7 @@ void builds_more(struct image_role *role)
 	{
 		if (!role->cleared || role->running >= (unsigned)role->conf->build_at_once)
 			return;
-		if (b->stage < 0) {
+		if (b->stage.at < 0) {
 			build_begin(b);
 			builds_more(role); /* the list may have changed */
 			return;
@@ -129,9 +133,9 @@ static void builds_start(struct image_role *role, struct ipc_msg *m)
 	b->done.name = b->what.name;
 	b->done.engine = role->conf->kvm ? PRIV_MACHINE_VMM : PRIV_MACHINE_QEMU;
 	b->engine = &engines[b->done.engine];
-	b->stage = -1;
-	b->log_fd = b->dir_fd = b->draft_fd = b->image_fd = b->artifact_fd = -1;
-	b->memory_fd = b->from_fd = b->touched_fd = -1;
+	b->stage.at = -1;
+	b->log.fd = b->files.dir_fd = b->files.draft_fd = b->files.image_fd = b->artifact.fd = -1;
+	b->clone.memory_fd = b->clone.from_fd = b->clone.touched_fd = -1;
 	for (size_t i = 0; i < SAVE_NUM_FDS; i++)
 		b->save_fds[i] = -1;
 	if (build_find(role, b->what.name.build)) { /* asked twice */
@@ -142,7 +146,7 @@ static void builds_start(struct image_role *role, struct ipc_msg *m)
 	if (build_read_spec(b, fd, &e)) {
 		log_err("%s build=%s", e.text, b->what.name.build);
 		role->running++;
-		b->stage = 0;
+		b->stage.at = 0;
 		build_fail(b, CODE_INTERNAL, "Internal error: %s.", e.text);
 		return;
 	}
@@ -157,9 +161,9 @@ static void builds_cancel(struct image_role *role, struct ipc_msg *m)
 
 	if (!b)
 		return;
-	if (b->stage < 0) {
+	if (b->stage.at < 0) {
 		role->running++;
-		b->stage = 0;
+		b->stage.at = 0;
 	}
 	build_fail(b, CODE_INTERNAL, "The build was cancelled.");
 }

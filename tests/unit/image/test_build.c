@@ -141,15 +141,16 @@ static struct build *new_build(void)
 	snprintf(b->what.name.build, sizeof(b->what.name.build), BUILD);
 	snprintf(b->what.version.image, sizeof(b->what.version.image), IMAGE);
 	b->what.version.version = VERSION;
-	snprintf(b->dir_name, sizeof(b->dir_name), BUILD);
-	snprintf(b->draft_name, sizeof(b->draft_name), ".%d.new", VERSION);
+	snprintf(b->files.dir_name, sizeof(b->files.dir_name), BUILD);
+	snprintf(b->files.draft_name, sizeof(b->files.draft_name), ".%d.new", VERSION);
 	assert_int_equal(mkdirat(f->top, "build/" BUILD, 0700), 0);
 	assert_int_equal(mkdirat(f->top, "images/" IMAGE, 0700), 0);
 	assert_int_equal(mkdirat(f->top, "images/" IMAGE "/.3.new", 0700), 0);
-	b->dir_fd = open_below("build/" BUILD, O_RDONLY | O_DIRECTORY);
-	b->image_fd = open_below("images/" IMAGE, O_RDONLY | O_DIRECTORY);
-	b->draft_fd = open_below("images/" IMAGE "/.3.new", O_RDONLY | O_DIRECTORY);
-	b->log_fd = b->artifact_fd = b->memory_fd = b->from_fd = b->touched_fd = -1;
+	b->files.dir_fd = open_below("build/" BUILD, O_RDONLY | O_DIRECTORY);
+	b->files.image_fd = open_below("images/" IMAGE, O_RDONLY | O_DIRECTORY);
+	b->files.draft_fd = open_below("images/" IMAGE "/.3.new", O_RDONLY | O_DIRECTORY);
+	b->log.fd = b->artifact.fd = b->clone.memory_fd = b->clone.from_fd = b->clone.touched_fd =
+		-1;
 	for (size_t i = 0; i < SAVE_NUM_FDS; i++)
 		b->save_fds[i] = -1;
 	assert_int_equal(spec_read(&b->spec, spec, strlen(spec), &e), 0);
@@ -166,9 +167,9 @@ static struct build *finished_build(void)
 	struct build *b = new_build();
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		close(openat(b->draft_fd, names[i], O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+		close(openat(b->files.draft_fd, names[i], O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
 	while (!build_is_at(b, build_commit))
-		b->stage++;
+		b->stage.at++;
 	return b;
 }
 
@@ -254,7 +255,7 @@ static void a_build_that_fails_early_leaves_an_earlier_version_alone(void **unus
 	struct build *b = new_build();
 
 	(void)unused;
-	assert_int_equal(mkdirat(b->image_fd, "2", 0700), 0);
+	assert_int_equal(mkdirat(b->files.image_fd, "2", 0700), 0);
 	build_fetch(b);
 	uv_run(&f->loop, UV_RUN_DEFAULT);
 	assert_true(there_is("images/" IMAGE "/2"));
