@@ -37,6 +37,10 @@ int io_mkdir(int dirfd, const char *name, mode_t mode) must_check;
 /* Delete @name and all below it, following no link.  Missing is fine.  -errno. */
 int io_remove_tree(int dirfd, const char *name) must_check;
 
+/* One message on a socket, with the descriptor @pass unless that is -1; never a SIGPIPE.  The bytes
+ * that were taken, or -errno. */
+ssize_t io_send_fd(int sock, const void *data, size_t size, int pass, int flags) must_check;
+
 int io_nonblock(int fd) must_check; /* -errno */
 
 #endif

@@ -118,30 +118,12 @@ void qmp_close(struct qmp *q)
 /* Commands are short and the socket's buffer is not: one that does not fit means a stuck QEMU. */
 static int qmp_write(struct qmp *q, const char *line, size_t size, int fd)
 {
-	union {
-		struct cmsghdr align;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
-	struct iovec iov = { (void *)(uintptr_t)line, size }; /* sendmsg only reads it */
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-	ssize_t n;
+	ssize_t n = io_send_fd(q->fd, line, size, fd, 0);
 
-	if (fd >= 0) {
-		struct cmsghdr *c = &control.align;
-
-		msg.msg_control = control.room;
-		msg.msg_controllen = sizeof(control.room);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(c), &fd, sizeof(int));
-	}
-	do
-		n = sendmsg(q->fd, &msg, MSG_NOSIGNAL);
-	while (n < 0 && errno == EINTR);
-	if (n >= 0 && (size_t)n < size)
-		errno = EAGAIN;
-	return n < 0 || (size_t)n < size ? -1 : 0;
+	if (n == (ssize_t)size)
+		return 0;
+	errno = n < 0 ? (int)-n : EAGAIN;
+	return -1;
 }
 
 int qmp_send(struct qmp *q, const char *command, json_t *args, int fd, qmp_answer *done,

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "ipc/agent.h"
@@ -46,25 +47,10 @@ static void conn_free(struct stream_conn *c)
 
 static void conn_say(int fd, const char *text, int pass)
 {
-	union {
-		struct cmsghdr align;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
-	struct iovec iov = { (void *)(uintptr_t)text, strlen(text) }; /* sendmsg only reads it */
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	ssize_t n = io_send_fd(fd, text, strlen(text), pass, MSG_DONTWAIT);
 
-	if (pass >= 0) {
-		struct cmsghdr *h = &control.align;
-
-		msg.msg_control = control.room;
-		msg.msg_controllen = sizeof(control.room);
-		h->cmsg_level = SOL_SOCKET;
-		h->cmsg_type = SCM_RIGHTS;
-		h->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(h), &pass, sizeof(int));
-	}
-	if (sendmsg(fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-		log_debug("A stream's peer is gone cause='%s'", strerror(errno));
+	if (n < 0)
+		log_debug("A stream's peer is gone cause='%s'", strerror((int)-n));
 }
 
 static void conn_refuse(struct stream_conn *c, const char *why)

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -94,6 +95,36 @@ static void test_a_tree_goes_but_what_links_point_to_stays(void **unused)
 	assert_int_equal(io_remove_tree(dirfd_, "gone"), 0);
 }
 
+static void test_a_descriptor_goes_with_the_bytes(void **unused)
+{
+	char bytes[8], control[CMSG_SPACE(sizeof(int))];
+	struct iovec iov = { bytes, sizeof(bytes) };
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = control,
+			      .msg_controllen = sizeof(control) };
+	int pair[2], got = -1;
+
+	(void)unused;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	assert_int_equal(io_send_fd(pair[0], "abc", 3, dirfd_, 0), 3);
+	assert_int_equal(recvmsg(pair[1], &msg, 0), 3);
+	assert_memory_equal(bytes, "abc", 3);
+	if (!CMSG_FIRSTHDR(&msg))
+		fail_msg("the descriptor did not come");
+	else
+		memcpy(&got, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(got));
+	assert_int_equal(faccessat(got, ".", R_OK, 0), 0);
+	close(got);
+	assert_int_equal(io_send_fd(pair[0], "d", 1, -1, MSG_DONTWAIT), 1);
+	msg.msg_controllen = sizeof(control);
+	assert_int_equal(recvmsg(pair[1], &msg, 0), 1);
+	assert_null(CMSG_FIRSTHDR(&msg));
+	close(pair[1]);
+	assert_int_equal(io_send_fd(pair[0], "e", 1, -1, 0), -EPIPE);
+	close(pair[0]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -103,6 +134,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_holes_stay_holes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_tree_goes_but_what_links_point_to_stays,
 						setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_descriptor_goes_with_the_bytes, setup,
+						teardown),
 	};
 
 	return cmocka_run_group_tests_name("base/io", tests, NULL, NULL);
