@@ -96,6 +96,22 @@ bool owner_deliver(struct owner *o, const uint8_t *frames, size_t size)
 	return true;
 }
 
+void owner_take_agent(struct owner *o, struct ipc_msg *msg)
+{
+	struct err e;
+
+	if (agent_put_bytes(o->agent, msg->body, msg->head.size, &e))
+		peer_send_fault(&o->peer, msg->head.tag, &e);
+}
+
+void owner_agent_broken(struct owner *o)
+{
+	struct err e;
+
+	err_set(&e, ERR_INVALID, "the guest's agent sends what is no frame");
+	peer_send_fault(&o->peer, 0, &e);
+}
+
 static void owner_last(struct timer *t)
 {
 	loop_stop(container_of(t, struct owner, doom)->loop);

@@ -41,6 +41,10 @@ void owner_ready(struct owner *o, uint64_t tag); /* READY */
 /* For the agent's deliver(): false where nobody takes it now.  A paused guest says little, and a
  * save cannot wait for room. */
 bool owner_deliver(struct owner *o, const uint8_t *frames, size_t size);
+/* A row of `take`: MACHINE_AGENT. */
+void owner_take_agent(struct owner *o, struct ipc_msg *msg);
+/* For the agent's fault(): the owner is told. */
+void owner_agent_broken(struct owner *o);
 /* Last words, the first alone: the loop is stopped when they were heard, or after a while. */
 void owner_end(struct owner *o, const char *fmt, va_list ap) printf_like(2, 0);
 

@@ -212,15 +212,6 @@ static void machine_take_get_stats(struct owner *o, struct ipc_msg *msg)
 	peer_send(&m->owner.peer, MACHINE_STATS, msg->head.tag, &stats, sizeof(stats));
 }
 
-static void machine_take_agent(struct owner *o, struct ipc_msg *msg)
-{
-	struct machine *m = machine_of(o);
-	struct err e;
-
-	if (agent_put_bytes(&m->port.agent, msg->body, msg->head.size, &e))
-		peer_send_fault(&m->owner.peer, msg->head.tag, &e);
-}
-
 static const char *machine_busy(struct owner *o)
 {
 	const struct machine *m = machine_of(o);
@@ -239,7 +230,7 @@ static const struct owner_ops machine_owner_ops = {
 		[MACHINE_CONTINUE] = machine_take_continue,
 		[MACHINE_STOP] = machine_take_stop,
 		[MACHINE_GET_STATS] = machine_take_get_stats,
-		[MACHINE_AGENT] = machine_take_agent,
+		[MACHINE_AGENT] = owner_take_agent,
 	},
 	.busy = machine_busy,
 	.ending = machine_ending,
@@ -252,11 +243,7 @@ static bool machine_deliver(struct agent *a, const uint8_t *frames, size_t size)
 
 static void machine_agent_fault(struct agent *a)
 {
-	struct machine *m = container_of(a, struct machine, port.agent);
-	struct err e;
-
-	err_set(&e, ERR_INVALID, "the guest's agent sends what is no frame");
-	peer_send_fault(&m->owner.peer, 0, &e);
+	owner_agent_broken(&container_of(a, struct machine, port.agent)->owner);
 }
 
 int machine_open(struct machine *m, struct loop *l, const char *program, struct err *e)

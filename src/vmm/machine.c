@@ -186,15 +186,6 @@ static void machine_take_touched(struct owner *o, struct ipc_msg *msg)
 		owner_ready(&m->owner, msg->head.tag);
 }
 
-static void machine_take_agent(struct owner *o, struct ipc_msg *msg)
-{
-	struct machine *m = machine_of(o);
-	struct err e;
-
-	if (agent_put_bytes(machine_agent(m), msg->body, msg->head.size, &e))
-		peer_send_fault(&m->owner.peer, msg->head.tag, &e);
-}
-
 static const char *machine_busy(struct owner *o)
 {
 	return machine_of(o)->saving.active ? "save" : NULL;
@@ -212,7 +203,7 @@ static const struct owner_ops machine_owner_ops = {
 		[MACHINE_STOP] = machine_take_stop,
 		[MACHINE_GET_STATS] = machine_take_stats,
 		[MACHINE_GET_TOUCHED] = machine_take_touched,
-		[MACHINE_AGENT] = machine_take_agent,
+		[MACHINE_AGENT] = owner_take_agent,
 	},
 	.busy = machine_busy,
 	.ending = machine_ending,
@@ -226,11 +217,7 @@ static bool machine_deliver(struct agent *a, const uint8_t *frames, size_t size)
 
 static void machine_agent_fault(struct agent *a)
 {
-	struct machine *m = container_of(a, struct machine, shell.agent.agent);
-	struct err e;
-
-	err_set(&e, ERR_INVALID, "the guest's agent sends what is no frame");
-	peer_send_fault(&m->owner.peer, 0, &e);
+	owner_agent_broken(&container_of(a, struct machine, shell.agent.agent)->owner);
 }
 
 int machine_open(struct machine *m, struct loop *l, const struct machine_shape *shape,
