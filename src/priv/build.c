@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "priv/buildns.h"
+#include "priv/enders.h"
 #include "priv/status.h"
 
 #define BUILD_MOST_ARGS 512
@@ -17,11 +18,6 @@ enum build_state {
 	BUILD_STARTS, /* on its way to its program */
 	BUILD_RUNS,
 	BUILD_IS_ENDING, /* until its cgroup is gone */
-};
-
-struct build_ender {
-	struct list in;
-	struct ask ask;
 };
 
 struct build {
@@ -37,8 +33,7 @@ struct build {
 	struct slot_wait wait;
 	int slot;
 	struct child child;
-	int status;
-	struct watch status_watch;
+	struct status status;
 	struct cgroup_end group_end;
 	bool group_gone;
 	struct priv_build_gone gone;
@@ -66,11 +61,7 @@ static void build_free(struct build *b)
 
 	if (b->told)
 		(void)!priv_tell(p, PRIV_OWNER_IMAGE, PRIV_BUILD_GONE, &b->gone, sizeof(b->gone));
-	list_each(ender, &b->enders, struct build_ender, in)
-	{
-		priv_done(p, &ender->ask);
-		free(ender);
-	}
+	enders_done(p, &b->enders);
 	for (unsigned i = 0; i < BUILD_NUM_FDS; i++)
 		fd_close(&b->fds[i]);
 	list_del(&b->in);
@@ -103,8 +94,7 @@ static void build_to_end(struct build *b)
 	if (b->state == BUILD_IS_ENDING)
 		return;
 	b->state = BUILD_IS_ENDING;
-	loop_unwatch(b->priv->loop, &b->status_watch);
-	fd_close(&b->status);
+	status_close(&b->status);
 	b->gone.oom = cgroup_oom(&b->priv->groups, b->what.build);
 	child_kill(&b->child);
 	cgroup_end(&b->group_end, &b->priv->groups, b->what.build, build_group_gone);
@@ -119,34 +109,34 @@ static void build_fail(struct build *b, const struct err *e)
 
 static void build_runs(struct build *b)
 {
-	loop_unwatch(b->priv->loop, &b->status_watch);
-	fd_close(&b->status);
+	status_close(&b->status);
 	b->state = BUILD_RUNS;
 	b->told = true;
 	log_info("a build runs build=%s slot=%d pid=%d", b->what.build, b->slot, b->child.pid);
 	priv_done(b->priv, &b->starter);
 }
 
-static void build_status(struct watch *w, uint32_t events)
+static void build_status(struct status *s)
 {
-	struct build *b = container_of(w, struct build, status_watch);
+	struct build *b = container_of(s, struct build, status);
 	static struct ipc_msg m;
 	struct err e;
-	int rc = ipc_recv(b->status, &m, status_rows, STATUS_NUM_TYPES);
 
-	(void)events;
-	if (rc == -EAGAIN)
+	switch (status_next(s, &m, &e)) {
+	case STATUS_SAYS_NOTHING:
 		return;
-	if (rc == 1 && m.head.type == STATUS_FAULT)
-		status_take_fault(&m, &e);
-	else if (rc)
-		err_set(&e, ERR_INTERNAL, "its start said nothing");
-	if (rc == 1)
+	case STATUS_SAYS_STARTED: /* is of machines */
 		ipc_msg_close(&m);
-	if (rc)
+		err_set(&e, ERR_INTERNAL, "its start said what no build says");
 		build_fail(b, &e);
-	else
+		return;
+	case STATUS_SAYS_FAULT:
+		build_fail(b, &e);
+		return;
+	case STATUS_SAYS_RUNS:
 		build_runs(b);
+		return;
+	}
 }
 
 /* A short build may be over before its start was read.  One that died on the way may leave neither
@@ -158,7 +148,7 @@ static void build_ended(struct child *c, int status)
 
 	b->gone.status = status;
 	if (b->state == BUILD_STARTS)
-		build_status(&b->status_watch, EPOLLIN);
+		build_status(&b->status);
 	if (b->state == BUILD_STARTS) {
 		err_set(&e, ERR_INTERNAL, "its process died before it ran (wait status %d)",
 			status);
@@ -210,17 +200,13 @@ static int build_make(struct build *b, struct err *e)
 	struct priv *p = b->priv;
 	struct cgroup_limits limits = { b->what.memory_bytes, b->what.cpu_percent, b->what.pids };
 	autoclose int theirs = -1;
-	int pair[2], rc;
+	int rc;
 
 	if (build_give_dir(b, e))
 		return -1;
 	if (b->what.internet == PRIV_NET_NONE && slot_close(&p->slots, (uint32_t)b->slot, e))
 		return -1;
-	if (ipc_pair(pair, e))
-		return -1;
-	b->status = pair[0];
-	theirs = pair[1];
-	if (loop_watch(p->loop, &b->status_watch, b->status, EPOLLIN, build_status, e) ||
+	if (status_open(&b->status, p->loop, &theirs, build_status, e) ||
 	    cgroup_make(&p->groups, b->what.build, &limits, e))
 		return -1;
 	rc = build_launch(b, theirs, e);
@@ -304,7 +290,7 @@ static struct build *build_new(struct priv *p, const struct ask *a, const struct
 	b->priv = p;
 	b->what = *what;
 	b->starter = *a;
-	b->status = -1;
+	b->status.sock = -1;
 	memcpy(b->gone.build, what->build, sizeof(b->gone.build));
 	list_init(&b->layers.in);
 	list_init(&b->wait.in);
@@ -362,7 +348,6 @@ static void build_give_up(struct build *b)
 
 void build_end(struct priv *p, const struct ask *a, struct ipc_msg *m)
 {
-	struct build_ender *ender;
 	struct priv_build_id what;
 	struct build *b;
 	struct err e;
@@ -377,9 +362,7 @@ void build_end(struct priv *p, const struct ask *a, struct ipc_msg *m)
 		priv_done(p, a);
 		return;
 	}
-	ender = xcalloc(1, sizeof(*ender));
-	ender->ask = *a;
-	list_add(&b->enders, &ender->in);
+	enders_add(&b->enders, a);
 	build_give_up(b);
 }
 

@@ -8,12 +8,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "priv/enders.h"
 #include "priv/mdir.h"
-
-struct machine_ender {
-	struct list in;
-	struct ask ask;
-};
 
 struct machine *machine_find(struct priv *p, const char *id)
 {
@@ -31,7 +27,7 @@ struct machine *machine_new(struct priv *p, enum machine_state state)
 
 	m->priv = p;
 	m->state = state;
-	m->status = m->pidfd = -1;
+	m->status.sock = m->pidfd = -1;
 	list_init(&m->slot.in);
 	list_init(&m->enders);
 	list_add(&p->machines, &m->in);
@@ -42,19 +38,14 @@ void machine_free(struct machine *m)
 {
 	struct priv *p = m->priv;
 
-	list_each(ender, &m->enders, struct machine_ender, in)
-	{
-		priv_done(p, &ender->ask);
-		free(ender);
-	}
+	enders_done(p, &m->enders);
 	list_del(&m->in);
 	free(m);
 }
 
 static void machine_unwatch(struct machine *m)
 {
-	loop_unwatch(m->priv->loop, &m->status_watch);
-	fd_close(&m->status);
+	status_close(&m->status);
 	loop_unwatch(m->priv->loop, &m->pid_watch);
 	fd_close(&m->pidfd);
 }
@@ -146,7 +137,6 @@ static void machine_give_up(struct machine *m)
 
 void machine_end(struct priv *p, const struct ask *a, struct ipc_msg *msg)
 {
-	struct machine_ender *ender;
 	struct priv_machine what;
 	struct machine *m;
 	struct err e;
@@ -162,9 +152,7 @@ void machine_end(struct priv *p, const struct ask *a, struct ipc_msg *msg)
 	} else if (!m) {
 		priv_done(p, a);
 	} else {
-		ender = xcalloc(1, sizeof(*ender));
-		ender->ask = *a;
-		list_add(&m->enders, &ender->in);
+		enders_add(&m->enders, a);
 		machine_give_up(m);
 	}
 }

@@ -6,6 +6,7 @@
 #define PRIV_MACHINE_H
 
 #include "priv/priv.h"
+#include "priv/status.h"
 
 struct ipc_msg;
 
@@ -26,8 +27,9 @@ struct machine {
 	struct ask starter; /* not answered yet in MACHINE_WAITS and MACHINE_STARTS */
 	struct slot_wait slot;
 	struct child launch;
-	int status, pidfd;
-	struct watch status_watch, pid_watch;
+	struct status status;
+	int pidfd;
+	struct watch pid_watch;
 	struct cgroup_end group_end;
 	struct list enders;
 };

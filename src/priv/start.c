@@ -7,14 +7,12 @@
 #include "priv/jail.h"
 #include "priv/machine.h"
 #include "priv/mdir.h"
-#include "priv/status.h"
 
 static void machine_runs(struct machine *m)
 {
 	struct err e;
 
-	loop_unwatch(m->priv->loop, &m->status_watch);
-	fd_close(&m->status);
+	status_close(&m->status);
 	if (!m->item.start_time || mdir_start_time(m->item.pid) != m->item.start_time) {
 		err_set(&e, ERR_INTERNAL,
 			"its process ended at once; the machines' log may say why");
@@ -31,8 +29,6 @@ static int machine_told(struct machine *m, struct ipc_msg *msg, struct err *e)
 {
 	struct status_started started;
 
-	if (msg->head.type == STATUS_FAULT)
-		return status_take_fault(msg, e);
 	memcpy(&started, msg->body, sizeof(started));
 	m->item.pid = started.pid;
 	m->item.start_time = mdir_start_time(started.pid);
@@ -44,15 +40,14 @@ static int machine_told(struct machine *m, struct ipc_msg *msg, struct err *e)
 	return mdir_set_pid(m->priv, &m->item, e);
 }
 
-static void machine_status(struct watch *w, uint32_t events)
+static void machine_status(struct status *s)
 {
-	struct machine *m = container_of(w, struct machine, status_watch);
-	struct ipc_msg msg;
+	struct machine *m = container_of(s, struct machine, status);
+	static struct ipc_msg msg;
+	enum status_says says;
 	struct err e;
-	int rc;
 
-	(void)events;
-	while ((rc = ipc_recv(m->status, &msg, status_rows, STATUS_NUM_TYPES)) == 1) {
+	while ((says = status_next(s, &msg, &e)) == STATUS_SAYS_STARTED) {
 		int failed = machine_told(m, &msg, &e);
 
 		ipc_msg_close(&msg);
@@ -61,10 +56,10 @@ static void machine_status(struct watch *w, uint32_t events)
 			return;
 		}
 	}
-	if (!rc)
+	if (says == STATUS_SAYS_RUNS)
 		machine_runs(m);
-	else if (rc != -EAGAIN)
-		machine_fail(m, (err_set(&e, ERR_INTERNAL, "its start said nothing"), &e));
+	else if (says == STATUS_SAYS_FAULT)
+		machine_fail(m, &e);
 }
 
 static int machine_launch(struct machine *m, const struct mdir_sockets *s, int status,
@@ -102,15 +97,11 @@ static int machine_make(struct machine *m, struct err *e)
 	};
 	struct mdir_sockets s;
 	autoclose int theirs = -1;
-	int pair[2], rc;
+	int rc;
 
 	if (!m->what.internet && slot_close(&p->slots, m->item.slot, e))
 		return -1;
-	if (ipc_pair(pair, e))
-		return -1;
-	m->status = pair[0];
-	theirs = pair[1];
-	if (loop_watch(p->loop, &m->status_watch, m->status, EPOLLIN, machine_status, e) ||
+	if (status_open(&m->status, p->loop, &theirs, machine_status, e) ||
 	    mdir_make(p, &m->item, &s, e))
 		return -1;
 	rc = cgroup_make(&p->groups, m->item.machine, &limits, e) ||

@@ -3,6 +3,7 @@
 #ifndef PRIV_STATUS_H
 #define PRIV_STATUS_H
 
+#include "base/loop.h"
 #include "ipc/priv.h"
 
 enum status_type { STATUS_STARTED, STATUS_FAULT, STATUS_NUM_TYPES };
@@ -17,7 +18,25 @@ extern const struct ipc_row status_rows[STATUS_NUM_TYPES];
 int status_send_started(int sock, int pid, int pidfd) must_check;
 int status_send_fault(int sock, const struct err *e); /* 1, to be the exit status */
 
-/* The text of a STATUS_FAULT in *e; -1. */
-int status_take_fault(const struct ipc_msg *m, struct err *e);
+/* priv's end, embedded in what starts. */
+struct status {
+	struct loop *loop;
+	int sock; /* owned; -1: closed */
+	struct watch watch;
+	void (*ready)(struct status *s);
+};
+
+enum status_says {
+	STATUS_SAYS_NOTHING, /* now */
+	STATUS_SAYS_STARTED, /* *m is it; the caller closes it */
+	STATUS_SAYS_FAULT,   /* *e is it, or that the connection broke */
+	STATUS_SAYS_RUNS,
+};
+
+/* *theirs is the other end, owned by the caller. */
+int status_open(struct status *s, struct loop *l, int *theirs, void (*ready)(struct status *s),
+		struct err *e) must_check;
+enum status_says status_next(struct status *s, struct ipc_msg *m, struct err *e);
+void status_close(struct status *s); /* harmless if closed */
 
 #endif

@@ -76,18 +76,18 @@ static int listener(const char *name, int type)
 }
 
 /* Until the descriptor closes with the exec. */
-static int await_exec(int status, struct err *e)
+static int await_exec(int sock, struct err *e)
 {
+	struct status status = { .sock = sock };
+	enum status_says says;
 	struct ipc_msg msg;
-	int pid = 0, rc;
+	int pid = 0;
 
-	while ((rc = ipc_recv(status, &msg, status_rows, STATUS_NUM_TYPES)) == 1) {
-		if (msg.head.type == STATUS_FAULT && status_take_fault(&msg, e))
-			fail(e);
+	while ((says = status_next(&status, &msg, e)) == STATUS_SAYS_STARTED) {
 		memcpy(&pid, msg.body, sizeof(pid));
 		ipc_msg_close(&msg);
 	}
-	return rc ? err_set(e, ERR_INTERNAL, "the start said nothing") : pid;
+	return says == STATUS_SAYS_RUNS ? pid : -1;
 }
 
 static void run(struct jail_plan *plan, const char *name)
