@@ -10,7 +10,7 @@
 
 #include "base/io.h"
 #include "base/log.h"
-#include "image/chore.h"
+#include "image/maintenance.h"
 
 static void bases_answer(struct image_role *role, uint64_t tag, bool ok, enum err_kind kind,
 			 const char *text)
@@ -35,11 +35,11 @@ static void bases_result(struct image_role *role, uint64_t tag, const json_t *re
 		bases_answer(role, tag, false, e->kind, e->text);
 }
 
-static void bases_imported(struct chore *c, const json_t *result, const struct err *e)
+static void bases_imported(struct maintenance *m, const json_t *result, const struct err *e)
 {
-	uint64_t *tag = chore_arg(c);
+	uint64_t *tag = maintenance_arg(m);
 
-	bases_result(chore_role(c), *tag, result, e);
+	bases_result(maintenance_role(m), *tag, result, e);
 	free(tag);
 }
 
@@ -67,8 +67,8 @@ void bases_import(struct image_role *role, struct ipc_msg *m)
 	tag = xmalloc(sizeof(*tag));
 	*tag = m->head.tag;
 	lseek(m->fds[0], 0, SEEK_SET);
-	chore_start(role, &(struct chore_what){ NULL, "import", base->name, m->fds[0] },
-		    bases_imported, tag);
+	maintenance_start(role, &(struct maintenance_what){ NULL, "import", base->name, m->fds[0] },
+			  bases_imported, tag);
 }
 
 /* "271 MB", as buildah writes it. */
@@ -113,15 +113,15 @@ static void bases_send_item(struct image_role *role, uint64_t tag, json_t *from)
 		chan_uv_send(role->control, BUILD_BASE_ITEM, tag, &base, sizeof(base), NULL, 0);
 }
 
-static void bases_listed(struct chore *c, const json_t *result, const struct err *e)
+static void bases_listed(struct maintenance *m, const json_t *result, const struct err *e)
 {
-	uint64_t *tag = chore_arg(c);
+	uint64_t *tag = maintenance_arg(m);
 	json_t *each;
 	size_t i;
 
 	json_array_foreach(json_object_get(result, "bases"), i, each)
-		bases_send_item(chore_role(c), *tag, each);
-	bases_result(chore_role(c), *tag, result, e);
+		bases_send_item(maintenance_role(m), *tag, each);
+	bases_result(maintenance_role(m), *tag, result, e);
 	free(tag);
 }
 
@@ -130,7 +130,8 @@ void bases_list(struct image_role *role, struct ipc_msg *m)
 	uint64_t *tag = xmalloc(sizeof(*tag));
 
 	*tag = m->head.tag;
-	chore_start(role, &(struct chore_what){ NULL, "list", NULL, -1 }, bases_listed, tag);
+	maintenance_start(role, &(struct maintenance_what){ NULL, "list", NULL, -1 }, bases_listed,
+			  tag);
 }
 
 struct removal {

@@ -11,7 +11,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "image/build.h"
-#include "image/chore.h"
+#include "image/maintenance.h"
 #include "image/vm.h"
 
 struct sweep {
@@ -77,11 +77,11 @@ static void sweep_machines(struct sweep *s)
 		 sweep_machines_done);
 }
 
-static void sweep_dir_done(struct chore *c, const json_t *result, const struct err *e)
+static void sweep_dir_done(struct maintenance *m, const json_t *result, const struct err *e)
 {
 	(void)result;
 	(void)e;
-	sweep_part_done(chore_arg(c));
+	sweep_part_done(maintenance_arg(m));
 }
 
 /* A build step of an earlier role may still run in it (job.c marks them). */
@@ -105,10 +105,11 @@ static void sweep_dir(struct sweep *s, const char *name)
 	else
 		fd_close(&fd);
 	s->open++;
-	chore_start(s->role, &(struct chore_what){ name, NULL, NULL, -1 }, sweep_dir_done, s);
+	maintenance_start(s->role, &(struct maintenance_what){ name, NULL, NULL, -1 },
+			  sweep_dir_done, s);
 }
 
-/* Of a build that is under way here, or of a chore. */
+/* Of a build that is under way here, or of a maintenance step. */
 static bool sweep_in_use(const struct image_role *role, const char *name)
 {
 	list_each(b, &role->builds, struct build, in)
@@ -199,12 +200,12 @@ static void sweep_end(struct sweep *s)
 	builds_more(role);
 }
 
-static void sweep_store_done(struct chore *c, const json_t *result, const struct err *e)
+static void sweep_store_done(struct maintenance *m, const json_t *result, const struct err *e)
 {
 	if (!json_is_true(json_object_get(result, "ok")))
 		log_warn("the layer store is not cleared of earlier builds cause='%s'",
 			 result ? "see its result" : e->text);
-	sweep_end(chore_arg(c));
+	sweep_end(maintenance_arg(m));
 }
 
 /* Last, when nothing of an earlier build runs: containers that it left in the store. */
@@ -214,7 +215,8 @@ static void sweep_store(struct sweep *s)
 		sweep_end(s);
 		return;
 	}
-	chore_start(s->role, &(struct chore_what){ NULL, "reset", NULL, -1 }, sweep_store_done, s);
+	maintenance_start(s->role, &(struct maintenance_what){ NULL, "reset", NULL, -1 },
+			  sweep_store_done, s);
 }
 
 void sweep_start(struct image_role *role)
