@@ -9,7 +9,7 @@
 
 #include "base/log.h"
 #include "priv/enders.h"
-#include "priv/mdir.h"
+#include "priv/machine_dir.h"
 
 struct machine *machine_find(struct priv *p, const char *id)
 {
@@ -58,7 +58,7 @@ static void machine_cleared(struct machine *m)
 
 	if (m->launch.pid)
 		return;
-	mdir_remove(p, m->item.machine);
+	machine_dir_remove(p, m->item.machine);
 	log_info("a machine ended machine=%s slot=%u", m->item.machine, slot);
 	slot_give(&p->slots, slot);
 	machine_free(m);

@@ -7,7 +7,7 @@
 
 #include "base/log.h"
 #include "priv/machine.h"
-#include "priv/mdir.h"
+#include "priv/machine_dir.h"
 
 #define RECOVER_KILL_MS 5000
 
@@ -27,7 +27,7 @@ static void recover_machine(struct priv *p, const char *name)
 	struct priv_machine_item item;
 	struct err e;
 
-	if (!mdir_load(p, name, &item))
+	if (!machine_dir_load(p, name, &item))
 		return;
 	if (machine_adopt(p, &item, &e))
 		log_warn("a machine is given up machine=%s cause='%s'", name, e.text);
@@ -46,7 +46,7 @@ static int recover_directories(struct priv *p, bool adopt, struct err *e)
 		if (adopt && names_id_valid(entry->d_name, sizeof(entry->d_name), 'm'))
 			recover_machine(p, entry->d_name);
 		if (!adopt && !machine_find(p, entry->d_name))
-			mdir_remove(p, entry->d_name);
+			machine_dir_remove(p, entry->d_name);
 	}
 	closedir(dir);
 	return 0;

@@ -6,14 +6,14 @@
 #include "base/log.h"
 #include "priv/jail.h"
 #include "priv/machine.h"
-#include "priv/mdir.h"
+#include "priv/machine_dir.h"
 
 static void machine_runs(struct machine *m)
 {
 	struct err e;
 
 	status_close(&m->status);
-	if (!m->item.start_time || mdir_start_time(m->item.pid) != m->item.start_time) {
+	if (!m->item.start_time || machine_dir_start_time(m->item.pid) != m->item.start_time) {
 		err_set(&e, ERR_INTERNAL,
 			"its process ended at once; the machines' log may say why");
 		machine_fail(m, &e);
@@ -31,13 +31,13 @@ static int machine_told(struct machine *m, struct ipc_msg *msg, struct err *e)
 
 	memcpy(&started, msg->body, sizeof(started));
 	m->item.pid = started.pid;
-	m->item.start_time = mdir_start_time(started.pid);
+	m->item.start_time = machine_dir_start_time(started.pid);
 	fd_close(&m->pidfd);
 	m->pidfd = ipc_msg_take_fd(msg, 0);
 	loop_unwatch(m->priv->loop, &m->pid_watch);
 	if (machine_watch(m, e))
 		return -1;
-	return mdir_set_pid(m->priv, &m->item, e);
+	return machine_dir_set_pid(m->priv, &m->item, e);
 }
 
 static void machine_status(struct status *s)
@@ -62,7 +62,7 @@ static void machine_status(struct status *s)
 		machine_fail(m, &e);
 }
 
-static int machine_launch(struct machine *m, const struct mdir_sockets *s, int status,
+static int machine_launch(struct machine *m, const struct machine_dir_sockets *s, int status,
 			  struct err *e)
 {
 	struct priv *p = m->priv;
@@ -95,14 +95,14 @@ static int machine_make(struct machine *m, struct err *e)
 		.cpu_percent = m->what.vcpus * 100,
 		.pids = LIMIT_MACHINE_PIDS,
 	};
-	struct mdir_sockets s;
+	struct machine_dir_sockets s;
 	autoclose int theirs = -1;
 	int rc;
 
 	if (!m->what.internet && slot_close(&p->slots, m->item.slot, e))
 		return -1;
 	if (status_open(&m->status, p->loop, &theirs, machine_status, e) ||
-	    mdir_make(p, &m->item, &s, e))
+	    machine_dir_make(p, &m->item, &s, e))
 		return -1;
 	rc = cgroup_make(&p->groups, m->item.machine, &limits, e) ||
 	     machine_launch(m, &s, theirs, e);

@@ -1,4 +1,4 @@
-#include "priv/mdir.h"
+#include "priv/machine_dir.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,17 +13,17 @@
 #include "base/io.h"
 #include "base/log.h"
 
-#define MDIR_TEXT_MOST (4 * KIB)
-#define MDIR_BACKLOG   128
+#define MACHINE_DIR_TEXT_MOST (4 * KIB)
+#define MACHINE_DIR_BACKLOG   128
 
-static int mdir_open(const struct priv *p, const char *machine)
+static int machine_dir_open(const struct priv *p, const char *machine)
 {
 	autofree char *path = xasprintf("%s/%s", p->machines_dir, machine);
 
 	return open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
-static int mdir_write(int dir, const char *name, const char *text, struct err *e)
+static int machine_dir_write(int dir, const char *name, const char *text, struct err *e)
 {
 	autoclose int fd = io_open_below(dir, name, O_WRONLY | O_CREAT | O_TRUNC, 0644);
 
@@ -32,18 +32,18 @@ static int mdir_write(int dir, const char *name, const char *text, struct err *e
 	return 0;
 }
 
-static char *mdir_read(int dir, const char *name)
+static char *machine_dir_read(int dir, const char *name)
 {
 	autoclose int fd = io_open_below(dir, name, O_RDONLY, 0);
 	autobuf struct buf text = { 0 };
 
-	if (fd < 0 || io_read_all(fd, &text, MDIR_TEXT_MOST))
+	if (fd < 0 || io_read_all(fd, &text, MACHINE_DIR_TEXT_MOST))
 		return NULL;
 	return xstrdup(buf_str(&text));
 }
 
 /* Bound by way of /proc: the length of our paths is not the socket's. */
-static int mdir_socket(int dir, const char *name, int type, gid_t gid, struct err *e)
+static int machine_dir_socket(int dir, const char *name, int type, gid_t gid, struct err *e)
 {
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
 	autoclose int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -51,15 +51,15 @@ static int mdir_socket(int dir, const char *name, int type, gid_t gid, struct er
 	snprintf(at.sun_path, sizeof(at.sun_path), "/proc/self/fd/%d/%s", dir, name);
 	if (fd < 0 || bind(fd, (const struct sockaddr *)&at, sizeof(at)) ||
 	    fchownat(dir, name, 0, gid, AT_SYMLINK_NOFOLLOW) || fchmodat(dir, name, 0660, 0) ||
-	    listen(fd, MDIR_BACKLOG))
+	    listen(fd, MACHINE_DIR_BACKLOG))
 		return err_sys(e, "make the socket '%s' of a machine", name);
 	return fd_steal(&fd);
 }
 
 /* Others may pass through, not look: the proxy's socket stands here too.  What is being built has
  * no endpoint: its streams are its owner's. */
-static int mdir_fill(struct priv *p, int dir, const struct priv_machine_item *item,
-		     struct mdir_sockets *s, struct err *e)
+static int machine_dir_fill(struct priv *p, int dir, const struct priv_machine_item *item,
+			    struct machine_dir_sockets *s, struct err *e)
 {
 	const struct owner *owner = &p->owners[item->owner];
 	char slot[16];
@@ -67,61 +67,63 @@ static int mdir_fill(struct priv *p, int dir, const struct priv_machine_item *it
 	if (fchown(dir, 0, owner->gid) || fchmod(dir, 0751))
 		return err_sys(e, "set the owner of a machine");
 	snprintf(slot, sizeof(slot), "%u\n", item->slot);
-	if (mdir_write(dir, "owner", owner->name, e) || mdir_write(dir, "slot", slot, e))
+	if (machine_dir_write(dir, "owner", owner->name, e) ||
+	    machine_dir_write(dir, "slot", slot, e))
 		return -1;
-	s->sock = mdir_socket(dir, "machine.sock", SOCK_SEQPACKET, owner->gid, e);
+	s->sock = machine_dir_socket(dir, "machine.sock", SOCK_SEQPACKET, owner->gid, e);
 	if (s->sock < 0)
 		return -1;
-	s->stream = mdir_socket(dir, "stream.sock", SOCK_STREAM,
-				item->owner == PRIV_OWNER_IMAGE ? owner->gid : p->proxy_gid, e);
+	s->stream =
+		machine_dir_socket(dir, "stream.sock", SOCK_STREAM,
+				   item->owner == PRIV_OWNER_IMAGE ? owner->gid : p->proxy_gid, e);
 	return s->stream < 0 ? -1 : 0;
 }
 
-int mdir_make(struct priv *p, const struct priv_machine_item *item, struct mdir_sockets *s,
-	      struct err *e)
+int machine_dir_make(struct priv *p, const struct priv_machine_item *item,
+		     struct machine_dir_sockets *s, struct err *e)
 {
 	autofree char *path = xasprintf("%s/%s", p->machines_dir, item->machine);
 	autoclose int dir = -1;
 
-	*s = (struct mdir_sockets){ -1, -1 };
+	*s = (struct machine_dir_sockets){ -1, -1 };
 	if (mkdir(path, 0700))
 		return err_sys(e, "make '%s'", path);
-	dir = mdir_open(p, item->machine);
+	dir = machine_dir_open(p, item->machine);
 	if (dir < 0)
 		return err_sys(e, "open '%s'", path);
-	if (!mdir_fill(p, dir, item, s, e))
+	if (!machine_dir_fill(p, dir, item, s, e))
 		return 0;
 	fd_close(&s->sock);
 	fd_close(&s->stream);
 	return -1;
 }
 
-int mdir_set_pid(struct priv *p, const struct priv_machine_item *item, struct err *e)
+int machine_dir_set_pid(struct priv *p, const struct priv_machine_item *item, struct err *e)
 {
-	autoclose int dir = mdir_open(p, item->machine);
+	autoclose int dir = machine_dir_open(p, item->machine);
 	char text[64];
 
 	snprintf(text, sizeof(text), "%d %llu\n", item->pid, (unsigned long long)item->start_time);
-	return mdir_write(dir, "pid", text, e);
+	return machine_dir_write(dir, "pid", text, e);
 }
 
 /* A pid that came back after a reboot is not in the machine's cgroup. */
-static bool mdir_is_in_group(pid_t pid, const char *machine)
+static bool machine_dir_is_in_group(pid_t pid, const char *machine)
 {
 	autofree char *path = xasprintf("/proc/%d/cgroup", (int)pid);
 	autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
 	autobuf struct buf text = { 0 };
 
-	return fd >= 0 && !io_read_all(fd, &text, MDIR_TEXT_MOST) &&
+	return fd >= 0 && !io_read_all(fd, &text, MACHINE_DIR_TEXT_MOST) &&
 	       strstr(buf_str(&text), machine);
 }
 
-bool mdir_load(struct priv *p, const char *machine, struct priv_machine_item *item)
+bool machine_dir_load(struct priv *p, const char *machine, struct priv_machine_item *item)
 {
-	autoclose int dir = mdir_open(p, machine);
-	autofree char *owner = dir < 0 ? NULL : mdir_read(dir, "owner");
-	autofree char *slot = dir < 0 ? NULL : mdir_read(dir, "slot");
-	autofree char *pid = dir < 0 ? NULL : mdir_read(dir, "pid");
+	autoclose int dir = machine_dir_open(p, machine);
+	autofree char *owner = dir < 0 ? NULL : machine_dir_read(dir, "owner");
+	autofree char *slot = dir < 0 ? NULL : machine_dir_read(dir, "slot");
+	autofree char *pid = dir < 0 ? NULL : machine_dir_read(dir, "pid");
 	char *rest;
 
 	*item = (struct priv_machine_item){ .owner = PRIV_NUM_OWNERS };
@@ -136,11 +138,11 @@ bool mdir_load(struct priv *p, const char *machine, struct priv_machine_item *it
 	slot[strcspn(slot, "\n")] = '\0';
 	item->slot = (uint32_t)names_number(slot, NAMES_SLOTS);
 	return item->owner < PRIV_NUM_OWNERS && item->slot < NAMES_SLOTS && item->pid > 1 &&
-	       item->start_time && mdir_start_time(item->pid) == item->start_time &&
-	       mdir_is_in_group(item->pid, machine);
+	       item->start_time && machine_dir_start_time(item->pid) == item->start_time &&
+	       machine_dir_is_in_group(item->pid, machine);
 }
 
-void mdir_remove(struct priv *p, const char *machine)
+void machine_dir_remove(struct priv *p, const char *machine)
 {
 	autoclose int dir = open(p->machines_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int rc = dir < 0 ? -errno : io_remove_tree(dir, machine);
@@ -151,14 +153,14 @@ void mdir_remove(struct priv *p, const char *machine)
 }
 
 /* "pid (any name) S ppid ...": the name may hold everything but its last parenthesis. */
-uint64_t mdir_start_time(pid_t pid)
+uint64_t machine_dir_start_time(pid_t pid)
 {
 	autofree char *path = xasprintf("/proc/%d/stat", (int)pid);
 	autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
 	autobuf struct buf text = { 0 };
 	char *at;
 
-	if (fd < 0 || io_read_all(fd, &text, MDIR_TEXT_MOST))
+	if (fd < 0 || io_read_all(fd, &text, MACHINE_DIR_TEXT_MOST))
 		return 0;
 	at = strrchr(buf_str(&text), ')');
 	if (!at || strlen(at) < 3 || at[2] == 'Z' || at[2] == 'X')
