@@ -7,7 +7,7 @@
 #define PRIV_CGROUP_H
 
 #include "base/loop.h"
-#include "priv/cgpath.h"
+#include "priv/cgroup_discover.h"
 
 struct cgroups {
 	struct loop *loop;

@@ -1,9 +1,9 @@
-/* cgpath.h - where our cgroups go, from what the kernel says of us.  Pure.
+/* cgroup_discover.h - where our cgroups go, from what the kernel says of us.  Pure.
  *
  * Version 1 has a hierarchy for each controller, version 2 one for all, the hybrid both.  A
  * controller is used where it is mounted on its own, else in version 2 if it has it. */
-#ifndef PRIV_CGPATH_H
-#define PRIV_CGPATH_H
+#ifndef PRIV_CGROUP_DISCOVER_H
+#define PRIV_CGROUP_DISCOVER_H
 
 #include "base/base.h"
 

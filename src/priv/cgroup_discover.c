@@ -1,4 +1,4 @@
-#include "priv/cgpath.h"
+#include "priv/cgroup_discover.h"
 
 #include <stdlib.h>
 #include <string.h>

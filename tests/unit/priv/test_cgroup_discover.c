@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "priv/cgpath.h"
+#include "priv/cgroup_discover.h"
 
 #define MOUNT(root, point, rest) "30 20 0:25 " root " " point " rw,relatime shared:9 - " rest "\n"
 
