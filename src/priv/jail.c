@@ -12,7 +12,7 @@
 
 #include "ipc/machine.h"
 #include "priv/drop.h"
-#include "priv/root.h"
+#include "priv/jail_root.h"
 #include "priv/slotmake.h"
 #include "priv/status.h"
 #include "priv/userns.h"
@@ -95,15 +95,15 @@ static int qemu_enter(const struct jail_plan *p, struct err *e)
 	int fds[] = { p->sock, p->stream, jail_lift(slot_open_tap(e), e) };
 
 	if (fds[2] < 0 || jail_stdio(p, e) || jail_fds(fds, ARRAY_SIZE(fds), e) ||
-	    root_enter(p->stage, p->libexec, e) || jail_name(e))
+	    jail_root_enter(p->stage, p->libexec, e) || jail_name(e))
 		return -1;
 	return drop_all(&who, e) ? -1 : filter_load(p->filter, e);
 }
 
 static int qemu_run(const struct jail_plan *p, struct err *e)
 {
-	const char *argv[] = { ROOT_LIBEXEC "/doze-qemu",     "--machine", p->machine, "--qemu",
-			       "/usr/bin/qemu-system-x86_64", NULL };
+	const char *argv[] = { JAIL_ROOT_LIBEXEC "/doze-qemu", "--machine", p->machine, "--qemu",
+			       "/usr/bin/qemu-system-x86_64",  NULL };
 	const char *env[] = { "PATH=/usr/bin:/bin", NULL };
 
 	if (qemu_enter(p, e))
@@ -125,7 +125,7 @@ static int vmm_enter(const struct jail_plan *p, struct err *e)
 		return -1;
 	fds[4] = jail_lift(userns_open_proc(e), e);
 	if (fds[4] < 0 || jail_stdio(p, e) || jail_fds(fds, ARRAY_SIZE(fds), e) ||
-	    root_enter_empty(p->stage, e) || jail_name(e) ||
+	    jail_root_enter_empty(p->stage, e) || jail_name(e) ||
 	    userns_enter(MACHINE_FD_PROC, p->uid, e))
 		return -1;
 	return drop_rights(JAIL_FILES, e);

@@ -1,4 +1,4 @@
-#include "priv/root.h"
+#include "priv/jail_root.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,15 +11,15 @@
 #include <unistd.h>
 
 /* On a merged-/usr system these are links, elsewhere directories. */
-static const char *const root_usr[] = { "bin", "sbin", "lib", "lib32", "lib64" };
+static const char *const jail_root_usr[] = { "bin", "sbin", "lib", "lib32", "lib64" };
 
 static const struct {
 	const char *path;
 	unsigned major, minor;
-} root_nodes[] = { { "dev/null", 1, 3 }, { "dev/urandom", 1, 9 } };
+} jail_root_nodes[] = { { "dev/null", 1, 3 }, { "dev/urandom", 1, 9 } };
 
 /* A copy of what is mounted at @from, read-only with all below it, at @to in the new root. */
-static int root_bind(const char *from, const char *to, struct err *e)
+static int jail_root_bind(const char *from, const char *to, struct err *e)
 {
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |
 					       MOUNT_ATTR_NODEV };
@@ -35,14 +35,14 @@ static int root_bind(const char *from, const char *to, struct err *e)
 	return 0;
 }
 
-static int root_directory(const char *from, const char *to, struct err *e)
+static int jail_root_directory(const char *from, const char *to, struct err *e)
 {
 	if (mkdir(to, 0755))
 		return err_sys(e, "make '%s'", to);
-	return root_bind(from, to, e);
+	return jail_root_bind(from, to, e);
 }
 
-static int root_link_or_bind(const char *name, struct err *e)
+static int jail_root_link_or_bind(const char *name, struct err *e)
 {
 	autofree char *from = xasprintf("/%s", name);
 	char target[PATH_MAX];
@@ -51,19 +51,20 @@ static int root_link_or_bind(const char *name, struct err *e)
 	if (n < 0 && errno == ENOENT)
 		return 0;
 	if (n < 0)
-		return root_directory(from, name, e);
+		return jail_root_directory(from, name, e);
 	target[n] = '\0';
 	return symlink(target, name) ? err_sys(e, "link '%s'", name) : 0;
 }
 
-static int root_programs(const char *libexec, struct err *e)
+static int jail_root_programs(const char *libexec, struct err *e)
 {
 	autoclose int cache = -1;
 
-	if (root_directory("/usr", "usr", e) || root_directory(libexec, &ROOT_LIBEXEC[1], e))
+	if (jail_root_directory("/usr", "usr", e) ||
+	    jail_root_directory(libexec, &JAIL_ROOT_LIBEXEC[1], e))
 		return -1;
-	for (size_t i = 0; i < ARRAY_SIZE(root_usr); i++)
-		if (root_link_or_bind(root_usr[i], e))
+	for (size_t i = 0; i < ARRAY_SIZE(jail_root_usr); i++)
+		if (jail_root_link_or_bind(jail_root_usr[i], e))
 			return -1;
 	if (mkdir("etc", 0755))
 		return err_sys(e, "make /etc");
@@ -71,26 +72,26 @@ static int root_programs(const char *libexec, struct err *e)
 		return 0; /* the loader finds its libraries without, slower */
 	cache = open("etc/ld.so.cache", O_WRONLY | O_CREAT | O_CLOEXEC, 0444);
 	return cache < 0 ? err_sys(e, "make ld.so.cache")
-			 : root_bind("/etc/ld.so.cache", "etc/ld.so.cache", e);
+			 : jail_root_bind("/etc/ld.so.cache", "etc/ld.so.cache", e);
 }
 
-static int root_kernel(struct err *e)
+static int jail_root_kernel(struct err *e)
 {
 	if (mkdir("proc", 0555) || mkdir("dev", 0755))
 		return err_sys(e, "make /proc and /dev");
 	if (mount("proc", "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL))
 		return err_sys(e, "mount /proc");
-	for (size_t i = 0; i < ARRAY_SIZE(root_nodes); i++) {
-		dev_t node = makedev(root_nodes[i].major, root_nodes[i].minor);
+	for (size_t i = 0; i < ARRAY_SIZE(jail_root_nodes); i++) {
+		dev_t node = makedev(jail_root_nodes[i].major, jail_root_nodes[i].minor);
 
-		if (mknod(root_nodes[i].path, S_IFCHR | 0666, node) ||
-		    chmod(root_nodes[i].path, 0666))
-			return err_sys(e, "make '/%s'", root_nodes[i].path);
+		if (mknod(jail_root_nodes[i].path, S_IFCHR | 0666, node) ||
+		    chmod(jail_root_nodes[i].path, 0666))
+			return err_sys(e, "make '/%s'", jail_root_nodes[i].path);
 	}
 	return 0;
 }
 
-static int root_begin(const char *stage, const char *options, struct err *e)
+static int jail_root_begin(const char *stage, const char *options, struct err *e)
 {
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
 		return err_sys(e, "make mounts private");
@@ -99,7 +100,7 @@ static int root_begin(const char *stage, const char *options, struct err *e)
 	return chdir(stage) ? err_sys(e, "enter '%s'", stage) : 0;
 }
 
-static int root_change(struct err *e)
+static int jail_root_change(struct err *e)
 {
 	const unsigned long fixed = MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NOEXEC;
 
@@ -108,17 +109,17 @@ static int root_change(struct err *e)
 	return mount(NULL, "/", NULL, fixed, NULL) ? err_sys(e, "make the root read-only") : 0;
 }
 
-int root_enter(const char *stage, const char *libexec, struct err *e)
+int jail_root_enter(const char *stage, const char *libexec, struct err *e)
 {
-	if (root_begin(stage, "size=64k,nr_inodes=64,mode=755", e) || root_programs(libexec, e) ||
-	    root_kernel(e))
+	if (jail_root_begin(stage, "size=64k,nr_inodes=64,mode=755", e) ||
+	    jail_root_programs(libexec, e) || jail_root_kernel(e))
 		return -1;
-	return root_change(e);
+	return jail_root_change(e);
 }
 
-int root_enter_empty(const char *stage, struct err *e)
+int jail_root_enter_empty(const char *stage, struct err *e)
 {
-	if (root_begin(stage, "size=4k,nr_inodes=1,mode=555", e))
+	if (jail_root_begin(stage, "size=4k,nr_inodes=1,mode=555", e))
 		return -1;
-	return root_change(e);
+	return jail_root_change(e);
 }
