@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
-#include "priv/drop.h"
+#include "priv/privdrop.h"
 #include "priv/status.h"
 
 #define BUILDNS_FILES 65536
@@ -42,7 +42,7 @@ static int buildns_outer(const struct buildns_plan *p, struct err *e)
 {
 	autoclose int netns = p->netns_path ? open(p->netns_path, O_RDONLY | O_CLOEXEC) : -1;
 
-	if (drop_limits(BUILDNS_FILES, e))
+	if (privdrop_limits(BUILDNS_FILES, e))
 		return -1;
 	if (p->netns_path && (netns < 0 || setns(netns, CLONE_NEWNET)))
 		return err_sys(e, "enter '%s'", p->netns_path);
@@ -84,7 +84,7 @@ static int buildns_user(const struct buildns_plan *p, struct err *e)
 		return err_sys(e, "make a pipe");
 	mapper = buildns_mapper(p, go[0]);
 	close(go[0]);
-	if (mapper < 0 || drop_ids(p->uid, p->gid, e)) {
+	if (mapper < 0 || privdrop_ids(p->uid, p->gid, e)) {
 		close(go[1]);
 		return mapper < 0 ? err_sys(e, "fork") : -1;
 	}
@@ -96,7 +96,7 @@ static int buildns_user(const struct buildns_plan *p, struct err *e)
 	close(go[1]);
 	if (status || waitpid(mapper, &status, 0) != mapper || status)
 		return err_set(e, ERR_INTERNAL, "the ids of a build could not be mapped");
-	return drop_ids(0, 0, e);
+	return privdrop_ids(0, 0, e);
 }
 
 static int buildns_fds(const struct buildns_plan *p, struct err *e)

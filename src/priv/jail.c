@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "ipc/machine.h"
-#include "priv/drop.h"
 #include "priv/jail_root.h"
+#include "priv/privdrop.h"
 #include "priv/slotmake.h"
 #include "priv/status.h"
 #include "priv/userns.h"
@@ -91,13 +91,13 @@ static int jail_name(struct err *e)
 
 static int qemu_enter(const struct jail_plan *p, struct err *e)
 {
-	struct drop who = { .uid = p->uid, .gid = p->uid, .files = JAIL_FILES };
+	struct privdrop who = { .uid = p->uid, .gid = p->uid, .files = JAIL_FILES };
 	int fds[] = { p->sock, p->stream, jail_lift(slot_open_tap(e), e) };
 
 	if (fds[2] < 0 || jail_stdio(p, e) || jail_fds(fds, ARRAY_SIZE(fds), e) ||
 	    jail_root_enter(p->stage, p->libexec, e) || jail_name(e))
 		return -1;
-	return drop_all(&who, e) ? -1 : filter_load(p->filter, e);
+	return privdrop_all(&who, e) ? -1 : filter_load(p->filter, e);
 }
 
 static int qemu_run(const struct jail_plan *p, struct err *e)
@@ -128,7 +128,7 @@ static int vmm_enter(const struct jail_plan *p, struct err *e)
 	    jail_root_enter_empty(p->stage, e) || jail_name(e) ||
 	    userns_enter(MACHINE_FD_PROC, p->uid, e))
 		return -1;
-	return drop_rights(JAIL_FILES, e);
+	return privdrop_rights(JAIL_FILES, e);
 }
 
 static int vmm_run(const struct jail_plan *p, struct err *e)

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
-#include "priv/drop.h"
+#include "priv/privdrop.h"
 
 int userns_open_proc(struct err *e)
 {
@@ -47,7 +47,7 @@ int userns_enter(int proc, uid_t uid, struct err *e)
 	 * until then. */
 	if (prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP))
 		return err_sys(e, "set securebits");
-	if (drop_ids(uid, uid, e))
+	if (privdrop_ids(uid, uid, e))
 		return -1;
 	if (unshare(CLONE_NEWUSER))
 		return err_sys(e, "make a user namespace");

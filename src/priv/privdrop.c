@@ -1,4 +1,4 @@
-#include "priv/drop.h"
+#include "priv/privdrop.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -11,19 +11,19 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define DROP_BITS                                                               \
+#define PRIVDROP_BITS                                                           \
 	(SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP_LOCKED | \
 	 SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE |                \
 	 SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED)
 
-int drop_ids(uid_t uid, gid_t gid, struct err *e)
+int privdrop_ids(uid_t uid, gid_t gid, struct err *e)
 {
 	if (setgroups(0, NULL) || setresgid(gid, gid, gid) || setresuid(uid, uid, uid))
 		return err_sys(e, "become user %u", uid);
 	return 0;
 }
 
-static int drop_bounding(struct err *e)
+static int privdrop_bounding(struct err *e)
 {
 	for (unsigned long cap = 0; cap <= 63; cap++)
 		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) && errno != EINVAL)
@@ -31,7 +31,7 @@ static int drop_bounding(struct err *e)
 	return 0;
 }
 
-int drop_limits(unsigned files, struct err *e)
+int privdrop_limits(unsigned files, struct err *e)
 {
 	const struct rlimit core = { 0, 0 };
 	struct rlimit fds;
@@ -46,15 +46,15 @@ int drop_limits(unsigned files, struct err *e)
 }
 
 /* While they can still be given up. */
-static int drop_ways_back(unsigned files, struct err *e)
+static int privdrop_ways_back(unsigned files, struct err *e)
 {
 	umask(077);
-	if (drop_limits(files, e) || drop_bounding(e))
+	if (privdrop_limits(files, e) || privdrop_bounding(e))
 		return -1;
-	return prctl(PR_SET_SECUREBITS, DROP_BITS) ? err_sys(e, "set securebits") : 0;
+	return prctl(PR_SET_SECUREBITS, PRIVDROP_BITS) ? err_sys(e, "set securebits") : 0;
 }
 
-static int drop_capabilities(struct err *e)
+static int privdrop_capabilities(struct err *e)
 {
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
@@ -64,14 +64,14 @@ static int drop_capabilities(struct err *e)
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? err_sys(e, "forbid new privileges") : 0;
 }
 
-int drop_all(const struct drop *d, struct err *e)
+int privdrop_all(const struct privdrop *d, struct err *e)
 {
-	if (drop_ways_back(d->files, e) || drop_ids(d->uid, d->gid, e))
+	if (privdrop_ways_back(d->files, e) || privdrop_ids(d->uid, d->gid, e))
 		return -1;
-	return drop_capabilities(e);
+	return privdrop_capabilities(e);
 }
 
-int drop_rights(unsigned files, struct err *e)
+int privdrop_rights(unsigned files, struct err *e)
 {
-	return drop_ways_back(files, e) || drop_capabilities(e) ? -1 : 0;
+	return privdrop_ways_back(files, e) || privdrop_capabilities(e) ? -1 : 0;
 }
