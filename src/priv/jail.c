@@ -97,7 +97,7 @@ static int qemu_enter(const struct jail_plan *p, struct err *e)
 	if (fds[2] < 0 || jail_stdio(p, e) || jail_fds(fds, ARRAY_SIZE(fds), e) ||
 	    jail_root_enter(p->stage, p->libexec, e) || jail_name(e))
 		return -1;
-	return privdrop_all(&who, e) ? -1 : filter_load(p->filter, e);
+	return privdrop_all(&who, e) ? -1 : seccomp_filter_load(p->filter, e);
 }
 
 static int qemu_run(const struct jail_plan *p, struct err *e)

@@ -14,12 +14,12 @@
 
 #include "ipc/priv.h"
 #include "priv/cgroup.h"
-#include "priv/filter.h"
+#include "priv/seccomp_filter.h"
 
 struct jail_plan {
 	enum priv_machine_kind kind;
 	const struct cgroups *groups;
-	const struct filter *filter;
+	const struct seccomp_filter *filter;
 	const char *machine;    /* also the cgroup's name */
 	const char *netns_path; /* of the slot */
 	const char *stage;      /* an empty directory: the new root is put together there */

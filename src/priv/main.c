@@ -272,8 +272,8 @@ static int priv_open(struct priv *p, const struct conf *conf, int super_fd, stru
 	p->loop = loop_new(e);
 	if (!p->loop || io_nonblock(super_fd) || fcntl(super_fd, F_SETFD, FD_CLOEXEC))
 		return -1;
-	if (filter_make(&p->filter, e) || names_init(&p->names, conf, e) || priv_users(p, e) ||
-	    priv_directories(p, e) ||
+	if (seccomp_filter_make(&p->filter, e) || names_init(&p->names, conf, e) ||
+	    priv_users(p, e) || priv_directories(p, e) ||
 	    cgroups_open(&p->groups, p->loop, conf->run_dir, p->names.group, e) ||
 	    slots_init(&p->slots, p->loop, &p->names, conf->run_dir, (unsigned)conf->slot_spare, e))
 		return -1;
@@ -291,7 +291,7 @@ static void priv_close(struct priv *p)
 	bool remove = !p->keep;
 
 	layers_unmount(&p->layers);
-	filter_free(&p->filter);
+	seccomp_filter_free(&p->filter);
 	if (remove)
 		slots_sweep(&p->slots);
 	host_close(&p->host, remove);

@@ -9,9 +9,9 @@
 #include "ipc/priv.h"
 #include "ipc/super.h"
 #include "priv/cgroup.h"
-#include "priv/filter.h"
 #include "priv/host.h"
 #include "priv/layers.h"
+#include "priv/seccomp_filter.h"
 #include "priv/slot.h"
 
 struct priv;
@@ -43,7 +43,7 @@ struct priv {
 	struct slots slots;
 	struct host host;
 	struct layers layers;
-	struct filter filter; /* of machines */
+	struct seccomp_filter filter; /* of machines */
 	char *machines_dir, *stage_dir, *log_path;
 	struct owner owners[PRIV_NUM_OWNERS];
 	gid_t proxy_gid;

@@ -1,4 +1,4 @@
-#include "priv/filter.h"
+#include "priv/seccomp_filter.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +20,7 @@
 	 CLONE_NEWCGROUP)
 
 /* clang-format off */
-static const int filter_refused[] = {
+static const int seccomp_filter_refused[] = {
 	/* namespaces and mounts */
 	SCMP_SYS(unshare), SCMP_SYS(setns), SCMP_SYS(mount), SCMP_SYS(umount2), SCMP_SYS(pivot_root),
 	SCMP_SYS(chroot), SCMP_SYS(fsopen), SCMP_SYS(fspick), SCMP_SYS(fsmount), SCMP_SYS(fsconfig),
@@ -41,10 +41,10 @@ static const int filter_refused[] = {
 };
 
 /* TCP to its guest and pairs of its own is all that it speaks. */
-static const int filter_families[] = { AF_UNIX, AF_INET };
+static const int seccomp_filter_families[] = { AF_UNIX, AF_INET };
 /* clang-format on */
 
-static int filter_sockets(scmp_filter_ctx ctx)
+static int seccomp_filter_sockets(scmp_filter_ctx ctx)
 {
 	int rc = 0;
 
@@ -52,8 +52,8 @@ static int filter_sockets(scmp_filter_ctx ctx)
 	for (int family = 0; family < AF_MAX && !rc; family++) {
 		bool spoken = false;
 
-		for (size_t i = 0; i < ARRAY_SIZE(filter_families); i++)
-			spoken |= filter_families[i] == family;
+		for (size_t i = 0; i < ARRAY_SIZE(seccomp_filter_families); i++)
+			spoken |= seccomp_filter_families[i] == family;
 		if (!spoken)
 			rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket),
 					      1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)family, 0));
@@ -64,7 +64,7 @@ static int filter_sockets(scmp_filter_ctx ctx)
 }
 
 /* clone3 hides its flags behind a pointer: without it the C library takes clone. */
-static int filter_clones(scmp_filter_ctx ctx)
+static int seccomp_filter_clones(scmp_filter_ctx ctx)
 {
 	int rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
 
@@ -78,17 +78,17 @@ static int filter_clones(scmp_filter_ctx ctx)
 	return rc;
 }
 
-static int filter_rules(scmp_filter_ctx ctx)
+static int seccomp_filter_rules(scmp_filter_ctx ctx)
 {
 	int rc = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 
-	for (size_t i = 0; i < ARRAY_SIZE(filter_refused) && !rc; i++)
-		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), filter_refused[i], 0);
-	rc = rc ? rc : filter_clones(ctx);
-	return rc ? rc : filter_sockets(ctx);
+	for (size_t i = 0; i < ARRAY_SIZE(seccomp_filter_refused) && !rc; i++)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), seccomp_filter_refused[i], 0);
+	rc = rc ? rc : seccomp_filter_clones(ctx);
+	return rc ? rc : seccomp_filter_sockets(ctx);
 }
 
-static int filter_export(struct filter *f, scmp_filter_ctx ctx)
+static int seccomp_filter_export(struct seccomp_filter *f, scmp_filter_ctx ctx)
 {
 	autoclose int fd = memfd_create("filter", MFD_CLOEXEC);
 	struct stat st;
@@ -103,25 +103,25 @@ static int filter_export(struct filter *f, scmp_filter_ctx ctx)
 	return io_read_full(fd, f->program, f->size);
 }
 
-int filter_make(struct filter *f, struct err *e)
+int seccomp_filter_make(struct seccomp_filter *f, struct err *e)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
-	int rc = ctx ? filter_rules(ctx) : -ENOMEM;
+	int rc = ctx ? seccomp_filter_rules(ctx) : -ENOMEM;
 
-	*f = (struct filter){ 0 };
-	rc = rc ? rc : filter_export(f, ctx);
+	*f = (struct seccomp_filter){ 0 };
+	rc = rc ? rc : seccomp_filter_export(f, ctx);
 	seccomp_release(ctx);
 	errno = -rc;
 	return rc ? err_sys(e, "make the filter of system calls") : 0;
 }
 
-void filter_free(struct filter *f)
+void seccomp_filter_free(struct seccomp_filter *f)
 {
 	free(f->program);
-	*f = (struct filter){ 0 };
+	*f = (struct seccomp_filter){ 0 };
 }
 
-int filter_load(const struct filter *f, struct err *e)
+int seccomp_filter_load(const struct seccomp_filter *f, struct err *e)
 {
 	struct sock_fprog program = {
 		.len = (unsigned short)(f->size / sizeof(struct sock_filter)),
