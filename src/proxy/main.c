@@ -3,8 +3,8 @@
 
 #include "base/log.h"
 #include "net/role.h"
-#include "proxy/filter.h"
 #include "proxy/proxy.h"
+#include "proxy/seccomp_filter.h"
 
 struct role_proxy {
 	struct proxy proxy;
@@ -55,7 +55,7 @@ static void role_on_start(void *arg, uint16_t endpoint_port)
 	struct err e;
 
 	(void)endpoint_port; /* a Host may name any port: the name in front of it decides */
-	if (filter_lay(&e)) {
+	if (seccomp_filter_lay(&e)) {
 		log_err("%s", e.text);
 		r->failed = true;
 		role_finish(r->link);

@@ -1,4 +1,4 @@
-#include "proxy/filter.h"
+#include "proxy/seccomp_filter.h"
 
 #include <errno.h>
 #include <seccomp.h>
@@ -12,7 +12,7 @@
 #endif
 
 /* clang-format off */
-static const int filter_allowed[] = {
+static const int seccomp_filter_allowed[] = {
 	/* sockets and files that are open */
 	SCMP_SYS(read), SCMP_SYS(readv), SCMP_SYS(pread64), SCMP_SYS(recvfrom), SCMP_SYS(recvmsg),
 	SCMP_SYS(write), SCMP_SYS(writev), SCMP_SYS(sendto), SCMP_SYS(sendmsg), SCMP_SYS(accept4),
@@ -33,7 +33,7 @@ static const int filter_allowed[] = {
 /* clang-format on */
 
 /* Memory may be had, but none that is code; sockets, but only towards machines. */
-static int filter_rules(scmp_filter_ctx ctx)
+static int seccomp_filter_rules(scmp_filter_ctx ctx)
 {
 	const struct scmp_arg_cmp no_code = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
 	int rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, no_code);
@@ -43,13 +43,13 @@ static int filter_rules(scmp_filter_ctx ctx)
 	if (!rc)
 		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
 				      SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0));
-	for (size_t i = 0; i < ARRAY_SIZE(filter_allowed) && !rc; i++)
-		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, filter_allowed[i], 0);
+	for (size_t i = 0; i < ARRAY_SIZE(seccomp_filter_allowed) && !rc; i++)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, seccomp_filter_allowed[i], 0);
 	return rc;
 }
 
 /* A sanitizer starts a thread that traces its process, at the end, to look for leaks. */
-static bool filter_is_for_tests(void)
+static bool seccomp_filter_is_for_tests(void)
 {
 #if defined(__SANITIZE_ADDRESS__) || FILTER_FEATURE(address_sanitizer)
 	return true;
@@ -58,15 +58,15 @@ static bool filter_is_for_tests(void)
 #endif
 }
 
-int filter_lay(struct err *e)
+int seccomp_filter_lay(struct err *e)
 {
 	scmp_filter_ctx ctx;
 	int rc;
 
-	if (filter_is_for_tests())
+	if (seccomp_filter_is_for_tests())
 		return 0;
 	ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-	rc = ctx ? filter_rules(ctx) : -ENOMEM;
+	rc = ctx ? seccomp_filter_rules(ctx) : -ENOMEM;
 	rc = rc ? rc : seccomp_load(ctx);
 	seccomp_release(ctx);
 	errno = -rc;
