@@ -29,7 +29,7 @@ struct build {
 	char *args, **argv;
 	int fds[BUILD_NUM_FDS];
 	struct ask starter;
-	struct layers_wait layers;
+	struct layer_store_wait layers;
 	struct slot_wait wait;
 	int slot;
 	struct child child;
@@ -232,7 +232,7 @@ static void build_got_slot(struct slot_wait *w, int slot, const struct err *why)
 		build_fail(b, &e);
 }
 
-static void build_got_layers(struct layers_wait *w, const struct err *why)
+static void build_got_layers(struct layer_store_wait *w, const struct err *why)
 {
 	struct build *b = container_of(w, struct build, layers);
 
@@ -327,7 +327,7 @@ void build_start(struct priv *p, const struct ask *a, struct ipc_msg *m)
 	b->argv = argv;
 	b->args = args;
 	args = NULL;
-	layers_want(&p->layers, &b->layers);
+	layer_store_want(&p->layers, &b->layers);
 }
 
 static void build_give_up(struct build *b)
@@ -338,7 +338,7 @@ static void build_give_up(struct build *b)
 		priv_refuse(b->priv, &b->starter,
 			    (err_set(&e, ERR_CONFLICT, "it was ended before it ran"), &e));
 	if (b->state == BUILD_WAITS) {
-		layers_forget(&b->layers);
+		layer_store_forget(&b->layers);
 		slot_forget(&b->wait);
 		build_free(b);
 	} else {

@@ -247,7 +247,7 @@ static void priv_layers(struct priv *p)
 {
 	const struct owner *image = &p->owners[PRIV_OWNER_IMAGE];
 
-	p->layers = (struct layers){
+	p->layers = (struct layer_store){
 		.loop = p->loop,
 		.build_dir = xasprintf("%s/build", p->conf->data_dir),
 		.size_bytes = (uint64_t)p->conf->build_disk_gib * GIB,
@@ -290,7 +290,7 @@ static void priv_close(struct priv *p)
 {
 	bool remove = !p->keep;
 
-	layers_unmount(&p->layers);
+	layer_store_unmount(&p->layers);
 	seccomp_filter_free(&p->filter);
 	if (remove)
 		slots_sweep(&p->slots);

@@ -10,7 +10,7 @@
 #include "ipc/super.h"
 #include "priv/cgroup.h"
 #include "priv/host.h"
-#include "priv/layers.h"
+#include "priv/layer_store.h"
 #include "priv/seccomp_filter.h"
 #include "priv/slot.h"
 
@@ -42,7 +42,7 @@ struct priv {
 	struct cgroups groups;
 	struct slots slots;
 	struct host host;
-	struct layers layers;
+	struct layer_store layers;
 	struct seccomp_filter filter; /* of machines */
 	char *machines_dir, *stage_dir, *log_path;
 	struct owner owners[PRIV_NUM_OWNERS];

@@ -72,13 +72,13 @@ void cgroup_end(struct cgroup_end *end, const struct cgroups *g, const char *nam
 	world.gone = gone;
 }
 
-void layers_want(struct layers *l, struct layers_wait *w)
+void layer_store_want(struct layer_store *l, struct layer_store_wait *w)
 {
 	(void)l;
 	w->ready(w, NULL);
 }
 
-void layers_forget(struct layers_wait *w)
+void layer_store_forget(struct layer_store_wait *w)
 {
 	(void)w;
 }

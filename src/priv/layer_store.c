@@ -1,4 +1,4 @@
-#include "priv/layers.h"
+#include "priv/layer_store.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,12 +15,12 @@
 #include "base/io.h"
 #include "base/log.h"
 
-#define LAYERS_MKFS "/sbin/mke2fs"
-#define LAYERS_FILE "layers.img"
-#define LAYERS_NEW  "layers.img.new"
-#define LAYERS_DIR  "layers"
+#define LAYER_STORE_MKFS "/sbin/mke2fs"
+#define LAYER_STORE_FILE "layers.img"
+#define LAYER_STORE_NEW  "layers.img.new"
+#define LAYER_STORE_DIR  "layers"
 
-static int layers_open_dir(const struct layers *l, struct err *e)
+static int layer_store_open_dir(const struct layer_store *l, struct err *e)
 {
 	autofree char *data = xstrdup(l->build_dir);
 	autoclose int dir = -1;
@@ -37,18 +37,19 @@ static int layers_open_dir(const struct layers *l, struct err *e)
 
 /* The directory is the image role's, which is less than root: what stands there must be what we
  * made. */
-static int layers_check(int file, struct err *e)
+static int layer_store_check(int file, struct err *e)
 {
 	struct stat st;
 
 	if (fstat(file, &st))
-		return err_sys(e, "look at " LAYERS_FILE);
+		return err_sys(e, "look at " LAYER_STORE_FILE);
 	if (!S_ISREG(st.st_mode) || st.st_uid || st.st_nlink != 1 || (st.st_mode & 077))
-		return err_set(e, ERR_INTERNAL, LAYERS_FILE " is not as it was made: remove it");
+		return err_set(e, ERR_INTERNAL,
+			       LAYER_STORE_FILE " is not as it was made: remove it");
 	return 0;
 }
 
-static int layers_mkfs(const struct layers *l, int file, struct err *e)
+static int layer_store_mkfs(const struct layer_store *l, int file, struct err *e)
 {
 	autofree char *owner =
 		xasprintf("lazy_itable_init=1,lazy_journal_init=1,nodiscard,root_owner=%u:%u",
@@ -62,67 +63,67 @@ static int layers_mkfs(const struct layers *l, int file, struct err *e)
 	int status;
 
 	if (ftruncate(file, (off_t)l->size_bytes))
-		return err_sys(e, "size " LAYERS_NEW);
+		return err_sys(e, "size " LAYER_STORE_NEW);
 	pid = fork();
 	if (!pid) {
 		fcntl(file, F_SETFD, 0);
-		execve(LAYERS_MKFS, argv, env);
+		execve(LAYER_STORE_MKFS, argv, env);
 		_exit(127);
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
-		return err_set(e, ERR_INTERNAL, LAYERS_MKFS " failed on " LAYERS_FILE);
+		return err_set(e, ERR_INTERNAL, LAYER_STORE_MKFS " failed on " LAYER_STORE_FILE);
 	return 0;
 }
 
 /* ext4 notes in its superblock that it found itself damaged. */
-static bool layers_damaged(int file)
+static bool layer_store_damaged(int file)
 {
 	uint16_t state = 0;
 
 	return pread(file, &state, sizeof(state), 1024 + 58) == sizeof(state) && (state & 2);
 }
 
-static int layers_file(const struct layers *l, int dir, struct err *e)
+static int layer_store_file(const struct layer_store *l, int dir, struct err *e)
 {
-	autoclose int file = io_open_below(dir, LAYERS_FILE, O_RDWR, 0);
+	autoclose int file = io_open_below(dir, LAYER_STORE_FILE, O_RDWR, 0);
 
-	if (file >= 0 && layers_damaged(file)) {
+	if (file >= 0 && layer_store_damaged(file)) {
 		log_warn("the layers of builds are damaged and begun anew; import bases again");
 		fd_close(&file);
-		if (unlinkat(dir, LAYERS_FILE, 0))
-			return err_sys(e, "remove " LAYERS_FILE);
+		if (unlinkat(dir, LAYER_STORE_FILE, 0))
+			return err_sys(e, "remove " LAYER_STORE_FILE);
 		file = -ENOENT;
 	}
 	if (file == -ENOENT) {
-		if (unlinkat(dir, LAYERS_NEW, 0) && errno != ENOENT)
-			return err_sys(e, "remove " LAYERS_NEW);
-		file = io_open_below(dir, LAYERS_NEW, O_RDWR | O_CREAT | O_EXCL, 0600);
+		if (unlinkat(dir, LAYER_STORE_NEW, 0) && errno != ENOENT)
+			return err_sys(e, "remove " LAYER_STORE_NEW);
+		file = io_open_below(dir, LAYER_STORE_NEW, O_RDWR | O_CREAT | O_EXCL, 0600);
 		errno = -file;
 		if (file < 0)
-			return err_sys(e, "make " LAYERS_NEW);
-		if (layers_mkfs(l, file, e))
+			return err_sys(e, "make " LAYER_STORE_NEW);
+		if (layer_store_mkfs(l, file, e))
 			return -1;
-		if (renameat(dir, LAYERS_NEW, dir, LAYERS_FILE))
-			return err_sys(e, "rename " LAYERS_NEW);
+		if (renameat(dir, LAYER_STORE_NEW, dir, LAYER_STORE_FILE))
+			return err_sys(e, "rename " LAYER_STORE_NEW);
 	}
 	errno = -file;
 	if (file < 0)
-		return err_sys(e, "open " LAYERS_FILE);
-	return layers_check(file, e) ? -1 : fd_steal(&file);
+		return err_sys(e, "open " LAYER_STORE_FILE);
+	return layer_store_check(file, e) ? -1 : fd_steal(&file);
 }
 
-#define LAYERS_LOOPS 256 /* devices that are looked at */
+#define LAYER_STORE_LOOPS 256 /* devices that are looked at */
 
 /* A mount that was detached lives on in mount namespaces that were made meanwhile: then its device
  * must be used again, because one file on two devices is two file systems that destroy each other.
  */
-static int layers_loop_again(int file, char device[32])
+static int layer_store_loop_again(int file, char device[32])
 {
 	struct stat want;
 
 	if (fstat(file, &want))
 		return -1;
-	for (int number = 0; number < LAYERS_LOOPS; number++) {
+	for (int number = 0; number < LAYER_STORE_LOOPS; number++) {
 		struct loop_info64 info;
 		autoclose int fd = -1;
 
@@ -136,7 +137,7 @@ static int layers_loop_again(int file, char device[32])
 }
 
 /* Another program may take the free device between the two calls: then the next one. */
-static int layers_loop(int file, char device[32], struct err *e)
+static int layer_store_loop(int file, char device[32], struct err *e)
 {
 	autoclose int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
 	const struct loop_config config = { .fd = (uint32_t)file,
@@ -157,10 +158,10 @@ static int layers_loop(int file, char device[32], struct err *e)
 		if (errno != EBUSY)
 			break;
 	}
-	return err_sys(e, "use " LAYERS_FILE " as a disk");
+	return err_sys(e, "use " LAYER_STORE_FILE " as a disk");
 }
 
-static bool layers_is_mounted(int dir, int at)
+static bool layer_store_is_mounted(int dir, int at)
 {
 	struct stat above, here;
 
@@ -169,119 +170,120 @@ static bool layers_is_mounted(int dir, int at)
 
 /* After a lost write ext4 writes no more (newer kernels without a word in statfs): only trying
  * tells. */
-static bool layers_is_writable(int at)
+static bool layer_store_is_writable(int at)
 {
 	autoclose int fd = openat(at, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
 
 	return fd >= 0 || errno != EROFS;
 }
 
-static int layers_open(const struct layers *l, int dir, struct err *e)
+static int layer_store_open(const struct layer_store *l, int dir, struct err *e)
 {
-	int rc = io_mkdir(dir, LAYERS_DIR, 0755);
-	int at = rc ? rc : io_open_below(dir, LAYERS_DIR, O_RDONLY | O_DIRECTORY, 0);
+	int rc = io_mkdir(dir, LAYER_STORE_DIR, 0755);
+	int at = rc ? rc : io_open_below(dir, LAYER_STORE_DIR, O_RDONLY | O_DIRECTORY, 0);
 
 	errno = -at;
-	return at < 0 ? err_sys(e, "open '%s/" LAYERS_DIR "'", l->build_dir) : at;
+	return at < 0 ? err_sys(e, "open '%s/" LAYER_STORE_DIR "'", l->build_dir) : at;
 }
 
 /* What a full disk below it has lost nobody knows, so none of it may be built upon.  Builds that
  * run keep the old file until they end. */
-static int layers_give_up(const struct layers *l, int dir, struct err *e)
+static int layer_store_give_up(const struct layer_store *l, int dir, struct err *e)
 {
-	autofree char *path = xasprintf("%s/" LAYERS_DIR, l->build_dir);
+	autofree char *path = xasprintf("%s/" LAYER_STORE_DIR, l->build_dir);
 
 	log_warn("the layers of builds lost writes, as on a full disk, and are begun anew; import "
 		 "bases again");
-	if (umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) || unlinkat(dir, LAYERS_FILE, 0))
+	if (umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) || unlinkat(dir, LAYER_STORE_FILE, 0))
 		return err_sys(e, "put '%s' away", path);
 	return 0;
 }
 
-static int layers_mount_all(const struct layers *l, struct err *e)
+static int layer_store_mount_all(const struct layer_store *l, struct err *e)
 {
-	autoclose int dir = layers_open_dir(l, e), at = -1, file = -1, loop = -1;
+	autoclose int dir = layer_store_open_dir(l, e), at = -1, file = -1, loop = -1;
 	char device[32], target[32];
 
-	at = dir < 0 ? -1 : layers_open(l, dir, e);
-	if (at >= 0 && layers_is_mounted(dir, at)) {
-		if (layers_is_writable(at))
+	at = dir < 0 ? -1 : layer_store_open(l, dir, e);
+	if (at >= 0 && layer_store_is_mounted(dir, at)) {
+		if (layer_store_is_writable(at))
 			return 0;
 		fd_close(&at);
-		at = layers_give_up(l, dir, e) ? -1 : layers_open(l, dir, e);
+		at = layer_store_give_up(l, dir, e) ? -1 : layer_store_open(l, dir, e);
 	}
 	if (at < 0)
 		return -1;
-	file = layers_file(l, dir, e);
-	loop = file < 0 ? -1 : layers_loop_again(file, device);
+	file = layer_store_file(l, dir, e);
+	loop = file < 0 ? -1 : layer_store_loop_again(file, device);
 	if (file >= 0 && loop < 0)
-		loop = layers_loop(file, device, e);
+		loop = layer_store_loop(file, device, e);
 	if (loop < 0)
 		return -1;
 	snprintf(target, sizeof(target), "/proc/self/fd/%d", at);
 	if (mount(device, target, "ext4", MS_NODEV | MS_NOSUID | MS_NOATIME,
 		  "discard,errors=remount-ro,data_err=abort"))
-		return err_sys(e, "mount '%s/" LAYERS_FILE "'", l->build_dir);
+		return err_sys(e, "mount '%s/" LAYER_STORE_FILE "'", l->build_dir);
 	fd_close(&at);
-	at = io_open_below(dir, LAYERS_DIR, O_RDONLY | O_DIRECTORY, 0);
+	at = io_open_below(dir, LAYER_STORE_DIR, O_RDONLY | O_DIRECTORY, 0);
 	if (at < 0 || fchmod(at, 0700))
-		return err_set(e, ERR_INTERNAL, "the root of " LAYERS_FILE " cannot be closed");
+		return err_set(e, ERR_INTERNAL,
+			       "the root of " LAYER_STORE_FILE " cannot be closed");
 	return 0;
 }
 
-static int layers_mount(void *layers)
+static int layer_store_mount(void *layers)
 {
 	struct err e;
 
-	if (!layers_mount_all(layers, &e))
+	if (!layer_store_mount_all(layers, &e))
 		return 0;
 	log_err("the layers of builds are not there: %s", e.text);
 	return 1;
 }
 
-static void layers_tell(struct layers *l, const struct err *e)
+static void layer_store_tell(struct layer_store *l, const struct err *e)
 {
-	struct layers_wait *w;
+	struct layer_store_wait *w;
 
-	while ((w = list_first(&l->waiting, struct layers_wait, in))) {
+	while ((w = list_first(&l->waiting, struct layer_store_wait, in))) {
 		list_del(&w->in);
 		w->ready(w, e);
 	}
 }
 
-static void layers_ended(struct child *c, int status)
+static void layer_store_ended(struct child *c, int status)
 {
-	struct layers *l = container_of(c, struct layers, mounting);
+	struct layer_store *l = container_of(c, struct layer_store, mounting);
 	struct err e;
 
 	l->mounted = !status;
 	err_set(&e, ERR_INTERNAL,
 		"the disk of all builds cannot be mounted; the daemon's log says why");
-	layers_tell(l, status ? &e : NULL);
+	layer_store_tell(l, status ? &e : NULL);
 }
 
-void layers_want(struct layers *l, struct layers_wait *w)
+void layer_store_want(struct layer_store *l, struct layer_store_wait *w)
 {
-	autofree char *path = xasprintf("%s/" LAYERS_DIR, l->build_dir);
+	autofree char *path = xasprintf("%s/" LAYER_STORE_DIR, l->build_dir);
 	autoclose int at = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct err e;
 
 	list_add(&l->waiting, &w->in);
-	if (l->mounted && at >= 0 && layers_is_writable(at))
-		layers_tell(l, NULL);
+	if (l->mounted && at >= 0 && layer_store_is_writable(at))
+		layer_store_tell(l, NULL);
 	else if (!l->mounting.pid &&
-		 child_start(l->loop, &l->mounting, layers_mount, l, layers_ended, &e))
-		layers_tell(l, &e);
+		 child_start(l->loop, &l->mounting, layer_store_mount, l, layer_store_ended, &e))
+		layer_store_tell(l, &e);
 }
 
-void layers_forget(struct layers_wait *w)
+void layer_store_forget(struct layer_store_wait *w)
 {
 	list_del(&w->in);
 }
 
-void layers_unmount(struct layers *l)
+void layer_store_unmount(struct layer_store *l)
 {
-	autofree char *path = xasprintf("%s/" LAYERS_DIR, l->build_dir);
+	autofree char *path = xasprintf("%s/" LAYER_STORE_DIR, l->build_dir);
 
 	if (l->mounted && umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW))
 		log_warn("a mount stays behind path=%s: %s", path, strerror(errno));
