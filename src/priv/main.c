@@ -278,7 +278,7 @@ static int priv_open(struct priv *p, const struct conf *conf, int super_fd, stru
 	    slots_init(&p->slots, p->loop, &p->names, conf->run_dir, (unsigned)conf->slot_spare, e))
 		return -1;
 	if (recover_all(p, e) ||
-	    host_open(&p->host, p->loop, &p->names, conf->run_dir, conf->dns_upstream, e))
+	    host_setup_open(&p->host, p->loop, &p->names, conf->run_dir, conf->dns_upstream, e))
 		return -1;
 	priv_layers(p);
 	slots_start(&p->slots);
@@ -294,7 +294,7 @@ static void priv_close(struct priv *p)
 	seccomp_filter_free(&p->filter);
 	if (remove)
 		slots_sweep(&p->slots);
-	host_close(&p->host, remove);
+	host_setup_close(&p->host, remove);
 	cgroups_close(&p->groups, remove);
 	if (remove) {
 		rmdir(p->slots.netns_dir);

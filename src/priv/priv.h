@@ -9,7 +9,7 @@
 #include "ipc/priv.h"
 #include "ipc/super.h"
 #include "priv/cgroup.h"
-#include "priv/host.h"
+#include "priv/host_setup.h"
 #include "priv/layer_store.h"
 #include "priv/seccomp_filter.h"
 #include "priv/slot.h"
@@ -41,7 +41,7 @@ struct priv {
 	struct loop *loop;
 	struct cgroups groups;
 	struct slots slots;
-	struct host host;
+	struct host_setup host;
 	struct layer_store layers;
 	struct seccomp_filter filter; /* of machines */
 	char *machines_dir, *stage_dir, *log_path;

@@ -121,7 +121,7 @@ static void machine_got_slot(struct slot_wait *w, int slot, const struct err *wh
 		machine_free(m);
 		return;
 	}
-	host_look(&m->priv->host);
+	host_setup_look(&m->priv->host);
 	m->item.slot = (uint32_t)slot;
 	m->state = MACHINE_STARTS;
 	if (machine_make(m, &e))

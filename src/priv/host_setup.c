@@ -1,4 +1,4 @@
-#include "priv/host.h"
+#include "priv/host_setup.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,16 +12,16 @@
 #include "priv/nft.h"
 #include "priv/resolv.h"
 
-#define HOST_LOOK_MS 5000
-#define HOST_FORWARD "/proc/sys/net/ipv4/ip_forward"
+#define HOST_SETUP_LOOK_MS 5000
+#define HOST_SETUP_FORWARD "/proc/sys/net/ipv4/ip_forward"
 
-static int host_nft(void *text)
+static int host_setup_nft(void *text)
 {
 	nft_exec(text);
 	return 1;
 }
 
-static void host_rules(const struct host *h, struct buf *text)
+static void host_setup_rules(const struct host_setup *h, struct buf *text)
 {
 	nft_host_text(text, h->names, h->resolver);
 	if (!h->resolver)
@@ -29,14 +29,14 @@ static void host_rules(const struct host *h, struct buf *text)
 			"guests have no resolver: /etc/resolv.conf names none that is no loopback");
 }
 
-static void host_look_again(struct timer *t)
+static void host_setup_look_again(struct timer *t)
 {
-	host_look(container_of(t, struct host, look));
+	host_setup_look(container_of(t, struct host_setup, look));
 }
 
-static void host_loaded(struct child *c, int status)
+static void host_setup_loaded(struct child *c, int status)
 {
-	struct host *h = container_of(c, struct host, loading);
+	struct host_setup *h = container_of(c, struct host_setup, loading);
 
 	if (!status)
 		return;
@@ -44,22 +44,23 @@ static void host_loaded(struct child *c, int status)
 	h->resolver = 0; /* looked at and tried again */
 }
 
-void host_look(struct host *h)
+void host_setup_look(struct host_setup *h)
 {
 	uint32_t now = resolv_read(h->configured);
 	autobuf struct buf text = { 0 };
 	struct err e;
 
-	loop_timer(h->loop, &h->look, HOST_LOOK_MS, host_look_again);
+	loop_timer(h->loop, &h->look, HOST_SETUP_LOOK_MS, host_setup_look_again);
 	if (now == h->resolver || h->loading.pid)
 		return;
 	h->resolver = now;
-	host_rules(h, &text);
-	if (child_start(h->loop, &h->loading, host_nft, buf_str(&text), host_loaded, &e))
+	host_setup_rules(h, &text);
+	if (child_start(h->loop, &h->loading, host_setup_nft, buf_str(&text), host_setup_loaded,
+			&e))
 		log_err("%s", e.text);
 }
 
-static int host_write(const char *path, int flags, const char *value, struct err *e)
+static int host_setup_write(const char *path, int flags, const char *value, struct err *e)
 {
 	autoclose int fd = open(path, O_WRONLY | O_CLOEXEC | flags, 0644);
 
@@ -68,35 +69,36 @@ static int host_write(const char *path, int flags, const char *value, struct err
 	return 0;
 }
 
-static int host_forward(const struct host *h, struct err *e)
+static int host_setup_forward(const struct host_setup *h, struct err *e)
 {
-	autoclose int fd = open(HOST_FORWARD, O_RDONLY | O_CLOEXEC);
+	autoclose int fd = open(HOST_SETUP_FORWARD, O_RDONLY | O_CLOEXEC);
 	autobuf struct buf was = { 0 };
 
 	if (fd < 0 || io_read_all(fd, &was, KIB))
-		return err_sys(e, "read " HOST_FORWARD);
-	if (access(h->record, F_OK) && host_write(h->record, O_CREAT | O_TRUNC, buf_str(&was), e))
+		return err_sys(e, "read " HOST_SETUP_FORWARD);
+	if (access(h->record, F_OK) &&
+	    host_setup_write(h->record, O_CREAT | O_TRUNC, buf_str(&was), e))
 		return -1;
-	return host_write(HOST_FORWARD, 0, "1\n", e);
+	return host_setup_write(HOST_SETUP_FORWARD, 0, "1\n", e);
 }
 
-int host_open(struct host *h, struct loop *l, const struct names *n, const char *run_dir,
-	      const char *resolver, struct err *e)
+int host_setup_open(struct host_setup *h, struct loop *l, const struct names *n,
+		    const char *run_dir, const char *resolver, struct err *e)
 {
 	autobuf struct buf text = { 0 };
 
-	*h = (struct host){ .loop = l, .names = n, .configured = resolver };
+	*h = (struct host_setup){ .loop = l, .names = n, .configured = resolver };
 	h->record = xasprintf("%s/ip_forward", run_dir);
 	h->resolver = resolv_read(resolver);
-	host_rules(h, &text);
-	if (child_run(host_nft, buf_str(&text)))
+	host_setup_rules(h, &text);
+	if (child_run(host_setup_nft, buf_str(&text)))
 		return err_set(e, ERR_INTERNAL, "nft refused the rules; the line above says why");
-	loop_timer(l, &h->look, HOST_LOOK_MS, host_look_again);
-	return host_forward(h, e);
+	loop_timer(l, &h->look, HOST_SETUP_LOOK_MS, host_setup_look_again);
+	return host_setup_forward(h, e);
 }
 
 /* Forwarding stays on while another instance has slots. */
-static bool host_is_shared(const struct host *h)
+static bool host_setup_is_shared(const struct host_setup *h)
 {
 	struct if_nameindex *all = if_nameindex();
 	bool shared = false;
@@ -110,28 +112,28 @@ static bool host_is_shared(const struct host *h)
 	return shared;
 }
 
-static void host_forward_back(const struct host *h)
+static void host_setup_forward_back(const struct host_setup *h)
 {
 	autoclose int fd = open(h->record, O_RDONLY | O_CLOEXEC);
 	autobuf struct buf was = { 0 };
 	struct err e;
 
 	if (fd >= 0 && !io_read_all(fd, &was, KIB) && !strcmp(buf_str(&was), "0\n") &&
-	    !host_is_shared(h) && host_write(HOST_FORWARD, 0, "0\n", &e))
+	    !host_setup_is_shared(h) && host_setup_write(HOST_SETUP_FORWARD, 0, "0\n", &e))
 		log_warn("%s", e.text);
 	unlink(h->record);
 }
 
-void host_close(struct host *h, bool remove)
+void host_setup_close(struct host_setup *h, bool remove)
 {
 	autobuf struct buf text = { 0 };
 
 	loop_untimer(h->loop, &h->look);
 	if (remove) {
 		nft_host_remove_text(&text, h->names);
-		if (child_run(host_nft, buf_str(&text)))
+		if (child_run(host_setup_nft, buf_str(&text)))
 			log_warn("the nft table stays behind table=%s", h->names->table);
-		host_forward_back(h);
+		host_setup_forward_back(h);
 	}
 	free(h->record);
 	h->record = NULL;
