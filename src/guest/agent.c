@@ -147,7 +147,7 @@ static void agent_hello(struct agent *a)
 	port_send(&a->port);
 }
 
-int agent_run(const struct host *host, struct err *e)
+int agent_run(const struct hostlink *host, struct err *e)
 {
 	static struct agent agent;
 	const struct rlimit files = { AGENT_FILES, AGENT_FILES };

@@ -2,9 +2,9 @@
 #ifndef GUEST_AGENT_H
 #define GUEST_AGENT_H
 
-#include "guest/host.h"
+#include "guest/hostlink.h"
 
 /* Serve the host; returns only if the loop itself fails. */
-int agent_run(const struct host *host, struct err *e) must_check;
+int agent_run(const struct hostlink *host, struct err *e) must_check;
 
 #endif

@@ -12,12 +12,12 @@
 
 static int init_run(struct err *e)
 {
-	struct host host;
+	struct hostlink host;
 
 	if (boot_mounts(e) || boot_modules("boot", e) || boot_root(e) || boot_link(e))
 		return -1;
 	boot_tune();
-	return host_open(&host, e) ? -1 : agent_run(&host, e);
+	return hostlink_open(&host, e) ? -1 : agent_run(&host, e);
 }
 
 int main(void)

@@ -216,7 +216,7 @@ static void streams_accept(struct watch *w, uint32_t events)
 		(void)!send(fd, "ERR busy\n", 9, MSG_NOSIGNAL);
 }
 
-int streams_open(struct streams *s, struct loop *l, const struct host *host, struct err *e)
+int streams_open(struct streams *s, struct loop *l, const struct hostlink *host, struct err *e)
 {
 	*s = (struct streams){ .loop = l, .host = host };
 	list_init(&s->all);

@@ -1,25 +1,25 @@
-/* streams.h - the host's way to the guest's ports: a listener (guest/host.h) that only the host may
- * talk to.  "CONNECT <port>\n" is answered "OK\n" or "ERR <why>\n"; after OK bytes
- * pass both ways between the host and 127.0.0.1:<port>, or [::1]:<port>.  Bytes for the port may
- * come right behind the line. */
+/* streams.h - the host's way to the guest's ports: a listener (guest/hostlink.h) that only the host
+ * may talk to.  "CONNECT <port>\n" is answered "OK\n" or "ERR <why>\n"; after OK bytes pass both
+ * ways between the host and 127.0.0.1:<port>, or [::1]:<port>.  Bytes for the port may come right
+ * behind the line. */
 #ifndef GUEST_STREAMS_H
 #define GUEST_STREAMS_H
 
 #include "base/loop.h"
-#include "guest/host.h"
+#include "guest/hostlink.h"
 
-#define STREAMS_MOST HOST_STREAMS
+#define STREAMS_MOST HOSTLINK_STREAMS
 #define STREAMS_LINE 32 /* the longest CONNECT line */
 
 struct streams {
-	struct loop *loop;       /* borrowed */
-	const struct host *host; /* borrowed */
+	struct loop *loop;           /* borrowed */
+	const struct hostlink *host; /* borrowed */
 	struct watch watch;
 	struct list all; /* oldest first */
 	size_t n;
 };
 
-int streams_open(struct streams *s, struct loop *l, const struct host *host,
+int streams_open(struct streams *s, struct loop *l, const struct hostlink *host,
 		 struct err *e) must_check;
 
 /* After a restore the host's ends of all streams are gone: end them, so that the application sees

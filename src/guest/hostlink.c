@@ -1,4 +1,4 @@
-#include "guest/host.h"
+#include "guest/hostlink.h"
 
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -21,7 +21,7 @@
 #define HOST_PORTS "/sys/class/virtio-ports"
 
 /* The first line of a small file. */
-static bool host_line(const char *path, char *line, size_t size)
+static bool hostlink_line(const char *path, char *line, size_t size)
 {
 	autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t n = fd < 0 ? -1 : read(fd, line, size - 1);
@@ -33,7 +33,7 @@ static bool host_line(const char *path, char *line, size_t size)
 	return true;
 }
 
-static bool host_has_device(unsigned long id)
+static bool hostlink_has_device(unsigned long id)
 {
 	DIR *bus = opendir(HOST_BUS);
 	bool found = false;
@@ -43,7 +43,7 @@ static bool host_has_device(unsigned long id)
 		char path[512], text[16];
 
 		snprintf(path, sizeof(path), HOST_BUS "/%s/device", entry->d_name);
-		found = host_line(path, text, sizeof(text)) && strtoul(text, NULL, 16) == id;
+		found = hostlink_line(path, text, sizeof(text)) && strtoul(text, NULL, 16) == id;
 	}
 	if (bus)
 		closedir(bus);
@@ -52,15 +52,15 @@ static bool host_has_device(unsigned long id)
 
 /* doze-qemu */
 
-static bool host_port_named(const char *port)
+static bool hostlink_port_named(const char *port)
 {
 	char path[512], name[64];
 
 	snprintf(path, sizeof(path), HOST_PORTS "/%s/name", port);
-	return host_line(path, name, sizeof(name)) && !strcmp(name, AGENT_PORT_NAME);
+	return hostlink_line(path, name, sizeof(name)) && !strcmp(name, AGENT_PORT_NAME);
 }
 
-static int host_port_attempt(struct err *e)
+static int hostlink_port_attempt(struct err *e)
 {
 	DIR *ports = opendir(HOST_PORTS);
 	struct dirent *entry;
@@ -70,7 +70,7 @@ static int host_port_attempt(struct err *e)
 	while (ports && fd < 0 && (entry = readdir(ports))) {
 		char path[512];
 
-		if (!host_port_named(entry->d_name))
+		if (!hostlink_port_named(entry->d_name))
 			continue;
 		snprintf(path, sizeof(path), "/dev/%s", entry->d_name);
 		fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
@@ -82,7 +82,7 @@ static int host_port_attempt(struct err *e)
 	return fd;
 }
 
-static int host_listen_tcp(struct err *e)
+static int hostlink_listen_tcp(struct err *e)
 {
 	struct sockaddr_in at = {
 		.sin_family = AF_INET,
@@ -94,13 +94,13 @@ static int host_listen_tcp(struct err *e)
 
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) ||
 	    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) || /* inherited */
-	    bind(fd, (struct sockaddr *)(void *)&at, sizeof(at)) || listen(fd, HOST_STREAMS))
+	    bind(fd, (struct sockaddr *)(void *)&at, sizeof(at)) || listen(fd, HOSTLINK_STREAMS))
 		return err_sys(e, "listen on " SLOT_GUEST_IP);
 	return fd_steal(&fd);
 }
 
 /* The slot's gateway alone: neither the application nor another machine. */
-static bool host_is_gateway(const struct sockaddr_storage *peer)
+static bool hostlink_is_gateway(const struct sockaddr_storage *peer)
 {
 	struct sockaddr_in in;
 
@@ -108,21 +108,21 @@ static bool host_is_gateway(const struct sockaddr_storage *peer)
 	return in.sin_family == AF_INET && in.sin_addr.s_addr == inet_addr(SLOT_GATEWAY_IP);
 }
 
-static int host_open_qemu(struct host *h, struct err *e)
+static int hostlink_open_qemu(struct hostlink *h, struct err *e)
 {
 	if (boot_modules("qemu", e))
 		return -1;
-	h->is_host = host_is_gateway;
-	h->port = boot_await(host_port_attempt, e);
-	h->streams = h->port < 0 ? -1 : host_listen_tcp(e);
+	h->is_host = hostlink_is_gateway;
+	h->port = boot_await(hostlink_port_attempt, e);
+	h->streams = h->port < 0 ? -1 : hostlink_listen_tcp(e);
 	return h->streams < 0 ? -1 : 0;
 }
 
 /* doze-vmm */
 
-static int host_socket_vsock(const struct sockaddr_vm *at,
-			     int (*use)(int fd, const struct sockaddr *at, socklen_t size),
-			     const char *what, struct err *e)
+static int hostlink_socket_vsock(const struct sockaddr_vm *at,
+				 int (*use)(int fd, const struct sockaddr *at, socklen_t size),
+				 const char *what, struct err *e)
 {
 	autoclose int fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -132,13 +132,13 @@ static int host_socket_vsock(const struct sockaddr_vm *at,
 	return fd_steal(&fd);
 }
 
-static int host_bind(int fd, const struct sockaddr *at, socklen_t size)
+static int hostlink_bind(int fd, const struct sockaddr *at, socklen_t size)
 {
-	return bind(fd, at, size) || listen(fd, HOST_STREAMS) ? -1 : 0;
+	return bind(fd, at, size) || listen(fd, HOSTLINK_STREAMS) ? -1 : 0;
 }
 
 /* Not the application, which could connect to its own machine. */
-static bool host_is_cid(const struct sockaddr_storage *peer)
+static bool hostlink_is_cid(const struct sockaddr_storage *peer)
 {
 	struct sockaddr_vm vm;
 
@@ -146,7 +146,7 @@ static bool host_is_cid(const struct sockaddr_storage *peer)
 	return vm.svm_family == AF_VSOCK && vm.svm_cid == VMADDR_CID_HOST;
 }
 
-static int host_open_vmm(struct host *h, struct err *e)
+static int hostlink_open_vmm(struct hostlink *h, struct err *e)
 {
 	const struct sockaddr_vm host = { .svm_family = AF_VSOCK,
 					  .svm_cid = VMADDR_CID_HOST,
@@ -157,15 +157,16 @@ static int host_open_vmm(struct host *h, struct err *e)
 
 	if (boot_modules("vmm", e))
 		return -1;
-	h->is_host = host_is_cid;
-	h->streams = host_socket_vsock(&any, host_bind, "listen for the host", e);
+	h->is_host = hostlink_is_cid;
+	h->streams = hostlink_socket_vsock(&any, hostlink_bind, "listen for the host", e);
 	if (h->streams < 0)
 		return -1;
-	h->port = host_socket_vsock(&host, connect, "reach the host", e);
+	h->port = hostlink_socket_vsock(&host, connect, "reach the host", e);
 	return h->port < 0 ? -1 : 0;
 }
 
-int host_open(struct host *h, struct err *e)
+int hostlink_open(struct hostlink *h, struct err *e)
 {
-	return host_has_device(VIRTIO_ID_VSOCK) ? host_open_vmm(h, e) : host_open_qemu(h, e);
+	return hostlink_has_device(VIRTIO_ID_VSOCK) ? hostlink_open_vmm(h, e)
+						    : hostlink_open_qemu(h, e);
 }
