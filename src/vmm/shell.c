@@ -219,7 +219,7 @@ int shell_disk(struct shell *s, int root, const int *layers, unsigned n, struct 
 /* With three layers the second is the old save, which goes when this one is durable. */
 int shell_settle_disk(struct shell *s, uint64_t *bytes, struct err *e)
 {
-	struct layer *top = &s->disk.layer[0];
+	struct disk_delta *top = &s->disk.layer[0];
 	struct stat st;
 	int rc = 0;
 

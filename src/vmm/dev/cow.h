@@ -10,7 +10,7 @@
 #ifndef VMM_DEV_COW_H
 #define VMM_DEV_COW_H
 
-#include "vmm/dev/layer.h"
+#include "vmm/dev/disk_delta.h"
 #include "vmm/virtio/queue.h"
 
 #define COW_LAYERS 3 /* overlay, save, the image's delta */
@@ -19,9 +19,9 @@
 struct cow {
 	int root_fd; /* owned */
 	uint64_t size;
-	struct layer layer[COW_LAYERS]; /* from the top */
+	struct disk_delta layer[COW_LAYERS]; /* from the top */
 	unsigned n_layers;
-	uint8_t block[LAYER_BLOCK]; /* one that is brought up */
+	uint8_t block[DISK_DELTA_BLOCK]; /* one that is brought up */
 };
 
 /* Takes all of the descriptors on success: @root, and @n_layers of @layers from the top. */
@@ -39,7 +39,7 @@ int cow_discard(struct cow *c, uint64_t at, uint64_t size) must_check;
 
 /* Copy the blocks that @from has and @to lacks: with the layer below it copied in, a layer stands
  * for both, and a save is one level over the image's disk. */
-int cow_copy_present(struct layer *from, struct layer *to) must_check;
+int cow_copy_present(struct disk_delta *from, struct disk_delta *to) must_check;
 int cow_sync(struct cow *c) must_check;
 
 #endif

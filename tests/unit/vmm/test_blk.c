@@ -425,9 +425,9 @@ static void the_state_of_another_disk_is_refused(void **state)
 	(void)state;
 	virtio_drain(&blk.dev);
 	virtio_save(&blk.dev, 0, &b);
-	cow.size -= LAYER_BLOCK;
+	cow.size -= DISK_DELTA_BLOCK;
 	assert_int_equal(virtio_load(&blk.dev, 0, &(struct rows){ b.data, b.size, 0 }, &e), -1);
-	cow.size += LAYER_BLOCK;
+	cow.size += DISK_DELTA_BLOCK;
 	assert_int_equal(virtio_load(&blk.dev, 0, &(struct rows){ b.data, b.size, 0 }, &e), 0);
 }
 

@@ -12,7 +12,7 @@
 
 #include "vmm/dev/cow.h"
 
-#define B      LAYER_BLOCK
+#define B      DISK_DELTA_BLOCK
 #define BLOCKS (8192 + 64) /* into the second line of the bitmap */
 #define SIZE   ((uint64_t)BLOCKS * B)
 
@@ -240,7 +240,7 @@ static void a_file_that_becomes_shorter_is_an_error_of_the_disk(void **state)
 	(void)state;
 	disk(&c, root, (int[]){ top }, 1);
 	fill(&c, 5, 1, 'a');
-	assert_int_equal(ftruncate(top, LAYER_HEAD), 0);
+	assert_int_equal(ftruncate(top, DISK_DELTA_HEAD), 0);
 	seg = (struct iovec){ got, B };
 	assert_true(cow_read(&c, 5 * B, &s) < 0);
 	memset(c.layer[0].held, 0, sizeof(c.layer[0].held));

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/crc32c.h"
-#include "vmm/dev/layer.h"
+#include "vmm/dev/disk_delta.h"
 
 #define DISK (64 * KIB)
 
@@ -15,12 +15,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint32_t crc;
 	struct err e;
 
-	(void)!layer_parse(data, size, DISK, &e);
+	(void)!disk_delta_parse(data, size, DISK, &e);
 	if (size < sizeof(mended))
 		return 0;
 	memcpy(mended, data, sizeof(mended));
 	crc = crc32c(mended, sizeof(mended) - sizeof(crc));
 	memcpy(mended + sizeof(mended) - sizeof(crc), &crc, sizeof(crc));
-	(void)!layer_parse(mended, sizeof(mended), DISK, &e);
+	(void)!disk_delta_parse(mended, sizeof(mended), DISK, &e);
 	return 0;
 }
