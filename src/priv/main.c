@@ -12,7 +12,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "priv/build.h"
-#include "priv/machine.h"
+#include "priv/mproc.h"
 #include "priv/recover.h"
 
 #define PRIV_STOP_MS 5
@@ -24,9 +24,9 @@ static const struct {
 	void (*handle)(struct priv *p, const struct ask *a, struct ipc_msg *m);
 	unsigned owners; /* who may ask it */
 } priv_requests[PRIV_NUM_TYPES] = {
-	[PRIV_MACHINE_START] = { machine_start, OWNS(PRIV_OWNER_CONTROL) | OWNS(PRIV_OWNER_IMAGE) },
-	[PRIV_MACHINE_END]   = { machine_end,   OWNS(PRIV_OWNER_CONTROL) | OWNS(PRIV_OWNER_IMAGE) },
-	[PRIV_MACHINE_LIST]  = { machine_list,  OWNS(PRIV_OWNER_CONTROL) | OWNS(PRIV_OWNER_IMAGE) },
+	[PRIV_MACHINE_START] = { mproc_start, OWNS(PRIV_OWNER_CONTROL) | OWNS(PRIV_OWNER_IMAGE) },
+	[PRIV_MACHINE_END]   = { mproc_end,   OWNS(PRIV_OWNER_CONTROL) | OWNS(PRIV_OWNER_IMAGE) },
+	[PRIV_MACHINE_LIST]  = { mproc_list,  OWNS(PRIV_OWNER_CONTROL) | OWNS(PRIV_OWNER_IMAGE) },
 	[PRIV_BUILD_START]   = { build_start,   OWNS(PRIV_OWNER_IMAGE) },
 	[PRIV_BUILD_END]     = { build_end,     OWNS(PRIV_OWNER_IMAGE) },
 };
@@ -49,7 +49,7 @@ static void peer_close(struct peer *peer)
 	loop_unwatch(p->loop, &peer->watch);
 	chan_close(&peer->chan);
 	peer->generation++;
-	machines_orphaned(p, (enum priv_owner_role)(peer - p->peers));
+	mprocs_orphaned(p, (enum priv_owner_role)(peer - p->peers));
 	if (peer == &p->peers[PRIV_OWNER_IMAGE])
 		builds_end_all(p); /* its next asker begins anew */
 }
@@ -163,7 +163,7 @@ static void priv_stop(struct priv *p, bool keep)
 	builds_end_all(p);
 	if (!keep && !list_empty(&p->machines)) {
 		log_warn("machines are left and are ended");
-		machines_end_all(p);
+		mprocs_end_all(p);
 	}
 	loop_timer(p->loop, &p->stop_timer, 0, priv_check_stop);
 }

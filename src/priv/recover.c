@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "priv/machine.h"
 #include "priv/machine_dir.h"
+#include "priv/mproc.h"
 
 #define RECOVER_KILL_MS 5000
 
@@ -15,7 +15,7 @@ static void recover_group(const char *name, void *arg)
 {
 	struct priv *p = arg;
 
-	if (machine_find(p, name))
+	if (mproc_find(p, name))
 		return;
 	log_info("clearing what was left cgroup=%s", name);
 	if (!cgroup_kill_wait(&p->groups, name, RECOVER_KILL_MS))
@@ -29,7 +29,7 @@ static void recover_machine(struct priv *p, const char *name)
 
 	if (!machine_dir_load(p, name, &item))
 		return;
-	if (machine_adopt(p, &item, &e))
+	if (mproc_adopt(p, &item, &e))
 		log_warn("a machine is given up machine=%s cause='%s'", name, e.text);
 }
 
@@ -45,7 +45,7 @@ static int recover_directories(struct priv *p, bool adopt, struct err *e)
 			continue;
 		if (adopt && names_id_valid(entry->d_name, sizeof(entry->d_name), 'm'))
 			recover_machine(p, entry->d_name);
-		if (!adopt && !machine_find(p, entry->d_name))
+		if (!adopt && !mproc_find(p, entry->d_name))
 			machine_dir_remove(p, entry->d_name);
 	}
 	closedir(dir);

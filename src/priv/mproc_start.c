@@ -1,14 +1,14 @@
-/* start.c - a machine on its way: from the request over a slot to a process that runs. */
+/* mproc_start.c - a machine on its way: from the request over a slot to a process that runs. */
 
 #include <errno.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "priv/jail.h"
-#include "priv/machine.h"
 #include "priv/machine_dir.h"
+#include "priv/mproc.h"
 
-static void machine_runs(struct machine *m)
+static void mproc_runs(struct mproc *m)
 {
 	struct err e;
 
@@ -16,16 +16,16 @@ static void machine_runs(struct machine *m)
 	if (!m->item.start_time || machine_dir_start_time(m->item.pid) != m->item.start_time) {
 		err_set(&e, ERR_INTERNAL,
 			"its process ended at once; the machines' log may say why");
-		machine_fail(m, &e);
+		mproc_fail(m, &e);
 		return;
 	}
-	m->state = MACHINE_LIVES;
+	m->state = MPROC_LIVES;
 	log_info("a machine runs machine=%s slot=%u pid=%d", m->item.machine, m->item.slot,
 		 m->item.pid);
 	priv_answer(m->priv, &m->starter, PRIV_MACHINE_STARTED, &m->item, sizeof(m->item));
 }
 
-static int machine_told(struct machine *m, struct ipc_msg *msg, struct err *e)
+static int mproc_told(struct mproc *m, struct ipc_msg *msg, struct err *e)
 {
 	struct status_started started;
 
@@ -35,35 +35,35 @@ static int machine_told(struct machine *m, struct ipc_msg *msg, struct err *e)
 	fd_close(&m->pidfd);
 	m->pidfd = ipc_msg_take_fd(msg, 0);
 	loop_unwatch(m->priv->loop, &m->pid_watch);
-	if (machine_watch(m, e))
+	if (mproc_watch(m, e))
 		return -1;
 	return machine_dir_set_pid(m->priv, &m->item, e);
 }
 
-static void machine_status(struct status *s)
+static void mproc_status(struct status *s)
 {
-	struct machine *m = container_of(s, struct machine, status);
+	struct mproc *m = container_of(s, struct mproc, status);
 	static struct ipc_msg msg;
 	enum status_says says;
 	struct err e;
 
 	while ((says = status_next(s, &msg, &e)) == STATUS_SAYS_STARTED) {
-		int failed = machine_told(m, &msg, &e);
+		int failed = mproc_told(m, &msg, &e);
 
 		ipc_msg_close(&msg);
 		if (failed) {
-			machine_fail(m, &e);
+			mproc_fail(m, &e);
 			return;
 		}
 	}
 	if (says == STATUS_SAYS_RUNS)
-		machine_runs(m);
+		mproc_runs(m);
 	else if (says == STATUS_SAYS_FAULT)
-		machine_fail(m, &e);
+		mproc_fail(m, &e);
 }
 
-static int machine_launch(struct machine *m, const struct machine_dir_sockets *s, int status,
-			  struct err *e)
+static int mproc_launch(struct mproc *m, const struct machine_dir_sockets *s, int status,
+			struct err *e)
 {
 	struct priv *p = m->priv;
 	autofree char *netns = slot_netns_path(&p->slots, m->item.slot);
@@ -84,10 +84,10 @@ static int machine_launch(struct machine *m, const struct machine_dir_sockets *s
 		.status = status,
 	};
 
-	return child_start(p->loop, &m->launch, jail_start, &plan, machine_launched, e);
+	return child_start(p->loop, &m->launch, jail_start, &plan, mproc_launched, e);
 }
 
-static int machine_make(struct machine *m, struct err *e)
+static int mproc_make(struct mproc *m, struct err *e)
 {
 	struct priv *p = m->priv;
 	struct cgroup_limits limits = {
@@ -101,35 +101,34 @@ static int machine_make(struct machine *m, struct err *e)
 
 	if (!m->what.internet && slot_close(&p->slots, m->item.slot, e))
 		return -1;
-	if (status_open(&m->status, p->loop, &theirs, machine_status, e) ||
+	if (status_open(&m->status, p->loop, &theirs, mproc_status, e) ||
 	    machine_dir_make(p, &m->item, &s, e))
 		return -1;
-	rc = cgroup_make(&p->groups, m->item.machine, &limits, e) ||
-	     machine_launch(m, &s, theirs, e);
+	rc = cgroup_make(&p->groups, m->item.machine, &limits, e) || mproc_launch(m, &s, theirs, e);
 	fd_close(&s.sock);
 	fd_close(&s.stream);
 	return rc ? -1 : 0;
 }
 
-static void machine_got_slot(struct slot_wait *w, int slot, const struct err *why)
+static void mproc_got_slot(struct slot_wait *w, int slot, const struct err *why)
 {
-	struct machine *m = container_of(w, struct machine, slot);
+	struct mproc *m = container_of(w, struct mproc, slot);
 	struct err e;
 
 	if (slot < 0) {
 		priv_refuse(m->priv, &m->starter, why);
-		machine_free(m);
+		mproc_free(m);
 		return;
 	}
 	host_setup_look(&m->priv->host);
 	m->item.slot = (uint32_t)slot;
-	m->state = MACHINE_STARTS;
-	if (machine_make(m, &e))
-		machine_fail(m, &e);
+	m->state = MPROC_STARTS;
+	if (mproc_make(m, &e))
+		mproc_fail(m, &e);
 }
 
-static int machine_check(struct priv *p, const struct ask *a, const struct priv_machine_start *s,
-			 struct err *e)
+static int mproc_check(struct priv *p, const struct ask *a, const struct priv_machine_start *s,
+		       struct err *e)
 {
 	if (!names_id_valid(s->machine, sizeof(s->machine), 'm'))
 		return err_set(e, ERR_INVALID, "not the name of a machine");
@@ -140,27 +139,27 @@ static int machine_check(struct priv *p, const struct ask *a, const struct priv_
 		return err_set(e, ERR_INVALID, "a machine cannot be like that");
 	if (p->stopping)
 		return err_set(e, ERR_CONFLICT, "doze is stopping");
-	if (machine_find(p, s->machine))
+	if (mproc_find(p, s->machine))
 		return err_set(e, ERR_CONFLICT, "there is a machine '%s'", s->machine);
 	return 0;
 }
 
-void machine_start(struct priv *p, const struct ask *a, struct ipc_msg *msg)
+void mproc_start(struct priv *p, const struct ask *a, struct ipc_msg *msg)
 {
 	struct priv_machine_start what;
-	struct machine *m;
+	struct mproc *m;
 	struct err e;
 
 	memcpy(&what, msg->body, sizeof(what));
-	if (machine_check(p, a, &what, &e)) {
+	if (mproc_check(p, a, &what, &e)) {
 		priv_refuse(p, a, &e);
 		return;
 	}
-	m = machine_new(p, MACHINE_WAITS);
+	m = mproc_new(p, MPROC_WAITS);
 	m->what = what;
 	m->starter = *a;
 	m->item.owner = what.owner;
 	memcpy(m->item.machine, what.machine, sizeof(m->item.machine));
-	m->slot.got = machine_got_slot;
+	m->slot.got = mproc_got_slot;
 	slot_take(&p->slots, &m->slot);
 }

@@ -1,4 +1,4 @@
-#include "priv/machine.h"
+#include "priv/mproc.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -11,9 +11,9 @@
 #include "priv/enders.h"
 #include "priv/machine_dir.h"
 
-struct machine *machine_find(struct priv *p, const char *id)
+struct mproc *mproc_find(struct priv *p, const char *id)
 {
-	list_each(m, &p->machines, struct machine, in)
+	list_each(m, &p->machines, struct mproc, in)
 	{
 		if (!strcmp(m->item.machine, id))
 			return m;
@@ -21,9 +21,9 @@ struct machine *machine_find(struct priv *p, const char *id)
 	return NULL;
 }
 
-struct machine *machine_new(struct priv *p, enum machine_state state)
+struct mproc *mproc_new(struct priv *p, enum mproc_state state)
 {
-	struct machine *m = xcalloc(1, sizeof(*m));
+	struct mproc *m = xcalloc(1, sizeof(*m));
 
 	m->priv = p;
 	m->state = state;
@@ -34,7 +34,7 @@ struct machine *machine_new(struct priv *p, enum machine_state state)
 	return m;
 }
 
-void machine_free(struct machine *m)
+void mproc_free(struct mproc *m)
 {
 	struct priv *p = m->priv;
 
@@ -43,7 +43,7 @@ void machine_free(struct machine *m)
 	free(m);
 }
 
-static void machine_unwatch(struct machine *m)
+static void mproc_unwatch(struct mproc *m)
 {
 	status_close(&m->status);
 	loop_unwatch(m->priv->loop, &m->pid_watch);
@@ -51,7 +51,7 @@ static void machine_unwatch(struct machine *m)
 }
 
 /* The child that launches may be the last to go. */
-static void machine_cleared(struct machine *m)
+static void mproc_cleared(struct mproc *m)
 {
 	struct priv *p = m->priv;
 	uint32_t slot = m->item.slot;
@@ -61,84 +61,84 @@ static void machine_cleared(struct machine *m)
 	machine_dir_remove(p, m->item.machine);
 	log_info("a machine ended machine=%s slot=%u", m->item.machine, slot);
 	slot_give(&p->slots, slot);
-	machine_free(m);
+	mproc_free(m);
 }
 
-static void machine_group_gone(struct cgroup_end *end)
+static void mproc_group_gone(struct cgroup_end *end)
 {
-	struct machine *m = container_of(end, struct machine, group_end);
+	struct mproc *m = container_of(end, struct mproc, group_end);
 
 	m->group_end.groups = NULL;
-	machine_cleared(m);
+	mproc_cleared(m);
 }
 
-static void machine_to_end(struct machine *m)
+static void mproc_to_end(struct mproc *m)
 {
-	m->state = MACHINE_IS_ENDING;
-	machine_unwatch(m);
+	m->state = MPROC_IS_ENDING;
+	mproc_unwatch(m);
 	child_kill(&m->launch);
-	cgroup_end(&m->group_end, &m->priv->groups, m->item.machine, machine_group_gone);
+	cgroup_end(&m->group_end, &m->priv->groups, m->item.machine, mproc_group_gone);
 }
 
-void machine_launched(struct child *c, int status)
+void mproc_launched(struct child *c, int status)
 {
-	struct machine *m = container_of(c, struct machine, launch);
+	struct mproc *m = container_of(c, struct mproc, launch);
 
 	(void)status; /* the status socket says more */
-	if (m->state == MACHINE_IS_ENDING && !m->group_end.groups)
-		machine_cleared(m);
+	if (m->state == MPROC_IS_ENDING && !m->group_end.groups)
+		mproc_cleared(m);
 }
 
-void machine_fail(struct machine *m, const struct err *e)
+void mproc_fail(struct mproc *m, const struct err *e)
 {
 	log_err("a machine does not start machine=%s cause='%s'", m->item.machine, e->text);
 	priv_refuse(m->priv, &m->starter, e);
-	machine_to_end(m);
+	mproc_to_end(m);
 }
 
-static void machine_died(struct watch *w, uint32_t events)
+static void mproc_died(struct watch *w, uint32_t events)
 {
-	struct machine *m = container_of(w, struct machine, pid_watch);
+	struct mproc *m = container_of(w, struct mproc, pid_watch);
 	struct priv_machine gone;
 
 	(void)events;
-	if (m->state != MACHINE_LIVES) {
+	if (m->state != MPROC_LIVES) {
 		loop_unwatch(m->priv->loop, w); /* its status socket says more */
 		return;
 	}
-	machine_unwatch(m);
-	m->state = MACHINE_IS_DEAD;
+	mproc_unwatch(m);
+	m->state = MPROC_IS_DEAD;
 	memcpy(gone.machine, m->item.machine, sizeof(gone.machine));
 	if (!priv_tell(m->priv, m->item.owner, PRIV_MACHINE_GONE, &gone, sizeof(gone)))
-		machine_to_end(m);
+		mproc_to_end(m);
 }
 
-int machine_watch(struct machine *m, struct err *e)
+int mproc_watch(struct mproc *m, struct err *e)
 {
 	if (m->pidfd < 0)
 		return err_sys(e, "watch process %d", m->item.pid);
-	return loop_watch(m->priv->loop, &m->pid_watch, m->pidfd, EPOLLIN, machine_died, e);
+	return loop_watch(m->priv->loop, &m->pid_watch, m->pidfd, EPOLLIN, mproc_died, e);
 }
 
-static void machine_give_up(struct machine *m)
+static void mproc_give_up(struct mproc *m)
 {
 	struct err e;
 
-	if (m->state <= MACHINE_STARTS)
+	if (m->state <= MPROC_STARTS)
 		priv_refuse(m->priv, &m->starter,
 			    (err_set(&e, ERR_CONFLICT, "it was ended before it ran"), &e));
-	if (m->state == MACHINE_WAITS) {
+	if (m->state == MPROC_WAITS) {
 		slot_forget(&m->slot);
-		machine_free(m);
-	} else if (m->state != MACHINE_IS_ENDING) {
-		machine_to_end(m);
+		mproc_free(m);
+	} else if (m->state != MPROC_IS_ENDING) {
+		mproc_to_end(m);
 	}
 }
 
-void machine_end(struct priv *p, const struct ask *a, struct ipc_msg *msg)
+void mproc_end(struct priv *p, const struct ask *a, struct ipc_msg *msg)
 {
 	struct priv_machine what;
-	struct machine *m;
+	struct mproc *m;
 	struct err e;
 
 	memcpy(&what, msg->body, sizeof(what));
@@ -146,18 +146,18 @@ void machine_end(struct priv *p, const struct ask *a, struct ipc_msg *msg)
 		priv_refuse(p, a, (err_set(&e, ERR_INVALID, "not the name of a machine"), &e));
 		return;
 	}
-	m = machine_find(p, what.machine);
+	m = mproc_find(p, what.machine);
 	if (m && m->item.owner != a->role) {
 		priv_refuse(p, a, (err_set(&e, ERR_DENIED, "a machine is its asker's"), &e));
 	} else if (!m) {
 		priv_done(p, a);
 	} else {
 		enders_add(&m->enders, a);
-		machine_give_up(m);
+		mproc_give_up(m);
 	}
 }
 
-void machine_list(struct priv *p, const struct ask *a, struct ipc_msg *msg)
+void mproc_list(struct priv *p, const struct ask *a, struct ipc_msg *msg)
 {
 	struct priv_owner what;
 	struct err e;
@@ -167,35 +167,35 @@ void machine_list(struct priv *p, const struct ask *a, struct ipc_msg *msg)
 		priv_refuse(p, a, (err_set(&e, ERR_DENIED, "a machine is its asker's"), &e));
 		return;
 	}
-	list_each(m, &p->machines, struct machine, in)
+	list_each(m, &p->machines, struct mproc, in)
 	{
-		if (m->state == MACHINE_LIVES && m->item.owner == a->role)
+		if (m->state == MPROC_LIVES && m->item.owner == a->role)
 			priv_answer(p, a, PRIV_MACHINE_ITEM, &m->item, sizeof(m->item));
 	}
 	priv_done(p, a);
 }
 
-void machines_orphaned(struct priv *p, enum priv_owner_role role)
+void mprocs_orphaned(struct priv *p, enum priv_owner_role role)
 {
-	list_each(m, &p->machines, struct machine, in)
+	list_each(m, &p->machines, struct mproc, in)
 	{
-		if (m->state == MACHINE_IS_DEAD && m->item.owner == role)
-			machine_to_end(m);
+		if (m->state == MPROC_IS_DEAD && m->item.owner == role)
+			mproc_to_end(m);
 	}
 }
 
-void machines_end_all(struct priv *p)
+void mprocs_end_all(struct priv *p)
 {
-	list_each(m, &p->machines, struct machine, in) machine_give_up(m);
+	list_each(m, &p->machines, struct mproc, in) mproc_give_up(m);
 }
 
-int machine_adopt(struct priv *p, const struct priv_machine_item *item, struct err *e)
+int mproc_adopt(struct priv *p, const struct priv_machine_item *item, struct err *e)
 {
-	struct machine *m = machine_new(p, MACHINE_LIVES);
+	struct mproc *m = mproc_new(p, MPROC_LIVES);
 
 	m->item = *item;
 	m->pidfd = pidfd_open(item->pid, 0);
-	if (machine_watch(m, e)) {
+	if (mproc_watch(m, e)) {
 		fd_close(&m->pidfd);
 		list_del(&m->in);
 		free(m);
