@@ -337,7 +337,7 @@ static void build_sweep(struct vm *vm)
 static void build_clear(struct build *b)
 {
 	b->clearing = true;
-	ask_drop(&b->artifact.ask);
+	request_drop(&b->artifact.request);
 	build_knock_cancel(b);
 	/* What runs may still write into the draft: its end goes on with build_stopped. */
 	if (b->task)

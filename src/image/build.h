@@ -58,7 +58,7 @@ struct build {
 	/* build_make.c, build_disk.c */
 	struct {
 		int fd;
-		struct ask ask;
+		struct request request;
 	} artifact;
 	struct app app;
 

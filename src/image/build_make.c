@@ -34,9 +34,9 @@ static void build_not_fetched(struct build *b, const struct object_fault *f)
 		   (int)sizeof(f->text) - 1, f->text);
 }
 
-static void build_fetched(struct ask *a, struct ipc_msg *m)
+static void build_fetched(struct request *r, struct ipc_msg *m)
 {
-	struct build *b = container_of(a, struct build, artifact.ask);
+	struct build *b = container_of(r, struct build, artifact.request);
 	const struct object_found *found;
 
 	if (!m || (m->head.type != OBJECT_FOUND && m->head.type != OBJECT_FAULT)) {
@@ -70,8 +70,9 @@ void build_fetch(struct build *b)
 	}
 	memcpy(get.bucket, b->spec.bucket, strlen(b->spec.bucket));
 	memcpy(get.key, b->spec.key, strlen(b->spec.key));
-	ask_send(b->role, b->role->objects, &b->artifact.ask,
-		 &(struct ask_what){ OBJECT_GET, &get, sizeof(get), NULL, 0 }, build_fetched);
+	request_send(b->role, b->role->objects, &b->artifact.request,
+		     &(struct request_what){ OBJECT_GET, &get, sizeof(get), NULL, 0 },
+		     build_fetched);
 }
 
 static void build_job_output(struct job *j, const uint8_t *data, size_t size)

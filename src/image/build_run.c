@@ -107,8 +107,9 @@ static void build_vm_up(struct vm *vm)
 		return;
 	}
 	vm_request(vm,
-		   &(struct ask_what){ MACHINE_BOOT, &boot, sizeof(boot),
-				       (const int[]){ kernel, initrd, root, disk }, BOOT_NUM_FDS },
+		   &(struct request_what){ MACHINE_BOOT, &boot, sizeof(boot),
+					   (const int[]){ kernel, initrd, root, disk },
+					   BOOT_NUM_FDS },
 		   build_booted);
 }
 
@@ -362,7 +363,7 @@ void build_snapshot(struct build *b)
 		}
 	}
 	vm_request(&b->vm,
-		   &(struct ask_what){ MACHINE_SNAPSHOT, &none, sizeof(none), b->save_fds,
-				       SAVE_NUM_FDS },
+		   &(struct request_what){ MACHINE_SNAPSHOT, &none, sizeof(none), b->save_fds,
+					   SAVE_NUM_FDS },
 		   build_saved);
 }

@@ -32,8 +32,8 @@ static void touched_ask(struct build *b)
 		return;
 	}
 	vm_request(&b->vm,
-		   &(struct ask_what){ MACHINE_GET_TOUCHED, &none, sizeof(none),
-				       &b->clone.touched_fd, 1 },
+		   &(struct request_what){ MACHINE_GET_TOUCHED, &none, sizeof(none),
+					   &b->clone.touched_fd, 1 },
 		   touched_said);
 }
 

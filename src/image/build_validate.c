@@ -80,8 +80,8 @@ static void build_validate_up(struct vm *vm)
 		fine = fine && fds[i] >= 0;
 	if (fine)
 		vm_request(vm,
-			   &(struct ask_what){ MACHINE_RESTORE, &restore, sizeof(restore), fds,
-					       RESTORE_NUM_FDS },
+			   &(struct request_what){ MACHINE_RESTORE, &restore, sizeof(restore), fds,
+						   RESTORE_NUM_FDS },
 			   build_restored);
 	else
 		build_fail(b, CODE_INTERNAL, "The snapshot's files cannot be opened.");

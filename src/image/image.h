@@ -22,7 +22,7 @@ struct image_role {
 	uv_loop_t *loop;
 	struct role_link *link;
 	struct chan_uv *control, *priv, *objects; /* NULL: not there */
-	struct list asks, jobs, vms, builds;
+	struct list requests, jobs, vms, builds;
 	int images_fd, build_fd, log_fd; /* directories */
 	gid_t control_gid;               /* of what control may read */
 	unsigned running;                /* builds that are not waiting */
@@ -34,16 +34,16 @@ struct image_role {
 
 /* A question to a peer and its answers.  Embedded; `done` comes once, with NULL when the peer is
  * lost; for an answer in parts (`more` set) that is called for each. */
-struct ask {
+struct request {
 	struct list in;
 	uint64_t tag; /* 0: not asked */
 	struct chan_uv *of;
-	void (*done)(struct ask *a, struct ipc_msg *m);
-	bool (*more)(struct ask *a, struct ipc_msg *m); /* true: there is more to come */
+	void (*done)(struct request *r, struct ipc_msg *m);
+	bool (*more)(struct request *r, struct ipc_msg *m); /* true: there is more to come */
 };
 
 /* What is asked; descriptors stay the caller's. */
-struct ask_what {
+struct request_what {
 	uint32_t type;
 	const void *body;
 	size_t size;
@@ -51,15 +51,16 @@ struct ask_what {
 	unsigned n_fds;
 };
 
-void ask_send(struct image_role *role, struct chan_uv *peer, struct ask *a,
-	      const struct ask_what *what, void (*done)(struct ask *a, struct ipc_msg *m));
-void ask_drop(struct ask *a); /* nobody is told; harmless if not asked */
-bool ask_got(struct image_role *role, struct chan_uv *peer, struct ipc_msg *m);
-void ask_lost(struct image_role *role, const struct chan_uv *peer);
+void request_send(struct image_role *role, struct chan_uv *peer, struct request *r,
+		  const struct request_what *what,
+		  void (*done)(struct request *r, struct ipc_msg *m));
+void request_drop(struct request *r); /* nobody is told; harmless if not asked */
+bool request_answered(struct image_role *role, struct chan_uv *peer, struct ipc_msg *m);
+void requests_lost(struct image_role *role, const struct chan_uv *peer);
 /* A question whose answer changes nothing. */
-void ask_tell(struct chan_uv *peer, uint32_t type, const void *body, size_t size);
+void request_tell(struct chan_uv *peer, uint32_t type, const void *body, size_t size);
 /* The text of a FAULT answer of priv, or a lost peer; false if it is neither. */
-bool ask_failed(const struct ipc_msg *m, struct err *e);
+bool request_failed(const struct ipc_msg *m, struct err *e);
 
 /* Owner, group and mode of what control reads. */
 int image_share(const struct image_role *role, int fd, mode_t mode);

@@ -123,7 +123,7 @@ void job_option(struct job *j, const char *name, const char *value)
 static void job_finish(struct job *j, const json_t *result, const struct err *e)
 {
 	list_del(&j->in);
-	ask_drop(&j->ask);
+	request_drop(&j->request);
 	job_output_end(j);
 	if (unlinkat(j->dir_fd, j->id, 0) && errno != ENOENT)
 		log_warn("a build step's mark stays build=%s", j->id);
@@ -165,13 +165,13 @@ static void job_ended(struct job *j)
 }
 
 /* Both must have come: the process is gone, and priv has cleared what was its. */
-static void job_cleared(struct ask *a, struct ipc_msg *m)
+static void job_cleared(struct request *r, struct ipc_msg *m)
 {
-	struct job *j = container_of(a, struct job, ask);
+	struct job *j = container_of(r, struct job, request);
 	struct err e;
 
 	if (!m) {
-		ask_failed(m, &e);
+		request_failed(m, &e);
 		job_finish(j, NULL, &e);
 		return;
 	}
@@ -183,17 +183,18 @@ static void job_clear(struct job *j)
 	struct priv_build_id id;
 
 	memcpy(id.build, j->id, sizeof(id.build));
-	ask_drop(&j->ask);
-	ask_send(j->role, j->role->priv, &j->ask,
-		 &(struct ask_what){ PRIV_BUILD_END, &id, sizeof(id), NULL, 0 }, job_cleared);
+	request_drop(&j->request);
+	request_send(j->role, j->role->priv, &j->request,
+		     &(struct request_what){ PRIV_BUILD_END, &id, sizeof(id), NULL, 0 },
+		     job_cleared);
 }
 
-static void job_started(struct ask *a, struct ipc_msg *m)
+static void job_started(struct request *r, struct ipc_msg *m)
 {
-	struct job *j = container_of(a, struct job, ask);
+	struct job *j = container_of(r, struct job, request);
 	struct err e;
 
-	if (ask_failed(m, &e))
+	if (request_failed(m, &e))
 		job_finish(j, NULL, &e);
 }
 
@@ -232,12 +233,12 @@ void job_start(struct job *j, int stdin_fd)
 	}
 	buf_add(&body, &start, sizeof(start));
 	buf_add(&body, j->args.data, j->args.size);
-	ask_send(j->role, j->role->priv, &j->ask,
-		 &(struct ask_what){
-			 PRIV_BUILD_START, body.data, body.size,
-			 (const int[]){ stdin_fd < 0 ? null : stdin_fd, output, j->dir_fd },
-			 BUILD_NUM_FDS },
-		 job_started);
+	request_send(j->role, j->role->priv, &j->request,
+		     &(struct request_what){
+			     PRIV_BUILD_START, body.data, body.size,
+			     (const int[]){ stdin_fd < 0 ? null : stdin_fd, output, j->dir_fd },
+			     BUILD_NUM_FDS },
+		     job_started);
 }
 
 void job_kill(struct job *j)

@@ -27,7 +27,7 @@ struct job {
 	struct buf args;
 	unsigned n_args;
 	char id[IPC_ID_SIZE], dir[64];
-	struct ask ask;
+	struct request request;
 	uv_poll_t *poll; /* of the output; frees itself */
 	bool active, gone, ending, oom;
 	int status;

@@ -50,7 +50,7 @@ static void image_control_got(struct chan_uv *c, struct ipc_msg *m)
 
 static void image_objects_got(struct chan_uv *c, struct ipc_msg *m)
 {
-	ask_got(c->poll.loop->data, c, m);
+	request_answered(c->poll.loop->data, c, m);
 }
 
 static void image_priv_got(struct chan_uv *c, struct ipc_msg *m)
@@ -62,7 +62,7 @@ static void image_priv_got(struct chan_uv *c, struct ipc_msg *m)
 	else if (m->head.type == PRIV_MACHINE_GONE)
 		vms_gone(role, (const void *)m->body);
 	else
-		ask_got(role, c, m);
+		request_answered(role, c, m);
 }
 
 /* Which pointer of the role holds this peer, and what it says. */
@@ -92,7 +92,7 @@ static void image_peer_drop(struct image_role *role, struct chan_uv *c)
 	for (size_t i = 0; i < ARRAY_SIZE(image_peers); i++)
 		if (*image_peer_slot(role, &image_peers[i]) == c)
 			*image_peer_slot(role, &image_peers[i]) = NULL;
-	ask_lost(role, c);
+	requests_lost(role, c);
 	if (priv)
 		jobs_lost(role);
 }
@@ -202,7 +202,7 @@ int image_main(const struct conf *conf, int super_fd)
 	role.loop->data = &role;
 	role.arch = IMAGE_ARCH;
 	role.npm_registry = image_npm_registry();
-	list_init(&role.asks);
+	list_init(&role.requests);
 	list_init(&role.jobs);
 	list_init(&role.vms);
 	list_init(&role.builds);

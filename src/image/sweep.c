@@ -16,7 +16,7 @@
 
 struct sweep {
 	struct image_role *role;
-	struct ask machines;
+	struct request machines;
 	unsigned open; /* parts under way */
 	bool begun;    /* there will be no more of them */
 };
@@ -40,9 +40,9 @@ static bool sweep_known(const struct image_role *role, const char *machine)
 	return false;
 }
 
-static bool sweep_machine(struct ask *a, struct ipc_msg *m)
+static bool sweep_machine(struct request *r, struct ipc_msg *m)
 {
-	struct sweep *s = container_of(a, struct sweep, machines);
+	struct sweep *s = container_of(r, struct sweep, machines);
 	const struct priv_machine_item *item = (const void *)m->body;
 	struct priv_machine end;
 
@@ -51,17 +51,17 @@ static bool sweep_machine(struct ask *a, struct ipc_msg *m)
 	if (!sweep_known(s->role, item->machine)) {
 		log_info("A microVM of an earlier build is ended machine=%s", item->machine);
 		memcpy(end.machine, item->machine, sizeof(end.machine));
-		ask_tell(s->role->priv, PRIV_MACHINE_END, &end, sizeof(end));
+		request_tell(s->role->priv, PRIV_MACHINE_END, &end, sizeof(end));
 	}
 	return true;
 }
 
-static void sweep_machines_done(struct ask *a, struct ipc_msg *m)
+static void sweep_machines_done(struct request *r, struct ipc_msg *m)
 {
-	struct sweep *s = container_of(a, struct sweep, machines);
+	struct sweep *s = container_of(r, struct sweep, machines);
 	struct err e;
 
-	if (ask_failed(m, &e))
+	if (request_failed(m, &e))
 		log_warn("earlier builds' microVMs are not known cause='%s'", e.text);
 	sweep_part_done(s);
 }
@@ -72,9 +72,9 @@ static void sweep_machines(struct sweep *s)
 
 	s->open++;
 	s->machines.more = sweep_machine;
-	ask_send(s->role, s->role->priv, &s->machines,
-		 &(struct ask_what){ PRIV_MACHINE_LIST, &owner, sizeof(owner), NULL, 0 },
-		 sweep_machines_done);
+	request_send(s->role, s->role->priv, &s->machines,
+		     &(struct request_what){ PRIV_MACHINE_LIST, &owner, sizeof(owner), NULL, 0 },
+		     sweep_machines_done);
 }
 
 static void sweep_dir_done(struct maintenance *m, const json_t *result, const struct err *e)
@@ -98,7 +98,7 @@ static void sweep_dir(struct sweep *s, const char *name)
 		    strlen(entry->d_name) >= sizeof(id.build))
 			continue;
 		memcpy(id.build, entry->d_name, strlen(entry->d_name));
-		ask_tell(s->role->priv, PRIV_BUILD_END, &id, sizeof(id));
+		request_tell(s->role->priv, PRIV_BUILD_END, &id, sizeof(id));
 	}
 	if (dir)
 		closedir(dir);

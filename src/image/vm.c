@@ -21,9 +21,9 @@ static void vm_disconnect(struct vm *vm)
 {
 	struct chan_uv *c = vm->chan;
 
-	ask_drop(&vm->start);
-	ask_drop(&vm->request);
-	ask_drop(&vm->stats);
+	request_drop(&vm->start);
+	request_drop(&vm->request);
+	request_drop(&vm->stats);
 	buf_free(&vm->from_guest);
 	vm->chan = NULL;
 	if (!c)
@@ -97,7 +97,7 @@ static void vm_got(struct chan_uv *c, struct ipc_msg *m)
 	struct image_role *role = c->poll.loop->data;
 	struct vm *vm = vm_of(role, c);
 
-	if (!vm || ask_got(role, c, m))
+	if (!vm || request_answered(role, c, m))
 		return;
 	switch (m->head.type) {
 	case MACHINE_HELLO:
@@ -143,12 +143,12 @@ static int vm_connect(struct vm *vm, struct err *e)
 	return 0;
 }
 
-static void vm_started(struct ask *a, struct ipc_msg *m)
+static void vm_started(struct request *r, struct ipc_msg *m)
 {
-	struct vm *vm = container_of(a, struct vm, start);
+	struct vm *vm = container_of(r, struct vm, start);
 	struct err e;
 
-	if (ask_failed(m, &e) || vm_connect(vm, &e))
+	if (request_failed(m, &e) || vm_connect(vm, &e))
 		vm_down(vm, &e);
 }
 
@@ -164,14 +164,14 @@ void vm_start(struct vm *vm, struct image_role *role, const struct vm_ops *ops,
 	snprintf(vm->id, sizeof(vm->id), "m-%s", uuid);
 	memcpy(start.machine, vm->id, sizeof(start.machine));
 	list_add(&role->vms, &vm->in);
-	ask_send(role, role->priv, &vm->start,
-		 &(struct ask_what){ PRIV_MACHINE_START, &start, sizeof(start), NULL, 0 },
-		 vm_started);
+	request_send(role, role->priv, &vm->start,
+		     &(struct request_what){ PRIV_MACHINE_START, &start, sizeof(start), NULL, 0 },
+		     vm_started);
 }
 
-static void vm_answered(struct ask *a, struct ipc_msg *m)
+static void vm_answered(struct request *r, struct ipc_msg *m)
 {
-	struct vm *vm = container_of(a, struct vm, request);
+	struct vm *vm = container_of(r, struct vm, request);
 	const struct machine_fault *f;
 	struct err e;
 
@@ -193,18 +193,18 @@ static void vm_answered(struct ask *a, struct ipc_msg *m)
 	vm->answered(vm, NULL, &e);
 }
 
-void vm_request(struct vm *vm, const struct ask_what *what,
+void vm_request(struct vm *vm, const struct request_what *what,
 		void (*answered)(struct vm *vm, struct ipc_msg *m, const struct err *e))
 {
 	vm->answered = answered;
 	vm->asked = what->type;
 	vm->expected = what->type == MACHINE_SNAPSHOT || what->type == MACHINE_STOP;
-	ask_send(vm->role, vm->chan, &vm->request, what, vm_answered);
+	request_send(vm->role, vm->chan, &vm->request, what, vm_answered);
 }
 
-static void vm_sampled(struct ask *a, struct ipc_msg *m)
+static void vm_sampled(struct request *r, struct ipc_msg *m)
 {
-	struct vm *vm = container_of(a, struct vm, stats);
+	struct vm *vm = container_of(r, struct vm, stats);
 
 	if (m && m->head.type == MACHINE_STATS)
 		vm->sampled(vm, (const void *)m->body);
@@ -217,8 +217,9 @@ void vm_sample(struct vm *vm, void (*sampled)(struct vm *vm, const struct machin
 	if (vm->stats.tag || !vm->chan)
 		return;
 	vm->sampled = sampled;
-	ask_send(vm->role, vm->chan, &vm->stats,
-		 &(struct ask_what){ MACHINE_GET_STATS, &none, sizeof(none), NULL, 0 }, vm_sampled);
+	request_send(vm->role, vm->chan, &vm->stats,
+		     &(struct request_what){ MACHINE_GET_STATS, &none, sizeof(none), NULL, 0 },
+		     vm_sampled);
 }
 
 char *vm_stream(const struct vm *vm)
@@ -235,9 +236,9 @@ void vm_send(struct vm *vm, const struct buf *frames)
 	}
 }
 
-static void vm_cleared(struct ask *a, struct ipc_msg *m)
+static void vm_cleared(struct request *r, struct ipc_msg *m)
 {
-	struct vm *vm = container_of(a, struct vm, end);
+	struct vm *vm = container_of(r, struct vm, end);
 	void (*ended)(struct vm *) = vm->ended;
 
 	if (m && m->head.type == PRIV_FAULT)
@@ -260,9 +261,9 @@ void vm_end(struct vm *vm, void (*ended)(struct vm *vm))
 	vm->ended = ended;
 	memcpy(id.machine, vm->id, sizeof(id.machine));
 	if (!vm->end.tag)
-		ask_send(vm->role, vm->role->priv, &vm->end,
-			 &(struct ask_what){ PRIV_MACHINE_END, &id, sizeof(id), NULL, 0 },
-			 vm_cleared);
+		request_send(vm->role, vm->role->priv, &vm->end,
+			     &(struct request_what){ PRIV_MACHINE_END, &id, sizeof(id), NULL, 0 },
+			     vm_cleared);
 }
 
 /* Usually its connection has said so; not if it died before there was one. */

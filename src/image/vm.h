@@ -22,7 +22,7 @@ struct vm {
 	const struct vm_ops *ops;
 	char id[IPC_ID_SIZE]; /* "": none */
 	struct chan_uv *chan; /* frees itself */
-	struct ask start, request, stats, end;
+	struct request start, request, stats, end;
 	struct buf from_guest;
 	void (*answered)(struct vm *vm, struct ipc_msg *m, const struct err *e);
 	void (*sampled)(struct vm *vm, const struct machine_stats *s);
@@ -36,7 +36,7 @@ struct vm {
 void vm_start(struct vm *vm, struct image_role *role, const struct vm_ops *ops,
 	      const struct priv_machine_start *what);
 /* One at a time.  @m NULL and *e: refused, or the machine is gone (then `down` does not come). */
-void vm_request(struct vm *vm, const struct ask_what *what,
+void vm_request(struct vm *vm, const struct request_what *what,
 		void (*answered)(struct vm *vm, struct ipc_msg *m, const struct err *e));
 void vm_sample(struct vm *vm, void (*sampled)(struct vm *vm, const struct machine_stats *s));
 void vm_send(struct vm *vm, const struct buf *frames); /* to the guest */

@@ -86,7 +86,7 @@ static int begin(void **state)
 	f->role.loop = &f->loop;
 	f->role.conf = &f->conf;
 	f->role.control_gid = getgid();
-	list_init(&f->role.asks);
+	list_init(&f->role.requests);
 	list_init(&f->role.jobs);
 	list_init(&f->role.vms);
 	list_init(&f->role.builds);

@@ -34,13 +34,13 @@ struct fixture {
 
 static void priv_got(struct chan_uv *c, struct ipc_msg *m)
 {
-	ask_got(&f->role, c, m);
+	request_answered(&f->role, c, m);
 }
 
 static void priv_lost(struct chan_uv *c)
 {
 	f->role.priv = NULL;
-	ask_lost(&f->role, c);
+	requests_lost(&f->role, c);
 }
 
 static void on_up(struct vm *vm)
@@ -103,7 +103,7 @@ static int begin(void **state)
 	f->loop.data = &f->role;
 	f->role.loop = &f->loop;
 	f->role.conf = &f->conf;
-	list_init(&f->role.asks);
+	list_init(&f->role.requests);
 	list_init(&f->role.vms);
 	f->monitor = -1;
 	assert_int_equal(ipc_pair(pair, &e), 0);
@@ -204,7 +204,7 @@ static void boot(uint32_t answer, const void *body, size_t size)
 
 	f->answers = 0;
 	vm_request(f->vm,
-		   &(struct ask_what){ MACHINE_BOOT, &what, sizeof(what), fds, BOOT_NUM_FDS },
+		   &(struct request_what){ MACHINE_BOOT, &what, sizeof(what), fds, BOOT_NUM_FDS },
 		   on_answer);
 	say(answer, asked(MACHINE_BOOT), body, size);
 	run_until(&f->answers);
