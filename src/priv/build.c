@@ -28,7 +28,7 @@ struct build {
 	struct priv_build what;
 	char *args, **argv;
 	int fds[BUILD_NUM_FDS];
-	struct ask starter;
+	struct request starter;
 	struct layer_store_wait layers;
 	struct slot_wait wait;
 	int slot;
@@ -282,8 +282,8 @@ bad:
 	return NULL;
 }
 
-static struct build *build_new(struct priv *p, const struct ask *a, const struct priv_build *what,
-			       struct ipc_msg *m)
+static struct build *build_new(struct priv *p, const struct request *a,
+			       const struct priv_build *what, struct ipc_msg *m)
 {
 	struct build *b = xcalloc(1, sizeof(*b));
 
@@ -303,7 +303,7 @@ static struct build *build_new(struct priv *p, const struct ask *a, const struct
 	return b;
 }
 
-void build_start(struct priv *p, const struct ask *a, struct ipc_msg *m)
+void build_start(struct priv *p, const struct request *a, struct ipc_msg *m)
 {
 	size_t size = m->head.size - sizeof(struct priv_build);
 	autofree char *args = xmalloc(size + 1);
@@ -346,7 +346,7 @@ static void build_give_up(struct build *b)
 	}
 }
 
-void build_end(struct priv *p, const struct ask *a, struct ipc_msg *m)
+void build_end(struct priv *p, const struct request *a, struct ipc_msg *m)
 {
 	struct priv_build_id what;
 	struct build *b;

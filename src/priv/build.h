@@ -9,8 +9,8 @@
 
 struct ipc_msg;
 
-void build_start(struct priv *p, const struct ask *a, struct ipc_msg *m);
-void build_end(struct priv *p, const struct ask *a, struct ipc_msg *m);
+void build_start(struct priv *p, const struct request *a, struct ipc_msg *m);
+void build_end(struct priv *p, const struct request *a, struct ipc_msg *m);
 void builds_end_all(struct priv *p);
 
 /* @n strings in @size bytes, each with its NUL and nothing left over: NULL-terminated pointers

@@ -4,14 +4,14 @@
 
 struct ender {
 	struct list in;
-	struct ask ask;
+	struct request request;
 };
 
-void enders_add(struct list *enders, const struct ask *a)
+void enders_add(struct list *enders, const struct request *a)
 {
 	struct ender *ender = xcalloc(1, sizeof(*ender));
 
-	ender->ask = *a;
+	ender->request = *a;
 	list_add(enders, &ender->in);
 }
 
@@ -20,7 +20,7 @@ void enders_done(struct priv *p, struct list *enders)
 	list_each(ender, enders, struct ender, in)
 	{
 		list_del(&ender->in);
-		priv_done(p, &ender->ask);
+		priv_done(p, &ender->request);
 		free(ender);
 	}
 }

@@ -4,7 +4,7 @@
 
 #include "priv/priv.h"
 
-void enders_add(struct list *enders, const struct ask *a);
+void enders_add(struct list *enders, const struct request *a);
 void enders_done(struct priv *p,
 		 struct list *enders); /* each is answered once; then none is left */
 

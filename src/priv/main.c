@@ -21,7 +21,7 @@
 
 /* clang-format off */
 static const struct {
-	void (*handle)(struct priv *p, const struct ask *a, struct ipc_msg *m);
+	void (*handle)(struct priv *p, const struct request *a, struct ipc_msg *m);
 	unsigned owners; /* who may ask it */
 } priv_requests[PRIV_NUM_TYPES] = {
 	[PRIV_MACHINE_START] = { mproc_start, OWNS(PRIV_OWNER_CONTROL) | OWNS(PRIV_OWNER_IMAGE) },
@@ -63,7 +63,8 @@ static bool peer_send(struct peer *peer, uint32_t type, uint64_t tag, const void
 	return !rc; /* a broken connection is read as its end */
 }
 
-void priv_answer(struct priv *p, const struct ask *a, uint32_t type, const void *body, size_t size)
+void priv_answer(struct priv *p, const struct request *a, uint32_t type, const void *body,
+		 size_t size)
 {
 	struct peer *peer = &p->peers[a->role];
 
@@ -71,12 +72,12 @@ void priv_answer(struct priv *p, const struct ask *a, uint32_t type, const void 
 		(void)!peer_send(peer, type, a->tag, body, size);
 }
 
-void priv_done(struct priv *p, const struct ask *a)
+void priv_done(struct priv *p, const struct request *a)
 {
 	priv_answer(p, a, PRIV_DONE, &(struct priv_done){ 0 }, sizeof(struct priv_done));
 }
 
-void priv_refuse(struct priv *p, const struct ask *a, const struct err *e)
+void priv_refuse(struct priv *p, const struct request *a, const struct err *e)
 {
 	struct priv_fault fault = { .kind = e->kind };
 
@@ -92,14 +93,14 @@ bool priv_tell(struct priv *p, enum priv_owner_role role, uint32_t type, const v
 
 static int peer_handle(struct peer *peer, struct ipc_msg *m)
 {
-	struct ask ask = { .role = (enum priv_owner_role)(peer - peer->priv->peers),
-			   .generation = peer->generation,
-			   .tag = m->head.tag };
+	struct request request = { .role = (enum priv_owner_role)(peer - peer->priv->peers),
+				   .generation = peer->generation,
+				   .tag = m->head.tag };
 	uint32_t type = m->head.type;
 
-	if (!priv_requests[type].handle || !(priv_requests[type].owners & OWNS(ask.role)))
+	if (!priv_requests[type].handle || !(priv_requests[type].owners & OWNS(request.role)))
 		return -EBADMSG;
-	priv_requests[type].handle(peer->priv, &ask, m);
+	priv_requests[type].handle(peer->priv, &request, m);
 	ipc_msg_close(m);
 	return 0;
 }

@@ -135,7 +135,7 @@ static void mproc_give_up(struct mproc *m)
 	}
 }
 
-void mproc_end(struct priv *p, const struct ask *a, struct ipc_msg *msg)
+void mproc_end(struct priv *p, const struct request *a, struct ipc_msg *msg)
 {
 	struct priv_machine what;
 	struct mproc *m;
@@ -157,7 +157,7 @@ void mproc_end(struct priv *p, const struct ask *a, struct ipc_msg *msg)
 	}
 }
 
-void mproc_list(struct priv *p, const struct ask *a, struct ipc_msg *msg)
+void mproc_list(struct priv *p, const struct request *a, struct ipc_msg *msg)
 {
 	struct priv_owner what;
 	struct err e;

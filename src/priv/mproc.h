@@ -24,7 +24,7 @@ struct mproc {
 	enum mproc_state state;
 	struct priv_machine_start what;
 	struct priv_machine_item item;
-	struct ask starter; /* not answered yet in MPROC_WAITS and MPROC_STARTS */
+	struct request starter; /* not answered yet in MPROC_WAITS and MPROC_STARTS */
 	struct slot_wait slot;
 	struct child launch;
 	struct status status;
@@ -35,9 +35,9 @@ struct mproc {
 };
 
 /* Requests. */
-void mproc_start(struct priv *p, const struct ask *a, struct ipc_msg *m);
-void mproc_end(struct priv *p, const struct ask *a, struct ipc_msg *m);
-void mproc_list(struct priv *p, const struct ask *a, struct ipc_msg *m);
+void mproc_start(struct priv *p, const struct request *a, struct ipc_msg *m);
+void mproc_end(struct priv *p, const struct request *a, struct ipc_msg *m);
+void mproc_list(struct priv *p, const struct request *a, struct ipc_msg *m);
 
 /* Between mproc.c and mproc_start.c. */
 struct mproc *mproc_new(struct priv *p, enum mproc_state state);

@@ -127,7 +127,7 @@ static void mproc_got_slot(struct slot_wait *w, int slot, const struct err *why)
 		mproc_fail(m, &e);
 }
 
-static int mproc_check(struct priv *p, const struct ask *a, const struct priv_machine_start *s,
+static int mproc_check(struct priv *p, const struct request *a, const struct priv_machine_start *s,
 		       struct err *e)
 {
 	if (!names_id_valid(s->machine, sizeof(s->machine), 'm'))
@@ -144,7 +144,7 @@ static int mproc_check(struct priv *p, const struct ask *a, const struct priv_ma
 	return 0;
 }
 
-void mproc_start(struct priv *p, const struct ask *a, struct ipc_msg *msg)
+void mproc_start(struct priv *p, const struct request *a, struct ipc_msg *msg)
 {
 	struct priv_machine_start what;
 	struct mproc *m;

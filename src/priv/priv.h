@@ -1,6 +1,6 @@
 /* priv.h - the state of the priv role, and how its parts answer.
  *
- * One loop; whatever may block is a child.  A request is struct ask until it is answered, once,
+ * One loop; whatever may block is a child.  A request is struct request until it is answered, once,
  * with its own tag, unless its asker is gone by then. */
 #ifndef PRIV_PRIV_H
 #define PRIV_PRIV_H
@@ -23,7 +23,7 @@ struct peer {
 	uint64_t generation; /* of the connection: an answer never goes to a later one */
 };
 
-struct ask {
+struct request {
 	enum priv_owner_role role;
 	uint64_t generation, tag;
 };
@@ -58,9 +58,10 @@ struct priv {
 	bool stopping, keep;
 };
 
-void priv_answer(struct priv *p, const struct ask *a, uint32_t type, const void *body, size_t size);
-void priv_done(struct priv *p, const struct ask *a);
-void priv_refuse(struct priv *p, const struct ask *a, const struct err *e);
+void priv_answer(struct priv *p, const struct request *a, uint32_t type, const void *body,
+		 size_t size);
+void priv_done(struct priv *p, const struct request *a);
+void priv_refuse(struct priv *p, const struct request *a, const struct err *e);
 /* An event to the owner; false: it is not there. */
 bool priv_tell(struct priv *p, enum priv_owner_role role, uint32_t type, const void *body,
 	       size_t size);

@@ -125,14 +125,14 @@ int buildns_run(void *plan)
 	return 0;
 }
 
-void priv_done(struct priv *p, const struct ask *a)
+void priv_done(struct priv *p, const struct request *a)
 {
 	(void)p;
 	assert_int_equal(a->tag, 77);
 	world.done++;
 }
 
-void priv_refuse(struct priv *p, const struct ask *a, const struct err *e)
+void priv_refuse(struct priv *p, const struct request *a, const struct err *e)
 {
 	(void)p;
 	assert_int_equal(a->tag, 77);
@@ -201,7 +201,7 @@ static void start(struct fixture *f)
 				   .cpu_percent = 100,
 				   .pids = 64,
 				   .internet = PRIV_NET_SLOT };
-	const struct ask ask = { PRIV_OWNER_IMAGE, 1, 77 };
+	const struct request request = { PRIV_OWNER_IMAGE, 1, 77 };
 
 	snprintf(what.build, sizeof(what.build), "b-0b5e7a3c-1f0d-4c58-9a55-4b1f1c2d3e4f");
 	memcpy(m.body, &what, sizeof(what));
@@ -210,7 +210,7 @@ static void start(struct fixture *f)
 	m.fds[BUILD_FD_STDIN] = open("/dev/null", O_RDONLY);
 	m.fds[BUILD_FD_OUTPUT] = open("/dev/null", O_WRONLY);
 	m.fds[BUILD_FD_DIR] = open(f->dir, O_RDONLY | O_DIRECTORY);
-	build_start(&f->priv, &ask, &m);
+	build_start(&f->priv, &request, &m);
 	assert_non_null(world.child);
 	assert_int_equal(world.done + world.refused, 0);
 }
