@@ -18,13 +18,13 @@
 #define MIB (1024ULL * KIB)
 #define GIB (1024ULL * MIB)
 
-/* Close *fd unless it is -1, and make it -1.  errno is kept. */
+/* Closes *fd unless it is -1, and sets it to -1. errno is preserved. */
 void fd_close(int *fd);
 
-/* Free what a `autofree` pointer owns: @p is the address of the pointer. */
+/* Frees what an `autofree` pointer owns. @p is the address of the pointer. */
 void mem_free(void *p);
 
-/* Hand an owned descriptor over: the cleanup at scope end finds -1. */
+/* Hands an owned descriptor over: the cleanup at the end of the scope finds -1. */
 static inline int fd_steal(int *fd)
 {
 	int taken = *fd;
@@ -33,7 +33,7 @@ static inline int fd_steal(int *fd)
 	return taken;
 }
 
-/* Memory that cannot be had ends the process: the supervisor starts it again. */
+/* These abort the process when memory runs out; the supervisor starts it again. */
 void *xmalloc(size_t size) must_check;
 void *xcalloc(size_t n, size_t size) must_check;
 void *xrealloc(void *p, size_t size) must_check;

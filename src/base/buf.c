@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* realloc would give the old bytes back as they are. */
+/* realloc would return the old block to the allocator without wiping it. */
 static void buf_move_secret(struct buf *b, size_t room)
 {
 	struct buf old = *b;

@@ -1,4 +1,4 @@
-/* buf.h - bytes that grow.  An all-zero struct is an empty one; free with buf_free.
+/* buf.h - bytes that grow.  An all-zero struct is an empty buffer; buf_free frees it.
  *
  * A buffer for a secret begins as { .secret = true }: however it grows, no copy
  * of what it held goes back to the allocator. */
@@ -10,7 +10,7 @@
 struct buf {
 	uint8_t *data; /* `size` bytes; owned */
 	size_t size, room;
-	bool secret; /* kept by buf_free */
+	bool secret; /* buf_free does not change it */
 };
 
 void buf_reserve(struct buf *b, size_t more); /* room for `more` bytes behind the end */

@@ -5,9 +5,9 @@
 
 #include <stdint.h>
 
-int64_t clock_mono_ms(void); /* never jumps; for deadlines inside one process */
+int64_t clock_mono_ms(void); /* never jumps; use it for deadlines inside one process */
 int64_t clock_mono_us(void); /* the same clock, to measure with */
 int64_t clock_boot_ms(void); /* as clock_mono_ms, and it counts a sleep of the host too */
-int64_t clock_wall_ms(void); /* since 1970; for what survives a restart */
+int64_t clock_wall_ms(void); /* since 1970; use it for what survives a restart */
 
 #endif

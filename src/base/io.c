@@ -134,7 +134,7 @@ static int io_copy_run(int from, int to, off_t at, off_t end)
 		if (n < 0)
 			return -errno;
 		if (!n)
-			return 0; /* the file became shorter */
+			return 0; /* the file was truncated meanwhile */
 		rc = io_pwrite_full(to, bounce, (size_t)n, at);
 		if (rc)
 			return rc;
@@ -176,7 +176,7 @@ int io_replace(int dirfd, const char *name, const void *data, size_t size, mode_
 	autoclose int fd = -1;
 	int rc;
 
-	unlinkat(dirfd, draft, 0); /* what a crash left */
+	unlinkat(dirfd, draft, 0); /* a crash may have left one */
 	fd = io_open_below(dirfd, draft, O_WRONLY | O_CREAT | O_EXCL, mode);
 	errno = -fd;
 	if (fd < 0)
@@ -206,7 +206,8 @@ int io_mkdir(int dirfd, const char *name, mode_t mode)
 	return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
 }
 
-/* Depth is bounded by the number of descriptors; what we delete is our own data directory. */
+/* The number of descriptors bounds the depth. The trees that we delete are in our own data
+ * directory. */
 static int io_remove_below(int dirfd) /* takes over dirfd */
 {
 	DIR *dir = fdopendir(dirfd);

@@ -1,6 +1,6 @@
-/* limits.h - every bound that is ours, in one place.  What the service itself
- * bounds (member lengths, durations) stands in the API's table, control/api/ops.c;
- * what an operator may change is a key of conf/conf.h and only its default is here. */
+/* limits.h - all limits of our own, in one place. The limits of the service itself (lengths of
+ * members, durations) are in the API's table, control/api/ops.c; a limit that an operator may
+ * change is a key of conf/conf.h, and only its default is here. */
 #ifndef BASE_LIMITS_H
 #define BASE_LIMITS_H
 
@@ -27,16 +27,17 @@
 
 /* The endpoint proxy towards a guest. */
 #define LIMIT_PROXY_IDLE     64    /* kept connections per endpoint */
-#define LIMIT_PROXY_IDLE_MS  4000  /* shorter than common servers keep them */
+#define LIMIT_PROXY_IDLE_MS  4000  /* less than common servers keep theirs */
 #define LIMIT_NET_DIAL_MS    10000 /* until a machine answers a CONNECT */
-#define LIMIT_PROXY_RETRY_MS 3000  /* a refused port is tried again so long ... */
-#define LIMIT_PROXY_WOKEN_MS 10000 /* ... if its microVM became RUNNING so recently */
+#define LIMIT_PROXY_RETRY_MS 3000  /* a refused port is tried again for this long ... */
+#define LIMIT_PROXY_WOKEN_MS \
+	10000 /* ... if its microVM has become RUNNING no longer ago than this */
 
 /* Our own messages. */
 #define LIMIT_IPC_BODY       (32 * KIB)
 #define LIMIT_IPC_FDS        12
 #define LIMIT_AGENT_TO_GUEST (1 * MIB)  /* one frame: START carries argv, env and files */
-#define LIMIT_AGENT_TO_HOST  (16 * KIB) /* one frame of the guest, which is hostile */
+#define LIMIT_AGENT_TO_HOST  (16 * KIB) /* one frame from the guest, which may be hostile */
 #define LIMIT_LOG_RATE \
 	(256 * KIB) /* bytes of guest output a second; the rest is counted as dropped */
 #define LIMIT_LOG_FILE    (64 * MIB) /* a microVM's log, then it starts over in .1 */
@@ -58,7 +59,7 @@
 #define LIMIT_MACHINE_PIDS     128         /* threads too; QEMU has up to 64 for its disks */
 #define LIMIT_WAIT_CAPACITY_MS 30000       /* a queued run, then InsufficientCapacityException */
 #define LIMIT_AGENT_HELD       (64 * KIB)  /* bytes of the agent that wait in the machine process */
-#define LIMIT_STREAMS          64    /* connections to guest ports under way, for each machine */
+#define LIMIT_STREAMS          64    /* connections to guest ports being opened, per machine */
 #define LIMIT_STREAM_MS        15000 /* from stream.sock's accept to OK or ERR */
 #define LIMIT_SNAPSHOT_HEADER  (32 * MIB)
 

@@ -1,4 +1,4 @@
-/* list.h - a doubly linked list through a member of what it links. */
+/* list.h - a doubly linked list whose links are a member of each item. */
 #ifndef BASE_LIST_H
 #define BASE_LIST_H
 
@@ -23,7 +23,7 @@ static inline bool list_empty(const struct list *l)
 	return l->next == l;
 }
 
-/* Behind the last.  To put in front: list_add(head->next, item). */
+/* Appends @item. To insert it at the front, call list_add(head->next, item). */
 static inline void list_add(struct list *head, struct list *item)
 {
 	item->prev = head->prev;
@@ -32,7 +32,7 @@ static inline void list_add(struct list *head, struct list *item)
 	head->prev = item;
 }
 
-/* Safe on an item that is in no list, if it was initialised. */
+/* It is safe to call this on an initialised item that is in no list. */
 static inline void list_del(struct list *item)
 {
 	item->prev->next = item->next;
@@ -43,7 +43,7 @@ static inline void list_del(struct list *item)
 #define list_first(head, type, m) \
 	(list_empty(head) ? (type *)NULL : container_of((head)->next, type, m))
 
-/* @it may be taken out of the list inside the loop. */
+/* The body of the loop may take @it out of the list. */
 #define list_each(it, head, type, m)                              \
 	for (type *it = container_of((head)->next, type, m),      \
 		  *it##_next = container_of(it->m.next, type, m); \

@@ -23,7 +23,7 @@ void log_init(const char *process, enum log_level most)
 	log_most = most;
 }
 
-/* A line is written with one write(), so that processes which share a file do not mix theirs. */
+/* Each line is one write(), so that the lines of processes that share a file do not mix. */
 static void printf_like(2, 0) log_line(enum log_level level, const char *fmt, va_list ap)
 {
 	char line[2048];
@@ -44,7 +44,7 @@ static void printf_like(2, 0) log_line(enum log_level level, const char *fmt, va
 	used = strlen(line);
 	for (size_t i = 0; i < used; i++)
 		if ((unsigned char)line[i] < ' ')
-			line[i] = ' '; /* a stranger's text cannot begin a line of ours */
+			line[i] = ' '; /* a stranger's text must not start a new line */
 	line[used] = '\n';
 	(void)!write(STDERR_FILENO, line, used + 1);
 	errno = kept;

@@ -1,8 +1,8 @@
-/* log.h - one line a fact, to stderr: `time level process text key=value ...`.
+/* log.h - one line per fact, on stderr: `time level process text key=value ...`.
  *
- * The text is a sentence for a person, what varies goes into key=value.  An
- * error is logged once, by whoever stops carrying it.  Never a secret, a token,
- * an environment value or a hook payload (service.md 24: marked sensitive). */
+ * The text is a sentence for a person; whatever varies goes into key=value. An error is logged
+ * once, by the function that does not pass it on. Secrets, tokens, values of environment variables
+ * and hook payloads are never logged (service.md 24: marked sensitive). */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 

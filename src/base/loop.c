@@ -12,7 +12,7 @@ struct loop {
 	int epoll_fd;
 	bool stopping;
 	struct list timers;
-	struct epoll_event batch[LOOP_BATCH]; /* what loop_run is going through */
+	struct epoll_event batch[LOOP_BATCH]; /* the events that loop_run is handling */
 	int n_batch;
 	void (*sleep)(void *arg), (*wake)(void *arg); /* both or none */
 	void *guard;                                  /* borrowed: their argument */
@@ -63,7 +63,7 @@ void loop_rewatch(struct loop *l, struct watch *w, uint32_t events)
 	epoll_ctl(l->epoll_fd, EPOLL_CTL_MOD, w->fd, &ev);
 }
 
-/* An event of this watch may stand further on in the batch: it is struck out. */
+/* A later event of the same batch may belong to this watch; it is dropped. */
 void loop_unwatch(struct loop *l, struct watch *w)
 {
 	if (!w->active)
@@ -157,7 +157,8 @@ int loop_run(struct loop *l, struct err *e)
 		for (int i = 0; i < l->n_batch; i++) {
 			struct watch *w = l->batch[i].data.ptr;
 
-			/* Inactive: unwatched between the end of the wait and the wake. */
+			/* A watch is inactive if another thread has unwatched it between the end of
+			 * the wait and the wake. */
 			if (w && w->active)
 				w->ready(w, l->batch[i].events);
 		}

@@ -1,6 +1,6 @@
-/* loop.h - one small epoll loop, for the processes that have few descriptors and no libuv:
- * priv, doze-qemu, doze-init.  One thread; a watch may free itself inside its own callback
- * after loop_unwatch. */
+/* loop.h - a small epoll loop for the processes that have few descriptors and no libuv: priv,
+ * doze-qemu, doze-vmm, doze-init. It runs on one thread. A watch may free itself inside its own
+ * callback, after loop_unwatch. */
 #ifndef BASE_LOOP_H
 #define BASE_LOOP_H
 
@@ -11,7 +11,7 @@
 
 struct loop;
 
-/* Embedded in whoever waits; found again by container_of. */
+/* It is embedded in the struct that waits, which container_of finds again. */
 struct watch {
 	int fd; /* borrowed: close it after loop_unwatch */
 	uint32_t events;
@@ -37,10 +37,10 @@ void loop_unwatch(struct loop *l, struct watch *w); /* harmless if inactive */
 void loop_timer(struct loop *l, struct timer *t, int64_t delay_ms, void (*fire)(struct timer *t));
 void loop_untimer(struct loop *l, struct timer *t); /* harmless if inactive */
 
-/* Call @sleep before each wait for events and @wake after it, so that a lock which the caller of
- * loop_run holds is held by the loop whenever it does not sleep.  Other threads that hold the lock
- * may then watch, rewatch and unwatch; a watch's memory stays until the loop has ended.  Timers
- * remain the loop's own thread's. */
+/* Calls @sleep before each wait for events and @wake after it. If the caller of loop_run holds a
+ * lock, @sleep releases it and @wake takes it, so that other threads that hold the lock may watch,
+ * rewatch and unwatch. The memory of a watch must then stay valid until the loop has ended, and
+ * timers belong to the loop's own thread. */
 void loop_guard(struct loop *l, void (*sleep)(void *arg), void (*wake)(void *arg), void *arg);
 
 int loop_run(struct loop *l, struct err *e) must_check; /* until loop_stop */

@@ -1,4 +1,4 @@
-/* rand.h - the kernel's random bytes, and identifiers made of them. */
+/* rand.h - random bytes from the kernel, and identifiers made of them. */
 #ifndef BASE_RAND_H
 #define BASE_RAND_H
 
@@ -8,6 +8,6 @@
 
 void rand_bytes(void *to, size_t size); /* aborts if the kernel has none */
 void rand_uuid(char out[UUID_SIZE]);    /* RFC 4122 version 4, lower case */
-bool uuid_valid(const char *text);      /* exactly that form */
+bool uuid_valid(const char *text);      /* true for exactly that form */
 
 #endif

@@ -42,7 +42,8 @@ static void listeners_drop(struct listeners *l, size_t down_to)
 		fd_close(&l->each[--l->n].fd);
 }
 
-/* On IPv4 and, where the host has it, on IPv6; 0 or -errno and nothing opened. */
+/* Listens on IPv4 and, where the host has it, on IPv6. Returns 0, or -errno with nothing left open.
+ */
 static int listen_both(struct listeners *l, enum listener which, uint16_t port, bool any)
 {
 	const char *const ips[] = { any ? "0.0.0.0" : "127.0.0.1", any ? "::" : "::1" };

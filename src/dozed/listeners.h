@@ -1,4 +1,5 @@
-/* listeners.h - the sockets that strangers connect to, opened before privileges are dropped. */
+/* listeners.h - the sockets that strangers connect to. They are opened before privileges are
+ * dropped. */
 #ifndef DOZED_LISTENERS_H
 #define DOZED_LISTENERS_H
 
@@ -16,9 +17,9 @@ struct listeners {
 	size_t n;
 };
 
-/* API and S3 on both loopbacks; endpoints on both loopbacks for a domain under localhost, else on
- * every address; the endpoint port is the configured one, or, if it is taken, the next free from
- * 8443 on. */
+/* API and S3 listen on both loopbacks. Endpoints listen there too if their domain is under
+ * localhost, otherwise on every address. If the configured port of the endpoints is taken, they get
+ * the first free one from 8443 on. */
 int listeners_open(struct listeners *l, const struct conf *conf, struct err *e) must_check;
 
 #endif

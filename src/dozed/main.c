@@ -1,6 +1,6 @@
 /* main.c - dozed: the supervisor of the roles.
  *
- * doze's users start it by `doze up` or by the systemd unit. */
+ * Users start it with `doze up` or through the systemd unit. */
 
 #include <argp.h>
 #include <errno.h>
@@ -105,7 +105,7 @@ static int supervise(struct super_setup *setup, struct err *e)
 	return -1;
 }
 
-/* The parent waits for the byte that says "serving", then leaves the child alone. */
+/* The parent exits when it has read the byte that says that the child serves. */
 static int go_to_background(struct super_setup *setup, struct err *e)
 {
 	autofree char *log_path = xasprintf("%s/dozed.log", setup->conf->log_dir);
@@ -164,7 +164,7 @@ int main(int argc, char **argv)
 	conf_defaults(&conf, o.instance);
 	log_init("dozed", LOG_LEVEL_INFO);
 	usual = xasprintf("%s/doze.ini", conf.etc_dir);
-	/* Roles that start again later open it again, from another directory. */
+	/* A role that is restarted opens the file again, from another working directory. */
 	given = o.config ? realpath(o.config, NULL) : NULL;
 	setup.config_file = given ? given : o.config ? o.config : access(usual, F_OK) ? "" : usual;
 	if (*setup.config_file) {

@@ -7,7 +7,7 @@
 #include <openssl/x509v3.h>
 
 #define PKI_CA_DAYS   3650
-#define PKI_LEAF_DAYS 390 /* clients refuse leaves that live longer than 398 */
+#define PKI_LEAF_DAYS 390 /* clients refuse leaf certificates that are valid for more than 398 */
 
 static int pki_fail(struct err *e, const char *what)
 {
@@ -54,7 +54,8 @@ static X509 *pki_begin(EVP_PKEY *key, const char *common_name, int days)
 		return NULL;
 	name = X509_get_subject_name(cert);
 	if (X509_set_version(cert, X509_VERSION_3) && pki_set_serial(cert) &&
-	    X509_gmtime_adj(X509_getm_notBefore(cert), -3600) && /* clocks differ */
+	    X509_gmtime_adj(X509_getm_notBefore(cert),
+			    -3600) && /* the client's clock may be behind ours */
 	    X509_gmtime_adj(X509_getm_notAfter(cert), (long)days * 86400) &&
 	    X509_set_pubkey(cert, key) &&
 	    X509_NAME_add_entry_by_txt(name, "O", MBSTRING_ASC, (const unsigned char *)"doze", -1,

@@ -1,17 +1,17 @@
-/* pki.h - our own certificate authority: made at first start, signs the leaf certificates of the
- * three listeners.  Keys are EC P-256.  Leaves are made anew at every start and live in memory
- * only. */
+/* pki.h - our own certificate authority. It is made at the first start and signs the leaf
+ * certificates of the three listeners. Keys are EC P-256. Leaves are made at every start and are
+ * kept in memory only. */
 #ifndef DOZED_PKI_H
 #define DOZED_PKI_H
 
 #include "base/buf.h"
 #include "base/err.h"
 
-/* A new CA: its key and certificate as PEM. */
+/* Makes a CA: its key and its certificate as PEM. */
 int pki_make_ca(struct buf *key_pem, struct buf *cert_pem, struct err *e) must_check;
 
-/* A leaf for these names ("IP:127.0.0.1", "DNS:*.s3.localhost"; NULL-terminated): one PEM text with
- * the key, the leaf and the CA's certificate. */
+/* Makes a leaf for @names, which end with NULL ("IP:127.0.0.1", "DNS:*.s3.localhost"). The PEM text
+ * holds the key, the leaf and the CA's certificate. */
 int pki_make_leaf(struct buf *ca_key, struct buf *ca_cert, const char *const *names,
 		  struct buf *pem, struct err *e) must_check;
 

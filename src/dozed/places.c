@@ -16,11 +16,11 @@
 
 enum place_root { IN_DATA, IN_RUN, IN_LOG };
 
-/* Parents stand before their children. */
+/* The table lists parents before their children. */
 static const struct place {
 	enum place_root root;
 	mode_t mode;
-	const char *path, *owner, *group; /* behind conf.users_prefix; NULL: root */
+	const char *path, *owner, *group; /* after conf.users_prefix; NULL: root */
 } places[] = {
 	{ IN_DATA, 0700, "secrets", NULL, NULL },
 	{ IN_DATA, 0700, "control", "control", "control" },
@@ -79,7 +79,7 @@ static int place_make(const struct conf *conf, int root, const struct place *p, 
 	return 0;
 }
 
-/* mkdir -p: the parents are the system's. */
+/* Makes the directory and its parents, as mkdir -p does. */
 static int place_root(const char *path, struct err *e)
 {
 	autofree char *part = xstrdup(path);

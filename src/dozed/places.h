@@ -4,10 +4,11 @@
 
 #include "conf/conf.h"
 
-/* Make what is missing, check FORMAT; *data_fd is the data directory, owned by the caller. */
+/* Makes the directories that are missing and checks FORMAT. The caller owns *data_fd, the data
+ * directory. */
 int places_make(const struct conf *conf, int *data_fd, struct err *e) must_check;
-/* The pid file of the running supervisor, locked; owned by the caller (keep it open). ERR_CONFLICT:
- * another runs. */
+/* Opens and locks the pid file of the supervisor. The caller owns the descriptor and keeps it open.
+ * ERR_CONFLICT: another supervisor runs. */
 int places_lock(const struct conf *conf, struct err *e) must_check;
 
 #endif

@@ -1,11 +1,11 @@
-/* process.h - what dozed and its roles do alike when they start. */
+/* process.h - what dozed and all of its roles do when they start. */
 #ifndef DOZED_PROCESS_H
 #define DOZED_PROCESS_H
 
 #include "conf/conf.h"
 
-/* Name the process in the log, and fill in where the programs and the guest's files lie: beside
- * this one. */
+/* Sets the name of the process in the log, and the directory of the programs and the guest's files,
+ * which is that of this program. */
 void process_init(struct conf *conf, const char *name);
 
 #endif

@@ -1,8 +1,8 @@
 /* role.c - the program of one role: `dozed-NAME --role NAME --instance INSTANCE`, started by dozed;
- * `--engine kvm` or `qemu` is what dozed found usable.
+ * `--engine kvm` or `--engine qemu` says which engine dozed has found usable.
  *
- * Built once per role with ROLE_ENTRY, its entry point (ipc/super.h).  Nobody else starts it:
- * descriptors 3 and 4 are the supervisor's. */
+ * It is built once per role, with the entry point of the role as ROLE_ENTRY (ipc/super.h). Only the
+ * supervisor can start it, because it passes descriptors 3 and 4. */
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -77,7 +77,7 @@ int role_drop(const struct conf *conf, enum role role, pid_t parent, struct err 
 		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 			return err_sys(e, "give up new privileges");
 	}
-	/* After the change of user, which clears it. */
+	/* This comes after the change of user, which clears the death signal. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL))
 		return err_sys(e, "tie to the supervisor");
 	if (getppid() != parent)

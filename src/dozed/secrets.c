@@ -37,7 +37,7 @@ static int secret_write(int dir, const char *name, const struct buf *data, mode_
 	return io_replace(dir, name, data->data, data->size, mode, e);
 }
 
-/* The key is written first: a crash between the two makes a new pair at the next start. */
+/* The key is written first. After a crash between the two, the next start makes a new pair. */
 static int secrets_ca(int dir, struct buf *key, struct buf *cert, struct err *e)
 {
 	int have_key = secret_read(dir, "ca.key", key, e);
@@ -145,7 +145,7 @@ int secrets_load(struct secrets *s, const struct conf *conf, int data_fd, struct
 	     secrets_tokens(dir, &s->each[SECRET_TOKEN_KEYS], e) ||
 	     secrets_credentials(dir, &s->each[SECRET_CREDENTIALS], e) ||
 	     secrets_leaves(s, conf, &ca_key, e) ||
-	     /* for clients: what to trust, and root's own key pair */
+	     /* for clients: the certificate to trust, and root's credentials */
 	     io_replace(data_fd, "ca.crt", s->each[SECRET_CA_CERT].data,
 			s->each[SECRET_CA_CERT].size, 0644, e) ||
 	     io_replace(data_fd, "client-credentials", s->each[SECRET_CREDENTIALS].data,

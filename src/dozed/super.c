@@ -1,4 +1,5 @@
-/* super.c - starts the roles in the order of enum role, and hands each what roles.c says.
+/* super.c - starts the roles in the order of enum role and hands each what its row in roles.c
+ * names.
  *
  * A role that dies is started again after a pause that doubles from 100 ms to 10 s; one that ran
  * for 30 s begins anew; one that does not come up at all ends dozed.  Its peers get a new socket
@@ -113,7 +114,7 @@ static void super_connect(struct super *s, enum role a, enum role b)
 	close(pair[1]);
 }
 
-/* In the child: become the role. */
+/* This runs in the child, which becomes the role. */
 static void super_exec(const struct super *s, enum role role, int sock, pid_t parent)
 {
 	const struct conf *conf = s->setup->conf;
@@ -133,7 +134,8 @@ static void super_exec(const struct super *s, enum role role, int sock, pid_t pa
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	/* Above what is used, then down: dup2 also clears close-on-exec. */
+	/* Both descriptors move out of the way first, then to their numbers. dup2 also clears
+	 * close-on-exec. */
 	sock = fcntl(sock, F_DUPFD_CLOEXEC, 16);
 	if (config >= 0)
 		config = fcntl(config, F_DUPFD_CLOEXEC, 16);
@@ -156,7 +158,7 @@ static void super_exec(const struct super *s, enum role role, int sock, pid_t pa
 	_exit(1);
 }
 
-/* Control names it in every endpoint unless it is 443. */
+/* Control writes the port into every endpoint unless it is 443. */
 static uint32_t super_endpoint_port(const struct super *s)
 {
 	for (size_t i = 0; i < s->setup->listeners.n; i++)
@@ -239,7 +241,7 @@ static void super_channel(struct watch *w, uint32_t events)
 			super_wait(r->super, r->role);
 		ipc_msg_close(&m);
 	}
-	if (rc != -EAGAIN) { /* it ended: SIGCHLD says more */
+	if (rc != -EAGAIN) { /* the role has ended, and SIGCHLD reports how */
 		loop_unwatch(r->super->loop, w);
 		return;
 	}
@@ -247,7 +249,8 @@ static void super_channel(struct watch *w, uint32_t events)
 	super_announce(r->super);
 }
 
-/* The last in the order that still runs is told; when it is gone the next one is. */
+/* Stops the last role in the order that still runs. When it has ended, this is called for the next.
+ */
 static void super_stop_next(struct super *s)
 {
 	struct super_which how = { s->keep, 0 };

@@ -1,5 +1,5 @@
-/* super.h - the supervisor: starts the roles, connects them, restarts one that died, stops them in
- * order. */
+/* super.h - the supervisor: starts the roles, connects them, restarts those that die, and stops
+ * them in order. */
 #ifndef DOZED_SUPER_H
 #define DOZED_SUPER_H
 
