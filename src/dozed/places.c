@@ -113,7 +113,7 @@ static int places_format(int data_fd, struct err *e)
 	if (format > STORE_FORMAT)
 		return err_set(
 			e, ERR_INVALID,
-			"the data directory has format %ld, this doze knows %d: use the doze "
+			"the data directory has format %ld and this doze knows %d: use the doze "
 			"that wrote it, or a newer one",
 			format, STORE_FORMAT);
 	return 0;
@@ -146,7 +146,7 @@ int places_lock(const struct conf *conf, struct err *e)
 		return err_sys(e, "open '%s'", path);
 	if (flock(fd, LOCK_EX | LOCK_NB))
 		return errno == EWOULDBLOCK
-			       ? err_set(e, ERR_CONFLICT, "dozed runs already (%s)", path)
+			       ? err_set(e, ERR_CONFLICT, "dozed is already running (%s)", path)
 			       : err_sys(e, "lock '%s'", path);
 	n = snprintf(text, sizeof(text), "%d\n", (int)getpid());
 	if (ftruncate(fd, 0) || write(fd, text, (size_t)n) != n)

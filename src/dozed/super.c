@@ -233,7 +233,7 @@ static void super_channel(struct watch *w, uint32_t events)
 	int rc;
 
 	if ((events & EPOLLOUT) && chan_flush(&r->chan))
-		log_warn("a role does not take what it is sent role=%s", role_name[r->role]);
+		log_warn("a role does not read what it is sent role=%s", role_name[r->role]);
 	while ((rc = ipc_recv(r->chan.sock, &m, super_rows, SUPER_NUM_TYPES)) == 1) {
 		if (m.head.type == SUPER_READY)
 			r->ready = true;
@@ -317,12 +317,12 @@ static void super_died(struct super *s, struct super_role *r, int status)
 	if (r->pause_ms > BACKOFF_MOST_MS)
 		r->pause_ms = BACKOFF_MOST_MS;
 	if (!s->announced && r->pause_ms >= GIVE_UP_MS) {
-		log_err("a role does not start, doze ends role=%s", role_name[r->role]);
+		log_err("a role does not start, so doze ends role=%s", role_name[r->role]);
 		s->failed = true;
 		super_begin_stop(s, true);
 		return;
 	}
-	log_err("a role ended, it is started again role=%s %s=%d pause_ms=%d", role_name[r->role],
+	log_err("a role ended and is started again role=%s %s=%d pause_ms=%d", role_name[r->role],
 		WIFSIGNALED(status) ? "signal" : "code",
 		WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), (int)r->pause_ms);
 	loop_timer(s->loop, &r->again, r->pause_ms, super_start_again);

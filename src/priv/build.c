@@ -14,17 +14,17 @@
 #define BUILD_MOST_ARGS 512
 
 enum build_state {
-	BUILD_WAITS,  /* for the layers, then for a slot; nothing of it exists */
-	BUILD_STARTS, /* on its way to its program */
+	BUILD_WAITS,  /* for the layer store, then for a slot; nothing of the build exists yet */
+	BUILD_STARTS, /* its child exists and has not executed the program yet */
 	BUILD_RUNS,
-	BUILD_IS_ENDING, /* until its cgroup is gone */
+	BUILD_IS_ENDING, /* its cgroup is not gone yet */
 };
 
 struct build {
 	struct list in;
 	struct priv *priv;
 	enum build_state state;
-	bool told; /* the starter was answered that it runs */
+	bool told; /* the starter has been told that the build runs */
 	struct priv_build what;
 	char *args, **argv;
 	int fds[BUILD_NUM_FDS];
@@ -70,7 +70,7 @@ static void build_free(struct build *b)
 	free(b);
 }
 
-/* Its process and its cgroup have both gone, in either order. */
+/* The process and the cgroup end in either order; the build is over when both are gone. */
 static void build_cleared(struct build *b)
 {
 	if (b->child.pid || !b->group_gone)
@@ -88,7 +88,7 @@ static void build_group_gone(struct cgroup_end *end)
 	build_cleared(b);
 }
 
-/* What was killed for memory is counted in the group: read before it goes. */
+/* The group counts what was killed for memory, so it is read before the group goes. */
 static void build_to_end(struct build *b)
 {
 	if (b->state == BUILD_IS_ENDING)
@@ -125,9 +125,9 @@ static void build_status(struct status *s)
 	switch (status_next(s, &m, &e)) {
 	case STATUS_SAYS_NOTHING:
 		return;
-	case STATUS_SAYS_STARTED: /* is of machines */
+	case STATUS_SAYS_STARTED: /* only machines send it */
 		ipc_msg_close(&m);
-		err_set(&e, ERR_INTERNAL, "its start said what no build says");
+		err_set(&e, ERR_INTERNAL, "its start sent a message that only machines send");
 		build_fail(b, &e);
 		return;
 	case STATUS_SAYS_FAULT:
@@ -139,8 +139,9 @@ static void build_status(struct status *s)
 	}
 }
 
-/* A short build may be over before its start was read.  One that died on the way may leave neither
- * a message nor the end of the socket, which a process below it still holds. */
+/* A short build may be over before its start has been read. If the child died before it executed
+ * its program, there may be neither a message nor an end of file, because a process below it still
+ * holds the socket. */
 static void build_ended(struct child *c, int status)
 {
 	struct build *b = container_of(c, struct build, child);
@@ -181,7 +182,8 @@ static int build_launch(struct build *b, int status, struct err *e)
 	return child_start(p->loop, &b->child, buildns_run, &plan, build_ended, e);
 }
 
-/* Both sides work in it: it stays the asker's and gets the build's group (ipc/priv.h). */
+/* The requester and the build both work in the directory: it keeps its owner and gets the build's
+ * group (ipc/priv.h). */
 static int build_give_dir(const struct build *b, struct err *e)
 {
 	const struct priv *p = b->priv;
@@ -189,7 +191,8 @@ static int build_give_dir(const struct build *b, struct err *e)
 	struct stat st;
 
 	if (fstat(dir, &st) || !S_ISDIR(st.st_mode) || st.st_uid != p->layers.owner)
-		return err_set(e, ERR_INVALID, "a build's directory is not its asker's");
+		return err_set(e, ERR_INVALID,
+			       "the build's directory does not belong to the requester");
 	if (fchown(dir, (uid_t)-1, p->build_gid) || fchmod(dir, 02770))
 		return err_sys(e, "give a build its directory");
 	return 0;
@@ -247,11 +250,12 @@ static void build_got_layers(struct layer_store_wait *w, const struct err *why)
 static int build_check(struct priv *p, const struct priv_build *w, struct err *e)
 {
 	if (!names_id_valid(w->build, sizeof(w->build), 'b'))
-		return err_set(e, ERR_INVALID, "not the name of a build");
+		return err_set(e, ERR_INVALID, "this is not the name of a build");
 	if (w->program >= PRIV_NUM_PROGRAMS || w->internet >= PRIV_NUM_NETS || !w->n_args ||
 	    w->n_args > BUILD_MOST_ARGS || w->memory_bytes < 16 * MIB || w->cpu_percent < 1 ||
 	    w->cpu_percent > 100000 || w->pids < 8 || w->pids > 4000000)
-		return err_set(e, ERR_INVALID, "a build cannot be like that");
+		return err_set(e, ERR_INVALID,
+			       "the build's program, network or limits are out of range");
 	if (p->stopping)
 		return err_set(e, ERR_CONFLICT, "doze is stopping");
 	if (build_find(p, w->build))
@@ -320,7 +324,10 @@ void build_start(struct priv *p, const struct request *a, struct ipc_msg *m)
 	}
 	argv = build_argv(args, size, what.n_args);
 	if (!argv) {
-		priv_refuse(p, a, (err_set(&e, ERR_INVALID, "not %u strings", what.n_args), &e));
+		priv_refuse(
+			p, a,
+			(err_set(&e, ERR_INVALID, "the arguments are not %u strings", what.n_args),
+			 &e));
 		return;
 	}
 	b = build_new(p, a, &what, m);
@@ -354,7 +361,8 @@ void build_end(struct priv *p, const struct request *a, struct ipc_msg *m)
 
 	memcpy(&what, m->body, sizeof(what));
 	if (!names_id_valid(what.build, sizeof(what.build), 'b')) {
-		priv_refuse(p, a, (err_set(&e, ERR_INVALID, "not the name of a build"), &e));
+		priv_refuse(p, a,
+			    (err_set(&e, ERR_INVALID, "this is not the name of a build"), &e));
 		return;
 	}
 	b = build_find(p, what.build);

@@ -1,7 +1,8 @@
-/* build.h - the builds: started in their namespaces, limited, ended with priv or their asker.
+/* build.h - builds run in namespaces and cgroups of their own and end with priv or with the role
+ * that asked for them.
  *
- * A build that started is told as GONE once, when all of it is cleared, also after an END; an
- * END of one that is gone is DONE. */
+ * For each build that started, GONE is sent once, when all of it is cleared, even if an END asked
+ * for that. An END of a build that is gone already is answered with DONE. */
 #ifndef PRIV_BUILD_H
 #define PRIV_BUILD_H
 
@@ -13,8 +14,9 @@ void build_start(struct priv *p, const struct request *a, struct ipc_msg *m);
 void build_end(struct priv *p, const struct request *a, struct ipc_msg *m);
 void builds_end_all(struct priv *p);
 
-/* @n strings in @size bytes, each with its NUL and nothing left over: NULL-terminated pointers
- * into @bytes, owned by the caller; NULL if it is not so.  Pure. */
+/* Splits @size bytes into exactly @n strings, each with its NUL, and returns NULL-terminated
+ * pointers into @bytes. The caller owns the array. NULL if there are fewer or more strings. Pure.
+ */
 char **build_argv(char *bytes, size_t size, uint32_t n);
 
 #endif

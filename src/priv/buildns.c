@@ -19,10 +19,11 @@
 #include "priv/status.h"
 
 #define BUILDNS_FILES 65536
-#define BUILDNS_HIGH  64 /* descriptors from here on are in nobody's way */
-#define BUILDNS_DIR   3  /* what the program finds its directory as */
+#define BUILDNS_HIGH  64 /* descriptors from here on collide with no fixed number */
+#define BUILDNS_DIR   3  /* the descriptor of its directory in the program */
 
-/* Where RUN may look, interfaces are those of the slot; runc needs the cgroups in their place. */
+/* A fresh sysfs shows RUN the interfaces of the slot only. runc needs the cgroups at their usual
+ * place. */
 static int buildns_sys(struct err *e)
 {
 	autoclose int groups = open_tree(AT_FDCWD, "/sys/fs/cgroup",
@@ -60,7 +61,7 @@ static int buildns_map(pid_t pid, const char *file, uint32_t own, const struct b
 	return fd < 0 ? -errno : io_write_full(fd, map, strlen(map));
 }
 
-/* A process that stays root until the other one, its parent, has a namespace to be mapped. */
+/* This process stays root until its parent has made the namespace whose ids it maps. */
 static pid_t buildns_mapper(const struct buildns_plan *p, int go)
 {
 	pid_t parent = getpid(), pid = fork();
@@ -132,13 +133,14 @@ static int buildns_exec(const struct buildns_plan *p, int program, int status)
 	return status_send_fault(status, &e);
 }
 
-/* How @status ended, as an exit status that a shell would give. */
+/* Turns a wait status into the exit status that a shell would report. */
 static int buildns_code(int status)
 {
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-/* Process 1 of the pid namespace: all that it reaps, and with its end all that runs, is gone. */
+/* This is process 1 of the pid namespace: it reaps every process there, and all of them end with
+ * it. */
 static int buildns_init(const struct buildns_plan *p, int program, int status)
 {
 	struct err e;
@@ -170,7 +172,7 @@ static int buildns_enter(const struct buildns_plan *p, struct err *e)
 
 	if (cgroup_enter(p->groups, p->build, e) || buildns_outer(p, e) || buildns_user(p, e))
 		return -1;
-	prctl(PR_SET_PDEATHSIG, SIGKILL); /* which a change of ids takes away */
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* a change of ids clears it */
 	return getppid() != parent ? err_set(e, ERR_INTERNAL, "priv is gone") : 0;
 }
 

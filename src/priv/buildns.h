@@ -1,7 +1,8 @@
 /* buildns.h - the namespaces in which a build runs: user, mount, pid, net, ipc, uts.
  *
- * The build is root there, and outside the build user; a range of ids is mapped for what it
- * unpacks.  Its network is a slot's, its cgroups are its own, /sys shows its own interfaces. */
+ * The build is root inside and the build user outside; a range of ids is mapped for the files that
+ * it unpacks. It has the network of a slot and cgroups of its own, and /sys shows its own
+ * interfaces. */
 #ifndef PRIV_BUILDNS_H
 #define PRIV_BUILDNS_H
 
@@ -23,7 +24,8 @@ struct buildns_plan {
 	int status; /* status.h */
 };
 
-/* For a child: it waits for the build and ends as it ended.  @plan is a struct buildns_plan. */
+/* Runs in a child, which waits for the build and exits with its status. @plan is a struct
+ * buildns_plan. */
 int buildns_run(void *plan);
 
 #endif

@@ -35,7 +35,7 @@ static int cg_write_number(const char *dir, const char *file, uint64_t value)
 	return cg_write(dir, file, text);
 }
 
-/* The file's text in *b, NUL-terminated; "" if it cannot be read. */
+/* Reads the file into *b, NUL-terminated; "" if it cannot be read. */
 static const char *cg_read(const char *dir, const char *file, struct buf *b)
 {
 	autofree char *path = *dir ? xasprintf("%s/%s", dir, file) : xstrdup(file);
@@ -47,7 +47,8 @@ static const char *cg_read(const char *dir, const char *file, struct buf *b)
 	return buf_str(b);
 }
 
-/* "tree directory" per line, of an earlier start; all must still be there. */
+/* Reads the record of an earlier start: one line "tree directory" each. All directories must still
+ * be there. */
 static bool cg_recall(struct cgroups *g)
 {
 	autobuf struct buf text = { 0 };
@@ -104,7 +105,7 @@ static void cg_find(struct cgroups *g, const char *group)
 	cg_places_free(&places);
 }
 
-/* Version 2 limits below a group only what that group hands down. */
+/* In version 2 a group can limit only the controllers that its parent hands down. */
 static int cg_hand_down(const char *base, struct err *e)
 {
 	autofree char *parent = xstrdup(base);
@@ -186,7 +187,7 @@ void cgroups_each(const struct cgroups *g, void (*seen)(const char *name, void *
 	}
 }
 
-/* Swap counts too; a kernel without swap accounting has no such file. */
+/* Swap is limited too; a kernel without swap accounting lacks that file. */
 static int cg_limit_memory(const struct cgroups *g, const char *dir, uint64_t bytes)
 {
 	const char *swap =
@@ -278,8 +279,8 @@ static void cg_kill_each(const char *dir)
 	}
 }
 
-/* Version 2 kills a group in one step; without it, it stands still while its processes are killed
- * one by one.  A child that is on its way in is killed by the next try. */
+/* Version 2 kills a group in one step. Without it the group is frozen while its processes are
+ * killed one by one, and the next try kills a child that was forked meanwhile. */
 static void cg_kill_all(const struct cgroups *g, const char *name)
 {
 	autofree char *unified = cg_dir(g, CG_UNIFIED, name);

@@ -1,8 +1,9 @@
-/* cgroup.h - the groups of machines and builds, one interface over version 1, 2 and the hybrid.
+/* cgroup.h - the groups of machines and builds: one interface for version 1, version 2 and the
+ * hybrid.
  *
- * A group is named like what it holds ("m-<uuid>"), below <ours>/doze[-instance], so that an
- * end of dozed's own group ends none.  Where groups were first made stays written in
- * <run_dir>/cgroups: a dozed that is started from elsewhere finds them again. */
+ * A group has the name of what it holds ("m-<uuid>") and lies below <ours>/doze[-instance], so that
+ * it survives the end of dozed's own group. <run_dir>/cgroups records where groups were first made,
+ * so that a dozed that is started from elsewhere finds them again. */
 #ifndef PRIV_CGROUP_H
 #define PRIV_CGROUP_H
 
@@ -25,20 +26,22 @@ struct cgroup_limits {
 int cgroups_open(struct cgroups *g, struct loop *l, const char *run_dir, const char *group,
 		 struct err *e) must_check;
 void cgroups_close(struct cgroups *g, bool remove);
-/* @seen(name, arg) for each group there is. */
+/* Calls @seen(name, arg) for each group that exists. */
 void cgroups_each(const struct cgroups *g, void (*seen)(const char *name, void *arg), void *arg);
 
 int cgroup_make(const struct cgroups *g, const char *name, const struct cgroup_limits *limits,
 		struct err *e) must_check;
-/* The calling process, into all trees. */
+/* Moves the calling process into the group, in all trees. */
 int cgroup_enter(const struct cgroups *g, const char *name, struct err *e) must_check;
 bool cgroup_oom(const struct cgroups *g, const char *name);
-/* Kill all in it and try to remove it once: true when it is gone. */
+/* Kills every process in the group and tries once to remove it; true when it is gone. */
 bool cgroup_kill(const struct cgroups *g, const char *name);
-/* The same again and again for at most this long, blocking: before the loop runs. */
+/* Repeats that for at most @at_most_ms. It blocks, so it is only for the time before the loop runs.
+ */
 bool cgroup_kill_wait(const struct cgroups *g, const char *name, int64_t at_most_ms);
 
-/* The same in the loop, until it is gone.  Embedded in who waits. */
+/* Repeats that from the loop until the group is gone. The struct is embedded in the one that waits.
+ */
 struct cgroup_end {
 	struct timer timer;
 	const struct cgroups *groups;

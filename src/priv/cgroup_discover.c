@@ -23,7 +23,8 @@ bool cg_has_word(const char *text, const char *word, const char *separators)
 	return false;
 }
 
-/* "4:memory:/a/b" or "0::/a/b": the path of @tree, owned, or NULL. */
+/* Finds the path of @tree in lines such as "4:memory:/a/b" and "0::/a/b". The caller owns it; NULL
+ * if there is none. */
 static char *cg_own_path(const char *self, enum cg_tree tree)
 {
 	autofree char *copy = xstrdup(self);
@@ -56,7 +57,7 @@ static bool cg_is_systemd(const char *path)
 	       cg_ends_with(path + 1, len, ".service");
 }
 
-/* One line: id parent major:minor root mountpoint options [tag ...] - type source options */
+/* A line reads: id parent major:minor root mountpoint options [tag ...] - type source options */
 struct cg_mount {
 	char *root, *point, *type, *options;
 };

@@ -1,4 +1,4 @@
-/* child.h - a piece of work that may block, in a child process that dies with us; the loop is told
+/* child.h - work that may block runs in a child process, which dies with priv. The loop is told
  * when it ends. */
 #ifndef PRIV_CHILD_H
 #define PRIV_CHILD_H
@@ -7,7 +7,7 @@
 
 #include "base/loop.h"
 
-/* Embedded in whoever waits. */
+/* The struct is embedded in the one that waits. */
 struct child {
 	struct loop *loop;
 	struct watch watch;
@@ -16,12 +16,13 @@ struct child {
 	void (*ended)(struct child *c, int status); /* as of waitpid */
 };
 
-/* Run @run(@arg) in a child and exit with what it returns. */
+/* Forks a child that exits with what @run(@arg) returns. */
 int child_start(struct loop *l, struct child *c, int (*run)(void *arg), void *arg,
 		void (*ended)(struct child *c, int status), struct err *e) must_check;
-void child_kill(struct child *c); /* ended() still comes; harmless if none runs */
+void child_kill(struct child *c); /* ended() is still called; harmless if none runs */
 
-/* The same, but waited for: only before the loop runs. 0 if it exited with 0. */
+/* Does the same and waits for the end, so it is only for the time before the loop runs. 0 if the
+ * child exited with 0. */
 int child_run(int (*run)(void *arg), void *arg) must_check;
 
 #endif

@@ -1,4 +1,5 @@
-/* enders.h - the askers of an END, who are answered when all of a machine or build is cleared. */
+/* enders.h - the requests to END a machine or a build, which are answered when all of it is
+ * cleared. */
 #ifndef PRIV_ENDERS_H
 #define PRIV_ENDERS_H
 
@@ -6,6 +7,6 @@
 
 void enders_add(struct list *enders, const struct request *a);
 void enders_done(struct priv *p,
-		 struct list *enders); /* each is answered once; then none is left */
+		 struct list *enders); /* answers each with DONE; then none is left */
 
 #endif

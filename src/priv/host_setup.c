@@ -25,8 +25,7 @@ static void host_setup_rules(const struct host_setup *h, struct buf *text)
 {
 	nft_host_text(text, h->names, h->resolver);
 	if (!h->resolver)
-		log_warn(
-			"guests have no resolver: /etc/resolv.conf names none that is no loopback");
+		log_warn("guests have no resolver: /etc/resolv.conf names only loopback addresses");
 }
 
 static void host_setup_look_again(struct timer *t)
@@ -41,7 +40,7 @@ static void host_setup_loaded(struct child *c, int status)
 	if (!status)
 		return;
 	log_err("the rules for a new resolver could not be loaded");
-	h->resolver = 0; /* looked at and tried again */
+	h->resolver = 0; /* so that the next look tries again */
 }
 
 void host_setup_look(struct host_setup *h)
@@ -97,7 +96,7 @@ int host_setup_open(struct host_setup *h, struct loop *l, const struct names *n,
 	return host_setup_forward(h, e);
 }
 
-/* Forwarding stays on while another instance has slots. */
+/* Forwarding must stay on while another instance has slots. */
 static bool host_setup_is_shared(const struct host_setup *h)
 {
 	struct if_nameindex *all = if_nameindex();

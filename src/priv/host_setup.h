@@ -9,8 +9,9 @@
 struct host_setup {
 	struct loop *loop;
 	const struct names *names; /* borrowed */
-	const char *configured;    /* resolver, borrowed; "": the host's own */
-	char *record;              /* <run_dir>/ip_forward: what it was */
+	const char
+		*configured; /* the resolver of the configuration, borrowed; "": the host's own */
+	char *record;        /* path of <run_dir>/ip_forward, which holds the earlier setting */
 	uint32_t resolver;
 	struct timer look;
 	struct child loading;
@@ -18,9 +19,9 @@ struct host_setup {
 
 int host_setup_open(struct host_setup *h, struct loop *l, const struct names *n,
 		    const char *run_dir, const char *resolver, struct err *e) must_check;
-/* Look now whether the resolver changed: when a slot is handed out. */
+/* Checks at once whether the resolver has changed. It is called when a slot is handed out. */
 void host_setup_look(struct host_setup *h);
-/* Undo all of it, or let it be. */
+/* Undoes all of it if @remove is set. */
 void host_setup_close(struct host_setup *h, bool remove);
 
 #endif

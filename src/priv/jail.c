@@ -17,11 +17,11 @@
 #include "priv/status.h"
 #include "priv/userns.h"
 
-#define JAIL_FILES 2048 /* on doze-vmm each stream of the guest is one */
+#define JAIL_FILES 2048 /* doze-vmm has one for each stream of the guest */
 #define JAIL_FDS   (MACHINE_FD_PROC - MACHINE_FD_SOCK + 1)
-#define JAIL_HIGH  64 /* descriptors from here on are in nobody's way */
+#define JAIL_HIGH  64 /* descriptors from here on collide with no fixed number */
 
-/* stderr appends to the machines' log; stdin and stdout are nothing. */
+/* stderr appends to the machines' log; stdin and stdout are /dev/null. */
 static int jail_stdio(const struct jail_plan *p, struct err *e)
 {
 	autoclose int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -35,7 +35,8 @@ static int jail_stdio(const struct jail_plan *p, struct err *e)
 	return 0;
 }
 
-/* To their numbers, which none of them may have before; all others close with exec. */
+/* Moves descriptors to their fixed numbers, none of which may be in use. All others close on exec.
+ */
 static int jail_fds(const int *from, size_t n, struct err *e)
 {
 	int high[JAIL_FDS];
@@ -62,7 +63,7 @@ static int jail_network(const char *netns_path, struct err *e)
 	return 0;
 }
 
-/* @low, owned, out of the way of what it will be. */
+/* Takes @low over and moves it above the fixed numbers. */
 static int jail_lift(int low, struct err *e)
 {
 	int high = low < 0 ? -1 : fcntl(low, F_DUPFD_CLOEXEC, JAIL_HIGH);
@@ -87,7 +88,7 @@ static int jail_name(struct err *e)
 	return sethostname(name, strlen(name)) ? err_sys(e, "name the machine") : 0;
 }
 
-/* doze-qemu runs from what is bound into its root. */
+/* doze-qemu is executed by its path in the new root. */
 
 static int qemu_enter(const struct jail_plan *p, struct err *e)
 {
@@ -112,7 +113,7 @@ static int qemu_run(const struct jail_plan *p, struct err *e)
 	return err_sys(e, "run '%s'", argv[0]);
 }
 
-/* doze-vmm is opened while there are paths. */
+/* doze-vmm must be opened before its root becomes empty. */
 
 static int vmm_enter(const struct jail_plan *p, struct err *e)
 {
@@ -139,7 +140,8 @@ static int vmm_run(const struct jail_plan *p, struct err *e)
 	const char *argv[] = { "doze-vmm", "--machine", p->machine, "--vcpus",
 			       vcpus,      "--memory",  memory,     NULL };
 	const char *env[] = { NULL };
-	/* Not O_PATH: a program that could not be read would not own its /proc/self. */
+	/* O_PATH would not do: the kernel gives /proc/self of a program that cannot be read to
+	 * root. */
 	autoclose int program = jail_open(path, O_RDONLY, e);
 
 	if (program < 0 || vmm_enter(p, e))
@@ -149,14 +151,14 @@ static int vmm_run(const struct jail_plan *p, struct err *e)
 	return err_sys(e, "run doze-vmm");
 }
 
-/* What it becomes; returns only with *e. */
+/* Each of these executes its program and returns only on failure, with *e. */
 static int (*const jail_kinds[])(const struct jail_plan *p, struct err *e) = {
 	[PRIV_MACHINE_QEMU] = qemu_run,
 	[PRIV_MACHINE_VMM] = vmm_run,
 };
 static_assert(ARRAY_SIZE(jail_kinds) == PRIV_NUM_MACHINE_KINDS, "one row per kind");
 
-/* Process 1 of its pid namespace: with it goes all that it started. */
+/* This is process 1 of its pid namespace: every process that it has started ends with it. */
 static int jail_run(const struct jail_plan *p)
 {
 	int status = fcntl(p->status, F_DUPFD_CLOEXEC, JAIL_HIGH);

@@ -1,12 +1,12 @@
-/* jail.h - what a machine's process becomes before it is doze-qemu or doze-vmm.
+/* jail.h - what confines a machine's process before it executes doze-qemu or doze-vmm.
  *
- * Both: a user of its own without capabilities or new privileges; its slot's network; mount, pid,
- * ipc and uts namespaces of its own; its cgroups.  It belongs to neither priv nor dozed: its parent
- * has ended before it starts.
+ * Both have a user of their own without capabilities or new privileges, the network of their slot,
+ * their own mount, pid, ipc and uts namespaces, and their own cgroups. They are children of neither
+ * priv nor dozed, because their parent ends before they start.
  *
- * doze-qemu: a root of read-only binds with nothing of the host's data, and a filter of system
- * calls.  doze-vmm: a root with nothing in it (it is executed by descriptor), and a user namespace
- * that knows no user but its own; it brings filters for each of its threads. */
+ * doze-qemu gets a root of read-only binds without any data of the host, and a filter of system
+ * calls. doze-vmm gets an empty root (it is executed by descriptor) and a user namespace that maps
+ * its own user only; it installs a filter for each of its threads itself. */
 #ifndef PRIV_JAIL_H
 #define PRIV_JAIL_H
 
@@ -24,15 +24,16 @@ struct jail_plan {
 	const char *netns_path; /* of the slot */
 	const char *stage;      /* an empty directory: the new root is put together there */
 	const char *libexec;    /* where the program is */
-	const char *log_path;   /* its stderr; what cannot be opened is priv's own */
+	const char *log_path;   /* its stderr; priv's own if the file cannot be opened */
 	uint32_t vcpus;
 	uint64_t memory_mib;
 	uid_t uid;        /* and gid */
 	int sock, stream; /* listening, enum machine_fd */
-	int status;       /* status.h: it tells STARTED */
+	int status;       /* status.h: STARTED is sent on it */
 };
 
-/* For a child: start it and exit with 0, or tell why not.  @plan is a struct jail_plan. */
+/* Runs in a child, which starts the machine's process and exits with 0, or reports why it cannot.
+ * @plan is a struct jail_plan. */
 int jail_start(void *plan);
 
 #endif

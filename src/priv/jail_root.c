@@ -10,7 +10,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-/* On a merged-/usr system these are links, elsewhere directories. */
+/* These are links on a merged-/usr system and directories elsewhere. */
 static const char *const jail_root_usr[] = { "bin", "sbin", "lib", "lib32", "lib64" };
 
 static const struct {
@@ -18,7 +18,8 @@ static const struct {
 	unsigned major, minor;
 } jail_root_nodes[] = { { "dev/null", 1, 3 }, { "dev/urandom", 1, 9 } };
 
-/* A copy of what is mounted at @from, read-only with all below it, at @to in the new root. */
+/* Mounts a copy of what is mounted at @from, with everything below it, read-only at @to in the new
+ * root. */
 static int jail_root_bind(const char *from, const char *to, struct err *e)
 {
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |
@@ -69,7 +70,7 @@ static int jail_root_programs(const char *libexec, struct err *e)
 	if (mkdir("etc", 0755))
 		return err_sys(e, "make /etc");
 	if (access("/etc/ld.so.cache", R_OK))
-		return 0; /* the loader finds its libraries without, slower */
+		return 0; /* without it the loader still finds the libraries, more slowly */
 	cache = open("etc/ld.so.cache", O_WRONLY | O_CREAT | O_CLOEXEC, 0444);
 	return cache < 0 ? err_sys(e, "make ld.so.cache")
 			 : jail_root_bind("/etc/ld.so.cache", "etc/ld.so.cache", e);

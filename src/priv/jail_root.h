@@ -1,5 +1,5 @@
-/* jail_root.h - the file system that a machine's process sees: programs and libraries read-only,
- * its own /proc, two device nodes, nothing to write to. */
+/* jail_root.h - the file system that a machine's process sees: programs and libraries, its own
+ * /proc and two device nodes, all of it read-only. */
 #ifndef PRIV_JAIL_ROOT_H
 #define PRIV_JAIL_ROOT_H
 
@@ -7,9 +7,10 @@
 
 #define JAIL_ROOT_LIBEXEC "/libexec"
 
-/* For a process in mount and pid namespaces of its own.  @stage: an empty directory. */
+/* Changes the root of a process that has its own mount and pid namespaces. @stage is an empty
+ * directory. */
 int jail_root_enter(const char *stage, const char *libexec, struct err *e) must_check;
-/* The same, with nothing in it at all. */
+/* Does the same with a root that has nothing in it. */
 int jail_root_enter_empty(const char *stage, struct err *e) must_check;
 
 #endif

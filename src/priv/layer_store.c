@@ -35,8 +35,8 @@ static int layer_store_open_dir(const struct layer_store *l, struct err *e)
 	return dir < 0 ? err_sys(e, "open '%s'", l->build_dir) : fd_steal(&dir);
 }
 
-/* The directory is the image role's, which is less than root: what stands there must be what we
- * made. */
+/* The directory belongs to the image role, which has fewer rights than priv. So the file must be
+ * checked to be the one that priv made. */
 static int layer_store_check(int file, struct err *e)
 {
 	struct stat st;
@@ -45,7 +45,7 @@ static int layer_store_check(int file, struct err *e)
 		return err_sys(e, "look at " LAYER_STORE_FILE);
 	if (!S_ISREG(st.st_mode) || st.st_uid || st.st_nlink != 1 || (st.st_mode & 077))
 		return err_set(e, ERR_INTERNAL,
-			       LAYER_STORE_FILE " is not as it was made: remove it");
+			       LAYER_STORE_FILE "  has been changed by another program: remove it");
 	return 0;
 }
 
@@ -75,7 +75,7 @@ static int layer_store_mkfs(const struct layer_store *l, int file, struct err *e
 	return 0;
 }
 
-/* ext4 notes in its superblock that it found itself damaged. */
+/* ext4 records in its superblock that it has found damage. */
 static bool layer_store_damaged(int file)
 {
 	uint16_t state = 0;
@@ -88,7 +88,8 @@ static int layer_store_file(const struct layer_store *l, int dir, struct err *e)
 	autoclose int file = io_open_below(dir, LAYER_STORE_FILE, O_RDWR, 0);
 
 	if (file >= 0 && layer_store_damaged(file)) {
-		log_warn("the layers of builds are damaged and begun anew; import bases again");
+		log_warn("the layer store of builds is damaged and is started afresh; import bases "
+			 "again");
 		fd_close(&file);
 		if (unlinkat(dir, LAYER_STORE_FILE, 0))
 			return err_sys(e, "remove " LAYER_STORE_FILE);
@@ -112,10 +113,11 @@ static int layer_store_file(const struct layer_store *l, int dir, struct err *e)
 	return layer_store_check(file, e) ? -1 : fd_steal(&file);
 }
 
-#define LAYER_STORE_LOOPS 256 /* devices that are looked at */
+#define LAYER_STORE_LOOPS 256 /* devices that are searched */
 
-/* A mount that was detached lives on in mount namespaces that were made meanwhile: then its device
- * must be used again, because one file on two devices is two file systems that destroy each other.
+/* A detached mount lives on in mount namespaces that were made while it was there. Its loop device
+ * must then be used again, because two devices over one file would be two file systems that destroy
+ * each other.
  */
 static int layer_store_loop_again(int file, char device[32])
 {
@@ -136,7 +138,8 @@ static int layer_store_loop_again(int file, char device[32])
 	return -1;
 }
 
-/* Another program may take the free device between the two calls: then the next one. */
+/* Another program may take the free device between the two calls; then the next free one is tried.
+ */
 static int layer_store_loop(int file, char device[32], struct err *e)
 {
 	autoclose int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
@@ -168,8 +171,8 @@ static bool layer_store_is_mounted(int dir, int at)
 	return !fstat(dir, &above) && !fstat(at, &here) && above.st_dev != here.st_dev;
 }
 
-/* After a lost write ext4 writes no more (newer kernels without a word in statfs): only trying
- * tells. */
+/* After a lost write ext4 refuses further writes, and newer kernels do not show that in statfs.
+ * Only an attempt to write tells. */
 static bool layer_store_is_writable(int at)
 {
 	autoclose int fd = openat(at, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
@@ -186,13 +189,14 @@ static int layer_store_open(const struct layer_store *l, int dir, struct err *e)
 	return at < 0 ? err_sys(e, "open '%s/" LAYER_STORE_DIR "'", l->build_dir) : at;
 }
 
-/* What a full disk below it has lost nobody knows, so none of it may be built upon.  Builds that
- * run keep the old file until they end. */
+/* Nobody knows what a full disk below it has lost, so nothing in it may be used any more. Builds
+ * that run keep the old file until they end. */
 static int layer_store_give_up(const struct layer_store *l, int dir, struct err *e)
 {
 	autofree char *path = xasprintf("%s/" LAYER_STORE_DIR, l->build_dir);
 
-	log_warn("the layers of builds lost writes, as on a full disk, and are begun anew; import "
+	log_warn("the layer store of builds lost writes, as on a full disk, and is started afresh; "
+		 "import "
 		 "bases again");
 	if (umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) || unlinkat(dir, LAYER_STORE_FILE, 0))
 		return err_sys(e, "put '%s' away", path);
@@ -237,7 +241,7 @@ static int layer_store_mount(void *layers)
 
 	if (!layer_store_mount_all(layers, &e))
 		return 0;
-	log_err("the layers of builds are not there: %s", e.text);
+	log_err("the layer store of builds is not available: %s", e.text);
 	return 1;
 }
 

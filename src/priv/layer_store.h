@@ -1,5 +1,6 @@
-/* layer_store.h - the file system of all build layers: one sparse file of limited size, mounted at
- * <data_dir>/build/layers for the build user when the first build asks, unmounted at the end. */
+/* layer_store.h - the file system of all build layers. It is one sparse file of limited size, which
+ * is mounted at <data_dir>/build/layers for the build user when the first build asks for it, and
+ * unmounted at the end. */
 #ifndef PRIV_LAYER_STORE_H
 #define PRIV_LAYER_STORE_H
 
@@ -16,14 +17,15 @@ struct layer_store {
 	struct list waiting;
 };
 
-/* Embedded in who waits. */
+/* The struct is embedded in the one that waits. */
 struct layer_store_wait {
 	struct list in;
-	void (*ready)(struct layer_store_wait *w, const struct err *e); /* e: why not, or NULL */
+	void (*ready)(struct layer_store_wait *w,
+		      const struct err *e); /* @e is NULL or says why it failed */
 };
 
 void layer_store_want(struct layer_store *l,
-		      struct layer_store_wait *w); /* ready() at once or later */
+		      struct layer_store_wait *w); /* ready() is called at once or later */
 void layer_store_forget(struct layer_store_wait *w);
 void layer_store_unmount(struct layer_store *l);
 

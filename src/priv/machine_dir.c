@@ -42,7 +42,8 @@ static char *machine_dir_read(int dir, const char *name)
 	return xstrdup(buf_str(&text));
 }
 
-/* Bound by way of /proc: the length of our paths is not the socket's. */
+/* The socket is bound through /proc/self/fd, because our paths may be longer than a socket address.
+ */
 static int machine_dir_socket(int dir, const char *name, int type, gid_t gid, struct err *e)
 {
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
@@ -56,8 +57,8 @@ static int machine_dir_socket(int dir, const char *name, int type, gid_t gid, st
 	return fd_steal(&fd);
 }
 
-/* Others may pass through, not look: the proxy's socket stands here too.  What is being built has
- * no endpoint: its streams are its owner's. */
+/* Others may pass through the directory but not list it, because the proxy's socket is in it too. A
+ * machine that is being built has no endpoint, so its streams belong to its owner. */
 static int machine_dir_fill(struct priv *p, int dir, const struct priv_machine_item *item,
 			    struct machine_dir_sockets *s, struct err *e)
 {
@@ -107,7 +108,7 @@ int machine_dir_set_pid(struct priv *p, const struct priv_machine_item *item, st
 	return machine_dir_write(dir, "pid", text, e);
 }
 
-/* A pid that came back after a reboot is not in the machine's cgroup. */
+/* A process that got the same pid after a reboot is not in the machine's cgroup. */
 static bool machine_dir_is_in_group(pid_t pid, const char *machine)
 {
 	autofree char *path = xasprintf("/proc/%d/cgroup", (int)pid);
@@ -152,7 +153,8 @@ void machine_dir_remove(struct priv *p, const char *machine)
 			 strerror(-rc));
 }
 
-/* "pid (any name) S ppid ...": the name may hold everything but its last parenthesis. */
+/* The line reads "pid (any name) S ppid ...", and the name may itself contain parentheses, so the
+ * last one ends it. */
 uint64_t machine_dir_start_time(pid_t pid)
 {
 	autofree char *path = xasprintf("/proc/%d/stat", (int)pid);

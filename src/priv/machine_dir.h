@@ -1,4 +1,5 @@
-/* machine_dir.h - <run_dir>/m/<machine>/: what a machine is, for the next priv, and its sockets. */
+/* machine_dir.h - <run_dir>/m/<machine>/: the facts about a machine that the next priv needs, and
+ * its sockets. */
 #ifndef PRIV_MACHINE_DIR_H
 #define PRIV_MACHINE_DIR_H
 
@@ -9,17 +10,17 @@ struct machine_dir_sockets {
 	int sock, stream; /* listening; owned */
 };
 
-/* The directory with `owner`, `slot` and both sockets. */
+/* Makes the directory with `owner`, `slot` and both sockets. */
 int machine_dir_make(struct priv *p, const struct priv_machine_item *item,
 		     struct machine_dir_sockets *s, struct err *e) must_check;
-/* `pid`: with it the machine can be found again. */
+/* Writes `pid`, with which the machine can be found again. */
 int machine_dir_set_pid(struct priv *p, const struct priv_machine_item *item,
 			struct err *e) must_check;
-/* What stands there, and whether its process lives. */
+/* Reads what is there; false unless it is whole and the process lives. */
 bool machine_dir_load(struct priv *p, const char *machine, struct priv_machine_item *item);
 void machine_dir_remove(struct priv *p, const char *machine);
 
-/* Field 22 of /proc/<pid>/stat, or 0: no such process, or a dead one. */
+/* Returns field 22 of /proc/<pid>/stat, or 0 if there is no such process or it is dead. */
 uint64_t machine_dir_start_time(pid_t pid);
 
 #endif

@@ -1,4 +1,5 @@
-/* main.c - the priv role: who may ask what, the start and the end of the role. */
+/* main.c - the priv role: which role may send which request, and the start and the end of priv
+ * itself. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +23,7 @@
 /* clang-format off */
 static const struct {
 	void (*handle)(struct priv *p, const struct request *a, struct ipc_msg *m);
-	unsigned owners; /* who may ask it */
+	unsigned owners; /* the roles that may send it */
 } priv_requests[PRIV_NUM_TYPES] = {
 	[PRIV_MACHINE_START] = { mproc_start, OWNS(PRIV_OWNER_CONTROL) | OWNS(PRIV_OWNER_IMAGE) },
 	[PRIV_MACHINE_END]   = { mproc_end,   OWNS(PRIV_OWNER_CONTROL) | OWNS(PRIV_OWNER_IMAGE) },
@@ -51,7 +52,7 @@ static void peer_close(struct peer *peer)
 	peer->generation++;
 	mprocs_orphaned(p, (enum priv_owner_role)(peer - p->peers));
 	if (peer == &p->peers[PRIV_OWNER_IMAGE])
-		builds_end_all(p); /* its next asker begins anew */
+		builds_end_all(p); /* the next image role starts its builds again */
 }
 
 static bool peer_send(struct peer *peer, uint32_t type, uint64_t tag, const void *body, size_t size)
@@ -60,7 +61,7 @@ static bool peer_send(struct peer *peer, uint32_t type, uint64_t tag, const void
 
 	if (!rc && chan_wants_write(&peer->chan))
 		loop_rewatch(peer->priv->loop, &peer->watch, EPOLLIN | EPOLLOUT);
-	return !rc; /* a broken connection is read as its end */
+	return !rc; /* a broken connection shows as its end when it is read */
 }
 
 void priv_answer(struct priv *p, const struct request *a, uint32_t type, const void *body,
@@ -144,7 +145,8 @@ static void peer_open(struct priv *p, uint32_t role, int sock)
 	fd_close(&sock);
 }
 
-/* Until what is on its way has ended: nothing is made behind the back of the clearing. */
+/* Waits until everything that is being made or ended has finished, so that the clearing misses
+ * nothing. */
 static void priv_check_stop(struct timer *t)
 {
 	struct priv *p = container_of(t, struct priv, stop_timer);
@@ -163,7 +165,7 @@ static void priv_stop(struct priv *p, bool keep)
 	slots_stop(&p->slots);
 	builds_end_all(p);
 	if (!keep && !list_empty(&p->machines)) {
-		log_warn("machines are left and are ended");
+		log_warn("machines are still running and are ended");
 		mprocs_end_all(p);
 	}
 	loop_timer(p->loop, &p->stop_timer, 0, priv_check_stop);
@@ -181,11 +183,11 @@ static void super_handle(struct priv *p, struct ipc_msg *m)
 		priv_stop(p, which.which != 0);
 	else if (m->head.type == SUPER_START &&
 		 chan_send(&p->super, SUPER_READY, 0, &zero, sizeof(zero), NULL, 0))
-		log_err("the supervisor does not hear");
+		log_err("the supervisor does not read our messages");
 	ipc_msg_close(m);
 }
 
-/* Without its supervisor the role ends as if it had crashed: machines run on. */
+/* Without its supervisor the role ends as if it had crashed, and machines run on. */
 static void super_ready(struct watch *w, uint32_t events)
 {
 	struct priv *p = container_of(w, struct priv, super_watch);
@@ -286,7 +288,7 @@ static int priv_open(struct priv *p, const struct conf *conf, int super_fd, stru
 	return loop_watch(p->loop, &p->super_watch, super_fd, EPOLLIN, super_ready, e);
 }
 
-/* Kept machines need all of it; the next start clears what they do not. */
+/* Machines that are kept need all of this; the next start clears the rest. */
 static void priv_close(struct priv *p)
 {
 	bool remove = !p->keep;

@@ -50,7 +50,7 @@ static void mproc_unwatch(struct mproc *m)
 	fd_close(&m->pidfd);
 }
 
-/* The child that launches may be the last to go. */
+/* The launching child may be the last to end. */
 static void mproc_cleared(struct mproc *m)
 {
 	struct priv *p = m->priv;
@@ -143,12 +143,14 @@ void mproc_end(struct priv *p, const struct request *a, struct ipc_msg *msg)
 
 	memcpy(&what, msg->body, sizeof(what));
 	if (!names_id_valid(what.machine, sizeof(what.machine), 'm')) {
-		priv_refuse(p, a, (err_set(&e, ERR_INVALID, "not the name of a machine"), &e));
+		priv_refuse(p, a,
+			    (err_set(&e, ERR_INVALID, "this is not the name of a machine"), &e));
 		return;
 	}
 	m = mproc_find(p, what.machine);
 	if (m && m->item.owner != a->role) {
-		priv_refuse(p, a, (err_set(&e, ERR_DENIED, "a machine is its asker's"), &e));
+		priv_refuse(p, a,
+			    (err_set(&e, ERR_DENIED, "the machine belongs to another role"), &e));
 	} else if (!m) {
 		priv_done(p, a);
 	} else {
@@ -164,7 +166,8 @@ void mproc_list(struct priv *p, const struct request *a, struct ipc_msg *msg)
 
 	memcpy(&what, msg->body, sizeof(what));
 	if (what.owner != a->role) {
-		priv_refuse(p, a, (err_set(&e, ERR_DENIED, "a machine is its asker's"), &e));
+		priv_refuse(p, a,
+			    (err_set(&e, ERR_DENIED, "the machine belongs to another role"), &e));
 		return;
 	}
 	list_each(m, &p->machines, struct mproc, in)

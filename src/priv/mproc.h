@@ -1,7 +1,8 @@
-/* mproc.h - the machines: started, watched, found again after a restart, ended.
+/* mproc.h - the processes of machines: they are started, watched, found again after a restart, and
+ * ended.
  *
- * <run_dir>/m/<machine>/ is made before the process and removed after its end, so that a crash
- * in between leaves what the next start can clear (recover.h). */
+ * <run_dir>/m/<machine>/ is made before the process and removed after its end, so that the next
+ * start can clear whatever a crash leaves (recover.h). */
 #ifndef PRIV_MPROC_H
 #define PRIV_MPROC_H
 
@@ -11,11 +12,11 @@
 struct ipc_msg;
 
 enum mproc_state {
-	MPROC_WAITS,  /* for a slot; nothing of it exists */
-	MPROC_STARTS, /* directory, cgroup and a process on its way */
+	MPROC_WAITS,  /* for a slot; nothing of the machine exists yet */
+	MPROC_STARTS, /* its directory and cgroup exist, and its process is being started */
 	MPROC_LIVES,
-	MPROC_IS_DEAD,   /* the process ended by itself; its owner ends the rest */
-	MPROC_IS_ENDING, /* until its cgroup is gone */
+	MPROC_IS_DEAD,   /* the process has ended by itself, and its owner must END the rest */
+	MPROC_IS_ENDING, /* its cgroup is not gone yet */
 };
 
 struct mproc {
@@ -24,7 +25,7 @@ struct mproc {
 	enum mproc_state state;
 	struct priv_machine_start what;
 	struct priv_machine_item item;
-	struct request starter; /* not answered yet in MPROC_WAITS and MPROC_STARTS */
+	struct request starter; /* is unanswered in MPROC_WAITS and MPROC_STARTS */
 	struct slot_wait slot;
 	struct child launch;
 	struct status status;
@@ -42,16 +43,16 @@ void mproc_list(struct priv *p, const struct request *a, struct ipc_msg *m);
 /* Between mproc.c and mproc_start.c. */
 struct mproc *mproc_new(struct priv *p, enum mproc_state state);
 struct mproc *mproc_find(struct priv *p, const char *id);
-void mproc_free(struct mproc *m);                           /* its enders are answered */
+void mproc_free(struct mproc *m);                           /* its enders are answered first */
 int mproc_watch(struct mproc *m, struct err *e) must_check; /* m->pidfd */
 void mproc_launched(struct child *c, int status);
-void mproc_fail(struct mproc *m, const struct err *e); /* refuse its starter, then end it */
+void mproc_fail(struct mproc *m, const struct err *e); /* refuses its starter, then ends it */
 
-/* The owner's connection ended: nobody will end what has died. */
+/* The owner's connection has ended, so nobody else will end the machines that have died. */
 void mprocs_orphaned(struct priv *p, enum priv_owner_role role);
 void mprocs_end_all(struct priv *p);
 
-/* Watch again what an earlier priv started; its slot is taken. */
+/* Watches a machine that an earlier priv started, and marks its slot as taken. */
 int mproc_adopt(struct priv *p, const struct priv_machine_item *item, struct err *e) must_check;
 
 #endif

@@ -1,4 +1,5 @@
-/* mproc_start.c - a machine on its way: from the request over a slot to a process that runs. */
+/* mproc_start.c - the start of a machine, from the request through its slot to a running process.
+ */
 
 #include <errno.h>
 #include <string.h>
@@ -131,12 +132,12 @@ static int mproc_check(struct priv *p, const struct request *a, const struct pri
 		       struct err *e)
 {
 	if (!names_id_valid(s->machine, sizeof(s->machine), 'm'))
-		return err_set(e, ERR_INVALID, "not the name of a machine");
+		return err_set(e, ERR_INVALID, "this is not the name of a machine");
 	if (s->owner != a->role)
-		return err_set(e, ERR_DENIED, "a machine is its asker's");
+		return err_set(e, ERR_DENIED, "a machine belongs to the role that asks for it");
 	if (s->kind >= PRIV_NUM_MACHINE_KINDS || s->internet > 1 || !s->vcpus || s->vcpus > 256 ||
 	    s->memory_bytes < 16 * MIB || s->memory_bytes > 1024 * GIB)
-		return err_set(e, ERR_INVALID, "a machine cannot be like that");
+		return err_set(e, ERR_INVALID, "the machine's kind or size is out of range");
 	if (p->stopping)
 		return err_set(e, ERR_CONFLICT, "doze is stopping");
 	if (mproc_find(p, s->machine))

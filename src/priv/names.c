@@ -11,7 +11,8 @@
 
 #define NAMES_HASH_DIGITS 5
 
-/* An interface name has 15 characters: an instance is five digits of a hash (FNV-1a). */
+/* An interface name has 15 characters at most, so an instance is named by five digits of a hash
+ * (FNV-1a). */
 static uint32_t names_hash(const char *text)
 {
 	return hash_fnv1a_32(text, strlen(text)) & 0xfffff;

@@ -1,6 +1,6 @@
-/* names.h - how what priv makes is called and numbered: interfaces, the nft table, cgroups,
- * addresses, user ids.  Everything carries the instance, and nothing else comes from outside
- * but identifiers that were checked here.  Pure. */
+/* names.h - names and numbers of what priv makes: interfaces, the nft table, cgroups, addresses,
+ * user ids. Every name carries the instance. The only other part that comes from outside is an
+ * identifier that was checked here. Pure. */
 #ifndef PRIV_NAMES_H
 #define PRIV_NAMES_H
 
@@ -19,7 +19,7 @@ struct network {
 };
 
 struct names {
-	char link[10];        /* what the host's end of every slot begins with: "doze-" */
+	char link[10];        /* prefix of the host's end of every slot: "doze-" */
 	char table[64];       /* of nft */
 	char group[64];       /* of cgroups, below ours */
 	struct network slots; /* a /16 */
@@ -31,21 +31,22 @@ struct names {
 int names_init(struct names *n, const struct conf *conf, struct err *e) must_check;
 
 void names_link(const struct names *n, uint32_t slot, char out[IFNAMSIZ]);
-/* The slot whose host end is called so, or -1. */
+/* Returns the slot whose host end has this name, or -1. */
 int names_link_slot(const struct names *n, const char *link);
-/* Is it the host end of a slot, of whichever instance? */
+/* Tells whether this is the name of the host end of a slot, of any instance. */
 bool names_is_link(const char *link);
-/* "0" to n_slots - 1 as names_link and the netns directory write it, or -1. */
+/* Reads a number below @below in the form in which names_link and the netns directory write it, or
+ * returns -1. */
 int names_number(const char *text, uint32_t below);
 
 uint32_t names_host_ip(const struct names *n, uint32_t slot);
 uint32_t names_slot_ip(const struct names *n, uint32_t slot);
 uint32_t names_uid(const struct names *n, uint32_t slot);
 
-/* @id of @room bytes holds @kind ("m", "b"), '-' and a uuid, and its NUL. */
+/* Tells whether @id, which has @room bytes, is @kind ('m' or 'b'), '-', a uuid and a NUL. */
 bool names_id_valid(const char *id, size_t room, char kind);
 
-/* "10.0.0.0/8, 192.0.2.7": how many, or -1. */
+/* Reads a list such as "10.0.0.0/8, 192.0.2.7" and returns how many networks it has, or -1. */
 int names_networks(const char *text, struct network *out, size_t room, struct err *e) must_check;
 
 #endif

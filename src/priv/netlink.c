@@ -116,7 +116,7 @@ int nl_link_remove(struct mnl_socket *nl, const char *name)
 	return nl_ask(nl, h);
 }
 
-/* Interfaces are few and found by name in the caller's namespace: the request carries the index. */
+/* A request carries an index, which is looked up by name in the caller's namespace. */
 static int nl_index(struct mnl_socket *nl, const char *name)
 {
 	_Alignas(8) char room[NL_ROOM], answer[8192];

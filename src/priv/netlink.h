@@ -1,4 +1,4 @@
-/* netlink.h - the few requests to the kernel's network that priv makes, each answered at once.
+/* netlink.h - the few requests that priv makes to the kernel's network. Each is answered at once.
  *
  * A socket speaks to the network namespace in which it was opened.  All return 0 or -errno;
  * addresses are numbers in host order. */
@@ -12,7 +12,7 @@ struct mnl_socket;
 struct mnl_socket *nl_open(void); /* NULL, errno */
 void nl_close(struct mnl_socket *nl);
 
-/* A pair: @name here, @peer_name in the namespace of @peer_netns. */
+/* Makes a pair with @name here and @peer_name in the namespace of @peer_netns. */
 int nl_veth(struct mnl_socket *nl, const char *name, const char *peer_name,
 	    int peer_netns) must_check;
 int nl_link_set(struct mnl_socket *nl, const char *name, bool up) must_check;
@@ -20,11 +20,11 @@ int nl_link_mac(struct mnl_socket *nl, const char *name, const uint8_t mac[6]) m
 int nl_link_remove(struct mnl_socket *nl, const char *name) must_check;
 int nl_address(struct mnl_socket *nl, const char *name, uint32_t ip, uint8_t prefix) must_check;
 int nl_default_route(struct mnl_socket *nl, uint32_t gateway) must_check;
-/* @ip is behind @name at @mac, for good: nothing is asked there. */
+/* Enters @ip as a permanent neighbour behind @name at @mac, so that nobody asks for it. */
 int nl_neighbour(struct mnl_socket *nl, const char *name, uint32_t ip,
 		 const uint8_t mac[6]) must_check;
 
-/* Forget every connection that this namespace tracks. */
+/* Forgets every connection that this namespace tracks. */
 int nl_forget_connections(void) must_check;
 
 #endif

@@ -9,7 +9,8 @@
 #include "base/log.h"
 #include "ipc/agent.h"
 
-/* What no guest may reach unless it is allowed: this host, this site, and what is not unicast. */
+/* No guest may reach these unless it is allowed: this host, this site, and everything that is not
+ * unicast. */
 static const struct network nft_private[] = {
 	{ 0x00000000, 8 },  /* this host */
 	{ 0x0a000000, 8 },  /* 10.0.0.0 */
@@ -23,7 +24,7 @@ static const struct network nft_private[] = {
 	{ 0xe0000000, 3 },  /* multicast and above */
 };
 
-/* The count bounds what one guest takes of the host's connection table. */
+/* The count limits how much of the host's connection table one guest can take. */
 const char nft_slot_text[] = "add table inet slot\n"
 			     "delete table inet slot\n"
 			     "table inet slot {\n"
@@ -76,7 +77,7 @@ static void nft_sets(struct buf *b, const struct names *n, uint32_t resolver)
 	nft_set(b, "resolver", &dns, resolver ? 1 : 0);
 }
 
-/* From a slot to this host: the resolver, if it is here. */
+/* A slot may reach the resolver on this host, if it is here. */
 static void nft_input(struct buf *b, const struct names *n)
 {
 	buf_addf(b,

@@ -1,9 +1,10 @@
-/* nft.h - the packet rules, as text for `nft -f -`.  Made of numbers and checked names only.
+/* nft.h - the packet rules, as text for `nft -f -`.  They are made of numbers and checked names
+ * only.
  *
- * The host has one table for all slots, replaced as a whole in one transaction; a slot has one
- * table of its own, the same in each.  What they promise: from a slot no address of the host
- * and no private network is reached, nor another slot; nothing reaches into a slot; the one
- * exception is port 53 of the resolver that SLOT_DNS_IP stands for. */
+ * The host has one table for all slots, which is replaced as a whole in one transaction. Each slot
+ * has a table of its own, the same in all of them. Together they promise that a slot reaches
+ * neither the host nor a private network nor another slot, and that nothing reaches into a slot.
+ * The one exception is port 53 of the resolver, as which SLOT_DNS_IP appears. */
 #ifndef PRIV_NFT_H
 #define PRIV_NFT_H
 
@@ -16,7 +17,8 @@ void nft_host_text(struct buf *b, const struct names *n, uint32_t resolver);
 void nft_host_remove_text(struct buf *b, const struct names *n);
 extern const char nft_slot_text[];
 
-/* Become nft with @text on stdin, in a child: returns only on failure, logged. */
+/* Executes nft with @text on its stdin. It is called in a child and returns only on failure, which
+ * it logs. */
 void nft_exec(const char *text);
 
 #endif

@@ -1,7 +1,8 @@
 /* priv.h - the state of the priv role, and how its parts answer.
  *
- * One loop; whatever may block is a child.  A request is struct request until it is answered, once,
- * with its own tag, unless its asker is gone by then. */
+ * priv has one loop; work that may block runs in a child. A struct request stands for a request
+ * that is not answered yet. It is answered once, with its own tag, unless the requester is gone by
+ * then. */
 #ifndef PRIV_PRIV_H
 #define PRIV_PRIV_H
 
@@ -20,7 +21,7 @@ struct peer {
 	struct priv *priv;
 	struct chan chan; /* sock -1: not there */
 	struct watch watch;
-	uint64_t generation; /* of the connection: an answer never goes to a later one */
+	uint64_t generation; /* number of the connection, so that no answer goes to a later one */
 };
 
 struct request {
@@ -28,7 +29,7 @@ struct request {
 	uint64_t generation, tag;
 };
 
-/* Per owner role, what its user may touch. */
+/* The user and group of an owner role. */
 struct owner {
 	const char *name;
 	uid_t uid;
@@ -62,7 +63,7 @@ void priv_answer(struct priv *p, const struct request *a, uint32_t type, const v
 		 size_t size);
 void priv_done(struct priv *p, const struct request *a);
 void priv_refuse(struct priv *p, const struct request *a, const struct err *e);
-/* An event to the owner; false: it is not there. */
+/* Sends an event to the owner; false if it is not there. */
 bool priv_tell(struct priv *p, enum priv_owner_role role, uint32_t type, const void *body,
 	       size_t size);
 #endif

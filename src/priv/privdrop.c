@@ -45,7 +45,7 @@ int privdrop_limits(unsigned files, struct err *e)
 	return 0;
 }
 
-/* While they can still be given up. */
+/* These are set while the process may still change them. */
 static int privdrop_ways_back(unsigned files, struct err *e)
 {
 	umask(077);

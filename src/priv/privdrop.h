@@ -1,4 +1,4 @@
-/* privdrop.h - become a user without privileges, for good. */
+/* privdrop.h - turns the process for good into a user without privileges. */
 #ifndef PRIV_PRIVDROP_H
 #define PRIV_PRIVDROP_H
 
@@ -12,13 +12,15 @@ struct privdrop {
 	unsigned files; /* most open descriptors */
 };
 
-/* No groups, no capability in any set, none to come back by exec. */
+/* Leaves no groups and no capability in any set, and none can come back by exec. */
 int privdrop_all(const struct privdrop *d, struct err *e) must_check;
 
-/* Its last part, for a user that has none left but in a user namespace of its own. */
+/* Does the last part of that, for a user whose only privileges are in a user namespace of its own.
+ */
 int privdrop_rights(unsigned files, struct err *e) must_check;
 
-/* Parts of it that are also right for a build: no groups, ids; no core, at most @files descriptors.
+/* These parts of it are right for a build too: ids without groups; no core files and at most @files
+ * descriptors.
  */
 int privdrop_ids(uid_t uid, gid_t gid, struct err *e) must_check;
 int privdrop_limits(unsigned files, struct err *e) must_check;

@@ -1,5 +1,5 @@
-/* recover.h - what an earlier priv left: machines that live are adopted, all else is cleared,
- * before anything new is made. */
+/* recover.h - adopts the machines of an earlier priv that still live and clears everything else
+ * that it left, before anything new is made. */
 #ifndef PRIV_RECOVER_H
 #define PRIV_RECOVER_H
 

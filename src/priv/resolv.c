@@ -9,7 +9,7 @@
 
 #define RESOLV_MOST (64 * KIB)
 
-/* The second is where systemd-resolved tells whom its stub asks. */
+/* In the second file systemd-resolved lists the resolvers that its stub asks. */
 static const char *const resolv_files[] = { "/etc/resolv.conf",
 					    "/run/systemd/resolve/resolv.conf" };
 

@@ -40,7 +40,7 @@ static const int seccomp_filter_refused[] = {
 	SCMP_SYS(ioperm), SCMP_SYS(modify_ldt), SCMP_SYS(personality),
 };
 
-/* TCP to its guest and pairs of its own is all that it speaks. */
+/* A machine's process needs TCP to its guest and socket pairs of its own, nothing else. */
 static const int seccomp_filter_families[] = { AF_UNIX, AF_INET };
 /* clang-format on */
 
@@ -48,7 +48,7 @@ static int seccomp_filter_sockets(scmp_filter_ctx ctx)
 {
 	int rc = 0;
 
-	/* Families are small numbers: all but those two, up to the last. */
+	/* Families are small numbers, so each one but those two is refused. */
 	for (int family = 0; family < AF_MAX && !rc; family++) {
 		bool spoken = false;
 
@@ -63,7 +63,8 @@ static int seccomp_filter_sockets(scmp_filter_ctx ctx)
 				     SCMP_A0(SCMP_CMP_GE, AF_MAX, 0));
 }
 
-/* clone3 hides its flags behind a pointer: without it the C library takes clone. */
+/* A filter cannot see the flags of clone3, which are behind a pointer. The C library falls back to
+ * clone. */
 static int seccomp_filter_clones(scmp_filter_ctx ctx)
 {
 	int rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);

@@ -18,10 +18,10 @@
 #include "priv/slotmake.h"
 
 #define SLOT_AT_ONCE   2
-#define SLOT_REFILL_MS 100  /* after a slot was taken: not on the way of who took it */
+#define SLOT_REFILL_MS 100  /* after a slot was taken, so that its taker does not wait for it */
 #define SLOT_AGAIN_MS  3000 /* after a failure */
-#define SLOT_SWEEP_MS  1000 /* the kernel needs some 100 ms for any number */
-#define SLOT_KEEP_MORE 32   /* spare ones above what is wanted, then they are removed */
+#define SLOT_SWEEP_MS  1000 /* the kernel needs about 100 ms, however many there are */
+#define SLOT_KEEP_MORE 32   /* that many more spare slots than wanted are kept */
 
 struct slot_job {
 	struct child child;
@@ -45,8 +45,8 @@ static void slot_remove(struct slots *s, uint32_t slot)
 	s->state[slot] = SLOT_ABSENT;
 }
 
-/* A /30 that an interface uses already is left alone: of another instance, of the site, or of a
- * slot that is still on its way out. */
+/* A /30 that an interface already uses is left alone. It belongs to another instance, to the site,
+ * or to a slot that the kernel is still removing. */
 static bool slot_is_foreign(const struct slots *s, const struct ifaddrs *all, uint32_t slot)
 {
 	for (const struct ifaddrs *i = all; i; i = i->ifa_next) {
@@ -211,7 +211,8 @@ int slot_close(struct slots *s, uint32_t slot, struct err *e)
 	return 0;
 }
 
-/* Connections of the last tenant are forgotten: the next one shall not see their answers. */
+/* The connections of the last tenant are forgotten, so that the next one does not see their
+ * answers. */
 static int slot_clean(struct slots *s, uint32_t slot)
 {
 	autofree char *path = slot_netns_path(s, slot);
@@ -223,9 +224,9 @@ static int slot_clean(struct slots *s, uint32_t slot)
 		return -errno;
 	rc = nl_forget_connections();
 	if (setns(s->own_netns, CLONE_NEWNET))
-		abort(); /* anything done from here on would be done in a guest's network */
+		abort(); /* everything from here on would happen in a guest's network */
 	names_link(s->names, slot, link);
-	return rc ? rc : nl_link_set(s->host, link, true); /* it may have been closed */
+	return rc ? rc : nl_link_set(s->host, link, true); /* slot_close may have taken it down */
 }
 
 void slot_give(struct slots *s, uint32_t slot)
@@ -268,7 +269,8 @@ void slots_adopt(struct slots *s, uint32_t slot)
 	s->state[slot] = SLOT_TAKEN;
 }
 
-/* The pairs of slots that are not taken; with @remove they are deleted, one by one, slowly. */
+/* Counts the pairs of slots that are not taken. With @remove it also deletes them one by one, which
+ * is slow. */
 static unsigned slots_links(struct slots *s, bool remove)
 {
 	struct if_nameindex *all = if_nameindex();

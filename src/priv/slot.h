@@ -1,8 +1,8 @@
 /* slot.h - network slots: a namespace, a veth pair to the host and a tap in it, with rules.
  *
- * All slots look the same inside (ipc/agent.h), so that a snapshot fits each.  A slot is
- * made by a child in some 15 ms; spare ones are kept, and a slot that was given back becomes
- * one.  <run_dir>/netns/<slot> is its namespace. */
+ * All slots look the same inside (ipc/agent.h), so that a snapshot fits each of them. A child makes
+ * a slot in about 15 ms. Spare slots are kept, and a slot that is given back becomes one.
+ * <run_dir>/netns/<slot> is its namespace. */
 #ifndef PRIV_SLOT_H
 #define PRIV_SLOT_H
 
@@ -25,29 +25,29 @@ struct slots {
 	int own_netns;
 	uint8_t state[NAMES_SLOTS]; /* enum slot_state */
 	unsigned spare_wanted, n_spare, n_making;
-	bool failing; /* the last one could not be made: the next try is the timer's */
+	bool failing; /* the last slot could not be made, and the timer tries again */
 	struct list waiting;
 	struct timer refill;
 };
 
-/* Embedded in who waits for a slot. */
+/* The struct is embedded in the one that waits for a slot. */
 struct slot_wait {
 	struct list in;
-	/* @slot -1: none can be had, *e says why. */
+	/* @slot is -1 if there is none, and *e says why. */
 	void (*got)(struct slot_wait *w, int slot, const struct err *e);
 };
 
 int slots_init(struct slots *s, struct loop *l, const struct names *n, const char *run_dir,
 	       unsigned spare, struct err *e) must_check;
-void slots_adopt(struct slots *s, uint32_t slot); /* belongs to a machine that lives */
-void slots_sweep(struct slots *s);                /* remove all that are not taken */
-void slots_start(struct slots *s);                /* begin to make spare ones */
+void slots_adopt(struct slots *s, uint32_t slot); /* it belongs to a machine that lives */
+void slots_sweep(struct slots *s);                /* removes all that are not taken */
+void slots_start(struct slots *s);                /* begins to make spare ones */
 void slots_stop(struct slots *s);
 
-/* got() comes at once or later, once; slot_forget() takes a waiter back. */
+/* got() is called once, at once or later, unless slot_forget() withdraws the waiter. */
 void slot_take(struct slots *s, struct slot_wait *w);
 void slot_forget(struct slot_wait *w);
-/* A slot that is taken leads nowhere until it is given back. */
+/* Cuts a taken slot off from the network until it is given back. */
 int slot_close(struct slots *s, uint32_t slot, struct err *e) must_check;
 void slot_give(struct slots *s, uint32_t slot);
 

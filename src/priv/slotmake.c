@@ -22,7 +22,7 @@
 
 static const uint8_t slot_tap_mac[6] = { 0x02, 0xd0, 0x2e, 0x00, 0x00, 0x02 };
 
-/* In our namespace of the caller: /proc/sys/net shows the reader's own. */
+/* This sets it in the caller's network namespace, which is the one that /proc/sys/net shows. */
 static int slot_sysctl(const char *dir, const char *name, const char *value, struct err *e)
 {
 	autofree char *path = xasprintf("/proc/sys/net/%s/%s", dir, name);
@@ -57,7 +57,7 @@ int slot_open_tap(struct err *e)
 	ifr.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
 	if (ioctl(fd, TUNSETIFF, &ifr))
 		return err_sys(e, "open the tap of a slot");
-	/* What the slot's last machine could take is nothing to the next one. */
+	/* The offloads of the slot's last machine may be unknown to the next one. */
 	if (ioctl(fd, TUNSETVNETHDRSZ, &size) || ioctl(fd, TUNSETOFFLOAD, 0UL))
 		return err_sys(e, "set the header size of a tap");
 	return fd_steal(&fd);
@@ -80,7 +80,7 @@ static uint32_t slot_ip(const char *text)
 	return ntohl(in.s_addr);
 }
 
-/* The end in the slot; the calling process is in it. */
+/* Sets up the end in the slot. The calling process is in the slot's namespace. */
 static int slot_inside(struct mnl_socket *nl, const struct slot_plan *p, struct err *e)
 {
 	static const uint8_t mac[6] = SLOT_GUEST_MAC_BYTES;
@@ -109,7 +109,7 @@ static int slot_outside(struct mnl_socket *nl, const struct slot_plan *p, struct
 	return rc ? err_sys(e, "set '%s' up", link) : 0;
 }
 
-/* Of the host's end, while we are still in the host's namespace. */
+/* Makes the pair and sets up the host's end, while the process is still in the host's namespace. */
 static int slot_pair(struct mnl_socket *host, const struct slot_plan *p, int netns, struct err *e)
 {
 	autofree char *dir4 = NULL, *dir6 = NULL;

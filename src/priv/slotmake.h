@@ -1,4 +1,4 @@
-/* slotmake.h - how one slot is made and unmade, and its tap opened. */
+/* slotmake.h - makes and unmakes one slot, and opens its tap. */
 #ifndef PRIV_SLOTMAKE_H
 #define PRIV_SLOTMAKE_H
 
@@ -10,14 +10,15 @@ struct slot_plan {
 	uint32_t slot;
 };
 
-/* For a child: make it all, end as nft.  @plan is a struct slot_plan.  1: failed, logged. */
+/* Runs in a child: makes everything and finally executes nft. @plan is a struct slot_plan. It
+ * returns 1 only after a failure, which it logs. */
 int slot_make(void *plan);
 
-/* Let go of the namespace: the kernel takes it down by itself, with the pair, if nobody is in it.
- * Until then the pair's name and address show that the slot is not free. */
+/* Releases the namespace. The kernel removes it together with the pair when nobody is in it any
+ * more. Until then the pair's name and address show that the slot is not free. */
 void slot_unmake(const char *netns_path);
 
-/* For a process that is in the slot's namespace: the tap's queue, or -1. */
+/* Opens the tap's queue, or returns -1. The calling process must be in the slot's namespace. */
 int slot_open_tap(struct err *e) must_check;
 
 #endif

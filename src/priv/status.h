@@ -1,5 +1,5 @@
-/* status.h - what a process on its way to become a machine or a build tells priv, on a SEQPACKET
- * pair that closes with exec.  The end of the connection without a FAULT: the program runs. */
+/* status.h - what the process that becomes a machine or a build reports to priv, over a SEQPACKET
+ * pair that closes on exec. If the connection ends without a FAULT, the program runs. */
 #ifndef PRIV_STATUS_H
 #define PRIV_STATUS_H
 
@@ -16,9 +16,9 @@ struct status_started {
 extern const struct ipc_row status_rows[STATUS_NUM_TYPES];
 
 int status_send_started(int sock, int pid, int pidfd) must_check;
-int status_send_fault(int sock, const struct err *e); /* 1, to be the exit status */
+int status_send_fault(int sock, const struct err *e); /* returns 1, the exit status */
 
-/* priv's end, embedded in what starts. */
+/* priv's end is embedded in the struct of what is started. */
 struct status {
 	struct loop *loop;
 	int sock; /* owned; -1: closed */
@@ -27,13 +27,13 @@ struct status {
 };
 
 enum status_says {
-	STATUS_SAYS_NOTHING, /* now */
-	STATUS_SAYS_STARTED, /* *m is it; the caller closes it */
-	STATUS_SAYS_FAULT,   /* *e is it, or that the connection broke */
+	STATUS_SAYS_NOTHING, /* for now */
+	STATUS_SAYS_STARTED, /* *m is the message, which the caller closes */
+	STATUS_SAYS_FAULT,   /* *e is the fault, or says that the connection broke */
 	STATUS_SAYS_RUNS,
 };
 
-/* *theirs is the other end, owned by the caller. */
+/* The caller owns *theirs, the other end. */
 int status_open(struct status *s, struct loop *l, int *theirs, void (*ready)(struct status *s),
 		struct err *e) must_check;
 enum status_says status_next(struct status *s, struct ipc_msg *m, struct err *e);

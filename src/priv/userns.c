@@ -37,21 +37,23 @@ static int userns_write(int proc, const char *name, const char *text, struct err
 	return rc ? err_sys(e, "write %s", name) : 0;
 }
 
-/* A namespace's owner may map its own id; that takes no capability outside, which is gone by now.
+/* The owner of a namespace may map its own id without any capability outside, and there is none
+ * left by now.
  */
 int userns_enter(int proc, uid_t uid, struct err *e)
 {
 	autofree char *map = xasprintf("%u %u 1\n", uid, uid);
 
-	/* The capability to make a namespace, where the host keeps that from plain users, stays
-	 * until then. */
+	/* Some hosts forbid plain users to make namespaces, so the capability must survive the
+	 * change of ids. */
 	if (prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP))
 		return err_sys(e, "set securebits");
 	if (privdrop_ids(uid, uid, e))
 		return -1;
 	if (unshare(CLONE_NEWUSER))
 		return err_sys(e, "make a user namespace");
-	/* Changes of user take it away, and with it /proc/self belongs to the host's root. */
+	/* A change of ids makes the process undumpable, and /proc/self then belongs to the host's
+	 * root. */
 	if (prctl(PR_SET_DUMPABLE, 1))
 		return err_sys(e, "own /proc/self");
 	return userns_write(proc, "setgroups", "deny", e) ||

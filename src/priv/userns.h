@@ -6,12 +6,13 @@
 
 #include "base/err.h"
 
-/* A procfs of the calling process's pid namespace that is mounted nowhere: only processes in it,
- * and of those only what the caller may trace.  Owned by the caller. */
+/* Opens a procfs of the calling process's pid namespace, which is mounted nowhere. It shows only
+ * processes of that namespace, and of these only what the caller may trace. The caller owns the
+ * descriptor. */
 int userns_open_proc(struct err *e) must_check;
 
-/* Root becomes @uid without groups, in a user namespace of its own in which it has every
- * capability and outside of which it has none.  @proc: of userns_open_proc. */
+/* Turns root into @uid without groups, in a user namespace of its own, where it has every
+ * capability; outside of it it has none. @proc comes from userns_open_proc. */
 int userns_enter(int proc, uid_t uid, struct err *e) must_check;
 
 #endif
