@@ -7,23 +7,62 @@
 #include "base/base.h"
 
 /* What a stranger sends over HTTP. */
-#define LIMIT_HTTP_HEAD    (64 * KIB) /* request line or status line and all headers */
-#define LIMIT_HTTP_HEADERS 128        /* header fields of one message */
-#define LIMIT_HTTP_TARGET  (16 * KIB) /* request target */
-#define LIMIT_HTTP_BUFFER  (64 * KIB) /* bytes held between the two sides of a relay, each way */
-#define LIMIT_HTTP_HEAD_MS                                                                         \
-	30000                      /* from the first byte of a head to its last; TLS handshake too \
-				    */
-#define LIMIT_HTTP_IDLE_MS  300000 /* a kept connection without a request */
+#define LIMIT_HTTP_HEAD     (64 * KIB) /* request line or status line and all headers */
+#define LIMIT_HTTP_HEADERS  128        /* header fields of one message */
+#define LIMIT_HTTP_TARGET   (16 * KIB) /* request target */
+#define LIMIT_HTTP_BUFFER   (64 * KIB) /* bytes held between the two sides of a relay, each way */
 #define LIMIT_API_BODY      (1 * MIB)
 #define LIMIT_S3_XML_BODY   (1 * MIB) /* DeleteObjects, CompleteMultipartUpload */
 #define LIMIT_S3_OBJECT     (20 * GIB)
 #define LIMIT_SIGV4_SKEW_MS (15 * 60 * 1000) /* AWS: a request older or newer is refused */
 
-/* Requests held while a microVM wakes (design 6). */
-#define LIMIT_HELD_BODY     (1 * MIB) /* unread body per microVM */
-#define LIMIT_HELD_MS       60000
-#define LIMIT_HELD_REQUESTS 1000 /* per microVM */
+/* What a stranger may hold of a server: one table for the endpoints, the API and the S3 endpoint,
+ * each of which counts for itself.  All are keys of [limits]; where the values come from:
+ *
+ *   connections         above what nginx ships (worker_connections 1024) and h2o's default
+ *                       (max-connections 1024), since an idle one costs 16 KiB here; the one that
+ *                       is idle longest is ended for a new one, as nginx does
+ *   ..._per_address     more than a browser, an SDK or a NAT of an office needs at once
+ *   head_timeout_ms     between h2o (http1-request-timeout 10 s) and nginx (client_header_timeout
+ *                       60 s); Apache's mod_reqtimeout allows 20 to 40 s
+ *   idle_timeout_ms     longer than nginx (75 s) and h2o (10 s), because SDKs expect minutes
+ *   min_rate            Apache's mod_reqtimeout (body MinRate=500); Kestrel's is 240, each way
+ *   body_timeout_ms     nginx's client_body_timeout
+ *   send_timeout_ms     five times nginx's send_timeout: a reader may pause a download
+ *   response_timeout_ms and
+ *   tunnel_timeout_ms   HAProxy's documented `timeout tunnel 1h`: long polls, events and WebSockets
+ *                       are what endpoints are for, and TCP keepalive finds dead peers sooner
+ *   unverified_bytes    64 bodies of the API's largest size */
+struct client_limits {
+	int64_t connections, connections_per_address;
+	int64_t head_timeout_ms; /* from a head's first byte to its last */
+	int64_t idle_timeout_ms; /* a connection without a request */
+	int64_t min_rate; /* bytes a second that a client sends of a body, or takes of an answer
+			     that lies ready for it; 0: the time-outs count silence alone */
+	int64_t body_timeout_ms;     /* that a body may lag behind the rate */
+	int64_t send_timeout_ms;     /* that taking an answer may lag behind the rate */
+	int64_t response_timeout_ms; /* silence of an application that has a request */
+	int64_t tunnel_timeout_ms;   /* silence of an upgraded connection, both ways */
+	int64_t unverified_bytes, unverified_bytes_per_address; /* bodies before their signature */
+	int64_t held_requests;                                  /* per microVM that wakes */
+};
+
+#define CLIENT_LIMITS                                                                            \
+	{                                                                                        \
+		.connections = 16384, .connections_per_address = 1024, .head_timeout_ms = 30000, \
+		.idle_timeout_ms = 300000, .min_rate = 500, .body_timeout_ms = 60000,            \
+		.send_timeout_ms = 300000, .response_timeout_ms = 3600000,                       \
+		.tunnel_timeout_ms = 3600000, .unverified_bytes = 64 * MIB,                      \
+		.unverified_bytes_per_address = 32 * MIB, .held_requests = 1000,                 \
+	}
+
+#define LIMIT_UNVERIFIED_FREE (16 * KIB) /* that every request may keep, whatever others do */
+#define LIMIT_TLS_MS          30000      /* a handshake */
+#define LIMIT_CONN_FINISH_MS  30000      /* to take the last bytes of a connection that is ending */
+/* A peer that is gone without a word is found after 60 + 4 * 15 s (Linux alone: two hours). */
+#define LIMIT_KEEPALIVE_IDLE_S     60
+#define LIMIT_KEEPALIVE_INTERVAL_S 15
+#define LIMIT_KEEPALIVE_PROBES     4
 
 /* The endpoint proxy towards a guest. */
 #define LIMIT_PROXY_IDLE     64    /* kept connections per endpoint */

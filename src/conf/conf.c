@@ -7,8 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/limits.h"
-
 enum conf_kind { CONF_STRING, CONF_INT };
 
 /* One key: where it stands in struct conf, what it may be, what it is for. */
@@ -81,6 +79,18 @@ static const struct conf_key conf_keys[] = {
 	{ "limits", "token_keep_ms", NUM(token_keep_ms, 1000, 864000000), "86400000", "a clientToken is remembered so long" },
 	{ "limits", "hold_ms", NUM(hold_ms, 1000, 600000), "60000", "a request is held for a waking microVM so long, then 502" },
 	{ "limits", "hold_body_bytes", NUM(hold_body_bytes, 0, 1073741824), "1048576", "unread body held per microVM" },
+	{ "limits", "held_requests", NUM(clients.held_requests, 1, 1000000), "1000", "requests held per microVM, then 502" },
+	{ "limits", "connections", NUM(clients.connections, 1, 1000000), "16384", "connections of clients: to endpoints, to the API and to S3, each; above it idle ones end" },
+	{ "limits", "connections_per_address", NUM(clients.connections_per_address, 1, 1000000), "1024", "connections from one IPv4 address or one IPv6 /64" },
+	{ "limits", "head_timeout_ms", NUM(clients.head_timeout_ms, 100, 3600000), "30000", "from the first byte of a request's head to its last" },
+	{ "limits", "idle_timeout_ms", NUM(clients.idle_timeout_ms, 100, 86400000), "300000", "a client's connection without a request" },
+	{ "limits", "min_rate", NUM(clients.min_rate, 0, 1000000000), "500", "bytes a second that a client sends of a body or takes of what waits for it; 0: any" },
+	{ "limits", "body_timeout_ms", NUM(clients.body_timeout_ms, 100, 86400000), "60000", "a request's body may lag behind that rate so long" },
+	{ "limits", "send_timeout_ms", NUM(clients.send_timeout_ms, 100, 86400000), "300000", "a client that takes its answer may lag behind that rate so long" },
+	{ "limits", "response_timeout_ms", NUM(clients.response_timeout_ms, 100, 864000000), "3600000", "silence of an application with a request, then 504 or the end of the answer" },
+	{ "limits", "tunnel_timeout_ms", NUM(clients.tunnel_timeout_ms, 100, 864000000), "3600000", "silence of a WebSocket or another upgraded connection" },
+	{ "limits", "unverified_bytes", NUM(clients.unverified_bytes, 0, 17179869184), "67108864", "bodies of API requests whose signature is not checked yet; above it those over 16 KiB get 429" },
+	{ "limits", "unverified_bytes_per_address", NUM(clients.unverified_bytes_per_address, 0, 17179869184), "33554432", "likewise, from one address" },
 	{ "limits", "max_images", NUM(max_images, 1, 100000), "100", "images of the account" },
 	{ "limits", "max_versions", NUM(max_versions, 1, 100000), "50", "versions of an image" },
 	{ "limits", "max_microvms", NUM(max_microvms, 1, 16000), "4000", "microVMs that are not TERMINATED" },

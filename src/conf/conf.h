@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "base/err.h"
+#include "base/limits.h"
 
 #define CONF_TEXT 256
 
@@ -53,6 +54,7 @@ struct conf {
 	int64_t arm64_as_host;
 	int64_t token_keep_ms; /* clientToken */
 	int64_t hold_ms, hold_body_bytes;
+	struct client_limits clients;
 	int64_t max_images, max_versions, max_microvms, max_memory_mib;
 };
 

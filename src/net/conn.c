@@ -20,29 +20,35 @@ static void conn_pump(struct conn *c);
 
 static void conn_on_timer(uv_timer_t *timer);
 
-void conn_arm(struct conn *c)
+static int64_t conn_due(const struct conn *c)
 {
-	int64_t now = conn_now(c), due = INT64_MAX;
+	int64_t due = INT64_MAX, other[] = { pace_due_ms(&c->pace_in), pace_due_ms(&c->pace_out) };
 
-	if (c->closing)
-		return;
 	if (c->timeout_ms)
 		due = c->last_ms + c->timeout_ms;
 	if (c->deadline_ms && c->deadline_ms < due)
 		due = c->deadline_ms;
-	if (c->kick)
-		due = now;
-	if (due == INT64_MAX)
-		uv_timer_stop(&c->timer);
-	else
-		uv_timer_start(&c->timer, conn_on_timer, due > now ? (uint64_t)(due - now) : 0, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(other); i++)
+		due = other[i] < due ? other[i] : due;
+	return due;
+}
+
+/* A deadline that moves away leaves the timer as it is: it looks again when it fires. */
+void conn_arm(struct conn *c)
+{
+	int64_t now = conn_now(c), due = c->kick ? now : conn_due(c);
+
+	if (c->closing || due >= c->armed_ms)
+		return;
+	c->armed_ms = due;
+	uv_timer_start(&c->timer, conn_on_timer, due > now ? (uint64_t)(due - now) : 0, 0);
 }
 
 static void conn_on_timer(uv_timer_t *timer)
 {
 	struct conn *c = timer->data;
-	int64_t now = conn_now(c);
 
+	c->armed_ms = INT64_MAX;
 	if (c->kick) {
 		c->kick = false;
 		if (c->opened && c->ops->resumed)
@@ -51,9 +57,11 @@ static void conn_on_timer(uv_timer_t *timer)
 	}
 	if (c->closing)
 		return;
-	if ((c->deadline_ms && now >= c->deadline_ms) ||
-	    (c->timeout_ms && now - c->last_ms >= c->timeout_ms))
+	conn_look_at_peer(c);
+	if (conn_now(c) >= conn_due(c)) {
+		c->timed_out = true;
 		conn_close(c);
+	}
 	conn_arm(c);
 }
 
@@ -69,6 +77,8 @@ static void conn_on_closed(uv_handle_t *handle)
 	buf_free(&c->kept);
 	c->tls = NULL;
 	c->ops->closed(c);
+	if (c->source)
+		quota_leave(c->source);
 	free(c);
 }
 
@@ -173,6 +183,7 @@ static void conn_on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buf)
 		return;
 	} else {
 		c->last_ms = conn_now(c);
+		pace_moved(&c->pace_in, (size_t)size, c->last_ms);
 		if (c->finishing)
 			return;
 		if (!c->tls)
@@ -242,9 +253,55 @@ void conn_timeout(struct conn *c, int64_t ms)
 	conn_arm(c);
 }
 
+void conn_pace_out(struct conn *c, int64_t budget_ms, int64_t rate)
+{
+	pace_init(&c->pace_out, budget_ms, rate);
+	pace_turn(&c->pace_out, conn_queued(c) > 0, conn_now(c));
+	conn_arm(c);
+}
+
+void conn_pace_in(struct conn *c, int64_t budget_ms, int64_t rate)
+{
+	pace_init(&c->pace_in, budget_ms, rate);
+}
+
+void conn_await(struct conn *c, bool on)
+{
+	if (on == c->pace_in.turn)
+		return;
+	pace_turn(&c->pace_in, on, conn_now(c));
+	conn_arm(c);
+}
+
+bool conn_timed_out(const struct conn *c)
+{
+	return c->timed_out;
+}
+
+void conn_count(struct conn *c, struct quota_source *s)
+{
+	c->source = s;
+	quota_enter(s);
+}
+
+/* Without probes a peer that is gone, and says nothing, is there for ever. */
+static void conn_tcp_options(int fd)
+{
+	const int options[][3] = {
+		{ IPPROTO_TCP, TCP_NODELAY, 1 },
+		{ IPPROTO_TCP, TCP_KEEPIDLE, LIMIT_KEEPALIVE_IDLE_S },
+		{ IPPROTO_TCP, TCP_KEEPINTVL, LIMIT_KEEPALIVE_INTERVAL_S },
+		{ IPPROTO_TCP, TCP_KEEPCNT, LIMIT_KEEPALIVE_PROBES },
+		{ SOL_SOCKET, SO_KEEPALIVE, 1 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+		setsockopt(fd, options[i][0], options[i][1], &options[i][2], sizeof(int));
+}
+
 static int conn_adopt(struct conn *c, uv_loop_t *loop, int fd)
 {
-	int domain = 0, on = 1, rc;
+	int domain = 0, rc;
 	socklen_t size = sizeof(domain);
 
 	signal(SIGPIPE, SIG_IGN); /* libuv writes without MSG_NOSIGNAL */
@@ -255,7 +312,7 @@ static int conn_adopt(struct conn *c, uv_loop_t *loop, int fd)
 		uv_pipe_init(loop, &c->uv.pipe, 0);
 		rc = uv_pipe_open(&c->uv.pipe, fd);
 	} else {
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+		conn_tcp_options(fd);
 		uv_tcp_init(loop, &c->uv.tcp);
 		rc = uv_tcp_open(&c->uv.tcp, fd);
 	}
@@ -287,10 +344,11 @@ struct conn *conn_new(uv_loop_t *loop, int fd, struct tls *tls, const struct con
 	c->owner = owner;
 	c->write.data = c->shutdown.data = c->timer.data = c;
 	uv_timer_init(loop, &c->timer);
+	c->armed_ms = INT64_MAX;
 	c->last_ms = conn_now(c);
 	if (tls) {
 		c->tls = conn_tls_new(tls, &c->out);
-		c->deadline_ms = c->last_ms + LIMIT_HTTP_HEAD_MS;
+		c->deadline_ms = c->last_ms + LIMIT_TLS_MS;
 		conn_set_reading(c);
 	}
 	c->kick = !tls;

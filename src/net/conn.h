@@ -51,6 +51,17 @@ void conn_close_after_write(struct conn *c);
 void conn_timeout(struct conn *c,
 		  int64_t ms); /* conn_close when nothing came or went so long; 0: off */
 
+/* How slow the peer may be (pace.h): conn_close when its budget is spent.  What is queued for it
+ * counts by itself; what is expected of it counts between conn_await(c, true) and (c, false). */
+void conn_pace_out(struct conn *c, int64_t budget_ms, int64_t rate);
+void conn_pace_in(struct conn *c, int64_t budget_ms, int64_t rate);
+void conn_await(struct conn *c, bool on);
+bool conn_timed_out(const struct conn *c); /* it was closed for its silence or slowness */
+
+struct quota_source;
+/* The connection counts as one of @s until it is closed, whoever owns it then. */
+void conn_count(struct conn *c, struct quota_source *s);
+
 /* Accept on a listening socket (owned); `accepted` gets each new descriptor (owned by it). */
 struct accepter;
 struct accepter *accepter_new(uv_loop_t *loop, int fd, void (*accepted)(void *arg, int fd),

@@ -5,6 +5,8 @@
 
 #include "base/limits.h"
 #include "net/conn_tls.h"
+#include "net/pace.h"
+#include "net/quota.h"
 
 struct conn {
 	union {
@@ -25,12 +27,18 @@ struct conn {
 	bool opened, paused, kick, eof, ended, full, shut, fin_sent, closing;
 	bool finishing, lingering; /* conn_close_after_write: what still comes is dropped */
 	bool unheard; /* the peer takes no more; what it said before is still to be read */
+	bool timed_out;
 	int64_t last_ms, timeout_ms, deadline_ms; /* 0: none */
+	int64_t armed_ms;                         /* when the timer is due; INT64_MAX: never */
+	struct pace pace_in, pace_out;
+	int64_t handed, taken; /* bytes that the kernel got; that the peer took, when last seen */
+	struct quota_source *source; /* borrowed; NULL: not counted */
 };
 
 void conn_arm(struct conn *c);         /* the timer, after a deadline changed */
 void conn_set_reading(struct conn *c); /* likewise, what decides about reading */
 void conn_flush(struct conn *c);
+void conn_look_at_peer(struct conn *c); /* what it took meanwhile earns it time */
 
 static inline int64_t conn_now(const struct conn *c)
 {

@@ -1,5 +1,8 @@
 /* conn_send.c - what a connection sends, and how it says its last word. */
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+
 #include "net/conn_parts.h"
 
 #define CONN_HIGH      LIMIT_HTTP_BUFFER
@@ -41,6 +44,7 @@ static void conn_on_written(uv_write_t *req, int status)
 {
 	struct conn *c = req->data;
 
+	c->handed += (int64_t)c->flight.size;
 	buf_free(&c->flight);
 	if (c->closing)
 		return;
@@ -67,7 +71,25 @@ static void conn_start_write(struct conn *c)
 		conn_not_heard(c);
 }
 
-void conn_flush(struct conn *c)
+/* The kernel takes bytes in lumps that a slow peer needs minutes for, so what counts is what the
+ * peer took, not what the kernel did. */
+void conn_look_at_peer(struct conn *c)
+{
+	int64_t taken = c->handed;
+	uv_os_fd_t fd;
+	int queued = 0;
+
+	if (c->flight.size)
+		taken += (int64_t)(c->flight.size - uv_stream_get_write_queue_size(&c->uv.stream));
+	if (c->uv.handle.type == UV_TCP && !uv_fileno(&c->uv.handle, &fd) &&
+	    !ioctl(fd, SIOCOUTQ, &queued))
+		taken -= queued;
+	if (taken > c->taken)
+		pace_moved(&c->pace_out, (size_t)(taken - c->taken), conn_now(c));
+	c->taken = taken > c->taken ? taken : c->taken;
+}
+
+static void conn_push(struct conn *c)
 {
 	uv_buf_t buf;
 	int n;
@@ -83,6 +105,7 @@ void conn_flush(struct conn *c)
 		}
 		if (n > 0) {
 			c->last_ms = conn_now(c);
+			c->handed += n;
 			buf_drop(&c->out, (size_t)n);
 		}
 		if (c->out.size) {
@@ -96,6 +119,18 @@ void conn_flush(struct conn *c)
 		if (uv_shutdown(&c->shutdown, &c->uv.stream, conn_on_shutdown))
 			conn_close(c);
 	}
+}
+
+void conn_flush(struct conn *c)
+{
+	bool lags;
+
+	conn_push(c);
+	lags = conn_queued(c) > 0;
+	if (c->closing || lags == c->pace_out.turn)
+		return;
+	pace_turn(&c->pace_out, lags, conn_now(c));
+	conn_arm(c);
 }
 
 void conn_write(struct conn *c, const void *data, size_t size)
@@ -143,8 +178,8 @@ void conn_close_after_write(struct conn *c)
 	if (c->closing || c->finishing)
 		return;
 	c->finishing = true;
-	if (!c->timeout_ms || c->timeout_ms > LIMIT_HTTP_HEAD_MS)
-		conn_timeout(c, LIMIT_HTTP_HEAD_MS);
+	if (!c->timeout_ms || c->timeout_ms > LIMIT_CONN_FINISH_MS)
+		conn_timeout(c, LIMIT_CONN_FINISH_MS);
 	conn_shutdown(c);
 	conn_set_reading(c);
 }

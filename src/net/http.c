@@ -1,9 +1,13 @@
 #include "net/http.h"
 
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "net/http_carrier.h"
+
+#define WARN_MS 10000 /* between two lines about connections that are refused */
 
 struct http_listener {
 	struct list in;
@@ -64,10 +68,11 @@ static void http_on_head_timer(uv_timer_t *timer)
 void http_wait_start(struct http_server *s, struct http_wait *w)
 {
 	list_del(&w->in);
-	w->at_ms = (int64_t)uv_now(s->loop) + LIMIT_HTTP_HEAD_MS;
+	w->at_ms = (int64_t)uv_now(s->loop) + s->limits.head_timeout_ms;
 	list_add(&s->heads, &w->in);
 	if (!s->freeing && !uv_is_active((uv_handle_t *)&s->head_timer))
-		uv_timer_start(&s->head_timer, http_on_head_timer, LIMIT_HTTP_HEAD_MS, 0);
+		uv_timer_start(&s->head_timer, http_on_head_timer,
+			       (uint64_t)s->limits.head_timeout_ms, 0);
 }
 
 void http_link_add(struct http_server *s, struct http_link *l)
@@ -78,8 +83,22 @@ void http_link_add(struct http_server *s, struct http_link *l)
 void http_link_del(struct http_server *s, struct http_link *l)
 {
 	list_del(&l->in);
+	http_link_works(l);
 	if (s->freeing && !s->handles && list_empty(&s->conns))
 		free(s);
+}
+
+void http_link_works(struct http_link *l)
+{
+	list_del(&l->in_waiting);
+	list_del(&l->in_source);
+}
+
+void http_link_waits(struct http_server *s, struct http_link *l, struct quota_source *source)
+{
+	http_link_works(l);
+	list_add(&s->waiting, &l->in_waiting);
+	list_add(&source->waiting, &l->in_source);
 }
 
 struct http_server *http_server_new(uv_loop_t *loop, struct tls *tls,
@@ -93,6 +112,9 @@ struct http_server *http_server_new(uv_loop_t *loop, struct tls *tls,
 	s->arg = arg;
 	list_init(&s->accepters);
 	list_init(&s->conns);
+	list_init(&s->waiting);
+	s->quota = quota_new();
+	http_server_limit(s, &(struct client_limits)CLIENT_LIMITS);
 	list_init(&s->heads);
 	list_init(&s->later);
 	uv_timer_init(loop, &s->head_timer);
@@ -102,13 +124,70 @@ struct http_server *http_server_new(uv_loop_t *loop, struct tls *tls,
 	return s;
 }
 
+void http_server_limit(struct http_server *s, const struct client_limits *limits)
+{
+	struct rlimit files;
+
+	s->limits = *limits;
+	/* A request may lead to a descriptor of its own: a guest's connection, a file. */
+	if (!getrlimit(RLIMIT_NOFILE, &files) && files.rlim_cur / 2 < (rlim_t)limits->connections)
+		s->limits.connections = (int64_t)files.rlim_cur / 2;
+	quota_limit(s->quota, &s->limits);
+}
+
+/* End the connection that has waited for its client longest, where it is in the way. */
+static bool http_make_room(struct http_server *s, struct quota_source *source)
+{
+	struct http_link *oldest = NULL;
+
+	switch (quota_room(source)) {
+	case QUOTA_ROOM:
+	case QUOTA_NUM_ROOMS:
+		return true;
+	case QUOTA_ADDRESS_FULL:
+		oldest = list_first(&source->waiting, struct http_link, in_source);
+		break;
+	case QUOTA_FULL:
+		oldest = list_first(&s->waiting, struct http_link, in_waiting);
+		break;
+	}
+	if (!oldest)
+		return false;
+	http_link_works(oldest);
+	oldest->close(oldest);
+	return true;
+}
+
+int http_server_take(struct http_server *s, int fd, struct err *e)
+{
+	struct sockaddr_storage address = { 0 };
+	socklen_t size = sizeof(address);
+	struct quota_source *source;
+	int rc = -1;
+
+	(void)getpeername(fd, (struct sockaddr *)&address, &size);
+	source = quota_source(s->quota, &address);
+	if (http_make_room(s, source)) {
+		rc = http_h1_new(s, fd, source, e);
+	} else {
+		close(fd);
+		err_set(e, ERR_THROTTLED, "clients have as many connections as they may");
+	}
+	if (rc)
+		quota_drop(source);
+	return rc;
+}
+
 static void http_server_accepted(void *arg, int fd)
 {
 	struct http_server *s = arg;
+	int64_t now = (int64_t)uv_now(s->loop);
 	struct err e;
 
-	if (http_h1_new(s, fd, &e))
-		log_warn("a connection is refused error=\"%s\"", e.text);
+	if (!http_server_take(s, fd, &e) || (s->warned_ms && now - s->warned_ms < WARN_MS))
+		return;
+	s->warned_ms = now;
+	log_warn("a connection is refused error=\"%s\"", e.text);
 }
 
 int http_server_listen(struct http_server *s, int fd, struct err *e)
@@ -144,6 +223,7 @@ void http_server_free(struct http_server *s)
 	{
 		link->close(link);
 	}
+	quota_free(s->quota);
 	uv_close((uv_handle_t *)&s->head_timer, http_server_unref);
 	uv_close((uv_handle_t *)&s->later_timer, http_server_unref);
 }
@@ -181,6 +261,16 @@ bool http_gone(const struct http_exchange *x)
 uv_loop_t *http_loop(const struct http_exchange *x)
 {
 	return x->server->loop;
+}
+
+bool http_keep(struct http_exchange *x, size_t size)
+{
+	return quota_keep(x->source, &x->kept, size);
+}
+
+void http_trust(struct http_exchange *x)
+{
+	quota_release(x->source, &x->kept);
 }
 
 void http_read_stop(struct http_exchange *x)

@@ -8,6 +8,7 @@
 #ifndef NET_HTTP_H
 #define NET_HTTP_H
 
+#include "base/limits.h"
 #include "net/conn.h"
 #include "wire/http1.h"
 
@@ -34,6 +35,8 @@ struct http_handler {
 /* Serve connections of a listener; @tls NULL: plain. `arg` is http_server_arg(x). */
 struct http_server *http_server_new(uv_loop_t *loop, struct tls *tls,
 				    const struct http_handler *handler, void *arg);
+/* What its clients may hold; without it, the values of base/limits.h. */
+void http_server_limit(struct http_server *s, const struct client_limits *limits);
 int http_server_listen(struct http_server *s, int fd,
 		       struct err *e) must_check;                 /* takes the socket over */
 void http_server_set_tls(struct http_server *s, struct tls *tls); /* for new connections */
@@ -46,6 +49,12 @@ void *http_user(const struct http_exchange *x);
 void http_set_user(struct http_exchange *x, void *user);
 bool http_gone(const struct http_exchange *x);
 uv_loop_t *http_loop(const struct http_exchange *x);
+
+/* The handler keeps @size more bytes of the body in memory, for a request that it does not trust
+ * yet.  False: strangers' requests hold too much already, so refuse this one.  What is kept counts
+ * until http_trust, or the end of the exchange. */
+bool http_keep(struct http_exchange *x, size_t size) must_check;
+void http_trust(struct http_exchange *x);
 
 void http_read_stop(struct http_exchange *x); /* no body for now; in `head`: the client that waits
 						 for a 100 goes on waiting */

@@ -7,6 +7,7 @@
 
 #include "base/list.h"
 #include "net/http.h"
+#include "net/quota.h"
 
 struct http_carrier {
 	void (*read_stop)(struct http_exchange *x);
@@ -28,7 +29,9 @@ struct http_exchange {
 	const struct http_carrier *carrier;
 	struct http_server *server;
 	const struct http_head *head;
-	void *user; /* borrowed */
+	void *user;                  /* borrowed */
+	struct quota_source *source; /* borrowed, as long as there is a connection */
+	size_t kept;                 /* http_keep */
 	bool gone;
 };
 
@@ -39,16 +42,20 @@ struct http_server {
 	void *arg;
 	struct list accepters; /* struct http_listener */
 	struct list conns;     /* struct http_link */
+	struct list waiting;   /* likewise, those that may be ended for new ones */
 	struct list heads;     /* struct http_wait: whose head has begun, oldest first */
 	struct list later;     /* struct http_later: to be called from the loop */
 	uv_timer_t head_timer, later_timer;
+	struct client_limits limits;
+	struct quota *quota;
+	int64_t warned_ms; /* when it was last said that a connection is refused; 0: never */
 	unsigned handles;
 	bool freeing;
 };
 
 /* Embedded in a carrier's connection. */
 struct http_link {
-	struct list in;
+	struct list in, in_waiting, in_source;
 	void (*close)(struct http_link *l);
 };
 
@@ -64,10 +71,17 @@ struct http_later {
 };
 
 void http_link_add(struct http_server *s, struct http_link *l);
-void http_link_del(struct http_server *s, struct http_link *l);    /* may free a server that ends */
-void http_wait_start(struct http_server *s, struct http_wait *w);  /* LIMIT_HTTP_HEAD_MS from now */
+void http_link_del(struct http_server *s, struct http_link *l); /* may free a server that ends */
+/* It waits for its client from now on: of those in this state the oldest is ended where there is
+ * no room for a new one. */
+void http_link_waits(struct http_server *s, struct http_link *l, struct quota_source *source);
+void http_link_works(struct http_link *l);
+void http_wait_start(struct http_server *s, struct http_wait *w);  /* a head's time, from now */
 void http_call_later(struct http_server *s, struct http_later *l); /* once, however often said */
 
-int http_h1_new(struct http_server *s, int fd, struct err *e) must_check; /* takes it over */
+/* Take a client's connection over, or refuse it. */
+int http_server_take(struct http_server *s, int fd, struct err *e) must_check;
+int http_h1_new(struct http_server *s, int fd, struct quota_source *source,
+		struct err *e) must_check; /* takes it over */
 
 #endif

@@ -24,6 +24,8 @@ static void h1_activate(struct h1 *h, const struct http_head *head)
 	h->state = H1_ACTIVE;
 	h->x.head = head;
 	h->x.user = NULL;
+	http_link_works(&h->link);
+	conn_pace_in(h->c, h->x.server->limits.body_timeout_ms, h->x.server->limits.min_rate);
 	h->request_done = h->stopped = h->continued = h->own_answer = false;
 	h->head_sent = h->ended = h->chunked = h->no_body = h->full = false;
 	h->burst = 0;
@@ -70,6 +72,7 @@ static void h1_idle(struct h1 *h)
 	buf_free(&h->rest);
 	h->state = H1_IDLE;
 	h->x.head = &h1_no_head;
+	http_link_waits(h->x.server, &h->link, h->x.source);
 	h1_set_timeout(h);
 	if (!conn_full(h->c)) /* else by drained */
 		conn_resume(h->c);
@@ -131,6 +134,7 @@ static size_t h1_parse(struct h1 *h, const uint8_t *data, size_t size)
 				break;
 			h->parser = http1_new(true);
 			h->state = H1_HEAD;
+			http_link_waits(h->x.server, &h->link, h->x.source);
 			http_wait_start(h->x.server, &h->wait);
 		}
 		switch (http1_next(h->parser, data + at, size - at, &used, &body, &n)) {
@@ -164,6 +168,8 @@ static void h1_done(struct h1 *h)
 	h->state = H1_DRAINING;
 	if (!h->own_answer)
 		h->x.server->handler->done(&h->x);
+	http_trust(&h->x);
+	h1_set_timeout(h);
 	if (h->close) {
 		h1_finish_connection(h);
 		return;
@@ -258,6 +264,7 @@ static void h1_closed(struct conn *c)
 	h->x.gone = true;
 	if (tell)
 		h->x.server->handler->done(&h->x);
+	http_trust(&h->x);
 	h1_free(h);
 }
 
@@ -279,7 +286,7 @@ static const struct conn_ops h1_conn_ops = {
 	.closed = h1_closed,
 };
 
-int http_h1_new(struct http_server *s, int fd, struct err *e)
+int http_h1_new(struct http_server *s, int fd, struct quota_source *source, struct err *e)
 {
 	struct h1 *h = xcalloc(1, sizeof(*h));
 
@@ -291,12 +298,18 @@ int http_h1_new(struct http_server *s, int fd, struct err *e)
 	list_init(&h->wait.in);
 	list_init(&h->later.in);
 	list_init(&h->link.in);
+	list_init(&h->link.in_waiting);
+	list_init(&h->link.in_source);
 	h->c = conn_new(s->loop, fd, s->tls, &h1_conn_ops, h, e);
 	if (!h->c) {
 		free(h);
 		return -1;
 	}
+	h->x.source = source;
+	conn_count(h->c, source);
+	conn_pace_out(h->c, s->limits.send_timeout_ms, s->limits.min_rate);
 	http_link_add(s, &h->link);
+	http_link_waits(s, &h->link, source);
 	h1_set_timeout(h);
 	return 0;
 }

@@ -9,12 +9,12 @@
 
 void h1_set_timeout(struct h1 *h)
 {
-	int64_t ms = LIMIT_HTTP_IDLE_MS;
+	bool body = h->state == H1_ACTIVE || h->state == H1_DRAINING;
+	int64_t ms = h->state == H1_ACTIVE ? 0 : h->x.server->limits.idle_timeout_ms;
 
 	if (!h->c || h->state == H1_LAST)
 		return;
-	if (h->state == H1_ACTIVE && !conn_queued(h->c) && (h->request_done || h->stopped))
-		ms = 0;
+	conn_await(h->c, body && !h->request_done && (!h->stopped || h->ended));
 	if (ms != h->timeout_ms || h->state == H1_IDLE)
 		conn_timeout(h->c, ms);
 	h->timeout_ms = ms;
@@ -225,9 +225,11 @@ static struct conn *h1_take_conn(struct http_exchange *x, const struct conn_ops 
 	struct conn *c = h->c;
 
 	assert(h->head_sent && h->state == H1_ACTIVE);
+	http_trust(x);
 	h->state = H1_LAST;
 	h->c = NULL;
 	conn_set_owner(c, ops, owner);
+	conn_await(c, false);
 	conn_timeout(c, 0);
 	conn_resume(c);
 	http_call_later(x->server, &h->later); /* frees h */

@@ -25,6 +25,12 @@ static void upstream_free(struct upstream *u)
 	free(u);
 }
 
+static void upstream_set_turn(struct upstream *u)
+{
+	if (u->c)
+		conn_await(u->c, u->parser && u->request_done && !u->stopped);
+}
+
 static void upstream_fail(struct upstream *u, const char *why)
 {
 	if (u->failed || u->closing)
@@ -97,6 +103,7 @@ bool upstream_request(struct upstream *u, const char *method, const char *target
 	u->request_done = !u->chunked && !u->left;
 	u->answered = u->stopped = u->full = u->final = u->reusable = false;
 	conn_write(u->c, b.data, b.size);
+	upstream_set_turn(u);
 	return true;
 }
 
@@ -122,6 +129,7 @@ void upstream_send_end(struct upstream *u)
 		conn_write(u->c, "0\r\n\r\n", 5);
 	assert(u->chunked || !u->left);
 	u->request_done = true;
+	upstream_set_turn(u);
 }
 
 /* The answer is complete.  Bytes behind it answer nothing that was asked: no further use. */
@@ -130,6 +138,7 @@ static void upstream_end(struct upstream *u, bool more)
 	u->reusable = u->reusable && u->request_done && !more && !u->eof;
 	http1_free(u->parser);
 	u->parser = NULL;
+	upstream_set_turn(u);
 	u->ops->end(u);
 }
 
@@ -153,6 +162,7 @@ static void upstream_got_body(struct upstream *u, const uint8_t *data, size_t si
 	if (taken < size && !u->closing) {
 		buf_add(&u->rest, data + taken, size - taken);
 		u->stopped = true;
+		upstream_set_turn(u);
 	}
 }
 
@@ -240,6 +250,7 @@ static void upstream_resumed(struct conn *c)
 	u->parsing = true;
 	(void)upstream_parse(u, (const uint8_t *)"", 0);
 	u->parsing = u->more = false;
+	upstream_set_turn(u);
 	if (!u->c)
 		upstream_free(u);
 	else if (u->eof)
@@ -292,6 +303,17 @@ bool upstream_reusable(const struct upstream *u)
 	return u->reusable && !u->parser && !u->failed && !u->closing;
 }
 
+void upstream_limit(struct upstream *u, int64_t silence_ms)
+{
+	conn_pace_in(u->c, silence_ms, 0);
+	conn_pace_out(u->c, silence_ms, 0);
+}
+
+bool upstream_timed_out(const struct upstream *u)
+{
+	return conn_timed_out(u->c);
+}
+
 void upstream_timeout(struct upstream *u, int64_t ms)
 {
 	conn_timeout(u->c, ms);
@@ -308,6 +330,7 @@ struct conn *upstream_take_conn(struct upstream *u, const struct conn_ops *ops, 
 	struct conn *c = u->c;
 
 	conn_set_owner(c, ops, owner);
+	conn_await(c, false);
 	conn_timeout(c, 0);
 	conn_resume(c);
 	u->c = NULL;

@@ -55,6 +55,10 @@ void upstream_send_end(struct upstream *u);
 void upstream_read_more(struct upstream *u);      /* the body callback has room again */
 bool upstream_answered(const struct upstream *u); /* a byte of the answer came: no silent retry */
 bool upstream_reusable(const struct upstream *u);
+/* `failed` when the other side, with a request before it, neither takes nor sends a byte so long,
+ * not counting the time in which the owner takes none. */
+void upstream_limit(struct upstream *u, int64_t silence_ms);
+bool upstream_timed_out(const struct upstream *u);     /* in `failed`: that was why */
 void upstream_timeout(struct upstream *u, int64_t ms); /* `failed` after such a silence; 0: off */
 void upstream_close(struct upstream *u);
 

@@ -16,6 +16,7 @@
 
 struct objects {
 	struct s3 s3;
+	const struct conf *conf; /* borrowed */
 	struct role_link *role;
 	bool started, ready, failed;
 	int pending[8]; /* listeners that came before the certificate */
@@ -35,8 +36,10 @@ static void objects_serve(struct objects *o)
 
 	if (!o->started || !o->s3.tls || !o->s3.creds.n)
 		return;
-	if (!o->s3.server)
+	if (!o->s3.server) {
 		o->s3.server = http_server_new(o->s3.loop, o->s3.tls, &s3_handler, &o->s3);
+		http_server_limit(o->s3.server, &o->conf->clients);
+	}
 	while (o->n_pending)
 		if (http_server_listen(o->s3.server, o->pending[--o->n_pending], &e)) {
 			objects_fail(o, &e);
@@ -134,6 +137,7 @@ int objects_main(const struct conf *conf, int super_fd)
 	struct err e;
 	int code;
 
+	o.conf = conf;
 	o.s3.loop = uv_default_loop();
 	if (objects_open(&o, conf, &e)) {
 		log_err("%s", e.text);

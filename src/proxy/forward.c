@@ -68,6 +68,7 @@ static void forward_dialed(void *arg, enum dial_result result, int fd)
 		r->reused = false;
 		r->up = upstream_new(r->proxy->loop, fd, &forward_ops, r, &e);
 		if (r->up) {
+			upstream_limit(r->up, r->proxy->conf->clients.response_timeout_ms);
 			forward_start(r);
 			return;
 		}
@@ -191,6 +192,10 @@ static void forward_failed(struct upstream *u, const char *why)
 	log_debug("an application's connection failed endpoint=%s why=\"%s\"", route->row.endpoint,
 		  why);
 	r->up = NULL;
+	if (upstream_timed_out(u)) {
+		relay_end_with(r, 504);
+		return;
+	}
 	if (!r->reused || upstream_answered(u)) {
 		relay_fail(r);
 		return;

@@ -1,7 +1,5 @@
 #include "proxy/hold.h"
 
-#include "base/limits.h"
-
 void hold_init(struct hold *h)
 {
 	*h = (struct hold){ 0 };
@@ -24,10 +22,11 @@ static void clock_insert(struct hold_clock *c, struct waiter *w)
 	list_add(at->next, &w->in_clock);
 }
 
-bool hold_add(struct hold *h, struct hold_clock *c, struct waiter *w, int64_t deadline_ms)
+bool hold_add(struct hold *h, struct hold_clock *c, struct waiter *w, int64_t deadline_ms,
+	      size_t most)
 {
 	assert(!w->hold);
-	if (h->n == LIMIT_HELD_REQUESTS)
+	if (h->n >= most)
 		return false;
 	w->hold = h;
 	w->deadline_ms = deadline_ms;

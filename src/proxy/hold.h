@@ -26,9 +26,9 @@ struct waiter {
 void hold_init(struct hold *h);
 void hold_clock_init(struct hold_clock *c);
 
-/* Let it wait until @deadline_ms; false: too many wait here already. */
-bool hold_add(struct hold *h, struct hold_clock *c, struct waiter *w,
-	      int64_t deadline_ms) must_check;
+/* Let it wait until @deadline_ms; false: @most wait here already. */
+bool hold_add(struct hold *h, struct hold_clock *c, struct waiter *w, int64_t deadline_ms,
+	      size_t most) must_check;
 /* So many bytes of its body lie unread; false: more than @most of them at this endpoint. */
 bool hold_unread(struct waiter *w, size_t unread, size_t most) must_check;
 void hold_remove(struct waiter *w); /* harmless if it does not wait */

@@ -58,10 +58,12 @@ int proxy_set_tls(struct proxy *p, const char *pem, size_t size, struct err *e)
 	if (!tls)
 		return -1;
 	p->tls = tls;
-	if (p->server)
+	if (p->server) {
 		http_server_set_tls(p->server, tls);
-	else
+	} else {
 		p->server = http_server_new(p->loop, tls, &relay_handler, p);
+		http_server_limit(p->server, &p->conf->clients);
+	}
 	if (old)
 		tls_free(old);
 	return 0;

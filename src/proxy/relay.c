@@ -40,13 +40,18 @@ void relay_free(struct relay *r)
 	free(r);
 }
 
-void relay_fail(struct relay *r)
+void relay_end_with(struct relay *r, unsigned status)
 {
 	relay_detach(r);
 	if (r->headed)
 		http_abort(r->x);
 	else
-		relay_answer(r->x, r->id, 502, "");
+		relay_answer(r->x, r->id, status, "");
+}
+
+void relay_fail(struct relay *r)
+{
+	relay_end_with(r, 502);
 }
 
 void relay_arm(struct proxy *p)
@@ -93,7 +98,8 @@ static void relay_hold(struct relay *r)
 
 	if (!r->hold_until_ms)
 		r->hold_until_ms = clock_mono_ms() + r->proxy->conf->hold_ms;
-	if (!hold_add(&route->hold, &r->proxy->clock, &r->waiter, r->hold_until_ms)) {
+	if (!hold_add(&route->hold, &r->proxy->clock, &r->waiter, r->hold_until_ms,
+		      (size_t)r->proxy->conf->clients.held_requests)) {
 		log_debug("too many requests are held endpoint=%s", route->row.endpoint);
 		relay_fail(r);
 		return;

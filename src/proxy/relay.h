@@ -36,8 +36,10 @@ struct relay {
 /* relay.c */
 void relay_gate(struct relay *r);   /* connect, hold or refuse, as the route says */
 void relay_detach(struct relay *r); /* let go of the route and all that leads into the machine */
-/* Ends it: 502 with an empty body, or a cut where the answer has begun.  *r may be gone then. */
-void relay_fail(struct relay *r);
+/* Ends it: with this status and an empty body, or with a cut where the answer has begun.  *r may be
+ * gone then. */
+void relay_end_with(struct relay *r, unsigned status);
+void relay_fail(struct relay *r); /* with 502 */
 void relay_free(struct relay *r);
 
 /* forward.c */

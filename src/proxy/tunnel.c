@@ -94,5 +94,5 @@ void tunnel_start(struct proxy *p, struct route *route, struct http_exchange *x,
 	t->ends[0] = http_take_conn(x, &tunnel_ops, t);
 	t->ends[1] = upstream_take_conn(u, &tunnel_ops, t);
 	for (size_t i = 0; i < ARRAY_SIZE(t->ends); i++)
-		conn_timeout(t->ends[i], 0);
+		conn_timeout(t->ends[i], p->conf->clients.tunnel_timeout_ms);
 }

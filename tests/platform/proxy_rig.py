@@ -346,6 +346,19 @@ def talk_garbage(app, w):
     }[target])
 
 
+def talk_mute(app, w):
+    """Says nothing to /mute, breaks off after the head for /half, answers everything else."""
+    while True:
+        _, target, fields = request_of(app, w)
+        w.body(fields)
+        if target == "/mute":
+            w.more()
+        w.send("HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n")
+        if target == "/half":
+            w.more()
+        w.send("ok\n")
+
+
 def talk_flood(app, w):
     """A guest that never stops talking, and never reads."""
     request_of(app, w)
@@ -356,8 +369,8 @@ def talk_flood(app, w):
 
 
 class Rig:
-    def __init__(self, program):
-        self.program = program
+    def __init__(self, program, limits="hold_ms = 3000\n"):
+        self.program, self.limits = program, limits
         self.dir = tempfile.mkdtemp(prefix="proxy-rig-")
         self.key = base64.urlsafe_b64encode(os.urandom(32)).decode().rstrip("=")
         self.keys = json.dumps({"current": "k1", "keys": {"k1": self.key}})
@@ -372,7 +385,7 @@ class Rig:
     def start(self):
         os.makedirs(f"{self.dir}/run", exist_ok=True)
         with open(f"{self.dir}/doze.ini", "w") as f:
-            f.write(f"[paths]\nrun = {self.dir}/run\n[limits]\nhold_ms = 3000\n")
+            f.write(f"[paths]\nrun = {self.dir}/run\n[limits]\n{self.limits}")
         listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
         self.port = listener.getsockname()[1]
         self.super, self.control = Channel(), Control()
@@ -417,8 +430,8 @@ class Rig:
                  *map(str, scope)], check=True, capture_output=True, text=True).stdout.strip()
         return self.tokens[made]
 
-    def connect(self, host, sni=True):
-        raw = socket.create_connection(("127.0.0.1", self.port), timeout=20)
+    def connect(self, host, sni=True, source="127.0.0.1"):
+        raw = socket.create_connection(("127.0.0.1", self.port), timeout=20, source_address=(source, 0))
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         context = self.tls
         if sni is not True:

@@ -753,11 +753,16 @@ class Crowd(ProxyTest):
         wait_for("descriptors given back", lambda: self.rig.files() <= before + 2)
 
 
-if __name__ == "__main__":
-    ProxyTest.rig = Rig(sys.argv.pop(1))
+def run(rig):
+    """The tests of the program that calls this, against one proxy."""
+    ProxyTest.rig = rig
     try:
         result = unittest.main(exit=False, verbosity=int(os.environ.get("VERBOSE", "1")), warnings="ignore").result
-        code = ProxyTest.rig.stop()
+        code = rig.stop()
     finally:
-        ProxyTest.rig.process.kill()
+        rig.process.kill()
     sys.exit(not result.wasSuccessful() or code)
+
+
+if __name__ == "__main__":
+    run(Rig(sys.argv.pop(1)))

@@ -151,6 +151,16 @@ static void server_head(struct http_exchange *x)
 	}
 }
 
+/* Whose body it is, nobody knows before all of it is here. */
+static void server_crowded(struct call *c)
+{
+	struct err e;
+
+	err_set(&e, ERR_THROTTLED,
+		"Too many request bodies wait for their signature to be verified; try again.");
+	call_fail(c, &e);
+}
+
 static size_t server_body(struct http_exchange *x, const uint8_t *data, size_t size)
 {
 	struct call *c = http_user(x);
@@ -163,7 +173,9 @@ static size_t server_body(struct http_exchange *x, const uint8_t *data, size_t s
 			abort();
 		return size;
 	}
-	if (c->body.size + size > LIMIT_API_BODY)
+	if (!http_keep(x, size))
+		server_crowded(c);
+	else if (c->body.size + size > LIMIT_API_BODY)
 		call_fail_as(c, 413, "RequestEntityTooLargeException",
 			     "Request must be smaller than 1048576 bytes.");
 	else
@@ -200,6 +212,7 @@ static void server_end(struct http_exchange *x)
 		server_deny(c, &e);
 		return;
 	}
+	http_trust(x);
 	if (c->op != &sts_op && !server_decode(c))
 		return;
 	c->op->run(c);
@@ -229,6 +242,7 @@ int api_open(struct control *ctl, struct err *e)
 	ctl->api = xcalloc(1, sizeof(*ctl->api));
 	list_init(&ctl->api->replays);
 	ctl->api->server = http_server_new(&ctl->loop, NULL, &server_handler, ctl);
+	http_server_limit(ctl->api->server, &ctl->conf->clients);
 	return 0;
 }
 

@@ -35,6 +35,16 @@ static void test_an_instance_has_places_of_its_own(void **unused)
 	assert_int_equal(c.api_port, 9010);
 }
 
+static void test_the_limits_for_clients_are_those_of_the_servers_themselves(void **unused)
+{
+	const struct client_limits limits = CLIENT_LIMITS;
+	struct conf c;
+
+	(void)unused;
+	conf_defaults(&c, "");
+	assert_memory_equal(&c.clients, &limits, sizeof(limits));
+}
+
 static void test_a_file_overrides_the_defaults(void **unused)
 {
 	struct conf c;
@@ -141,6 +151,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_an_instance_has_places_of_its_own),
+		cmocka_unit_test(test_the_limits_for_clients_are_those_of_the_servers_themselves),
 		cmocka_unit_test(test_a_file_overrides_the_defaults),
 		cmocka_unit_test(test_an_error_names_the_key_and_what_is_allowed),
 		cmocka_unit_test(test_a_command_reaches_the_instance_that_suggests_it),

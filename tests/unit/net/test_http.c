@@ -36,7 +36,7 @@ static void client_open(struct client *c)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair),
 			 0);
 	c->server = http_server_new(&c->loop, NULL, &echo_handler, NULL);
-	assert_int_equal(http_h1_new(c->server, pair[0], &e), 0);
+	assert_int_equal(http_server_take(c->server, pair[0], &e), 0);
 	c->fd = pair[1];
 }
 

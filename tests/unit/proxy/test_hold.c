@@ -7,8 +7,9 @@
 
 #include <cmocka.h>
 
-#include "base/limits.h"
 #include "proxy/hold.h"
+
+#define HELD_MOST 1000
 
 static void test_waiters_leave_in_the_order_they_came(void **unused)
 {
@@ -21,7 +22,7 @@ static void test_waiters_leave_in_the_order_they_came(void **unused)
 	hold_clock_init(&c);
 	assert_int_equal(hold_next_ms(&c), -1);
 	for (size_t i = 0; i < ARRAY_SIZE(w); i++)
-		assert_true(hold_add(&h, &c, &w[i], 100));
+		assert_true(hold_add(&h, &c, &w[i], 100, HELD_MOST));
 	assert_ptr_equal(hold_first(&h), &w[0]);
 	hold_remove(&w[0]);
 	hold_remove(&w[0]); /* twice is harmless */
@@ -35,7 +36,7 @@ static void test_waiters_leave_in_the_order_they_came(void **unused)
 
 static void test_only_so_many_may_wait_at_one_endpoint(void **unused)
 {
-	struct waiter *w = xcalloc(LIMIT_HELD_REQUESTS + 1, sizeof(*w)), other = { 0 };
+	struct waiter *w = xcalloc(HELD_MOST + 1, sizeof(*w)), other = { 0 };
 	struct hold h, h2;
 	struct hold_clock c;
 
@@ -43,12 +44,12 @@ static void test_only_so_many_may_wait_at_one_endpoint(void **unused)
 	hold_init(&h);
 	hold_init(&h2);
 	hold_clock_init(&c);
-	for (size_t i = 0; i < LIMIT_HELD_REQUESTS; i++)
-		assert_true(hold_add(&h, &c, &w[i], (int64_t)i));
-	assert_false(hold_add(&h, &c, &w[LIMIT_HELD_REQUESTS], 9));
-	assert_true(hold_add(&h2, &c, &other, 9));
+	for (size_t i = 0; i < HELD_MOST; i++)
+		assert_true(hold_add(&h, &c, &w[i], (int64_t)i, HELD_MOST));
+	assert_false(hold_add(&h, &c, &w[HELD_MOST], 9, HELD_MOST));
+	assert_true(hold_add(&h2, &c, &other, 9, HELD_MOST));
 	hold_remove(&w[0]);
-	assert_true(hold_add(&h, &c, &w[LIMIT_HELD_REQUESTS], 9));
+	assert_true(hold_add(&h, &c, &w[HELD_MOST], 9, HELD_MOST));
 	free(w);
 }
 
@@ -61,8 +62,8 @@ static void test_unread_bytes_are_counted_once(void **unused)
 	(void)unused;
 	hold_init(&h);
 	hold_clock_init(&c);
-	assert_true(hold_add(&h, &c, &a, 1));
-	assert_true(hold_add(&h, &c, &b, 1));
+	assert_true(hold_add(&h, &c, &a, 1, HELD_MOST));
+	assert_true(hold_add(&h, &c, &b, 1, HELD_MOST));
 	assert_true(hold_unread(&a, 600, 1000));
 	assert_true(hold_unread(&a, 700, 1000)); /* the same bytes and some more */
 	assert_true(hold_unread(&b, 300, 1000));
@@ -83,9 +84,9 @@ static void test_the_soonest_deadline_is_served_first(void **unused)
 	hold_init(&h);
 	hold_init(&h2);
 	hold_clock_init(&c);
-	assert_true(hold_add(&h, &c, &a, 100));
-	assert_true(hold_add(&h2, &c, &b, 200));
-	assert_true(hold_add(&h, &c, &again, 50)); /* it had waited before */
+	assert_true(hold_add(&h, &c, &a, 100, HELD_MOST));
+	assert_true(hold_add(&h2, &c, &b, 200, HELD_MOST));
+	assert_true(hold_add(&h, &c, &again, 50, HELD_MOST)); /* it had waited before */
 	assert_int_equal(hold_next_ms(&c), 50);
 	assert_null(hold_late(&c, 49));
 	assert_ptr_equal(hold_late(&c, 150), &again);
