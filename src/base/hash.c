@@ -9,17 +9,20 @@
 
 uint32_t hash_fnv1a_32(const void *data, size_t size)
 {
+	const uint8_t *bytes = data;
 	uint32_t hash = 0x811c9dc5;
 
-	for (const uint8_t *at = data, *end = at + size; at < end; at++)
-		hash = (hash ^ *at) * 0x01000193;
+	for (size_t i = 0; i < size; i++)
+		hash = (hash ^ bytes[i]) * 0x01000193;
 	return hash;
 }
 
 static uint64_t fnv1a_64(uint64_t hash, const void *data, size_t size)
 {
-	for (const uint8_t *at = data, *end = at + size; at < end; at++)
-		hash = (hash ^ *at) * 0x100000001b3;
+	const uint8_t *bytes = data;
+
+	for (size_t i = 0; i < size; i++)
+		hash = (hash ^ bytes[i]) * 0x100000001b3;
 	return hash;
 }
 
