@@ -20,6 +20,19 @@ static void conn_pump(struct conn *c);
 
 static void conn_on_timer(uv_timer_t *timer);
 
+static const uint8_t conn_may_go[CONN_NUM_STATES] = {
+	[CONN_NEW] = 1U << CONN_OPEN | 1U << CONN_CLOSING,
+	[CONN_OPEN] = 1U << CONN_FINISHING | 1U << CONN_CLOSING,
+	[CONN_FINISHING] = 1U << CONN_LINGERING | 1U << CONN_CLOSING,
+	[CONN_LINGERING] = 1U << CONN_CLOSING,
+};
+
+void conn_go(struct conn *c, enum conn_state to)
+{
+	assert(conn_may_go[c->state] & 1U << to);
+	c->state = to;
+}
+
 static int64_t conn_due(const struct conn *c)
 {
 	int64_t due = INT64_MAX, other[] = { pace_due_ms(&c->pace_in), pace_due_ms(&c->pace_out) };
@@ -36,9 +49,9 @@ static int64_t conn_due(const struct conn *c)
 /* A deadline that moves away leaves the timer as it is: it looks again when it fires. */
 void conn_arm(struct conn *c)
 {
-	int64_t now = conn_now(c), due = c->kick ? now : conn_due(c);
+	int64_t now = conn_now(c), due = c->reading == CONN_RESUMES ? now : conn_due(c);
 
-	if (c->closing || due >= c->armed_ms)
+	if (c->state == CONN_CLOSING || due >= c->armed_ms)
 		return;
 	c->armed_ms = due;
 	uv_timer_start(&c->timer, conn_on_timer, due > now ? (uint64_t)(due - now) : 0, 0);
@@ -49,13 +62,13 @@ static void conn_on_timer(uv_timer_t *timer)
 	struct conn *c = timer->data;
 
 	c->armed_ms = INT64_MAX;
-	if (c->kick) {
-		c->kick = false;
-		if (c->opened && c->ops->resumed)
+	if (c->reading == CONN_RESUMES) {
+		c->reading = CONN_READS;
+		if (c->state != CONN_NEW && c->ops->resumed)
 			c->ops->resumed(c);
 		conn_pump(c);
 	}
-	if (c->closing)
+	if (c->state == CONN_CLOSING)
 		return;
 	conn_look_at_peer(c);
 	if (conn_now(c) >= conn_due(c)) {
@@ -84,9 +97,9 @@ static void conn_on_closed(uv_handle_t *handle)
 
 void conn_close(struct conn *c)
 {
-	if (c->closing)
+	if (c->state == CONN_CLOSING)
 		return;
-	c->closing = true;
+	conn_go(c, CONN_CLOSING);
 	c->handles = 2;
 	uv_close(&c->uv.handle, conn_on_closed);
 	uv_close((uv_handle_t *)&c->timer, conn_on_closed);
@@ -97,12 +110,12 @@ static size_t conn_give(struct conn *c, const uint8_t *data, size_t size)
 {
 	size_t taken = size;
 
-	if (!c->finishing)
+	if (!conn_finishes(c))
 		taken = c->ops->data(c, data, size);
 	assert(taken <= size);
-	/* A conn_resume inside the callback set the kick. */
-	if (taken < size && !c->kick)
-		c->paused = true;
+	/* Unless the callback itself called conn_resume. */
+	if (taken < size && c->reading == CONN_READS)
+		c->reading = CONN_PAUSED;
 	return taken;
 }
 
@@ -119,18 +132,24 @@ static void conn_give_new(struct conn *c, const uint8_t *data, size_t size)
 {
 	size_t taken = conn_give(c, data, size);
 
-	if (!c->closing)
+	if (c->state != CONN_CLOSING)
 		buf_add(&c->kept, data + taken, size - taken);
+}
+
+static void conn_ends(struct conn *c)
+{
+	if (c->coming == CONN_MORE)
+		c->coming = CONN_EOF;
 }
 
 static bool conn_may_give(const struct conn *c)
 {
-	return !c->closing && !c->paused && !c->kick;
+	return c->state != CONN_CLOSING && c->reading == CONN_READS;
 }
 
 static void conn_open(struct conn *c)
 {
-	c->opened = true;
+	conn_go(c, CONN_OPEN);
 	c->deadline_ms = 0;
 	conn_arm(c);
 	if (c->ops->open)
@@ -153,7 +172,7 @@ static bool conn_pump_tls(struct conn *c)
 		conn_give_new(c, conn_plain, size);
 		return true;
 	case CONN_TLS_END:
-		c->eof = true;
+		conn_ends(c);
 		break;
 	case CONN_TLS_BROKEN:
 		conn_flush(c); /* the alert */
@@ -175,8 +194,8 @@ static void conn_on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buf)
 
 	if (!size)
 		return;
-	if (size == UV_EOF && (!c->tls || c->finishing)) {
-		c->eof = true;
+	if (size == UV_EOF && (!c->tls || conn_finishes(c))) {
+		conn_ends(c);
 	} else if (size < 0) {
 		/* Also TLS that ends without close_notify: the rest may have been cut off. */
 		conn_close(c);
@@ -184,7 +203,7 @@ static void conn_on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buf)
 	} else {
 		c->last_ms = conn_now(c);
 		pace_moved(&c->pace_in, (size_t)size, c->last_ms);
-		if (c->finishing)
+		if (conn_finishes(c))
 			return;
 		if (!c->tls)
 			conn_give_new(c, (const uint8_t *)buf->base, (size_t)size);
@@ -198,11 +217,11 @@ static void conn_on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buf)
 
 void conn_set_reading(struct conn *c)
 {
-	bool handshake = c->tls && !c->opened;
+	bool handshake = c->tls && c->state == CONN_NEW;
 
-	if (c->closing)
+	if (c->state == CONN_CLOSING)
 		return;
-	if (!c->eof && (c->finishing || handshake || (!c->paused && !c->kick)))
+	if (c->coming == CONN_MORE && (conn_finishes(c) || handshake || c->reading == CONN_READS))
 		uv_read_start(&c->uv.stream, conn_alloc, conn_on_read);
 	else
 		uv_read_stop(&c->uv.stream);
@@ -210,19 +229,19 @@ void conn_set_reading(struct conn *c)
 
 static void conn_pump(struct conn *c)
 {
-	if (!c->tls && !c->opened)
+	if (!c->tls && c->state == CONN_NEW)
 		conn_open(c);
-	while (conn_may_give(c) || (c->tls && !c->opened && !c->closing)) {
+	while (conn_may_give(c) || (c->tls && c->state == CONN_NEW)) {
 		if (c->kept.size)
 			conn_give_kept(c);
-		else if (!c->tls || c->eof || !conn_pump_tls(c))
+		else if (!c->tls || c->coming != CONN_MORE || !conn_pump_tls(c))
 			break;
 	}
-	if (conn_may_give(c) && c->eof && !c->ended) {
-		c->ended = true;
-		if (!c->finishing)
+	if (conn_may_give(c) && c->coming == CONN_EOF) {
+		c->coming = CONN_END_TOLD;
+		if (!conn_finishes(c))
 			c->ops->end(c);
-		if (c->finishing ? c->lingering : c->unheard)
+		if (conn_finishes(c) ? c->state == CONN_LINGERING : c->unheard)
 			conn_close(c);
 	}
 	conn_flush(c);
@@ -231,17 +250,15 @@ static void conn_pump(struct conn *c)
 
 void conn_pause(struct conn *c)
 {
-	c->paused = true;
-	c->kick = false;
+	c->reading = CONN_PAUSED;
 	conn_set_reading(c);
 }
 
 void conn_resume(struct conn *c)
 {
-	if (c->closing)
+	if (c->state == CONN_CLOSING)
 		return;
-	c->paused = false;
-	c->kick = true;
+	c->reading = CONN_RESUMES;
 	conn_arm(c);
 }
 
@@ -351,7 +368,8 @@ struct conn *conn_new(uv_loop_t *loop, int fd, struct tls *tls, const struct con
 		c->deadline_ms = c->last_ms + LIMIT_TLS_MS;
 		conn_set_reading(c);
 	}
-	c->kick = !tls;
+	if (!tls)
+		c->reading = CONN_RESUMES; /* `open` comes from the loop */
 	conn_arm(c);
 	return c;
 }

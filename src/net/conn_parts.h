@@ -8,7 +8,36 @@
 #include "net/pace.h"
 #include "net/quota.h"
 
+/* Where a connection is in its life.  The right column is where it may go (conn_go asserts it).
+ *
+ *   NEW        nothing is given or taken yet; over TLS, the handshake   OPEN, CLOSING
+ *   OPEN       bytes go both ways                                       FINISHING, CLOSING
+ *   FINISHING  what is queued goes out, what comes is dropped           LINGERING, CLOSING
+ *   LINGERING  our FIN is out; a moment for the peer's                  CLOSING
+ *   CLOSING    only `closed` is still to come                           - */
+enum conn_state {
+	CONN_NEW,
+	CONN_OPEN,
+	CONN_FINISHING,
+	CONN_LINGERING,
+	CONN_CLOSING,
+	CONN_NUM_STATES
+};
+
+/* Does the owner take bytes?  RESUMES: from the loop's next turn on. */
+enum conn_reading { CONN_READS, CONN_PAUSED, CONN_RESUMES };
+
+/* What the peer still sends: more, no more, and the owner knows.  Only forwards. */
+enum conn_coming { CONN_MORE, CONN_EOF, CONN_END_TOLD };
+
+/* What we still send: more, no more once the queue is empty, and our FIN is out.  Only forwards. */
+enum conn_going { CONN_SENDS, CONN_SHUT, CONN_FIN_SENT };
+
 struct conn {
+	enum conn_state state;
+	enum conn_reading reading;
+	enum conn_coming coming;
+	enum conn_going going;
 	union {
 		uv_handle_t handle;
 		uv_stream_t stream;
@@ -24,10 +53,9 @@ struct conn {
 	struct buf out, flight; /* not yet given to the kernel; being written by libuv */
 	struct buf kept;        /* plain text that `data` did not take */
 	unsigned handles;       /* still to be closed */
-	bool opened, paused, kick, eof, ended, full, shut, fin_sent, closing;
-	bool finishing, lingering; /* conn_close_after_write: what still comes is dropped */
-	bool unheard; /* the peer takes no more; what it said before is still to be read */
-	bool timed_out;
+	bool full;              /* `drained` is owed: the queue was above the high mark */
+	bool unheard;   /* the peer refuses our bytes; what it said before is still to be read */
+	bool timed_out; /* why it is CLOSING, for the owner */
 	int64_t last_ms, timeout_ms, deadline_ms; /* 0: none */
 	int64_t armed_ms;                         /* when the timer is due; INT64_MAX: never */
 	struct pace pace_in, pace_out;
@@ -35,10 +63,17 @@ struct conn {
 	struct quota_source *source; /* borrowed; NULL: not counted */
 };
 
+void conn_go(struct conn *c, enum conn_state to);
 void conn_arm(struct conn *c);         /* the timer, after a deadline changed */
 void conn_set_reading(struct conn *c); /* likewise, what decides about reading */
 void conn_flush(struct conn *c);
 void conn_look_at_peer(struct conn *c); /* what it took meanwhile earns it time */
+
+/* conn_close_after_write was called. */
+static inline bool conn_finishes(const struct conn *c)
+{
+	return c->state == CONN_FINISHING || c->state == CONN_LINGERING;
+}
 
 static inline int64_t conn_now(const struct conn *c)
 {

@@ -14,13 +14,13 @@ static void conn_on_shutdown(uv_shutdown_t *req, int status)
 	struct conn *c = req->data;
 
 	(void)status; /* a broken socket is found by reading */
-	if (c->closing || !c->finishing)
+	if (c->state != CONN_FINISHING)
 		return;
-	if (c->eof) {
+	if (c->coming != CONN_MORE) {
 		conn_close(c);
 		return;
 	}
-	c->lingering = true;
+	conn_go(c, CONN_LINGERING);
 	c->timeout_ms = 0;
 	c->deadline_ms = conn_now(c) + CONN_LINGER_MS;
 	conn_set_reading(c);
@@ -31,7 +31,7 @@ static void conn_on_shutdown(uv_shutdown_t *req, int status)
  * our socket, in front of the end or the error. */
 static void conn_not_heard(struct conn *c)
 {
-	if (c->tls || c->finishing) {
+	if (c->tls || conn_finishes(c)) {
 		conn_close(c);
 		return;
 	}
@@ -46,16 +46,16 @@ static void conn_on_written(uv_write_t *req, int status)
 
 	c->handed += (int64_t)c->flight.size;
 	buf_free(&c->flight);
-	if (c->closing)
+	if (c->state == CONN_CLOSING)
 		return;
 	if (status < 0)
 		conn_not_heard(c);
 	else
 		c->last_ms = conn_now(c);
 	conn_flush(c);
-	if (c->full && !c->closing && conn_queued(c) <= CONN_LOW) {
+	if (c->full && c->state != CONN_CLOSING && conn_queued(c) <= CONN_LOW) {
 		c->full = false;
-		if (!c->finishing && c->ops->drained)
+		if (!conn_finishes(c) && c->ops->drained)
 			c->ops->drained(c);
 	}
 }
@@ -94,7 +94,7 @@ static void conn_push(struct conn *c)
 	uv_buf_t buf;
 	int n;
 
-	if (c->closing || c->flight.data)
+	if (c->state == CONN_CLOSING || c->flight.data)
 		return;
 	if (c->out.size) {
 		buf = uv_buf_init((char *)c->out.data, (unsigned)c->out.size);
@@ -114,8 +114,8 @@ static void conn_push(struct conn *c)
 		}
 		buf_free(&c->out); /* idle ones keep none */
 	}
-	if (c->shut && !c->fin_sent) {
-		c->fin_sent = true;
+	if (c->going == CONN_SHUT) {
+		c->going = CONN_FIN_SENT;
 		if (uv_shutdown(&c->shutdown, &c->uv.stream, conn_on_shutdown))
 			conn_close(c);
 	}
@@ -127,7 +127,7 @@ void conn_flush(struct conn *c)
 
 	conn_push(c);
 	lags = conn_queued(c) > 0;
-	if (c->closing || lags == c->pace_out.turn)
+	if (c->state == CONN_CLOSING || lags == c->pace_out.turn)
 		return;
 	pace_turn(&c->pace_out, lags, conn_now(c));
 	conn_arm(c);
@@ -135,9 +135,9 @@ void conn_flush(struct conn *c)
 
 void conn_write(struct conn *c, const void *data, size_t size)
 {
-	if (c->closing || c->shut || c->unheard || !size)
+	if (c->state == CONN_CLOSING || c->going != CONN_SENDS || c->unheard || !size)
 		return;
-	assert(!c->tls || c->opened);
+	assert(!c->tls || c->state != CONN_NEW);
 	if (!c->tls) {
 		buf_add(&c->out, data, size);
 	} else if (!conn_tls_write(c->tls, data, size)) {
@@ -165,19 +165,21 @@ bool conn_full(const struct conn *c)
 
 void conn_shutdown(struct conn *c)
 {
-	if (c->closing || c->shut)
+	if (c->state == CONN_CLOSING || c->going != CONN_SENDS)
 		return;
 	if (c->tls)
 		conn_tls_notify(c->tls);
-	c->shut = true;
+	c->going = CONN_SHUT;
 	conn_flush(c);
 }
 
 void conn_close_after_write(struct conn *c)
 {
-	if (c->closing || c->finishing)
+	if (c->state == CONN_NEW)
+		conn_close(c); /* nothing was written */
+	if (c->state != CONN_OPEN)
 		return;
-	c->finishing = true;
+	conn_go(c, CONN_FINISHING);
 	if (!c->timeout_ms || c->timeout_ms > LIMIT_CONN_FINISH_MS)
 		conn_timeout(c, LIMIT_CONN_FINISH_MS);
 	conn_shutdown(c);
