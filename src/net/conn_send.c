@@ -9,13 +9,8 @@
 #define CONN_LOW       (LIMIT_HTTP_BUFFER / 4)
 #define CONN_LINGER_MS 2000 /* after our FIN, so that unread bytes do not reset what we said */
 
-static void conn_on_shutdown(uv_shutdown_t *req, int status)
+static void conn_said_all(struct conn *c)
 {
-	struct conn *c = req->data;
-
-	(void)status; /* a broken socket is found by reading */
-	if (c->state != CONN_FINISHING)
-		return;
 	if (c->coming != CONN_MORE) {
 		conn_close(c);
 		return;
@@ -25,6 +20,15 @@ static void conn_on_shutdown(uv_shutdown_t *req, int status)
 	c->deadline_ms = conn_now(c) + CONN_LINGER_MS;
 	conn_set_reading(c);
 	conn_arm(c);
+}
+
+static void conn_on_shutdown(uv_shutdown_t *req, int status)
+{
+	struct conn *c = req->data;
+
+	(void)status; /* a broken socket is found by reading */
+	if (c->state == CONN_FINISHING)
+		conn_said_all(c);
 }
 
 /* A peer may answer, close, and then refuse the rest of what it was sent: its answer still lies in
@@ -175,13 +179,18 @@ void conn_shutdown(struct conn *c)
 
 void conn_close_after_write(struct conn *c)
 {
+	bool already;
+
 	if (c->state == CONN_NEW)
 		conn_close(c); /* nothing was written */
 	if (c->state != CONN_OPEN)
 		return;
 	conn_go(c, CONN_FINISHING);
+	already = c->going == CONN_FIN_SENT;
 	if (!c->timeout_ms || c->timeout_ms > LIMIT_CONN_FINISH_MS)
 		conn_timeout(c, LIMIT_CONN_FINISH_MS);
 	conn_shutdown(c);
 	conn_set_reading(c);
+	if (already)
+		conn_said_all(c);
 }

@@ -454,6 +454,15 @@ class WebSockets(ProxyTest):
         w.sock.close()
         wait_for("both descriptors closed", lambda: self.rig.files() <= before - 2)
 
+    def test_a_tunnel_that_both_ends_close_in_order_is_gone_at_once(self):
+        w = self.ask(lines=self.HEAD, port=1, end=False)
+        w.head()
+        w.exactly(5)
+        before = self.rig.files()
+        w.sock.settimeout(10)
+        w.sock.unwrap()  # our close_notify, and theirs
+        wait_for("both descriptors closed", lambda: self.rig.files() <= before - 2, 5)
+
     def test_bytes_of_a_tunnel_keep_the_microvm_awake(self):
         w = self.ask(lines=self.HEAD, port=1, end=False)
         w.head()
