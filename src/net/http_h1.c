@@ -6,12 +6,26 @@ static const struct http_head h1_no_head = { .request = true, .target = "", .hos
 static const struct conn_ops h1_conn_ops;
 static size_t h1_data(struct conn *c, const uint8_t *data, size_t size);
 
+static const uint8_t h1_may_go[H1_NUM_STATES] = {
+	[H1_IDLE] = 1U << H1_HEAD | 1U << H1_LAST,
+	[H1_HEAD] = 1U << H1_ACTIVE | 1U << H1_LAST,
+	[H1_ACTIVE] = 1U << H1_DRAINING | 1U << H1_LAST,
+	[H1_DRAINING] = 1U << H1_IDLE | 1U << H1_LAST,
+	[H1_LAST] = 1U << H1_LAST,
+};
+
+void h1_go(struct h1 *h, enum h1_state to)
+{
+	assert(h1_may_go[h->state] & 1U << to);
+	h->state = to;
+}
+
 static void h1_free(struct h1 *h)
 {
 	list_del(&h->wait.in);
 	list_del(&h->later.in);
 	http1_free(h->parser);
-	buf_free(&h->rest);
+	buf_free(&h->rest.bytes);
 	buf_free(&h->corked);
 	http_link_del(h->x.server, &h->link);
 	free(h);
@@ -21,13 +35,14 @@ static void h1_free(struct h1 *h)
 static void h1_activate(struct h1 *h, const struct http_head *head)
 {
 	list_del(&h->wait.in);
-	h->state = H1_ACTIVE;
+	h1_go(h, H1_ACTIVE);
 	h->x.head = head;
 	h->x.user = NULL;
 	http_link_works(&h->link);
 	conn_pace_in(h->c, h->x.server->limits.body_timeout_ms, h->x.server->limits.min_rate);
-	h->request_done = h->stopped = h->continued = h->own_answer = false;
-	h->head_sent = h->ended = h->chunked = h->no_body = h->full = false;
+	h->answer = H1_NO_ANSWER;
+	h->framing = H1_BY_LENGTH;
+	h->request_done = h->rest.stopped = h->own_answer = h->full = false;
 	h->burst = 0;
 	h->unread = H1_DRAIN;
 	h->left = 0;
@@ -61,7 +76,7 @@ static void h1_late(struct http_wait *w)
 
 static void h1_finish_connection(struct h1 *h)
 {
-	h->state = H1_LAST;
+	h1_go(h, H1_LAST);
 	conn_close_after_write(h->c);
 }
 
@@ -69,8 +84,8 @@ static void h1_idle(struct h1 *h)
 {
 	http1_free(h->parser);
 	h->parser = NULL;
-	buf_free(&h->rest);
-	h->state = H1_IDLE;
+	buf_free(&h->rest.bytes);
+	h1_go(h, H1_IDLE);
 	h->x.head = &h1_no_head;
 	http_link_waits(h->x.server, &h->link, h->x.source);
 	h1_set_timeout(h);
@@ -82,7 +97,7 @@ static void h1_got_head(struct h1 *h)
 {
 	h1_activate(h, http1_head(h->parser));
 	h->x.server->handler->head(&h->x);
-	if (h->state == H1_ACTIVE && !h->stopped)
+	if (h->state == H1_ACTIVE && !h->rest.stopped)
 		h1_carrier.send_continue(&h->x);
 	h1_set_timeout(h);
 }
@@ -91,16 +106,15 @@ static void h1_got_body(struct h1 *h, const uint8_t *data, size_t size)
 {
 	size_t taken;
 
-	if (h->ended || h->state != H1_ACTIVE) {
+	if (h->answer == H1_ENDED || h->state != H1_ACTIVE) {
 		h->unread -= (int64_t)size;
 		if (h->unread < 0 && h->state == H1_DRAINING)
 			h1_finish_connection(h);
 		return;
 	}
 	taken = h->x.server->handler->body(&h->x, data, size);
-	if (taken < size && h->state == H1_ACTIVE && !h->ended) {
-		buf_add(&h->rest, data + taken, size - taken);
-		h->stopped = true;
+	if (taken < size && h->state == H1_ACTIVE && h->answer != H1_ENDED) {
+		http_rest_keep(&h->rest, data + taken, size - taken);
 		h1_set_timeout(h);
 	}
 }
@@ -110,7 +124,7 @@ static void h1_got_end(struct h1 *h)
 	h->request_done = true;
 	if (h->state == H1_DRAINING)
 		h1_idle(h);
-	else if (!h->ended && h->x.server->handler->end)
+	else if (h->answer != H1_ENDED && h->x.server->handler->end)
 		h->x.server->handler->end(&h->x);
 	h1_set_timeout(h);
 }
@@ -119,7 +133,7 @@ static void h1_got_end(struct h1 *h)
 static bool h1_listens(const struct h1 *h)
 {
 	if (h->state == H1_ACTIVE)
-		return !h->cut && !h->request_done && (!h->stopped || h->ended);
+		return !h->cut && !h->request_done && (!h->rest.stopped || h->answer == H1_ENDED);
 	return h->c && !h->cut && h->state != H1_LAST;
 }
 
@@ -133,7 +147,7 @@ static size_t h1_parse(struct h1 *h, const uint8_t *data, size_t size)
 			if (at == size || conn_full(h->c))
 				break;
 			h->parser = http1_new(true);
-			h->state = H1_HEAD;
+			h1_go(h, H1_HEAD);
 			http_link_waits(h->x.server, &h->link, h->x.source);
 			http_wait_start(h->x.server, &h->wait);
 		}
@@ -165,7 +179,7 @@ static size_t h1_parse(struct h1 *h, const uint8_t *data, size_t size)
 /* The answer is complete: tell the handler, then see what becomes of the connection. */
 static void h1_done(struct h1 *h)
 {
-	h->state = H1_DRAINING;
+	h1_go(h, H1_DRAINING);
 	if (!h->own_answer)
 		h->x.server->handler->done(&h->x);
 	http_trust(&h->x);
@@ -192,18 +206,15 @@ static size_t h1_data(struct conn *c, const uint8_t *data, size_t size)
 static void h1_resumed(struct conn *c)
 {
 	struct h1 *h = conn_owner(c);
-	struct buf rest = h->rest;
+	autobuf struct buf again = { 0 };
 
-	if (!h->stopped)
+	if (!http_rest_go_on(&h->rest, &again))
 		return;
-	h->stopped = false;
-	h->rest = (struct buf){ 0 };
-	if (rest.size)
-		h1_got_body(h, rest.data, rest.size);
-	buf_free(&rest);
+	if (again.size)
+		h1_got_body(h, again.data, again.size);
 	if (h->parser && h1_listens(h))
 		(void)h1_parse(h, (const uint8_t *)"", 0);
-	if (h->eof && h->c && !h->stopped && !h->request_done)
+	if (h->eof && h->c && !h->rest.stopped && !h->request_done)
 		h1_cut(h);
 	h1_set_timeout(h);
 }
@@ -212,7 +223,7 @@ static void h1_resumed(struct conn *c)
 static void h1_room(struct h1 *h)
 {
 	h->burst = 0;
-	if (h->state != H1_ACTIVE || h->ended || !h->full || conn_full(h->c))
+	if (h->state != H1_ACTIVE || h->answer == H1_ENDED || !h->full || conn_full(h->c))
 		return;
 	h->full = false;
 	if (h->x.server->handler->writable)
@@ -225,7 +236,7 @@ static void h1_later(struct http_later *l)
 
 	if (!h->c)
 		h1_free(h);
-	else if (h->state == H1_ACTIVE && h->ended)
+	else if (h->state == H1_ACTIVE && h->answer == H1_ENDED)
 		h1_done(h);
 	else
 		h1_room(h);
@@ -237,7 +248,7 @@ static void h1_end(struct conn *c)
 
 	/* Over plain TCP a client may have said all it has to say; over TLS it is gone. */
 	h->eof = true;
-	if (h->state == H1_ACTIVE && (h->request_done || h->stopped) && !h->tls)
+	if (h->state == H1_ACTIVE && (h->request_done || h->rest.stopped) && !h->tls)
 		h->close = true;
 	else if (h->state != H1_LAST)
 		h1_cut(h);
@@ -260,7 +271,7 @@ static void h1_closed(struct conn *c)
 	bool tell = h->state == H1_ACTIVE && !h->own_answer;
 
 	h->c = NULL;
-	h->state = H1_LAST;
+	h1_go(h, H1_LAST);
 	h->x.gone = true;
 	if (tell)
 		h->x.server->handler->done(&h->x);

@@ -2,18 +2,30 @@
  *
  * http_h1.c reads requests and keeps the order; http_h1_send.c writes answers.
  *
- * States: IDLE (between requests; no parser, no buffers), HEAD (one is being collected), ACTIVE
- * (the handler has the exchange), DRAINING (answered, the rest of the request's body is thrown
- * away), LAST (closing or taken away: nothing is parsed).  Handlers are never told of the next
- * request, nor of `done`, from inside a call of theirs: that comes by http_call_later. */
+ * Handlers are never told of the next request, nor of `done`, from inside a call of theirs: that
+ * comes by http_call_later. */
 #ifndef NET_HTTP_H1_H
 #define NET_HTTP_H1_H
 
 #include "net/http_carrier.h"
+#include "net/http_rest.h"
 
 #define H1_DRAIN (256 * KIB) /* of an unread body, to keep the connection */
 
-enum h1_state { H1_IDLE, H1_HEAD, H1_ACTIVE, H1_DRAINING, H1_LAST };
+/* Where the connection is; the right column is where it may go (h1_go asserts it).
+ *
+ *   IDLE      between requests: no parser, no buffers                      HEAD, LAST
+ *   HEAD      a request's head is being collected                          ACTIVE, LAST
+ *   ACTIVE    the handler has the exchange                                 DRAINING, LAST
+ *   DRAINING  answered; the rest of the request's body is thrown away      IDLE, LAST
+ *   LAST      ends, or was taken by the handler: nothing is parsed         LAST */
+enum h1_state { H1_IDLE, H1_HEAD, H1_ACTIVE, H1_DRAINING, H1_LAST, H1_NUM_STATES };
+
+/* How far the answer is.  Only forwards; the next request begins anew. */
+enum h1_answer { H1_NO_ANSWER, H1_CONTINUED, H1_HEAD_SENT, H1_ENDED };
+
+/* How the end of the answer's body is told. */
+enum h1_framing { H1_BY_LENGTH, H1_BY_CHUNKS, H1_BY_CLOSE, H1_WITHOUT_BODY };
 
 struct h1 {
 	struct http_exchange x;
@@ -23,20 +35,28 @@ struct h1 {
 	enum h1_state state;
 	struct conn *c;       /* NULL: taken */
 	struct http1 *parser; /* NULL: idle */
-	struct buf rest;      /* decoded body that the handler did not take */
+	struct http_rest rest;
 	struct buf corked;
 	int64_t left;   /* of a body with a length that is being sent */
 	int64_t unread; /* bytes of the request's body that may still be thrown away */
 	int64_t timeout_ms;
-	bool tls, own_answer;                    /* own_answer: the handler knows nothing of it */
-	bool request_done, stopped, continued;   /* the request */
-	bool head_sent, ended, chunked, no_body; /* the answer */
-	bool close, cork, full, cut, eof;
-	size_t burst; /* bytes sent since the loop had its turn */
+	enum h1_answer answer;
+	enum h1_framing framing;
+	/* Facts that hold in any state: */
+	bool tls;          /* so that the peer's end means that it is gone */
+	bool eof;          /* the client will send no more */
+	bool cut;          /* the connection is being closed at once */
+	bool request_done; /* the last byte of the request was parsed */
+	bool close;        /* the connection ends behind this answer */
+	bool own_answer;   /* the handler knows nothing of this exchange */
+	bool full;         /* the handler was told to wait for `writable` */
+	bool cork;         /* what is written goes to `corked` */
+	size_t burst;      /* bytes sent since the loop had its turn */
 };
 
 extern const struct http_carrier h1_carrier;
 
+void h1_go(struct h1 *h, enum h1_state to);
 void h1_set_timeout(struct h1 *h); /* silence is counted where it is the client's turn */
 void h1_cut(struct h1 *h);
 

@@ -14,7 +14,7 @@ void h1_set_timeout(struct h1 *h)
 
 	if (!h->c || h->state == H1_LAST)
 		return;
-	conn_await(h->c, body && !h->request_done && (!h->stopped || h->ended));
+	conn_await(h->c, body && !h->request_done && (!h->rest.stopped || h->answer == H1_ENDED));
 	if (ms != h->timeout_ms || h->state == H1_IDLE)
 		conn_timeout(h->c, ms);
 	h->timeout_ms = ms;
@@ -50,9 +50,9 @@ static void h1_send_continue(struct http_exchange *x)
 	static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
 	struct h1 *h = h1_of(x);
 
-	if (!x->head->expect_continue || h->continued || h->head_sent)
+	if (!x->head->expect_continue || h->answer != H1_NO_ANSWER)
 		return;
-	h->continued = true;
+	h->answer = H1_CONTINUED;
 	h1_write(h, text, sizeof(text) - 1);
 }
 
@@ -60,7 +60,7 @@ static void h1_read_stop(struct http_exchange *x)
 {
 	struct h1 *h = h1_of(x);
 
-	h->stopped = true;
+	h->rest.stopped = true;
 	h1_set_timeout(h);
 }
 
@@ -68,7 +68,7 @@ static void h1_read_more(struct http_exchange *x)
 {
 	struct h1 *h = h1_of(x);
 
-	if (!h->stopped)
+	if (!h->rest.stopped)
 		return;
 	h1_send_continue(x);
 	if (h->c)
@@ -85,7 +85,7 @@ static bool h1_may_keep(const struct h1 *h)
 	if (h->request_done || !h1_has_body(head))
 		return true;
 	/* A client that waits for 100 may send its body after another answer, or not. */
-	if (head->expect_continue && !h->continued)
+	if (head->expect_continue && h->answer != H1_CONTINUED)
 		return false;
 	return !head->chunked && head->length <= (int64_t)H1_DRAIN;
 }
@@ -120,17 +120,18 @@ static void h1_put_headers(struct buf *b, const struct http_header *headers, siz
 
 static void h1_put_framing(struct h1 *h, struct buf *b, unsigned status, int64_t length)
 {
-	h->no_body = !strcmp(h->x.head->method, "HEAD") || status == 204 || status == 304;
-	h->close = !h1_may_keep(h);
+	bool chunks = length < 0 && h->x.head->minor && status != 204 && status != 304;
+
+	if (!strcmp(h->x.head->method, "HEAD") || status == 204 || status == 304)
+		h->framing = H1_WITHOUT_BODY;
+	else if (length < 0)
+		h->framing = chunks ? H1_BY_CHUNKS : H1_BY_CLOSE;
+	h->close = !h1_may_keep(h) || h->framing == H1_BY_CLOSE;
 	h->left = length;
-	if (length >= 0 && status != 204) {
+	if (length >= 0 && status != 204)
 		buf_addf(b, "content-length: %lld\r\n", (long long)length);
-	} else if (h->x.head->minor && status != 204 && status != 304) {
-		h->chunked = true;
+	else if (chunks)
 		buf_adds(b, "transfer-encoding: chunked\r\n");
-	} else if (!h->no_body) {
-		h->close = true;
-	}
 	if (h->close)
 		buf_adds(b, "connection: close\r\n");
 	else if (!h->x.head->minor)
@@ -144,16 +145,17 @@ static void h1_send_head(struct http_exchange *x, unsigned status,
 	autobuf struct buf b = { 0 };
 	bool interim = status / 100 == 1 && status != 101;
 
-	assert(!h->head_sent);
+	assert(h->answer < H1_HEAD_SENT);
 	if (interim && !x->head->minor)
 		return;
 	http1_put_status(&b, status);
 	h1_put_headers(&b, headers, n);
-	h->head_sent = !interim;
 	if (status == 101)
 		buf_adds(&b, "connection: upgrade\r\n");
 	else if (!interim)
 		h1_put_framing(h, &b, status, length);
+	if (!interim)
+		h->answer = H1_HEAD_SENT;
 	http1_put_end(&b);
 	h1_write(h, b.data, b.size);
 	h1_set_timeout(h);
@@ -163,17 +165,17 @@ static bool h1_send_body(struct http_exchange *x, const void *data, size_t size)
 {
 	struct h1 *h = h1_of(x);
 
-	assert(h->head_sent && !h->ended);
-	if (!size || h->no_body || !h->c)
+	assert(h->answer == H1_HEAD_SENT);
+	if (!size || h->framing == H1_WITHOUT_BODY || !h->c)
 		return true;
-	if (h->chunked) {
+	if (h->framing == H1_BY_CHUNKS) {
 		autobuf struct buf b = { 0 };
 
 		http1_put_chunk(&b, data, size);
 		h1_write(h, b.data, b.size);
 	} else {
-		assert(h->left < 0 || (int64_t)size <= h->left);
-		h->left -= h->left < 0 ? 0 : (int64_t)size;
+		assert(h->framing == H1_BY_CLOSE || (int64_t)size <= h->left);
+		h->left -= h->framing == H1_BY_CLOSE ? 0 : (int64_t)size;
 		h1_write(h, data, size);
 	}
 	h->burst += size;
@@ -200,11 +202,11 @@ static void h1_send_end(struct http_exchange *x)
 {
 	struct h1 *h = h1_of(x);
 
-	assert(h->head_sent && !h->ended);
-	h->ended = true;
-	if (!h->no_body && h->chunked)
+	assert(h->answer == H1_HEAD_SENT);
+	h->answer = H1_ENDED;
+	if (h->framing == H1_BY_CHUNKS)
 		h1_write(h, "0\r\n\r\n", 5);
-	if (!h->no_body && h->left > 0) {
+	if (h->framing == H1_BY_LENGTH && h->left > 0) {
 		h1_abort(x); /* less than was promised: only the cut says so */
 		return;
 	}
@@ -224,9 +226,9 @@ static struct conn *h1_take_conn(struct http_exchange *x, const struct conn_ops 
 	struct h1 *h = h1_of(x);
 	struct conn *c = h->c;
 
-	assert(h->head_sent && h->state == H1_ACTIVE);
+	assert(h->answer == H1_HEAD_SENT && h->state == H1_ACTIVE);
 	http_trust(x);
-	h->state = H1_LAST;
+	h1_go(h, H1_LAST);
 	h->c = NULL;
 	conn_set_owner(c, ops, owner);
 	conn_await(c, false);

@@ -3,15 +3,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/http_rest.h"
+
 struct upstream {
 	struct conn *c;       /* NULL: taken */
 	struct http1 *parser; /* NULL: no request is under way */
 	const struct upstream_ops *ops;
-	void *owner;     /* borrowed */
-	struct buf rest; /* decoded body that was not taken */
-	int64_t left;    /* of a request body with a length */
-	bool parsing;    /* a callback is running: freed behind it */
-	bool chunked, request_done, answered, stopped, full, final;
+	void *owner; /* borrowed */
+	struct http_rest rest;
+	int64_t left; /* of a request body with a length */
+	bool parsing; /* a callback is running: freed behind it */
+	bool chunked, request_done, answered, full, final;
 	bool reusable, failed, closing, eof;
 	bool more; /* the connection holds bytes behind those that are parsed */
 };
@@ -21,14 +23,14 @@ static const struct conn_ops upstream_conn_ops;
 static void upstream_free(struct upstream *u)
 {
 	http1_free(u->parser);
-	buf_free(&u->rest);
+	buf_free(&u->rest.bytes);
 	free(u);
 }
 
 static void upstream_set_turn(struct upstream *u)
 {
 	if (u->c)
-		conn_await(u->c, u->parser && u->request_done && !u->stopped);
+		conn_await(u->c, u->parser && u->request_done && !u->rest.stopped);
 }
 
 static void upstream_fail(struct upstream *u, const char *why)
@@ -101,7 +103,7 @@ bool upstream_request(struct upstream *u, const char *method, const char *target
 	u->chunked = length == UPSTREAM_CHUNKED;
 	u->left = length > 0 ? length : 0;
 	u->request_done = !u->chunked && !u->left;
-	u->answered = u->stopped = u->full = u->final = u->reusable = false;
+	u->answered = u->rest.stopped = u->full = u->final = u->reusable = false;
 	conn_write(u->c, b.data, b.size);
 	upstream_set_turn(u);
 	return true;
@@ -160,8 +162,7 @@ static void upstream_got_body(struct upstream *u, const uint8_t *data, size_t si
 	size_t taken = u->ops->body(u, data, size);
 
 	if (taken < size && !u->closing) {
-		buf_add(&u->rest, data + taken, size - taken);
-		u->stopped = true;
+		http_rest_keep(&u->rest, data + taken, size - taken);
 		upstream_set_turn(u);
 	}
 }
@@ -171,7 +172,7 @@ static size_t upstream_parse(struct upstream *u, const uint8_t *data, size_t siz
 	const uint8_t *body;
 	size_t at = 0, used, n;
 
-	while (u->c && u->parser && !u->closing && !u->failed && !u->stopped) {
+	while (u->c && u->parser && !u->closing && !u->failed && !u->rest.stopped) {
 		switch (http1_next(u->parser, data + at, size - at, &used, &body, &n)) {
 		case HTTP1_MORE:
 			return at + used;
@@ -225,7 +226,7 @@ static void upstream_on_end(struct conn *c)
 	struct upstream *u = conn_owner(c);
 
 	u->eof = true;
-	if (u->closing || u->failed || u->stopped)
+	if (u->closing || u->failed || u->rest.stopped)
 		return; /* stopped: again when the owner took the rest */
 	if (u->parser && u->final && http1_finish(u->parser))
 		upstream_end(u, false);
@@ -237,15 +238,12 @@ static void upstream_on_end(struct conn *c)
 static void upstream_resumed(struct conn *c)
 {
 	struct upstream *u = conn_owner(c);
-	struct buf rest = u->rest;
+	autobuf struct buf again = { 0 };
 
-	if (!u->stopped)
+	if (!http_rest_go_on(&u->rest, &again))
 		return;
-	u->stopped = false;
-	u->rest = (struct buf){ 0 };
-	if (rest.size)
-		upstream_got_body(u, rest.data, rest.size);
-	buf_free(&rest);
+	if (again.size)
+		upstream_got_body(u, again.data, again.size);
 	u->more = conn_kept(c) > 0;
 	u->parsing = true;
 	(void)upstream_parse(u, (const uint8_t *)"", 0);
@@ -289,7 +287,7 @@ static const struct conn_ops upstream_conn_ops = {
 
 void upstream_read_more(struct upstream *u)
 {
-	if (u->stopped)
+	if (u->rest.stopped)
 		conn_resume(u->c);
 }
 
