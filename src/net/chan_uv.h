@@ -13,8 +13,8 @@ struct chan_uv {
 	struct ipc_msg *msg; /* the one being handled */
 	/* A message; descriptors not taken (ipc_msg_take_fd) are closed afterwards. */
 	void (*got)(struct chan_uv *c, struct ipc_msg *m);
-	/* The other side is gone, or broke the rules; closed already.  May free c's owner: use
-	 * chan_uv_free. */
+	/* The other side is gone, or broke the rules; closed already.  The memory of c is still in
+	 * use: set c->freed here, and free it there. */
 	void (*lost)(struct chan_uv *c);
 	void (*freed)(struct chan_uv *c);
 };

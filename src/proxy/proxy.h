@@ -1,9 +1,9 @@
 /* proxy.h - the endpoint proxy: what its parts share (design 6).
  *
- * proxy_new makes it, proxy_listen gives it sockets, proxy_control its peer; main.c wires the
- * supervisor's messages to these.  A relay carries one request, a tunnel one upgraded
- * connection; both stand in their route's list as a struct link, so that a machine that may no
- * longer be used lets go of all of them. */
+ * proxy_init makes it, proxy_listen gives it sockets, and proxy_control its channel to control;
+ * main.c wires the supervisor's messages to these.  A relay carries one request, and a tunnel one
+ * upgraded connection.  Both stand in their route's list as a struct link, so that all of them are
+ * ended when the machine may no longer be used. */
 #ifndef PROXY_PROXY_H
 #define PROXY_PROXY_H
 
