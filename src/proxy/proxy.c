@@ -23,12 +23,12 @@ static void proxy_raise_files(void)
 
 int proxy_init(struct proxy *p, uv_loop_t *loop, const struct conf *conf, struct err *e)
 {
-	uv_timer_t *timers[] = { &p->tick_report, &p->tick_hold, &p->tick_connect };
+	uv_timer_t *timers[] = { &p->tick_report, &p->tick_held, &p->tick_connect };
 
 	*p = (struct proxy){ .loop = loop, .conf = conf };
 	snprintf(p->suffix, sizeof(p->suffix), ".lambda-microvm.%s.%s", conf->region, conf->domain);
 	route_table_init(&p->routes);
-	hold_clock_init(&p->clock);
+	held_clock_init(&p->clock);
 	list_init(&p->connecting);
 	for (size_t i = 0; i < ARRAY_SIZE(timers); i++) {
 		int rc = uv_timer_init(loop, timers[i]);
@@ -80,7 +80,7 @@ int proxy_listen(struct proxy *p, int fd, struct err *e)
 
 void proxy_stop(struct proxy *p)
 {
-	uv_timer_t *timers[] = { &p->tick_report, &p->tick_hold, &p->tick_connect };
+	uv_timer_t *timers[] = { &p->tick_report, &p->tick_held, &p->tick_connect };
 
 	route_unsee(&p->routes);
 	control_forget_unseen(p);

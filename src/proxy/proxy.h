@@ -21,10 +21,10 @@ struct proxy {
 	struct tls *tls;
 	struct http_server *server;
 	struct route_table routes;
-	struct hold_clock clock;
+	struct held_clock clock;
 	struct list connecting;  /* relays that have no connection to their guest yet */
 	struct chan_uv *control; /* owned; NULL: away */
-	uv_timer_t tick_report, tick_hold, tick_connect;
+	uv_timer_t tick_report, tick_held, tick_connect;
 };
 
 struct link {
@@ -51,7 +51,7 @@ void control_touch(struct proxy *p, struct route *r);
 extern const struct http_handler relay_handler;
 void relay_release(struct route *r); /* the gate changed: look at those who wait again */
 void relay_arm(struct proxy *p);     /* the timers for those who wait or connect */
-void relay_on_hold_tick(uv_timer_t *timer);
+void relay_on_held_tick(uv_timer_t *timer);
 void relay_on_connect_tick(uv_timer_t *timer);
 
 #endif

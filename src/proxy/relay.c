@@ -21,7 +21,7 @@ static void relay_answer(struct http_exchange *x, const char *id, unsigned statu
 
 void relay_detach(struct relay *r)
 {
-	hold_remove(&r->waiter);
+	held_remove(&r->waiter);
 	list_del(&r->in_connecting);
 	list_del(&r->link.in_route);
 	if (r->dial)
@@ -56,25 +56,25 @@ void relay_fail(struct relay *r)
 
 void relay_arm(struct proxy *p)
 {
-	int64_t next = hold_next_ms(&p->clock), now = clock_mono_ms();
+	int64_t next = held_next_ms(&p->clock), now = clock_mono_ms();
 
 	if (next >= 0)
-		uv_timer_start(&p->tick_hold, relay_on_hold_tick,
+		uv_timer_start(&p->tick_held, relay_on_held_tick,
 			       next > now ? (uint64_t)(next - now) : 0, 0);
 	else
-		uv_timer_stop(&p->tick_hold);
+		uv_timer_stop(&p->tick_held);
 	if (list_empty(&p->connecting))
 		uv_timer_stop(&p->tick_connect);
 	else if (!uv_is_active((uv_handle_t *)&p->tick_connect))
 		uv_timer_start(&p->tick_connect, relay_on_connect_tick, TICK_MS, TICK_MS);
 }
 
-void relay_on_hold_tick(uv_timer_t *timer)
+void relay_on_held_tick(uv_timer_t *timer)
 {
 	struct proxy *p = timer->data;
 	struct waiter *w;
 
-	while ((w = hold_late(&p->clock, clock_mono_ms()))) {
+	while ((w = held_late(&p->clock, clock_mono_ms()))) {
 		struct relay *r = container_of(w, struct relay, waiter);
 
 		log_debug("a held request waited too long endpoint=%s", r->route->row.endpoint);
@@ -98,7 +98,7 @@ static void relay_hold(struct relay *r)
 
 	if (!r->hold_until_ms)
 		r->hold_until_ms = clock_mono_ms() + r->proxy->conf->hold_ms;
-	if (!hold_add(&route->hold, &r->proxy->clock, &r->waiter, r->hold_until_ms,
+	if (!held_add(&route->waiting, &r->proxy->clock, &r->waiter, r->hold_until_ms,
 		      (size_t)r->proxy->conf->clients.held_requests)) {
 		log_debug("too many requests are held endpoint=%s", route->row.endpoint);
 		relay_fail(r);
@@ -128,8 +128,8 @@ void relay_release(struct route *route)
 {
 	struct waiter *w;
 
-	while (route_gate(route) != GATE_HOLD && (w = hold_first(&route->hold))) {
-		hold_remove(w);
+	while (route_gate(route) != GATE_HOLD && (w = held_first(&route->waiting))) {
+		held_remove(w);
 		relay_gate(container_of(w, struct relay, waiter));
 	}
 }
@@ -206,8 +206,8 @@ static size_t relay_body(struct http_exchange *x, const uint8_t *data, size_t si
 
 	if (!r->route)
 		return size; /* finished: what still comes is for nobody */
-	if (r->waiter.hold) {
-		if (!hold_unread(&r->waiter, size, (size_t)r->proxy->conf->hold_body_bytes)) {
+	if (r->waiter.held_by) {
+		if (!held_unread(&r->waiter, size, (size_t)r->proxy->conf->hold_body_bytes)) {
 			log_debug("too much of held requests' bodies endpoint=%s",
 				  r->route->row.endpoint);
 			relay_fail(r);

@@ -1,7 +1,8 @@
 /* relay.h - one request on its way: relay.c is the client's side of it, forward.c the guest's.
  *
  *   head -> denied
- *        -> holding (in route.hold) -> connecting (in proxy.connecting) -> forwarding -> finished
+ *        -> holding (in route.waiting) -> connecting (in proxy.connecting) -> forwarding ->
+ * finished
  *
  * A relay that nobody may forward any more goes back to its gate while it connects, and ends
  * when it is forwarding.  It lives as long as its exchange, or becomes a tunnel (tunnel.h). */

@@ -27,7 +27,7 @@ static struct route *route_new(struct route_table *t, const struct route_set *ro
 	struct route *r = xcalloc(1, sizeof(*r));
 
 	r->row.state = ROUTE_DEAD; /* until the row is taken */
-	hold_init(&r->hold);
+	held_init(&r->waiting);
 	list_init(&r->in_active);
 	list_init(&r->relays);
 	list_init(&r->idle);
@@ -81,7 +81,7 @@ struct route *route_unseen(const struct route_table *t)
 
 void route_free(struct route_table *t, struct route *r)
 {
-	assert(!r->hold.n && list_empty(&r->relays) && list_empty(&r->idle));
+	assert(!r->waiting.n && list_empty(&r->relays) && list_empty(&r->idle));
 	list_del(&r->in_active);
 	hash_del(&t->by_endpoint, &r->in_table);
 	free(r);
@@ -94,7 +94,7 @@ enum route_gate route_gate(const struct route *r)
 
 bool route_take_wake(struct route *r)
 {
-	if (r->row.state != ROUTE_SLEEPING || r->woken || !r->hold.n)
+	if (r->row.state != ROUTE_SLEEPING || r->woken || !r->waiting.n)
 		return false;
 	r->woken = true;
 	return true;

@@ -7,7 +7,7 @@
 
 #include "base/hash.h"
 #include "ipc/route.h"
-#include "proxy/hold.h"
+#include "proxy/held_requests.h"
 
 struct route {
 	struct hash_node in_table; /* by row.endpoint */
@@ -19,7 +19,7 @@ struct route {
 	struct list in_active;
 	int64_t opened_ms;    /* monotonic: when it became OPEN, with this machine */
 	int64_t last_byte_ms; /* wall clock; 0: none */
-	struct hold hold;
+	struct held_requests waiting;
 	struct list relays; /* requests and upgraded connections inside the machine */
 	struct list idle;   /* kept connections to it (pool.h) */
 };

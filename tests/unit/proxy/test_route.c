@@ -144,7 +144,7 @@ static void test_a_hold_ends_with_the_suspend_or_with_control(void **unused)
 static void test_many_waiters_wake_once(void **unused)
 {
 	struct waiter w[100] = { 0 };
-	struct hold_clock c;
+	struct held_clock c;
 	struct route_table t;
 	struct route *r;
 	bool left;
@@ -152,11 +152,11 @@ static void test_many_waiters_wake_once(void **unused)
 
 	(void)unused;
 	route_table_init(&t);
-	hold_clock_init(&c);
+	held_clock_init(&c);
 	r = put(&t, "a", "", ROUTE_SLEEPING, 0, &left);
 	assert_false(route_take_wake(r)); /* nobody waits */
 	for (size_t i = 0; i < ARRAY_SIZE(w); i++) {
-		assert_true(hold_add(&r->hold, &c, &w[i], 1, HELD_MOST));
+		assert_true(held_add(&r->waiting, &c, &w[i], 1, HELD_MOST));
 		wakes += route_take_wake(r);
 	}
 	assert_int_equal(wakes, 1);
@@ -172,7 +172,7 @@ static void test_many_waiters_wake_once(void **unused)
 	put(&t, "a", "", ROUTE_SLEEPING, 0, &left);
 	assert_true(route_take_wake(r));
 	for (size_t i = 0; i < ARRAY_SIZE(w); i++)
-		hold_remove(&w[i]);
+		held_remove(&w[i]);
 	route_free(&t, r);
 	route_table_free(&t);
 }

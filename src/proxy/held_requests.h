@@ -1,0 +1,42 @@
+/* held_requests.h - requests that wait until a microVM can take them (design 6).
+ *
+ * Pure: time is an argument.  Each endpoint has a struct held_requests; all waiters also stand in
+ * one struct held_clock, oldest first, so that one timer serves them all.  A waiter is embedded in
+ * its request. */
+#ifndef PROXY_HELD_REQUESTS_H
+#define PROXY_HELD_REQUESTS_H
+
+#include "base/list.h"
+
+struct held_requests {
+	struct list waiters; /* in order of arrival */
+	size_t n, unread;    /* unread: body bytes that lie with us */
+};
+
+struct held_clock {
+	struct list all; /* soonest deadline first */
+};
+
+struct waiter {
+	struct list in_waiters, in_clock;
+	struct held_requests *held_by; /* borrowed; NULL: does not wait */
+	int64_t deadline_ms;
+	size_t unread;
+};
+
+void held_init(struct held_requests *h);
+void held_clock_init(struct held_clock *c);
+
+/* Let it wait until @deadline_ms; false: @most wait here already. */
+bool held_add(struct held_requests *h, struct held_clock *c, struct waiter *w, int64_t deadline_ms,
+	      size_t most) must_check;
+/* So many bytes of its body lie unread; false: more than @most of them at this endpoint. */
+bool held_unread(struct waiter *w, size_t unread, size_t most) must_check;
+void held_remove(struct waiter *w); /* harmless if it does not wait */
+
+struct waiter *held_first(const struct held_requests *h); /* NULL: nobody */
+struct waiter *held_late(const struct held_clock *c,
+			 int64_t now_ms);         /* whose time is up, or NULL */
+int64_t held_next_ms(const struct held_clock *c); /* the soonest deadline; -1: none */
+
+#endif
