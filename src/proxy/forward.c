@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "proxy/fields.h"
+#include "proxy/header_filter.h"
 #include "proxy/pool.h"
 #include "proxy/relay.h"
 #include "proxy/tunnel.h"
@@ -32,13 +32,13 @@ static void forward_start(struct relay *r)
 {
 	const struct http_head *head = http_request(r->x);
 	int64_t length = head->chunked ? UPSTREAM_CHUNKED : head->length;
-	struct fields fields;
+	struct filtered_headers headers;
 
 	list_del(&r->in_connecting);
 	if (!head->chunked && head->length < 0)
 		length = UPSTREAM_NO_BODY;
-	fields_to_guest(head, r->id, buf_str(&r->offer.of_app), &fields);
-	if (!upstream_request(r->up, head->method, head->target, fields.at, fields.n, length)) {
+	header_filter_to_guest(head, r->id, buf_str(&r->offer.of_app), &headers);
+	if (!upstream_request(r->up, head->method, head->target, headers.at, headers.n, length)) {
 		relay_fail(r);
 		return;
 	}
@@ -123,14 +123,14 @@ void relay_tick(struct relay *r, int64_t now_ms)
 
 static void forward_upgrade(struct relay *r, const struct http_head *h)
 {
-	struct fields fields;
+	struct filtered_headers headers;
 
 	if (!http_request(r->x)->upgrade) {
 		relay_fail(r);
 		return;
 	}
-	fields_to_client(h, r->id, r->offer.marker, &fields);
-	http_send_head(r->x, 101, fields.at, fields.n, 0);
+	header_filter_to_client(h, r->id, r->offer.marker, &headers);
+	http_send_head(r->x, 101, headers.at, headers.n, 0);
 	tunnel_start(r->proxy, r->route, r->x, r->up);
 	r->up = NULL;
 	relay_free(r);
@@ -139,16 +139,16 @@ static void forward_upgrade(struct relay *r, const struct http_head *h)
 static void forward_head(struct upstream *u, const struct http_head *h)
 {
 	struct relay *r = upstream_owner(u);
-	struct fields fields;
+	struct filtered_headers headers;
 
 	control_touch(r->proxy, r->route);
 	if (h->status == 101) {
 		forward_upgrade(r, h);
 		return;
 	}
-	fields_to_client(h, r->id, false, &fields);
+	header_filter_to_client(h, r->id, false, &headers);
 	r->headed = true;
-	http_send_head(r->x, h->status, fields.at, fields.n, h->length);
+	http_send_head(r->x, h->status, headers.at, headers.n, h->length);
 }
 
 static size_t forward_body(struct upstream *u, const uint8_t *data, size_t size)

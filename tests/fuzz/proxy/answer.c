@@ -6,7 +6,7 @@
 
 #include "net/dial.h"
 #include "net/knock.h"
-#include "proxy/fields.h"
+#include "proxy/header_filter.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -16,13 +16,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	autobuf struct buf out = { 0 };
 	const uint8_t *body;
 	size_t used, body_size, ids = 0;
-	struct fields f;
+	struct filtered_headers f;
 
 	if (dial_answer((const char *)data, size) == 1)
 		assert(size >= 3 && !memcmp(data, "OK\n", 3));
 	assert(knock_status((const char *)data, size) < 1000);
 	if (http1_next(p, data, size, &used, &body, &body_size) == HTTP1_HEAD) {
-		fields_to_client(http1_head(p), "id", true, &f);
+		header_filter_to_client(http1_head(p), "id", true, &f);
 		for (size_t i = 0; i < f.n; i++) {
 			assert(strncmp(f.at[i].name, "x-aws-proxy-", 12) != 0);
 			assert(http1_put_header(&out, f.at[i].name, f.at[i].value));

@@ -5,13 +5,13 @@
 #include <string.h>
 
 #include "proxy/auth.h"
-#include "proxy/fields.h"
+#include "proxy/header_filter.h"
 
 #define OURS "lambda-microvms.authentication."
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void check(const struct fields *f)
+static void check(const struct filtered_headers *f)
 {
 	autobuf struct buf out = { 0 };
 
@@ -32,7 +32,7 @@ static void decide(const struct http_head *head)
 	static const char suffix[] = ".lambda-microvm.us-east-1.localhost";
 	char endpoint[UUID_SIZE];
 	struct auth_offer offer;
-	struct fields fields;
+	struct filtered_headers headers;
 	uint16_t port;
 
 	if (auth_endpoint(head->host, "", suffix, endpoint))
@@ -40,8 +40,8 @@ static void decide(const struct http_head *head)
 	auth_offer_read(head, &offer);
 	/* Nobody can seal a token without the key's bytes. */
 	assert(auth_check(head, &offer, &keys, &route, 0, &port));
-	fields_to_guest(head, "id", buf_str(&offer.of_app), &fields);
-	check(&fields);
+	header_filter_to_guest(head, "id", buf_str(&offer.of_app), &headers);
+	check(&headers);
 	auth_offer_free(&offer);
 }
 

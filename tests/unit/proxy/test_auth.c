@@ -109,7 +109,7 @@ static void test_a_request_is_let_in_to_the_port_it_names(void **unused)
 		{ WS
 		  "lambda-microvms,lambda-microvms.authentication.T,lambda-microvms.port.5000\r\n",
 		  5000 },
-		/* in several fields, in any order, the application's between them */
+		/* in several headers, in any order, the application's between them */
 		{ WS
 		  "lambda-microvms.port.5000, chat\r\nsec-websocket-protocol: "
 		  "lambda-microvms.authentication.T\r\nsec-websocket-protocol: lambda-microvms\r\n",

@@ -1,4 +1,4 @@
-#include "proxy/fields.h"
+#include "proxy/header_filter.h"
 
 #include <string.h>
 #include <strings.h>
@@ -15,7 +15,7 @@ static const char *const dropped[] = {
 	REQUEST_ID,
 };
 
-static void fields_add(struct fields *to, const char *name, const char *value)
+static void header_filter_add(struct filtered_headers *to, const char *name, const char *value)
 {
 	if (to->n < ARRAY_SIZE(to->at))
 		to->at[to->n++] = (struct http_header){ name, value };
@@ -52,40 +52,40 @@ static bool is_dropped(const struct http_head *head, const char *name)
 	return connection_names(head, name);
 }
 
-static void fields_copy(const struct http_head *head, struct fields *to)
+static void header_filter_copy(const struct http_head *head, struct filtered_headers *to)
 {
 	for (size_t i = 0; i < head->n_headers; i++) {
 		const struct http_header *h = &head->headers[i];
 
 		if (!is_dropped(head, h->name) && !(head->request && !strcmp(h->name, PROTOCOL)))
-			fields_add(to, h->name, h->value);
+			header_filter_add(to, h->name, h->value);
 	}
 }
 
-void fields_to_guest(const struct http_head *head, const char *request_id, const char *protocols,
-		     struct fields *to)
+void header_filter_to_guest(const struct http_head *head, const char *request_id,
+			    const char *protocols, struct filtered_headers *to)
 {
-	*to = (struct fields){ 0 };
-	fields_add(to, "host", head->host);
+	*to = (struct filtered_headers){ 0 };
+	header_filter_add(to, "host", head->host);
 	if (head->upgrade)
-		fields_add(to, "upgrade", http_header(head, "upgrade"));
+		header_filter_add(to, "upgrade", http_header(head, "upgrade"));
 	if (*protocols)
-		fields_add(to, PROTOCOL, protocols);
-	fields_copy(head, to);
-	fields_add(to, REQUEST_ID, request_id);
+		header_filter_add(to, PROTOCOL, protocols);
+	header_filter_copy(head, to);
+	header_filter_add(to, REQUEST_ID, request_id);
 }
 
-void fields_to_client(const struct http_head *head, const char *request_id, bool marked,
-		      struct fields *to)
+void header_filter_to_client(const struct http_head *head, const char *request_id, bool marked,
+			     struct filtered_headers *to)
 {
-	*to = (struct fields){ 0 };
+	*to = (struct filtered_headers){ 0 };
 	if (head->status == 101) {
 		const char *upgrade = http_header(head, "upgrade");
 
-		fields_add(to, "upgrade", upgrade ? upgrade : "websocket");
+		header_filter_add(to, "upgrade", upgrade ? upgrade : "websocket");
 		if (marked && !http_header(head, PROTOCOL))
-			fields_add(to, PROTOCOL, "lambda-microvms");
+			header_filter_add(to, PROTOCOL, "lambda-microvms");
 	}
-	fields_copy(head, to);
-	fields_add(to, REQUEST_ID, request_id);
+	header_filter_copy(head, to);
+	header_filter_add(to, REQUEST_ID, request_id);
 }

@@ -9,9 +9,9 @@
 #include <cmocka.h>
 
 #include "heads.h"
-#include "proxy/fields.h"
+#include "proxy/header_filter.h"
 
-static char *lines_of(const struct fields *f)
+static char *lines_of(const struct filtered_headers *f)
 {
 	struct buf b = { 0 };
 
@@ -24,13 +24,13 @@ static char *lines_of(const struct fields *f)
 static char *to_guest(const char *lines, const char *protocols)
 {
 	autobuf struct buf text = { 0 };
-	struct fields f;
+	struct filtered_headers f;
 	struct http1 *p;
 	char *out;
 
 	buf_addf(&text, "POST /x HTTP/1.1\r\n%s\r\n", lines);
 	p = parse_head(buf_str(&text), true);
-	fields_to_guest(http1_head(p), "id-1", protocols, &f);
+	header_filter_to_guest(http1_head(p), "id-1", protocols, &f);
 	out = lines_of(&f);
 	http1_free(p);
 	return out;
@@ -39,13 +39,13 @@ static char *to_guest(const char *lines, const char *protocols)
 static char *to_client(const char *status_and_lines, bool marked)
 {
 	autobuf struct buf text = { 0 };
-	struct fields f;
+	struct filtered_headers f;
 	struct http1 *p;
 	char *out;
 
 	buf_addf(&text, "HTTP/1.1 %s\r\n", status_and_lines);
 	p = parse_head(buf_str(&text), false);
-	fields_to_client(http1_head(p), "id-1", marked, &f);
+	header_filter_to_client(http1_head(p), "id-1", marked, &f);
 	out = lines_of(&f);
 	http1_free(p);
 	return out;
@@ -157,5 +157,5 @@ int main(void)
 		cmocka_unit_test(test_the_most_headers_still_cross),
 	};
 
-	return cmocka_run_group_tests_name("proxy/fields", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("proxy/header_filter", tests, NULL, NULL);
 }
