@@ -62,7 +62,7 @@ static void chan_uv_read(struct chan_uv *c)
 			chan_uv_lose(c);
 			return;
 		}
-		c->got(c, c->msg);
+		c->on_message(c, c->msg);
 		if (c->msg)
 			ipc_msg_close(c->msg);
 	}
@@ -82,12 +82,12 @@ static void chan_uv_ready(uv_poll_t *poll, int status, int events)
 }
 
 int chan_uv_open(struct chan_uv *c, uv_loop_t *loop, int sock, const struct ipc_row *rows,
-		 size_t n_rows, void (*got)(struct chan_uv *c, struct ipc_msg *m),
+		 size_t n_rows, void (*on_message)(struct chan_uv *c, struct ipc_msg *m),
 		 void (*lost)(struct chan_uv *c), struct err *e)
 {
 	int rc;
 
-	*c = (struct chan_uv){ .got = got, .lost = lost };
+	*c = (struct chan_uv){ .on_message = on_message, .lost = lost };
 	chan_init(&c->chan, sock, rows, n_rows);
 	rc = uv_poll_init(loop, &c->poll, sock);
 	if (rc) {

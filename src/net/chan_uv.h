@@ -12,7 +12,7 @@ struct chan_uv {
 	bool open;
 	struct ipc_msg *msg; /* the one being handled */
 	/* A message; descriptors not taken (ipc_msg_take_fd) are closed afterwards. */
-	void (*got)(struct chan_uv *c, struct ipc_msg *m);
+	void (*on_message)(struct chan_uv *c, struct ipc_msg *m);
 	/* The other side is gone, or broke the rules; closed already.  The memory of c is still in
 	 * use: set c->freed here, and free it there. */
 	void (*lost)(struct chan_uv *c);
@@ -21,7 +21,7 @@ struct chan_uv {
 
 /* Takes the socket over. */
 int chan_uv_open(struct chan_uv *c, uv_loop_t *loop, int sock, const struct ipc_row *rows,
-		 size_t n_rows, void (*got)(struct chan_uv *c, struct ipc_msg *m),
+		 size_t n_rows, void (*on_message)(struct chan_uv *c, struct ipc_msg *m),
 		 void (*lost)(struct chan_uv *c), struct err *e) must_check;
 /* Send or queue; a failure is reported by `lost` from the loop, so callers need no check. */
 void chan_uv_send(struct chan_uv *c, uint32_t type, uint64_t tag, const void *body, size_t size,

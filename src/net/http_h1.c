@@ -268,12 +268,12 @@ static void h1_drained(struct conn *c)
 static void h1_closed(struct conn *c)
 {
 	struct h1 *h = conn_owner(c);
-	bool tell = h->state == H1_ACTIVE && !h->own_answer;
+	bool notify = h->state == H1_ACTIVE && !h->own_answer;
 
 	h->c = NULL;
 	h1_go(h, H1_LAST);
 	h->x.gone = true;
-	if (tell)
+	if (notify)
 		h->x.server->handler->done(&h->x);
 	http_trust(&h->x);
 	h1_free(h);

@@ -163,14 +163,14 @@ static bool control_sane(const struct ipc_msg *m)
 }
 
 /* Each channel has memory of its own, since it is closed later than the next one may come. */
-struct peer {
+struct control_channel {
 	struct chan_uv chan;
 	struct proxy *proxy; /* borrowed */
 };
 
-static void control_got(struct chan_uv *c, struct ipc_msg *m)
+static void control_on_message(struct chan_uv *c, struct ipc_msg *m)
 {
-	struct proxy *p = container_of(c, struct peer, chan)->proxy;
+	struct proxy *p = container_of(c, struct control_channel, chan)->proxy;
 	struct route *r = NULL;
 
 	if (!control_on[m->head.type].on || !control_sane(m)) {
@@ -184,31 +184,31 @@ static void control_got(struct chan_uv *c, struct ipc_msg *m)
 
 static void control_freed(struct chan_uv *c)
 {
-	free(container_of(c, struct peer, chan));
+	free(container_of(c, struct control_channel, chan));
 }
 
 static void control_lost(struct chan_uv *c)
 {
-	container_of(c, struct peer, chan)->proxy->control = NULL;
+	container_of(c, struct control_channel, chan)->proxy->control = NULL;
 	log_warn("control is away, what is known of endpoints is served on");
 }
 
 void proxy_control(struct proxy *p, int sock)
 {
-	struct peer *peer = xcalloc(1, sizeof(*peer));
+	struct control_channel *channel = xcalloc(1, sizeof(*channel));
 	struct err e;
 
 	proxy_control_close(p);
 	route_unsee(&p->routes);
-	peer->proxy = p;
-	if (chan_uv_open(&peer->chan, p->loop, sock, route_rows, ROUTE_NUM_TYPES, control_got,
-			 control_lost, &e)) {
+	channel->proxy = p;
+	if (chan_uv_open(&channel->chan, p->loop, sock, route_rows, ROUTE_NUM_TYPES,
+			 control_on_message, control_lost, &e)) {
 		log_err("control cannot be heard error=\"%s\"", e.text);
-		free(peer);
+		free(channel);
 		return;
 	}
-	peer->chan.freed = control_freed;
-	p->control = &peer->chan;
+	channel->chan.freed = control_freed;
+	p->control = &channel->chan;
 }
 
 void proxy_control_close(struct proxy *p)
