@@ -91,9 +91,9 @@ static void answer_send(struct request *r, unsigned status, const struct http_he
 	struct http_header all[40];
 	size_t k = 0;
 
-	if (r->answered)
+	if (r->phase == REQUEST_ANSWERED)
 		return;
-	r->answered = true;
+	r->phase = REQUEST_ANSWERED;
 	if (!r->x)
 		return;
 	all[k++] = (struct http_header){ "x-amz-request-id", r->id };
@@ -123,7 +123,7 @@ static void answer_code(struct request *r, const char *code, unsigned status, co
 		s3_xml_put(&b, "Key", r->key);
 	s3_xml_put(&b, "RequestId", r->id);
 	buf_adds(&b, "</Error>");
-	if (r->x && !r->answered)
+	if (r->x && r->phase != REQUEST_ANSWERED)
 		log_info("refused code=%s status=%u method=%s bucket=%s", code, status,
 			 http_request(r->x)->method, r->bucket_name);
 	answer_send(r, status, NULL, 0, &b);

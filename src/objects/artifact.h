@@ -9,6 +9,6 @@
 struct artifact;
 
 /* Serves on this socket, which it takes over; frees itself when the other side is gone. */
-int artifact_serve(uv_loop_t *loop, int sock, const struct store *store, struct err *e) must_check;
+int artifact_serve(uv_loop_t *loop, int sock, struct store *store, struct err *e) must_check;
 
 #endif

@@ -1,9 +1,12 @@
 /* bucket.c - the operations on buckets. */
 
-#include "objects/bucket.h"
+#include "objects/ops.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "base/clock.h"
 
 void bucket_op_list(struct request *r)
 {
@@ -23,28 +26,76 @@ void bucket_op_list(struct request *r)
 	answer_xml(r, &b);
 }
 
-void bucket_op_create(struct request *r)
+/* Of an operation that makes or deletes a bucket. */
+struct making {
+	struct bucket *bucket; /* a reference, until it is in the store */
+	int64_t at_ms;
+	struct err e;
+};
+
+void bucket_op_drop(struct request *r)
+{
+	struct making *m = r->own;
+
+	if (m)
+		bucket_unref(m->bucket);
+	free(m);
+}
+
+static bool bucket_create_turn(struct request *r)
+{
+	bool taken = store_bucket(&r->s3->store, r->bucket_name) != NULL;
+
+	if (taken)
+		answer_fault(r, FAULT_BUCKET_EXISTS, NULL);
+	return !taken;
+}
+
+static void bucket_create_run(struct request *r)
+{
+	struct making *m = r->own;
+
+	m->bucket = bucket_make(r->s3->store.dir, r->bucket_name, m->at_ms, &m->e);
+}
+
+static void bucket_create_done(struct request *r)
 {
 	struct http_header location = { "location", NULL };
-	char wanted[65], path[80];
-	struct err e;
+	struct making *m = r->own;
+	char path[80];
 
-	if (s3_location_parse(wanted, (const char *)r->receive.body.data, r->receive.body.size,
-			      &e)) {
-		answer_fault(r, FAULT_MALFORMED_XML, NULL);
+	if (!m->bucket) {
+		answer_err(r, FAULT_INTERNAL, &m->e);
 		return;
 	}
-	if (store_bucket(&r->s3->store, r->bucket_name)) {
-		answer_fault(r, FAULT_BUCKET_EXISTS, NULL);
-		return;
-	}
-	if (!store_make(&r->s3->store, r->bucket_name, &e)) {
-		answer_err(r, FAULT_INTERNAL, &e);
-		return;
-	}
+	store_add(&r->s3->store, m->bucket);
+	m->bucket = NULL;
 	snprintf(path, sizeof(path), "/%s", r->bucket_name);
 	location.value = path;
 	answer_empty(r, 200, &location, 1);
+}
+
+static const struct step bucket_create_step = {
+	.lane = STORE_CHANGES,
+	.turn = bucket_create_turn,
+	.run = bucket_create_run,
+	.done = bucket_create_done,
+};
+
+void bucket_op_create(struct request *r)
+{
+	const struct buf *body = &r->receive.body;
+	struct making *m;
+	char wanted[65];
+	struct err e;
+
+	if (s3_location_parse(wanted, (const char *)body->data, body->size, &e)) {
+		answer_fault(r, FAULT_MALFORMED_XML, NULL);
+		return;
+	}
+	m = r->own = xcalloc(1, sizeof(*m));
+	m->at_ms = clock_wall_ms();
+	request_step(r, &bucket_create_step);
 }
 
 void bucket_op_head(struct request *r)
@@ -55,17 +106,51 @@ void bucket_op_head(struct request *r)
 		answer_empty(r, 200, &region, 1);
 }
 
+static bool bucket_delete_turn(struct request *r)
+{
+	if (!request_bucket_stays(r))
+		return false;
+	if (!bucket_may_drop(r->bucket)) {
+		answer_fault(r, FAULT_BUCKET_NOT_EMPTY, NULL);
+		return false;
+	}
+	store_take_out(r->bucket);
+	return true;
+}
+
+static void bucket_delete_run(struct request *r)
+{
+	struct making *m = r->own;
+
+	r->rc = bucket_erase(r->s3->store.dir, r->bucket, &m->e);
+}
+
+static void bucket_delete_done(struct request *r)
+{
+	struct making *m = r->own;
+
+	if (r->rc) {
+		store_add(&r->s3->store, r->bucket);
+		answer_err(r, FAULT_INTERNAL, &m->e);
+		return;
+	}
+	m->bucket = r->bucket; /* the store's reference */
+	answer_empty(r, 204, NULL, 0);
+}
+
+static const struct step bucket_delete_step = {
+	.lane = STORE_CHANGES,
+	.turn = bucket_delete_turn,
+	.run = bucket_delete_run,
+	.done = bucket_delete_done,
+};
+
 void bucket_op_delete(struct request *r)
 {
-	struct bucket *b = request_bucket(r);
-	struct err e;
-
-	if (!b)
+	if (!request_bucket(r))
 		return;
-	if (store_drop(&r->s3->store, b, &e))
-		answer_err(r, e.kind == ERR_CONFLICT ? FAULT_BUCKET_NOT_EMPTY : FAULT_INTERNAL, &e);
-	else
-		answer_empty(r, 204, NULL, 0);
+	r->own = xcalloc(1, sizeof(struct making));
+	request_step(r, &bucket_delete_step);
 }
 
 void bucket_op_location(struct request *r)
@@ -88,37 +173,5 @@ void bucket_op_versioning(struct request *r)
 		return;
 	xml_begin(&b, "VersioningConfiguration");
 	buf_adds(&b, "</VersioningConfiguration>");
-	answer_xml(r, &b);
-}
-
-void bucket_op_delete_objects(struct request *r)
-{
-	struct bucket *bucket = request_bucket(r);
-	autobuf struct buf b = { 0 };
-	struct s3_delete d;
-	struct err e;
-
-	if (!bucket)
-		return;
-	if (s3_delete_parse(&d, (const char *)r->receive.body.data, r->receive.body.size, &e)) {
-		answer_err(r, FAULT_MALFORMED_XML, &e);
-		return;
-	}
-	xml_begin(&b, "DeleteResult");
-	for (size_t i = 0; i < d.n; i++) {
-		bool failed = bucket_delete(bucket, d.keys[i], &e);
-
-		if (!failed && d.quiet)
-			continue;
-		buf_adds(&b, failed ? "<Error>" : "<Deleted>");
-		s3_xml_put(&b, "Key", d.keys[i]);
-		if (failed) {
-			s3_xml_put(&b, "Code", "InternalError");
-			s3_xml_put(&b, "Message", e.text);
-		}
-		buf_adds(&b, failed ? "</Error>" : "</Deleted>");
-	}
-	buf_adds(&b, "</DeleteResult>");
-	s3_delete_free(&d);
 	answer_xml(r, &b);
 }

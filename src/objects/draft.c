@@ -7,145 +7,188 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "objects/discard.h"
 
-#define DRAFT_PIECE (1 * MIB)
-#define DRAFT_RANGE (64 * MIB)
+#define DRAFT_PIECE (128 * KIB) /* of a body */
+#define COPY_READ   (1 * MIB)   /* of a copy that is summed */
+#define COPY_PIECE  (64 * MIB)  /* that is copied at a time */
 
-int draft_begin(struct draft *d, struct bucket *b, struct err *e)
+void draft_begin(struct draft *d, struct bucket *b)
 {
-	*d = (struct draft){ .bucket = b, .fd = -1 };
+	*d = (struct draft){ .bucket = bucket_ref(b), .fd = -1 };
 	rand_uuid(d->data);
-	d->fd = io_open_below(b->data, d->data, O_RDWR | O_CREAT | O_EXCL, 0600);
-	if (d->fd < 0)
-		return store_fail(e, -d->fd, "make a file for the object");
 	b->busy++;
-	return 0;
 }
 
-int draft_write(struct draft *d, const void *data, size_t size, struct err *e)
+int draft_take(struct draft *d, const void *data, size_t size, struct err *e)
 {
-	int rc;
-
 	if (size > LIMIT_S3_OBJECT - d->size)
 		return err_set(e, ERR_INVALID, "Your proposed upload exceeds the maximum size.");
-	rc = io_write_full(d->fd, data, size);
-	if (rc)
-		return store_fail(e, -rc, "write the object");
+	buf_add(&d->taken, data, size);
 	d->size += size;
 	return 0;
 }
 
-void draft_keep(struct draft *d)
+bool draft_full(const struct draft *d)
 {
-	if (d->fd < 0)
-		return;
-	fd_close(&d->fd);
-	d->bucket->busy--;
+	return d->taken.size >= DRAFT_PIECE;
 }
 
-void draft_drop(struct draft *d)
+void draft_change_over(struct draft *d)
 {
-	if (d->fd < 0)
+	struct buf empty = d->writing;
+
+	d->writing = d->taken;
+	d->taken = empty;
+	buf_clear(&d->taken);
+}
+
+void draft_keep(struct draft *d)
+{
+	if (!d->bucket)
 		return;
-	bucket_unlink_data(d->bucket, d->data);
+	d->bucket->busy--;
+	bucket_unref(d->bucket);
+	d->bucket = NULL;
+	buf_free(&d->taken);
+	buf_free(&d->writing);
+}
+
+void draft_drop(struct store *s, struct draft *d)
+{
+	if (!d->bucket)
+		return;
+	discard_fd(s, &d->fd);
+	if (d->made)
+		discard_data(s, d->bucket, d->data);
 	draft_keep(d);
 }
 
-static int draft_copy_summed(int from, uint64_t at, uint64_t left, int to, struct s3_sum *sum)
+void copying_begin(struct copying *c)
 {
-	autofree uint8_t *piece = xmalloc(DRAFT_PIECE);
+	c->summing = s3_sum_new(c->sum_kind); /* on the loop: its tables are made at first use */
+}
 
-	while (left) {
-		size_t want = left < DRAFT_PIECE ? (size_t)left : DRAFT_PIECE;
-		ssize_t n = pread(from, piece, want, (off_t)at);
-		int rc;
+void copying_free(struct store *s, struct copying *c)
+{
+	discard_fd(s, &c->fd);
+	s3_sum_free(c->summing, NULL);
+	free(c->names);
+	*c = (struct copying){ .fd = -1 };
+}
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n ? -errno : -EIO;
-		s3_sum_add(sum, piece, (size_t)n);
-		rc = io_write_full(to, piece, (size_t)n);
+/* The file is made when there is something to write. */
+static int draft_make(struct draft *d)
+{
+	if (d->made)
+		return 0;
+	d->fd = io_open_below(d->bucket->data, d->data, O_RDWR | O_CREAT | O_EXCL, 0600);
+	d->made = d->fd >= 0;
+	return d->made ? 0 : d->fd;
+}
+
+int draft_write(struct draft *d)
+{
+	int rc = draft_make(d);
+
+	if (!rc)
+		rc = io_pwrite_full(d->fd, d->writing.data, d->writing.size, (off_t)d->written);
+	if (!rc)
+		d->written += d->writing.size;
+	buf_clear(&d->writing);
+	return rc;
+}
+
+int draft_sync(struct draft *d)
+{
+	int rc = draft_make(d);
+
+	if (!rc && (fsync(d->fd) || fsync(d->bucket->data)))
+		rc = -errno;
+	fd_close(&d->fd);
+	return rc;
+}
+
+static int copy_summed(int from, uint64_t at, uint64_t size, int to, uint64_t to_at,
+		       struct s3_sum *sum)
+{
+	autofree uint8_t *piece = xmalloc(COPY_READ);
+
+	while (size) {
+		size_t n = size < COPY_READ ? (size_t)size : COPY_READ;
+		int rc = io_pread_full(from, piece, n, (off_t)at);
+
+		if (!rc)
+			rc = io_pwrite_full(to, piece, n, (off_t)to_at);
 		if (rc)
-			return rc;
-		at += (uint64_t)n;
-		left -= (uint64_t)n;
+			return rc == -ENODATA ? -EIO : rc;
+		s3_sum_add(sum, piece, n);
+		at += n;
+		to_at += n;
+		size -= n;
 	}
 	return 0;
 }
 
 /* By the kernel, where it can: no byte comes through here, on some file systems none is copied. */
-static int draft_copy_plain(int from, uint64_t begin, uint64_t left, int to, struct s3_sum *sum)
+static int copy_plain(int from, uint64_t begin, uint64_t size, int to, uint64_t to_begin,
+		      struct s3_sum *sum)
 {
-	off_t at = (off_t)begin;
+	off_t at = (off_t)begin, to_at = (off_t)to_begin;
 
-	while (left) {
-		ssize_t n = copy_file_range(from, &at, to, NULL,
-					    left < DRAFT_RANGE ? (size_t)left : DRAFT_RANGE, 0);
+	while (size) {
+		ssize_t n = copy_file_range(from, &at, to, &to_at, (size_t)size, 0);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 &&
 		    (errno == EXDEV || errno == EINVAL || errno == EOPNOTSUPP || errno == ENOSYS))
-			return draft_copy_summed(from, (uint64_t)at, left, to, sum);
+			return copy_summed(from, (uint64_t)at, size, to, (uint64_t)to_at, sum);
 		if (n <= 0)
 			return n ? -errno : -EIO;
-		left -= (uint64_t)n;
+		size -= (uint64_t)n;
 	}
 	return 0;
 }
 
-static int draft_copy(struct draft_job *j, int from, uint64_t at, uint64_t left)
+/* The next of the named files, if none is open.  1: there is one. */
+static int copying_open(struct copying *c, int dir)
 {
-	if (j->sum_kind == S3_SUM_NONE)
-		return draft_copy_plain(from, at, left, j->draft->fd, j->summing);
-	return draft_copy_summed(from, at, left, j->draft->fd, j->summing);
-}
-
-static int draft_copy_file(struct draft_job *j, const char *name)
-{
-	autoclose int fd = bucket_open_data(j->draft->bucket, name);
 	struct stat st;
 
-	if (fd < 0)
-		return fd;
-	if (fstat(fd, &st))
+	if (c->fd >= 0)
+		return 1;
+	if (c->next == c->n)
+		return 0;
+	c->fd = io_open_below(dir, c->names[c->next++], O_RDONLY, 0);
+	if (c->fd < 0)
+		return c->fd;
+	if (fstat(c->fd, &st))
 		return -errno;
-	return draft_copy(j, fd, 0, (uint64_t)st.st_size);
+	c->at = 0;
+	c->left = (uint64_t)st.st_size;
+	return 1;
 }
 
-static void draft_work(uv_work_t *work)
+int draft_copy(struct draft *d, struct copying *c)
 {
-	struct draft_job *j = container_of(work, struct draft_job, work);
+	int rc = copying_open(c, d->bucket->data);
+	uint64_t size;
 
-	if (j->source >= 0)
-		j->rc = draft_copy(j, j->source, j->at, j->left);
-	for (size_t i = 0; i < j->n && !j->rc; i++)
-		j->rc = draft_copy_file(j, j->names[i]);
-	if (!j->rc && (fsync(j->draft->fd) || fsync(j->draft->bucket->data)))
-		j->rc = -errno;
-}
-
-static void draft_worked(uv_work_t *work, int status)
-{
-	struct draft_job *j = container_of(work, struct draft_job, work);
-	struct stat st;
-
-	if (status && !j->rc)
-		j->rc = -ECANCELED;
-	if (!j->rc && !fstat(j->draft->fd, &st))
-		j->draft->size = (uint64_t)st.st_size;
-	fd_close(&j->source);
-	s3_sum_free(j->summing, j->sum);
-	free(j->names);
-	j->names = NULL;
-	j->done(j);
-}
-
-void draft_start(uv_loop_t *loop, struct draft_job *j)
-{
-	j->rc = 0;
-	j->summing = s3_sum_new(j->sum_kind); /* here: its tables are made at first use */
-	if (uv_queue_work(loop, &j->work, draft_work, draft_worked))
-		abort(); /* only a NULL function makes it fail */
+	if (rc <= 0)
+		return rc;
+	size = c->left < COPY_PIECE ? c->left : COPY_PIECE;
+	rc = draft_make(d);
+	if (!rc)
+		rc = (c->sum_kind ? copy_summed : copy_plain)(c->fd, c->at, size, d->fd, d->written,
+							      c->summing);
+	if (rc)
+		return rc;
+	d->written += size;
+	d->size = d->written;
+	c->at += size;
+	c->left -= size;
+	if (!c->left)
+		fd_close(&c->fd);
+	return c->fd >= 0 || c->next < c->n;
 }

@@ -1,40 +1,53 @@
-/* draft.h - a data file that is being written, and what is done to it beside the loop.
+/* draft.h - a data file that is being written.
  *
- * fsync and copying of gigabytes run as libuv work: they touch descriptors alone, everything else
- * stays with the loop.  A draft that is dropped leaves nothing. */
+ * On the loop the bytes of a request are taken into memory; once there are enough of them, they
+ * change over (draft_change_over) to the buffer that the blocking functions write from.  So a body
+ * comes in while the piece before it is written, and no more than two pieces are in memory if the
+ * connection is not read while the draft is full.  A draft that is dropped leaves nothing. */
 #ifndef OBJECTS_DRAFT_H
 #define OBJECTS_DRAFT_H
 
-#include <uv.h>
-
+#include "base/buf.h"
 #include "objects/store.h"
 
 struct draft {
-	struct bucket *bucket; /* borrowed; busy while the draft is there */
-	char data[UUID_SIZE];  /* its name */
-	int fd;                /* owned; -1: none */
-	uint64_t size;
+	struct bucket
+		*bucket;      /* a reference, and busy, while the draft is there; NULL: it is not */
+	char data[UUID_SIZE]; /* its name */
+	uint64_t size;        /* of all that was taken, or copied */
+	struct buf taken;     /* the loop's */
+	/* What the blocking functions work on. */
+	struct buf writing;
+	int fd; /* owned; -1: not made yet, or complete and closed */
+	bool made;
+	uint64_t written;
 };
 
-int draft_begin(struct draft *d, struct bucket *b, struct err *e) must_check;
-int draft_write(struct draft *d, const void *data, size_t size, struct err *e) must_check;
-void draft_drop(struct draft *d); /* closed and deleted; harmless on one that is not there */
-void draft_keep(struct draft *d); /* closed; its name is in a JSON now */
-
-/* Append a piece of a file, or whole data files in order, then make it durable. */
-struct draft_job {
-	uv_work_t work;
-	struct draft *draft;
-	int source;               /* owned, closed at the end; -1: none */
-	uint64_t at, left;        /* of the source */
+/* Files that are appended to a draft: an open piece of one, then whole data files in order. */
+struct copying {
+	int fd;                   /* owned; -1: the next name's is to be opened */
+	uint64_t at, left;        /* of the open one */
 	char (*names)[UUID_SIZE]; /* data files of the draft's bucket; owned */
-	size_t n;
-	enum s3_sum_kind sum_kind; /* of the whole, or NONE */
+	size_t n, next;
+	enum s3_sum_kind sum_kind; /* of all that is copied, or NONE */
 	struct s3_sum *summing;
 	uint8_t sum[S3_SUM_BYTES];
-	int rc;                            /* 0 or -errno */
-	void (*done)(struct draft_job *j); /* on the loop, always */
 };
-void draft_start(uv_loop_t *loop, struct draft_job *j);
+
+/* On the loop. */
+void draft_begin(struct draft *d, struct bucket *b);
+int draft_take(struct draft *d, const void *data, size_t size, struct err *e) must_check;
+bool draft_full(const struct draft *d); /* a piece was taken: change over, or take no more */
+void draft_change_over(struct draft *d);
+void draft_keep(struct draft *d);                  /* a record has its name now */
+void draft_drop(struct store *s, struct draft *d); /* harmless on one that is not there */
+void copying_begin(struct copying *c);
+void copying_free(struct store *s, struct copying *c);
+
+/* Blocking; 0 or -errno. */
+int draft_write(struct draft *d) must_check; /* what changed over */
+/* One bounded piece, so that a long copy does not keep others from the disk.  1: there is more. */
+int draft_copy(struct draft *d, struct copying *c) must_check;
+int draft_sync(struct draft *d) must_check; /* durable, and closed */
 
 #endif

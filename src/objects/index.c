@@ -1,15 +1,9 @@
-/* index.c - the objects of a bucket: in memory in key order, each with its JSON on disk. */
+/* index.c - the objects of a bucket, in memory and in key order. */
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/io.h"
-#include "base/log.h"
 #include "objects/store.h"
-#include "wire/sigv4.h"
 
 void object_free(struct object *o)
 {
@@ -61,7 +55,6 @@ struct object *bucket_find(const struct bucket *b, const char *key)
 	return i < b->n && !strcmp(b->objects[i]->key, key) ? b->objects[i] : NULL;
 }
 
-/* Into its place; what was there under this key is given back. */
 struct object *bucket_insert(struct bucket *b, struct object *o)
 {
 	size_t i = bucket_seek(b, o->key);
@@ -82,57 +75,14 @@ struct object *bucket_insert(struct bucket *b, struct object *o)
 	return NULL;
 }
 
-json_t *bucket_meta(const struct bucket *b, const struct object *o, struct err *e)
-{
-	char name[65];
-
-	sha256_hex(o->key, strlen(o->key), name);
-	return store_read_json(b->meta, name, e);
-}
-
-int bucket_open_data(const struct bucket *b, const char *data)
-{
-	return io_open_below(b->data, data, O_RDONLY, 0);
-}
-
-void bucket_unlink_data(const struct bucket *b, const char *data)
-{
-	if (unlinkat(b->data, data, 0) && errno != ENOENT)
-		log_warn("a data file stays data=%s errno=%d", data, errno);
-}
-
-int bucket_put(struct bucket *b, json_t *meta, struct err *e)
-{
-	struct object *o = object_of(meta), *old;
-	char name[65];
-
-	assert(o);
-	sha256_hex(o->key, strlen(o->key), name);
-	if (store_write_json(b->meta, name, meta, e)) {
-		object_free(o);
-		return -1;
-	}
-	old = bucket_insert(b, o);
-	if (old)
-		bucket_unlink_data(b, old->data);
-	object_free(old);
-	return 0;
-}
-
-int bucket_delete(struct bucket *b, const char *key, struct err *e)
+struct object *bucket_remove(struct bucket *b, const char *key)
 {
 	size_t i = bucket_seek(b, key);
 	struct object *o = bucket_find(b, key);
-	char name[65];
 
 	if (!o)
-		return 0;
-	sha256_hex(key, strlen(key), name);
-	if (unlinkat(b->meta, name, 0) && errno != ENOENT)
-		return store_fail(e, errno, "delete an object");
-	bucket_unlink_data(b, o->data);
-	object_free(o);
+		return NULL;
 	b->n--;
 	memmove(b->objects + i, b->objects + i + 1, (b->n - i) * sizeof(struct object *));
-	return 0;
+	return o;
 }

@@ -1,21 +1,12 @@
-/* list.c - listings, in key order.  A page ends at max-keys entries, objects and common prefixes
- * counted alike; the token of a V2 page is the last name of the page before, hex. */
+/* list.c - ListObjects, in key order.  A page ends at max-keys entries, objects and common prefixes
+ * counted alike; the token of a V2 page is the last name of the page before, in hex. */
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "objects/bucket.h"
-#include "objects/upload.h"
-
-#define LIST_MOST 1000
-
-struct list_ask {
-	const char *prefix, *delimiter, *after; /* after: names not above it are not told */
-	size_t max;
-	bool url; /* encoding-type */
-	bool owner;
-};
+#include "objects/list.h"
+#include "objects/ops.h"
 
 struct list_page {
 	struct buf objects, prefixes;
@@ -24,7 +15,7 @@ struct list_page {
 	char last[S3_KEY_SIZE]; /* told last: a key or a common prefix */
 };
 
-static void list_put_name(struct buf *b, const char *element, const char *name, bool url)
+void list_put_name(struct buf *b, const char *element, const char *name, bool url)
 {
 	autobuf struct buf text = { 0 };
 
@@ -111,15 +102,14 @@ static void list_fill(struct request *r, const struct bucket *b, const struct li
 	}
 }
 
-static const char *list_param(const struct request *r, const char *name)
+const char *list_param(const struct request *r, const char *name)
 {
 	const char *value = request_param(r, name);
 
 	return value ? value : "";
 }
 
-/* False: answered. */
-static bool list_ask(struct request *r, struct list_ask *ask, const char *max)
+bool list_ask(struct request *r, struct list_ask *ask, const char *max)
 {
 	const char *text = request_param(r, max), *encoding = request_param(r, "encoding-type");
 
@@ -233,96 +223,4 @@ void list_op_v2(struct request *r)
 		buf_adds(&b, "</NextContinuationToken>");
 	}
 	list_finish(r, &b, &p);
-}
-
-void list_op_uploads(struct request *r)
-{
-	struct bucket *bucket = request_bucket(r);
-	const char *key_marker = list_param(r, "key-marker");
-	struct list_ask ask = { 0 };
-	autobuf struct buf b = { 0 }, rows = { 0 };
-	bool truncated = false;
-	size_t n = 0;
-
-	if (!bucket || !list_ask(r, &ask, "max-uploads"))
-		return;
-	list_each(u, &bucket->multiparts, struct upload, in)
-	{
-		if (strncmp(u->key, ask.prefix, strlen(ask.prefix)) != 0 ||
-		    (*key_marker && strcmp(u->key, key_marker) <= 0))
-			continue;
-		truncated = n++ >= ask.max;
-		if (truncated)
-			break;
-		buf_adds(&rows, "<Upload>");
-		list_put_name(&rows, "Key", u->key, ask.url);
-		s3_xml_put(&rows, "UploadId", u->id);
-		xml_owner(&rows, r->s3, "Initiator");
-		xml_owner(&rows, r->s3, "Owner");
-		buf_adds(&rows, "<StorageClass>STANDARD</StorageClass>");
-		xml_time(&rows, "Initiated", u->at_ms);
-		buf_adds(&rows, "</Upload>");
-	}
-	xml_begin(&b, "ListMultipartUploadsResult");
-	s3_xml_put(&b, "Bucket", bucket->name);
-	list_put_name(&b, "KeyMarker", key_marker, ask.url);
-	list_put_name(&b, "Prefix", ask.prefix, ask.url);
-	buf_addf(&b, "<MaxUploads>%zu</MaxUploads><IsTruncated>%s</IsTruncated>", ask.max,
-		 truncated ? "true" : "false");
-	if (ask.url)
-		buf_adds(&b, "<EncodingType>url</EncodingType>");
-	buf_add(&b, rows.data, rows.size);
-	buf_adds(&b, "</ListMultipartUploadsResult>");
-	answer_xml(r, &b);
-}
-
-void list_op_parts(struct request *r)
-{
-	struct bucket *bucket = request_bucket(r);
-	struct upload *u = bucket ? upload_find(bucket, request_param(r, "uploadId")) : NULL;
-	size_t marker = strtoul(list_param(r, "part-number-marker"), NULL, 10), n = 0;
-	struct list_ask ask = { 0 };
-	autobuf struct buf b = { 0 }, rows = { 0 };
-	unsigned last = 0;
-	bool truncated = false;
-
-	if (!bucket)
-		return;
-	if (!u || strcmp(u->key, r->key) != 0) {
-		answer_fault(r, FAULT_NO_UPLOAD, NULL);
-		return;
-	}
-	if (!list_ask(r, &ask, "max-parts"))
-		return;
-	for (size_t i = 0; i < u->n && !truncated; i++) {
-		const struct upload_part *p = &u->parts[i];
-
-		if (p->number <= marker)
-			continue;
-		truncated = n++ >= ask.max;
-		if (truncated)
-			break;
-		last = p->number;
-		buf_addf(&rows, "<Part><PartNumber>%u</PartNumber>", p->number);
-		xml_time(&rows, "LastModified", p->at_ms);
-		xml_etag(&rows, p->md5);
-		buf_addf(&rows, "<Size>%llu</Size>", (unsigned long long)p->size);
-		if (p->sum[0] && u->sum_kind)
-			s3_xml_put(&rows, s3_sum_rows[u->sum_kind].element, p->sum);
-		buf_adds(&rows, "</Part>");
-	}
-	xml_begin(&b, "ListPartsResult");
-	s3_xml_put(&b, "Bucket", bucket->name);
-	s3_xml_put(&b, "Key", u->key);
-	s3_xml_put(&b, "UploadId", u->id);
-	xml_owner(&b, r->s3, "Initiator");
-	xml_owner(&b, r->s3, "Owner");
-	buf_addf(&b,
-		 "<StorageClass>STANDARD</StorageClass><PartNumberMarker>%zu</PartNumberMarker>"
-		 "<NextPartNumberMarker>%u</NextPartNumberMarker><MaxParts>%zu</MaxParts>"
-		 "<IsTruncated>%s</IsTruncated>",
-		 marker, last, ask.max, truncated ? "true" : "false");
-	buf_add(&b, rows.data, rows.size);
-	buf_adds(&b, "</ListPartsResult>");
-	answer_xml(r, &b);
 }

@@ -21,6 +21,7 @@ struct objects {
 	bool started, ready, failed;
 	int pending[8]; /* listeners that came before the certificate */
 	size_t n_pending;
+	uv_prepare_t stopping; /* looks once a turn whether what runs has come to its end */
 };
 
 static void objects_fail(struct objects *o, const struct err *e)
@@ -109,11 +110,36 @@ static void objects_start(void *arg, uint16_t endpoint_port)
 		log_err("the S3 endpoint lacks its certificate or credentials");
 }
 
+static void objects_settle(uv_prepare_t *stopping)
+{
+	struct objects *o = container_of(stopping, struct objects, stopping);
+
+	if (o->s3.requests || !store_idle(&o->s3.store))
+		return;
+	uv_prepare_stop(stopping);
+	role_finish(o->role);
+}
+
+/* Clients are cut off.  Work on the disk that runs is waited for: it comes to its end, or leaves
+ * nothing. */
+static void objects_stop(void *arg, bool keep_machines)
+{
+	struct objects *o = arg;
+
+	(void)keep_machines;
+	http_server_free(o->s3.server);
+	o->s3.server = NULL;
+	o->started = false;
+	uv_prepare_init(o->s3.loop, &o->stopping);
+	uv_prepare_start(&o->stopping, objects_settle);
+}
+
 static const struct role_events objects_events = {
 	.secret = objects_secret,
 	.listener = objects_listener,
 	.peer = objects_peer,
 	.start = objects_start,
+	.stop = objects_stop,
 };
 
 static int objects_open(struct objects *o, const struct conf *conf, struct err *e)
@@ -128,7 +154,7 @@ static int objects_open(struct objects *o, const struct conf *conf, struct err *
 			       strerror(-dir));
 	snprintf(o->s3.region, sizeof(o->s3.region), "%s", conf->region);
 	snprintf(o->s3.owner, sizeof(o->s3.owner), "%s", conf->account);
-	return store_open(&o->s3.store, dir, e);
+	return store_open(&o->s3.store, o->s3.loop, dir, e);
 }
 
 int objects_main(const struct conf *conf, int super_fd)
@@ -137,6 +163,8 @@ int objects_main(const struct conf *conf, int super_fd)
 	struct err e;
 	int code;
 
+	disk_pool_size(store_threads());
+	json_object_seed(0); /* before there are threads that would all do it */
 	o.conf = conf;
 	o.s3.loop = uv_default_loop();
 	if (objects_open(&o, conf, &e)) {

@@ -4,11 +4,23 @@
 
 #include "objects/request.h"
 
+#define OBJECT_HEADERS_NUM 24
+#define OBJECT_KEPT        6
+
+/* Besides x-amz-meta-*: kept with the object and answered again; the query may ask for another
+ * value in one answer. */
+struct object_kept {
+	const char *header, *param;
+};
+extern const struct object_kept object_kept[OBJECT_KEPT];
+
 /* The headers that an object keeps (type, meta ...) of this request, as a JSON object; NULL: one
  * cannot be kept, answered. */
 json_t *object_headers(struct request *r);
-/* If-Match and If-None-Match of a request that writes this key.  False: answered. */
+/* If-Match and If-None-Match of a request that writes this key; @o NULL: there is none.  False:
+ * answered. */
 bool object_may_write(struct request *r, const struct object *o);
+/* Is it in this list of quoted ETags, or is the list "*"? */
 bool object_etag_in(const char *list, const char *etag);
 
 struct object_sum {
@@ -20,8 +32,6 @@ struct object_sum {
 /* The JSON of an object whose bytes are the draft's. `headers` is borrowed. */
 json_t *object_make(const char *key, const struct draft *d, const char *etag, json_t *headers,
 		    const struct object_sum *sum);
-/* x-amz-copy-source: its object, opened.  NULL: answered.  @bucket is set too. */
-struct object *object_source(struct request *r, struct bucket **bucket, int *fd);
 /* "bytes=a-b" of a file of this size: 1: a range, 0: to be ignored, -1: not satisfiable. */
 int object_range(const char *text, uint64_t size, uint64_t *at, uint64_t *left);
 

@@ -1,6 +1,6 @@
 /* ops.c - which request is which operation: the first row that fits. */
 
-#include "objects/bucket.h"
+#include "objects/ops.h"
 
 /* clang-format off */
 const struct op s3_ops[] = {
@@ -12,20 +12,20 @@ const struct op s3_ops[] = {
 	{ "ListObjectsV2",           "GET",    true,  false, "list-type", NULL,      NULL,                BODY_NONE,   NULL, list_op_v2, NULL },
 	{ "ListObjects",             "GET",    true,  false, NULL, NULL,             NULL,                BODY_NONE,   NULL, list_op_v1, NULL },
 	{ "HeadBucket",              "HEAD",   true,  false, NULL, NULL,             NULL,                BODY_NONE,   NULL, bucket_op_head, NULL },
-	{ "CreateBucket",            "PUT",    true,  false, NULL, NULL,             NULL,                BODY_XML,    NULL, bucket_op_create, NULL },
-	{ "DeleteBucket",            "DELETE", true,  false, NULL, NULL,             NULL,                BODY_NONE,   NULL, bucket_op_delete, NULL },
-	{ "DeleteObjects",           "POST",   true,  false, "delete", NULL,         NULL,                BODY_XML,    NULL, bucket_op_delete_objects, NULL },
+	{ "CreateBucket",            "PUT",    true,  false, NULL, NULL,             NULL,                BODY_XML,    NULL, bucket_op_create, bucket_op_drop },
+	{ "DeleteBucket",            "DELETE", true,  false, NULL, NULL,             NULL,                BODY_NONE,   NULL, bucket_op_delete, bucket_op_drop },
+	{ "DeleteObjects",           "POST",   true,  false, "delete", NULL,         NULL,                BODY_XML,    NULL, delete_op_objects, delete_op_drop },
 	{ "ListParts",               "GET",    true,  true,  "uploadId", NULL,       NULL,                BODY_NONE,   NULL, list_op_parts, NULL },
-	{ "GetObject",               "GET",    true,  true,  NULL, NULL,             NULL,                BODY_NONE,   NULL, object_op_get, NULL },
-	{ "HeadObject",              "HEAD",   true,  true,  NULL, NULL,             NULL,                BODY_NONE,   NULL, object_op_get, NULL },
-	{ "UploadPartCopy",          "PUT",    true,  true,  "partNumber", "uploadId", "x-amz-copy-source", BODY_OBJECT, multipart_op_part_begin, multipart_op_part_copy, multipart_op_drop },
-	{ "UploadPart",              "PUT",    true,  true,  "partNumber", "uploadId", NULL,              BODY_OBJECT, multipart_op_part_begin, multipart_op_part, multipart_op_drop },
+	{ "GetObject",               "GET",    true,  true,  NULL, NULL,             NULL,                BODY_NONE,   NULL, get_op_run, NULL },
+	{ "HeadObject",              "HEAD",   true,  true,  NULL, NULL,             NULL,                BODY_NONE,   NULL, get_op_run, NULL },
+	{ "UploadPartCopy",          "PUT",    true,  true,  "partNumber", "uploadId", "x-amz-copy-source", BODY_OBJECT, part_op_copy_begin, part_op_copy_run, part_op_drop },
+	{ "UploadPart",              "PUT",    true,  true,  "partNumber", "uploadId", NULL,              BODY_OBJECT, part_op_begin, part_op_run, part_op_drop },
 	{ "CopyObject",              "PUT",    true,  true,  NULL, NULL,             "x-amz-copy-source", BODY_OBJECT, copy_op_begin, copy_op_run, put_op_drop },
 	{ "PutObject",               "PUT",    true,  true,  NULL, NULL,             NULL,                BODY_OBJECT, put_op_begin, put_op_run, put_op_drop },
 	{ "AbortMultipartUpload",    "DELETE", true,  true,  "uploadId", NULL,       NULL,                BODY_NONE,   NULL, multipart_op_abort, NULL },
-	{ "DeleteObject",            "DELETE", true,  true,  NULL, NULL,             NULL,                BODY_NONE,   NULL, object_op_delete, NULL },
-	{ "CreateMultipartUpload",   "POST",   true,  true,  "uploads", NULL,        NULL,                BODY_NONE,   NULL, multipart_op_create, NULL },
-	{ "CompleteMultipartUpload", "POST",   true,  true,  "uploadId", NULL,       NULL,                BODY_XML_UNSUMMED, NULL, multipart_op_complete, multipart_op_drop },
+	{ "DeleteObject",            "DELETE", true,  true,  NULL, NULL,             NULL,                BODY_NONE,   NULL, delete_op_object, delete_op_drop },
+	{ "CreateMultipartUpload",   "POST",   true,  true,  "uploads", NULL,        NULL,                BODY_NONE,   NULL, multipart_op_create, multipart_op_create_drop },
+	{ "CompleteMultipartUpload", "POST",   true,  true,  "uploadId", NULL,       NULL,                BODY_XML_UNSUMMED, NULL, complete_op_run, complete_op_drop },
 };
 /* clang-format on */
 

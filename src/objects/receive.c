@@ -186,7 +186,7 @@ static int receive_payload(struct receive *r, const uint8_t *data, size_t size, 
 	EVP_DigestUpdate(r->md5, data, size);
 	s3_sum_add(r->sum, data, size);
 	if (r->draft)
-		return draft_write(r->draft, data, size, e);
+		return draft_take(r->draft, data, size, e);
 	buf_add(&r->body, data, size);
 	return 0;
 }

@@ -1,13 +1,20 @@
 /* request.h - one S3 request, from its head to its answer.
  *
- * route.c reads the head, checks the signature and finds the operation; receive.c takes the body;
- * the operation answers, at once or when its work is done.  A request lives until its exchange is
- * done and no work of it is under way: `x` is NULL once the client is gone. */
+ * serve.c gets the calls of the HTTP server; route.c reads the head, checks the signature and finds
+ * the operation; receive.c takes the body; the operation answers, at once or after its steps.
+ *
+ * A step is a piece of work on the disk, off the loop, and a request has at most one under way.  A
+ * request lives until its exchange is done and no step of it is under way: `x` is NULL once the
+ * client is gone.  A client that goes before its body is whole leaves nothing; after that the
+ * operation goes on to its end without it. */
 #ifndef OBJECTS_REQUEST_H
 #define OBJECTS_REQUEST_H
 
 #include "net/http.h"
+#include "objects/commit.h"
+#include "objects/found.h"
 #include "objects/receive.h"
+#include "objects/source.h"
 #include "wire/creds.h"
 
 #define REQUEST_PARAMS 32
@@ -19,6 +26,7 @@ struct s3 {
 	char region[65], owner[16];
 	struct http_server *server; /* NULL: not serving yet */
 	struct tls *tls;
+	unsigned requests; /* that live */
 };
 
 /* What an answer may say wrong; the codes are S3's. */
@@ -49,27 +57,55 @@ enum fault {
 	FAULT_NUM,
 };
 
+enum request_phase {
+	REQUEST_BODY,     /* the head was accepted: the body comes in */
+	REQUEST_ENDED,    /* the body is whole, and its last piece but one is being written */
+	REQUEST_RUNNING,  /* the operation was called */
+	REQUEST_ANSWERED, /* nothing more is said (but the bytes of a GET), nor taken */
+};
+
+struct step {
+	enum store_lane lane;
+	/* Optional, on the loop, right before `run`.  False: it answered, and the rest is left out.
+	 */
+	bool (*turn)(struct request *r);
+	/* Off the loop.  It touches what is named below as a step's, and the operation's own. */
+	void (*run)(struct request *r);
+	void (*done)(struct request *r); /* on the loop; r->x may be NULL by now */
+};
+
 struct request {
 	struct s3 *s3;
 	struct http_exchange *x; /* NULL: the client is gone */
 	const struct op *op;     /* NULL: answered before one was found */
+	enum request_phase phase;
 	char id[17];
 	char bucket_name[64], key[S3_KEY_SIZE]; /* "": none */
+	struct bucket *bucket; /* a reference, since request_bucket; NULL: not looked for yet */
 	struct {
 		const char *name, *value;
 	} params[REQUEST_PARAMS];
 	size_t n_params;
 	char *param_text; /* owned: what they point into */
+	char *if_match,
+		*if_none_match; /* owned: they are looked at again when the client is gone */
 	struct sigv4_claim claim;
 	struct receive receive;
+	void *own; /* of the operation; freed by op->drop */
+
+	/* Of the step that is under way. */
+	struct disk_task task;
+	const struct step *step; /* NULL: none is */
+	int rc;                  /* how it went: 0 or -errno */
 	struct draft draft;
-	struct draft_job job;
-	bool working;  /* the job is under way */
-	bool answered; /* nothing more is said, nor received */
-	void *own;     /* of the operation; freed by op->drop */
-	struct {       /* a file that is being sent */
-		int fd;
+	struct copying copying;
+	void (*made)(struct request *r); /* the draft is durable, or rc says why not */
+	struct source source;
+	struct found found;
+	struct commit commit;
+	struct { /* a file that is being sent: found.fd */
 		uint64_t at, left;
+		struct buf piece;
 	} send;
 };
 
@@ -87,7 +123,7 @@ struct op {
 	const char *param, *param2; /* must be in the query; NULL: any */
 	const char *header;         /* must be there; NULL: any */
 	enum body_kind body;
-	int (*begin)(struct request *r); /* before the body; -1: it answered. May be NULL */
+	int (*begin)(struct request *r); /* before the body; -1: it answered.  May be NULL */
 	void (*run)(struct request *r);  /* the body is there and is what it claims to be */
 	void (*drop)(struct request *r); /* at the end, always; may be NULL */
 };
@@ -96,13 +132,24 @@ extern const struct http_handler s3_handler; /* its server's argument is a struc
 extern const struct op s3_ops[];
 extern const size_t s3_n_ops;
 
-const char *request_param(const struct request *r, const char *name); /* NULL: absent */
-const char *request_header(const struct request *r, const char *name);
-/* The bucket that must be there; NULL: answered. */
+struct request *request_new(struct s3 *s3, struct http_exchange *x);
+void request_gone(struct request *r); /* the exchange is done: r is freed, now or after its step */
+
+/* Bucket, key, parameters and operation of the request, and who asks for it.  False: answered. */
+bool route_request(struct request *r);
+
+const char *request_param(const struct request *r, const char *name);  /* NULL: absent */
+const char *request_header(const struct request *r, const char *name); /* NULL: absent, or gone */
+/* The bucket that must be there, held until the request is freed; NULL: answered. */
 struct bucket *request_bucket(struct request *r);
-/* Run r->job on r->draft; `done` must end with request_finish, which may free r. */
-void request_work(struct request *r, void (*done)(struct draft_job *j));
-void request_finish(struct request *r);
+bool request_bucket_stays(struct request *r); /* false: it was dropped since, answered */
+
+void request_step(struct request *r, const struct step *step);
+/* Write the rest of the draft, copy what r->copying names, sync; then r->made is called. */
+void request_make(struct request *r, void (*made)(struct request *r));
+/* If the last piece of a body is full: write it, or let the client wait for the one before. */
+void request_flush(struct request *r);
+void request_send(struct request *r); /* bytes of found.fd, as long as the client takes them */
 
 /* Answers.  Each is the last word. */
 void answer_fault(struct request *r, enum fault fault, const char *text); /* text NULL: S3's own */

@@ -1,18 +1,15 @@
-/* route.c - from a request's head to its operation, and on to its end. */
+/* route.c - from the head of a request to its bucket, key, parameters and operation. */
 
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "objects/request.h"
 
-#define ROUTE_PIECE (64 * KIB)
-
-/* Sub-resources of S3 that are not here: saying so is better than an answer to another question. */
+/* Sub-resources of S3 that are not served here.  A refusal is better than the answer to another
+ * question. */
 static const char *const route_missing[] = {
 	"accelerate",
 	"acl",
@@ -42,28 +39,6 @@ static const char *const route_missing[] = {
 	"versions",
 	"website",
 };
-
-const char *request_param(const struct request *r, const char *name)
-{
-	for (size_t i = 0; i < r->n_params; i++)
-		if (!strcmp(r->params[i].name, name))
-			return r->params[i].value;
-	return NULL;
-}
-
-const char *request_header(const struct request *r, const char *name)
-{
-	return http_header(http_request(r->x), name);
-}
-
-struct bucket *request_bucket(struct request *r)
-{
-	struct bucket *b = store_bucket(&r->s3->store, r->bucket_name);
-
-	if (!b)
-		answer_fault(r, FAULT_NO_BUCKET, NULL);
-	return b;
-}
 
 /* %XX decoded in place ('+' is a blank in a query); -1: a broken escape or a NUL. */
 static int route_decode(char *text, bool query)
@@ -160,7 +135,6 @@ static bool route_parse(struct request *r)
 {
 	const char *target = http_request(r->x)->target;
 	size_t path = strcspn(target, "?");
-	bool ok;
 
 	r->param_text = xstrdup(target);
 	if (*target != '/') {
@@ -174,8 +148,7 @@ static bool route_parse(struct request *r)
 			return false;
 		}
 	}
-	ok = route_resource(r, r->param_text);
-	return ok;
+	return route_resource(r, r->param_text);
 }
 
 static bool route_authenticate(struct request *r)
@@ -231,138 +204,16 @@ static bool route_choose(struct request *r)
 	return r->op != NULL;
 }
 
-static void route_begin(struct request *r)
+static char *route_copy(const char *value)
 {
-	const char *secret;
-	struct bucket *b;
-	struct err e;
+	return value ? xstrdup(value) : NULL;
+}
 
+bool route_request(struct request *r)
+{
 	if (!route_parse(r) || !route_authenticate(r) || !route_choose(r))
-		return;
-	if (r->op->begin && r->op->begin(r))
-		return;
-	if (r->op->body == BODY_OBJECT) {
-		b = request_bucket(r);
-		if (!b)
-			return;
-		if (draft_begin(&r->draft, b, &e)) {
-			answer_err(r, FAULT_INTERNAL, &e);
-			return;
-		}
-	}
-	secret = creds_secret(&r->s3->creds, r->claim.access_key);
-	r->receive.unsummed = r->op->body == BODY_XML_UNSUMMED;
-	r->receive.draft = r->op->body == BODY_OBJECT ? &r->draft : NULL;
-	if (receive_begin(&r->receive, http_request(r->x), &r->claim, secret, &e))
-		answer_signature(r, &e);
+		return false;
+	r->if_match = route_copy(request_header(r, "if-match"));
+	r->if_none_match = route_copy(request_header(r, "if-none-match"));
+	return true;
 }
-
-static void route_head(struct http_exchange *x)
-{
-	struct request *r = xcalloc(1, sizeof(*r));
-	uint8_t id[8];
-
-	rand_bytes(id, sizeof(id));
-	for (size_t i = 0; i < sizeof(id); i++)
-		snprintf(r->id + 2 * i, 3, "%02X", id[i]);
-	r->s3 = http_server_arg(x);
-	r->x = x;
-	r->draft.fd = r->send.fd = r->job.source = -1;
-	http_set_user(x, r);
-	route_begin(r);
-}
-
-static size_t route_body(struct http_exchange *x, const uint8_t *data, size_t size)
-{
-	struct request *r = http_user(x);
-	struct err e;
-
-	if (!r->answered && receive_data(&r->receive, data, size, &e))
-		answer_signature(r, &e);
-	return size;
-}
-
-static void route_end(struct http_exchange *x)
-{
-	struct request *r = http_user(x);
-	struct err e;
-
-	if (r->answered)
-		return;
-	if (receive_end(&r->receive, &e))
-		answer_signature(r, &e);
-	else
-		r->op->run(r);
-}
-
-/* As much of the file as the connection takes. */
-static void route_writable(struct http_exchange *x)
-{
-	static uint8_t piece[ROUTE_PIECE];
-	struct request *r = http_user(x);
-
-	while (r->send.left) {
-		size_t want = r->send.left < sizeof(piece) ? (size_t)r->send.left : sizeof(piece);
-		ssize_t n = pread(r->send.fd, piece, want, (off_t)r->send.at);
-
-		if (n <= 0) {
-			log_err("an object's file is short or unreadable bucket=%s",
-				r->bucket_name);
-			http_abort(x);
-			return;
-		}
-		r->send.at += (uint64_t)n;
-		r->send.left -= (uint64_t)n;
-		if (!http_send_body(x, piece, (size_t)n) && r->send.left)
-			return;
-	}
-	http_send_end(x);
-}
-
-static void request_free(struct request *r)
-{
-	if (r->op && r->op->drop)
-		r->op->drop(r);
-	draft_drop(&r->draft);
-	receive_free(&r->receive);
-	fd_close(&r->job.source);
-	free(r->job.names);
-	fd_close(&r->send.fd);
-	free(r->param_text);
-	free(r);
-}
-
-void request_work(struct request *r, void (*done)(struct draft_job *j))
-{
-	r->working = true;
-	r->job.draft = &r->draft;
-	r->job.done = done;
-	draft_start(r->s3->loop, &r->job);
-}
-
-void request_finish(struct request *r)
-{
-	r->working = false;
-	if (!r->x)
-		request_free(r);
-}
-
-static void route_done(struct http_exchange *x)
-{
-	struct request *r = http_user(x);
-
-	if (!r) /* a request that was not even HTTP */
-		return;
-	r->x = NULL;
-	if (!r->working)
-		request_free(r);
-}
-
-const struct http_handler s3_handler = {
-	.head = route_head,
-	.body = route_body,
-	.end = route_end,
-	.writable = route_writable,
-	.done = route_done,
-	.bad = answer_raw_fault,
-};

@@ -7,15 +7,21 @@
  *
  * A key is never a path: its file is named by its hash.  The rename of the JSON is what makes an
  * object be there; data files that no JSON names are deleted at start.  Keys, sizes and ETags are
- * held in key order in memory, so that a listing reads no file. */
+ * held in key order in memory, so that a listing reads no file.
+ *
+ * The index belongs to the loop, which never waits for a disk.  Work on the disk goes through three
+ * lanes (net/disk_task.h): reads; bulk, which writes and copies data files; and changes, which is a
+ * lane of one, so that records and index change in the same order.  A function below that says
+ * "blocking" is called off the loop or at start: of a bucket it uses nothing but the descriptors
+ * and the name, which stay until the last bucket_unref. */
 #ifndef OBJECTS_STORE_H
 #define OBJECTS_STORE_H
 
 #include <jansson.h>
 
 #include "base/err.h"
-#include "base/list.h"
 #include "base/rand.h"
+#include "net/disk_task.h"
 #include "wire/s3_body.h"
 
 struct object {
@@ -34,46 +40,51 @@ struct bucket {
 	struct object **objects;      /* owned, in key order */
 	size_t n, room;
 	struct list multiparts; /* struct upload */
+	unsigned refs;          /* the store's, and one of each piece of work */
 	unsigned busy;          /* drafts that are being written: it cannot be dropped */
+	bool dropped;           /* it is in no store any more */
 	bool damaged;           /* a JSON is unreadable: no data file is cleared */
 };
+
+enum store_lane { STORE_READS, STORE_BULK, STORE_CHANGES, STORE_LANES };
 
 struct store {
 	int dir;             /* owned: data_dir/objects */
 	struct list buckets; /* by name */
+	struct disk_lane lanes[STORE_LANES];
 };
 
-/* Read all of it and clear what a killed upload left. Takes the directory over. */
-int store_open(struct store *s, int dir, struct err *e) must_check;
+unsigned store_threads(void); /* what the lanes need together, for disk_pool_size */
+/* Read all of it and clear what a killed upload left.  Takes the directory over; blocking. */
+int store_open(struct store *s, uv_loop_t *loop, int dir, struct err *e) must_check;
 void store_close(struct store *s);
+bool store_idle(const struct store *s); /* no work on the disk waits or runs */
 
-struct bucket *store_bucket(struct store *s, const char *name); /* NULL: none */
-struct bucket *store_make(struct store *s, const char *name, struct err *e);
-/* ERR_CONFLICT: not empty (uploads go with it). */
-int store_drop(struct store *s, struct bucket *b, struct err *e) must_check;
+struct bucket *store_bucket(const struct store *s, const char *name); /* NULL: none */
+void store_add(struct store *s, struct bucket *b);
+/* It is not found any more; the caller gets the store's reference. */
+void store_take_out(struct bucket *b);
 
+/* Blocking: the directories of a bucket, made if they are missing; then its record too. */
+struct bucket *bucket_open(int dir, const char *name, struct err *e);
+struct bucket *bucket_make(int dir, const char *name, int64_t at_ms, struct err *e);
+/* Blocking.  After a failure it is whole. */
+int bucket_erase(int dir, const struct bucket *b, struct err *e) must_check;
+
+struct bucket *bucket_ref(struct bucket *b);
+void bucket_unref(struct bucket *b);
+/* No object and no draft is in it (uploads go with it). */
+bool bucket_may_drop(const struct bucket *b);
+
+/* The index. */
+struct object *object_of(json_t *meta); /* NULL: it is not the JSON of an object */
+void object_free(struct object *o);
 struct object *bucket_find(const struct bucket *b, const char *key); /* NULL: none */
 /* The first object whose key is not below @key; b->n if there is none. */
 size_t bucket_seek(const struct bucket *b, const char *key);
-
-/* The JSON of an object, or of a file of an upload. New reference; NULL: *e. */
-json_t *bucket_meta(const struct bucket *b, const struct object *o, struct err *e);
-json_t *store_read_json(int dir, const char *name, struct err *e);
-/* io_replace with this JSON; ERR_CAPACITY: no space left. */
-int store_write_json(int dir, const char *name, json_t *json, struct err *e) must_check;
-
-/* Make the object be there, now that its data is on disk: @meta has key, data, size, etag, at.
- * What it replaces goes. */
-int bucket_put(struct bucket *b, json_t *meta, struct err *e) must_check;
-int bucket_delete(struct bucket *b, const char *key, struct err *e) must_check; /* missing: 0 */
-int bucket_open_data(const struct bucket *b, const char *data); /* read-only, or -errno */
-void bucket_unlink_data(const struct bucket *b, const char *data);
-
-/* Reading at start: an object of its JSON (NULL: none), into its place, what was there given back.
- */
-struct object *object_of(json_t *meta);
+/* Into its place; the object that was there under this key is given back. */
 struct object *bucket_insert(struct bucket *b, struct object *o);
-void object_free(struct object *o);
+struct object *bucket_remove(struct bucket *b, const char *key); /* given back; NULL: none */
 
 /* ERR_CAPACITY for a full disk, else ERR_INTERNAL. */
 int store_fail(struct err *e, int errnum, const char *what);

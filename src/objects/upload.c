@@ -1,6 +1,5 @@
 #include "objects/upload.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,9 +10,13 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "objects/load.h"
+#include "objects/record.h"
 
-static void upload_free(struct upload *u)
+void upload_free(struct upload *u)
 {
+	if (!u)
+		return;
 	list_del(&u->in);
 	json_decref(u->head);
 	fd_close(&u->dir);
@@ -50,7 +53,7 @@ struct upload *upload_find(const struct bucket *b, const char *id)
 }
 
 /* Listed by key, then by age. */
-static void upload_add(struct bucket *b, struct upload *u)
+void upload_add(struct bucket *b, struct upload *u)
 {
 	struct list *before = &b->multiparts;
 
@@ -66,52 +69,83 @@ static void upload_add(struct bucket *b, struct upload *u)
 	list_add(before, &u->in);
 }
 
-static struct upload *upload_open(struct bucket *b, const char *id, struct err *e)
+struct upload *upload_new(const char *key, json_t *head, enum s3_sum_kind kind, bool whole)
 {
 	struct upload *u = xcalloc(1, sizeof(*u));
 
 	list_init(&u->in);
-	snprintf(u->id, sizeof(u->id), "%s", id);
-	u->dir = io_open_below(b->uploads, id, O_RDONLY | O_DIRECTORY, 0);
-	if (u->dir >= 0)
-		return u;
-	store_fail(e, -u->dir, "open an upload");
-	upload_free(u);
-	return NULL;
-}
-
-struct upload *upload_begin(struct bucket *b, const char *key, json_t *head, enum s3_sum_kind kind,
-			    bool whole, struct err *e)
-{
-	struct upload *u;
-	json_t *json;
-	char id[UUID_SIZE];
-	int rc;
-
-	rand_uuid(id);
-	rc = io_mkdir(b->uploads, id, 0700);
-	if (rc) {
-		store_fail(e, -rc, "begin an upload");
-		return NULL;
-	}
-	u = upload_open(b, id, e);
-	if (!u)
-		return NULL;
+	u->dir = -1;
+	rand_uuid(u->id);
 	u->key = xstrdup(key);
 	u->head = json_incref(head);
 	u->at_ms = clock_wall_ms();
 	u->sum_kind = kind;
 	u->sum_whole = whole;
-	json = json_pack("{s:s, s:I, s:s, s:b, s:O}", "key", key, "at", (json_int_t)u->at_ms, "sum",
-			 s3_sum_rows[kind].name, "whole", whole, "head", head);
-	rc = store_write_json(u->dir, "upload", json, e);
-	json_decref(json);
-	if (rc) {
-		upload_end(b, u);
-		return NULL;
-	}
-	upload_add(b, u);
 	return u;
+}
+
+static char *upload_dump(json_t *json)
+{
+	char *text = json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS);
+
+	assert(text);
+	json_decref(json);
+	return text;
+}
+
+char *upload_text(const struct upload *u)
+{
+	return upload_dump(json_pack("{s:s, s:I, s:s, s:b, s:O}", "key", u->key, "at",
+				     (json_int_t)u->at_ms, "sum", s3_sum_rows[u->sum_kind].name,
+				     "whole", u->sum_whole, "head", u->head));
+}
+
+char *upload_part_text(const struct upload_part *p)
+{
+	return upload_dump(json_pack("{s:i, s:I, s:I, s:s, s:s, s:s}", "number", (int)p->number,
+				     "size", (json_int_t)p->size, "at", (json_int_t)p->at_ms, "md5",
+				     p->md5, "sum", p->sum, "data", p->data));
+}
+
+int upload_make(const struct bucket *b, struct upload *u, const char *text)
+{
+	int rc = io_mkdir(b->uploads, u->id, 0700);
+	bool unsure;
+
+	if (rc)
+		return rc;
+	u->dir = io_open_below(b->uploads, u->id, O_RDONLY | O_DIRECTORY, 0);
+	rc = u->dir < 0 ? u->dir : record_put(u->dir, "upload", text, &unsure);
+	if (!rc && fsync(b->uploads))
+		rc = -errno;
+	if (rc)
+		(void)!io_remove_tree(b->uploads, u->id);
+	return rc;
+}
+
+int upload_put_part(const struct upload *u, unsigned number, const char *text, bool *unsure)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "part-%05u", number);
+	return record_put(u->dir, name, text, unsure);
+}
+
+int upload_erase(const struct bucket *b, const struct upload *u)
+{
+	/* The record that makes it an upload goes first: a crash leaves nothing that is half there.
+	 */
+	struct record_gone gone = { .name = "upload" };
+	bool unsure;
+	int rc;
+
+	record_remove(u->dir, &gone, 1, &unsure);
+	if (gone.rc)
+		return gone.rc;
+	rc = io_remove_tree(b->uploads, u->id);
+	if (rc) /* cleared at the next start */
+		log_warn("an upload's rest stays upload=%s errno=%d", u->id, -rc);
+	return 0;
 }
 
 static size_t upload_seek(const struct upload *u, unsigned number)
@@ -130,12 +164,13 @@ const struct upload_part *upload_part(const struct upload *u, unsigned number)
 	return i < u->n && u->parts[i].number == number ? &u->parts[i] : NULL;
 }
 
-static void upload_insert(struct bucket *b, struct upload *u, const struct upload_part *p)
+void upload_insert(struct upload *u, const struct upload_part *p, char old[UUID_SIZE])
 {
 	size_t i = upload_seek(u, p->number);
 
+	old[0] = '\0';
 	if (i < u->n && u->parts[i].number == p->number) {
-		bucket_unlink_data(b, u->parts[i].data);
+		memcpy(old, u->parts[i].data, UUID_SIZE);
 		u->parts[i] = *p;
 		return;
 	}
@@ -145,48 +180,27 @@ static void upload_insert(struct bucket *b, struct upload *u, const struct uploa
 	u->n++;
 }
 
-int upload_put_part(struct bucket *b, struct upload *u, const struct upload_part *p, struct err *e)
+struct upload_load {
+	struct bucket *bucket;
+	struct upload *upload;
+};
+
+static void upload_load_part(void *arg, const char *name)
 {
-	json_t *json = json_pack("{s:i, s:I, s:I, s:s, s:s, s:s}", "number", (int)p->number, "size",
-				 (json_int_t)p->size, "at", (json_int_t)p->at_ms, "md5", p->md5,
-				 "sum", p->sum, "data", p->data);
-	char name[16];
-	int rc;
-
-	snprintf(name, sizeof(name), "part-%05u", p->number);
-	rc = store_write_json(u->dir, name, json, e);
-	json_decref(json);
-	if (!rc)
-		upload_insert(b, u, p);
-	return rc;
-}
-
-void upload_end(struct bucket *b, struct upload *u)
-{
-	int rc;
-
-	/* First the JSON that makes it an upload: a crash leaves nothing that is half there. */
-	unlinkat(u->dir, "upload", 0);
-	for (size_t i = 0; i < u->n; i++)
-		bucket_unlink_data(b, u->parts[i].data);
-	rc = io_remove_tree(b->uploads, u->id);
-	if (rc)
-		log_warn("an upload's rest stays upload=%s errno=%d", u->id, -rc);
-	upload_free(u);
-}
-
-static bool upload_load_part(struct bucket *b, struct upload *u, const char *name)
-{
+	struct upload_load *l = arg;
 	const char *md5, *sum, *data;
 	struct upload_part p = { 0 };
 	json_int_t size, at;
-	struct err e;
-	json_t *json = store_read_json(u->dir, name, &e);
+	json_t *json = NULL;
+	char old[UUID_SIZE];
 	int number;
-	bool ok = json &&
-		  !json_unpack(json, "{s:i, s:I, s:I, s:s, s:s, s:s}", "number", &number, "size",
-			       &size, "at", &at, "md5", &md5, "sum", &sum, "data", &data);
+	bool ok;
 
+	if (strncmp(name, "part-", 5) != 0)
+		return;
+	ok = !record_read(l->upload->dir, name, &json) &&
+	     !json_unpack(json, "{s:i, s:I, s:I, s:s, s:s, s:s}", "number", &number, "size", &size,
+			  "at", &at, "md5", &md5, "sum", &sum, "data", &data);
 	if (ok && number > 0 && number <= S3_PARTS_MAX && uuid_valid(data) && size >= 0) {
 		p.number = (unsigned)number;
 		p.size = (uint64_t)size;
@@ -194,69 +208,60 @@ static bool upload_load_part(struct bucket *b, struct upload *u, const char *nam
 		snprintf(p.md5, sizeof(p.md5), "%s", md5);
 		snprintf(p.sum, sizeof(p.sum), "%s", sum);
 		memcpy(p.data, data, UUID_SIZE);
-		upload_insert(b, u, &p);
+		upload_insert(l->upload, &p, old);
 	} else {
-		b->damaged = true;
+		l->bucket->damaged = true;
+		log_err("a part is unreadable upload=%s file=%s", l->upload->id, name);
 	}
 	json_decref(json);
-	return ok;
 }
 
-/* False: it is none (any more). */
-static bool upload_load(struct bucket *b, const char *id)
+/* 0; -ENOENT: it is none (any more); another -errno: it may be one. */
+static int upload_read(struct bucket *b, const char *id, struct upload **to)
 {
 	const char *key, *sum;
+	json_t *json = NULL, *head;
 	json_int_t at;
-	json_t *json, *head;
-	struct upload *u;
-	struct dirent *entry;
-	struct err e;
-	DIR *stream;
-	int whole, fd;
+	int whole, rc;
+	autoclose int dir = -1;
 
-	u = uuid_valid(id) ? upload_open(b, id, &e) : NULL;
-	if (!u)
-		return false;
-	json = store_read_json(u->dir, "upload", &e);
-	if (!json || json_unpack(json, "{s:s, s:I, s:s, s:b, s:o}", "key", &key, "at", &at, "sum",
-				 &sum, "whole", &whole, "head", &head)) {
-		json_decref(json);
-		upload_free(u);
-		return false;
+	if (!uuid_valid(id))
+		return -ENOENT;
+	dir = io_open_below(b->uploads, id, O_RDONLY | O_DIRECTORY, 0);
+	rc = dir < 0 ? dir : record_read(dir, "upload", &json);
+	if (!rc && json_unpack(json, "{s:s, s:I, s:s, s:b, s:o}", "key", &key, "at", &at, "sum",
+			       &sum, "whole", &whole, "head", &head))
+		rc = -EBADMSG;
+	if (!rc) {
+		*to = upload_new(key, head, s3_sum_by_name(sum), whole);
+		memcpy((*to)->id, id, UUID_SIZE);
+		(*to)->at_ms = at;
+		(*to)->dir = fd_steal(&dir);
 	}
-	u->key = xstrdup(key);
-	u->head = json_incref(head);
-	u->at_ms = at;
-	u->sum_kind = s3_sum_by_name(sum);
-	u->sum_whole = whole;
 	json_decref(json);
-	fd = io_open_below(u->dir, ".", O_RDONLY | O_DIRECTORY, 0);
-	stream = fd < 0 ? NULL : fdopendir(fd);
-	while (stream && (entry = readdir(stream)))
-		if (!strncmp(entry->d_name, "part-", 5) && !upload_load_part(b, u, entry->d_name))
-			log_err("a part is unreadable upload=%s file=%s", id, entry->d_name);
-	if (stream)
-		closedir(stream);
-	upload_add(b, u);
-	return true;
+	return rc;
+}
+
+static void upload_load(void *arg, const char *id)
+{
+	struct upload_load l = { .bucket = arg };
+	int rc = upload_read(l.bucket, id, &l.upload);
+	struct err e;
+
+	if (rc == -ENOENT) {
+		if (io_remove_tree(l.bucket->uploads, id))
+			log_warn("an upload's rest stays upload=%s", id);
+		return;
+	}
+	if (rc || load_scan(l.upload->dir, &l, upload_load_part, &e)) {
+		log_err("an upload is unreadable upload=%s errno=%d", id, -rc);
+		l.bucket->damaged = true;
+	}
+	if (!rc)
+		upload_add(l.bucket, l.upload);
 }
 
 int uploads_load(struct bucket *b, struct err *e)
 {
-	int fd = io_open_below(b->uploads, ".", O_RDONLY | O_DIRECTORY, 0);
-	DIR *stream = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *entry;
-
-	if (!stream) {
-		fd_close(&fd);
-		return store_fail(e, errno, "read the uploads");
-	}
-	while ((entry = readdir(stream))) {
-		if (entry->d_name[0] == '.')
-			continue;
-		if (!upload_load(b, entry->d_name) && io_remove_tree(b->uploads, entry->d_name))
-			log_warn("an upload's rest stays upload=%s", entry->d_name);
-	}
-	closedir(stream);
-	return 0;
+	return load_scan(b->uploads, b, upload_load, e);
 }

@@ -1,4 +1,7 @@
-/* upload.h - multipart uploads of a bucket: known parts, on disk and in memory. */
+/* upload.h - multipart uploads of a bucket: known parts, on disk and in memory.
+ *
+ * As in store.h, memory belongs to the loop, and a blocking function uses nothing of an upload but
+ * its descriptor and its id. */
 #ifndef OBJECTS_UPLOAD_H
 #define OBJECTS_UPLOAD_H
 
@@ -23,23 +26,31 @@ struct upload {
 	int dir;        /* owned */
 	struct upload_part *parts; /* owned, by number */
 	size_t n;
-	unsigned busy; /* parts being written, or it is being completed */
-	bool completing;
+	unsigned busy; /* requests that work on it: it is neither completed nor aborted */
+	bool ending;   /* it is being completed or aborted: no part comes in */
 };
 
-int uploads_load(struct bucket *b, struct err *e) must_check;
-void uploads_free(struct bucket *b);                         /* in memory alone */
-void uploads_note_data(const struct bucket *b, json_t *set); /* data files that are in use */
+int uploads_load(struct bucket *b, struct err *e) must_check; /* at start */
+void uploads_free(struct bucket *b);                          /* in memory alone */
+void uploads_note_data(const struct bucket *b, json_t *set);  /* data files that are in use */
 
-/* @head: key, type, meta ...; borrowed. */
-struct upload *upload_begin(struct bucket *b, const char *key, json_t *head, enum s3_sum_kind kind,
-			    bool whole, struct err *e);
+/* @head: key, type, meta ...; borrowed.  The upload is not in the bucket yet. */
+struct upload *upload_new(const char *key, json_t *head, enum s3_sum_kind kind, bool whole);
+void upload_free(struct upload *u);
+void upload_add(struct bucket *b, struct upload *u);
 struct upload *upload_find(const struct bucket *b, const char *id); /* NULL: none */
 const struct upload_part *upload_part(const struct upload *u, unsigned number);
-/* The data of @p is on disk; an older part of this number goes. */
-int upload_put_part(struct bucket *b, struct upload *u, const struct upload_part *p,
-		    struct err *e) must_check;
-/* Gone from the disk, parts and all. */
-void upload_end(struct bucket *b, struct upload *u);
+/* The name of the data file that this part replaces goes to @old, "" if there is none. */
+void upload_insert(struct upload *u, const struct upload_part *p, char old[UUID_SIZE]);
+
+/* What blocking functions write, made on the loop; free() it. */
+char *upload_text(const struct upload *u);
+char *upload_part_text(const struct upload_part *p);
+
+int upload_make(const struct bucket *b, struct upload *u, const char *text) must_check; /* -errno */
+int upload_put_part(const struct upload *u, unsigned number, const char *text,
+		    bool *unsure) must_check; /* -errno */
+/* The records of the upload go; the data files are the caller's.  -errno: it is whole. */
+int upload_erase(const struct bucket *b, const struct upload *u) must_check;
 
 #endif

@@ -17,22 +17,42 @@
 #include "objects/artifact.h"
 #include "objects/draft.h"
 #include "objects/object.h"
+#include "objects/record.h"
+#include "wire/sigv4.h"
 
 static struct store store;
 static uv_loop_t loop;
 
+/* As a request does it, without the threads. */
+static void write_draft(struct draft *d, struct bucket *b, const char *text)
+{
+	struct err e;
+
+	draft_begin(d, b);
+	assert_int_equal(draft_take(d, text, strlen(text), &e), 0);
+	draft_change_over(d);
+	assert_int_equal(draft_write(d), 0);
+}
+
 static void put(struct bucket *b, const char *key, const char *text)
 {
 	const struct object_sum sum = { .whole = true };
-	struct draft d;
-	struct err e;
 	json_t *headers = json_object(), *meta;
+	struct object *old;
+	char name[65], *json;
+	struct draft d;
+	bool unsure;
 
-	assert_int_equal(draft_begin(&d, b, &e), 0);
-	assert_int_equal(draft_write(&d, text, strlen(text), &e), 0);
+	write_draft(&d, b, text);
+	assert_int_equal(draft_sync(&d), 0);
 	meta = object_make(key, &d, "etag-of-it", headers, &sum);
-	assert_int_equal(bucket_put(b, meta, &e), 0);
+	json = json_dumps(meta, 0);
+	sha256_hex(key, strlen(key), name);
+	assert_int_equal(record_put(b->meta, name, json, &unsure), 0);
 	draft_keep(&d);
+	old = bucket_insert(b, object_of(meta));
+	assert_null(old);
+	free(json);
 	json_decref(meta);
 	json_decref(headers);
 }
@@ -47,8 +67,8 @@ static struct ipc_msg *ask(int sock, const char *bucket, const char *key)
 	memcpy(g.bucket, bucket, strlen(bucket));
 	memcpy(g.key, key, strlen(key));
 	assert_int_equal(ipc_send(sock, &head, &g, NULL, 0), 0);
-	for (int i = 0; i < 100 && rc == -EAGAIN; i++) {
-		uv_run(&loop, UV_RUN_NOWAIT);
+	while (rc == -EAGAIN) { /* the test's own time limit ends it */
+		uv_run(&loop, UV_RUN_ONCE);
 		rc = ipc_recv(sock, &m, object_rows, OBJECT_NUM_TYPES);
 	}
 	assert_int_equal(rc, 1);
@@ -68,6 +88,7 @@ static void test_an_object_is_handed_over_to_be_read_alone(void **unused)
 {
 	char root[] = "/tmp/doze-test-artifact-XXXXXX", text[8] = "", longest[64];
 	const struct object_found *found;
+	struct bucket *b;
 	struct ipc_msg *m;
 	struct err e;
 	int pair[2], fd;
@@ -75,8 +96,12 @@ static void test_an_object_is_handed_over_to_be_read_alone(void **unused)
 	(void)unused;
 	assert_non_null(mkdtemp(root));
 	assert_int_equal(uv_loop_init(&loop), 0);
-	assert_int_equal(store_open(&store, open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC), &e), 0);
-	put(store_make(&store, "apps", &e), "dir/app.zip", "bytes");
+	assert_int_equal(
+		store_open(&store, &loop, open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC), &e), 0);
+	b = bucket_make(store.dir, "apps", 1, &e);
+	assert_non_null(b);
+	store_add(&store, b);
+	put(b, "dir/app.zip", "bytes");
 	assert_int_equal(ipc_pair(pair, &e), 0);
 	assert_int_equal(artifact_serve(&loop, pair[0], &store, &e), 0);
 
@@ -100,8 +125,7 @@ static void test_an_object_is_handed_over_to_be_read_alone(void **unused)
 	refused(pair[1], longest, "x", "NoSuchBucket");
 
 	close(pair[1]); /* the other side goes: what served it goes too */
-	for (int i = 0; i < 10; i++)
-		uv_run(&loop, UV_RUN_NOWAIT);
+	uv_run(&loop, UV_RUN_DEFAULT);
 	assert_int_equal(uv_loop_close(&loop), 0);
 	store_close(&store);
 	assert_int_equal(io_remove_tree(AT_FDCWD, root), 0);

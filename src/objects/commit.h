@@ -1,0 +1,26 @@
+/* commit.h - the bytes of a request's draft become the object of its key: one record says so.
+ *
+ * Commits are made one at a time, so the conditions of the request (If-Match, If-None-Match) are
+ * those of the moment in which the object changes. */
+#ifndef OBJECTS_COMMIT_H
+#define OBJECTS_COMMIT_H
+
+#include "objects/store.h"
+
+struct request;
+
+struct commit {
+	struct object *object; /* owned until it is in the index */
+	char *text;            /* owned */
+	char name[65];
+	bool unsure;
+	void (*done)(struct request *r, const struct object *o);
+};
+
+/* @meta is taken over; NULL: it could not be made.  `done` is called after a success alone; a
+ * failure is answered. */
+void commit_start(struct request *r, json_t *meta,
+		  void (*done)(struct request *r, const struct object *o));
+void commit_free(struct commit *c);
+
+#endif

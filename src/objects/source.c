@@ -1,0 +1,117 @@
+#include "objects/source.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "objects/object.h"
+
+void source_free(struct source *s)
+{
+	bucket_unref(s->bucket);
+	free(s->key);
+	free(s->if_match);
+	free(s->if_none_match);
+	free(s->range);
+	*s = (struct source){ 0 };
+}
+
+static char *source_copy(const struct request *r, const char *header)
+{
+	const char *value = request_header(r, header);
+
+	return value ? xstrdup(value) : NULL;
+}
+
+/* %XX decoded in place; what is no escape stays as it is. */
+static void source_decode(char *text)
+{
+	char *to = text;
+
+	for (const char *c = text; *c; c++) {
+		char hex[3] = { *c == '%' ? c[1] : '\0', '\0', '\0' };
+
+		if (hex[0])
+			hex[1] = c[2];
+		if (isxdigit((unsigned char)hex[0]) && isxdigit((unsigned char)hex[1]) &&
+		    strcmp(hex, "00") != 0) {
+			*to++ = (char)strtoul(hex, NULL, 16);
+			c += 2;
+		} else {
+			*to++ = *c;
+		}
+	}
+	*to = '\0';
+}
+
+int source_begin(struct request *r)
+{
+	autofree char *name = xstrdup(request_header(r, "x-amz-copy-source"));
+	char *from = name + (*name == '/'), *slash;
+	struct source *s = &r->source;
+	struct bucket *b;
+
+	from[strcspn(from, "?")] = '\0'; /* ?versionId= */
+	source_decode(from);
+	slash = strchr(from, '/');
+	if (slash)
+		*slash = '\0';
+	b = store_bucket(&r->s3->store, from);
+	if (!b || !slash || !bucket_find(b, slash + 1)) {
+		answer_fault(r, b ? FAULT_NO_KEY : FAULT_NO_BUCKET, NULL);
+		return -1;
+	}
+	s->bucket = bucket_ref(b);
+	s->key = xstrdup(slash + 1);
+	s->if_match = source_copy(r, "x-amz-copy-source-if-match");
+	s->if_none_match = source_copy(r, "x-amz-copy-source-if-none-match");
+	s->range = source_copy(r, "x-amz-copy-source-range");
+	return 0;
+}
+
+static void source_run(struct request *r)
+{
+	r->rc = found_open(&r->found, r->source.bucket, r->source.key, true);
+}
+
+static void source_done(struct request *r)
+{
+	const struct source *s = &r->source;
+	const struct object *o = r->found.object;
+	struct err e;
+
+	if (r->rc == -ENOENT) {
+		answer_fault(r, FAULT_NO_KEY, NULL);
+		return;
+	}
+	if (r->rc) {
+		store_fail(&e, -r->rc, "open the source of a copy");
+		answer_err(r, FAULT_INTERNAL, &e);
+		return;
+	}
+	if ((s->if_match && !object_etag_in(s->if_match, o->etag)) ||
+	    (s->if_none_match && object_etag_in(s->if_none_match, o->etag))) {
+		answer_fault(r, FAULT_PRECONDITION, NULL);
+		return;
+	}
+	r->copying.left = o->size;
+	if (object_range(s->range, o->size, &r->copying.at, &r->copying.left) < 0) {
+		answer_fault(r, FAULT_INVALID_RANGE, NULL);
+		return;
+	}
+	r->copying.fd = fd_steal(&r->found.fd);
+	s->opened(r);
+}
+
+static const struct step source_step = {
+	.lane = STORE_READS,
+	.run = source_run,
+	.done = source_done,
+};
+
+void source_open(struct request *r, void (*opened)(struct request *r))
+{
+	r->source.opened = opened;
+	request_step(r, &source_step);
+}

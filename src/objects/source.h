@@ -1,0 +1,24 @@
+/* source.h - the object that x-amz-copy-source names, for CopyObject and UploadPartCopy. */
+#ifndef OBJECTS_SOURCE_H
+#define OBJECTS_SOURCE_H
+
+#include "objects/store.h"
+
+struct request;
+
+struct source {
+	struct bucket *bucket;          /* a reference; NULL: the request copies nothing */
+	char *key;                      /* owned */
+	char *if_match, *if_none_match; /* owned; NULL: any */
+	char *range;                    /* owned; NULL: all of it */
+	void (*opened)(struct request *r);
+};
+
+/* From the head.  -1: answered. */
+int source_begin(struct request *r) must_check;
+/* Open it: r->found is what it is now, and r->copying is to copy its range.  `opened` is not called
+ * if it is gone, or if a condition does not hold: then that is answered. */
+void source_open(struct request *r, void (*opened)(struct request *r));
+void source_free(struct source *s);
+
+#endif
