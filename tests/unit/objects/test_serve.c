@@ -265,6 +265,57 @@ static void test_readers_of_a_key_that_is_replaced_get_one_object_whole(void **u
 	assert_int_equal(rig_count(&rig, "apps/data"), 1);
 }
 
+/* Such a record was never written by this program; a copy of it must be answered all the same. */
+static void test_an_object_without_headers_in_its_record_is_copied(void **unused)
+{
+	char name[65], path[200];
+	json_t *json;
+
+	(void)unused;
+	put("/apps/old", "text");
+	sha256_hex("old", 3, name);
+	snprintf(path, sizeof(path), "%s/apps/meta/%s", rig.root, name);
+	json = json_load_file(path, 0, NULL);
+	assert_non_null(json);
+	json_object_del(json, "headers");
+	assert_int_equal(json_dump_file(json, path, JSON_COMPACT), 0);
+	json_decref(json);
+	assert_reads("/apps/old", "text");
+	assert_int_equal(
+		rig_ask(&rig, "PUT", "/apps/new", "x-amz-copy-source: apps/old\r\n", "", NULL),
+		200);
+	assert_reads("/apps/new", "text");
+}
+
+static void test_an_upload_in_parts_becomes_one_object(void **unused)
+{
+	char body[4096], id[UUID_SIZE], target[200], text[600];
+	struct ask *parts[2];
+
+	(void)unused;
+	assert_int_equal(rig_ask(&rig, "POST", "/apps/whole?uploads", "", "", body), 200);
+	snprintf(id, sizeof(id), "%s", strstr(body, "<UploadId>") + strlen("<UploadId>"));
+	for (int i = 0; i < 2; i++) {
+		snprintf(target, sizeof(target), "/apps/whole?partNumber=%d&uploadId=%s", i + 1,
+			 id);
+		parts[i] = ask_begin(&rig, "PUT", target, "", i ? "two" : "one", 3);
+		assert_int_equal(ask_wait(parts[i]), 200);
+	}
+	snprintf(text, sizeof(text),
+		 "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>%s</ETag></Part>"
+		 "<Part><PartNumber>2</PartNumber><ETag>%s</ETag></Part></CompleteMultipartUpload>",
+		 parts[0]->etag, parts[1]->etag);
+	snprintf(target, sizeof(target), "/apps/whole?uploadId=%s", id);
+	assert_int_equal(rig_ask(&rig, "POST", target, "", text, NULL), 200);
+	ask_free(parts[0]);
+	ask_free(parts[1]);
+	assert_reads("/apps/whole", "onetwo");
+	assert_int_equal(rig_ask(&rig, "GET", target, "", "", NULL), 404);
+	rig_settle(&rig);
+	assert_int_equal(rig_count(&rig, "apps/data"), 1);
+	assert_int_equal(rig_count(&rig, "apps/uploads"), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -282,6 +333,10 @@ int main(void)
 			test_clients_that_go_while_the_disk_is_stuck_leave_nothing, set_up,
 			tear_down),
 		cmocka_unit_test_setup_teardown(test_of_writers_with_if_none_match_one_wins, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_an_object_without_headers_in_its_record_is_copied, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_an_upload_in_parts_becomes_one_object, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_readers_of_a_key_that_is_replaced_get_one_object_whole, set_up,
