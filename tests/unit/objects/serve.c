@@ -1,7 +1,9 @@
 /* serve.c - the role objects with a small supervisor, for S3 clients:
- * serve PORT DATA-DIR PEM-FILE CREDENTIALS-FILE */
+ * serve PORT DATA-DIR PEM-FILE CREDENTIALS-FILE
+ * SIGTERM stops the role; the exit code is the role's. */
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -38,8 +40,27 @@ static int serve_listen(int port)
 	return fd;
 }
 
+static void serve_stop(int signal)
+{
+	(void)signal; /* it interrupts waitpid */
+}
+
+/* The role's exit code, when it has ended; it is told to on SIGTERM. */
+static int serve_wait(pid_t pid, int sock)
+{
+	int status;
+
+	while (waitpid(pid, &status, 0) < 0) {
+		if (errno != EINTR)
+			return 1;
+		serve_say(sock, SUPER_STOP, 0, 0, -1);
+	}
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
 int main(int argc, char **argv)
 {
+	const struct sigaction on_term = { .sa_handler = serve_stop };
 	static struct conf conf;
 	char objects[300];
 	struct err e;
@@ -61,12 +82,12 @@ int main(int argc, char **argv)
 		_exit(objects_main(&conf, pair[1]));
 	}
 	close(pair[1]);
+	sigaction(SIGTERM, &on_term, NULL);
 	serve_say(pair[0], SUPER_LISTENER, LISTENER_S3, (uint32_t)atoi(argv[1]),
 		  serve_listen(atoi(argv[1])));
 	serve_say(pair[0], SUPER_SECRET, SECRET_TLS_S3, 0, open(argv[3], O_RDONLY | O_CLOEXEC));
 	serve_say(pair[0], SUPER_SECRET, SECRET_CREDENTIALS, 0,
 		  open(argv[4], O_RDONLY | O_CLOEXEC));
 	serve_say(pair[0], SUPER_START, 0, 0, -1);
-	waitpid(pid, NULL, 0);
-	return 0;
+	return serve_wait(pid, pair[0]);
 }

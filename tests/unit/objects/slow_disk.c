@@ -1,6 +1,7 @@
-/* slow_disk.c - a disk of so many MiB/s (SLOW_DISK_MIB_S), for the S3 endpoint under measurement:
- * its writes and syncs go through here (meson.build: --wrap).  There is one disk, so one write waits
- * for the other, and a sync waits for all that was written before it. */
+/* slow_disk.c - a disk of so many MiB/s (SLOW_DISK_MIB_S in the environment; without it the disk is
+ * what it is).  The writes and syncs of the S3 endpoint go through here (meson.build: --wrap).
+ * There is one disk, so one write waits for the other, and a sync waits for all that was written
+ * before. */
 
 #include <pthread.h>
 #include <stdlib.h>
