@@ -125,8 +125,7 @@ static bool dockerfile_heredoc_word(const char *word, size_t size, struct docker
 	h->strip = word[i] == '-';
 	i += h->strip;
 	h->quoted = i < size && (word[i] == '"' || word[i] == '\'');
-	dockerfile_expand(&none, word + i, size - i, '\\', true, &name);
-	if (!name.size)
+	if (dockerfile_expand(&none, word + i, size - i, '\\', true, &name) || !name.size)
 		return false;
 	for (size_t n = 0; n < name.size; n++)
 		if (!isalnum(name.data[n]) && !strchr("_.-", name.data[n]))
@@ -153,7 +152,7 @@ static int dockerfile_heredocs(struct dockerfile_reader *r, struct dockerfile_in
 		inst->heredocs =
 			xrealloc(inst->heredocs, (inst->n_heredocs + 1) * sizeof(*inst->heredocs));
 		inst->heredocs[inst->n_heredocs++] = h;
-		if (inst->n_heredocs > DOCKERFILE_WORD)
+		if (inst->n_heredocs > DOCKERFILE_HEREDOCS)
 			return err_set(r->e, ERR_INVALID, "Dockerfile:%d: too many heredocs.",
 				       inst->line);
 	}

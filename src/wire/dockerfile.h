@@ -12,9 +12,10 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-#define DOCKERFILE_CONTEXT "doze-heredocs" /* --build-context DOCKERFILE_CONTEXT=<directory> */
-#define DOCKERFILE_WORD    16
-#define DOCKERFILE_MAX     4096 /* instructions, stages, heredocs */
+#define DOCKERFILE_CONTEXT  "doze-heredocs" /* --build-context DOCKERFILE_CONTEXT=<directory> */
+#define DOCKERFILE_WORD     16              /* of an instruction's name */
+#define DOCKERFILE_HEREDOCS 16              /* of one instruction */
+#define DOCKERFILE_MAX      4096            /* instructions, stages, heredocs */
 
 struct dockerfile_heredoc {
 	char *name;

@@ -6,8 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/limits.h"
-#include "wire/dockerfile_word.h"
+#include "wire/dockerfile_parts.h"
 
 /* Where a RUN's heredoc is bound: /dev is a tmpfs of the step, so nothing of it stays. */
 #define DOCKERFILE_SCRIPT "/dev/doze-heredoc"
@@ -66,43 +65,42 @@ out:
 	return rc;
 }
 
-/* Flags from args[0] on into *flags, changed where needed; *rest is where they end. */
-static int dockerfile_lower_flags(struct dockerfile_job *j, const struct dockerfile_inst *inst,
-				  const char *args, struct buf *flags, size_t *rest)
+/* Append the flag as the builder takes it, and a blank. */
+static int dockerfile_lower_flag(struct dockerfile_job *j, const struct dockerfile_inst *inst,
+				 const struct dockerfile_part *flag, struct buf *to)
 {
-	size_t at = 0, n, name_at = 0, name_size;
+	autobuf struct buf name = { 0 };
+	const struct dockerfile_base *base;
+	size_t at = 0, size = dockerfile_flag_image(flag->text, flag->size, &at);
 
-	for (; (n = dockerfile_word(args, &at, j->walk.d->escape)); at += n) {
-		const char *flag = args + at;
-		autobuf struct buf name = { 0 };
-		const struct dockerfile_base *base;
-
-		if (n < 2 || memcmp(flag, "--", 2) != 0)
-			break;
-		if ((n == 6 && !memcmp(flag, "--link", 6)) ||
-		    (n > 7 && !memcmp(flag, "--link=", 7))) {
-			dockerfile_note(j, inst, "--link changes nothing here and is left out.");
-			continue;
-		}
-		name_size = dockerfile_flag_image(flag, n, &name_at);
-		buf_add(&name, flag + name_at, name_size);
-		if (!name_size || dockerfile_walk_stage(&j->walk, buf_str(&name))) {
-			buf_add(flags, flag, n);
-		} else {
-			base = dockerfile_resolve(j, buf_str(&name), inst->line);
-			if (!base)
-				return -1;
-			if (base->setup)
-				return err_set(j->e, ERR_NOT_FOUND,
-					       "Dockerfile:%d: the image '%s' is not known.",
-					       inst->line, buf_str(&name));
-			buf_add(flags, flag, name_at);
-			buf_adds(flags, base->image);
-			buf_add(flags, flag + name_at + name_size, n - name_at - name_size);
-		}
-		buf_adds(flags, " ");
+	if (dockerfile_flag_is(flag, "--link")) {
+		dockerfile_note(j, inst, "--link changes nothing here and is left out.");
+		return 0;
 	}
-	*rest = at;
+	buf_add(&name, flag->text + at, size);
+	if (!size || dockerfile_walk_stage(&j->walk, buf_str(&name))) {
+		buf_addf(to, "%.*s ", (int)flag->size, flag->text);
+		return 0;
+	}
+	base = dockerfile_resolve(j, buf_str(&name), inst->line);
+	if (!base)
+		return -1;
+	if (base->setup) /* Only a FROM can be followed by setup lines. */
+		return err_set(j->e, ERR_NOT_FOUND, "Dockerfile:%d: the image '%s' is not known.",
+			       inst->line, buf_str(&name));
+	buf_add(to, flag->text, at);
+	buf_adds(to, base->image);
+	buf_add(to, flag->text + at + size, flag->size - at - size);
+	buf_adds(to, " ");
+	return 0;
+}
+
+static int dockerfile_lower_flags(struct dockerfile_job *j, const struct dockerfile_parts *p,
+				  struct buf *to)
+{
+	for (size_t i = 0; i < p->n_flags; i++)
+		if (dockerfile_lower_flag(j, p->inst, &p->flags[i], to))
+			return -1;
 	return 0;
 }
 
@@ -154,98 +152,141 @@ static void dockerfile_body(const struct dockerfile_heredoc *h, struct buf *to)
 	}
 }
 
-/* The whole command is one heredoc: it is the script.  Otherwise the shell reads command and
- * documents as they were written, from a file that it sources; so its flags stay in force. */
-static int dockerfile_lower_run(struct dockerfile_job *j, const struct dockerfile_inst *inst)
+/* If the command is one heredoc and nothing else, its body is the script. */
+static const struct dockerfile_heredoc *dockerfile_script(const struct dockerfile_parts *p)
 {
-	const struct dockerfile_heredoc *only = inst->heredocs;
-	autobuf struct buf flags = { 0 }, args = { 0 }, script = { 0 };
-	const char *path;
-	size_t rest;
+	const struct dockerfile_part *first = p->words;
+
+	return p->n_words == 1 && !isdigit((unsigned char)*first->text) ? first->heredoc : NULL;
+}
+
+/* The shell itself reads any other command with heredocs, as it was written. */
+static void dockerfile_put_documents(const struct dockerfile_parts *p, struct buf *script)
+{
+	buf_addf(script, "%s\n", p->rest);
+	for (size_t i = 0; i < p->inst->n_heredocs; i++) {
+		const struct dockerfile_heredoc *h = &p->inst->heredocs[i];
+
+		buf_add(script, h->body.data, h->body.size);
+		buf_addf(script, "%s\n", h->name);
+	}
+}
+
+/* The step's shell sources a script without "#!", so that the shell's own flags stay in force. */
+static int dockerfile_print_run(struct dockerfile_job *j, const struct dockerfile_parts *p)
+{
+	const struct dockerfile_heredoc *only = dockerfile_script(p);
+	autobuf struct buf flags = { 0 }, script = { 0 };
 	bool executable = false;
 
-	buf_add(&args, inst->args.data, inst->args.size);
-	if (dockerfile_lower_flags(j, inst, buf_str(&args), &flags, &rest))
+	if (dockerfile_lower_flags(j, p, &flags))
 		return -1;
-	if (!inst->n_heredocs) {
-		buf_addf(&j->out->text, "RUN %s%s\n", buf_str(&flags), buf_str(&args) + rest);
+	if (!p->inst->n_heredocs) {
+		buf_addf(&j->out->text, "RUN %s%s\n", buf_str(&flags), p->rest);
 		return 0;
 	}
-	if (inst->n_heredocs == 1 && only->at == rest &&
-	    !strspn(buf_str(&args) + rest, "0123456789") &&
-	    !buf_str(
-		    &args)[rest + only->size + strspn(buf_str(&args) + rest + only->size, " \t")]) {
+	if (only) {
 		dockerfile_body(only, &script);
 		executable = script.size > 2 && !memcmp(script.data, "#!", 2);
 	} else {
-		buf_addf(&script, "%s\n", buf_str(&args) + rest);
-		for (size_t i = 0; i < inst->n_heredocs; i++) {
-			const struct dockerfile_heredoc *h = &inst->heredocs[i];
-
-			buf_add(&script, h->body.data, h->body.size);
-			buf_addf(&script, "%s\n", h->name);
-		}
+		dockerfile_put_documents(p, &script);
 	}
-	path = dockerfile_add_file(j, &script, "");
 	buf_addf(&j->out->text,
 		 "RUN %s--mount=type=bind,from=" DOCKERFILE_CONTEXT
 		 ",source=%s,target=" DOCKERFILE_SCRIPT " %s" DOCKERFILE_SCRIPT "\n",
-		 buf_str(&flags), path, executable ? "" : ". ");
+		 buf_str(&flags), dockerfile_add_file(j, &script, ""), executable ? "" : ". ");
 	return 0;
 }
 
-static const struct dockerfile_heredoc *dockerfile_heredoc_at(const struct dockerfile_inst *inst,
-							      size_t at)
+/* Make the document a file of the context.  Returns its path there, or NULL and the error. */
+static const char *dockerfile_add_document(struct dockerfile_job *j, int line,
+					   const struct dockerfile_heredoc *h)
 {
-	for (size_t i = 0; i < inst->n_heredocs; i++)
-		if (inst->heredocs[i].at == at)
-			return &inst->heredocs[i];
+	autobuf struct buf body = { 0 }, data = { 0 };
+	const char *why = NULL;
+
+	dockerfile_body(h, &body);
+	if (h->quoted)
+		buf_add(&data, body.data, body.size);
+	else
+		why = dockerfile_expand(&j->walk.stage, (const char *)body.data, body.size,
+					j->walk.d->escape, false, &data);
+	if (!why)
+		return dockerfile_add_file(j, &data, h->name);
+	err_set(j->e, ERR_INVALID, "Dockerfile:%d: the heredoc %s: %s.", line, h->name, why);
 	return NULL;
 }
 
-/* Plain sources stay one COPY or ADD, heredocs become another. */
-static int dockerfile_lower_copy(struct dockerfile_job *j, const struct dockerfile_inst *inst)
+/* False for a flag that says something about the plain sources alone. */
+static bool dockerfile_flag_of_documents(const struct dockerfile_part *flag)
 {
-	autobuf struct buf flags = { 0 }, args = { 0 }, plain = { 0 }, docs = { 0 };
-	size_t at = 0, n, last = 0, last_size = 0;
-	const char *text;
+	static const char *const others[] = { "--from", "--checksum", "--keep-git-dir", "--link" };
 
-	buf_add(&args, inst->args.data, inst->args.size);
-	text = buf_str(&args);
-	if (dockerfile_lower_flags(j, inst, text, &flags, &at))
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		if (dockerfile_flag_is(flag, others[i]))
+			return false;
+	return true;
+}
+
+/* All documents are copied from the context by one COPY. */
+static int dockerfile_print_documents(struct dockerfile_job *j, const struct dockerfile_parts *p,
+				      const struct dockerfile_part *to)
+{
+	autobuf struct buf text = { 0 };
+
+	buf_adds(&text, "COPY ");
+	for (size_t i = 0; i < p->n_flags; i++)
+		if (dockerfile_flag_of_documents(&p->flags[i]))
+			buf_addf(&text, "%.*s ", (int)p->flags[i].size, p->flags[i].text);
+	buf_adds(&text, "--from=" DOCKERFILE_CONTEXT " ");
+	for (const struct dockerfile_part *w = p->words; w < to; w++) {
+		const char *path =
+			w->heredoc ? dockerfile_add_document(j, p->inst->line, w->heredoc) : "";
+
+		if (!path)
+			return -1;
+		if (w->heredoc)
+			buf_addf(&text, "%s ", path);
+	}
+	buf_addf(&j->out->text, "%s%.*s\n", buf_str(&text), (int)to->size, to->text);
+	return 0;
+}
+
+/* Plain sources stay one COPY or ADD, heredocs become another. */
+static int dockerfile_print_copy(struct dockerfile_job *j, const struct dockerfile_parts *p)
+{
+	const struct dockerfile_inst *inst = p->inst;
+	const struct dockerfile_part *to;
+	autobuf struct buf flags = { 0 }, plain = { 0 };
+
+	if (dockerfile_lower_flags(j, p, &flags))
 		return -1;
 	if (!inst->n_heredocs) {
-		buf_addf(&j->out->text, "%s %s%s\n", inst->word, buf_str(&flags), text + at);
+		buf_addf(&j->out->text, "%s %s%s\n", inst->word, buf_str(&flags), p->rest);
 		return 0;
 	}
-	for (; (n = dockerfile_word(text, &at, j->walk.d->escape)); at += n) {
-		const struct dockerfile_heredoc *h = dockerfile_heredoc_at(inst, at);
-
-		if (last_size)
-			buf_addf(&plain, "%.*s ", (int)last_size, text + last);
-		last = at;
-		last_size = h ? 0 : n;
-		if (h) {
-			autobuf struct buf body = { 0 }, data = { 0 };
-
-			dockerfile_body(h, &body);
-			if (h->quoted)
-				buf_add(&data, body.data, body.size);
-			else
-				dockerfile_expand(&j->walk.stage, buf_str(&body), body.size,
-						  j->walk.d->escape, false, &data);
-			buf_addf(&docs, "%s ", dockerfile_add_file(j, &data, h->name));
-		}
-	}
-	if (!last_size)
+	to = p->words + p->n_words - 1;
+	if (to->heredoc)
 		return err_set(j->e, ERR_INVALID, "Dockerfile:%d: %s without a destination.",
 			       inst->line, inst->word);
+	for (const struct dockerfile_part *w = p->words; w < to; w++)
+		if (!w->heredoc)
+			buf_addf(&plain, "%.*s ", (int)w->size, w->text);
 	if (plain.size)
 		buf_addf(&j->out->text, "%s %s%s%.*s\n", inst->word, buf_str(&flags),
-			 buf_str(&plain), (int)last_size, text + last);
-	buf_addf(&j->out->text, "COPY %s--from=" DOCKERFILE_CONTEXT " %s%.*s\n", buf_str(&flags),
-		 buf_str(&docs), (int)last_size, text + last);
-	return 0;
+			 buf_str(&plain), (int)to->size, to->text);
+	return dockerfile_print_documents(j, p, to);
+}
+
+static int dockerfile_lower_parts(struct dockerfile_job *j, const struct dockerfile_inst *inst)
+{
+	struct dockerfile_parts p;
+	int rc;
+
+	dockerfile_parts_read(&p, inst, j->walk.d->escape);
+	rc = (!strcmp(inst->word, "RUN") ? dockerfile_print_run : dockerfile_print_copy)(j, &p);
+	dockerfile_parts_free(&p);
+	return rc;
 }
 
 static int dockerfile_lower_healthcheck(struct dockerfile_job *j,
@@ -260,9 +301,9 @@ static const struct dockerfile_rule {
 	int (*lower)(struct dockerfile_job *j, const struct dockerfile_inst *inst);
 } dockerfile_rules[] = {
 	{ "FROM", dockerfile_lower_from },
-	{ "RUN", dockerfile_lower_run },
-	{ "COPY", dockerfile_lower_copy },
-	{ "ADD", dockerfile_lower_copy },
+	{ "RUN", dockerfile_lower_parts },
+	{ "COPY", dockerfile_lower_parts },
+	{ "ADD", dockerfile_lower_parts },
 	{ "HEALTHCHECK", dockerfile_lower_healthcheck },
 };
 

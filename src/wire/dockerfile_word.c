@@ -1,4 +1,4 @@
-/* Words, variables, stages. */
+/* Words, the values of variables, stages. */
 
 #include "wire/dockerfile_word.h"
 
@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-
-#include "base/limits.h"
 
 size_t dockerfile_word(const char *text, size_t *at, char escape)
 {
@@ -67,7 +65,8 @@ static void dockerfile_vars_put(struct dockerfile_vars *v, const char *name, siz
 	autobuf struct buf key = { 0 }, text = { 0 };
 
 	buf_add(&key, name, n);
-	dockerfile_expand(v, value, size, escape, true, &text);
+	(void)dockerfile_expand(v, value, size, escape, true,
+				&text); /* the builder says what is wrong */
 	if (text.size > DOCKERFILE_VALUE)
 		text.size = DOCKERFILE_VALUE;
 	dockerfile_vars_set(v, buf_str(&key), buf_str(&text));
@@ -102,70 +101,6 @@ void dockerfile_vars_read(struct dockerfile_vars *v, const struct dockerfile_var
 			if (value)
 				dockerfile_vars_set(v, buf_str(&name), value);
 		}
-	}
-}
-
-/* What stands behind '$': the length of it, 0 if it is no variable. */
-static size_t dockerfile_variable(const struct dockerfile_vars *v, const char *text, size_t size,
-				  char escape, struct buf *to)
-{
-	autobuf struct buf name = { 0 };
-	bool brace = size && *text == '{';
-	size_t begin = brace, i, end;
-	const char *value;
-	bool colon, set;
-
-	for (i = begin; i < size && (isalnum((unsigned char)text[i]) || text[i] == '_');)
-		i++;
-	if (i == begin)
-		return 0;
-	buf_add(&name, text + begin, i - begin);
-	value = dockerfile_vars_get(v, buf_str(&name));
-	if (!brace) {
-		buf_adds(to, value ? value : "");
-		return i;
-	}
-	for (end = i; end < size && text[end] != '}';)
-		end++;
-	if (end == size)
-		return 0;
-	colon = text[i] == ':';
-	i += colon;
-	set = value && !(colon && !*value);
-	if ((text[i] == '-' && !set) || (text[i] == '+' && set))
-		dockerfile_expand(v, text + i + 1, end - i - 1, escape, true, to);
-	else if (text[i] != '+')
-		buf_adds(to, value ? value : "");
-	return end + 1;
-}
-
-void dockerfile_expand(const struct dockerfile_vars *v, const char *text, size_t size, char escape,
-		       bool unquote, struct buf *to)
-{
-	char quote = 0;
-
-	for (size_t i = 0; i < size && to->size <= LIMIT_DOCKERFILE; i++) {
-		char c = text[i];
-		size_t n = 0;
-
-		if (c == escape && i + 1 < size && quote != '\'' &&
-		    (unquote || text[i + 1] == '$')) {
-			if (quote && !strchr("\"$\\", text[i + 1]))
-				buf_add(to, &c, 1);
-			c = text[++i];
-		} else if (unquote && quote && c == quote) {
-			quote = 0;
-			continue;
-		} else if (unquote && !quote && (c == '"' || c == '\'')) {
-			quote = c;
-			continue;
-		} else if (c == '$' && quote != '\'') {
-			n = dockerfile_variable(v, text + i + 1, size - i - 1, escape, to);
-		}
-		if (n)
-			i += n;
-		else
-			buf_add(to, &c, 1);
 	}
 }
 
@@ -234,26 +169,28 @@ int dockerfile_from_read(const struct dockerfile_walk *w, const struct dockerfil
 	struct buf *next = &f->image;
 	bool as = false;
 	size_t at = 0, n;
-	const char *args;
+	const char *args, *why = NULL;
 
 	buf_add(&copy, inst->args.data, inst->args.size);
 	args = buf_str(&copy);
-	for (; (n = dockerfile_word(args, &at, w->d->escape)); at += n) {
+	for (; !why && (n = dockerfile_word(args, &at, w->d->escape)); at += n) {
 		const char *word = args + at;
 
 		if (n > 11 && !memcmp(word, "--platform=", 11) && next == &f->image) {
-			dockerfile_expand(&w->global, word + 11, n - 11, w->d->escape, true,
-					  &f->platform);
+			why = dockerfile_expand(&w->global, word + 11, n - 11, w->d->escape, true,
+						&f->platform);
 		} else if (next == &f->stage && !as && n == 2 && !strncasecmp(word, "as", 2)) {
 			as = true;
 		} else if (next == &f->image || (next == &f->stage && as && !next->size)) {
-			dockerfile_expand(&w->global, word, n, w->d->escape, true, next);
+			why = dockerfile_expand(&w->global, word, n, w->d->escape, true, next);
 			next = &f->stage;
 		} else {
 			return err_set(e, ERR_INVALID, "Dockerfile:%d: FROM is not understood.",
 				       inst->line);
 		}
 	}
+	if (why)
+		return err_set(e, ERR_INVALID, "Dockerfile:%d: FROM: %s.", inst->line, why);
 	if (!f->image.size || (as && !f->stage.size))
 		return err_set(e, ERR_INVALID, "Dockerfile:%d: FROM without a name.", inst->line);
 	for (size_t i = 0; i < f->image.size + f->stage.size; i++) {

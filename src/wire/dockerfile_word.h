@@ -25,9 +25,9 @@ void dockerfile_vars_read(struct dockerfile_vars *v, const struct dockerfile_var
 
 /* Append @text with variables put in.  With @unquote quotes and escapes are taken away, as in a
  * word; without, only what is behind '$' changes and an escaped '$' becomes plain (a heredoc).
- * Stops when *to is longer than LIMIT_DOCKERFILE. */
-void dockerfile_expand(const struct dockerfile_vars *v, const char *text, size_t size, char escape,
-		       bool unquote, struct buf *to);
+ * NULL, or why that cannot be done, as the end of a sentence; then *to holds what came before. */
+const char *dockerfile_expand(const struct dockerfile_vars *v, const char *text, size_t size,
+			      char escape, bool unquote, struct buf *to);
 
 /* Everything that a walk over the instructions knows: stages and variables so far. */
 struct dockerfile_walk {

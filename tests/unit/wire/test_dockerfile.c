@@ -5,9 +5,11 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
+#include "base/limits.h"
 #include "wire/dockerfile.h"
 
 static void add_name(void *arg, const char *name)
@@ -56,6 +58,11 @@ static void test_bases_are_found_wherever_they_are_named(void **unused)
 		{ "ARG V=3.12\nFROM python:${V}-slim", "python:3.12-slim " },
 		{ "ARG V\nFROM python:${V:-3.11}", "python:3.11 " },
 		{ "ARG A=x\nARG B=$A-y\nFROM \"$B:1\"", "x-y:1 " },
+		{ "ARG A\nARG B=b\nFROM ${A:-${B}}", "b " },
+		{ "ARG A=\nARG B\nFROM ${A:-x-${B:-${C:-c}}-y}:1", "x-c-y:1 " },
+		{ "ARG A=a\nARG B=b\nFROM ${A:-${B}}${B:+-${A}}", "a-a " },
+		{ "ARG B=b\nFROM ${A:-\"${B}\":${C:-'1'}}", "b:1 " },
+		{ "ARG A=x}y\nARG B=${A:+\"}\"}${A:+'}'}${A:+\\}}\nFROM n${B:+o}", "no " },
 		{ "FROM --platform=$BUILDPLATFORM golang:1 AS b", "golang:1 " },
 		{ "FROM img-$TARGETARCH", "img-amd64 " },
 		{ "FROM a\nFROM b\nCOPY --from=0 /x /\nCOPY --from=c/d:1 /x /", "a b c/d:1 " },
@@ -97,6 +104,11 @@ static void test_what_is_no_dockerfile_is_refused_with_its_line(void **unused)
 		{ "FROM a AS", "FROM without a name" },
 		{ "FROM a b c", "not understood" },
 		{ "FROM a;b", "malformed" },
+		{ "ARG A=a\nFROM ${A", "Dockerfile:2: FROM: nothing closes a '${'" },
+		{ "FROM ${A:-${B}", "Dockerfile:1: FROM: nothing closes a '${'" },
+		{ "FROM ${A:-'}", "Dockerfile:1: FROM: nothing closes a '${'" },
+		{ "FROM a\n\nCOPY <<E /x\n${A:-${B:-\nE\n",
+		  "Dockerfile:3: the heredoc E: nothing closes a '${'" },
 		{ "FROM a\nFROM unknown", "Dockerfile:2: the image 'unknown' is not known" },
 		{ "FROM a\nCOPY --from=unknown /x /", "Dockerfile:2: the image 'unknown'" },
 		{ "FROM a\nCOPY --from=node:22 /x /", "Dockerfile:2: the image 'node:22'" },
@@ -120,7 +132,7 @@ static void test_what_is_no_dockerfile_is_refused_with_its_line(void **unused)
 static void test_lowering_changes_only_what_the_builder_does_not_know(void **unused)
 {
 	static const struct {
-		const char *text, *parts[3]; /* must stand in the result, in this order */
+		const char *text, *parts[4]; /* must stand in the result, in this order */
 	} cases[] = {
 		{ "FROM a\nRUN x \\\n  # c\n  && y\nCMD [\"a\", \"b\"]\n",
 		  { "FROM localhost/base:1\nRUN x \\\n  && y\nCMD [\"a\", \"b\"]\n" } },
@@ -145,6 +157,27 @@ static void test_lowering_changes_only_what_the_builder_does_not_know(void **unu
 		{ "FROM a\nARG V=1\nADD --chmod=600 f <<'E' /d/\n$V\nE\n",
 		  { "ADD --chmod=600 f /d/\n", "COPY --chmod=600 --from=doze-heredocs ",
 		    "[$V\n]" } },
+		{ "FROM a\nARG B=b\nCOPY --link --chown=1 <<a \"p q\" <<'b' /d/\n"
+		  "${A:-${B}} ${B:+${B:-n}c} ${A-'}'} ${A+'}'}\na\n${A:-${B}}\nb\nUSER u",
+		  { "COPY --chown=1 \"p q\" /d/\nCOPY --chown=1 --from=doze-heredocs ", "/a ",
+		    "/b /d/\nUSER u\n", "[b bc } \n][${A:-${B}}\n]" } },
+		{ "# escape=`\nFROM a\nENV A=\"`$`\"``x`y\"\nCOPY <<E /d\n$A\nE\n",
+		  { "[$\"`x`y\n]" } },
+		{ "FROM a\nADD --checksum=sha256:0 --keep-git-dir=true --chown=1 u <<a /d\nA\na\n",
+		  { "ADD --checksum=sha256:0 --keep-git-dir=true --chown=1 u /d\nCOPY --chown=1 "
+		    "--from=doze-heredocs ",
+		    "/a /d\n" } },
+		{ "FROM a\nCOPY --from=ext --chmod=755 f <<a /d/\nA\na\n",
+		  { "COPY --from=localhost/base:1 --chmod=755 f /d/\nCOPY --chmod=755 "
+		    "--from=doze-heredocs ",
+		    "/a /d/\n" } },
+		{ "FROM a\nRUN --mount=type=cache,target=/c --network=none <<E  \nx\nE\n",
+		  { "\nRUN --mount=type=cache,target=/c --network=none --mount=type=bind,",
+		    AT ". /dev/doze-heredoc\n", "x[x\n]" } },
+		{ "FROM a\nRUN --network=none 3<<E\nx\nE\n",
+		  { "\nRUN --network=none --mount=type=bind,", AT, "x[3<<E\nx\nE\n]" } },
+		{ "FROM a\nRUN <<E cat \"a  b\"\nx\nE\n",
+		  { MOUNT, AT, "x[<<E cat \"a  b\"\nx\nE\n]" } },
 		{ "# escape=`\nFROM a\nRUN x `\n y", { "# escape=`\nFROM", "RUN x `\n y\n" } },
 	};
 
@@ -157,12 +190,34 @@ static void test_lowering_changes_only_what_the_builder_does_not_know(void **unu
 		if (lower(cases[i].text, &out, &notes, &e))
 			fail_msg("%s: %s", cases[i].text, e.text);
 		at = buf_str(&out);
-		for (size_t n = 0; n < 3 && cases[i].parts[n]; n++) {
+		for (size_t n = 0; n < 4 && cases[i].parts[n]; n++) {
 			at = strstr(at, cases[i].parts[n]);
 			if (!at)
 				fail_msg("'%s' is not in '%s'", cases[i].parts[n], buf_str(&out));
 			at += strlen(cases[i].parts[n]);
 		}
+	}
+}
+
+static void test_unclosed_variables_are_refused_in_the_time_of_one_reading(void **unused)
+{
+	static const char *const units[] = { "${a", "${a:-", "${a:-${b}", "${a:-'", "${a:+${b:-" };
+
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+		autobuf struct buf text = { 0 }, out = { 0 }, notes = { 0 };
+		struct timespec before, after;
+		struct err e = { 0 };
+
+		buf_adds(&text, "FROM a\nCOPY <<E /x\n");
+		while (text.size < LIMIT_DOCKERFILE - 16)
+			buf_adds(&text, units[i]);
+		buf_adds(&text, "\nE\n");
+		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
+		assert_int_equal(lower(buf_str(&text), &out, &notes, &e), -1);
+		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
+		assert_non_null(strstr(e.text, "Dockerfile:2: the heredoc E: "));
+		assert_in_range(after.tv_sec - before.tv_sec, 0, 2); /* the square: minutes */
 	}
 }
 
@@ -188,6 +243,7 @@ int main(void)
 		cmocka_unit_test(test_bases_are_found_wherever_they_are_named),
 		cmocka_unit_test(test_what_is_no_dockerfile_is_refused_with_its_line),
 		cmocka_unit_test(test_lowering_changes_only_what_the_builder_does_not_know),
+		cmocka_unit_test(test_unclosed_variables_are_refused_in_the_time_of_one_reading),
 		cmocka_unit_test(test_notes_say_what_was_left_out_and_what_may_not_run),
 	};
 

@@ -1,0 +1,29 @@
+/* dockerfile_parts.h - RUN, COPY and ADD taken apart, before anything of them is written anew. */
+#ifndef WIRE_DOCKERFILE_PARTS_H
+#define WIRE_DOCKERFILE_PARTS_H
+
+#include "wire/dockerfile_word.h"
+
+struct dockerfile_part {
+	const char *text; /* as written, quotes and escapes still in it; `size` bytes */
+	size_t size;
+	const struct dockerfile_heredoc *heredoc; /* that the word begins, or NULL */
+};
+
+struct dockerfile_parts {
+	const struct dockerfile_inst *inst; /* borrowed */
+	struct buf args;                    /* into which all texts below point */
+	struct dockerfile_part *flags;      /* the words that begin with "--", before any other */
+	struct dockerfile_part *words;      /* those behind: sources and, last, the destination */
+	size_t n_flags, n_words;
+	const char *rest; /* the same words as one text: the command of a RUN */
+};
+
+void dockerfile_parts_read(struct dockerfile_parts *p, const struct dockerfile_inst *inst,
+			   char escape);
+void dockerfile_parts_free(struct dockerfile_parts *p);
+
+/* "--name" or "--name=..." */
+bool dockerfile_flag_is(const struct dockerfile_part *flag, const char *name);
+
+#endif
