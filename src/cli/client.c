@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/hex.h"
 #include "base/io.h"
 #include "cli/cli.h"
 #include "wire/creds.h"
@@ -362,15 +363,6 @@ char *client_escape(const char *text)
 {
 	autobuf struct buf b = { 0 };
 
-	for (; *text; text++) {
-		unsigned char byte = (unsigned char)*text;
-
-		if (strchr("-._~", byte) || (byte < 128 && strspn(text, "abcdefghijklmnopqrstuvwxyz"
-									"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-									"0123456789")))
-			buf_add(&b, text, 1);
-		else
-			buf_addf(&b, "%%%02X", byte);
-	}
+	percent_encode(&b, text, "");
 	return xstrdup(buf_str(&b));
 }

@@ -8,6 +8,8 @@
 #include <strings.h>
 #include <time.h>
 
+#include "base/hex.h"
+
 #define RECEIVE_EMPTY_SHA256 "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 /* clang-format off */
@@ -38,8 +40,7 @@ static void receive_hex(EVP_MD_CTX *c, char *out)
 	unsigned size;
 
 	EVP_DigestFinal_ex(c, hash, &size);
-	for (unsigned i = 0; i < size; i++)
-		sprintf(out + 2 * i, "%02x", hash[i]);
+	hex_encode(hash, size, out);
 }
 
 static void receive_hmac(const void *key, size_t key_size, const char *data, uint8_t out[32])
@@ -81,8 +82,7 @@ static int receive_check_signature(struct receive *r, const char *kind, const ch
 	buf_addf(&text, "%s\n%s\n%s\n%s\n%s%s", kind, r->date, r->scope, r->signature, middle,
 		 hash);
 	receive_hmac(r->key, 32, buf_str(&text), mac);
-	for (int i = 0; i < 32; i++)
-		sprintf(hex + 2 * i, "%02x", mac[i]);
+	hex_encode(mac, sizeof(mac), hex);
 	if (strlen(claimed) != 64 || CRYPTO_memcmp(hex, claimed, 64))
 		return err_set(e, ERR_DENIED,
 			       "SignatureDoesNotMatch: The signature of a chunk does "
@@ -269,8 +269,7 @@ int receive_end(struct receive *r, struct err *e)
 					      "was computed.");
 	}
 	EVP_DigestFinal_ex(r->md5, md5, NULL);
-	for (int i = 0; i < 16; i++)
-		sprintf(r->md5_hex + 2 * i, "%02x", md5[i]);
+	hex_encode(md5, sizeof(md5), r->md5_hex);
 	s3_base64(md5, 16, md5_text);
 	if (r->md5_want[0] && strcmp(md5_text, r->md5_want) != 0)
 		return receive_bad(e, "BadDigest: The Content-MD5 you specified did not match what "

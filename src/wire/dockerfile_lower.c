@@ -1,12 +1,12 @@
 /* Lowering: instructions to what the builder understands. */
 
 #include <ctype.h>
-#include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "wire/dockerfile_parts.h"
+#include "wire/sigv4.h"
 
 /* Where a RUN's heredoc is bound: /dev is a tmpfs of the step, so nothing of it stays. */
 #define DOCKERFILE_SCRIPT "/dev/doze-heredoc"
@@ -104,27 +104,15 @@ static int dockerfile_lower_flags(struct dockerfile_job *j, const struct dockerf
 	return 0;
 }
 
-static void dockerfile_hash(const struct buf *data, char hex[2 * SHA256_DIGEST_LENGTH + 1])
-{
-	uint8_t digest[SHA256_DIGEST_LENGTH];
-
-	SHA256(data->data, data->size, digest);
-	for (size_t i = 0; i < sizeof(digest); i++) {
-		hex[2 * i] = "0123456789abcdef"[digest[i] >> 4];
-		hex[2 * i + 1] = "0123456789abcdef"[digest[i] & 15];
-	}
-	hex[2 * sizeof(digest)] = '\0';
-}
-
 /* A file of the heredoc context, named by its content so that the layer cache sees a change.
  * @name "" is for scripts.  The path is the lowered Dockerfile's. */
 static const char *dockerfile_add_file(struct dockerfile_job *j, struct buf *data, const char *name)
 {
 	struct dockerfile_lowered *out = j->out;
-	char hex[2 * SHA256_DIGEST_LENGTH + 1];
+	char hex[65];
 	struct dockerfile_file *f;
 
-	dockerfile_hash(data, hex);
+	sha256_hex(data->data, data->size, hex);
 	out->files = xrealloc(out->files, (out->n_files + 1) * sizeof(*out->files));
 	f = &out->files[out->n_files++];
 	*f = (struct dockerfile_file){ .script = !*name, .data = *data };

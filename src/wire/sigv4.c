@@ -10,28 +10,18 @@
 #include <openssl/hmac.h>
 #include <openssl/sha.h>
 
+#include "base/hex.h"
 #include "base/limits.h"
 #include "wire/sigv4_canonical.h"
 
 #define SIGV4_UNSIGNED "UNSIGNED-PAYLOAD"
-
-static void sigv4_hex(const uint8_t *bytes, size_t size, char *out)
-{
-	static const char digits[] = "0123456789abcdef";
-
-	for (size_t i = 0; i < size; i++) {
-		out[2 * i] = digits[bytes[i] >> 4];
-		out[2 * i + 1] = digits[bytes[i] & 15];
-	}
-	out[2 * size] = '\0';
-}
 
 void sha256_hex(const void *data, size_t size, char out[65])
 {
 	uint8_t hash[SHA256_DIGEST_LENGTH];
 
 	SHA256(data, size, hash);
-	sigv4_hex(hash, sizeof(hash), out);
+	hex_encode(hash, sizeof(hash), out);
 }
 
 static void sigv4_hmac(const void *key, size_t key_size, const void *data, size_t size,
@@ -62,7 +52,7 @@ static void sigv4_signature(const char *secret, const char *amz_date, const char
 	buf_addf(&text, "AWS4-HMAC-SHA256\n%s\n%.8s/%s/%s/aws4_request\n%s", amz_date, amz_date,
 		 region, service, hash);
 	sigv4_hmac(key, 32, text.data, text.size, key);
-	sigv4_hex(key, 32, out);
+	hex_encode(key, 32, out);
 	OPENSSL_cleanse(key, sizeof(key));
 }
 

@@ -3,26 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int sigv4_nibble(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-/* The byte of "%XX" at @text, or -1. */
-static int sigv4_escape(const char *text, size_t size)
-{
-	int high, low;
-
-	if (size < 3 || text[0] != '%')
-		return -1;
-	high = sigv4_nibble(text[1]);
-	low = sigv4_nibble(text[2]);
-	return high < 0 || low < 0 ? -1 : high << 4 | low;
-}
+#include "base/hex.h"
 
 static bool sigv4_plain(uint8_t c)
 {
@@ -44,7 +25,7 @@ static void sigv4_put_part(struct buf *to, const char *text, size_t size, bool p
 			   bool raw_twice)
 {
 	for (size_t i = 0; i < size; i++) {
-		int byte = sigv4_escape(text + i, size - i);
+		int byte = percent_byte(text + i, size - i);
 
 		if (byte >= 0 && twice) { /* as the client wrote it, the '%' encoded */
 			buf_adds(to, "%25");

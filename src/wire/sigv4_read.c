@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/hex.h"
 #include "wire/sigv4.h"
 
 #define SIGV4_ALGORITHM   "AWS4-HMAC-SHA256"
@@ -184,30 +185,6 @@ static int sigv4_read_header(const struct http_head *head, const char *text,
 	return sigv4_check_unsigned(head, claim, e);
 }
 
-/* "%41" decoded into @to; false: escaped wrongly, with a NUL, or too long. */
-static bool sigv4_unescape(const char *from, size_t size, char *to, size_t room)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < size; i++) {
-		char hex[3] = { 0 };
-		char c = from[i];
-
-		if (c == '%') {
-			if (size - i < 3 || strspn(from + i + 1, "0123456789abcdefABCDEF") < 2)
-				return false;
-			memcpy(hex, from + i + 1, 2);
-			c = (char)strtoul(hex, NULL, 16);
-			i += 2;
-		}
-		if (n + 1 >= room || !c)
-			return false;
-		to[n++] = c;
-	}
-	to[n] = '\0';
-	return true;
-}
-
 /* A query value, decoded; false: absent, twice, escaped wrongly or too long. */
 static bool sigv4_query(const char *target, const char *key, char *to, size_t room)
 {
@@ -226,7 +203,7 @@ static bool sigv4_query(const char *target, const char *key, char *to, size_t ro
 		at += size;
 	}
 	to[0] = '\0';
-	return found && sigv4_unescape(found, found_size, to, room);
+	return found && percent_decode(found, found_size, false, to, room);
 }
 
 static int sigv4_read_query(const struct http_head *head, struct sigv4_claim *claim, struct err *e)

@@ -10,6 +10,7 @@
 #include <openssl/evp.h>
 
 #include "base/clock.h"
+#include "base/hex.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "control/api/api.h"
@@ -190,8 +191,7 @@ static void server_end_stream(struct call *c)
 
 	if (!EVP_DigestFinal_ex(c->hash, hash, NULL))
 		abort();
-	for (size_t i = 0; i < sizeof(hash); i++)
-		snprintf(hex + 2 * i, 3, "%02x", hash[i]);
+	hex_encode(hash, sizeof(hash), hex);
 	c->complete(c, strlen(c->claim.payload) != 64 || !strcmp(hex, c->claim.payload));
 }
 
