@@ -2,21 +2,11 @@
 
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/limits.h"
 
 #define FRAME_HEAD 8
 #define FIELD_HEAD 6
-
-static uint32_t get_le32(const uint8_t *p)
-{
-	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
-static void put_le32(uint8_t *p, uint32_t v)
-{
-	for (int i = 0; i < 4; i++)
-		p[i] = (uint8_t)(v >> 8 * i);
-}
 
 int agent_frame_next(const uint8_t *data, size_t size, size_t most, struct agent_frame *f,
 		     size_t *used)
@@ -48,7 +38,7 @@ int agent_field_next(const struct agent_frame *f, size_t *at, struct agent_field
 	size = get_le32(p + 2);
 	if (size > left - FIELD_HEAD)
 		return -1;
-	*v = (struct agent_field_view){ (uint16_t)(p[0] | p[1] << 8), p + FIELD_HEAD, size };
+	*v = (struct agent_field_view){ get_le16(p), p + FIELD_HEAD, size };
 	*at += FIELD_HEAD + (size_t)size;
 	return 1;
 }
@@ -69,7 +59,7 @@ bool agent_get_u64(const struct agent_frame *f, uint16_t tag, uint64_t *value)
 
 	if (!agent_find(f, tag, &v) || v.size != 8)
 		return false;
-	*value = get_le32(v.data) | (uint64_t)get_le32(v.data + 4) << 32;
+	*value = get_le64(v.data);
 	return true;
 }
 
@@ -95,9 +85,10 @@ size_t agent_begin(struct buf *b, uint8_t type)
 
 void agent_put(struct buf *b, uint16_t tag, const void *data, size_t size)
 {
-	uint8_t head[FIELD_HEAD] = { (uint8_t)tag, (uint8_t)(tag >> 8) };
+	uint8_t head[FIELD_HEAD];
 
 	assert(size <= LIMIT_AGENT_TO_GUEST);
+	put_le16(head, tag);
 	put_le32(head + 2, (uint32_t)size);
 	buf_add(b, head, sizeof(head));
 	buf_add(b, data, size);
@@ -112,8 +103,7 @@ void agent_put_u64(struct buf *b, uint16_t tag, uint64_t value)
 {
 	uint8_t bytes[8];
 
-	put_le32(bytes, (uint32_t)value);
-	put_le32(bytes + 4, (uint32_t)(value >> 32));
+	put_le64(bytes, value);
 	agent_put(b, tag, bytes, sizeof(bytes));
 }
 

@@ -1,7 +1,8 @@
 #include "vmm/arch/x86_64/bzimage.h"
 
-#include <endian.h>
 #include <string.h>
+
+#include "base/bytes.h"
 
 /* Where the fields stand in the file. */
 enum {
@@ -33,19 +34,6 @@ bool bzimage_is(const uint8_t *head, size_t size)
 	return size >= AT_MAGIC + 4 && !memcmp(head + AT_MAGIC, "HdrS", 4);
 }
 
-static uint32_t bzimage_u32(const uint8_t *at)
-{
-	uint32_t v;
-
-	memcpy(&v, at, sizeof(v));
-	return le32toh(v);
-}
-
-static uint16_t bzimage_u16(const uint8_t *at)
-{
-	return (uint16_t)(at[0] | at[1] << 8);
-}
-
 int bzimage_read(struct bzimage *b, const uint8_t *head, size_t size, uint64_t file_size,
 		 uint64_t gpa_least, uint64_t gpa_most, struct err *e)
 {
@@ -55,17 +43,16 @@ int bzimage_read(struct bzimage *b, const uint8_t *head, size_t size, uint64_t f
 	*b = (struct bzimage){ 0 };
 	if (!bzimage_is(head, size) || size < HEADER_END)
 		return bzimage_bad(e, "it is too short");
-	if (bzimage_u16(head + AT_VERSION) < VERSION_LEAST ||
-	    !(bzimage_u16(head + AT_XLOADFLAGS) & XLF_KERNEL_64))
+	if (get_le16(head + AT_VERSION) < VERSION_LEAST ||
+	    !(get_le16(head + AT_XLOADFLAGS) & XLF_KERNEL_64))
 		return bzimage_bad(e, "it has no 64-bit entry");
 	sectors = head[AT_SETUP_SECTORS] ? head[AT_SETUP_SECTORS] : 4;
 	b->offset = (sectors + 1) * SECTOR;
 	if (b->offset >= file_size)
 		return bzimage_bad(e, "it ends with its setup");
 	b->size = file_size - b->offset;
-	b->gpa = (uint64_t)bzimage_u32(head + AT_PREFERRED + 4) << 32 |
-		 bzimage_u32(head + AT_PREFERRED);
-	room = bzimage_u32(head + AT_INIT_SIZE);
+	b->gpa = get_le64(head + AT_PREFERRED);
+	room = get_le32(head + AT_INIT_SIZE);
 	if (room < b->size)
 		room = b->size;
 	if (b->gpa < gpa_least || b->gpa % LARGE_PAGE || b->gpa > gpa_most ||
@@ -73,7 +60,7 @@ int bzimage_read(struct bzimage *b, const uint8_t *head, size_t size, uint64_t f
 		return bzimage_bad(e, "it does not fit the guest's memory");
 	b->end = b->gpa + room;
 	b->entry = b->gpa + ENTRY_64;
-	b->initrd_most = (uint64_t)bzimage_u32(head + AT_INITRD_MOST) + 1;
+	b->initrd_most = (uint64_t)get_le32(head + AT_INITRD_MOST) + 1;
 	b->header_size = AT_MAGIC + (size_t)head[AT_JUMP + 1] - BZIMAGE_HEADER;
 	if (b->header_size < AT_END - BZIMAGE_HEADER ||
 	    b->header_size > HEADER_END - BZIMAGE_HEADER)
