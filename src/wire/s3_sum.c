@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/crc32c.h"
 #include "wire/s3.h"
 
 /* clang-format off */
@@ -17,17 +18,16 @@ const struct s3_sum_row s3_sum_rows[S3_SUM_NUM] = {
 	[S3_SUM_SHA256]    = { "SHA256", "x-amz-checksum-sha256", "ChecksumSHA256", 32 },
 };
 
-/* Reflected polynomials; all three begin and end inverted. */
+/* Reflected polynomials; these CRCs begin and end inverted. */
 static const uint64_t s3_polynomials[S3_SUM_NUM] = {
 	[S3_SUM_CRC32]     = 0xedb88320,
-	[S3_SUM_CRC32C]    = 0x82f63b78,
 	[S3_SUM_CRC64NVME] = 0x9a6c9329ac4bc9b5,
 };
 /* clang-format on */
 
 struct s3_sum {
 	enum s3_sum_kind kind;
-	uint64_t crc;
+	uint64_t crc; /* inverted until the end */
 	EVP_MD_CTX *hash;
 };
 
@@ -93,7 +93,7 @@ struct s3_sum *s3_sum_new(enum s3_sum_kind kind)
 	s->crc = kind == S3_SUM_CRC64NVME ? UINT64_MAX : UINT32_MAX;
 	if (s3_polynomials[kind]) {
 		s3_crc_prepare(kind);
-	} else if (kind != S3_SUM_NONE) {
+	} else if (kind == S3_SUM_SHA1 || kind == S3_SUM_SHA256) {
 		s->hash = EVP_MD_CTX_new();
 		if (!s->hash || EVP_DigestInit_ex(s->hash, md, NULL) != 1)
 			abort();
@@ -105,6 +105,8 @@ void s3_sum_add(struct s3_sum *s, const void *data, size_t size)
 {
 	if (s->hash)
 		EVP_DigestUpdate(s->hash, data, size);
+	else if (s->kind == S3_SUM_CRC32C)
+		s->crc = ~crc32c_more(~(uint32_t)s->crc, data, size);
 	else if (s->kind != S3_SUM_NONE)
 		s->crc = s3_crc_add(s->kind, s->crc, data, size);
 }
