@@ -1,12 +1,10 @@
 #include "objects/receive.h"
 
 #include <openssl/crypto.h>
-#include <openssl/hmac.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
 #include "base/hex.h"
 
@@ -43,29 +41,10 @@ static void receive_hex(EVP_MD_CTX *c, char *out)
 	hex_encode(hash, size, out);
 }
 
-static void receive_hmac(const void *key, size_t key_size, const char *data, uint8_t out[32])
-{
-	unsigned size = 32;
-
-	if (!HMAC(EVP_sha256(), key, (int)key_size, (const uint8_t *)data, strlen(data), out,
-		  &size))
-		abort();
-}
-
 static void receive_sign_key(struct receive *r, const struct sigv4_claim *claim, const char *secret)
 {
-	char first[160];
-	time_t at = (time_t)(claim->at_ms / 1000);
-	struct tm tm;
-
-	snprintf(first, sizeof(first), "AWS4%s", secret);
-	receive_hmac(first, strlen(first), claim->date, r->key);
-	receive_hmac(r->key, 32, claim->region, r->key);
-	receive_hmac(r->key, 32, claim->service, r->key);
-	receive_hmac(r->key, 32, "aws4_request", r->key);
-	OPENSSL_cleanse(first, sizeof(first));
-	gmtime_r(&at, &tm);
-	strftime(r->date, sizeof(r->date), "%Y%m%dT%H%M%SZ", &tm);
+	sigv4_derive(secret, claim->date, claim->region, claim->service, r->key);
+	sigv4_amz_date(claim->at_ms, r->date);
 	snprintf(r->scope, sizeof(r->scope), "%s/%s/%s/aws4_request", claim->date, claim->region,
 		 claim->service);
 	memcpy(r->signature, claim->signature, sizeof(r->signature));
@@ -76,13 +55,11 @@ static int receive_check_signature(struct receive *r, const char *kind, const ch
 				   const char *hash, const char *claimed, struct err *e)
 {
 	autobuf struct buf text = { 0 };
-	uint8_t mac[32];
 	char hex[65];
 
 	buf_addf(&text, "%s\n%s\n%s\n%s\n%s%s", kind, r->date, r->scope, r->signature, middle,
 		 hash);
-	receive_hmac(r->key, 32, buf_str(&text), mac);
-	hex_encode(mac, sizeof(mac), hex);
+	sigv4_sign_text(r->key, &text, hex);
 	if (strlen(claimed) != 64 || CRYPTO_memcmp(hex, claimed, 64))
 		return err_set(e, ERR_DENIED,
 			       "SignatureDoesNotMatch: The signature of a chunk does "

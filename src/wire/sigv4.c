@@ -33,30 +33,45 @@ static void sigv4_hmac(const void *key, size_t key_size, const void *data, size_
 		abort();
 }
 
+void sigv4_derive(const char *secret, const char *date, const char *region, const char *service,
+		  uint8_t key[SIGV4_KEY_SIZE])
+{
+	autobuf struct buf first = { 0 };
+
+	buf_reserve(&first, strlen(secret) + 5); /* at once, so that no copy of it stays behind */
+	buf_addf(&first, "AWS4%s", secret);
+	sigv4_hmac(first.data, first.size, date, 8, key);
+	OPENSSL_cleanse(first.data, first.size);
+	sigv4_hmac(key, SIGV4_KEY_SIZE, region, strlen(region), key);
+	sigv4_hmac(key, SIGV4_KEY_SIZE, service, strlen(service), key);
+	sigv4_hmac(key, SIGV4_KEY_SIZE, "aws4_request", 12, key);
+}
+
+void sigv4_sign_text(const uint8_t key[SIGV4_KEY_SIZE], const struct buf *text, char signature[65])
+{
+	uint8_t mac[32];
+
+	sigv4_hmac(key, SIGV4_KEY_SIZE, text->data, text->size, mac);
+	hex_encode(mac, sizeof(mac), signature);
+}
+
 /* The hex signature of a canonical request. */
 static void sigv4_signature(const char *secret, const char *amz_date, const char *region,
 			    const char *service, const struct buf *canonical, char out[65])
 {
 	autobuf struct buf text = { 0 };
-	uint8_t key[32];
+	uint8_t key[SIGV4_KEY_SIZE];
 	char hash[65];
 
 	sha256_hex(canonical->data, canonical->size, hash);
-	buf_addf(&text, "AWS4%s", secret);
-	sigv4_hmac(text.data, text.size, amz_date, 8, key);
-	OPENSSL_cleanse(text.data, text.size);
-	buf_clear(&text);
-	sigv4_hmac(key, 32, region, strlen(region), key);
-	sigv4_hmac(key, 32, service, strlen(service), key);
-	sigv4_hmac(key, 32, "aws4_request", 12, key);
 	buf_addf(&text, "AWS4-HMAC-SHA256\n%s\n%.8s/%s/%s/aws4_request\n%s", amz_date, amz_date,
 		 region, service, hash);
-	sigv4_hmac(key, 32, text.data, text.size, key);
-	hex_encode(key, 32, out);
+	sigv4_derive(secret, amz_date, region, service, key);
+	sigv4_sign_text(key, &text, out);
 	OPENSSL_cleanse(key, sizeof(key));
 }
 
-static void sigv4_amz_date(int64_t at_ms, char out[17])
+void sigv4_amz_date(int64_t at_ms, char out[17])
 {
 	time_t at = (time_t)(at_ms / 1000);
 	struct tm tm;

@@ -48,6 +48,14 @@ void sigv4_sign(const char *method, const char *target, const char *host, const 
 		const struct sigv4_key *key, bool double_encode, int64_t now_ms, char date[17],
 		struct buf *authorization);
 
+/* The parts of a signature, for what is signed piece by piece (S3's chunks). */
+#define SIGV4_KEY_SIZE 32
+/* The key of one day, region and service; @date is "yyyymmdd", what follows it is not read. */
+void sigv4_derive(const char *secret, const char *date, const char *region, const char *service,
+		  uint8_t key[SIGV4_KEY_SIZE]);
+void sigv4_sign_text(const uint8_t key[SIGV4_KEY_SIZE], const struct buf *text, char signature[65]);
+void sigv4_amz_date(int64_t at_ms, char out[17]); /* "yyyymmddThhmmssZ" */
+
 void sha256_hex(const void *data, size_t size, char out[65]);
 
 #endif

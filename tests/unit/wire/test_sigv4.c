@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "base/hex.h"
 #include "wire/sigv4.h"
 
 struct vector {
@@ -220,6 +221,28 @@ static void test_an_amz_header_that_is_not_signed_is_denied(void **unused)
 	assert_non_null(strstr(e.text, "x-amz-acl"));
 }
 
+/* The example of the AWS General Reference. */
+static void test_the_key_and_the_signature_are_those_of_the_reference(void **unused)
+{
+	autobuf struct buf text = { 0 };
+	uint8_t key[SIGV4_KEY_SIZE];
+	char hex[65], date[17];
+
+	(void)unused;
+	sigv4_amz_date(1440938160000, date);
+	assert_string_equal(date, "20150830T123600Z");
+	sigv4_derive("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", date, "us-east-1", "iam", key);
+	hex_encode(key, sizeof(key), hex);
+	assert_string_equal(hex,
+			    "c4afb1cc5771d871763a393e44b703571b55cc28424d1a5e86da6ed3c154a4b9");
+	buf_adds(&text, "AWS4-HMAC-SHA256\n20150830T123600Z\n"
+			"20150830/us-east-1/iam/aws4_request\n"
+			"f536975d06c0309214f805bb90ccff089219ecd68b2577efef23edd43b7e1a59");
+	sigv4_sign_text(key, &text, hex);
+	assert_string_equal(hex,
+			    "5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7");
+}
+
 static void test_our_own_signature_is_accepted(void **unused)
 {
 	static const struct sigv4_key key = { VECTORS_KEY, VECTORS_SECRET, "eu-west-9", "lambda" };
@@ -265,6 +288,7 @@ int main(void)
 		cmocka_unit_test(test_a_malformed_claim_is_denied_with_a_sentence),
 		cmocka_unit_test(test_an_unsigned_request_is_told_apart),
 		cmocka_unit_test(test_an_amz_header_that_is_not_signed_is_denied),
+		cmocka_unit_test(test_the_key_and_the_signature_are_those_of_the_reference),
 		cmocka_unit_test(test_our_own_signature_is_accepted),
 	};
 
