@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "wire/s3.h"
+#include "wire/xml.h"
 
 #define S3_XML_DEPTH 16
 
@@ -210,19 +211,6 @@ enum s3_xml_event s3_xml_next(struct s3_xml *x)
 void s3_xml_put(struct buf *b, const char *element, const char *text)
 {
 	buf_addf(b, "<%s>", element);
-	for (; *text; text++) {
-		if (*text == '<')
-			buf_adds(b, "&lt;");
-		else if (*text == '>')
-			buf_adds(b, "&gt;");
-		else if (*text == '&')
-			buf_adds(b, "&amp;");
-		else if (*text == '"')
-			buf_adds(b, "&quot;");
-		else if ((uint8_t)*text < 0x20)
-			buf_addf(b, "&#x%x;", (unsigned)*text);
-		else
-			buf_add(b, text, 1);
-	}
+	xml_put_text(b, text);
 	buf_addf(b, "</%s>", element);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "control/api/call.h"
+#include "wire/xml.h"
 
 #define STS_NAMESPACE "https://sts.amazonaws.com/doc/2011-06-15/"
 
@@ -19,18 +20,6 @@ const struct op sts_op = {
 	.members = sts_members,
 	.run = sts_run,
 };
-
-static void xml_text(struct buf *to, const char *text)
-{
-	for (; *text; text++) {
-		if (*text == '<')
-			buf_adds(to, "&lt;");
-		else if (*text == '&')
-			buf_adds(to, "&amp;");
-		else if ((uint8_t)*text >= ' ')
-			buf_add(to, text, 1);
-	}
-}
 
 static void sts_send(struct call *c, unsigned status, struct buf *xml)
 {
@@ -47,7 +36,7 @@ void sts_fail(struct call *c, unsigned status, const char *code, const char *tex
 	buf_adds(&xml, "<ErrorResponse xmlns=\"" STS_NAMESPACE "\"><Error><Type>");
 	buf_addf(&xml, "%s</Type><Code>%s</Code><Message>", status < 500 ? "Sender" : "Receiver",
 		 code);
-	xml_text(&xml, text);
+	xml_put_text(&xml, text);
 	buf_addf(&xml, "</Message></Error><RequestId>%s</RequestId></ErrorResponse>\n", c->id);
 	sts_send(c, status, &xml);
 }
@@ -95,9 +84,9 @@ static void sts_run(struct call *c)
 	buf_adds(&xml, "<GetCallerIdentityResponse xmlns=\"" STS_NAMESPACE "\">"
 		       "<GetCallerIdentityResult><Arn>");
 	buf_addf(&xml, "arn:aws:iam::%s:user/", account);
-	xml_text(&xml, sts_user(c));
+	xml_put_text(&xml, sts_user(c));
 	buf_adds(&xml, "</Arn><UserId>");
-	xml_text(&xml, c->claim.access_key);
+	xml_put_text(&xml, c->claim.access_key);
 	buf_addf(&xml, "</UserId><Account>%s</Account></GetCallerIdentityResult>", account);
 	buf_addf(&xml,
 		 "<ResponseMetadata><RequestId>%s</RequestId></ResponseMetadata>"
