@@ -1,12 +1,10 @@
 #include "control/admission/admission.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/meminfo.h"
 
 #define ADMISSION_TICK_MS 100
 
@@ -36,32 +34,14 @@ bool admission_may_start(const struct admission_load *l, enum admission_priority
 	return l->running < l->at_once;
 }
 
-static bool admission_parse_kib(const char *text, const char *name, uint64_t *bytes)
-{
-	const char *at = strstr(text, name);
-
-	if (!at)
-		return false;
-	*bytes = strtoull(at + strlen(name), NULL, 10) * KIB;
-	return *bytes > 0;
-}
-
-bool admission_parse_meminfo(const char *text, uint64_t *total, uint64_t *available)
-{
-	return admission_parse_kib(text, "MemTotal:", total) &&
-	       admission_parse_kib(text, "MemAvailable:", available);
-}
-
 static void admission_read_memory(uint64_t *total, uint64_t *available)
 {
-	char text[2048] = "";
-	autoclose int fd = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	struct meminfo m;
 
-	if (n <= 0 || !admission_parse_meminfo(text, total, available)) {
+	if (!meminfo_read(&m))
 		log_err("/proc/meminfo cannot be read: no microVM can start");
-		*total = *available = 0;
-	}
+	*total = m.total;
+	*available = m.available;
 }
 
 uint64_t admission_total_memory(void)

@@ -61,8 +61,6 @@ struct admission_load {
 };
 bool admission_may_start(const struct admission_load *l, enum admission_priority priority);
 
-/* /proc/meminfo: false if it is not what it should be. */
-bool admission_parse_meminfo(const char *text, uint64_t *total, uint64_t *available);
 uint64_t admission_total_memory(void);
 
 #endif

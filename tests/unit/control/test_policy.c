@@ -131,19 +131,6 @@ static void test_the_pool_starts_when_nobody_waits(void **unused)
 	}
 }
 
-static void test_meminfo_is_read_or_refused(void **unused)
-{
-	uint64_t total, available;
-
-	(void)unused;
-	assert_true(admission_parse_meminfo(
-		"MemTotal:  100 kB\nMemFree: 1 kB\nMemAvailable:   50 kB\n", &total, &available));
-	assert_int_equal(total, 100 * KIB);
-	assert_int_equal(available, 50 * KIB);
-	assert_false(admission_parse_meminfo("MemTotal: 100 kB\n", &total, &available));
-	assert_false(admission_parse_meminfo("", &total, &available));
-}
-
 static void test_a_pool_follows_demand(void **unused)
 {
 	static const struct {
@@ -326,7 +313,6 @@ int main(void)
 		cmocka_unit_test(test_a_time_that_lies_ahead_is_now),
 		cmocka_unit_test(test_room_is_what_the_host_can_spare),
 		cmocka_unit_test(test_the_pool_starts_when_nobody_waits),
-		cmocka_unit_test(test_meminfo_is_read_or_refused),
 		cmocka_unit_test(test_a_pool_follows_demand),
 		cmocka_unit_test(test_shells_are_kept_for_shapes_in_use_alone),
 		cmocka_unit_test(test_a_row_of_before_there_were_two_engines_is_of_qemu),

@@ -2,11 +2,11 @@
  *
  * Every machine is asked anew; one that is busy shows what it said last. */
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
+#include "base/meminfo.h"
 #include "control/api/call.h"
 #include "control/api/encode.h"
 #include "control/machine/machine.h"
@@ -22,25 +22,14 @@ struct stats {
 	int64_t begin_ms;
 };
 
-/* "MemTotal:  24591664 kB" of /proc/meminfo, in bytes. */
-static int64_t stats_meminfo(const char *text, const char *name)
-{
-	const char *line = strstr(text, name);
-
-	return line ? strtoll(line + strlen(name), NULL, 10) * 1024 : 0;
-}
-
 static json_t *stats_host(void)
 {
-	char text[2048] = "";
-	FILE *file = fopen("/proc/meminfo", "re");
-	size_t n = file ? fread(text, 1, sizeof(text) - 1, file) : 0;
+	struct meminfo m;
 
-	if (file)
-		fclose(file);
-	text[n] = '\0';
-	return json_pack("{s:I,s:I}", "memoryBytes", (json_int_t)stats_meminfo(text, "MemTotal:"),
-			 "availableBytes", (json_int_t)stats_meminfo(text, "MemAvailable:"));
+	if (!meminfo_read(&m))
+		log_err("/proc/meminfo cannot be read");
+	return json_pack("{s:I,s:I}", "memoryBytes", (json_int_t)m.total, "availableBytes",
+			 (json_int_t)m.available);
 }
 
 static const struct microvm *stats_microvm(const struct control *ctl, const struct machine *m)
