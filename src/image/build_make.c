@@ -1,11 +1,13 @@
 /* From the artifact to a container image: the stages that priv's build steps do. */
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/limits.h"
+#include "base/resolv.h"
 #include "image/build.h"
 
 /* What S3 says, as service.md 10.1 says it. */
@@ -166,37 +168,18 @@ static void build_env_add(struct build *b, const char *pair)
 	job_option(&b->job, "--env", pair);
 }
 
-/* RUN gets the host's resolv.conf; what stands there on a loopback is out of a slot's reach. */
-static bool build_nameserver(const char *path, char to[64])
-{
-	FILE *file = fopen(path, "re");
-	char line[256];
-	bool found = false;
-
-	while (file && !found && fgets(line, sizeof(line), file))
-		found = sscanf(line, " nameserver %63s", to) == 1 && strncmp(to, "127.", 4) != 0 &&
-			strcmp(to, "::1") != 0;
-	if (file)
-		fclose(file);
-	return found;
-}
-
+/* RUN gets a copy of the host's resolv.conf, whose loopbacks are out of a slot's reach. */
 static void build_resolver(struct build *b)
 {
-	static const char *const files[] = { "/etc/resolv.conf",
-					     "/run/systemd/resolve/resolv.conf" };
-	char address[64];
+	const char *configured = b->role->conf->dns_upstream;
+	char address[INET_ADDRSTRLEN];
+	bool behind_stub;
+	struct in_addr in = { htonl(resolv_read(configured, &behind_stub)) };
 
-	if (b->role->conf->dns_upstream[0]) {
-		job_option(&b->job, "--dns", b->role->conf->dns_upstream);
-		return;
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
-		if (build_nameserver(files[i], address)) {
-			if (i) /* the first is copied anyway */
-				job_option(&b->job, "--dns", address);
-			return;
-		}
+	if (*configured)
+		job_option(&b->job, "--dns", configured);
+	else if (behind_stub)
+		job_option(&b->job, "--dns", inet_ntop(AF_INET, &in, address, sizeof(address)));
 }
 
 void build_container(struct build *b)

@@ -9,8 +9,8 @@
 
 #include "base/io.h"
 #include "base/log.h"
+#include "base/resolv.h"
 #include "priv/nft.h"
-#include "priv/resolv.h"
 
 #define HOST_SETUP_LOOK_MS 5000
 #define HOST_SETUP_FORWARD "/proc/sys/net/ipv4/ip_forward"
@@ -45,7 +45,7 @@ static void host_setup_loaded(struct child *c, int status)
 
 void host_setup_look(struct host_setup *h)
 {
-	uint32_t now = resolv_read(h->configured);
+	uint32_t now = resolv_read(h->configured, NULL);
 	autobuf struct buf text = { 0 };
 	struct err e;
 
@@ -88,7 +88,7 @@ int host_setup_open(struct host_setup *h, struct loop *l, const struct names *n,
 
 	*h = (struct host_setup){ .loop = l, .names = n, .configured = resolver };
 	h->record = xasprintf("%s/ip_forward", run_dir);
-	h->resolver = resolv_read(resolver);
+	h->resolver = resolv_read(resolver, NULL);
 	host_setup_rules(h, &text);
 	if (child_run(host_setup_nft, buf_str(&text)))
 		return err_set(e, ERR_INTERNAL, "nft refused the rules; the line above says why");

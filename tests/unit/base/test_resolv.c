@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "priv/resolv.h"
+#include "base/resolv.h"
 
 static const struct {
 	const char *text;
@@ -34,10 +34,13 @@ static void test_the_first_usable_resolver_is_taken(void **unused)
 
 static void test_a_configured_resolver_comes_first(void **unused)
 {
+	bool behind_stub = true;
+
 	(void)unused;
-	assert_int_equal(resolv_read("192.0.2.7"), 0xc0000207);
-	assert_int_equal(resolv_read("127.0.0.1"), 0);
-	assert_int_equal(resolv_read("dns.example"), 0);
+	assert_int_equal(resolv_read("192.0.2.7", &behind_stub), 0xc0000207);
+	assert_int_equal(resolv_read("127.0.0.1", &behind_stub), 0);
+	assert_int_equal(resolv_read("dns.example", &behind_stub), 0);
+	assert_false(behind_stub);
 }
 
 int main(void)

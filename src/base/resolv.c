@@ -1,4 +1,4 @@
-#include "priv/resolv.h"
+#include "base/resolv.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -42,10 +42,12 @@ uint32_t resolv_parse(const char *text)
 	return ip;
 }
 
-uint32_t resolv_read(const char *configured)
+uint32_t resolv_read(const char *configured, bool *behind_stub)
 {
 	uint32_t ip = 0;
 
+	if (behind_stub)
+		*behind_stub = false;
 	if (*configured)
 		return resolv_usable(configured);
 	for (size_t i = 0; i < ARRAY_SIZE(resolv_files) && !ip; i++) {
@@ -54,6 +56,8 @@ uint32_t resolv_read(const char *configured)
 
 		if (fd >= 0 && !io_read_all(fd, &text, RESOLV_MOST))
 			ip = resolv_parse(buf_str(&text));
+		if (behind_stub)
+			*behind_stub = ip && i > 0;
 	}
 	return ip;
 }
