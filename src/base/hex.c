@@ -14,7 +14,7 @@ void hex_encode(const void *data, size_t size, char *to)
 	to[2 * size] = '\0';
 }
 
-static int hex_digit(char c)
+int hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';

@@ -4,6 +4,8 @@
 
 #include "base/buf.h"
 
+int hex_digit(char c); /* its value, or -1 */
+
 /* Write 2 * @size lower-case digits and a NUL to @to. */
 void hex_encode(const void *data, size_t size, char *to);
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/hex.h"
 #include "wire/s3.h"
 
 enum {
@@ -16,21 +17,12 @@ enum {
 	S3_CHUNK_BROKEN
 };
 
-static int s3_hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 static bool s3_signature_read(const char *text, char out[65])
 {
 	if (strlen(text) != 64)
 		return false;
 	for (const char *c = text; *c; c++)
-		if (s3_hex(*c) < 0)
+		if (hex_digit(*c) < 0)
 			return false;
 	memcpy(out, text, 65);
 	return true;
@@ -63,10 +55,10 @@ static bool s3_chunks_size(struct s3_chunks *c)
 
 	c->left = 0;
 	c->signature[0] = '\0';
-	for (; s3_hex(*at) >= 0; at++) {
+	for (; hex_digit(*at) >= 0; at++) {
 		if (at - c->line >= 15)
 			return false;
-		c->left = c->left << 4 | (unsigned)s3_hex(*at);
+		c->left = c->left << 4 | (unsigned)hex_digit(*at);
 	}
 	if (at == c->line || c->left > LIMIT_S3_OBJECT)
 		return false;
