@@ -4,14 +4,20 @@
  * The C library's asks the kernel for more whenever it likes, and after the shell is open nothing
  * may be mapped (gen_filters.c).  Little is allocated in a monitor's life and most of it at its
  * begin; pages that were never used cost nothing.  A block is preceded by 16 bytes that name its
- * class. */
+ * class.
+ *
+ * Every function of the family is defined, so that the linker takes none from the C library: a
+ * block of one heap must never come to the functions of the other.  Alignments above 16 are not
+ * served, for nothing asks for them. */
 
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define HEAP_SIZE  (256UL << 20)
 #define HEAP_HEAD  16UL
@@ -25,6 +31,8 @@ struct block {
 	} head;
 	uint64_t zero;
 };
+
+void *pvalloc(size_t size); /* in no header of musl */
 
 static pthread_mutex_t heap_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct block *heap_free[HEAP_MOST + 1];
@@ -89,9 +97,23 @@ void *malloc(size_t size)
 	return heap_alloc(size);
 }
 
+static _Noreturn void heap_refuse(const char *what)
+{
+	static const char begin[] = "doze-vmm: the heap does not serve ";
+
+	(void)!write(STDERR_FILENO, begin, sizeof(begin) - 1);
+	(void)!write(STDERR_FILENO, what, strlen(what));
+	(void)!write(STDERR_FILENO, "\n", 1);
+	abort();
+}
+
 static struct block *heap_block(void *p)
 {
-	return (struct block *)(void *)((uint8_t *)p - HEAP_HEAD);
+	uint8_t *at = (uint8_t *)p - HEAP_HEAD;
+
+	if (!heap_end || at < heap_end - HEAP_SIZE || at >= heap_end)
+		heap_refuse("a block that is not the heap's");
+	return (struct block *)(void *)at;
 }
 
 void free(void *p)
@@ -120,9 +142,14 @@ void *calloc(size_t n, size_t size)
 	return p ? memset(p, 0, n * size) : NULL;
 }
 
+size_t malloc_usable_size(void *p)
+{
+	return p ? (1UL << heap_block(p)->head.class) - HEAP_HEAD : 0;
+}
+
 void *realloc(void *p, size_t size)
 {
-	size_t has = p ? (1UL << heap_block(p)->head.class) - HEAP_HEAD : 0;
+	size_t has = malloc_usable_size(p);
 	void *new;
 
 	if (p && size <= has)
@@ -134,4 +161,51 @@ void *realloc(void *p, size_t size)
 		memcpy(new, p, has);
 	free(p);
 	return new;
+}
+
+void *reallocarray(void *p, size_t n, size_t size)
+{
+	if (!size || n <= SIZE_MAX / size)
+		return realloc(p, n * size);
+	errno = ENOMEM;
+	return NULL;
+}
+
+static void *heap_aligned(const char *name, size_t alignment, size_t size)
+{
+	if (alignment > HEAP_HEAD)
+		heap_refuse(name);
+	return heap_alloc(size);
+}
+
+void *aligned_alloc(size_t alignment, size_t size)
+{
+	return heap_aligned("aligned_alloc of more than 16", alignment, size);
+}
+
+void *memalign(size_t alignment, size_t size)
+{
+	return heap_aligned("memalign of more than 16", alignment, size);
+}
+
+int posix_memalign(void **to, size_t alignment, size_t size)
+{
+	void *p = heap_aligned("posix_memalign of more than 16", alignment, size);
+
+	if (!p)
+		return ENOMEM;
+	*to = p;
+	return 0;
+}
+
+void *valloc(size_t size)
+{
+	(void)size;
+	heap_refuse("valloc");
+}
+
+void *pvalloc(size_t size)
+{
+	(void)size;
+	heap_refuse("pvalloc");
 }
