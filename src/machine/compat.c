@@ -1,4 +1,4 @@
-/* fits.c - whether a snapshot can run here, and in a sentence what it needs if not. */
+/* compat.c - whether a snapshot can run here, and in a sentence what it needs if not. */
 
 #include <inttypes.h>
 #include <string.h>
