@@ -45,7 +45,7 @@ static void conn_free(struct stream_conn *c)
 	loop_rewatch(s->loop, &s->listen, EPOLLIN);
 }
 
-static void conn_say(int fd, const char *text, int pass)
+static void conn_send(int fd, const char *text, int pass)
 {
 	ssize_t n = io_send_fd(fd, text, strlen(text), pass, MSG_DONTWAIT);
 
@@ -58,7 +58,7 @@ static void conn_refuse(struct stream_conn *c, const char *why)
 	char line[STREAM_LINE + 8];
 
 	snprintf(line, sizeof(line), "ERR %.*s\n", STREAM_LINE - 1, why);
-	conn_say(c->peer_fd, line, -1);
+	conn_send(c->peer_fd, line, -1);
 	conn_free(c);
 }
 
@@ -110,7 +110,7 @@ static void conn_answer(struct stream_conn *c)
 		return;
 	}
 	if (c->n_answer == 3 && !memcmp(c->answer, "OK\n", 3)) {
-		conn_say(c->peer_fd, "OK\n", c->guest_fd);
+		conn_send(c->peer_fd, "OK\n", c->guest_fd);
 		conn_free(c);
 		return;
 	}
