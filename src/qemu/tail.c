@@ -7,7 +7,7 @@
 #include "base/log.h"
 
 /* After a kernel's panic, or doze-init's last error, come lines that say nothing any more. */
-static bool tail_tells(const char *line)
+static bool tail_names_cause(const char *line)
 {
 	return strstr(line, "Kernel panic") || strstr(line, " error ");
 }
@@ -17,7 +17,7 @@ static void tail_line(struct tail *t)
 	t->line[t->used] = '\0';
 	if (t->used)
 		log_debug("%s said: %s", t->name, t->line);
-	if (t->used && (tail_tells(t->line) || !tail_tells(t->last)))
+	if (t->used && (tail_names_cause(t->line) || !tail_names_cause(t->last)))
 		memcpy(t->last, t->line, t->used + 1);
 	t->used = 0;
 }
