@@ -117,7 +117,7 @@ static int app_clone(int cgroup)
 }
 
 /* What the child says before it has become the application; nothing if it did. */
-static void app_hear(struct app *a, int report)
+static void app_log_report(struct app *a, int report)
 {
 	char text[1024];
 	ssize_t n = read(report, text, sizeof(text) - 1);
@@ -154,7 +154,7 @@ static int app_run(struct app *a, struct app_spec *s, struct err *e)
 	}
 	if (logs_open(&a->logs, a->port, p.out[0], p.err[0], e))
 		return -1;
-	app_hear(a, p.report[0]);
+	app_log_report(a, p.report[0]);
 	close(p.report[0]);
 	return 0;
 }
