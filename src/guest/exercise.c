@@ -140,7 +140,7 @@ static _Noreturn void exercise_child(const struct subject *s, int in, int out)
 	_exit(1);
 }
 
-static void exercise_over(struct exercising *x)
+static void exercise_done(struct exercising *x)
 {
 	void (*done)(struct exercising *) = x->done;
 
@@ -164,7 +164,7 @@ static void exercise_late(struct timer *t)
 	if (x->pid)
 		kill(x->pid, SIGKILL);
 	exercise_end(x);
-	exercise_over(x);
+	exercise_done(x);
 }
 
 static void exercise_answered(struct watch *w, uint32_t events)
@@ -175,7 +175,7 @@ static void exercise_answered(struct watch *w, uint32_t events)
 	(void)events;
 	if (read(w->fd, &byte, 1) != 1)
 		exercise_end(x);
-	exercise_over(x);
+	exercise_done(x);
 }
 
 static int exercise_clone(const struct subject *s, int in, int out)
@@ -244,5 +244,5 @@ void exercise_reaped(struct exercising *x, int pid)
 		return;
 	x->pid = 0;
 	exercise_end(x);
-	exercise_over(x);
+	exercise_done(x);
 }

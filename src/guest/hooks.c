@@ -61,7 +61,7 @@ static void hooks_send_result(struct port *port, uint64_t id, enum agent_outcome
 	port_send(port);
 }
 
-static void hooks_drain_over(struct timer *t)
+static void hooks_drain_done(struct timer *t)
 {
 	hooks_disconnect(container_of(t, struct hooks, timer));
 }
@@ -76,7 +76,7 @@ static void hooks_finish(struct hooks *h, enum agent_outcome outcome)
 	h->drained = 0;
 	buf_clear(&h->out);
 	if (outcome == OUTCOME_STATUS)
-		loop_timer(h->port->loop, &h->timer, HOOKS_DRAIN_MS, hooks_drain_over);
+		loop_timer(h->port->loop, &h->timer, HOOKS_DRAIN_MS, hooks_drain_done);
 	else
 		hooks_disconnect(h);
 	hooks_next(h);

@@ -44,9 +44,9 @@ static void relay_settle(struct relay *r)
 		}
 	}
 	if (r->side[0].shut && r->side[1].shut)
-		r->over(r, false);
+		r->done(r, false);
 	else if (relay_watch(&r->side[0]) || relay_watch(&r->side[1]))
-		r->over(r, true);
+		r->done(r, true);
 }
 
 /* -1: this side is broken */
@@ -94,22 +94,22 @@ static void relay_ready(struct watch *w, uint32_t events)
 	if (side->rest.size && (events & ~(uint32_t)EPOLLIN)) {
 		wrote = true;
 		if (relay_write_rest(side)) {
-			side->relay->over(side->relay, true);
+			side->relay->done(side->relay, true);
 			return;
 		}
 	}
 	if (!side->ended && !other->rest.size && (events & ~(uint32_t)EPOLLOUT) &&
 	    relay_move(side)) {
-		side->relay->over(side->relay, true);
+		side->relay->done(side->relay, true);
 		return;
 	}
 	if (wrote || side->ended || other->rest.size) /* else both sides wait as before */
 		relay_settle(side->relay);
 }
 
-void relay_init(struct relay *r, struct loop *l, void (*over)(struct relay *r, bool broken))
+void relay_init(struct relay *r, struct loop *l, void (*done)(struct relay *r, bool broken))
 {
-	*r = (struct relay){ .loop = l, .over = over };
+	*r = (struct relay){ .loop = l, .done = done };
 	r->side[0].relay = r->side[1].relay = r;
 	r->side[0].fd = r->side[1].fd = -1;
 }
@@ -118,7 +118,7 @@ void relay_start(struct relay *r)
 {
 	for (int i = 0; i < 2; i++) {
 		if (r->side[i].rest.size && relay_write_rest(&r->side[i])) {
-			r->over(r, true);
+			r->done(r, true);
 			return;
 		}
 	}

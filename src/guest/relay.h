@@ -25,12 +25,12 @@ struct relay {
 	/* Both ways are over, or a side broke.  Called from the relay's own events; calls
 	 * relay_close.
 	 */
-	void (*over)(struct relay *r, bool broken);
+	void (*done)(struct relay *r, bool broken);
 };
 
-void relay_init(struct relay *r, struct loop *l, void (*over)(struct relay *r, bool broken));
+void relay_init(struct relay *r, struct loop *l, void (*done)(struct relay *r, bool broken));
 
-/* Begin, with both descriptors and what already waits to be written in place.  May call over. */
+/* Begin, with both descriptors and what already waits to be written in place.  May call done. */
 void relay_start(struct relay *r);
 
 /* Close both sides.  Harmless if done. */

@@ -68,7 +68,7 @@ static void stream_free(struct stream *s, bool abort)
 	free(s);
 }
 
-static void stream_over(struct relay *r, bool broken)
+static void stream_done(struct relay *r, bool broken)
 {
 	stream_free(container_of(r, struct stream, relay), broken);
 }
@@ -173,7 +173,7 @@ static void stream_new(struct streams *all, int fd)
 	int rc;
 
 	s->streams = all;
-	relay_init(&s->relay, all->loop, stream_over);
+	relay_init(&s->relay, all->loop, stream_done);
 	s->relay.side[STREAM_HOST].fd = fd;
 	list_add(&all->all, &s->in);
 	all->n++;
