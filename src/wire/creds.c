@@ -1,4 +1,5 @@
-/* creds.c - sections, keys, values; what else an AWS credentials file may hold is skipped. */
+/* creds.c - reads sections, keys and values, and skips whatever else an AWS credentials file may
+ * hold. */
 
 #include <ctype.h>
 #include <string.h>
@@ -26,7 +27,7 @@ static bool creds_is(struct span s, const char *word)
 	return s.size == strlen(word) && !memcmp(s.at, word, s.size);
 }
 
-/* Keys and secrets are printable ASCII without spaces: what else could be signed with them? */
+/* Keys and secrets are printable ASCII without spaces; no client could sign with anything else. */
 static int creds_copy(struct span s, char *to, size_t room, unsigned line, struct err *e)
 {
 	if (!s.size || s.size >= room)

@@ -1,4 +1,5 @@
-/* creds.h - the credentials file: the same ini as ~/.aws/credentials; each section one key pair. */
+/* creds.h - the credentials file, in the format of ~/.aws/credentials: each section is a key pair.
+ */
 #ifndef WIRE_CREDS_H
 #define WIRE_CREDS_H
 

@@ -1,4 +1,4 @@
-/* The reader: lines to instructions. */
+/* dockerfile.c - reads lines and makes instructions of them. */
 
 #include "wire/dockerfile.h"
 
@@ -12,7 +12,7 @@
 
 struct dockerfile_reader {
 	const char *at, *end;
-	int line; /* of the line that comes next */
+	int line; /* number of the line read last */
 	struct dockerfile *d;
 	struct err *e;
 };
@@ -47,7 +47,7 @@ static size_t dockerfile_indent(const struct dockerfile_line *l)
 	return i;
 }
 
-/* "# escape=`" and its like, before anything else stands in the file. */
+/* Read parser directives such as "# escape=`", which must come before anything else. */
 static void dockerfile_directives(struct dockerfile_reader *r)
 {
 	struct dockerfile_reader ahead = *r;
@@ -74,8 +74,8 @@ static void dockerfile_directives(struct dockerfile_reader *r)
 	}
 }
 
-/* Where the line's text ends if the instruction goes on behind it: one escape character, then only
- * blanks. */
+/* True if the line ends in one escape character, blanks apart, so that the instruction continues on
+ * the next one.  *keep is the length of the text before it. */
 static bool dockerfile_continues(const struct dockerfile_line *l, char escape, size_t *keep)
 {
 	size_t n = l->size;
@@ -110,7 +110,7 @@ static int dockerfile_read_heredoc(struct dockerfile_reader *r, struct dockerfil
 		       "Dockerfile:%d: nothing ends the heredoc that begins here.", begin);
 }
 
-/* "<<NAME", "<<-NAME", "<<'NAME'" as a word of its own, perhaps behind a descriptor's number. */
+/* Is this word "<<NAME", "<<-NAME" or "<<'NAME'"?  The number of a descriptor may precede it. */
 static bool dockerfile_heredoc_word(const char *word, size_t size, struct dockerfile_heredoc *h)
 {
 	struct dockerfile_vars none = { 0 };
@@ -131,7 +131,7 @@ static bool dockerfile_heredoc_word(const char *word, size_t size, struct docker
 		if (!isalnum(name.data[n]) && !strchr("_.-", name.data[n]))
 			return false;
 	if (isdigit(name.data[0]) || name.data[0] == '.' || name.data[0] == '-')
-		return false; /* arithmetic, not a document */
+		return false; /* "1 <<2" is arithmetic. */
 	h->name = xstrdup(buf_str(&name));
 	return true;
 }
@@ -162,7 +162,7 @@ static int dockerfile_heredocs(struct dockerfile_reader *r, struct dockerfile_in
 	return 0;
 }
 
-/* From its first line to its last, comments and empty lines between left out of `args`. */
+/* Join the lines of one instruction.  Comments and empty lines between them are left out. */
 static void dockerfile_join(struct dockerfile_reader *r, struct dockerfile_line l,
 			    struct dockerfile_inst *inst)
 {
@@ -187,7 +187,7 @@ static void dockerfile_join(struct dockerfile_reader *r, struct dockerfile_line 
 	}
 }
 
-/* False if something else than letters is in it. */
+/* Returns false if the word holds anything but letters. */
 static bool dockerfile_upper(char *word)
 {
 	for (; *word; word++) {

@@ -1,11 +1,10 @@
-/* dockerfile.h - a Dockerfile as a stranger wrote it: read, asked for its bases, and lowered to
- * what the builder at hand understands.  Pure; fuzzed.
+/* dockerfile.h - reads a Dockerfile that a stranger wrote, lists the bases that it needs, and
+ * lowers it to what the installed builder understands.  Pure; fuzzed.
  *
- * The reader follows the published syntax: parser directives, the escape
- * character, continuation lines with comments between, heredocs.  Lowering
- * writes resolved base names, turns heredocs into files of the named build
- * context DOCKERFILE_CONTEXT, drops what has no meaning in a microVM, and says
- * so in notes.  Instructions that need no change are copied letter for letter. */
+ * The reader follows the published syntax: parser directives, the escape character, continuation
+ * lines with comments between them, heredocs.  Lowering writes resolved base names and turns
+ * heredocs into files of the named build context DOCKERFILE_CONTEXT.  It drops what has no meaning
+ * in a microVM and says so in notes.  Instructions that need no change are copied verbatim. */
 #ifndef WIRE_DOCKERFILE_H
 #define WIRE_DOCKERFILE_H
 
@@ -40,19 +39,19 @@ struct dockerfile {
 	size_t n;
 };
 
-/* NULL and a sentence that names the line, if it is not one. */
+/* Returns NULL, with a message that names the line, if the text is not a Dockerfile. */
 struct dockerfile *dockerfile_parse(const char *text, size_t size, struct err *e) must_check;
 void dockerfile_free(struct dockerfile *d);
 
-/* Call @base for each image that is named from outside (FROM, --from, --mount from), once each. */
+/* Call @base once for each outside image that the file names in FROM, --from or --mount. */
 int dockerfile_bases(const struct dockerfile *d, const char *arch,
 		     void (*base)(void *arg, const char *name), void *arg,
 		     struct err *e) must_check;
 
-/* What a base name stands for. */
+/* The builder's image for a base name. */
 struct dockerfile_base {
 	const char *image; /* as the builder knows it */
-	const char *setup; /* lines to put behind FROM, or NULL */
+	const char *setup; /* lines to add after FROM, or NULL */
 };
 
 struct dockerfile_file {
@@ -70,7 +69,7 @@ struct dockerfile_lowered {
 
 struct dockerfile_lowering {
 	const char *arch; /* of the host as builders name it: "amd64", "arm64" */
-	/* NULL: not known, which is an error that names it */
+	/* returns NULL for an unknown name, which becomes an error that names it */
 	const struct dockerfile_base *(*base)(void *arg, const char *name);
 	void *arg;
 };

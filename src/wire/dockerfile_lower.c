@@ -1,4 +1,4 @@
-/* Lowering: instructions to what the builder understands. */
+/* dockerfile_lower.c - rewrites instructions for the builder. */
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 #include "wire/dockerfile_parts.h"
 #include "wire/sigv4.h"
 
-/* Where a RUN's heredoc is bound: /dev is a tmpfs of the step, so nothing of it stays. */
+/* Where the heredoc of a RUN is bound.  /dev is a tmpfs of the step, so nothing of it remains. */
 #define DOCKERFILE_SCRIPT "/dev/doze-heredoc"
 
 struct dockerfile_job {
@@ -24,7 +24,8 @@ static void dockerfile_note(struct dockerfile_job *j, const struct dockerfile_in
 	buf_addf(&j->out->notes, "Dockerfile:%d: %s\n", inst->line, text);
 }
 
-/* The name under which the builder knows an outside image; NULL and the error if none does. */
+/* Find the builder's name for an outside image.  Returns NULL, with the error set, if it has none.
+ */
 static const struct dockerfile_base *dockerfile_resolve(struct dockerfile_job *j, const char *name,
 							int line)
 {
@@ -104,8 +105,9 @@ static int dockerfile_lower_flags(struct dockerfile_job *j, const struct dockerf
 	return 0;
 }
 
-/* A file of the heredoc context, named by its content so that the layer cache sees a change.
- * @name "" is for scripts.  The path is the lowered Dockerfile's. */
+/* Add a file to the heredoc context.  Its name is the hash of its content, so that the layer cache
+ * sees a change.  @name is "" for a script.  Returns the path to write in the lowered Dockerfile.
+ */
 static const char *dockerfile_add_file(struct dockerfile_job *j, struct buf *data, const char *name)
 {
 	struct dockerfile_lowered *out = j->out;
@@ -240,7 +242,7 @@ static int dockerfile_print_documents(struct dockerfile_job *j, const struct doc
 	return 0;
 }
 
-/* Plain sources stay one COPY or ADD, heredocs become another. */
+/* Plain sources remain one COPY or ADD, and heredocs become a second instruction. */
 static int dockerfile_print_copy(struct dockerfile_job *j, const struct dockerfile_parts *p)
 {
 	const struct dockerfile_inst *inst = p->inst;
@@ -295,7 +297,7 @@ static const struct dockerfile_rule {
 	{ "HEALTHCHECK", dockerfile_lower_healthcheck },
 };
 
-/* Changed only where it must be: flags or heredocs that the builder does not know. */
+/* An instruction without flags and heredocs needs no change. */
 static bool dockerfile_verbatim(const struct dockerfile_inst *inst)
 {
 	const char *args = (const char *)inst->args.data;

@@ -1,4 +1,4 @@
-/* dockerfile_parts.h - RUN, COPY and ADD taken apart, before anything of them is written anew. */
+/* dockerfile_parts.h - takes RUN, COPY and ADD apart before any of it is rewritten. */
 #ifndef WIRE_DOCKERFILE_PARTS_H
 #define WIRE_DOCKERFILE_PARTS_H
 
@@ -14,7 +14,8 @@ struct dockerfile_parts {
 	const struct dockerfile_inst *inst; /* borrowed */
 	struct buf args;                    /* into which all texts below point */
 	struct dockerfile_part *flags;      /* the words that begin with "--", before any other */
-	struct dockerfile_part *words;      /* those behind: sources and, last, the destination */
+	struct dockerfile_part
+		*words; /* the words after the flags: sources, then the destination */
 	size_t n_flags, n_words;
 	const char *rest; /* the same words as one text: the command of a RUN */
 };

@@ -1,4 +1,4 @@
-/* Words, the values of variables, stages. */
+/* dockerfile_word.c - words, the values of variables, and stages. */
 
 #include "wire/dockerfile_word.h"
 
@@ -57,7 +57,8 @@ void dockerfile_vars_free(struct dockerfile_vars *v)
 	*v = (struct dockerfile_vars){ 0 };
 }
 
-#define DOCKERFILE_VALUE (64 * KIB) /* of a variable: one that names itself must not grow on */
+#define DOCKERFILE_VALUE \
+	(64 * KIB) /* of a variable, so that one which names itself stops growing */
 
 static void dockerfile_vars_put(struct dockerfile_vars *v, const char *name, size_t n,
 				const char *value, size_t size, char escape)
@@ -66,7 +67,7 @@ static void dockerfile_vars_put(struct dockerfile_vars *v, const char *name, siz
 
 	buf_add(&key, name, n);
 	(void)dockerfile_expand(v, value, size, escape, true,
-				&text); /* the builder says what is wrong */
+				&text); /* The builder reports what is wrong. */
 	if (text.size > DOCKERFILE_VALUE)
 		text.size = DOCKERFILE_VALUE;
 	dockerfile_vars_set(v, buf_str(&key), buf_str(&text));

@@ -1,11 +1,11 @@
-/* dockerfile_word.h - words and variables of a Dockerfile; for the dockerfile files alone. */
+/* dockerfile_word.h - words and variables of a Dockerfile; private to the dockerfile files. */
 #ifndef WIRE_DOCKERFILE_WORD_H
 #define WIRE_DOCKERFILE_WORD_H
 
 #include "wire/dockerfile.h"
 
-/* The next word of @text from *at on, quotes and escapes still in it: its length, 0 at the end.
- * *at moves to its begin. */
+/* Find the next word of @text at or after *at, with its quotes and escapes.  *at moves to its
+ * start. Returns its length, or 0 at the end. */
 size_t dockerfile_word(const char *text, size_t *at, char escape);
 
 /* ARG and ENV.  Later values win. */
@@ -19,17 +19,19 @@ struct dockerfile_vars {
 void dockerfile_vars_set(struct dockerfile_vars *v, const char *name, const char *value);
 const char *dockerfile_vars_get(const struct dockerfile_vars *v, const char *name); /* or NULL */
 void dockerfile_vars_free(struct dockerfile_vars *v);
-/* The arguments of one ARG or ENV instruction; an ARG without a value takes that of @outer. */
+/* Read the arguments of one ARG or ENV instruction.  An ARG without a value takes that of @outer.
+ */
 void dockerfile_vars_read(struct dockerfile_vars *v, const struct dockerfile_vars *outer,
 			  const struct dockerfile_inst *inst, char escape);
 
-/* Append @text with variables put in.  With @unquote quotes and escapes are taken away, as in a
- * word; without, only what is behind '$' changes and an escaped '$' becomes plain (a heredoc).
- * NULL, or why that cannot be done, as the end of a sentence; then *to holds what came before. */
+/* Append @text with the values of its variables.  @unquote also removes quotes and escapes, as in a
+ * word; without it only variables change and an escaped '$' becomes a plain one, as in a heredoc.
+ * Returns NULL, or the reason why it failed, as the end of a sentence; *to then holds the text
+ * before the failure. */
 const char *dockerfile_expand(const struct dockerfile_vars *v, const char *text, size_t size,
 			      char escape, bool unquote, struct buf *to);
 
-/* Everything that a walk over the instructions knows: stages and variables so far. */
+/* What a walk over the instructions has seen so far: stages and variables. */
 struct dockerfile_walk {
 	const struct dockerfile *d;
 	struct dockerfile_vars global, stage;
@@ -39,11 +41,11 @@ struct dockerfile_walk {
 
 void dockerfile_walk_begin(struct dockerfile_walk *w, const struct dockerfile *d, const char *arch);
 void dockerfile_walk_end(struct dockerfile_walk *w);
-/* ARG, ENV and FROM change what is known; call after the instruction was used. */
+/* Record what ARG, ENV or FROM changes.  Call it after the instruction was used. */
 void dockerfile_walk_note(struct dockerfile_walk *w, const struct dockerfile_inst *inst);
 bool dockerfile_walk_stage(const struct dockerfile_walk *w, const char *name); /* by name, number */
 
-/* FROM taken apart; texts are the caller's to free (buf). */
+/* The parts of a FROM; dockerfile_from_free releases them. */
 struct dockerfile_from {
 	struct buf platform, image, stage;
 };
@@ -52,8 +54,8 @@ int dockerfile_from_read(const struct dockerfile_walk *w, const struct dockerfil
 			 struct dockerfile_from *f, struct err *e) must_check;
 void dockerfile_from_free(struct dockerfile_from *f);
 
-/* Where a flag of COPY, ADD or RUN names an image: "--from=X", or "from=X" inside "--mount=...".
- * The name's place in the word; size 0 if it names none. */
+/* Find the image that a flag of COPY, ADD or RUN names: "--from=X", or "from=X" inside
+ * "--mount=...".  *at is the start of the name.  Returns its length, or 0 if there is none. */
 size_t dockerfile_flag_image(const char *flag, size_t size, size_t *at);
 
 #endif

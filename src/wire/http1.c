@@ -1,5 +1,5 @@
-/* The head is collected whole, read by http1_head.c, and read again by llhttp: both must agree on
- * where it ends and what frames the body.  The body is llhttp's, which is stopped after every
+/* http1.c - collects the whole head, has http1_head.c read it, then llhttp.  Both must agree on
+ * where the head ends and how the body is framed.  llhttp reads the body and pauses after every
  * piece. */
 
 #include <llhttp.h>
@@ -13,7 +13,7 @@
 enum http1_state {
 	HTTP1_IN_HEAD,
 	HTTP1_IN_BODY,
-	HTTP1_AT_END,  /* HTTP1_END is still to be told */
+	HTTP1_AT_END,  /* HTTP1_END is due next */
 	HTTP1_FOREIGN, /* upgraded */
 	HTTP1_BROKEN,
 };
@@ -22,13 +22,13 @@ struct http1 {
 	enum http1_state state;
 	bool requests, no_body, headers_done, message_done;
 	bool in_trailers;
-	bool started; /* a head is being collected, or a body follows it */
+	bool started; /* a head or its body is being read */
 	llhttp_t llhttp;
 	struct http_head head;
 	uint8_t last;    /* byte of the head */
 	size_t line_end; /* where its last whole line ended */
 	unsigned blank_lines, early_status;
-	bool chunked; /* what llhttp says of the body */
+	bool chunked; /* llhttp's view of the body */
 	int64_t length;
 	size_t extra; /* bytes of extensions and trailers */
 	const uint8_t *body;
@@ -45,7 +45,7 @@ static int http1_on_headers(llhttp_t *l)
 	p->headers_done = true;
 	p->chunked = l->flags & F_CHUNKED;
 	p->length = l->flags & F_CONTENT_LENGTH ? (int64_t)l->content_length : -1;
-	/* Whether to stop speaking HTTP is decided by whoever agrees to an upgrade. */
+	/* Whoever agrees to an upgrade decides when to stop speaking HTTP. */
 	l->upgrade = 0;
 	/* llhttp would wait for the body that the length of a 304 only describes. */
 	return p->no_body || status / 100 == 1 || status == 204 || status == 304;
@@ -169,7 +169,7 @@ static void http1_begin(struct http1 *p)
 	p->llhttp.data = p;
 }
 
-/* The second opinion; it sees the bytes before http1_head_parse rewrites them. */
+/* llhttp gives the second opinion.  It must see the bytes before http1_head_parse rewrites them. */
 static bool http1_execute_head(struct http1 *p)
 {
 	struct buf *text = &p->head.text;
@@ -243,7 +243,7 @@ static enum http1_event http1_take_head(struct http1 *p, const uint8_t *data, si
 	return HTTP1_MORE;
 }
 
-/* llhttp lets a trailer go on in a folded line. */
+/* llhttp lets a trailer continue on a folded line, so folding is refused here. */
 static bool http1_folds(struct http1 *p, const uint8_t *data, size_t size)
 {
 	for (size_t i = 0; i < size; i++) {

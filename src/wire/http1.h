@@ -1,11 +1,12 @@
 /* http1.h - HTTP/1.1 messages (RFC 9112) as a strict, pure parser and an encoder.
  *
- * On llhttp, plus what llhttp lets through and a proxy must refuse (research:
- * libraries 1.2): field names that are no token, space before the colon, obs-fold,
- * Host != 1 in a request, CL with TE, CL that differs or has a sign, TE other than a
- * single final "chunked", TE in HTTP/1.0, bare CR or LF, NUL, absolute-form that disagrees with
- * Host, more than LIMIT_HTTP_*.  A message is never passed on as it came: heads are parsed into
- * struct http_head and written again by http1_put_*. */
+ * llhttp frames bodies: chunk sizes, extensions, trailers.  http1_head.c owns every refusal of a
+ * head, because llhttp lets through what a proxy must refuse: a field name that is not a token,
+ * space before the colon, obs-fold, a request with no Host or several, Content-Length with
+ * Transfer-Encoding, Content-Lengths that differ or have a sign, a Transfer-Encoding other than one
+ * final "chunked", Transfer-Encoding in HTTP/1.0, a bare CR or LF, NUL, an absolute-form that
+ * disagrees with Host, and anything over LIMIT_HTTP_*.  A message is never passed on as it came:
+ * its head is parsed into struct http_head and written anew by http1_put_*. */
 #ifndef WIRE_HTTP1_H
 #define WIRE_HTTP1_H
 
@@ -46,18 +47,23 @@ struct http1; /* one direction of one connection; request or response parser */
 struct http1 *http1_new(bool requests);
 void http1_free(struct http1 *p);
 
-/* For a response parser, before each response: the request was HEAD (no body follows). */
+/* Tell a response parser, before each response, whether the request was HEAD and no body follows.
+ */
 void http1_expect_no_body(struct http1 *p, bool no_body);
 
-/* Take the next event out of these bytes; *used says how many are consumed.  Call again with the
- * rest, also with an empty one, until MORE.  HEAD: http1_head is it, valid until the next HEAD.
- * BODY: *body is a piece of *body_size bytes, decoded, inside @data; trailers are dropped.  END:
- * the message is complete, the next may follow.  UPGRADE: after the head of a 101, the bytes are
- * not HTTP; a request that asks for an upgrade ends like any other.  MORE: all consumed.  BAD:
- * http1_error says why; the connection must be closed after an answer of http1_status. */
+/* Take the next event out of these bytes and consume *used of them.  Call it again with the rest,
+ * even with none, until it returns MORE.
+ * HEAD: http1_head returns it; it is valid until the next HEAD.
+ * BODY: *body points to *body_size decoded bytes inside @data.  Trailers are dropped.
+ * END: the message is complete, and the next one may follow.
+ * UPGRADE: the head of a 101 was read, and the bytes that follow are not HTTP.  A request that asks
+ * for an upgrade ends like any other.
+ * MORE: all bytes are consumed.
+ * BAD: http1_error gives the reason.  Answer with http1_status, then close the connection. */
 enum http1_event http1_next(struct http1 *p, const uint8_t *data, size_t size, size_t *used,
 			    const uint8_t **body, size_t *body_size);
-/* The connection ended: true if the message was complete (a response until close ends here). */
+/* The connection ended.  True if the message is complete; a response that lasts until the close is
+ * complete now. */
 bool http1_finish(struct http1 *p);
 struct http_head *http1_head(struct http1 *p); /* borrowed */
 const char *http1_error(const struct http1 *p);

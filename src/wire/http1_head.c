@@ -38,7 +38,8 @@ static unsigned http1_refuse(unsigned status, const char **why, const char *text
 	return status;
 }
 
-/* host[:port] or [v6][:port]; nothing that could be taken for something else later. */
+/* Accepts host[:port] or [v6][:port], and nothing that a later reader could take for another host.
+ */
 static bool http1_is_authority(const char *text, size_t size)
 {
 	for (size_t i = 0; i < size; i++) {
@@ -51,7 +52,7 @@ static bool http1_is_authority(const char *text, size_t size)
 	return size > 0;
 }
 
-/* Bring an absolute-form target to origin-form; *authority is left at what it named. */
+/* Turn an absolute-form target into origin-form.  *authority gets the host that it named. */
 static unsigned http1_target(struct http_head *h, char *target, const char **authority,
 			     size_t *authority_size, const char **why)
 {
@@ -189,7 +190,7 @@ static unsigned http1_framing(struct http_head *h, const char **why)
 	h->chunked = te != NULL;
 	if (!cl)
 		return 0;
-	/* 18 digits fit an int64_t without a look at errno. */
+	/* 18 digits always fit an int64_t. */
 	if (!*cl || strlen(cl) > 18 || strspn(cl, "0123456789") != strlen(cl))
 		return http1_refuse(400, why, "content-length is no number");
 	h->length = strtoll(cl, NULL, 10);
@@ -209,7 +210,7 @@ static unsigned http1_host(struct http_head *h, const char *authority, size_t au
 	if (authority &&
 	    (strlen(host) != authority_size || strncasecmp(host, authority, authority_size) != 0))
 		return http1_refuse(400, why, "the Host header disagrees with the target");
-	/* Room was reserved: the pointers into the text stay valid. */
+	/* Room was reserved, so the pointers into the text stay valid. */
 	lower = (char *)h->text.data + h->text.size;
 	for (size_t i = 0; i <= strlen(host); i++)
 		lower[i] = http1_lower(host[i]);

@@ -1,16 +1,16 @@
-/* http1_head.h - the head of a message, once all its bytes are there: inside wire/http1 alone.
+/* http1_head.h - parses the head of a message once it is complete; private to wire/http1.
  *
- * Works on the head's own memory: names become lower case, separators become NULs. */
+ * It works in the head's own memory: names become lower case, separators become NULs. */
 #ifndef WIRE_HTTP1_HEAD_H
 #define WIRE_HTTP1_HEAD_H
 
 #include "wire/http1.h"
 
-/* h->text holds a whole head, its last four bytes CR LF CR LF and every CR and LF of it in such
- * pairs, and no NUL.  Fills *h.  0, or the status to answer and *why. */
+/* h->text must hold a whole head that ends in CR LF CR LF, with CR and LF only in pairs, and no
+ * NUL. Fills *h.  Returns 0, or the status to answer with the reason in *why. */
 unsigned http1_head_parse(struct http_head *h, bool request, const char **why) must_check;
 
 bool http1_is_token(const char *text, size_t size);
-bool http1_is_value(const char *text); /* what may stand behind the colon */
+bool http1_is_value(const char *text); /* may this text follow the colon? */
 
 #endif

@@ -1,4 +1,4 @@
-/* http1_put.c - messages are written here and nowhere else, so that nothing breaks their lines. */
+/* http1_put.c - the only place that writes messages, so that no value can break their lines. */
 
 #include <stdio.h>
 #include <string.h>
@@ -67,7 +67,7 @@ void http1_put_chunk(struct buf *b, const uint8_t *data, size_t size)
 	char head[24];
 	int n = snprintf(head, sizeof(head), "%zx\r\n", size);
 
-	if (!size) /* it would end the body */
+	if (!size) /* An empty chunk would end the body. */
 		return;
 	buf_reserve(b, size + sizeof(head));
 	buf_add(b, head, (size_t)n);

@@ -1,4 +1,5 @@
-/* s3.h - what S3 adds to HTTP: chunked bodies of its own, checksums, small XML documents.  Pure. */
+/* s3.h - what S3 adds to HTTP: its own chunked bodies, checksums, and small XML documents.  Pure.
+ */
 #ifndef WIRE_S3_H
 #define WIRE_S3_H
 
@@ -12,7 +13,7 @@ struct s3_chunks {
 	int state; /* zero the struct to begin */
 	uint64_t left, line_size;
 	char line[512];
-	char signature[65];  /* what the chunk at hand claims, "" without */
+	char signature[65];  /* of this chunk, as the client claims it, or "" */
 	char trailers[2048]; /* "name:value\n" lines, names in lower case, without the signature */
 	char trailer_signature[65];
 };
@@ -25,10 +26,10 @@ enum s3_chunk_event {
 	S3_CHUNK_BAD,
 };
 
-/* *used bytes are consumed; call again with the rest, also with an empty one, until MORE. */
+/* Consumes *used bytes.  Call it again with the rest, even with none, until it returns MORE. */
 enum s3_chunk_event s3_chunks_next(struct s3_chunks *c, const uint8_t *data, size_t size,
 				   size_t *used, const uint8_t **piece, size_t *piece_size);
-/* The value of a trailer into `value`; false: absent or too long. */
+/* Copy the value of a trailer.  False if it is absent or too long. */
 bool s3_trailer(const struct s3_chunks *c, const char *name, char *value, size_t room);
 
 enum s3_sum_kind {
@@ -61,14 +62,14 @@ void s3_sum_add(struct s3_sum *s, const void *data, size_t size);
 void s3_sum_free(struct s3_sum *s, uint8_t out[S3_SUM_BYTES]); /* out may be NULL */
 
 void s3_base64(const uint8_t *data, size_t size, char *out); /* 4 * ceil(size / 3) + 1 */
-/* Exactly `size` bytes, canonical; false otherwise. */
+/* Decode exactly `size` bytes.  False for any other text, even one with the same meaning. */
 bool s3_unbase64(const char *text, uint8_t *out, size_t size);
 
-/* XML of a client: elements and text; no DTD, no entities but the five and numbers. */
+/* Reads a client's XML: elements and text, the five named entities and numeric ones, no DTD. */
 struct s3_xml {
 	const char *at, *end;
 	unsigned depth;
-	bool bad, closing; /* closing: the end of an element that was "<a/>" is still to be told */
+	bool bad, closing; /* closing: the CLOSE of "<a/>" is due next */
 	char name[64];     /* of the last OPEN or CLOSE, without its prefix */
 	struct buf text;   /* of the last TEXT, NUL-terminated; owned: s3_xml_free */
 };

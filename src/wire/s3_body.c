@@ -66,7 +66,7 @@ bool s3_bucket_valid(const char *name)
 	return true;
 }
 
-/* A walk that knows where it is: the names of the open elements, joined by '/'. */
+/* A walk over the document.  Its path is the names of the open elements, joined by '/'. */
 struct s3_walk {
 	struct s3_xml xml;
 	char path[256];
@@ -97,7 +97,7 @@ static enum s3_xml_event s3_walk_next(struct s3_walk *w)
 	}
 }
 
-/* Behind a CLOSE that was looked at. */
+/* Leave an element whose CLOSE was handled. */
 static void s3_walk_up(struct s3_walk *w)
 {
 	*strrchr(w->path, '/') = '\0';
@@ -110,7 +110,7 @@ static void s3_walk_free(struct s3_walk *w)
 	buf_free(&w->text);
 }
 
-/* Every element's end is given to `row`; OPEN of the paths too, with text NULL. */
+/* Call `row` at the end of every element, and with text NULL where one opens. */
 static int s3_walk(const char *text, size_t size, void *arg,
 		   int (*row)(void *arg, const char *path, const char *text, struct err *e),
 		   struct err *e)

@@ -1,5 +1,4 @@
-/* s3_body.h - the XML bodies that S3's clients send. Pure; all of a client's text is checked here.
- */
+/* s3_body.h - reads and checks the XML bodies that S3's clients send.  Pure. */
 #ifndef WIRE_S3_BODY_H
 #define WIRE_S3_BODY_H
 
@@ -10,7 +9,7 @@
 
 /* 1 to 1024 bytes of UTF-8 without NUL. */
 bool s3_key_valid(const char *key, size_t size);
-/* 3 to 63 of a-z 0-9 - and single dots between labels; not an IPv4 address. */
+/* 3 to 63 characters: a-z, 0-9, '-', and single dots between labels.  No IPv4 address. */
 bool s3_bucket_valid(const char *name);
 
 /* DeleteObjects: at most 1000 keys. */
@@ -22,7 +21,7 @@ struct s3_delete {
 int s3_delete_parse(struct s3_delete *d, const char *text, size_t size, struct err *e) must_check;
 void s3_delete_free(struct s3_delete *d);
 
-/* CompleteMultipartUpload: part numbers ascend (ERR_CONFLICT: they do not). */
+/* CompleteMultipartUpload.  Part numbers must ascend; ERR_CONFLICT if they do not. */
 struct s3_part {
 	unsigned number;
 	char etag[64]; /* without quotes */
@@ -37,7 +36,7 @@ int s3_complete_parse(struct s3_complete *c, const char *text, size_t size,
 		      struct err *e) must_check;
 void s3_complete_free(struct s3_complete *c);
 
-/* CreateBucketConfiguration: its LocationConstraint, "" without. */
+/* CreateBucketConfiguration: its LocationConstraint, or "" if it has none. */
 int s3_location_parse(char location[65], const char *text, size_t size, struct err *e) must_check;
 
 #endif

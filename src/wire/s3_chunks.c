@@ -1,5 +1,5 @@
-/* s3_chunks.c - the aws-chunked encoding, strictly: CR LF, no sign, no space, one known extension.
- */
+/* s3_chunks.c - a strict reader of the aws-chunked encoding: lines end in CR LF, sizes have no sign
+ * and no space, and chunk-signature is the only extension. */
 
 #include <stdio.h>
 #include <string.h>
@@ -28,7 +28,8 @@ static bool s3_signature_read(const char *text, char out[65])
 	return true;
 }
 
-/* The line without its CR LF into c->line.  1: there; 0: more is needed; -1: broken. */
+/* Collect a line in c->line without its CR LF.  Returns 1 when it is complete, 0 if more bytes are
+ * needed, -1 if it is broken. */
 static int s3_chunks_line(struct s3_chunks *c, const uint8_t *data, size_t size, size_t *used)
 {
 	while (*used < size) {
@@ -113,7 +114,7 @@ static enum s3_chunk_event s3_chunks_head(struct s3_chunks *c, const uint8_t *da
 		return s3_chunks_broken(c);
 	if (c->left) {
 		c->state = S3_CHUNK_BYTES;
-		return S3_CHUNK_DATA; /* with no bytes yet */
+		return S3_CHUNK_DATA; /* It has no bytes yet. */
 	}
 	c->state = S3_CHUNK_TRAILER;
 	return S3_CHUNK_DONE;
@@ -160,7 +161,7 @@ enum s3_chunk_event s3_chunks_next(struct s3_chunks *c, const uint8_t *data, siz
 		return c->state == S3_CHUNK_LINE ? S3_CHUNK_DONE : S3_CHUNK_DATA;
 	case S3_CHUNK_TRAILER:
 		return s3_chunks_tail(c, data, size, used);
-	default: /* over or broken: nothing may come */
+	default: /* Nothing may follow the end or a broken line. */
 		return s3_chunks_broken(c);
 	}
 }

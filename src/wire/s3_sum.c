@@ -33,7 +33,7 @@ struct s3_sum {
 
 static uint64_t s3_crc_table[S3_SUM_NUM][8][256];
 
-/* Table k gives what a byte becomes k more bytes later, so that eight are taken at once. */
+/* Table k advances a byte by k more bytes, so that eight bytes are taken at once. */
 static void s3_crc_prepare(enum s3_sum_kind kind)
 {
 	uint64_t(*t)[256] = s3_crc_table[kind];

@@ -1,5 +1,5 @@
-/* s3_xml.c - the little XML that S3 speaks.  Attributes are skipped, comments too; a DTD, CDATA or
- * a processing instruction behind the first is refused. */
+/* s3_xml.c - reads the subset of XML that S3 uses.  Attributes and comments are skipped.  A DTD,
+ * CDATA, or a processing instruction other than the first is refused. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -60,7 +60,7 @@ static void s3_xml_put_point(struct buf *b, unsigned long c)
 	}
 }
 
-/* "&...;" at x->at. */
+/* Decode the "&...;" at x->at. */
 static bool s3_xml_entity(struct s3_xml *x)
 {
 	/* clang-format off */
@@ -117,7 +117,7 @@ static enum s3_xml_event s3_xml_text(struct s3_xml *x)
 	return S3_XML_TEXT;
 }
 
-/* A name at *at into x->name; its prefix is dropped. */
+/* Read a name into x->name without its prefix. */
 static bool s3_xml_name(struct s3_xml *x)
 {
 	size_t n = 0;
@@ -135,7 +135,7 @@ static bool s3_xml_name(struct s3_xml *x)
 	return n > 0;
 }
 
-/* Up to the '>' of the tag at hand; quoted values may hold one. */
+/* Skip to the '>' that ends this tag.  A quoted value may hold one too. */
 static bool s3_xml_skip_attributes(struct s3_xml *x, bool *empty)
 {
 	char quote = '\0';

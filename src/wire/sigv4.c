@@ -1,6 +1,6 @@
-/* sigv4.c - the string to sign, the key, verifying and signing (AWS General Reference, SigV4).
+/* sigv4.c - verifies and makes signatures (AWS General Reference, SigV4).
  *
- * Reading a claim is in sigv4_read.c. */
+ * sigv4_read.c reads the claim. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -38,7 +38,7 @@ void sigv4_derive(const char *secret, const char *date, const char *region, cons
 {
 	autobuf struct buf first = { 0 };
 
-	buf_reserve(&first, strlen(secret) + 5); /* at once, so that no copy of it stays behind */
+	buf_reserve(&first, strlen(secret) + 5); /* A buffer that grew would leave a copy behind. */
 	buf_addf(&first, "AWS4%s", secret);
 	sigv4_hmac(first.data, first.size, date, 8, key);
 	OPENSSL_cleanse(first.data, first.size);
@@ -107,7 +107,7 @@ static int sigv4_check_time(const struct sigv4_claim *claim, const char *amz_dat
 	return 0;
 }
 
-/* The payload line of the canonical request: what the client states, or what we counted. */
+/* Choose the payload line of the canonical request: the client's hash, or the body's own. */
 static int sigv4_payload(const struct sigv4_claim *claim, const char *body_sha256,
 			 bool double_encode, const char **payload, struct err *e)
 {
@@ -115,7 +115,7 @@ static int sigv4_payload(const struct sigv4_claim *claim, const char *body_sha25
 
 	*payload = claim->payload;
 	if (claim->query_form && double_encode && !strcmp(claim->payload, SIGV4_UNSIGNED))
-		stated = false; /* only S3 leaves the body out of a presigned request */
+		stated = false; /* Only S3 leaves the body out of a presigned request. */
 	if (!stated && !body_sha256)
 		return err_set(e, ERR_DENIED,
 			       "AccessDenied: Missing required header for this request: "
@@ -130,7 +130,7 @@ static int sigv4_payload(const struct sigv4_claim *claim, const char *body_sha25
 	return 0;
 }
 
-/* Seven things are what a signature is of. */
+/* A signature depends on all seven arguments. */
 /* NOLINTNEXTLINE(readability-function-size) */
 int sigv4_verify(const struct http_head *head, const struct sigv4_claim *claim, const char *secret,
 		 const char *body_sha256, bool double_encode, int64_t now_ms, struct err *e)
@@ -151,8 +151,8 @@ int sigv4_verify(const struct http_head *head, const struct sigv4_claim *claim, 
 	if (sigv4_check_time(claim, amz_date, now_ms, e) ||
 	    sigv4_payload(claim, body_sha256, double_encode, &r.payload, e))
 		return -1;
-	/* A reserved character that a client leaves bare in the path was encoded once by some
-	 * signers and twice by others. */
+	/* When a client leaves a reserved character bare in the path, some signers encode it once
+	 * and others twice.  Accept both. */
 	for (int twice = 0; twice <= (double_encode ? 1 : 0); twice++) {
 		autobuf struct buf canonical = { 0 };
 

@@ -1,9 +1,9 @@
-/* sigv4.h - AWS Signature Version 4, verified and made.  Pure: the time is an argument.
+/* sigv4.h - verifies and makes AWS Signatures Version 4.  Pure: the time is an argument.
  *
- * Covers the Authorization header and the query form (presigned), SignedHeaders as the
- * client chose them, paths encoded once (S3) or twice (lambda, sts), payload hash given,
- * UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER and the signed streaming forms'
- * seed.  Signatures are compared in constant time. */
+ * It covers the Authorization header and the query form (presigned URLs), the client's choice of
+ * SignedHeaders, and paths encoded once (S3) or twice (lambda, sts).  The payload may be a hash,
+ * UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, or a signed stream, whose first signature
+ * is checked here.  Signatures are compared in constant time. */
 #ifndef WIRE_SIGV4_H
 #define WIRE_SIGV4_H
 
@@ -23,24 +23,26 @@ struct sigv4_claim {
 	char signed_headers[2048];
 };
 
-/* What the request says of itself; ERR_DENIED if it is not signed ("MissingAuthenticationToken:
- * ..."), malformed ("IncompleteSignature: ...") or leaves an x-amz-* header unsigned
- * ("AccessDenied: ..."). */
+/* Read the claim of a request.  ERR_DENIED if the request is not signed
+ * ("MissingAuthenticationToken: ..."), its claim is malformed ("IncompleteSignature: ..."), or an
+ * x-amz-* header is not signed ("AccessDenied: ..."). */
 int sigv4_read(const struct http_head *head, struct sigv4_claim *claim, struct err *e) must_check;
 
-/* Check it.  @body_sha256 is the hex hash of the body where the caller has it whole (then it must
- * be equal to a given payload hash), or NULL to take `payload` as the client states it.
- * @double_encode: true for all services but S3.  @secret NULL: the access key is unknown.
- * ERR_DENIED; the text begins with the code to answer: SignatureDoesNotMatch, RequestTimeTooSkewed,
- * InvalidClientTokenId, XAmzContentSHA256Mismatch, AccessDenied (expired).  Region, service and a
- * security token are not looked at. */
+/* Check a claim.  @body_sha256 is the hex hash of the body if the caller has all of it; it must
+ * then equal the payload hash that the client states.  NULL accepts the client's `payload` as it
+ * is.
+ * @double_encode is true for all services except S3.  @secret is NULL if the access key is unknown.
+ * On ERR_DENIED the text begins with the code to answer: SignatureDoesNotMatch,
+ * RequestTimeTooSkewed, InvalidClientTokenId, XAmzContentSHA256Mismatch, or AccessDenied (expired).
+ * Region, service and security token are not checked. */
 int sigv4_verify(const struct http_head *head, const struct sigv4_claim *claim, const char *secret,
 		 const char *body_sha256, bool double_encode, int64_t now_ms,
 		 struct err *e) must_check;
 
-/* Sign a request of ours (the CLI).  @target is encoded as it goes out; @payload_hash is hex, or
- * "UNSIGNED-PAYLOAD".  Gives the values of the headers x-amz-date and authorization; signed are
- * host, x-amz-date and x-amz-content-sha256 (= @payload_hash), which all must be sent. */
+/* Sign a request of our own CLI.  @target is encoded as it will be sent; @payload_hash is hex or
+ * "UNSIGNED-PAYLOAD".  Returns the values of the headers x-amz-date and authorization.  The
+ * signature covers host, x-amz-date and x-amz-content-sha256 (= @payload_hash), so the request must
+ * send all three. */
 struct sigv4_key {
 	const char *access_key, *secret, *region, *service;
 };
@@ -48,9 +50,9 @@ void sigv4_sign(const char *method, const char *target, const char *host, const 
 		const struct sigv4_key *key, bool double_encode, int64_t now_ms, char date[17],
 		struct buf *authorization);
 
-/* The parts of a signature, for what is signed piece by piece (S3's chunks). */
+/* The steps of a signature, for bodies that are signed piece by piece (S3's chunks). */
 #define SIGV4_KEY_SIZE 32
-/* The key of one day, region and service; @date is "yyyymmdd", what follows it is not read. */
+/* Derive the key of one day, region and service.  Only the "yyyymmdd" of @date is read. */
 void sigv4_derive(const char *secret, const char *date, const char *region, const char *service,
 		  uint8_t key[SIGV4_KEY_SIZE]);
 void sigv4_sign_text(const uint8_t key[SIGV4_KEY_SIZE], const struct buf *text, char signature[65]);

@@ -19,15 +19,15 @@ static void sigv4_put_byte(struct buf *to, uint8_t c, bool twice)
 		buf_addf(to, "%%%s%02X", twice ? "25" : "", c);
 }
 
-/* One path segment, or one name or value of the query; @twice: what is encoded already is encoded
- * once more, @raw_twice: what is not, too. */
+/* Append one path segment, or one name or value of the query.  @twice encodes a second time what is
+ * encoded already; @raw_twice encodes bare characters twice, too. */
 static void sigv4_put_part(struct buf *to, const char *text, size_t size, bool path, bool twice,
 			   bool raw_twice)
 {
 	for (size_t i = 0; i < size; i++) {
 		int byte = percent_byte(text + i, size - i);
 
-		if (byte >= 0 && twice) { /* as the client wrote it, the '%' encoded */
+		if (byte >= 0 && twice) { /* Keep the client's digits; only '%' is encoded. */
 			buf_adds(to, "%25");
 			buf_add(to, text + i + 1, 2);
 			i += 2;
@@ -98,13 +98,14 @@ static int sigv4_param_order(const void *a, const void *b)
 	return order ? order : strcmp(x->value, y->value);
 }
 
-/* Names and values, encoded, sorted by them; in the query form all but the signature itself. */
+/* Append encoded names and values in sorted order; the query form leaves out the signature itself.
+ */
 static bool sigv4_put_query(struct buf *to, const char *query, bool query_form)
 {
 	struct sigv4_param params[SIGV4_MAX_PARAMS] = { { NULL, NULL } };
 	autobuf struct buf text = { 0 };
 	size_t n = 0;
-	/* Each byte becomes at most three, and each part gets a NUL: nothing moves below. */
+	/* A byte becomes at most three, and each part gets a NUL, so `text` never moves below. */
 	buf_reserve(&text, 3 * strlen(query) + 2 * SIGV4_MAX_PARAMS);
 	while (*query) {
 		size_t size = strcspn(query, "&"), name = 0;
@@ -133,7 +134,7 @@ static bool sigv4_put_query(struct buf *to, const char *query, bool query_form)
 	return true;
 }
 
-/* All values of one name, runs of blanks made one, joined by commas. */
+/* Append all values of one name, joined by commas, with runs of blanks made one. */
 static void sigv4_put_header(struct buf *to, const struct http_head *head, const char *name,
 			     size_t size)
 {

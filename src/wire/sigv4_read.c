@@ -1,4 +1,4 @@
-/* sigv4_read.c - what a request says of its signature, out of the header or the query. */
+/* sigv4_read.c - reads the claim of a request from its header or its query. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -114,7 +114,7 @@ static bool sigv4_is_signed(const struct sigv4_claim *claim, const char *header)
 	return false;
 }
 
-/* Whoever signs must sign what steers the request.  The two exceptions are part of every
+/* A signature must cover the headers that steer the request.  The two exceptions are part of every
  * signature anyway. */
 static int sigv4_check_unsigned(const struct http_head *head, const struct sigv4_claim *claim,
 				struct err *e)
@@ -141,7 +141,7 @@ static int sigv4_signature_text(const char *text, size_t size, struct sigv4_clai
 	return 0;
 }
 
-/* The value of `key=` in "AWS4-HMAC-SHA256 a=b, c=d". */
+/* Find the value of `key=` in "AWS4-HMAC-SHA256 a=b, c=d". */
 static const char *sigv4_field(const char *text, const char *key, size_t *size)
 {
 	size_t length = strlen(key);
@@ -185,7 +185,7 @@ static int sigv4_read_header(const struct http_head *head, const char *text,
 	return sigv4_check_unsigned(head, claim, e);
 }
 
-/* A query value, decoded; false: absent, twice, escaped wrongly or too long. */
+/* Decode a query value.  False if it is absent, given twice, badly escaped, or too long. */
 static bool sigv4_query(const char *target, const char *key, char *to, size_t room)
 {
 	const char *at = strchr(target, '?'), *found = NULL;

@@ -10,8 +10,8 @@
 #define NONCE_SIZE 12
 #define TAG_SIZE   16
 
-/* The service's own tokens have about these sizes; ours are filled up to them, so that what is
- * sized for the one fits the other. */
+/* The service's own tokens have about these sizes.  Ours are padded to them, so that a buffer sized
+ * for one fits the other. */
 #define FILL_PORTS 512
 #define FILL_ALL   468
 
@@ -52,8 +52,8 @@ static void base64url_add(struct buf *out, const uint8_t *data, size_t size)
 	}
 }
 
-/* Strict: no padding, no other characters, and the unused bits of the last digit are zero, so that
- * every value has one spelling.  The size, or -1. */
+/* Decode strictly: no padding, no other characters, and zero in the unused bits of the last digit,
+ * so that every value has one spelling.  Returns the size, or -1. */
 static long base64url_read(const struct part_view *from, uint8_t *to, size_t room)
 {
 	uint32_t bits = 0;
@@ -83,7 +83,7 @@ static int token_keys_take(struct token_keys *keys, const char *kid, const json_
 	struct part_view text = { json_string_value(value), json_string_length(value) };
 	size_t size = strlen(kid);
 
-	/* The name goes into a token's header as it is. */
+	/* The name is written into a token's header unescaped. */
 	if (keys->n == TOKEN_MAX_KEYS || !text.at || !size || size >= sizeof(keys->keys[0].kid) ||
 	    strspn(kid, digits) != size)
 		return -1;
@@ -145,7 +145,7 @@ static char *claims_text(const struct token_claims *claims)
 	return text;
 }
 
-/* What only fails for want of memory or for a bug of ours. */
+/* Abort on a failure that only a lack of memory or a bug of ours can cause. */
 static void evp_must(bool good)
 {
 	if (!good)
@@ -208,7 +208,8 @@ static bool token_split(const char *text, struct part_view parts[PART_NUM])
 	}
 }
 
-/* The key that the header names; NULL if it is not one of ours.  -1: no header of this form. */
+/* Find the key that the header names; it is NULL if it is none of ours.  Returns -1 if the header
+ * has another form. */
 static int header_read(const struct token_keys *keys, const struct part_view *part,
 		       const uint8_t **key)
 {

@@ -37,8 +37,8 @@ int token_keys_parse(const char *json, size_t size, struct token_keys *keys,
 void token_mint(const struct token_keys *keys, const struct token_claims *claims,
 		const uint8_t nonce[12], struct buf *out);
 
-/* ERR_INVALID: it cannot be one of ours (missing, truncated, garbage); ERR_DENIED: not by our
- * keys, or tampered with.  Expiry and scope are the caller's checks. */
+/* ERR_INVALID if the text cannot be one of our tokens (missing, truncated, garbage); ERR_DENIED if
+ * none of our keys made it or it was tampered with.  The caller checks expiry and scope. */
 int token_open(const struct token_keys *keys, const char *text, struct token_claims *claims,
 	       struct err *e) must_check;
 bool token_allows(const struct token_claims *claims, uint16_t port);

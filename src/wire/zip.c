@@ -44,7 +44,7 @@ const char *zip_policy_code(const struct zip_policy *p)
 	return p->code;
 }
 
-/* Names go into messages: printable ASCII of them alone, and not too much. */
+/* Names appear in messages, so only their printable ASCII is shown, and not too much of it. */
 static const char *zip_show(const char *name)
 {
 	static char shown[96];
@@ -56,7 +56,7 @@ static const char *zip_show(const char *name)
 	return shown;
 }
 
-/* A relative path without empty and "." parts; *@to has room for the whole name. */
+/* Clean a relative path of empty and "." parts.  @to has room for the whole name. */
 static int zip_clean(const char *name, char *to, struct err *e)
 {
 	const char *why = NULL;
@@ -126,7 +126,7 @@ static int zip_kind_of(const struct zip_entry *z, enum zip_kind *kind, struct er
 	return 0;
 }
 
-/* Tools such as `git archive` give no mode, or zero: an ordinary file (service.md 24). */
+/* Tools such as `git archive` give no mode, or zero, for an ordinary file (service.md 24). */
 static uint32_t zip_mode_of(const struct zip_entry *z, enum zip_kind kind)
 {
 	uint32_t mode = z->unix_mode & 0777;
@@ -170,8 +170,8 @@ int zip_policy_add(struct zip_policy *p, const struct zip_entry *z, struct zip_p
 	return 0;
 }
 
-/* Only leading ".." parts are allowed: names pass through no link, so they are counted from where
- * the link really stands, and what follows them only goes down. */
+/* Only leading ".." parts are allowed.  No name passes through a link, so they can be counted from
+ * the link's own directory, and the rest of the target only goes down. */
 int zip_policy_link(const char *path, const char *target, struct err *e)
 {
 	size_t depth = 0;
@@ -212,12 +212,12 @@ static const struct zip_name *zip_find(const struct zip_policy *p, const char *p
 {
 	struct zip_name key = { 0 };
 
-	/* bsearch does not write through it */
+	/* bsearch does not write through this pointer. */
 	memcpy(&key.path, &path, sizeof(path));
 	return bsearch(&key, p->names, p->n, sizeof(*p->names), zip_name_order);
 }
 
-/* No name twice (directories may repeat), none below a file or a link. */
+/* No name may appear twice, directories apart, and none may lie below a file or a link. */
 static int zip_check_tree(const struct zip_policy *p, struct err *e)
 {
 	for (size_t i = 0; i < p->n; i++) {

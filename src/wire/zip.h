@@ -1,10 +1,10 @@
 /* zip.h - the policy for a code artifact: what a zip may hold.  Pure; fuzzed.
  *
- * The unpacker hands over every entry of the central directory, in order, then
- * asks zip_policy_end before it writes a single byte.  What passed can be written below an
- * empty directory without leaving it: names are relative and clean, no name
- * passes through a link or a file, nothing is a device, links lead inside.
- * Decompressed sizes are the archive's word: the unpacker must hold it to them. */
+ * The unpacker hands over every entry of the central directory, in order, then asks zip_policy_end
+ * before it writes a single byte.  Entries that passed can be written below an empty directory
+ * without leaving it: names are relative and clean, no name passes through a link or a file,
+ * nothing is a device, and links lead inside.  Decompressed sizes are the archive's claim; the
+ * unpacker must enforce them. */
 #ifndef WIRE_ZIP_H
 #define WIRE_ZIP_H
 
@@ -15,14 +15,14 @@
 
 enum zip_kind { ZIP_KIND_FILE, ZIP_KIND_DIR, ZIP_KIND_LINK };
 
-/* An entry as the central directory has it. */
+/* An entry of the central directory. */
 struct zip_entry {
 	const char *name;
 	uint64_t size, packed;
 	uint32_t unix_mode; /* 0: the archive gives none */
 };
 
-/* What to make of it. */
+/* What to make of an entry. */
 struct zip_plan {
 	const char *path; /* relative, without "." parts; "" for the root itself; owned by the
 			     policy */
