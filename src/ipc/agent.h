@@ -1,12 +1,11 @@
 /* agent.h - the frames between a microVM's owner and doze-init in the guest.
  *
- * A byte stream (a virtio-serial port named "doze.agent", or a vsock connection of the guest to
- * AGENT_HOST_PORT), carried unread by the machine process.  A frame is an 8-byte header in little
- * endian (u8 type, 3 zero bytes, u32 size of the payload) and a payload of
- * fields: u16 tag, u32 size, bytes.  Unknown fields are skipped, unknown frame
- * types are skipped, a frame over LIMIT_AGENT_TO_GUEST / LIMIT_AGENT_TO_HOST is a
- * broken stream.  wire/agent.c encodes and parses both ways; the host believes
- * nothing in it.  Integers in fields are little endian, u64. */
+ * They travel over a byte stream (a virtio-serial port named "doze.agent", or a vsock connection of
+ * the guest to AGENT_HOST_PORT) that the machine process carries unread.  A frame is an 8-byte
+ * little-endian header (u8 type, 3 zero bytes, u32 size of the payload) and a payload of fields
+ * (u16 tag, u32 size, bytes).  Unknown fields and unknown frame types are skipped.  A frame over
+ * LIMIT_AGENT_TO_GUEST or LIMIT_AGENT_TO_HOST breaks the stream.  wire/agent.c encodes and parses
+ * for both sides; the host trusts nothing in a frame.  Integers in fields are little-endian u64. */
 #ifndef IPC_AGENT_H
 #define IPC_AGENT_H
 
@@ -39,7 +38,7 @@ enum agent_type {
 	AGENT_HOOK,    /* FIELD_ID, FIELD_NAME, FIELD_PORT, FIELD_TIMEOUT_MS, FIELD_BODY (may be
 			  absent) */
 	AGENT_WARM,    /* FIELD_ID, FIELD_EXERCISE: do what RESUMED does without changing anything,
-			* then ACK: before    the    snapshot and in the pool */
+			* then ACK; sent before the snapshot and in the pool */
 
 	/* From the guest. */
 	AGENT_HELLO,       /* FIELD_PROTOCOL: the agent runs and waits for START */
@@ -86,7 +85,7 @@ enum agent_outcome {
 	OUTCOME_STATUS,  /* an HTTP status came */
 	OUTCOME_REFUSED, /* nothing listens on the hooks port */
 	OUTCOME_TIMEOUT,
-	OUTCOME_GARBAGE, /* what came is not HTTP, or the connection broke */
+	OUTCOME_GARBAGE, /* the answer is not HTTP, or the connection broke */
 	OUTCOME_NUM,
 };
 

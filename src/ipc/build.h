@@ -1,7 +1,8 @@
-/* build.h - control asks the image role for image versions; image alone writes below images/.
+/* build.h - control asks the image role for image versions.  Only the image role writes below
+ * images/.
  *
- * The image role keeps nothing: after its restart control sends every build
- * that is not finished again, and what the first try left is cleared. */
+ * The image role keeps no state.  After it restarts, control sends every unfinished build again,
+ * and what the first attempt left is cleared. */
 #ifndef IPC_BUILD_H
 #define IPC_BUILD_H
 
@@ -36,7 +37,7 @@ struct build_name {
 };
 
 struct build_version {
-	char image[UUID_SIZE]; /* the image's uuid: names may come back, ids do not */
+	char image[UUID_SIZE]; /* the image's uuid; a name can be reused, an id cannot */
 	char pad[3];
 	uint32_t version; /* 1 is "1.0" */
 };
@@ -63,7 +64,7 @@ struct build_done {
 	uint32_t vcpus, memory_mib;                    /* the machine shape that the snapshot has */
 	uint32_t n_ports;                              /* EXPOSEd, sorted */
 	uint16_t ports[BUILD_MAX_PORTS];
-	uint32_t n_listening; /* listening when the snapshot was taken: what the pool warms */
+	uint32_t n_listening; /* listening when the snapshot was taken; the pool warms them */
 	uint16_t listening[BUILD_MAX_PORTS];
 };
 

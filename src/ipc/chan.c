@@ -56,7 +56,7 @@ int ipc_send(int sock, const struct ipc_head *head, const void *body, const int 
 	     unsigned n_fds)
 {
 	struct ipc_head h = *head;
-	/* sendmsg does not write through iov_base */
+	/* sendmsg does not write through iov_base. */
 	struct iovec iov[2] = { { &h, sizeof(h) }, { (void *)(uintptr_t)body, h.size } };
 	union fd_control control = { 0 };
 	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2 };

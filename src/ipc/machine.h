@@ -1,23 +1,20 @@
-/* machine.h - the machine protocol: one process per microVM (doze-qemu, doze-vmm) and its owner.
+/* machine.h - the protocol between the process of a microVM (doze-qemu, doze-vmm) and its owner.
  *
- * Two sockets in /run/doze/m/<machine>/, made and bound by priv before the
- * process starts and inherited by it as descriptors 3 and 4:
+ * priv makes and binds two sockets in /run/doze/m/<machine>/ before the process starts, which
+ * inherits them as descriptors 3 and 4:
  *
- *   machine.sock  SOCK_SEQPACKET, group of the owner (doze-control, or doze-image
- *                 while an image is built).  The messages below.  One peer at a
- *                 time; a new one replaces the old; the machine runs on when the
- *                 peer goes.
- *   stream.sock   SOCK_STREAM, group doze-proxy (a build's: its owner).  The peer connects, writes
- *                 "CONNECT <port>\n" and reads "OK\n" or "ERR <why>\n".  With OK
- *                 comes, by SCM_RIGHTS, a connected stream socket on which the
- *                 guest's port is spoken, and the connection to stream.sock is then
- *                 closed (doze-qemu); or no descriptor comes, and the port is spoken on
- *                 this connection (doze-vmm).  The guest side is 127.0.0.1:<port>.
+ *   machine.sock  SOCK_SEQPACKET, group of the owner (doze-control, or doze-image while an image is
+ *                 built).  It carries the messages below.  There is one peer at a time, and a new
+ *                 one replaces the old.  The machine keeps running when the peer leaves.
+ *   stream.sock   SOCK_STREAM, group doze-proxy (for a build, its owner).  The peer connects,
+ * writes "CONNECT <port>\n" and reads "OK\n" or "ERR <why>\n".  With OK doze-qemu passes a
+ *                 connected stream socket that leads to the guest's port, by SCM_RIGHTS, and closes
+ *                 the connection to stream.sock.  doze-vmm passes no descriptor, and this
+ *                 connection itself leads to the port.  The guest's side is 127.0.0.1:<port>.
  *
- * A machine is used once: it is BOOTed or RESTOREd, and after SNAPSHOT, SAVE or
- * STOP it exits.  It sees no path: everything is handed to it open.  Every
- * request is answered with its tag: READY, SAVED, STATS, or FAULT.  A FAULT
- * answer of SAVE leaves the machine paused and able to CONTINUE. */
+ * A machine is used once: it is BOOTed or RESTOREd, and exits after SNAPSHOT, SAVE or STOP.  It
+ * opens no path, because it gets every file open.  Every request is answered with its tag by READY,
+ * SAVED, STATS or FAULT.  After a FAULT answer to SAVE the machine is paused and can CONTINUE. */
 #ifndef IPC_MACHINE_H
 #define IPC_MACHINE_H
 
@@ -51,14 +48,15 @@ enum machine_type {
 	MACHINE_AGENT, /* both ways: up to 32 KiB of the agent's byte stream (agent.h), unread */
 
 	/* Answers and events. */
-	MACHINE_READY,  /* BOOT, RESTORE, PAUSE, CONTINUE did it */
+	MACHINE_READY,  /* BOOT, RESTORE, PAUSE or CONTINUE succeeded */
 	MACHINE_SAVED,  /* struct machine_saved */
 	MACHINE_STATS,  /* struct machine_stats */
 	MACHINE_FAULT,  /* struct machine_fault: the request failed; tag 0: the machine is broken */
-	MACHINE_EXITED, /* struct machine_exited: last words */
+	MACHINE_EXITED, /* struct machine_exited: the last message */
 
-	/* A request: which pages of the image's memory the guest has touched since RESTORE, as runs
-	 * (touched.h) into the one descriptor, write-only; READY.  doze-vmm. */
+	/* A request: write the pages of the image's memory that the guest has touched since
+	 * RESTORE, as runs (touched.h), to the one write-only descriptor, then answer READY.
+	 * doze-vmm only. */
 	MACHINE_GET_TOUCHED,
 	MACHINE_NUM_TYPES,
 };
@@ -67,7 +65,7 @@ enum machine_run { MACHINE_EMPTY, MACHINE_RUNNING, MACHINE_PAUSED, MACHINE_ENDIN
 
 struct machine_hello {
 	uint32_t protocol; /* MACHINE_PROTOCOL */
-	uint32_t run;      /* enum machine_run: where a peer that comes back finds it */
+	uint32_t run;      /* enum machine_run: the state that a returning peer finds */
 	char kind[16];     /* "qemu", "vmm" */
 };
 
@@ -75,7 +73,7 @@ struct machine_none {
 	uint32_t zero;
 };
 
-/* What a machine is made of; equal for all machines of one image version. */
+/* The shape of a machine; all machines of one image version have the same. */
 struct machine_shape {
 	uint32_t vcpus;
 	uint32_t memory_mib;
@@ -95,16 +93,17 @@ struct machine_boot {
 	struct machine_shape shape;
 };
 
-/* Where a snapshot goes: empty regular files, write-only, of the owner.  HEADER is the plain
- * header of docs/snapshot-format.md, STATE device and CPU state, MEMORY a sparse file (SNAPSHOT:
- * all non-zero pages; SAVE: the pages that differ from the image, at their own offset, with the
- * list of runs in HEADER's section).  The overlay given at BOOT or RESTORE is the disk's part:
- * flushed and closed before SAVED. Each file is fsynced by the machine before it says SAVED. */
+/* The files of a snapshot: empty regular files of the owner, write-only.  HEADER gets the plain
+ * header of docs/snapshot-format.md, STATE the state of devices and CPUs.  MEMORY becomes a sparse
+ * file: for SNAPSHOT all pages that are not zero, for SAVE the pages that differ from the image, at
+ * their own offsets, with the list of runs in a section of HEADER.  The disk's part is the overlay
+ * that was given at BOOT or RESTORE; it is flushed and closed before SAVED.  The machine fsyncs
+ * each file before it sends SAVED. */
 enum machine_save_fd { SAVE_FD_HEADER, SAVE_FD_STATE, SAVE_FD_MEMORY, SAVE_NUM_FDS };
 
 /* MEMORY of the image is a sealed memfd of its whole RAM (doze-qemu), mapped copy-on-write.
- * DISK is the image's own delta over ROOT, read-only; OVERLAY as at BOOT.
- * The last four are there only when a suspended microVM resumes (from_save). */
+ * DISK is the image's own delta over ROOT, read-only; OVERLAY is as at BOOT.
+ * The last four are present only when a suspended microVM resumes (from_save). */
 enum machine_restore_fd {
 	RESTORE_FD_HEADER,
 	RESTORE_FD_STATE,

@@ -1,12 +1,11 @@
 /* priv.h - what control and image may ask of the only root process.
  *
- * priv makes network slots, cgroups and jails, starts machines and builds in
- * them, and ends them.  It takes names and numbers from a table of what is
- * allowed and descriptors, never a stranger's bytes.  Machines outlive dozed: a
- * machine is started by a double fork into its own session and cgroup; what
- * it is lies in /run/doze/m/<machine>/ (`pid`: pid and start time; `owner`;
- * `slot`; machine.sock; stream.sock), so that a new priv finds it again.  Builds die
- * with priv.  Every request is answered with its tag, once, when it is done. */
+ * priv makes network slots, cgroups and jails, starts machines and builds in them, and ends them.
+ * It takes descriptors, and names and numbers that a table allows, but never a stranger's bytes.
+ * Machines outlive dozed: each is started by a double fork into its own session and cgroup.  Its
+ * facts lie in /run/doze/m/<machine>/ (`pid`: pid and start time; `owner`; `slot`; machine.sock;
+ * stream.sock), where a new priv finds them.  Builds die with priv.  Every request is answered
+ * once, with its tag, when it is done. */
 #ifndef IPC_PRIV_H
 #define IPC_PRIV_H
 
@@ -17,8 +16,8 @@ enum priv_type {
 
 	/* Requests. */
 	PRIV_MACHINE_START, /* struct priv_machine_start -> PRIV_MACHINE_STARTED */
-	PRIV_MACHINE_END, /* struct priv_machine: kill, clear, give the slot back -> PRIV_DONE, also
-			   * when there is none */
+	PRIV_MACHINE_END, /* struct priv_machine: kill, clear, give the slot back -> PRIV_DONE, even
+			   * if there is no such machine */
 	PRIV_MACHINE_LIST, /* struct priv_owner -> PRIV_MACHINE_ITEM ..., PRIV_DONE */
 	PRIV_BUILD_START,  /* struct priv_build + argv, one NUL-terminated string after the other;
 			    * fds: enum priv_build_fd -> PRIV_DONE when it runs */
@@ -38,7 +37,7 @@ enum priv_type {
 enum priv_owner_role { PRIV_OWNER_CONTROL, PRIV_OWNER_IMAGE, PRIV_NUM_OWNERS };
 
 struct priv_owner {
-	uint32_t owner; /* enum priv_owner_role; must be the asker's */
+	uint32_t owner; /* enum priv_owner_role; must be the requester's */
 	uint32_t zero;
 };
 
@@ -55,7 +54,7 @@ struct priv_machine_start {
 	uint32_t internet;     /* 1: egress by NAT; 0: the slot leads nowhere */
 };
 
-/* Which program the machine is: ipc/engine.h says how they differ. */
+/* The program of a machine; ipc/engine.h says how they differ. */
 enum priv_machine_kind { PRIV_MACHINE_QEMU, PRIV_MACHINE_VMM, PRIV_NUM_MACHINE_KINDS };
 
 struct priv_machine_item {
@@ -68,8 +67,9 @@ struct priv_machine_item {
 			      */
 };
 
-/* What a build may run, in the namespaces of design 6: a table in priv, no path from outside.  It
- * starts in BUILD_FD_DIR, which is also its descriptor 3; its parent, process 1 there, reaps. */
+/* The programs that a build may run in its namespaces (design 6).  They stand in a table of priv;
+ * no path comes from outside.  A program starts in BUILD_FD_DIR, which is also its descriptor 3.
+ * Its parent, process 1 of the namespace, reaps. */
 enum priv_program {
 	PRIV_PROGRAM_BUILD_STEP, /* libexec/doze/doze-build-step, which runs buildah, tar and mke2fs
 				  */
@@ -77,8 +77,8 @@ enum priv_program {
 };
 
 /* What a build step finds.  STDIN is its descriptor 0, OUTPUT 1 and 2, DIR 3 and its working
- * directory; nothing else is open.  DIR is a directory of the asker below <data>/build: priv gives
- * its group to doze-build and mode 02770, so that both sides can make and read files in it.  The
+ * directory; nothing else is open.  DIR is a directory of the requester below <data>/build: priv
+ * sets its group to doze-build and its mode to 02770, so that both sides can use files in it.  The
  * step is root of namespaces of its own (user: 0 is doze-build, 1 to 65536 are [build] map_first
  * ...; mount, pid with a fresh /proc, ipc, uts) in a network slot, in cgroups that its children
  * stay in.  Its environment is PATH and LANG=C.UTF-8.  Before the first build priv has mounted
@@ -89,7 +89,7 @@ enum priv_build_fd { BUILD_FD_STDIN, BUILD_FD_OUTPUT, BUILD_FD_DIR, BUILD_NUM_FD
 struct priv_build {
 	char build[IPC_ID_SIZE]; /* "b-<uuid>" */
 	uint32_t program;        /* enum priv_program */
-	uint32_t n_args;         /* strings behind this struct; argv[0] is the program's */
+	uint32_t n_args;         /* strings after this struct; argv[0] is the program's */
 	uint64_t memory_bytes;
 	uint32_t cpu_percent; /* 100 is one core */
 	uint32_t pids;
@@ -97,8 +97,8 @@ struct priv_build {
 	uint32_t zero;
 };
 
-/* HOST is for steps that run nothing of a stranger's: base images may come from a registry or a
- * mirror on this host's loopback, which no slot reaches. */
+/* HOST is for steps that run no code of a stranger.  Base images may come from a registry or a
+ * mirror on this host's loopback, which no slot can reach. */
 enum priv_net { PRIV_NET_NONE, PRIV_NET_SLOT, PRIV_NET_HOST, PRIV_NUM_NETS };
 
 struct priv_build_id {

@@ -1,8 +1,8 @@
-/* route.h - control tells the proxy where an endpoint leads; the proxy tells who calls.
+/* route.h - control tells the proxy where an endpoint leads; the proxy reports its traffic.
  *
- * At connect control sends ROUTE for every microVM that has an endpoint, then
- * SYNCED, then changes as they happen.  The proxy drops what it knew before at a
- * new connection once SYNCED came. */
+ * On a new connection control sends ROUTE_SET for every microVM that has an endpoint, then SYNCED,
+ * then changes as they happen.  When SYNCED arrives the proxy drops the routes of the connection
+ * before. */
 #ifndef IPC_ROUTE_H
 #define IPC_ROUTE_H
 
@@ -14,16 +14,15 @@ enum route_type {
 
 	/* control -> proxy */
 	ROUTE_SET,     /* struct route_set */
-	ROUTE_GONE,    /* struct route_endpoint: forget it; its name answers as unknown */
+	ROUTE_GONE,    /* struct route_endpoint: forget it; its name is unknown from now on */
 	ROUTE_SYNCED,  /* struct route_none */
 	ROUTE_HOLD,    /* struct route_endpoint: hold new requests, answer HELD */
-	ROUTE_RELEASE, /* struct route_endpoint: the suspend is off */
+	ROUTE_RELEASE, /* struct route_endpoint: the suspend was cancelled */
 
 	/* proxy -> control */
 	ROUTE_ACTIVE, /* struct route_bytes: at most once a second per endpoint */
 	ROUTE_HELD,   /* struct route_bytes: answer to HOLD, with the last byte's time */
-	ROUTE_WAKE, /* struct route_endpoint: a request waits at a SLEEPING endpoint; once for many
-		     */
+	ROUTE_WAKE,   /* struct route_endpoint: requests wait at a SLEEPING endpoint; sent once */
 	ROUTE_NUM_TYPES,
 };
 

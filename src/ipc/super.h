@@ -1,11 +1,11 @@
 /* super.h - the supervisor and its roles.
  *
- * A role is the program `dozed-NAME` beside dozed, executed with this channel as descriptor 3 and
- * the configuration file, open, as descriptor 4 (absent when there is none).  A program of its own,
- * so that it holds no code and no memory of another role.  It gets what it needs by message:
- * listening sockets, secrets, and one end of a socket pair to every peer.  A peer that crashed and
- * came back arrives as a new PEER; the role drops the old one.  A role works as soon as it has what
- * it needs, and dies with its supervisor (PDEATHSIG). */
+ * A role is the program `dozed-NAME` beside dozed.  It is executed with this channel as descriptor
+ * 3 and the open configuration file as descriptor 4, if there is one.  It is a separate program so
+ * that it holds no code and no memory of another role.  Messages bring what it needs: listening
+ * sockets, secrets, and one end of a socket pair to every peer.  A peer that crashed and restarted
+ * arrives as a new PEER, and the role drops the old one.  A role works as soon as it has what it
+ * needs, and dies with its supervisor (PDEATHSIG). */
 #ifndef IPC_SUPER_H
 #define IPC_SUPER_H
 
@@ -59,8 +59,8 @@ struct super_listener {
 extern const struct ipc_row super_rows[SUPER_NUM_TYPES];
 extern const char *const role_name[ROLE_NUM];
 
-/* Entry points, one per role folder: the program dozed-NAME calls it (dozed/role.c), without the
- * privileges that the role does not need. */
+/* Entry points, one per role folder.  The program dozed-NAME calls its own (dozed/role.c) after it
+ * dropped the privileges that the role does not need. */
 struct conf;
 typedef int role_main(const struct conf *conf, int super_fd);
 role_main control_main, proxy_main, objects_main, image_main, priv_main;

@@ -8,7 +8,7 @@
 #define AGENT_PIECE   LIMIT_IPC_BODY
 #define AGENT_TO_HOLD (2 * LIMIT_AGENT_TO_GUEST + 64 * KIB)
 
-/* The length of as many whole frames as fit into @most; -1: broken. */
+/* Returns the length of the whole frames that fit into @most, or -1 if one is broken. */
 static ssize_t agent_whole(const struct buf *b, size_t most_frame, size_t most)
 {
 	struct agent_frame f;

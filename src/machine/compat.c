@@ -1,4 +1,4 @@
-/* compat.c - whether a snapshot can run here, and in a sentence what it needs if not. */
+/* compat.c - decides whether a snapshot can run here, and says what it needs if it cannot. */
 
 #include <inttypes.h>
 #include <string.h>

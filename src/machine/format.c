@@ -25,7 +25,7 @@ enum format_section {
 	N_SECTIONS
 };
 
-/* Text in a field of fixed size, filled up with zeros; without its zero it is no text. */
+/* Read text from a field of fixed size, padded with zeros.  False if it is not terminated. */
 static bool get_text(const uint8_t *from, size_t size, char *to)
 {
 	memcpy(to, from, size);
@@ -162,7 +162,7 @@ static const struct {
 	char tag[5];
 	bool (*present)(const struct format *f);
 	void (*put)(struct buf *b, const struct format *f);
-	bool (*get)(struct format *f, const uint8_t *data, size_t size); /* false: makes no sense */
+	bool (*get)(struct format *f, const uint8_t *data, size_t size); /* false: malformed */
 } sections[] = {
 	[SECTION_SHAP] = { "SHAP", always,  shap_put, shap_get },
 	[SECTION_QEMU] = { "QEMU", if_qemu, qemu_put, qemu_get },
@@ -196,7 +196,7 @@ static uint32_t section_count(const struct format *f)
 	return n;
 }
 
-/* The crc of the fixed part covers it (with a crc of zero) and the table. */
+/* The crc of the fixed part covers the table and the fixed part itself, its own field as zero. */
 void format_write(struct buf *b, const struct format *f)
 {
 	uint32_t n = section_count(f);
@@ -205,7 +205,7 @@ void format_write(struct buf *b, const struct format *f)
 	struct buf body = { 0 };
 	uint8_t *entry = d + FIXED_SIZE;
 
-	memcpy(d, MAGIC, sizeof(MAGIC)); /* its NUL is written over */
+	memcpy(d, MAGIC, sizeof(MAGIC)); /* The next field overwrites its NUL. */
 	put_le32(d + 8, FORMAT_VERSION);
 	put_le32(d + 12, f->arch);
 	put_text(d + 16, sizeof(f->kind), f->kind);
@@ -268,7 +268,7 @@ static size_t section_find(const char tag[5])
 	return i;
 }
 
-/* An unknown section may be skipped unless it is mandatory; a version is part of what is known. */
+/* An unknown section, or an unknown version of one, may be skipped unless it is mandatory. */
 static int parse_section(const uint8_t *data, size_t size, const uint8_t *entry, struct format *f,
 			 unsigned *seen, struct err *e)
 {

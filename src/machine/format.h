@@ -1,8 +1,8 @@
 /* format.h - the header of a snapshot (docs/snapshot-format.md), as pure functions.
  *
- * Plain bytes in little endian that every later version can read: what the snapshot needs can be
- * said even by a program that cannot load it.  The parser trusts no length and no number; fuzzed.
- */
+ * The header is plain little-endian bytes that every later version can read.  So even a program
+ * that cannot load a snapshot can say what it needs.  The parser trusts no length and no number;
+ * fuzzed. */
 #ifndef MACHINE_FORMAT_H
 #define MACHINE_FORMAT_H
 
@@ -11,7 +11,7 @@
 
 #define FORMAT_VERSION 1
 #define FORMAT_PAGE    4096
-#define FORMAT_TSC_PPM 500 /* two rates of a time stamp counter this near are one */
+#define FORMAT_TSC_PPM 500 /* TSC rates that differ by no more count as equal */
 
 enum format_arch { FORMAT_X86_64 = 62, FORMAT_AARCH64 = 183 }; /* the numbers of ELF */
 
@@ -34,37 +34,38 @@ struct format {
 	char machine[32]; /* devices and CPU by name */
 	uint64_t state_bytes;
 
-	/* Of kind "qemu" alone; what doze-vmm needs to know of CPUs stands in its state. */
+	/* Only of kind "qemu"; doze-vmm keeps what it needs to know of CPUs in its state. */
 	char qemu[32];  /* QEMU: upstream version */
 	uint64_t cpuid; /* CPUI: hash of the guest's CPU features */
 
 	uint64_t tsc_khz; /* TSCR: rate of the counter that the guest reads */
 
-	/* RUNS: what MEMORY of a save holds, in the order of addresses; 16 bytes each. */
+	/* RUNS: the page runs that the MEMORY of a save holds, by ascending address, 16 bytes each.
+	 */
 	const uint8_t *runs; /* borrowed */
 	size_t n_runs;
 
-	/* AGNT, if there are any: bytes that came from the guest's agent and not to an owner: the
-	 * begin of a frame, of which the guest holds the rest. */
+	/* AGNT, if present: bytes of the guest's agent that reached no owner.  They are the start
+	 * of a frame whose rest is still in the guest. */
 	const uint8_t *agent; /* borrowed */
 	size_t n_agent;
 };
 
-/* A run of pages: `n` from number `first` on. */
+/* A run of `n` pages, starting at page `first`. */
 struct format_run {
 	uint64_t first, n;
 };
 
 void format_write(struct buf *b, const struct format *f);
-/* The runs and the agent's bytes in *f point into @data.  All of them lie inside the memory, in
- * order, none empty. */
+/* The runs and the agent's bytes in *f point into @data.  The runs lie inside the memory, in order,
+ * and none is empty. */
 int format_parse(const uint8_t *data, size_t size, struct format *f, struct err *e) must_check;
 
 struct format_run format_run(const struct format *f, size_t i);
 void format_add_run(struct buf *runs, uint64_t first, uint64_t n); /* encode one */
 
-/* Whether a snapshot fits what is here: before anything starts, and once QEMU told what it is.  The
- * sentence says what would be needed. */
+/* Does the snapshot fit this machine (checked before anything starts) and this host (checked once
+ * QEMU has said what it is)?  The error says what it would need. */
 int format_fits_machine(const struct format *snapshot, const struct format *here,
 			struct err *e) must_check;
 int format_fits_host(const struct format *snapshot, const struct format *here,

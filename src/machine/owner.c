@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "machine/serve.h"
 
-#define OWNER_LAST_MS 2000 /* for the last words to be heard */
+#define OWNER_LAST_MS 2000 /* until the owner has read EXITED */
 
 static struct owner *owner_of(struct peer *p)
 {
@@ -38,7 +38,7 @@ static void owner_message(struct peer *p, struct ipc_msg *msg)
 	}
 }
 
-/* Who ends waits only to be heard. */
+/* A machine that ends only waits until its owner has read EXITED. */
 static void owner_room(struct peer *p)
 {
 	struct owner *o = owner_of(p);

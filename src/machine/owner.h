@@ -1,8 +1,8 @@
-/* owner.h - a monitor's end of the machine protocol (ipc/machine.h), the same for every monitor:
- * which request is served when, who is told what, and a machine's last words.
+/* owner.h - a monitor's end of the machine protocol (ipc/machine.h), shared by all monitors: when
+ * which request is served, who gets which event, and the final EXITED.
  *
- * Embedded in the monitor's machine, which finds itself by container_of.  Owners come and go; what
- * the guest's agent says waits for one (agent.h). */
+ * It is embedded in the monitor's machine, which finds itself by container_of.  Owners come and go;
+ * the bytes of the guest's agent wait for the next one (agent.h). */
 #ifndef MACHINE_OWNER_H
 #define MACHINE_OWNER_H
 
@@ -15,11 +15,11 @@ struct owner;
 
 struct owner_ops {
 	const char *kind; /* of HELLO: "qemu", "vmm" */
-	/* Requests, each in a state in which it is served (serve.h).  NULL: this monitor has none
-	 * such. */
+	/* Handlers of requests, called only in a state that allows the request (serve.h).  NULL if
+	 * this monitor does not support it. */
 	void (*take[MACHINE_NUM_TYPES])(struct owner *o, struct ipc_msg *msg);
 	const char *(*busy)(struct owner *o); /* the operation under way, NULL: none */
-	void (*ending)(struct owner *o); /* the machine ends: its guest stands still for good */
+	void (*ending)(struct owner *o);      /* the machine ends: stop its guest for good */
 };
 
 struct owner {
@@ -28,7 +28,7 @@ struct owner {
 	struct agent *agent;         /* borrowed */
 	struct peer peer;
 	enum machine_run run;
-	bool sealed; /* what the agent said is in a save: owners get no more of it */
+	bool sealed; /* a save holds the agent's bytes, so owners get no more of them */
 	struct timer doom;
 };
 
@@ -38,8 +38,8 @@ int owner_open(struct owner *o, struct loop *l, int listen_fd, const struct owne
 void owner_close(struct owner *o);
 
 void owner_ready(struct owner *o, uint64_t tag); /* READY */
-/* For the agent's deliver(): false where nobody takes it now.  A paused guest says little, and a
- * save cannot wait for room. */
+/* Implements the agent's deliver(): false if no owner takes the frames now.  While the guest is
+ * paused they are queued behind others, since it sends little and a save cannot wait for room. */
 bool owner_deliver(struct owner *o, const uint8_t *frames, size_t size);
 /* A row of `take`: MACHINE_AGENT. */
 void owner_take_agent(struct owner *o, struct ipc_msg *msg);

@@ -1,4 +1,4 @@
-/* peer.h - machine.sock: one owner at a time, a new one replaces the old, none is fine. */
+/* peer.h - machine.sock.  There is at most one owner at a time, and a new one replaces the old. */
 #ifndef MACHINE_PEER_H
 #define MACHINE_PEER_H
 
@@ -9,8 +9,8 @@ struct peer;
 
 struct peer_ops {
 	void (*joined)(struct peer *p);
-	void (*message)(struct peer *p, struct ipc_msg *m); /* takes the descriptors it wants */
-	void (*room)(struct peer *p);                       /* what had to wait was sent */
+	void (*message)(struct peer *p, struct ipc_msg *m); /* may take descriptors */
+	void (*room)(struct peer *p);                       /* the queue was sent */
 	void (*left)(struct peer *p);
 };
 
@@ -27,9 +27,9 @@ int peer_open(struct peer *p, struct loop *l, int listen_fd, const struct peer_o
 	      struct err *e) must_check;
 void peer_close(struct peer *p);
 
-/* To nobody if there is no owner. */
+/* Does nothing if there is no owner. */
 void peer_send(struct peer *p, uint32_t type, uint64_t tag, const void *body, size_t size);
 void peer_send_fault(struct peer *p, uint64_t tag, const struct err *why);
-bool peer_has_room(const struct peer *p); /* there is an owner, and nothing waits for it */
+bool peer_has_room(const struct peer *p); /* there is an owner, and its queue is empty */
 
 #endif

@@ -5,7 +5,7 @@
 #include "machine/memory.h"
 
 #define PAGE       ((uint64_t)FORMAT_PAGE)
-#define PAGES_MOST 4096 /* that one stretch finds */
+#define PAGES_MOST 4096 /* found in one stretch */
 
 #define PAGE_PRESENT (1ULL << 63)
 #define PAGE_SWAPPED (1ULL << 62)
@@ -47,7 +47,7 @@ static void scan_add(struct scan *s, uint64_t first, uint64_t n)
 		s->run[s->n_runs++] = (struct scan_run){ first, n };
 }
 
-/* false: the kernel does not do it. */
+/* Returns false if the kernel does not know the request. */
 static bool scan_regions(struct scan *s)
 {
 	static struct pm_region found[SCAN_RUNS];

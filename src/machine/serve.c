@@ -6,7 +6,7 @@
 
 /* clang-format off */
 static const struct {
-	unsigned when; /* states in which it is served; 0: no request */
+	unsigned when; /* states in which it is served; 0: not a request */
 	bool any_time; /* also while an operation is under way */
 } serve_rules[MACHINE_NUM_TYPES] = {
 	[MACHINE_BOOT]        = { IN(MACHINE_EMPTY), false },
