@@ -26,7 +26,7 @@ struct agent {
 	struct resume resume;
 	struct streams streams;
 	struct exercising exercising;
-	uint64_t warm_id; /* of the WARM that waits for it */
+	uint64_t warm_id; /* of the WARM that waits for the exercise */
 	struct watch children;
 	int diag_fd;
 };
@@ -63,7 +63,7 @@ static void agent_warmed(struct exercising *x)
 	port_send_id(&a->port, AGENT_ACK, a->warm_id);
 }
 
-/* What is not on the disk yet would be written by every clone. */
+/* Every clone would have to write what is not on the disk yet. */
 static void agent_prepared(struct exercising *x)
 {
 	sync();
@@ -92,7 +92,7 @@ static void agent_hook(struct agent *a, const struct agent_frame *f)
 	hooks_add(&a->hooks, f);
 }
 
-/* What the host may ask; other types are of a later protocol and passed over. */
+/* What the host may ask.  Other types belong to a later protocol and are skipped. */
 static void (*const agent_frames[AGENT_NUM_TYPES])(struct agent *a, const struct agent_frame *f) = {
 	[AGENT_START] = agent_start,
 	[AGENT_RESUMED] = agent_resumed,

@@ -9,7 +9,7 @@ static bool answer_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* HTTP/1.x, a space, three digits, and then the end or a reason behind a space. */
+/* A status line is HTTP/1.x, a space, three digits, and then the end or a space and a reason. */
 static int answer_status(const struct answer *a)
 {
 	const char *at = a->line;
@@ -27,7 +27,7 @@ static int answer_status(const struct answer *a)
 	return status < 100 ? -1 : status;
 }
 
-/* A whole line; as answer_feed. */
+/* Take a whole line.  Returns what answer_feed does. */
 static int answer_line(struct answer *a)
 {
 	bool empty = !a->n_line || (a->n_line == 1 && a->line[0] == '\r');

@@ -24,7 +24,7 @@
 #define APP_PIDS    "8192"
 #define APP_SLICE   "/sys/fs/cgroup/system.slice"
 
-/* The write ends go to the child, the others stay; all close-on-exec. */
+/* The child gets the write ends.  All ends are close-on-exec. */
 struct app_pipes {
 	int out[2], err[2], report[2];
 };
@@ -50,7 +50,7 @@ static int app_write_files(const struct app_spec *s, struct err *e)
 	return 0;
 }
 
-/* The application's group: an open directory, or -1. */
+/* Open the directory of the application's cgroup, or return -1. */
 static int app_cgroup(struct err *e)
 {
 	static const char *const groups[] = { APP_SLICE, CONTAINER_CGROUP };
@@ -103,7 +103,7 @@ static _Noreturn void app_child(struct app_spec *s, const struct app_pipes *p)
 	_exit(CONTAINER_FAILED);
 }
 
-/* Without a stack of its own the child goes on here with a copy of all memory, as after fork. */
+/* Without a stack of its own the child continues here with a copy of all memory, as after fork. */
 static int app_clone(int cgroup)
 {
 	struct clone_args args = {
@@ -116,7 +116,7 @@ static int app_clone(int cgroup)
 	return (int)syscall(SYS_clone3, &args, sizeof(args));
 }
 
-/* What the child says before it has become the application; nothing if it did. */
+/* Log what the child reports.  It reports only if it could not become the application. */
 static void app_log_report(struct app *a, int report)
 {
 	char text[1024];

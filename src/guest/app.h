@@ -12,7 +12,7 @@ struct app {
 	bool started;
 };
 
-/* START.  What cannot be started ends at once: a LOG frame says why, an EXIT frame follows. */
+/* Serve START.  If the application cannot start, a LOG frame says why and an EXIT frame follows. */
 void app_start(struct app *a, struct port *port, const struct agent_frame *f);
 
 /* A child ended. */

@@ -62,7 +62,7 @@ int boot_modules(const char *group, struct err *e)
 	while (!rc && fgets(list, sizeof(list), file)) {
 		list[strcspn(list, "\n")] = '\0';
 		rc = boot_module(list, e);
-		unlink(list); /* loaded: its pages are free again */
+		unlink(list); /* The modules are loaded; free its pages. */
 	}
 	fclose(file);
 	return rc;
@@ -95,8 +95,8 @@ int boot_await(int (*attempt)(struct err *e), struct err *e)
 
 static int boot_root_attempt(struct err *e)
 {
-	/* Lazy initialisation of inode tables would write to every clone's disk, and reading would
-	 * with access times. */
+	/* The lazy initialisation of inode tables would write to every clone's disk, and so would
+	 * access times. */
 	if (mount(BOOT_DISK, BOOT_ROOT, "ext4", MS_NOATIME, "noinit_itable"))
 		return err_sys(e, "mount '%s'", BOOT_DISK);
 	return 0;

@@ -1,6 +1,6 @@
-/* boot.h - from the kernel's hand-over to a guest that can talk: file systems, modules, root disk,
- * network.  Called once each, in this order, by PID 1.  Nothing here waits by polling: a device
- * that a module brings is announced by the kernel's uevents. */
+/* boot.h - brings the guest up to where it can talk to its host: file systems, modules, root disk,
+ * network.  PID 1 calls each function once, in this order.  Nothing here polls, because the
+ * kernel's uevents announce a device that a module brings. */
 #ifndef GUEST_BOOT_H
 #define GUEST_BOOT_H
 
@@ -10,19 +10,20 @@
 
 int boot_mounts(struct err *e) must_check;
 
-/* Load the modules that the list /modules/<group> names, one path a line, in order. */
+/* Load the modules that the list /modules/<group> names, in its order, one path per line. */
 int boot_modules(const char *group, struct err *e) must_check;
 
 /* Mount the disk read-write on BOOT_ROOT. */
 int boot_root(struct err *e) must_check;
 
-/* The kernel's own periodic work, down to what a guest needs.  A knob that is missing is logged. */
+/* Reduce the kernel's periodic work to what a guest needs.  A missing knob is logged. */
 void boot_tune(void);
 
 /* Bring up lo, and eth0 with the slot's addresses. */
 int boot_link(struct err *e) must_check;
 
-/* Try until it is not negative, each time the kernel announces a device; not for ever. */
+/* Call @attempt each time the kernel announces a device, until it returns no negative number. Gives
+ * up after a while. */
 int boot_await(int (*attempt)(struct err *e), struct err *e) must_check;
 
 #endif

@@ -14,9 +14,9 @@
 #include "base/buf.h"
 #include "ipc/agent.h"
 
-#define DIAG_ABORTS 65536 /* in one walk; bounded by the guest's memory long before */
+#define DIAG_ABORTS 65536 /* in one walk; the guest's memory runs out long before */
 
-/* The request without a family: both are walked at once (the kernel's first interface to this). */
+/* A request without a family walks both families at once (the kernel's oldest interface). */
 struct diag_request {
 	struct nlmsghdr head;
 	struct inet_diag_req req;
@@ -36,7 +36,7 @@ int diag_open(struct err *e)
 	return fd < 0 ? err_sys(e, "open the kernel's socket list") : fd;
 }
 
-/* One datagram of answers; 1: more come, 0: that was the end, -1: error. */
+/* Read one datagram of answers.  Returns 1 if more follow, 0 at the end, -1 on an error. */
 static int diag_batch(struct nlmsghdr *h, size_t size, diag_each *each, struct buf *found)
 {
 	while (size >= sizeof(*h) && h->nlmsg_len >= sizeof(*h) && h->nlmsg_len <= size) {
@@ -56,7 +56,7 @@ static int diag_batch(struct nlmsghdr *h, size_t size, diag_each *each, struct b
 	return 1;
 }
 
-/* Answers that nobody waits for would be taken for those of the next walk. */
+/* Drop leftover answers, which would be taken for those of the next walk. */
 static void diag_drain(int fd)
 {
 	char answer[4 * KIB];
@@ -90,7 +90,8 @@ static int diag_walk(int fd, uint32_t states, diag_each *each, struct buf *found
 	return rc;
 }
 
-/* Addresses are in network order, an IPv4 one in the first word; ::ffff:a.b.c.d is IPv4 too. */
+/* Addresses are in network order.  An IPv4 address is in the first word; ::ffff:a.b.c.d is IPv4
+ * too. */
 static uint32_t diag_v4(const struct inet_diag_msg *m, const __be32 a[4], bool *is_v4)
 {
 	bool mapped = m->idiag_family == AF_INET6 && !a[0] && !a[1] && a[2] == htonl(0xffff);
@@ -114,7 +115,7 @@ static bool diag_is_loopback(const struct inet_diag_msg *m, const __be32 a[4])
 	return !a[0] && !a[1] && !a[2] && a[3] == htonl(1);
 }
 
-/* 127.0.0.2 and such are the loopback, but not where streams connect to. */
+/* 127.0.0.2 and its like are on the loopback, but streams do not connect to them. */
 static bool diag_is_reachable(const struct inet_diag_msg *m, const __be32 a[4])
 {
 	bool is_v4;

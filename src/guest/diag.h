@@ -12,11 +12,12 @@ struct diag_ports {
 
 int diag_open(struct err *e) must_check; /* an owned socket; for both calls below */
 
-/* The ports that something listens on, reachable by 127.0.0.1 or ::1.  0 or -1 (out of step). */
+/* Collect the ports that something listens on and that 127.0.0.1 or ::1 reaches.  Returns 0, or -1
+ * if the kernel's answers are out of step. */
 int diag_listening(int fd, struct diag_ports *ports) must_check;
 
-/* Abort every connection that leaves the guest: neither end on the loopback, and none that the
- * agent accepted.  With @rehearse only look.  How many. */
+/* Abort every connection that leaves the guest, except those that the agent accepted.  With
+ * @rehearse only count them.  Returns how many there are. */
 size_t diag_abort_outbound(int fd, bool rehearse);
 
 #endif

@@ -20,14 +20,15 @@
 
 extern const char exercise_python[]; /* exercise.py, made by tools/embed */
 
-/* Isolated: no environment, no user's or site's packages, nothing written. */
+/* The interpreter runs isolated: without environment, without the packages of user or site, and
+ * without writing anything. */
 const struct exercise exercises[] = {
 	{ "python3", { "-I", "-S", "-B", "-c", exercise_python } },
 };
 
 const size_t exercises_count = ARRAY_SIZE(exercises);
 
-/* The process of the application that runs on an interpreter that we know. */
+/* The process of the application that runs on an interpreter we know. */
 struct subject {
 	const struct exercise *what;
 	char path[PATH_MAX]; /* of the interpreter, in the application's root */
@@ -64,7 +65,7 @@ static bool subject_fits(struct subject *s, const char *pid)
 	snprintf(path, sizeof(path), "/proc/%.16s/exe", pid);
 	n = readlink(path, s->path, sizeof(s->path) - 1);
 	if (n <= 0)
-		return false; /* the kernel's own, or gone */
+		return false; /* It is a kernel thread, or gone. */
 	s->path[n] = '\0';
 	s->what = exercise_for(s->path);
 	snprintf(path, sizeof(path), "/proc/%.16s", pid);
@@ -113,7 +114,7 @@ static void exercise_limit(void)
 	setrlimit(RLIMIT_CORE, &none);
 }
 
-/* In the child, in its new namespaces.  Whatever fails, it just ends. */
+/* Runs in the child, in its new namespaces.  On any failure the child just exits. */
 static _Noreturn void exercise_child(const struct subject *s, int in, int out)
 {
 	char *argv[EXERCISE_WORDS + 2] = { (char *)(uintptr_t)s->path };
@@ -153,7 +154,7 @@ static void exercise_done(struct exercising *x)
 static void exercise_end(struct exercising *x)
 {
 	loop_unwatch(x->loop, &x->watch);
-	fd_close(&x->ask); /* it reads its end */
+	fd_close(&x->ask); /* It reads the end of its input. */
 	fd_close(&x->answer);
 }
 

@@ -1,16 +1,17 @@
-/* exercise.h - the guest's own work while a clone is warmed: the interpreter that the application
- * runs on is run once more, on a text of ours.
+/* exercise.h - runs the application's interpreter a second time, on a script of ours, while a clone
+ * is warmed.
  *
- * A software CPU translates code page by page and finds what it translated by the page's place in
- * memory, so a second process that executes the same pages of the same files (the interpreter, the
- * C library, the kernel) leaves translations that the application's first answer needs.  Before the
- * snapshot the process is started, goes once through its text and waits; in a clone of the pool it
- * goes through it again and ends.  In other clones it waits on: to end it would cost their start.
+ * A software CPU translates code page by page and finds translations by the page's place in memory.
+ * So a second process that executes the same pages of the same files (the interpreter, the C
+ * library, the kernel) leaves translations that the application's first answer needs.  Before the
+ * snapshot the process is started, runs the script once and waits.  In a clone of the pool it runs
+ * the script again and exits.  In other clones it keeps waiting, since ending it would slow their
+ * start.
  *
- * The application notices nothing: the process is in its mount namespace with the user of its
- * process, but in pid, network, ipc and uts namespaces of its own, without capabilities and outside
- * its cgroup, with two pipes for input and output; after EXERCISE_MS it is killed.  No code of the
- * image but the interpreter itself and its standard library runs in it. */
+ * The application notices nothing.  The process shares its mount namespace and its user, but it has
+ * pid, network, ipc and uts namespaces of its own, no capabilities, another cgroup, and two pipes
+ * for input and output.  It is killed after EXERCISE_MS.  The only code of the image that it runs
+ * is the interpreter and its standard library. */
 #ifndef GUEST_EXERCISE_H
 #define GUEST_EXERCISE_H
 
@@ -19,10 +20,10 @@
 #define EXERCISE_MS    10000
 #define EXERCISE_WORDS 6
 
-/* An interpreter, by the begin of its program's name, and its words. */
+/* An interpreter: the prefix of its program's name, and its arguments. */
 struct exercise {
 	const char *name;
-	const char *argv[EXERCISE_WORDS]; /* behind the program's own name; ends with NULL */
+	const char *argv[EXERCISE_WORDS]; /* after the program's own name; ends with NULL */
 };
 
 extern const struct exercise exercises[];
@@ -39,14 +40,14 @@ struct exercising {
 
 void exercise_init(struct exercising *x, struct loop *l);
 
-/* Which one fits a program of this path; NULL: none.  Pure. */
+/* Find the interpreter for a program at this path, or NULL.  Pure. */
 const struct exercise *exercise_for(const char *program);
 
-/* Start it, or have it go again and end; @done comes later, or at once when there is nothing to do.
- */
+/* Start the process, or let it run the script again and exit.  Calls @done later, or at once if
+ * there is nothing to do. */
 void exercise_prepare(struct exercising *x, void (*done)(struct exercising *x));
 void exercise_again(struct exercising *x, void (*done)(struct exercising *x));
-/* A child ended. */
+/* Tell it that a child ended. */
 void exercise_reaped(struct exercising *x, int pid);
 
 #endif

@@ -66,7 +66,7 @@ static void hooks_drain_done(struct timer *t)
 	hooks_disconnect(container_of(t, struct hooks, timer));
 }
 
-/* With a status the rest of the answer is still taken, for a while: an application that writes it
+/* After the status, keep reading the rest of the answer for a while.  An application that wrote it
  * to a closed connection would log an error. */
 static void hooks_finish(struct hooks *h, enum agent_outcome outcome)
 {
@@ -106,7 +106,8 @@ static void hooks_read(struct hooks *h)
 		hooks_finish(h, rc > 0 ? OUTCOME_STATUS : OUTCOME_GARBAGE);
 }
 
-/* An application may answer, and close, before it has read all: a failure shows in reading. */
+/* An application may answer and close before it has read everything, so a failed write is ignored;
+ * reading shows the failure. */
 static void hooks_write(struct hooks *h)
 {
 	ssize_t n = send(h->fd, h->out.data, h->out.size, MSG_NOSIGNAL);
@@ -147,7 +148,7 @@ static void hooks_connect_ready(struct watch *w, uint32_t events)
 	if (rc)
 		hooks_failed(h, rc);
 	else
-		w->ready = hooks_ready; /* writable still, so it comes at once */
+		w->ready = hooks_ready; /* It is writable, so this comes at once. */
 }
 
 static void hooks_connect(struct hooks *h, bool six)

@@ -1,5 +1,5 @@
-/* hooks.h - the lifecycle hooks: a POST to the application on the loopback, one after the other,
- * each with its time.  What the application answers is believed as far as its status. */
+/* hooks.h - the lifecycle hooks: POSTs to the application over the loopback, one at a time, each
+ * with a time limit.  Of an answer only the status counts. */
 #ifndef GUEST_HOOKS_H
 #define GUEST_HOOKS_H
 
@@ -16,17 +16,17 @@ struct hooks {
 	struct watch watch;
 	struct timer timer;
 	int fd;         /* owned; -1: no connection */
-	struct buf out; /* of the request, still to be sent */
+	struct buf out; /* the part of the request that is still to be sent */
 	struct answer answer;
 	size_t drained; /* bytes read and thrown away since the result */
 };
 
 void hooks_init(struct hooks *h, struct port *port);
 
-/* A HOOK frame; its HOOK_RESULT follows, whatever happens. */
+/* Take a HOOK frame.  Its HOOK_RESULT always follows. */
 void hooks_add(struct hooks *h, const struct agent_frame *f);
 
-/* The whole request.  Pure. */
+/* Write the whole request.  Pure. */
 void hooks_request(struct buf *out, const char *name, uint16_t port, const void *body, size_t size);
 
 #endif

@@ -20,7 +20,7 @@
 #define HOST_BUS   "/sys/bus/virtio/devices"
 #define HOST_PORTS "/sys/class/virtio-ports"
 
-/* The first line of a small file. */
+/* Read the first line of a small file. */
 static bool hostlink_line(const char *path, char *line, size_t size)
 {
 	autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -99,7 +99,7 @@ static int hostlink_listen_tcp(struct err *e)
 	return fd_steal(&fd);
 }
 
-/* The slot's gateway alone: neither the application nor another machine. */
+/* Only the slot's gateway is the host, not the application or another machine. */
 static bool hostlink_is_gateway(const struct sockaddr_storage *peer)
 {
 	struct sockaddr_in in;
@@ -137,7 +137,7 @@ static int hostlink_bind(int fd, const struct sockaddr *at, socklen_t size)
 	return bind(fd, at, size) || listen(fd, HOSTLINK_STREAMS) ? -1 : 0;
 }
 
-/* Not the application, which could connect to its own machine. */
+/* The application could connect to its own machine, and is not the host. */
 static bool hostlink_is_cid(const struct sockaddr_storage *peer)
 {
 	struct sockaddr_vm vm;

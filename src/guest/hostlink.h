@@ -1,5 +1,5 @@
-/* hostlink.h - a guest's two ways to its host, by the devices that it finds: on doze-vmm vsock, on
- * doze-qemu a virtio-serial port for the agent and TCP on eth0 for the streams. */
+/* hostlink.h - a guest's two ways to its host, chosen by the devices that it finds.  On doze-vmm
+ * both use vsock; on doze-qemu the agent uses a virtio-serial port, and streams use TCP on eth0. */
 #ifndef GUEST_HOSTLINK_H
 #define GUEST_HOSTLINK_H
 
@@ -13,9 +13,10 @@ struct hostlink {
 	bool (*is_host)(const struct sockaddr_storage *peer); /* of an accepted stream */
 };
 
-#define HOSTLINK_STREAMS 1024 /* that may wait to be accepted */
+#define HOSTLINK_STREAMS 1024 /* may wait to be accepted */
 
-/* Once, when the link is up: load what the devices need, and open both, non-blocking. */
+/* Call it once, when the network link is up.  Loads what the devices need and opens both ways,
+ * non-blocking. */
 int hostlink_open(struct hostlink *h, struct err *e) must_check;
 
 #endif

@@ -60,7 +60,8 @@ int boot_link(struct err *e)
 
 	if (sock < 0)
 		return err_sys(e, "make a socket");
-	/* The slot speaks IPv4 alone: no address detection, no router solicitations, no timers. */
+	/* The slot has only IPv4.  Without IPv6 there is no address detection, no router
+	 * solicitation and none of their timers. */
 	if (sysctl_set("net/ipv6/conf/eth0/disable_ipv6", "1", e) ||
 	    link_ioctl(sock, "lo", SIOCSIFFLAGS, NULL, e) ||
 	    link_ioctl(sock, "eth0", SIOCSIFADDR, SLOT_GUEST_IP, e) ||

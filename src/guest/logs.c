@@ -11,7 +11,7 @@
 #include "base/log.h"
 
 #define LOGS_PIECE (LIMIT_AGENT_TO_HOST - 256) /* a frame with its fields */
-#define LOGS_DRAIN 256                         /* pieces at the end, whatever still writes */
+#define LOGS_DRAIN 256 /* pieces at the end, even if something still writes */
 
 size_t log_rate_take(struct log_rate *r, int64_t now_ms, size_t want)
 {
@@ -52,7 +52,7 @@ static void logs_close(struct log_pipe *p)
 	fd_close(&p->fd);
 }
 
-/* One piece; false when there is none. */
+/* Move one piece.  False if there is none. */
 static bool logs_move(struct log_pipe *p)
 {
 	static uint8_t piece[LOGS_PIECE];

@@ -1,7 +1,7 @@
-/* logs.h - the application's output on its way to the host.
+/* logs.h - carries the application's output to the host.
  *
- * The pipes are always emptied, so that the application never waits for the host; what is over
- * LIMIT_LOG_RATE, or comes while the host does not read, is dropped and counted. */
+ * The pipes are always emptied, so that the application never waits for the host.  Output over
+ * LIMIT_LOG_RATE, or written while the host does not read, is dropped and counted. */
 #ifndef GUEST_LOGS_H
 #define GUEST_LOGS_H
 
@@ -9,7 +9,7 @@
 
 enum log_stream { LOG_STDOUT = 1, LOG_STDERR, LOG_AGENT };
 
-/* How much may pass now: a bucket that fills by the clock.  Pure. */
+/* A token bucket: how much may pass now.  Pure. */
 struct log_rate {
 	int64_t at_ms;
 	size_t left;
@@ -30,12 +30,12 @@ struct logs {
 	struct log_pipe out, err;
 };
 
-/* Takes over both read ends, which must not block. */
+/* Take over both read ends, which must be non-blocking. */
 int logs_open(struct logs *l, struct port *port, int out, int err, struct err *e) must_check;
-/* What is in the pipes now, before the EXIT frame. */
+/* Send what is in the pipes now, before the EXIT frame. */
 void logs_drain(struct logs *l);
 
-/* A line of the agent itself, to the host and to the console. */
+/* Log a line of the agent itself, to the host and to the console. */
 void logs_note(struct port *port, const char *fmt, ...) printf_like(2, 3);
 
 #endif

@@ -27,7 +27,7 @@ int loopback_connect(uint16_t port, bool six, bool *done)
 		return -errno;
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	*done = !connect(fd, to, size);
-	/* The loopback has answered by the end of that call: asking again saves an event. */
+	/* The loopback has answered by the end of that call, so asking again saves an event. */
 	if (!*done && errno == EINPROGRESS)
 		*done = !connect(fd, to, size);
 	if (!*done && errno != EALREADY)

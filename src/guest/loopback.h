@@ -4,11 +4,11 @@
 
 #include "base/base.h"
 
-/* Begin to connect a new non-blocking socket to 127.0.0.1:port, or to [::1]:port.  An owned
- * descriptor, with *done as to whether it is connected already; or -errno. */
+/* Start to connect a new non-blocking socket to 127.0.0.1:port, or to [::1]:port.  Returns an owned
+ * descriptor, or -errno.  *done tells whether it is connected already. */
 int loopback_connect(uint16_t port, bool six, bool *done) must_check;
 
-/* What became of it, once it is writable: 0 or -errno. */
+/* The result of the connect, once the socket is writable: 0 or -errno. */
 int loopback_result(int fd) must_check;
 
 #endif

@@ -32,6 +32,6 @@ int main(void)
 	signal(SIGPIPE, SIG_IGN);
 	if (init_run(&e))
 		log_err("%s", e.text);
-	reboot(RB_AUTOBOOT); /* the machine ends where a reset would be */
+	reboot(RB_AUTOBOOT); /* The machine ends instead of resetting. */
 	return EXIT_FAILURE;
 }

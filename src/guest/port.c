@@ -6,7 +6,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 
-#define PORT_PIECE (32 * KIB) /* what the driver takes or gives at once */
+#define PORT_PIECE (32 * KIB) /* the driver's largest transfer */
 
 void port_send(struct port *p)
 {
@@ -18,7 +18,7 @@ void port_send(struct port *p)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			break; /* an event comes when the host reads again */
+			break; /* An event follows when the host reads again. */
 		sent += (size_t)n;
 	}
 	buf_drop(&p->out, sent);
@@ -67,7 +67,7 @@ static void port_read(struct port *p)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return; /* nothing there, or no peer */
+			return; /* There are no bytes, or no peer. */
 		p->in.size += (size_t)n;
 		port_parse(p);
 	}

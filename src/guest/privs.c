@@ -19,7 +19,7 @@
 #define NOFILE_ALL    1048576
 #define PRIVS_ETC_MAX (1 * MIB)
 
-/* A file that is missing, odd or too long is taken for an empty one. */
+/* A missing, malformed or overlong file counts as empty. */
 static void privs_read(const char *path, struct buf *b)
 {
 	autoclose int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -54,7 +54,7 @@ static int privs_identity(const struct user *u, struct err *e)
 	return 0;
 }
 
-/* Root keeps what the bounding set leaves, anybody else nothing; none is inherited. */
+/* Root keeps what the bounding set allows, and any other user nothing.  None is inheritable. */
 static int privs_caps(uint64_t caps, struct err *e)
 {
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };

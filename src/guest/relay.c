@@ -5,7 +5,7 @@
 
 #include "base/limits.h"
 
-static uint8_t relay_piece[LIMIT_HTTP_BUFFER]; /* nothing stays in it between events */
+static uint8_t relay_piece[LIMIT_HTTP_BUFFER]; /* empty between events */
 
 static void relay_ready(struct watch *w, uint32_t events);
 
@@ -32,7 +32,7 @@ static int relay_watch(struct relay_side *side)
 	return 0;
 }
 
-/* After bytes or an end: pass the end on, wait for the right things. */
+/* After bytes or an end, pass the end on and watch what matters now. */
 static void relay_settle(struct relay *r)
 {
 	for (int i = 0; i < 2; i++) {
@@ -49,7 +49,7 @@ static void relay_settle(struct relay *r)
 		r->done(r, true);
 }
 
-/* -1: this side is broken */
+/* Returns -1 if this side is broken. */
 static int relay_write(struct relay_side *to, const uint8_t *data, size_t size)
 {
 	ssize_t n = send(to->fd, data, size, MSG_NOSIGNAL);
@@ -84,7 +84,7 @@ static int relay_move(struct relay_side *from)
 	return n ? relay_write(relay_other(from), relay_piece, (size_t)n) : 0;
 }
 
-/* A socket that broke is read to its end first: what its peer sent before still counts. */
+/* Read a broken socket to its end first, because what its peer sent before still counts. */
 static void relay_ready(struct watch *w, uint32_t events)
 {
 	struct relay_side *side = container_of(w, struct relay_side, watch);
@@ -103,7 +103,8 @@ static void relay_ready(struct watch *w, uint32_t events)
 		side->relay->done(side->relay, true);
 		return;
 	}
-	if (wrote || side->ended || other->rest.size) /* else both sides wait as before */
+	if (wrote || side->ended ||
+	    other->rest.size) /* else both sides wait for the same as before */
 		relay_settle(side->relay);
 }
 

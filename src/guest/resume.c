@@ -13,7 +13,8 @@
 
 #define NS_PER_S 1000000000ULL
 
-/* Mixed in, credited, and used at once: two clones never draw the same bytes after this. */
+/* The bytes are mixed in, credited, and used at once, so two clones never draw the same bytes from
+ * the kernel afterwards. */
 static void resume_reseed(struct resume *r, const uint8_t random[RESUME_RANDOM])
 {
 	/* struct rand_pool_info, whose last member has no size: bits, bytes, the bytes */

@@ -1,6 +1,6 @@
-/* resume.h - what makes a clone of a snapshot a guest of its own: the time, fresh randomness, and
- * no connections that lead nowhere.  On the path of every wake: no allocation but for connections
- * that are cut, no file, no waiting. */
+/* resume.h - makes a clone of a snapshot a guest of its own: it sets the time, adds fresh
+ * randomness, and cuts connections that lead nowhere.  Every wake runs this code, so it opens no
+ * file, never waits, and allocates memory only for the connections that it cuts. */
 #ifndef GUEST_RESUME_H
 #define GUEST_RESUME_H
 
@@ -19,8 +19,8 @@ int resume_open(struct resume *r, int diag_fd, struct err *e) must_check;
 /* Do what a RESUMED frame says. */
 void resume_apply(struct resume *r, const struct agent_frame *f);
 
-/* Go the same way without effect on the guest: the clock is set to what it shows, the randomness
- * is the guest's own, no connection is cut. */
+/* Take the same steps without an effect on the guest: the clock is set to what it shows, the
+ * randomness is the guest's own, and no connection is cut. */
 void resume_rehearse(struct resume *r);
 
 #endif

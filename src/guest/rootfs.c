@@ -13,7 +13,7 @@
 #include "base/io.h"
 #include "guest/boot.h"
 
-/* linux/mount.h and glibc's sys/mount.h cannot be had together. */
+/* linux/mount.h and glibc's sys/mount.h cannot be included together. */
 #define TREE_CLONE      1 /* OPEN_TREE_CLONE */
 #define MOVE_EMPTY_PATH 4 /* MOVE_MOUNT_F_EMPTY_PATH */
 #define SAFE            (MS_NOSUID | MS_NODEV | MS_NOEXEC)
@@ -51,7 +51,7 @@ static const char *const rootfs_links[][2] = {
 };
 // clang-format on
 
-/* Docker's lists.  What the kernel lacks is passed over. */
+/* These lists are Docker's.  Entries that the kernel lacks are skipped. */
 static const char *const rootfs_masked[] = {
 	"/proc/acpi",
 	"/proc/asound",
@@ -90,7 +90,7 @@ static int rootfs_make_node(const char *path, unsigned major, unsigned minor, st
 	return 0;
 }
 
-/* /dev/fuse has the number that the agent's /dev shows; without the module there is none. */
+/* /dev/fuse gets the number that the agent's /dev shows.  Without the module there is none. */
 static int rootfs_fill_dev(dev_t fuse, struct err *e)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(rootfs_nodes); i++)
@@ -157,12 +157,12 @@ static void rootfs_make_parents(const char *path)
 
 	for (char *at = strchr(part + 1, '/'); at; at = strchr(at + 1, '/')) {
 		*at = '\0';
-		mkdir(part, 0755); /* what cannot be made is missed by what needs it */
+		mkdir(part, 0755); /* A failure shows where the directory is used. */
 		*at = '/';
 	}
 }
 
-/* The image may have a file here, nothing, or a link that leads nowhere. */
+/* The image may have a file here, nothing, or a dangling link. */
 static int rootfs_make_target(const char *path, struct err *e)
 {
 	int fd;
@@ -186,8 +186,8 @@ static int rootfs_bind_files(const struct app_spec *s, const int *trees, struct 
 	return 0;
 }
 
-/* The root disk becomes the root of this mount namespace, over the initramfs, whose own mounts go.
- * Nothing of the agent's can be named any more. */
+/* Make the root disk the root of this mount namespace, over the initramfs, and drop the initramfs's
+ * own mounts.  Afterwards no path leads to anything of the agent's. */
 static int rootfs_change(struct err *e)
 {
 	static const char *const agents[] = { "/sys", "/proc", "/dev" };

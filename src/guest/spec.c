@@ -35,7 +35,7 @@ static void spec_replace(char **member, char *text)
 	*member = text;
 }
 
-/* @path carries a file's path from its field to the field of its data. */
+/* @path carries a file's path from its own field to the field of its data. */
 static int spec_field(struct app_spec *s, const struct agent_field_view *v, char **path,
 		      struct err *e)
 {
@@ -69,7 +69,7 @@ static int spec_field(struct app_spec *s, const struct agent_field_view *v, char
 		*path = NULL;
 		break;
 	default:
-		break; /* of a later protocol */
+		break; /* The field belongs to a later protocol. */
 	}
 	return 0;
 }

@@ -1,4 +1,4 @@
-/* spec.h - what START asks for, out of its frame.  Pure. */
+/* spec.h - reads from a START frame what to start.  Pure. */
 #ifndef GUEST_SPEC_H
 #define GUEST_SPEC_H
 
@@ -11,7 +11,7 @@ struct app_file {
 	size_t size;
 };
 
-/* All of it owned; lists end with NULL. */
+/* Everything is owned.  Lists end with NULL. */
 struct app_spec {
 	char **argv, **env;
 	size_t n_argv, n_env;
@@ -21,11 +21,11 @@ struct app_spec {
 	bool all_caps;
 };
 
-/* -1 and a sentence: a broken frame, no program, a file without a path. */
+/* Returns -1 with the reason for a broken frame, no program, or a file without a path. */
 int spec_parse(const struct agent_frame *f, struct app_spec *s, struct err *e) must_check;
 void spec_free(struct app_spec *s);
 
-/* The value of a variable, borrowed, or NULL; of several the last counts, as for a shell. */
+/* The value of a variable, borrowed, or NULL.  The last of several counts, as in a shell. */
 const char *spec_env(const struct app_spec *s, const char *key);
 void spec_env_default(struct app_spec *s, const char *key, const char *value); /* unless set */
 

@@ -9,7 +9,7 @@
 #include "guest/relay.h"
 
 enum stream_state {
-	STREAM_ASKING,     /* the host is connected, its line is not complete */
+	STREAM_ASKING,     /* the host is connected, but its line is not complete */
 	STREAM_CONNECTING, /* to the application */
 	STREAM_RELAYING,
 };
@@ -53,7 +53,7 @@ int stream_line(const uint8_t *data, size_t size, uint16_t *port, size_t *used)
 	return size < STREAMS_LINE ? 0 : -1;
 }
 
-/* @abort: no farewell to a peer that is not there any more. */
+/* @abort resets the connection instead of closing it, for a peer that is gone. */
 static void stream_free(struct stream *s, bool abort)
 {
 	const struct linger none = { .l_onoff = 1 };
@@ -131,7 +131,7 @@ static void stream_connect(struct stream *s, bool six)
 	}
 }
 
-/* 1: the port is known; 0: not yet; -1: the stream is gone */
+/* Returns 1 once the port is known, 0 before, -1 if the stream is gone. */
 static int stream_ask(struct stream *s)
 {
 	int fd = s->relay.side[STREAM_HOST].fd;
@@ -165,7 +165,7 @@ static void stream_ask_ready(struct watch *w, uint32_t events)
 	stream_connect(s, false);
 }
 
-/* Most often the line is there already. */
+/* Usually the line is there already. */
 static void stream_new(struct streams *all, int fd)
 {
 	struct stream *s = xcalloc(1, sizeof(*s));
@@ -184,7 +184,8 @@ static void stream_new(struct streams *all, int fd)
 		stream_free(s, true);
 }
 
-/* Room for a new one: the oldest that has not asked, or whose host has finished, goes first. */
+/* Make room for a new stream.  The oldest one that has not asked, or whose host has finished, goes
+ * first. */
 static bool streams_make_room(struct streams *all)
 {
 	if (all->n < STREAMS_MOST)

@@ -1,7 +1,7 @@
 /* streams.h - the host's way to the guest's ports: a listener (guest/hostlink.h) that only the host
- * may talk to.  "CONNECT <port>\n" is answered "OK\n" or "ERR <why>\n"; after OK bytes pass both
- * ways between the host and 127.0.0.1:<port>, or [::1]:<port>.  Bytes for the port may come right
- * behind the line. */
+ * may use.  The answer to "CONNECT <port>\n" is "OK\n" or "ERR <why>\n".  After OK, bytes pass both
+ * ways between the host and 127.0.0.1:<port>, or [::1]:<port>.  Bytes for the port may follow the
+ * line at once. */
 #ifndef GUEST_STREAMS_H
 #define GUEST_STREAMS_H
 
@@ -22,12 +22,12 @@ struct streams {
 int streams_open(struct streams *s, struct loop *l, const struct hostlink *host,
 		 struct err *e) must_check;
 
-/* After a restore the host's ends of all streams are gone: end them, so that the application sees
- * it.  Connections that have not asked for a port yet stay. */
+/* After a restore the host's ends of all streams are gone.  End the streams, so that the
+ * application notices.  Connections that have not asked for a port yet stay. */
 void streams_reset(struct streams *s);
 
-/* The line at the begin of these bytes.  1: *port, and its length *used; 0: more is needed; -1: it
- * is no CONNECT.  Pure. */
+/* Read the line at the start of these bytes.  Returns 1 with *port and the line's length in *used,
+ * 0 if more is needed, or -1 if it is not a CONNECT.  Pure. */
 int stream_line(const uint8_t *data, size_t size, uint16_t *port, size_t *used) must_check;
 
 #endif

@@ -1,5 +1,5 @@
-/* What the kernel does on its own every few seconds is what an idle microVM costs its host, and,
- * done anew in each clone, what a start waits for. */
+/* tune.c - slows down the kernel's periodic work.  That work is what an idle microVM costs its
+ * host, and because each clone does it anew, it delays every start. */
 
 #include "base/log.h"
 #include "guest/boot.h"
@@ -10,9 +10,10 @@ static const struct {
 } tunes[] = {
 	{ "/proc/sys/vm/stat_interval", "3600" },         /* seconds between sums of counters */
 	{ "/proc/sys/vm/compaction_proactiveness", "0" }, /* looks for huge pages, which are off */
-	{ "/proc/sys/vm/dirty_writeback_centisecs", "6000" }, /* the disk never outlives memory */
-	{ "/sys/block/vda/queue/scheduler", "none" },         /* the host has one */
-	{ "/sys/block/vda/queue/wbt_lat_usec", "0" },         /* likewise */
+	{ "/proc/sys/vm/dirty_writeback_centisecs",
+	  "6000" }, /* the disk is never needed without the memory */
+	{ "/sys/block/vda/queue/scheduler", "none" }, /* the host has one */
+	{ "/sys/block/vda/queue/wbt_lat_usec", "0" }, /* likewise */
 };
 
 void boot_tune(void)

@@ -6,7 +6,7 @@
 #define USER_ID_MOST 2147483647UL
 #define USER_COLUMNS 7
 
-/* A piece of one of the files. */
+/* A part of one of the files. */
 struct span {
 	const char *at;
 	size_t len;
@@ -17,7 +17,7 @@ static bool span_is(struct span s, struct span other)
 	return s.len == other.len && !memcmp(s.at, other.at, s.len);
 }
 
-/* Cut off what stands before the separator. */
+/* Cut off the part before the separator. */
 static struct span span_cut(struct span *rest, char separator)
 {
 	const char *end = rest->len ? memchr(rest->at, separator, rest->len) : NULL;
@@ -43,7 +43,7 @@ static bool span_number(struct span s, unsigned *value)
 	return n <= USER_ID_MOST;
 }
 
-/* The next line's columns; false at the end.  Missing columns are empty. */
+/* Read the columns of the next line.  False at the end.  Missing columns are empty. */
 static bool user_line(struct span *file, struct span columns[USER_COLUMNS])
 {
 	struct span line;

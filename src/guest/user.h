@@ -1,5 +1,5 @@
-/* user.h - who a Dockerfile's USER is, by the image's own /etc/passwd and /etc/group.  Pure: the
- * files are a stranger's bytes, lines that make no sense are skipped. */
+/* user.h - looks up a Dockerfile's USER in the image's own /etc/passwd and /etc/group.  Pure.  The
+ * files are a stranger's bytes, so malformed lines are skipped. */
 #ifndef GUEST_USER_H
 #define GUEST_USER_H
 
@@ -8,8 +8,8 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-#define USER_GROUPS 64   /* supplementary ones; more are left out */
-#define USER_HOME   4096 /* a longer home directory is taken for none */
+#define USER_GROUPS 64   /* supplementary groups; more are left out */
+#define USER_HOME   4096 /* a longer home directory is ignored */
 
 struct user {
 	uid_t uid;
@@ -19,8 +19,8 @@ struct user {
 	char home[USER_HOME];
 };
 
-/* @who is name|uid[:group|gid].  A number needs no entry (group 0, home /); a name does.  Without
- * a group in @who, the user's own and all that list the user count. */
+/* @who is name|uid[:group|gid].  A number needs no entry (its group is then 0, its home /), but a
+ * name does.  If @who has no group, the user gets its own group and all that list it. */
 int user_resolve(const char *who, const struct buf *passwd, const struct buf *group, struct user *u,
 		 struct err *e) must_check;
 
