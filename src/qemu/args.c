@@ -8,17 +8,17 @@
 #include "base/buf.h"
 #include "ipc/agent.h"
 
-/* No timer of the board works without an interrupt route, so the kernel lives on the TSC whose rate
- * it is told.  A software CPU runs one guest instruction after the other: the mitigations would
- * only cost.  A small table of TCP connections is walked in a third of the time at each resume.  A
- * panic or reboot ends QEMU (-no-reboot). */
+/* No timer of the board works without an interrupt route, so the kernel uses the TSC, whose rate it
+ * is told.  A software CPU does not speculate, so mitigations would only cost time.  A small table
+ * of TCP connections is walked in a third of the time at each resume.  A panic or reboot ends QEMU
+ * (-no-reboot). */
 #define KERNEL_WORDS                                                                     \
 	"console=ttyS0 quiet reboot=t panic=-1 tsc=reliable cryptomgr.notests "          \
 	"mitigations=off nokaslr lsm=landlock audit=0 psi=0 nowatchdog init_on_alloc=0 " \
 	"hardened_usercopy=off transparent_hugepage=never thash_entries=1024 "           \
 	"tsc_early_khz=%llu"
 
-/* erms and fsrm off: rep movs/stos would be emulated byte by byte. */
+/* erms and fsrm are off, because rep movs/stos would be emulated byte by byte. */
 static const char *const args_always[] = {
 	"-nodefaults",
 	"-no-user-config",
@@ -66,7 +66,7 @@ static void args_fd(struct argv *v, int fd)
 	argv_add(v, "fd=%d,set=%d", fd, fd);
 }
 
-/* Flushes of the guest stop at QEMU: a running microVM does not outlive its host anyway, and SAVE
+/* QEMU ignores the guest's flushes.  A running microVM does not outlive its host anyway, and SAVE
  * syncs the file itself. */
 static void args_disk(struct argv *v, const char *node, const char *driver, int fd, bool writable,
 		      const char *backing)
@@ -140,7 +140,7 @@ static void args_devices(struct argv *v, const struct qemu_args *a)
 	argv_add(v, "virtserialport,chardev=agent,name=%s", AGENT_PORT_NAME);
 }
 
-/* What xen-save-devices-state writes has no section for the configuration. */
+/* The output of xen-save-devices-state has no section for the configuration. */
 static void args_source(struct argv *v, const struct qemu_args *a)
 {
 	if (a->kernel < 0) {

@@ -8,8 +8,8 @@
 #include "base/io.h"
 #include "qemu/start.h"
 
-/* QEMU opens kernel and initrd by name, which works with /proc/self/fd unless the file is not ours
- * to open; then it gets a copy that is. */
+/* QEMU opens kernel and initrd by name.  /proc/self/fd works unless we may not open the file again;
+ * then QEMU gets a copy. */
 static int boot_openable(int *fd, const char *name, struct err *e)
 {
 	char path[32];
@@ -54,7 +54,7 @@ static void boot_measured(struct timer *t)
 	machine_next(container_of(t, struct machine, timer));
 }
 
-/* The kernel takes the rate as it is told, for all its life. */
+/* The kernel never checks the rate that it is told. */
 static enum step boot_measure(struct machine *m, struct err *e)
 {
 	int64_t left = TSC_BOOT_MS - tsc_ms_since(&m->started);

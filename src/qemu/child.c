@@ -16,7 +16,7 @@
 #define CHILD_LEAN "qemu-lean.so" /* lean.c; beside this program */
 #define CHILD_LOAD "LD_PRELOAD="
 
-/* In the child.  The parent may have died before the death signal was set. */
+/* Runs in the child.  The parent may have died before the death signal was set. */
 static void child_bind(pid_t parent)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -24,7 +24,7 @@ static void child_bind(pid_t parent)
 		_exit(127);
 }
 
-/* The word that has CHILD_LEAN loaded; NULL where it is not. */
+/* The environment word that loads CHILD_LEAN, or NULL if it is not installed. */
 static char *child_lean(void)
 {
 	char self[PATH_MAX];
@@ -43,7 +43,7 @@ static void child_run(const struct child_how *how)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	char path[] = "PATH=/usr/bin:/bin";
-	/* QEMU's threads hardly allocate, and every arena is memory of each clone. */
+	/* QEMU's threads hardly allocate, and each arena would cost every clone memory. */
 	char arenas[] = "MALLOC_ARENA_MAX=1";
 	char *const env[] = { path, arenas, child_lean(), NULL };
 
@@ -117,7 +117,7 @@ void child_kill(struct child *c)
 	child_reap(c, 0);
 }
 
-/* The result in the pipe: one byte, 0 or 1; then the output, or a struct err. */
+/* The pipe carries one byte, 0 or 1, and then the output or a struct err. */
 static void work_child(work_run *run, const void *arg, int fd)
 {
 	struct buf out = { 0 };

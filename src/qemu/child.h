@@ -1,8 +1,7 @@
-/* child.h - the processes below doze-qemu: QEMU itself, and pieces of work that would block the
- * loop.
+/* child.h - the child processes of doze-qemu: QEMU itself, and work that would block the loop.
  *
- * All of them die with their parent.  Descriptors are close-on-exec everywhere; those in `keep`
- * reach QEMU under the numbers they have here. */
+ * All of them die with their parent.  All descriptors are close-on-exec; those in `keep` reach QEMU
+ * with the same numbers. */
 #ifndef QEMU_CHILD_H
 #define QEMU_CHILD_H
 
@@ -29,11 +28,11 @@ struct child_how {
 
 int child_exec(struct child *c, struct loop *l, const struct child_how *how,
 	       void (*ended)(struct child *c), struct err *e) must_check;
-/* Kill it and wait for its end, without telling. */
+/* Kill it and wait for its end, without calling `ended`. */
 void child_kill(struct child *c);
 
-/* One piece of work in a process of its own: what @run appends to @out comes back to @done in the
- * parent, or what it failed with.  One at a time for each struct. */
+/* Run one piece of work in a process of its own.  @done gets what @run appended to @out, or its
+ * error, in the parent.  A struct runs one piece at a time. */
 struct work {
 	struct loop *loop; /* borrowed */
 	struct watch watch;

@@ -1,5 +1,6 @@
-/* flatten.c - the disk of a resumed machine: its save's blocks are copied into its overlay while it
- * runs, so that its next save again stands one level over the image and the old save can go. */
+/* flatten.c - flattens the disk of a resumed machine.  The blocks of its save are copied into its
+ * overlay while it runs.  So its next save is again one layer over the image, and the old save can
+ * be deleted. */
 
 #include "base/log.h"
 #include "qemu/start.h"
@@ -11,7 +12,7 @@ enum step flatten_begin(struct machine *m, struct err *e)
 
 	if (m->disk != DISK_LAYERED)
 		return STEP_NEXT;
-	/* The layers of a disk are known from outside: no name is written into the overlay. */
+	/* The layers of a disk are configured from outside, so the overlay must name none. */
 	args = json_pack("{s:s, s:s, s:s, s:s}", "job-id", "flatten", "device", NODE_OVERLAY,
 			 "base-node", NODE_DISK, "backing-file", "");
 	step = machine_ask(m, "block-stream", args, -1, e);

@@ -1,12 +1,13 @@
-/* lean.c - qemu-lean.so, loaded in front of QEMU's own libraries (child.c) so that each QEMU holds
- * less memory of its own.  Where it is missing QEMU runs as ever.
+/* lean.c - qemu-lean.so, which is loaded before QEMU's own libraries (child.c) so that each QEMU
+ * needs less private memory.  Without it QEMU works as usual.
  *
- * To the loader it is libcapstone, by its soname: the disassembler, for traces that nobody asks
- * for, whose tables of pointers would be 1.3 MB of relocated pages in each QEMU.
+ * It has the soname of libcapstone, so the loader takes it for that disassembler.  doze needs no
+ * traces, and the real library's tables of pointers would be 1.3 MB of relocated pages in each
+ * QEMU.
  *
- * And it says that the lines of the instruction cache are short.  QEMU begins each block of
- * translated code, and its record in front of it, on such a line: with the 64 bytes of a real one
- * a clone's 37,000 blocks have 2.7 MB of gaps between them. */
+ * It also reports short lines of the instruction cache.  QEMU aligns each block of translated code,
+ * and the record before it, to such a line.  With the real 64 bytes the 37,000 blocks of a clone
+ * have 2.7 MB of gaps between them. */
 
 #include <unistd.h>
 
@@ -14,14 +15,14 @@
 
 enum { LEAN_REFUSED = 4 }; /* CS_ERR_CSH */
 
-/* What QEMU needs of Capstone.  It goes no further than cs_open(), which refuses. */
+/* QEMU calls these functions of Capstone.  It stops at cs_open(), which refuses. */
 int cs_open(void);
 int cs_option(void);
 int cs_malloc(void);
 int cs_disasm_iter(void);
 int cs_close(void);
 
-long __sysconf(int name); /* glibc's other name for what is hidden here */
+long __sysconf(int name); /* glibc's other name for the function that is replaced here */
 
 int cs_open(void)
 {

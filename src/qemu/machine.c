@@ -19,7 +19,7 @@ static struct machine *machine_of(struct owner *o)
 	return container_of(o, struct machine, owner);
 }
 
-/* What an operation holds until its end. */
+/* Release what an operation holds until its end. */
 static void machine_release(struct machine *m)
 {
 	work_kill(&m->work);

@@ -1,14 +1,14 @@
-/* machine.h - the life of one machine: requests of its owner, turned into steps.
+/* machine.h - the lifecycle of one machine: turns its owner's requests into steps.
  *
- * A request that takes time is an operation: a table of steps, each done at once, or begun and
- * ended by a callback (machine_next, machine_fail).  One operation at a time; STOP and GET_STATS
- * are served in the middle of it, everything else is refused as a conflict.
+ * A request that takes time is an operation, which is a table of steps.  A step completes at once,
+ * or a callback ends it later (machine_next, machine_fail).  There is one operation at a time. STOP
+ * and GET_STATS are served during it, and everything else is refused as a conflict.
  *
  *   EMPTY    BOOT, RESTORE        RUNNING  PAUSE, SNAPSHOT, SAVE
  *   PAUSED   CONTINUE, SNAPSHOT, SAVE      ENDING  nothing
  *
- * SNAPSHOT is for a machine that was booted, SAVE for one that was restored.  BOOT and RESTORE that
- * fail end the machine; SNAPSHOT and SAVE that fail leave it paused. */
+ * SNAPSHOT is for a machine that was booted, SAVE for one that was restored.  A failed BOOT or
+ * RESTORE ends the machine; a failed SNAPSHOT or SAVE leaves it paused. */
 #ifndef QEMU_MACHINE_H
 #define QEMU_MACHINE_H
 
@@ -37,7 +37,7 @@ struct machine_op {
 
 extern const struct machine_op op_boot, op_restore, op_snapshot, op_save;
 
-/* A resumed machine's disk stands on its save until that is copied into its overlay. */
+/* A resumed machine's disk depends on its save until the save is copied into the overlay. */
 enum machine_disk { DISK_FLAT, DISK_FLATTENING, DISK_LAYERED };
 
 struct machine {
@@ -57,17 +57,17 @@ struct machine {
 	struct qmp qmp;
 	struct child qemu;
 	struct tail errors, console;
-	struct timer doom; /* QEMU does not end though its connection has */
-	bool quitting;     /* its end is part of the operation */
-	char shutdown[64]; /* why the guest ended, as QEMU says */
+	struct timer doom; /* for QEMU to end after its connection has */
+	bool quitting;     /* QEMU's end is part of the operation */
+	char shutdown[64]; /* why the guest ended, in QEMU's words */
 
 	struct machine_shape shape;
 	bool booted;               /* not restored */
 	bool hold;                 /* RESTORE: it stays paused */
-	bool loading, loaded;      /* RESTORE: the load was begun; it is complete */
+	bool loading, loaded;      /* RESTORE: the load has started; it is complete */
 	int memory_fd, overlay_fd; /* owned */
-	struct format host;        /* what is here; its `over` is the image's id after a RESTORE */
-	struct format save;        /* RESTORE from a save: its header, parsed */
+	struct format host; /* this host and machine; after a RESTORE `over` is the image's id */
+	struct format save; /* RESTORE from a save: its header, parsed */
 	struct buf save_header;
 	struct pages_view view; /* of QEMU's memory, while an operation needs it */
 	struct work work;
@@ -82,13 +82,13 @@ struct machine {
 int machine_open(struct machine *m, struct loop *l, const char *program, struct err *e) must_check;
 void machine_close(struct machine *m);
 
-/* The step under way is done; go on.  Harmless when there is no operation. */
+/* The current step is done; continue.  Harmless if there is no operation. */
 void machine_next(struct machine *m);
-/* The guest runs now: an operation's `done` that answers READY. */
+/* An operation's `done` for a guest that runs now: answers READY. */
 void machine_running(struct machine *m);
 /* The operation failed. */
 void machine_fail(struct machine *m, const struct err *why);
-/* Last words: QEMU is killed, the owner told, the loop stopped when it has heard. */
+/* End the machine: kill QEMU, send EXITED, and stop the loop once the owner has read it. */
 void machine_end(struct machine *m, const char *fmt, ...) printf_like(2, 3);
 /* Send a command whose answer ends the step. */
 enum step machine_ask(struct machine *m, const char *command, json_t *args, int fd, struct err *e);

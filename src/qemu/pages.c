@@ -20,7 +20,7 @@ struct pages_mapping {
 	uint64_t from, to, offset;
 };
 
-/* "from-to perms offset major:minor inode path": whether it is a mapping of this file. */
+/* Does this line, "from-to perms offset major:minor inode path", show a mapping of this file? */
 static bool pages_mapping(const char *line, const struct stat *file, struct pages_mapping *m)
 {
 	unsigned long major, minor;
@@ -36,8 +36,8 @@ static bool pages_mapping(const char *line, const struct stat *file, struct page
 	       makedev((unsigned)major, (unsigned)minor) == file->st_dev;
 }
 
-/* The address where a mapping of this file begins at its offset 0; the rest lies behind, perhaps as
- * several mappings.  0: none. */
+/* Find the address of the file's offset 0, or 0 if it is not mapped.  The rest of the file follows,
+ * perhaps as several mappings. */
 static uint64_t pages_find(FILE *maps, const struct stat *file, uint64_t size)
 {
 	struct pages_mapping m;
@@ -131,7 +131,7 @@ struct pages_saving {
 	uint8_t *own, *image; /* BATCH_PAGES each */
 };
 
-/* Pages that the process owns: those that differ become runs. */
+/* Of the pages that the process owns, those that differ from the image become runs. */
 static int pages_save_batch(struct pages_saving *s, uint64_t first, size_t n, struct err *e)
 {
 	if (memory_read(s->view->mem_fd, s->own, n * PAGE, s->view->at + first * PAGE, e) ||

@@ -9,7 +9,7 @@
 
 #define PORT_PIECE (16 * KIB)
 
-/* false: nothing there */
+/* Returns false if there are no bytes. */
 static bool port_read(struct port *p)
 {
 	size_t room = agent_room(&p->agent);
@@ -40,7 +40,7 @@ static void port_write(struct port *p)
 		agent_took(&p->agent, (size_t)n);
 }
 
-/* Write what there is, and wait for what is still to be done. */
+/* Write what there is, and watch for the events that matter now. */
 static void port_moved(struct agent *a)
 {
 	struct port *p = container_of(a, struct port, agent);
@@ -63,7 +63,7 @@ static void port_ready(struct watch *w, uint32_t events)
 	if (events & EPOLLIN) {
 		port_drain(p);
 	} else if (events & (EPOLLHUP | EPOLLERR)) {
-		loop_unwatch(p->loop, &p->watch); /* QEMU ended; its process tells the rest */
+		loop_unwatch(p->loop, &p->watch); /* QEMU ended; its exit is handled elsewhere. */
 		return;
 	}
 	port_moved(&p->agent);

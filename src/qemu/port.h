@@ -1,5 +1,4 @@
-/* port.h - QEMU's end of the guest agent's port: a socket that QEMU connects with its
- * virtio-serial port. */
+/* port.h - the socket that QEMU connects to the virtio-serial port of the guest's agent. */
 #ifndef QEMU_PORT_H
 #define QEMU_PORT_H
 
@@ -17,7 +16,7 @@ void port_init(struct port *p, struct loop *l);
 int port_open(struct port *p, int fd, struct err *e) must_check;
 void port_close(struct port *p);
 
-void port_drain(struct port *p);          /* read what the port has, now */
+void port_drain(struct port *p);          /* read what the port has now */
 size_t port_unsent(const struct port *p); /* bytes that the guest has not taken */
 
 #endif

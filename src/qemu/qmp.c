@@ -30,7 +30,7 @@ static void qmp_greeting(struct qmp *q, const json_t *greeting)
 	q->ops->greeted(q, version);
 }
 
-/* false: an answer to nothing that was asked */
+/* Returns false for an answer without a command. */
 static bool qmp_answered(struct qmp *q, const json_t *result, const json_t *error)
 {
 	const char *desc = json_string_value(json_object_get(error, "desc"));
@@ -115,7 +115,8 @@ void qmp_close(struct qmp *q)
 	q->n_waiting = 0;
 }
 
-/* Commands are short and the socket's buffer is not: one that does not fit means a stuck QEMU. */
+/* Commands are short and the socket's buffer is large, so a command that does not fit means that
+ * QEMU is stuck. */
 static int qmp_write(struct qmp *q, const char *line, size_t size, int fd)
 {
 	ssize_t n = io_send_fd(q->fd, line, size, fd, 0);
@@ -134,7 +135,7 @@ int qmp_send(struct qmp *q, const char *command, json_t *args, int fd, qmp_answe
 
 	json_decref(line);
 	if (!text)
-		abort(); /* out of memory, or arguments that are no JSON: ours */
+		abort(); /* Either memory ran out, or our arguments are not JSON. */
 	if (q->fd < 0)
 		return err_set(e, ERR_CONFLICT, "QEMU is not running");
 	if (q->n_waiting == QMP_MOST_WAITING)

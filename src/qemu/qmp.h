@@ -1,7 +1,9 @@
-/* qmp.h - the control connection to QEMU: commands out, answers and events in, one JSON a line.
+/* qmp.h - the control connection to QEMU.  It sends commands and receives answers and events, as
+ * one JSON text per line.
  *
- * Answers come in the order of the commands, so a callback is kept for each.  A callback may close
- * the connection; its end from the other side (or a line that is not QMP) is told once. */
+ * Answers come in the order of the commands, so a callback is queued for each.  A callback may
+ * close the connection.  `ended` is called once if QEMU closes it or sends a line that is not QMP.
+ */
 #ifndef QEMU_QMP_H
 #define QEMU_QMP_H
 
@@ -13,7 +15,7 @@
 #define QMP_MOST_WAITING 16
 
 struct qmp;
-/* @result is borrowed; NULL: QEMU refused, and *why says what. */
+/* @result is borrowed.  It is NULL if QEMU refused, with the reason in *why. */
 typedef void qmp_answer(struct qmp *q, const json_t *result, const struct err *why);
 
 struct qmp_ops {
@@ -37,7 +39,8 @@ int qmp_open(struct qmp *q, struct loop *l, int fd, const struct qmp_ops *ops,
 	     struct err *e) must_check;
 void qmp_close(struct qmp *q);
 
-/* @args is taken over (NULL: none); @fd goes along for add-fd, -1: none.  @done may be NULL. */
+/* Takes over @args, which may be NULL.  @fd travels with an add-fd; it is -1 otherwise.  @done may
+ * be NULL. */
 int qmp_send(struct qmp *q, const char *command, json_t *args, int fd, qmp_answer *done,
 	     struct err *e) must_check;
 

@@ -1,7 +1,7 @@
 /* restore.c - RESTORE: a clone of an image, or a suspended microVM over its image.
  *
- * QEMU is started without a kernel and waits.  The pages of a save are laid over its private
- * mapping of the image's memory, then the device state is loaded. */
+ * QEMU is started without a kernel and waits.  The pages of a save are written over its private
+ * mapping of the image's memory, and then the device state is loaded. */
 
 #include <fcntl.h>
 #include <string.h>
@@ -45,7 +45,7 @@ static int restore_header(const struct machine *m, enum machine_restore_fd at, s
 	return 0;
 }
 
-/* Clones share it: nobody may write to it or take pages away. */
+/* Clones share this memory, so nobody may write to it or remove pages. */
 static int restore_check_memory(const struct machine *m, int fd, struct err *e)
 {
 	int seals = fcntl(fd, F_GET_SEALS);
@@ -144,7 +144,7 @@ static enum step restore_lay(struct machine *m, struct err *e)
 	return STEP_WAIT;
 }
 
-/* QEMU says by an event when the state is loaded. */
+/* An event of QEMU says when the state is loaded. */
 static enum step restore_events(struct machine *m, struct err *e)
 {
 	json_t *args =
@@ -170,7 +170,7 @@ static enum step restore_await(struct machine *m, struct err *e)
 void restore_loading(struct machine *m, const char *status)
 {
 	if (!status || strcmp(status, "completed") != 0)
-		return; /* a load that fails ends QEMU, which says why */
+		return; /* A failed load ends QEMU, which says why. */
 	m->loaded = true;
 	if (m->loading)
 		machine_next(m);

@@ -1,8 +1,8 @@
-/* save.c - SNAPSHOT and SAVE: the machine's state goes to files, and the machine ends.
+/* save.c - SNAPSHOT and SAVE: write the machine's state to files and end the machine.
  *
- * QEMU stops and writes its devices; a worker writes the memory, then the header, and syncs all of
- * it; QEMU ends and with it the disk is complete.  Up to there a failure leaves a paused machine.
- */
+ * QEMU stops and writes its devices.  A worker writes the memory, then the header, and syncs
+ * everything.  QEMU ends, which completes the disk.  Before that point a failure leaves a paused
+ * machine. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,8 +16,8 @@
 #include "base/rand.h"
 #include "qemu/start.h"
 
-#define SAVE_SETTLE_MS  2000  /* for the guest to take what its agent was sent */
-#define SAVE_FLATTEN_MS 60000 /* for the old save's disk to be taken over */
+#define SAVE_SETTLE_MS  2000  /* for the guest to read what its agent was sent */
+#define SAVE_FLATTEN_MS 60000 /* for the old save's disk to be copied */
 #define SAVE_POLL_MS    2
 #define SAVE_FIRST_SET  10000 /* numbers of QEMU's descriptor sets that are not descriptors */
 
@@ -49,7 +49,7 @@ static void save_settle_again(struct timer *t)
 	machine_next(m);
 }
 
-/* The disk must be flat, and what was said to the agent must be in the guest. */
+/* The disk must be flat, and the guest must have read what its agent was sent. */
 static enum step save_settle(struct machine *m, struct err *e)
 {
 	int64_t now = clock_mono_ms();
@@ -77,8 +77,9 @@ static enum step save_stop(struct machine *m, struct err *e)
 	return machine_ask(m, "stop", NULL, -1, e);
 }
 
-/* Each attempt has a set of its own, or QEMU would write into the file of the one before.  QEMU has
- * what it wrote to the agent's socket behind it when it answers: read both before and after. */
+/* Each attempt needs a descriptor set of its own, or QEMU would write into the file of the attempt
+ * before.  QEMU may write to the agent's socket until it answers, so the socket is read before and
+ * after. */
 static enum step save_give_state(struct machine *m, struct err *e)
 {
 	json_t *args = json_pack("{s:i}", "fdset-id", (int)(SAVE_FIRST_SET + ++m->saves));
@@ -88,8 +89,8 @@ static enum step save_give_state(struct machine *m, struct err *e)
 	return machine_ask(m, "add-fd", args, m->fds[SAVE_FD_STATE], e);
 }
 
-/* Not specific to Xen: all devices and CPUs, no memory.  Not "live", which would give the disks
- * away for good. */
+/* Despite its name the command saves all devices and CPUs of any machine, without memory.  "live"
+ * is off, because it would release the disks for good. */
 static enum step save_devices(struct machine *m, struct err *e)
 {
 	json_t *name = json_sprintf("/dev/fdset/%u", SAVE_FIRST_SET + m->saves);
@@ -104,7 +105,8 @@ static int save_sync(int fd, const char *name, struct err *e)
 	return fsync(fd) ? err_sys(e, "bring the snapshot's %s to disk", name) : 0;
 }
 
-/* All on their way before the first is waited for: one commit of the file system serves them. */
+/* Start writing all files before waiting for the first, so that one commit of the file system
+ * serves them all. */
 static int save_sync_all(const struct machine *m, struct err *e)
 {
 	const struct {
@@ -146,7 +148,7 @@ static int save_header(const struct machine *m, const struct buf *runs, struct e
 	return rc ? err_sys(e, "write the snapshot's header") : 0;
 }
 
-/* In the worker. */
+/* Runs in the worker. */
 static int save_work(const void *arg, struct buf *out, struct err *e)
 {
 	const struct machine *m = arg;
@@ -188,7 +190,7 @@ static enum step save_memory(struct machine *m, struct err *e)
 	return work_start(&m->work, m->loop, save_work, m, save_worked, e) ? STEP_FAULT : STEP_WAIT;
 }
 
-/* Its end is the answer. */
+/* QEMU answers by ending. */
 static enum step save_quit(struct machine *m, struct err *e)
 {
 	m->quitting = true;

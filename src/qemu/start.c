@@ -54,7 +54,7 @@ static void start_late(struct timer *t)
 	machine_end(container_of(t, struct machine, doom), "QEMU closed its control connection");
 }
 
-/* Its process ends a moment later and tells why. */
+/* QEMU's process ends a moment later and gives the reason. */
 static void start_ended(struct qmp *q)
 {
 	struct machine *m = container_of(q, struct machine, qmp);
@@ -71,7 +71,7 @@ static const struct qmp_ops start_qmp_ops = {
 
 #define START_MOST_WORDS 300
 
-/* QEMU puts its reason behind the option, which may be long. */
+/* QEMU names the option, which may be long, before its reason. */
 static const char *start_reason(const struct tail *t)
 {
 	size_t size = strlen(t->last);
@@ -117,7 +117,7 @@ static void start_died(struct child *c)
 	machine_end(m, "%s", why.text);
 }
 
-/* Ours in [0], QEMU's in [1]. */
+/* [0] is our end, [1] is QEMU's. */
 static int start_pair(int pair[2], struct err *e)
 {
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
@@ -195,7 +195,7 @@ static void start_words(struct qmp *q, const json_t *words, const struct err *wh
 	machine_next(m);
 }
 
-/* The first vCPU is the first device that the board makes. */
+/* The board creates the first vCPU before all other devices. */
 enum step start_cpu(struct machine *m, struct err *e)
 {
 	json_t *args = json_pack("{s:s, s:s}", "path", "/machine/unattached/device[0]", "property",

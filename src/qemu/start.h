@@ -1,4 +1,4 @@
-/* start.h - steps that BOOT and RESTORE share: QEMU is started and asked what it is. */
+/* start.h - the steps that BOOT and RESTORE share: they start QEMU and ask what it is. */
 #ifndef QEMU_START_H
 #define QEMU_START_H
 
@@ -6,7 +6,8 @@
 #include "qemu/machine.h"
 
 int start_check_shape(const struct machine_shape *shape, struct err *e) must_check;
-/* Start QEMU with these arguments (the connections are filled in); its greeting ends the step. */
+/* Start QEMU with these arguments; the connections are filled in here.  QEMU's greeting ends the
+ * step. */
 enum step start_qemu(struct machine *m, struct qemu_args *a, struct err *e);
 
 machine_step start_negotiate; /* end the handshake */
@@ -15,7 +16,8 @@ machine_step start_cpu;       /* m->host.cpuid */
 /* restore.c: QEMU's events about what it loads. */
 void restore_loading(struct machine *m, const char *status /* NULL: none was said */);
 
-/* flatten.c: the save's disk goes into the overlay.  QEMU's event at its end; @error NULL: done. */
+/* flatten.c: copies the save's disk into the overlay.  QEMU's event ends it; @error is NULL on
+ * success. */
 machine_step flatten_begin; /* nothing to do unless the disk is layered */
 void flatten_ended(struct machine *m, const char *error);
 

@@ -1,4 +1,4 @@
-/* stats.h - what a machine costs, from /proc. */
+/* stats.h - reads from /proc what a machine costs. */
 #ifndef QEMU_STATS_H
 #define QEMU_STATS_H
 
@@ -6,8 +6,8 @@
 
 #include "ipc/machine.h"
 
-/* Adds cpu and memory of this process, of the children it has reaped, and of @qemu (0: none).  What
- * cannot be read counts as nothing. */
+/* Add the CPU time and memory of this process, of the children it has reaped, and of @qemu (0 for
+ * none).  What cannot be read counts as zero. */
 void stats_read(struct machine_stats *to, pid_t qemu);
 
 #endif

@@ -18,7 +18,7 @@
 
 #define STREAM_LINE 128
 
-/* A line is read from the peer, then the guest is connected to, then its line is read. */
+/* Read a line from the peer, connect to the guest, then read the guest's line. */
 struct stream_conn {
 	struct list in;
 	struct stream *stream; /* borrowed */
@@ -167,7 +167,7 @@ static void conn_connect(struct stream_conn *c)
 		conn_refuse(c, e.text);
 }
 
-/* After its line the peer has nothing to say until it is answered: bytes and an end both end it. */
+/* After its line the peer must wait for the answer, so bytes or an end both close it. */
 static void conn_peer_ready(struct watch *w, uint32_t events)
 {
 	struct stream_conn *c = container_of(w, struct stream_conn, peer);

@@ -1,9 +1,9 @@
-/* stream.h - stream.sock: a connection to a port of the guest, for the proxy.
+/* stream.h - stream.sock: gives the proxy a connection to a port of the guest.
  *
- * The peer's line is read, a TCP connection to the agent's one port is made in this network
- * namespace, the line is passed on and the agent's answer read exactly to its end of line; then the
- * TCP socket goes to the peer and is forgotten here.  At most LIMIT_STREAMS are under way; what
- * takes longer than LIMIT_STREAM_MS is answered ERR. */
+ * The peer's line is read, and a TCP connection to the agent's one port is made in this network
+ * namespace.  The line is passed on, and the agent's answer is read exactly to its end of line.
+ * Then the TCP socket is passed to the peer and closed here.  At most LIMIT_STREAMS are under way.
+ * One that takes longer than LIMIT_STREAM_MS is answered with ERR. */
 #ifndef QEMU_STREAM_H
 #define QEMU_STREAM_H
 
@@ -19,7 +19,7 @@ struct stream {
 int stream_open(struct stream *s, struct loop *l, int listen_fd, struct err *e) must_check;
 void stream_close(struct stream *s);
 
-/* The port of "CONNECT <port>\n", of exactly this form; 0: it is not. */
+/* The port of a line that is exactly "CONNECT <port>\n", or 0. */
 uint16_t stream_parse_line(const char *line, size_t size);
 
 #endif

@@ -6,7 +6,7 @@
 #include "base/io.h"
 #include "base/log.h"
 
-/* After a kernel's panic, or doze-init's last error, come lines that say nothing any more. */
+/* The lines that follow a kernel's panic, or the last error of doze-init, explain nothing. */
 static bool tail_names_cause(const char *line)
 {
 	return strstr(line, "Kernel panic") || strstr(line, " error ");

@@ -23,7 +23,8 @@ static uint64_t tsc_ticks(void)
 #endif
 }
 
-/* Both clocks cannot be read at once: the attempt with the shortest way between is the best. */
+/* The two clocks cannot be read at once.  The attempt with the shortest time between the two reads
+ * is the best. */
 struct tsc_point tsc_now(void)
 {
 	struct tsc_point best = { 0, 0 };

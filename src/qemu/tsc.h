@@ -1,9 +1,10 @@
-/* tsc.h - the rate of the host's time stamp counter, which a software CPU hands to its guest.
+/* tsc.h - measures the rate of the host's time stamp counter, which a software CPU hands to its
+ * guest.
  *
- * The guest kernel cannot measure it by itself on our machine (no PIT, no HPET, no PM timer), so it
- * is told; and a snapshot is only as good as the equality of this rate.  Two points make a rate:
- * 50 ms apart it is good to 1 ppm, 5 ms apart to about 20.  Where QEMU does not hand the host's
- * counter through, the guest's counter is nanoseconds and the rate a constant. */
+ * The guest kernel cannot measure the rate on our machine (no PIT, no HPET, no PM timer), so it is
+ * told; and a snapshot can run only on a host with the same rate.  The rate is taken from two
+ * points: 50 ms apart they give 1 ppm, 5 ms apart about 20 ppm.  Where QEMU does not pass the
+ * host's counter through, the guest's counter counts nanoseconds and the rate is a constant. */
 #ifndef QEMU_TSC_H
 #define QEMU_TSC_H
 

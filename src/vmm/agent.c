@@ -32,7 +32,7 @@ static ssize_t vmm_agent_read(struct vsock_conn *c, const struct iovec *to, unsi
 	return (ssize_t)size;
 }
 
-/* What frames are whole has gone to the owner; the rest waits, and is not the guest's credit. */
+/* Whole frames have gone to the owner.  The rest waits, and the guest gets no credit for it. */
 static void vmm_agent_count(struct vmm_agent *a)
 {
 	uint32_t held = (uint32_t)a->agent.from_guest.size, got = a->conn.got - a->conn.taken;
@@ -48,7 +48,7 @@ static bool vmm_agent_put(struct vsock_conn *c, struct span *bytes)
 
 	a->putting = true;
 	for (unsigned i = 0; i < bytes->n && room; i++)
-		if (agent_room(&a->agent)) /* none once it is broken */
+		if (agent_room(&a->agent)) /* There is none once it is broken. */
 			agent_give(&a->agent, bytes->at[i].iov_base, bytes->at[i].iov_len);
 	a->putting = false;
 	vmm_agent_count(a);

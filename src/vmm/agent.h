@@ -1,6 +1,6 @@
-/* agent.h - the guest agent's stream (ipc/agent.h) on the vsock device: the one that doze-init
- * opens to port 1 of the host.  It is part of a snapshot: what the guest sent and no owner took yet
- * stands in the header, the stream's counters in the state. */
+/* agent.h - the stream of the guest's agent (ipc/agent.h) on the vsock device, which doze-init
+ * opens to port 1 of the host.  It is part of a snapshot: the header holds what the guest sent and
+ * no owner took yet, and the state holds the stream's counters. */
 #ifndef VMM_AGENT_H
 #define VMM_AGENT_H
 
@@ -10,7 +10,7 @@
 struct vmm_agent {
 	struct agent agent;     /* its deliver and fault are the caller's */
 	struct vsock_conn conn; /* the guest's own stream, of vsock_init */
-	bool putting;           /* the device hands bytes over, and hears of them itself */
+	bool putting;           /* the device hands bytes over and needs no notice of room */
 };
 
 extern const struct vsock_end_ops vmm_agent_ops;

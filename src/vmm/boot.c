@@ -1,10 +1,10 @@
-/* boot.c - BOOT: a kernel, in memory that is all the guest's own. */
+/* boot.c - BOOT: loads a kernel into memory that no image backs. */
 
 #include <string.h>
 
 #include "vmm/machine.h"
 
-/* The board has a kvm-clock and no PIT; a reset and a panic end the machine. */
+/* The board has a kvm-clock and no PIT.  A reset or a panic ends the machine. */
 #define BOOT_WORDS                                                              \
 	"console=ttyS0 quiet reboot=k panic=-1 tsc=reliable cryptomgr.notests " \
 	"lsm=landlock audit=0 psi=0 nowatchdog transparent_hugepage=never thash_entries=1024"

@@ -1,7 +1,8 @@
-/* bus.h - who answers when a vCPU reads or writes an address that is no memory.
+/* bus.h - finds the device for an address outside memory that a vCPU reads or writes.
  *
- * Two of them: MMIO addresses and I/O ports.  Filled while the shell is made, then fixed.  An
- * access that no device takes reads as ones and is written nowhere, as on real boards. */
+ * There are two buses: MMIO addresses and I/O ports.  They are filled while the shell is made, and
+ * fixed afterwards.  Where no device answers, a read gives ones and a write is lost, as on real
+ * boards. */
 #ifndef VMM_BUS_H
 #define VMM_BUS_H
 
@@ -22,7 +23,7 @@ struct bus {
 	unsigned n;
 };
 
-void bus_add(struct bus *b, struct bus_range *r); /* a range that overlaps is our bug */
+void bus_add(struct bus *b, struct bus_range *r); /* aborts on overlapping ranges */
 void bus_read(const struct bus *b, uint64_t at, uint8_t *data, unsigned size);
 void bus_write(const struct bus *b, uint64_t at, const uint8_t *data, unsigned size);
 

@@ -1,9 +1,8 @@
-/* gen_filters.c - at build time: the seccomp filters of doze-vmm's threads as C arrays.
+/* gen_filters.c - writes the seccomp filters of doze-vmm's threads as C arrays, at build time.
  *
- * What a thread may call once the shell is open stands here and nowhere else.  Nothing in it opens,
- * makes a process, a thread or a socket, or maps memory that can be executed; mmap fills the
- * guest's window, or replaces a part of it (a kernel's).  Anything else raises SIGSYS, which jail.c
- * names. */
+ * This file alone says what a thread may call once the shell is open.  No rule lets it open a file,
+ * make a process, a thread or a socket, or map executable memory.  mmap fills the guest's window,
+ * or replaces a part of it (for a kernel).  Any other call raises SIGSYS, and jail.c names it. */
 
 #include <linux/if_tun.h>
 #include <linux/kvm.h>
@@ -23,7 +22,7 @@
 	{                                                                               \
 		.arg = (n), .op = SCMP_CMP_MASKED_EQ, .datum_a = (mask), .datum_b = (v) \
 	}
-/* The kernel looks at 32 bits of it, and a C library may extend their sign. */
+/* The kernel reads only 32 bits of a request, and a C library may extend their sign. */
 #define REQUEST(n) MASKED(1, 0xffffffffU, n)
 
 struct rule {
@@ -46,7 +45,7 @@ static const struct rule vcpu_rules[] = {
 	{ "exit_group", 0, { { 0 } } },
 };
 
-/* The disk's files, and no other way out. */
+/* The disk thread can use the disk's files and reach nothing else. */
 static const struct rule disk_rules[] = {
 	{ "pread64", 0, { { 0 } } },
 	{ "preadv", 0, { { 0 } } },
@@ -66,7 +65,7 @@ static const struct rule disk_rules[] = {
 	{ "exit_group", 0, { { 0 } } },
 };
 
-/* Of the loop. */
+/* The rules of the loop's thread. */
 static const struct rule loop_rules[] = {
 	{ "epoll_pwait", 0, { { 0 } } },
 	{ "epoll_ctl", 0, { { 0 } } },
@@ -149,10 +148,11 @@ static void check(int rc, const char *what)
 	exit(1);
 }
 
-/* It begins with an instruction that does nothing.  The kernel looks in advance which calls a
- * filter allows whatever their arguments, by running it for every number there is, which costs more
- * than all else that loading it does; it ends at the first instruction that is more than a
- * comparison. The threads of a monitor make few calls, and most of those are ioctl. */
+/* The program begins with an instruction that does nothing.  When the kernel loads a filter it runs
+ * it for every call number, to learn which calls are allowed whatever their arguments.  That costs
+ * more than the rest of loading, but it stops at the first instruction that is not a comparison.
+ * The result would save little here: a monitor's threads make few calls, and most of them are
+ * ioctl. */
 static void print_program(const char *name, FILE *from)
 {
 	struct sock_filter f;

@@ -1,14 +1,13 @@
-/* heap.c - malloc for doze-vmm: one reserved piece of address space, sizes rounded up to powers of
- * two, a list of free blocks for each.
+/* heap.c - malloc for doze-vmm.  It uses one reserved range of address space, rounds sizes up to
+ * powers of two, and keeps a list of free blocks for each.
  *
- * The C library's asks the kernel for more whenever it likes, and after the shell is open nothing
- * may be mapped (gen_filters.c).  Little is allocated in a monitor's life and most of it at its
- * begin; pages that were never used cost nothing.  A block is preceded by 16 bytes that name its
- * class.
+ * The C library's malloc asks the kernel for memory at any time, but once the shell is open nothing
+ * may be mapped (gen_filters.c).  A monitor allocates little, and most of it at its start; pages
+ * that were never used cost nothing.  The 16 bytes before a block name its class.
  *
- * Every function of the family is defined, so that the linker takes none from the C library: a
- * block of one heap must never come to the functions of the other.  Alignments above 16 are not
- * served, for nothing asks for them. */
+ * Every function of the family is defined here, so that the linker takes none from the C library. A
+ * block of one heap must never reach the functions of the other.  Alignments above 16 are not
+ * served, because nothing needs them. */
 
 #include <errno.h>
 #include <malloc.h>
@@ -61,7 +60,7 @@ static struct block *heap_new(unsigned class)
 
 		if (all == MAP_FAILED)
 			return NULL;
-		/* A first page of 2 MiB would be more than all else that a machine has. */
+		/* One huge page of 2 MiB would be more than all other memory of a machine. */
 		madvise(all, HEAP_SIZE, MADV_NOHUGEPAGE);
 		heap_at = all;
 		heap_end = heap_at + HEAP_SIZE;
@@ -73,7 +72,7 @@ static struct block *heap_new(unsigned class)
 	return b;
 }
 
-/* Not malloc by name: a compiler makes of malloc and memset a call of calloc, which this is. */
+/* calloc must call this and not malloc, because a compiler turns malloc and memset into calloc. */
 static void *heap_alloc(size_t size)
 {
 	unsigned class = heap_class(size);

@@ -19,7 +19,7 @@ static const char *jail_name(int call)
 	return name ? name : "unknown";
 }
 
-/* Nothing but write and exit_group: both filters have them. */
+/* The handler may call only write and exit_group, which every filter allows. */
 static void jail_violated(int signal, siginfo_t *info, void *context)
 {
 	static const char begin[] = "doze-vmm: ended, it made the forbidden system call ";
@@ -42,7 +42,7 @@ int jail_prepare(struct err *e)
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? err_sys(e, "forbid new privileges") : 0;
 }
 
-/* A sanitizer makes system calls of its own, which are in no filter. */
+/* A sanitizer makes system calls of its own that no filter allows. */
 #ifdef __SANITIZE_ADDRESS__
 #define JAIL_IS_OPEN true
 #elif defined(__has_feature)

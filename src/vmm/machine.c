@@ -79,7 +79,7 @@ void machine_stand(struct machine *m)
 	shell_pause(&m->shell);
 }
 
-/* A guest that could not be made leaves a shell that is of no use any more. */
+/* After a guest could not be made, its shell is useless. */
 static void machine_broken(struct machine *m, uint64_t tag, const struct err *why)
 {
 	log_warn("The guest cannot be made cause='%s'", why->text);

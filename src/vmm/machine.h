@@ -1,15 +1,15 @@
-/* machine.h - the life of one machine of doze-vmm: requests of its owner (ipc/machine.h), carried
- * out.
+/* machine.h - the lifecycle of one machine of doze-vmm: carries out its owner's requests
+ * (ipc/machine.h).
  *
- * From the begin it is a shell: VM, vCPUs, devices, filters are there, nothing of a guest is.
+ * It starts as a shell: VM, vCPUs, devices and filters exist, but nothing of a guest.
  *
  *   EMPTY    BOOT, RESTORE        RUNNING  PAUSE, SNAPSHOT, SAVE
  *   PAUSED   CONTINUE, SNAPSHOT, SAVE      ENDING  nothing
  *
- * BOOT, RESTORE, PAUSE and CONTINUE are done when they return.  SNAPSHOT and SAVE are one operation
- * in steps (save.c); STOP and GET_STATS are served in the middle of it, everything else is refused
- * as a conflict.  BOOT and RESTORE that fail end the machine; SNAPSHOT and SAVE that fail leave it
- * paused.  All of it runs in the loop. */
+ * BOOT, RESTORE, PAUSE and CONTINUE are complete when they return.  SNAPSHOT and SAVE are one
+ * operation in steps (save.c).  During it STOP and GET_STATS are served, and everything else is
+ * refused as a conflict.  A failed BOOT or RESTORE ends the machine; a failed SNAPSHOT or SAVE
+ * leaves it paused.  Everything runs in the loop. */
 #ifndef VMM_MACHINE_H
 #define VMM_MACHINE_H
 
@@ -46,19 +46,19 @@ struct machine {
 	uint8_t over[16]; /* id of that image */
 	uint64_t tsc_khz; /* of the counter that the guest reads */
 	int64_t paused_at_us;
-	struct buf header, state; /* a snapshot's, read; their pages are there before a request */
+	struct buf header, state; /* of a snapshot, as read; allocated before a request */
 	struct saving saving;
 	struct timer timer; /* of the step of a save */
 };
 
-/* @m is zero: it is large, and what is not used of it costs no memory. */
+/* @m must be zeroed memory.  It is large, and the parts that stay unused cost none. */
 int machine_open(struct machine *m, struct loop *l, const struct machine_shape *shape,
 		 struct err *e) must_check;
 
-/* Last words: the owner is told, the loop stopped when it has heard. */
+/* End the machine: send EXITED, and stop the loop once the owner has read it. */
 void machine_end(struct machine *m, const char *fmt, ...) printf_like(2, 3);
 
-/* For the parts of a machine: the guest stands still. */
+/* Stop the guest; for the files of a machine. */
 void machine_stand(struct machine *m);
 
 static inline struct agent *machine_agent(struct machine *m)
@@ -66,13 +66,13 @@ static inline struct agent *machine_agent(struct machine *m)
 	return &m->shell.agent.agent;
 }
 
-/* What this program writes into a header, and wants of one. */
+/* What this program writes into a header, and expects in one. */
 struct format machine_format(const struct machine *m);
 /* A guest has the shape of its shell. */
 int machine_check_shape(const struct machine *m, const struct machine_shape *shape,
 			struct err *e) must_check;
 
-/* boot.c, restore.c: the guest is there, paused. */
+/* boot.c, restore.c: make the guest and leave it paused. */
 int machine_boot(struct machine *m, struct ipc_msg *msg, struct err *e) must_check;
 int machine_restore(struct machine *m, const struct machine_restore *r, struct ipc_msg *msg,
 		    struct err *e) must_check;

@@ -28,7 +28,7 @@ static int usage(void)
 	return 2;
 }
 
-/* 0: it is no number */
+/* Returns 0 if it is not a number. */
 static uint32_t number(const char *text)
 {
 	char *end;
@@ -84,7 +84,7 @@ static int serve(const struct machine_shape *shape, struct err *e)
 
 	if (!loop)
 		return -1;
-	/* Nothing is taken apart behind it: the process ends, and may not even unmap any more. */
+	/* Nothing is torn down: the process ends, and its filter would not even let it unmap. */
 	return machine_open(&m, loop, shape, e) || loop_run(loop, e) ? -1 : 0;
 }
 

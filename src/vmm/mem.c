@@ -19,9 +19,9 @@ static void mem_lay_out(struct mem *m)
 	m->n_ranges = m->size > low ? 2 : 1;
 }
 
-/* Far from all that the kernel places, so that no page table is shared with other mappings, and
- * nothing has to be looked for and taken away before it is mapped; where, nobody can know who does
- * not know this process's random bytes. */
+/* Choose a place far from all mappings of the kernel, so that no page table is shared with them and
+ * nothing has to be removed before the window is mapped.  Random bytes make the place
+ * unpredictable. */
 static uint8_t *mem_place(uint64_t size)
 {
 	uint64_t huge_left = (-size % GIB) / MEM_HUGE; /* of the last GiB */
@@ -51,7 +51,7 @@ void mem_release(struct mem *m)
 	*m = (struct mem){ 0 };
 }
 
-/* A kernel that does not know MAP_FIXED_NOREPLACE (before 4.17) takes the address for a wish. */
+/* A kernel without MAP_FIXED_NOREPLACE (before 4.17) takes the address for a hint. */
 static int mem_map(const struct mem *m, int flags, int fd, struct err *e)
 {
 	void *at = mmap(m->window, m->size, PROT_READ | PROT_WRITE,

@@ -15,15 +15,15 @@
 
 #define PROBE_MEMORY   (64 * KIB)
 #define PROBE_LOOPS    200000U
-#define PROBE_MOST_NS  20000000ULL  /* CPU time of the loop: what is slower is emulated */
-#define PROBE_FIRST_NS 500000000ULL /* until the first exit: a nested host takes its time */
+#define PROBE_MOST_NS  20000000ULL  /* CPU time of the loop; a slower host emulates */
+#define PROBE_FIRST_NS 500000000ULL /* until the first exit, which is slow on a nested host */
 #define PROBE_TICK_NS  2000000L
 #define PROBE_CODE     0x1000
 #define PROBE_PML4     0x2000
 #define PROBE_PDPT     0x3000
 #define PROBE_PD       0x4000
 
-/* What kernels use and KVM's emulator does not know; then a counted loop. */
+/* Instructions that kernels use and KVM's emulator does not know, and then a counted loop. */
 static const uint8_t probe_code[] = {
 	0x66, 0x0f, 0xef, 0xc0,       /* pxor %xmm0, %xmm0 */
 	0x66, 0x0f, 0xfe, 0xc1,       /* paddd %xmm1, %xmm0 */
@@ -43,7 +43,7 @@ struct probe {
 	size_t size;
 };
 
-static struct kvm_run *probe_running; /* for the signal's handler alone */
+static struct kvm_run *probe_running; /* for the signal handler only */
 
 static void probe_tick(int signal)
 {
@@ -144,8 +144,8 @@ static bool probe_set_up(struct probe *p, int kvm)
 	return true;
 }
 
-/* Until the guest's next `out`; false: it does not come within @most_ns of this thread's CPU time
- * (and ten times that of the wall's). */
+/* Run until the guest's next `out`.  False if it does not come within @most_ns of this thread's CPU
+ * time, or ten times that of wall time. */
 static bool probe_until_out(struct probe *p, uint64_t most_ns)
 {
 	uint64_t cpu = probe_ns(CLOCK_THREAD_CPUTIME_ID), wall = probe_ns(CLOCK_MONOTONIC);

@@ -1,8 +1,8 @@
 /* restore.c - RESTORE: a clone of an image, or a suspended microVM over its image, on a ready
  * shell.
  *
- * What is on the way from the request to the guest's first instruction stands here: two small files
- * read, one mapping, the state set. */
+ * This file is the path from the request to the guest's first instruction: it reads two small
+ * files, makes one mapping, and sets the state. */
 
 #include <fcntl.h>
 #include <string.h>
@@ -19,7 +19,7 @@ static_assert(RESTORE_FD_STATE == RESTORE_FD_HEADER + 1 &&
 		      RESTORE_FD_SAVE_STATE == RESTORE_FD_SAVE_HEADER + 1,
 	      "a state stands behind its header");
 
-/* All of a file, whose size is known to be bounded: one read. */
+/* Read a whole file, whose size is known to be bounded, by one read. */
 static int restore_read(int fd, struct buf *b, size_t most, const char *what, struct err *e)
 {
 	struct stat st;
@@ -57,7 +57,7 @@ static int restore_state(struct machine *m, int fd, const struct format *f, stru
 	return shell_load(&m->shell, state->data, state->size, e);
 }
 
-/* From the top: what this machine writes, an old save's, the image's. */
+/* The layers from the top: this machine's own, an old save's, the image's. */
 static int restore_disk(struct machine *m, bool from_save, struct ipc_msg *msg, struct err *e)
 {
 	int layers[COW_LAYERS];

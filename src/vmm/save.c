@@ -1,8 +1,8 @@
-/* save.c - SNAPSHOT and SAVE: the machine's state goes to files, and the machine ends.
+/* save.c - SNAPSHOT and SAVE: write the machine's state to files and end the machine.
  *
- * Step by step, so that the loop stays awake.  The guest takes what its agent was sent, then stands
- * still: state, memory, header, sync.  From there to the end a failure leaves a paused machine that
- * can CONTINUE. */
+ * It goes step by step, so that the loop stays responsive.  The guest reads what its agent was sent
+ * and is then stopped.  State, memory and header are written and synced.  Until the end a failure
+ * leaves a paused machine that can CONTINUE. */
 
 #include <errno.h>
 #include <string.h>
@@ -14,7 +14,7 @@
 #include "base/rand.h"
 #include "vmm/machine.h"
 
-#define SAVE_SETTLE_MS 2000 /* for the guest to take what its agent was sent */
+#define SAVE_SETTLE_MS 2000 /* for the guest to read what its agent was sent */
 #define SAVE_POLL_MS   2
 
 enum step { STEP_NEXT, STEP_AGAIN, STEP_LATER, STEP_FAULT };
@@ -41,8 +41,7 @@ static enum step save_check(struct machine *m, struct err *e)
 	return STEP_FAULT;
 }
 
-/* What was said to the agent must be in the guest, which does not take it any more when it stands.
- */
+/* The guest must have read what its agent was sent, because a stopped guest reads nothing. */
 static enum step save_settle(struct machine *m, struct err *e)
 {
 	int64_t now = clock_mono_ms();

@@ -14,7 +14,7 @@
 
 #define SHELL_LEAST_MIB 64
 #define SHELL_MOST_MIB  (1024 * 1024)
-#define SHELL_VERSION   1 /* of the records of the board's devices */
+#define SHELL_VERSION   1 /* of the records of the board's own devices */
 
 static struct shell *shell_of(struct vm *vm)
 {
@@ -31,7 +31,7 @@ static void shell_unlock(struct vm *vm)
 	pthread_mutex_unlock(&shell_of(vm)->lock);
 }
 
-/* A thread that cannot be confined runs no guest. */
+/* A thread that cannot be confined must not run a guest. */
 static void shell_confine(struct vm *vm)
 {
 	int rc = jail_vcpu();
@@ -60,7 +60,7 @@ static void shell_off(struct power *p, const char *why)
 	vm_end(&container_of(p, struct shell, power)->vm, "%s", why);
 }
 
-/* The loop's sleep: let vCPUs at the devices. */
+/* While the loop sleeps, vCPUs may use the devices. */
 static void shell_sleep(void *arg)
 {
 	pthread_mutex_unlock(&((struct shell *)arg)->lock);
@@ -71,7 +71,7 @@ static void shell_wake(void *arg)
 	pthread_mutex_lock(&((struct shell *)arg)->lock);
 }
 
-/* In a jail standard output is /dev/null, and nobody has to be told. */
+/* In a jail standard output is /dev/null, so the console need not be written. */
 static void shell_console(struct serial *s, const char *bytes, size_t size)
 {
 	(void)s;
@@ -97,7 +97,7 @@ static int shell_proc(struct shell *s, struct err *e)
 	return 0;
 }
 
-/* The disk thread could do the guest's bidding on files otherwise. */
+/* Otherwise a guest that took over the disk thread could use other files. */
 static void shell_confine_disk(void)
 {
 	int rc = jail_disk();
@@ -135,7 +135,7 @@ static int shell_wire_virtio(struct shell *s, struct err *e)
 	return streams_open(&s->streams, s->loop, &s->vsock, MACHINE_FD_STREAM, e);
 }
 
-/* The board (docs/vmm.md): one list for a boot and a restore. */
+/* The board (docs/vmm.md).  Boot and restore share one list. */
 static int shell_wire(struct shell *s, struct err *e)
 {
 	power_init(&s->power, &s->pio, shell_off);
@@ -216,7 +216,7 @@ int shell_disk(struct shell *s, int root, const int *layers, unsigned n, struct 
 	return 0;
 }
 
-/* With three layers the second is the old save, which goes when this one is durable. */
+/* Of three layers the second is the old save, which is deleted when this one is durable. */
 int shell_settle_disk(struct shell *s, uint64_t *bytes, struct err *e)
 {
 	struct disk_delta *top = &s->disk.layer[0];
@@ -269,8 +269,8 @@ static bool shell_knows(const struct shell *s, const char tag[5])
 	       state_knows(tag);
 }
 
-/* All records that doze-vmm writes are mandatory: one that is not known is of a device that is not
- * here. */
+/* All records that doze-vmm writes are mandatory, so an unknown one belongs to a device that this
+ * board lacks. */
 static int shell_check_records(const struct shell *s, const struct rows *rows, struct err *e)
 {
 	struct record r;

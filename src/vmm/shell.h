@@ -1,8 +1,7 @@
-/* shell.h - a machine before it is known what will run on it: VM, memory window, vCPUs, buses, the
- * board's devices, all wired, and the filters in force.
+/* shell.h - a machine before it is known what will run on it.  VM, memory window, vCPUs, buses and
+ * the board's devices are wired, and the filters are in force.
  *
- * Everything here is done before the first request and nothing of it afterwards: a ready shell fits
- * every image of its shape. */
+ * All of this is done before the first request, so a ready shell fits every image of its shape. */
 #ifndef VMM_SHELL_H
 #define VMM_SHELL_H
 
@@ -45,30 +44,29 @@ struct shell {
 	struct mmio registers[SHELL_DEVICES];
 	struct cow disk;          /* no layers: none yet */
 	int pagemap_fd, smaps_fd; /* owned: /proc/self/pagemap and smaps_rollup */
-	/* In the loop, once: the guest is at its end, and why. */
+	/* Called in the loop, once, when the guest has ended, with the reason. */
 	void (*ended)(struct shell *s, const char *why);
 };
 
-/* @s is zero.  Uses the descriptors MACHINE_FD_KVM, MACHINE_FD_STREAM,
- * MACHINE_FD_TAP and MACHINE_FD_PROC, and closes the last.
- * Holds the lock from here on (loop_guard). */
+/* @s must be zero.  Uses the descriptors MACHINE_FD_KVM, MACHINE_FD_STREAM, MACHINE_FD_TAP and
+ * MACHINE_FD_PROC, and closes the last.  The caller holds the lock from here on (loop_guard). */
 int shell_open(struct shell *s, struct loop *l, const struct machine_shape *shape,
 	       void (*ended)(struct shell *s, const char *why), struct err *e) must_check;
 
-/* The guest's disk: takes @root and the @n @layers, from the top, on success. */
+/* Set the guest's disk.  On success it takes over @root and the @n @layers, from the top. */
 int shell_disk(struct shell *s, int root, const int *layers, unsigned n, struct err *e) must_check;
-/* Before a save: the top layer alone stands for what differs from the image's disk, on the host's
- * disk.  *bytes: what it takes there. */
+/* Before a save: make the top layer alone hold what differs from the image's disk, and make it
+ * durable.  *bytes is its size on the host's disk. */
 int shell_settle_disk(struct shell *s, uint64_t *bytes, struct err *e) must_check;
 
-/* All devices as records, and back; the vCPUs are paused. */
+/* Write all devices as records, or read them back.  The vCPUs must be paused. */
 int shell_save(struct shell *s, struct buf *to, struct err *e) must_check;
 int shell_load(struct shell *s, const uint8_t *data, size_t size, struct err *e) must_check;
 
-/* What of this process is in memory, into *to. */
+/* Add to *to how much of this process is in memory. */
 void shell_memory(const struct shell *s, struct machine_stats *to);
 
-/* Where the guest stands still nothing is in flight. */
+/* Stop the guest, or let it run.  Nothing is in flight while it is stopped. */
 void shell_pause(struct shell *s);
 void shell_resume(struct shell *s);
 

@@ -13,12 +13,12 @@
 struct stream {
 	struct vsock_conn conn;
 	struct streams *all; /* borrowed */
-	struct watch watch;  /* for edges: what is ready is remembered */
+	struct watch watch;  /* edge-triggered, so what is ready is remembered */
 	struct timer timer;  /* for the guest to accept */
 	int fd;              /* owned */
 	bool hung_up;        /* the peer neither reads nor writes any more */
-	bool finished;       /* nothing comes behind `rest` */
-	struct buf rest;     /* of the guest, not taken by the peer yet */
+	bool finished;       /* nothing follows `rest` */
+	struct buf rest;     /* sent by the guest, not taken by the peer yet */
 };
 
 static struct stream *stream_of(struct vsock_conn *c)
@@ -41,7 +41,7 @@ static void stream_refuse(struct stream *s, const char *answer)
 	stream_free(s);
 }
 
-/* All that came is passed on before the guest is told that the peer is gone. */
+/* Pass on everything that came before the guest learns that the peer is gone. */
 static ssize_t stream_read(struct vsock_conn *c, const struct iovec *to, unsigned n)
 {
 	struct stream *s = stream_of(c);
@@ -55,7 +55,7 @@ static ssize_t stream_read(struct vsock_conn *c, const struct iovec *to, unsigne
 	return got || !s->hung_up ? got : -EPIPE;
 }
 
-/* What the peer takes now; -1: it is broken. */
+/* Write what the peer takes now.  Returns -1 if it is broken. */
 static ssize_t stream_write(const struct stream *s, const struct iovec *from, unsigned n)
 {
 	ssize_t done;
@@ -117,7 +117,7 @@ static const struct vsock_end_ops stream_ops = {
 	.closed = stream_closed,
 };
 
-/* false: the stream is gone */
+/* Returns false if the stream is gone. */
 static bool stream_flush(struct stream *s)
 {
 	struct iovec v = { s->rest.data, s->rest.size };

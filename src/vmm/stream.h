@@ -1,7 +1,7 @@
-/* stream.h - stream.sock: each connection is a stream of the vsock device to the guest's agent,
- * which reads its CONNECT line and answers on it (ipc/machine.h): bytes pass unread.
+/* stream.h - stream.sock: each connection becomes a stream of the vsock device to the guest's
+ * agent, which reads the CONNECT line and answers on it (ipc/machine.h).  The bytes pass unread.
  *
- * A guest that does not accept within LIMIT_STREAM_MS, or refuses, is answered for with ERR. */
+ * If the guest refuses, or does not accept within LIMIT_STREAM_MS, ERR is answered here. */
 #ifndef VMM_STREAM_H
 #define VMM_STREAM_H
 
