@@ -28,14 +28,15 @@
 #include "net/role.h"
 
 #define CONTROL_END_LOOK_MS 50
-#define CONTROL_END_MOST_MS 20000 /* for machines to be cleared after a drain */
+#define CONTROL_END_MAX_MS  20000 /* for machines to be cleared after a drain */
 
 struct control_role {
 	struct control ctl;
 	struct role_link *link;
 	uv_poll_t store_poll;
 	uv_timer_t end;
-	uint64_t end_ms;
+	uint64_t end_ms, drained_bytes;
+	unsigned kept; /* machines that run on behind the end */
 	bool adopting, failed;
 	struct {
 		int fd;
@@ -228,32 +229,49 @@ static void control_end_look(uv_timer_t *timer)
 	struct control *ctl = timer->loop->data;
 	struct control_role *r = container_of(ctl, struct control_role, ctl);
 
-	if (machines_count(ctl) && uv_now(&ctl->loop) - r->end_ms < CONTROL_END_MOST_MS)
+	if (machines_count(ctl) > r->kept && uv_now(&ctl->loop) - r->end_ms < CONTROL_END_MAX_MS)
 		return;
 	uv_timer_stop(timer);
 	control_finish(r);
 }
 
+/* What could not be saved runs on; the supervisor says so to those who wait for the end. */
 static void control_drained(void *arg, unsigned suspended, unsigned failed)
 {
 	struct control_role *r = arg;
 
 	log_info("drained suspended=%u failed=%u", suspended, failed);
+	r->failed |= failed > 0;
+	r->kept = failed;
 	r->end_ms = uv_now(&r->ctl.loop);
-	uv_timer_init(&r->ctl.loop, &r->end);
 	uv_timer_start(&r->end, control_end_look, 0, CONTROL_END_LOOK_MS);
+}
+
+/* The supervisor waits as long as it hears that something moves. */
+static void control_look_progress(uv_timer_t *timer)
+{
+	struct control *ctl = timer->loop->data;
+	struct control_role *r = container_of(ctl, struct control_role, ctl);
+	uint64_t bytes = drain_bytes(ctl);
+
+	if (bytes == r->drained_bytes)
+		return;
+	r->drained_bytes = bytes;
+	role_progress(r->link);
 }
 
 static void on_stop(void *arg, bool keep_machines)
 {
 	struct control_role *r = arg;
 
-	if (keep_machines || !r->ctl.adopted)
+	if (keep_machines || !r->ctl.adopted) {
 		control_finish(r);
-	else {
-		r->ctl.ending = true;
-		drain_start(&r->ctl, control_drained, r);
+		return;
 	}
+	r->ctl.ending = true;
+	uv_timer_init(&r->ctl.loop, &r->end);
+	uv_timer_start(&r->end, control_look_progress, CONTROL_END_LOOK_MS, CONTROL_END_LOOK_MS);
+	drain_start(&r->ctl, control_drained, r);
 }
 
 int control_main(const struct conf *conf, int super_fd)

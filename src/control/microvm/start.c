@@ -127,12 +127,13 @@ static void machine_up(struct machine *m, enum machine_run run)
 /* An image's snapshot may be refused for what this host is; then there is a remedy. */
 static void start_refused(struct microvm *vm, const struct err *e)
 {
-	autofree char *why = NULL;
+	autofree char *why = NULL, *rebuild = NULL;
 
 	start_of(vm)->failure = *e;
-	if (e->kind == ERR_CONFLICT && vm->state == VM_PENDING)
-		why = xasprintf("%s. 'doze image rebuild %s' makes a version for this host.",
-				e->text, vm->version->image->name);
+	if (e->kind == ERR_CONFLICT && vm->state == VM_PENDING) {
+		rebuild = model_rebuild_command(vm->ctl, vm->version);
+		why = xasprintf("%s. '%s' makes a version for this host.", e->text, rebuild);
+	}
 	start_failed(vm, why ? why : e->text);
 }
 

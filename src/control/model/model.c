@@ -290,14 +290,25 @@ void model_put_microvm(struct store_txn *t, const struct microvm *vm)
 			     });
 }
 
+char *model_rebuild_command(const struct control *ctl, const struct image_version *v)
+{
+	autofree char *words = xasprintf("image rebuild %s", v->image->name);
+
+	return conf_command(ctl->conf, false, words);
+}
+
 int model_runs_here(const struct control *ctl, const struct image_version *v, struct err *e)
 {
+	autofree char *doctor = NULL, *rebuild = NULL;
+
 	if (!engines[v->engine].needs_kvm || ctl->conf->kvm)
 		return 0;
-	return err_set(e, ERR_CONFLICT,
-		       "Version %lld.0 of image %s was made on %s, which is not usable on this "
-		       "host ('doze doctor' says why): run it where it is, or make a version for "
-		       "this host from its disk with 'doze image rebuild %s'.",
-		       (long long)v->number, v->image->name, engines[v->engine].title,
-		       v->image->name);
+	doctor = conf_command(ctl->conf, false, "doctor");
+	rebuild = model_rebuild_command(ctl, v);
+	return err_set(
+		e, ERR_CONFLICT,
+		"Version %lld.0 of image %s was made on %s, which is not usable on this host "
+		"('%s' says why): run it where it is, or make a version for this host from "
+		"its disk with '%s'.",
+		(long long)v->number, v->image->name, engines[v->engine].title, doctor, rebuild);
 }

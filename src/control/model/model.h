@@ -42,6 +42,8 @@ void model_put_microvm(struct store_txn *t, const struct microvm *vm);
 int model_load(struct control *ctl,
 	       void (*token)(struct control *ctl, const struct store_token *row),
 	       struct err *e) must_check;
+/* What to type for a version of its image that is made on this host; the caller's. */
+char *model_rebuild_command(const struct control *ctl, const struct image_version *v);
 /* Can this version run here?  ERR_CONFLICT says what it needs. */
 int model_runs_here(const struct control *ctl, const struct image_version *v,
 		    struct err *e) must_check;

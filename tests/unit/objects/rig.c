@@ -132,7 +132,7 @@ struct ask *ask_begin(struct rig *g, const char *method, const char *target, con
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair),
 			 0);
 	setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
-	assert_int_equal(http_h1_new(g->s3.server, pair[0], &e), 0);
+	assert_int_equal(http_server_take(g->s3.server, pair[0], &e), 0);
 	a->rig = g;
 	a->fd = pair[1];
 	a->parser = http1_new(false);
