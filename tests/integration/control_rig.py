@@ -5,21 +5,24 @@ Python plays the supervisor, the image role (image_role.py), the proxy, priv (sc
 (scripted_monitor.py); what libc and the store answer is told by lies.py.  Needs no root and no QEMU.
 """
 import contextlib
+import fcntl
 import json
 import os
 import pathlib
 import shutil
+import signal
 import socket
 import sqlite3
 import subprocess
 import tempfile
+import threading
 
 from channels import Channel, Reactor
 from image_role import ImageRole, wait_for  # noqa: F401
 from ipc_structs import ALONE, ipc  # noqa: F401
 from lies import Lies, settle
 from script import Script, refuse
-from scripted_monitor import SAVED_FILES
+from scripted_monitor import SAVED_FILES, guest_in
 from scripted_priv import Priv
 from signed import Api
 
@@ -30,6 +33,33 @@ BUILD = dict(baseImageArn=BASE, buildRoleArn=f"arn:aws:iam::{ACCOUNT}:role/build
              codeArtifact={"uri": "s3://apps/app.zip"})
 # For tests with machines: none but those that are asked for, and no host is too small.
 ONLY_ASKED = "[pool]\nper_image=0\nshells=0\n[machine]\nmemory_percent=100\n"
+
+
+class Process:
+    """The role, with these descriptors from ipc.SUPER_FD on.  No Popen: threads and its preexec_fn do not go together."""
+
+    def __init__(self, *fds):
+        high = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 100) for fd in fds]
+        actions = [(os.POSIX_SPAWN_DUP2, fd, ipc.SUPER_FD + i) for i, fd in enumerate(high)]
+        self.pid = os.posix_spawn(ALONE, [str(ALONE)], os.environ, file_actions=actions)
+        self.code, self.lock = None, threading.Lock()
+        for fd in high:
+            os.close(fd)
+
+    def poll(self):
+        with self.lock:
+            if self.code is None:
+                pid, status = os.waitpid(self.pid, os.WNOHANG)
+                self.code = os.waitstatus_to_exitcode(status) if pid else None
+            return self.code
+
+    def wait(self, seconds=20):
+        wait_for("control is gone", lambda: self.poll() is not None, seconds)
+        return self.code
+
+    def kill(self):
+        if self.poll() is None:
+            os.kill(self.pid, signal.SIGKILL)
 
 
 class Proxy:
@@ -104,14 +134,7 @@ class Control:
         config.write(f"[paths]\ndata={self.dir}/data\nrun={self.run_dir}\nlog={self.dir}/log\n"
                      f"{self.settings}".encode())
         config.seek(0)
-        given = self.supervisor.theirs.fileno(), config.fileno(), self.lies.fd
-
-        def place():
-            high = [os.dup(os.dup(fd)) for fd in given for _ in range(2)][1::2]
-            for i, fd in enumerate(high):
-                os.dup2(fd, ipc.SUPER_FD + i)
-
-        self.process = subprocess.Popen([ALONE], preexec_fn=place, close_fds=False)
+        self.process = Process(self.supervisor.theirs.fileno(), config.fileno(), self.lies.fd)
         self.supervisor.theirs.close()
 
     def _peer(self, role, channel):
@@ -229,7 +252,7 @@ class Control:
         whole = {}
         for place in sorted(pathlib.Path(f"{self.dir}/data/control/microvms/{vm}").glob("*save-*")):
             with contextlib.suppress(OSError):
-                guests = {(place / name).read_bytes()[:100].split(b"\n")[0] + b"\n" for name in SAVED_FILES}
-                if len(guests) == 1 and guests != {b"\n"}:
+                guests = {guest_in((place / name).read_bytes()) for name in SAVED_FILES}
+                if len(guests) == 1 and None not in guests:
                     whole[place.name] = guests.pop()
         return whole

@@ -23,6 +23,7 @@ class Lies:
         self.page = ipc.lies.from_buffer(self.map)
         self.page.lazy_disk = 1
         self.due, self.order = [], itertools.count()
+        self.at = None  # of what is being done that was due, however late it is
 
     # Calls that fail.
 
@@ -55,7 +56,7 @@ class Lies:
 
     def after(self, seconds, call):
         """When so much time has passed for the role."""
-        at = self.page.passed_ns + int(seconds * 1e9)
+        at = (self.page.passed_ns if self.at is None else self.at) + int(seconds * 1e9)
         heapq.heappush(self.due, (at, next(self.order), call))
 
     def step_wall_clock(self, seconds):
@@ -71,7 +72,9 @@ class Lies:
             self.page.passed_ns = min(end, self.page.passed_ns + int(step * 1e9))
             while self.due and self.due[0][0] <= self.page.passed_ns:
                 with world.reactor.lock:
-                    heapq.heappop(self.due)[2]()
+                    self.at, _, call = heapq.heappop(self.due)
+                    call()
+                    self.at = None
             settle(world)
         self.page.longest_wait_ms = 0
 

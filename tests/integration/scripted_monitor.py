@@ -3,6 +3,7 @@ that is no more than a name.
 
 The name is in the guest's memory and on its disk: whoever resumes it from a save must find the same.
 """
+import contextlib
 import os
 import shutil
 import socket
@@ -39,6 +40,12 @@ def number(data):
     return struct.unpack("<Q", data)[0]
 
 
+def guest_in(data):
+    """The name that a file begins with, None if there is none."""
+    name, end, _ = data[:100].partition(b"\n")
+    return name + end if end else None
+
+
 class AgentAsk:
     """A frame to the guest."""
 
@@ -69,16 +76,26 @@ class Monitor:
         self.listener = self._listen("machine.sock", socket.SOCK_SEQPACKET)
         self.stream = self._listen("stream.sock", socket.SOCK_STREAM)
         world.reactor.add(self.listener, self._accept)
-        world.reactor.add(self.stream, lambda: self.stream.accept()[0].close())
+        world.reactor.add(self.stream, self._refuse)
 
     def _listen(self, name, kind):
         sock = socket.socket(socket.AF_UNIX, kind)
         sock.bind(f"{self.dir}/{name}")
         sock.listen()
+        sock.setblocking(False)
         return sock
 
+    def _refuse(self):
+        """No guest's port is served."""
+        with contextlib.suppress(BlockingIOError):
+            self.stream.accept()[0].close()
+
     def _accept(self):
-        sock, _ = self.listener.accept()
+        try:
+            sock, _ = self.listener.accept()
+        except BlockingIOError:
+            return
+        sock.setblocking(True)
         if self.peer:
             self.peer.close()
         self.bytes_in = b""
@@ -142,8 +159,8 @@ class Monitor:
             return
         if ask.body.from_save:
             saves = ask.fds[ipc.RESTORE_FD_SAVE_HEADER:ipc.RESTORE_NUM_SAVE_FDS]
-            guests = {os.pread(fd, 100, 0) for fd in saves}
-            if len(guests) != 1 or guests == {b""}:
+            guests = {guest_in(os.pread(fd, 100, 0)) for fd in saves}
+            if len(guests) != 1 or None in guests:
                 ask.fault("INTERNAL", "the save is not whole")
                 return
             self.guest = guests.pop()
@@ -192,6 +209,15 @@ class Monitor:
 
     def do_stop(self, ask):  # pylint: disable=unused-argument
         self.last_words("It was stopped.")
+
+    def unstick(self):
+        """What it never answered it answers now."""
+        kept, self.kept = self.kept, []
+        for ask in kept if self.alive else []:
+            if ask.word == "SAVE" and self.busy:
+                self.end_save(ask)
+            else:
+                ask.honest()
 
     # How it ends.
 
@@ -252,6 +278,12 @@ def dies_saved(ask):
     ask.actor.die()
 
 
+def saves_never(ask):
+    """It is busy with it until the rig lets it go on (Monitor.unstick)."""
+    if ask.actor.begin_save(ask):
+        ask.actor.kept.append(ask)
+
+
 def fails_to_save(kind="INTERNAL"):
     """It stays paused and can be continued."""
     def act(ask):
@@ -259,6 +291,10 @@ def fails_to_save(kind="INTERNAL"):
             ask.actor.busy = None
             ask.fault(kind, "the rig cannot save")
     return act
+
+
+def application_exits(ask):
+    ask.actor.say_agent(frame(ipc.AGENT_EXIT, (ipc.FIELD_CODE, 3)))
 
 
 def garbage_agent(ask):

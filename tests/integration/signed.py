@@ -7,7 +7,7 @@ import http.client
 import json
 
 V = "/2025-09-09"
-POOL = concurrent.futures.ThreadPoolExecutor(64)
+POOL = concurrent.futures.ThreadPoolExecutor(512)
 
 
 class Refused(Exception):

@@ -23,6 +23,7 @@
 
 static struct lies *lies; /* NULL: the truth */
 static pid_t lies_role;
+static _Thread_local bool lies_inside; /* in a call of SQLite's, which calls itself */
 
 /* The function behind ours.  A function pointer is copied out of what dlsym gives, as ISO C has no
  * cast for it. */
@@ -45,7 +46,7 @@ void lies_open(void)
 
 static bool lies_meets(const struct lie *l)
 {
-	bool helper = getpid() != lies_role;
+	bool helper = gettid() != lies_role;
 
 	return l->who == LIE_ANYONE || (l->who == LIE_HELPERS) == helper;
 }
@@ -55,7 +56,7 @@ static int lies_answer(enum lie_call call)
 {
 	struct lie *l;
 
-	if (!lies)
+	if (!lies || (lies_inside && call != LIE_COMMIT))
 		return 0;
 	l = &lies->calls[call];
 	__atomic_add_fetch(&l->asked, 1, __ATOMIC_SEQ_CST);
@@ -245,7 +246,6 @@ long syscall(long number, ...)
 
 static _Thread_local int lies_code; /* what the last call was told that failed */
 static _Thread_local bool lies_matches;
-static _Thread_local bool lies_inside; /* SQLite calls itself */
 
 static int lies_begin_or_end(const char *sql)
 {
@@ -305,7 +305,9 @@ int sqlite3_step(sqlite3_stmt *stmt)
 		lies_matches = lies_matches || (text && strstr(text, lies->commit_text));
 		sqlite3_free(text);
 	}
+	lies_inside = true;
 	rc = behind_sqlite3_step(stmt);
+	lies_inside = false;
 	lies_after(answer);
 	return rc;
 }

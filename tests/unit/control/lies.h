@@ -22,7 +22,7 @@ enum lie_call {
 	LIE_NUM_CALLS,
 };
 
-/* Who is lied to. */
+/* Who is lied to.  Helpers are forked, or threads; SQLite's own calls are nobody's. */
 enum lie_who { LIE_ANYONE, LIE_ROLE, LIE_HELPERS };
 
 /* Instead of an error: the process dies at the call (of a fork: the child does). */
