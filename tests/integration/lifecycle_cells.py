@@ -6,6 +6,7 @@ that its user was told of, or its guest is still there and answers.
 """
 import dataclasses
 import os
+import signal
 
 from control_rig import Control, wait_for
 from ipc_structs import ipc
@@ -185,10 +186,13 @@ class Group:
         rig = self.rig
         if kill:
             rig.stop(kill=True)
+        if rig.process.wait() not in (0, -signal.SIGKILL):
+            self.cells[0].problems.append(f"control crashed: {rig.process.code}")
         for channel in (rig.supervisor, rig.image.channel, rig.proxy.channel):
             channel.close()
         rig.start(ready=False)
-        wait_for("it is ready or dead", lambda: "READY" in rig.supervisor.got or self.dead())
+        if not (self.ill and "MACHINE_LIST" in self.answer.priv):  # without a list it cannot be ready
+            wait_for("it is ready or dead", lambda: "READY" in rig.supervisor.got or self.dead())
 
     def let_go(self):
         for cell in self.cells:
@@ -218,9 +222,11 @@ class Group:
                 monitor.unstick()
         if self.event == "drain" and not self.dead():
             rig.pass_time(40, step=2)
-        if self.dead():
-            self.start_again()
-        rig.pass_time(150, step=5)
+        for _ in range(2):  # it may have been on its way to its death
+            if self.dead():
+                self.start_again()
+            rig.pass_time(75, step=5)
+        wait_for("control is ready", lambda: "READY" in rig.supervisor.got)
 
     # What is left.
 
