@@ -35,6 +35,11 @@ BUILD = dict(baseImageArn=BASE, buildRoleArn=f"arn:aws:iam::{ACCOUNT}:role/build
 ONLY_ASKED = "[pool]\nper_image=0\nshells=0\n[machine]\nmemory_percent=100\n"
 
 
+def first_line(path):
+    with open(path, "rb") as file:
+        return guest_in(file.read(100))
+
+
 class Process:
     """The role, with these descriptors from ipc.SUPER_FD on.  No Popen: threads and its preexec_fn do not go together."""
 
@@ -252,7 +257,7 @@ class Control:
         whole = {}
         for place in sorted(pathlib.Path(f"{self.dir}/data/control/microvms/{vm}").glob("*save-*")):
             with contextlib.suppress(OSError):
-                guests = {guest_in((place / name).read_bytes()) for name in SAVED_FILES}
+                guests = {first_line(place / name) for name in SAVED_FILES}
                 if len(guests) == 1 and None not in guests:
                     whole[place.name] = guests.pop()
         return whole
