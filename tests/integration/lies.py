@@ -1,4 +1,5 @@
 """What the control role is lied to about (tests/unit/control/lies.h): the time, its disk, its store, its helpers."""
+import contextlib
 import ctypes as c
 import heapq
 import itertools
@@ -48,6 +49,15 @@ class Lies:
             lie.answer = 0
         self.page.commit_text = b""
 
+    @contextlib.contextmanager
+    def commits_held(self):
+        """Nothing becomes durable meanwhile."""
+        self.page.commits_held = 1
+        try:
+            yield
+        finally:
+            self.page.commits_held = 0
+
     # Time.
 
     def now(self):
@@ -94,7 +104,7 @@ def settle(world, turns=3, most=2.0):
         seen = page.turns
         while page.turns - seen < turns and time.monotonic() < end and world.process.poll() is None:
             time.sleep(0.0003)
-        if world.reactor.quiet() and not page.writing and not _helpers(world.process.pid):
+        if world.reactor.quiet() and (not page.writing or page.commits_held) and not _helpers(world.process.pid):
             break
     page.longest_wait_ms = short
     for error in world.reactor.errors:

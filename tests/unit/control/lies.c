@@ -258,6 +258,8 @@ static int lies_begin_or_end(const char *sql)
 		lies_matches = !*lies->commit_text;
 		lies->writing = 1;
 	} else if (!strncmp(sql, "COMMIT", 6)) {
+		while (__atomic_load_n(&lies->commits_held, __ATOMIC_SEQ_CST))
+			usleep(500);
 		answer = lies_matches ? lies_answer(LIE_COMMIT) : 0;
 		lies->writing = 0;
 	} else if (!strncmp(sql, "ROLLBACK", 8)) {

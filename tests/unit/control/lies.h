@@ -45,6 +45,7 @@ struct lies {
 	uint32_t turns;           /* of the loop */
 	uint32_t lazy_disk;       /* 1: fsync does nothing: what dies is a process, not the host */
 	uint32_t writing;         /* a transaction of the store is open */
+	uint32_t commits_held;    /* 1: commits wait, so that what comes meanwhile can be seen */
 	char commit_text[64];     /* only transactions that write this; "": any */
 	struct lie calls[LIE_NUM_CALLS];
 };
