@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import http.client
 import json
+import threading
 
 V = "/2025-09-09"
 POOL = concurrent.futures.ThreadPoolExecutor(512)
@@ -37,7 +38,7 @@ class Api:
 
     def __init__(self, control, key, secret, region):
         self.control, self.who = control, (key, secret)
-        self.region = region
+        self.region, self.local = region, threading.local()
 
     def raw(self, method, path, body=None, timeout=30):
         data = b"" if body is None else json.dumps(body).encode()
@@ -46,6 +47,7 @@ class Api:
             head = sign(method, f"127.0.0.1:{self.control.port}", path, data, self.control.lies.now(), *self.who,
                         "lambda", self.region)
             connection.request(method, path, data, {**head, "content-type": "application/json"})
+            self._is_sent()
             answer = connection.getresponse()
             return answer.status, dict((k.lower(), v) for k, v in answer.getheaders()), answer.read()
         finally:
@@ -58,8 +60,25 @@ class Api:
             raise Refused(status, headers.get("x-amzn-errortype", ""), said.get("message", said.get("Message", "")))
         return json.loads(data) if data else {}
 
+    def _is_sent(self):
+        if getattr(self.local, "sent", None):
+            self.local.sent.set()
+
     def later(self, what, *args, **more):
-        return POOL.submit(getattr(self, what), *args, **more)
+        """A future of the answer; the request is on its way when this returns."""
+        sent = threading.Event()
+
+        def ask():
+            self.local.sent = sent
+            try:
+                return getattr(self, what)(*args, **more)
+            finally:
+                sent.set()
+                self.local.sent = None
+
+        asked = POOL.submit(ask)
+        sent.wait(10)
+        return asked
 
     def run(self, image, **members):
         return self.call("POST", f"{V}/microvms", {"imageIdentifier": image, **members})["microvmId"]
