@@ -1,4 +1,4 @@
-/* answer.c - what S3 answers: faults as XML with their codes, documents, times. */
+/* answer.c - the answers of S3: faults with their codes, documents, and the XML of both. */
 
 #include <stdio.h>
 #include <string.h>
@@ -37,7 +37,7 @@ static const struct { const char *code; unsigned status; const char *text; } fau
 };
 static_assert(ARRAY_SIZE(faults) == FAULT_NUM, "a fault without its row");
 
-/* The codes that the signature's and the body's checks begin their text with. */
+/* The checks of the signature and of the body begin their text with one of these codes. */
 static const struct { const char *prefix, *code; unsigned status; } checks[] = {
 	{ "InvalidClientTokenId", "InvalidAccessKeyId", 403 },
 	{ "MissingAuthenticationToken", "AccessDenied", 403 },
@@ -84,7 +84,7 @@ void xml_owner(struct buf *b, const struct s3 *s3, const char *element)
 		 element);
 }
 
-/* body NULL: none, and no type. */
+/* @body NULL: there is no body, and so no content type. */
 static void answer_send(struct request *r, unsigned status, const struct http_header *headers,
 			size_t n, const struct buf *body)
 {
@@ -140,7 +140,7 @@ void answer_err(struct request *r, enum fault fault, const struct err *e)
 		answer_fault(r, FAULT_NO_SPACE, NULL);
 	} else if (fault == FAULT_INTERNAL) {
 		log_err("%s", e->text);
-		answer_fault(r, fault, NULL); /* what went wrong inside is not the client's */
+		answer_fault(r, fault, NULL); /* the details are for the log, not for the client */
 	} else {
 		answer_fault(r, fault, e->text);
 	}

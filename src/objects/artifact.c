@@ -128,7 +128,7 @@ static void artifact_got(struct chan_uv *c, struct ipc_msg *m)
 	artifact_get(a, m->head.tag, bucket, key);
 }
 
-/* The handle of the channel has closed, or the last question after that is answered. */
+/* Called when the handle of the channel has closed, and when the last ask after that is done. */
 static void artifact_freed(struct chan_uv *c)
 {
 	struct artifact *a = container_of(c, struct artifact, chan);

@@ -1,4 +1,4 @@
-/* artifact.h - the image role's side: a read-only descriptor of an object (ipc/object.h). */
+/* artifact.h - gives the image role read-only descriptors of objects (ipc/object.h). */
 #ifndef OBJECTS_ARTIFACT_H
 #define OBJECTS_ARTIFACT_H
 
@@ -8,7 +8,7 @@
 
 struct artifact;
 
-/* Serves on this socket, which it takes over; frees itself when the other side is gone. */
+/* Serves on this socket, which it takes over, and frees itself when the other side is gone. */
 int artifact_serve(uv_loop_t *loop, int sock, struct store *store, struct err *e) must_check;
 
 #endif

@@ -26,8 +26,7 @@ void bucket_op_list(struct request *r)
 	answer_xml(r, &b);
 }
 
-/* Of an operation that makes or deletes a bucket. */
-struct making {
+struct bucket_change {
 	struct bucket *bucket; /* a reference, until it is in the store */
 	int64_t at_ms;
 	struct err e;
@@ -35,7 +34,7 @@ struct making {
 
 void bucket_op_drop(struct request *r)
 {
-	struct making *m = r->own;
+	struct bucket_change *m = r->own;
 
 	if (m)
 		bucket_unref(m->bucket);
@@ -53,7 +52,7 @@ static bool bucket_create_turn(struct request *r)
 
 static void bucket_create_run(struct request *r)
 {
-	struct making *m = r->own;
+	struct bucket_change *m = r->own;
 
 	m->bucket = bucket_make(r->s3->store.dir, r->bucket_name, m->at_ms, &m->e);
 }
@@ -61,7 +60,7 @@ static void bucket_create_run(struct request *r)
 static void bucket_create_done(struct request *r)
 {
 	struct http_header location = { "location", NULL };
-	struct making *m = r->own;
+	struct bucket_change *m = r->own;
 	char path[80];
 
 	if (!m->bucket) {
@@ -85,7 +84,7 @@ static const struct step bucket_create_step = {
 void bucket_op_create(struct request *r)
 {
 	const struct buf *body = &r->receive.body;
-	struct making *m;
+	struct bucket_change *m;
 	char wanted[65];
 	struct err e;
 
@@ -120,14 +119,14 @@ static bool bucket_delete_turn(struct request *r)
 
 static void bucket_delete_run(struct request *r)
 {
-	struct making *m = r->own;
+	struct bucket_change *m = r->own;
 
 	r->rc = bucket_erase(r->s3->store.dir, r->bucket, &m->e);
 }
 
 static void bucket_delete_done(struct request *r)
 {
-	struct making *m = r->own;
+	struct bucket_change *m = r->own;
 
 	if (r->rc) {
 		store_add(&r->s3->store, r->bucket);
@@ -149,14 +148,14 @@ void bucket_op_delete(struct request *r)
 {
 	if (!request_bucket(r))
 		return;
-	r->own = xcalloc(1, sizeof(struct making));
+	r->own = xcalloc(1, sizeof(struct bucket_change));
 	request_step(r, &bucket_delete_step);
 }
 
 void bucket_op_location(struct request *r)
 {
 	autobuf struct buf b = { 0 };
-	bool first = !strcmp(r->s3->region, "us-east-1"); /* which S3 leaves out */
+	bool first = !strcmp(r->s3->region, "us-east-1"); /* S3 leaves this one out */
 
 	if (!request_bucket(r))
 		return;

@@ -26,7 +26,7 @@ static void commit_done(struct request *r)
 	struct err e;
 
 	if (r->rc) {
-		if (c->unsure) /* a restart may find the record: its bytes must be there */
+		if (c->unsure) /* a restart may find the record, so its bytes must stay */
 			draft_keep(&r->draft);
 		store_fail(&e, -r->rc, "write the record of an object");
 		answer_err(r, FAULT_INTERNAL, &e);

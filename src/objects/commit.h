@@ -1,4 +1,4 @@
-/* commit.h - the bytes of a request's draft become the object of its key: one record says so.
+/* commit.h - the last step of a write: a record turns the draft of a request into an object.
  *
  * Commits are made one at a time, so the conditions of the request (If-Match, If-None-Match) are
  * those of the moment in which the object changes. */
@@ -17,8 +17,8 @@ struct commit {
 	void (*done)(struct request *r, const struct object *o);
 };
 
-/* @meta is taken over; NULL: it could not be made.  `done` is called after a success alone; a
- * failure is answered. */
+/* Takes @meta over; NULL: it could not be made.  Only a success calls @done; after a failure the
+ * request is answered. */
 void commit_start(struct request *r, json_t *meta,
 		  void (*done)(struct request *r, const struct object *o));
 void commit_free(struct commit *c);

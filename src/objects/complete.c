@@ -48,7 +48,7 @@ static bool complete_part_fits(const struct upload *u, const struct s3_part *ask
 	       (!asked->sum[0] || asked->sum_kind != u->sum_kind || !strcmp(asked->sum, p->sum));
 }
 
-/* The parts that were asked for, in order, are what is copied.  False: answered. */
+/* Chooses the parts that the client asked for, in order.  False: the request is answered. */
 static bool complete_choose(struct request *r, const struct upload *u, const struct s3_complete *c)
 {
 	r->copying.names = xcalloc(c->n, sizeof(*r->copying.names));
@@ -81,7 +81,7 @@ static void complete_etag(struct complete *m, const struct s3_complete *c)
 	sprintf(m->etag + 2 * sizeof(raw), "-%zu", c->n);
 }
 
-/* A composite checksum is one of the parts' checksums. */
+/* A composite checksum is the checksum of the parts' checksums. */
 static void complete_composite(struct complete *m, const struct s3_complete *c)
 {
 	const struct upload *u = m->upload;
@@ -115,7 +115,7 @@ static void complete_answer(struct request *r, const struct complete *m)
 	answer_xml(r, &b);
 }
 
-/* The upload is not found any more.  If its record cannot be removed, it comes back. */
+/* The upload is out of its bucket by now.  It comes back if its record cannot be removed. */
 
 static void complete_erase_run(struct request *r)
 {
@@ -131,7 +131,7 @@ static void complete_erase_done(struct request *r)
 
 	complete_let_go(m);
 	if (r->rc) {
-		log_warn("a completed upload stays upload=%s errno=%d", u->id, -r->rc);
+		log_warn("a completed upload cannot be deleted upload=%s errno=%d", u->id, -r->rc);
 		upload_add(r->bucket, u);
 	} else {
 		multipart_forget(r, u);

@@ -20,7 +20,7 @@ static void discard_run(struct disk_task *t)
 	struct discard *d = container_of(t, struct discard, task);
 
 	if (d->bucket && unlinkat(d->bucket->data, d->data, 0) && errno != ENOENT)
-		log_warn("a data file stays data=%s errno=%d", d->data, errno);
+		log_warn("a data file cannot be deleted data=%s errno=%d", d->data, errno);
 	fd_close(&d->fd);
 }
 

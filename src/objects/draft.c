@@ -77,7 +77,7 @@ void copying_free(struct store *s, struct copying *c)
 	*c = (struct copying){ .fd = -1 };
 }
 
-/* The file is made when there is something to write. */
+/* The file is created when there is something to write. */
 static int draft_make(struct draft *d)
 {
 	if (d->made)
@@ -130,7 +130,7 @@ static int copy_summed(int from, uint64_t at, uint64_t size, int to, uint64_t to
 	return 0;
 }
 
-/* By the kernel, where it can: no byte comes through here, on some file systems none is copied. */
+/* The kernel copies where it can: on some file systems both files then share their blocks. */
 static int copy_plain(int from, uint64_t begin, uint64_t size, int to, uint64_t to_begin,
 		      struct s3_sum *sum)
 {
@@ -151,7 +151,7 @@ static int copy_plain(int from, uint64_t begin, uint64_t size, int to, uint64_t 
 	return 0;
 }
 
-/* The next of the named files, if none is open.  1: there is one. */
+/* Opens the next of the named files, if none is open.  1: there is one. */
 static int copying_open(struct copying *c, int dir)
 {
 	struct stat st;

@@ -11,11 +11,10 @@
 #include "objects/store.h"
 
 struct draft {
-	struct bucket
-		*bucket;      /* a reference, and busy, while the draft is there; NULL: it is not */
-	char data[UUID_SIZE]; /* its name */
-	uint64_t size;        /* of all that was taken, or copied */
-	struct buf taken;     /* the loop's */
+	struct bucket *bucket; /* a reference, and busy; NULL: there is no draft */
+	char data[UUID_SIZE];  /* its name */
+	uint64_t size;         /* of all that was taken, or copied */
+	struct buf taken;      /* the loop's */
 	/* What the blocking functions work on. */
 	struct buf writing;
 	int fd; /* owned; -1: not made yet, or complete and closed */
@@ -40,7 +39,7 @@ int draft_take(struct draft *d, const void *data, size_t size, struct err *e) mu
 bool draft_full(const struct draft *d); /* a piece was taken: change over, or take no more */
 void draft_change_over(struct draft *d);
 void draft_keep(struct draft *d);                  /* a record has its name now */
-void draft_drop(struct store *s, struct draft *d); /* harmless on one that is not there */
+void draft_drop(struct store *s, struct draft *d); /* does nothing if there is none */
 void copying_begin(struct copying *c);
 void copying_free(struct store *s, struct copying *c);
 

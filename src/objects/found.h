@@ -15,6 +15,6 @@ struct found {
 
 /* Blocking.  0, -ENOENT: there is no such object, or another -errno. */
 int found_open(struct found *f, const struct bucket *b, const char *key, bool data) must_check;
-void found_free(struct store *s, struct found *f); /* on the loop; harmless on an empty one */
+void found_free(struct store *s, struct found *f); /* on the loop; does nothing if it is empty */
 
 #endif

@@ -12,7 +12,7 @@ struct list_page {
 	struct buf objects, prefixes;
 	size_t n;
 	bool truncated;
-	char last[S3_KEY_SIZE]; /* told last: a key or a common prefix */
+	char last[S3_KEY_SIZE]; /* the last key or common prefix that was listed */
 };
 
 void list_put_name(struct buf *b, const char *element, const char *name, bool url)
@@ -47,7 +47,7 @@ static void list_put_object(struct request *r, struct list_page *p, const struct
 	snprintf(p->last, sizeof(p->last), "%s", o->key);
 }
 
-/* The first key behind all that begin with @prefix. */
+/* The first key behind all keys that begin with @prefix. */
 static size_t list_skip(const struct bucket *b, size_t i, const char *prefix)
 {
 	size_t size = strlen(prefix), low = i, high = b->n;
@@ -79,7 +79,7 @@ static void list_fill(struct request *r, const struct bucket *b, const struct li
 		if (cut)
 			snprintf(common, sizeof(common), "%.*s",
 				 (int)(cut - o->key + (ptrdiff_t)delimiter), o->key);
-		/* What was told already: the key itself, or the prefix that it falls under. */
+		/* An earlier page listed the key already, or the prefix that it falls under. */
 		if (*ask->after && strcmp(cut ? common : o->key, ask->after) <= 0) {
 			i = cut ? list_skip(b, i, common) : i + 1;
 			continue;
@@ -173,7 +173,7 @@ void list_op_v1(struct request *r)
 	list_finish(r, &b, &p);
 }
 
-/* False: no token of ours. */
+/* False: this program did not make the token. */
 static bool list_untoken(const char *token, char *name)
 {
 	size_t size = strlen(token);

@@ -37,7 +37,7 @@ static void load_object(void *arg, const char *name)
 	struct object *o;
 	json_t *json = NULL;
 
-	if (strlen(name) != 64) { /* of a change that was cut short */
+	if (strlen(name) != 64) { /* a change was cut short */
 		unlinkat(b->meta, name, 0);
 		return;
 	}
@@ -45,7 +45,7 @@ static void load_object(void *arg, const char *name)
 	if (o)
 		object_free(bucket_insert(b, o));
 	else
-		log_err("an object is unreadable bucket=%s file=%s", b->name, name);
+		log_err("the record of an object cannot be read bucket=%s file=%s", b->name, name);
 	b->damaged = b->damaged || !o;
 	json_decref(json);
 }
@@ -80,7 +80,8 @@ static int load_sweep(struct bucket *b, struct err *e)
 	uploads_note_data(b, s.known);
 	rc = load_scan(b->data, &s, load_sweep_data, e);
 	if (s.swept)
-		log_info("unfinished uploads are cleared bucket=%s files=%u", b->name, s.swept);
+		log_info("data files of unfinished uploads were deleted bucket=%s files=%u",
+			 b->name, s.swept);
 	json_decref(s.known);
 	return rc;
 }
@@ -97,20 +98,20 @@ static void load_bucket(void *arg, const char *name)
 		return;
 	b = bucket_open(s->dir, name, &e);
 	if (!b) {
-		log_err("a bucket is unreadable bucket=%s error=\"%s\"", name, e.text);
+		log_err("a bucket cannot be read bucket=%s error=\"%s\"", name, e.text);
 		return;
 	}
 	rc = record_read(b->dir, "bucket", &json);
-	if (rc == -ENOENT) { /* a kill came while it was made, or while it was dropped */
+	if (rc == -ENOENT) { /* a crash came while it was made or dropped */
 		bucket_unref(b);
 		if (io_remove_tree(s->dir, name))
-			log_warn("a bucket's rest stays bucket=%s", name);
+			log_warn("what is left of a bucket cannot be deleted bucket=%s", name);
 		return;
 	}
 	b->at_ms = json_integer_value(json_object_get(json, "at"));
 	json_decref(json);
 	if (load_scan(b->meta, b, load_object, &e) || uploads_load(b, &e) || load_sweep(b, &e))
-		log_err("a bucket is not read whole bucket=%s error=\"%s\"", name, e.text);
+		log_err("a bucket cannot be read completely bucket=%s error=\"%s\"", name, e.text);
 	store_add(s, b);
 }
 

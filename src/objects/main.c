@@ -1,5 +1,5 @@
-/* main.c - the role objects: serves as soon as it has its directory, credentials, certificate and a
- * listener; new secrets replace the old for what comes then. */
+/* main.c - the role objects.  It serves as soon as it has its directory, its credentials, its
+ * certificate and a listener.  New secrets replace the old ones for the connections that follow. */
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -21,7 +21,7 @@ struct objects {
 	bool started, ready, failed;
 	int pending[8]; /* listeners that came before the certificate */
 	size_t n_pending;
-	uv_prepare_t stopping; /* looks once a turn whether what runs has come to its end */
+	uv_prepare_t stopping; /* checks in each turn of the loop whether all work has ended */
 };
 
 static void objects_fail(struct objects *o, const struct err *e)
@@ -107,7 +107,7 @@ static void objects_start(void *arg, uint16_t endpoint_port)
 	o->started = true;
 	objects_serve(o);
 	if (!o->ready)
-		log_err("the S3 endpoint lacks its certificate or credentials");
+		log_err("the S3 endpoint got no certificate or no credentials");
 }
 
 static void objects_settle(uv_prepare_t *stopping)
@@ -120,8 +120,7 @@ static void objects_settle(uv_prepare_t *stopping)
 	role_finish(o->role);
 }
 
-/* Clients are cut off.  Work on the disk that runs is waited for: it comes to its end, or leaves
- * nothing. */
+/* Clients are cut off.  The role ends when the work on the disk has ended. */
 static void objects_stop(void *arg, bool keep_machines)
 {
 	struct objects *o = arg;
@@ -164,7 +163,7 @@ int objects_main(const struct conf *conf, int super_fd)
 	int code;
 
 	disk_pool_size(store_threads());
-	json_object_seed(0); /* before there are threads that would all do it */
+	json_object_seed(0); /* while there is one thread: it is not safe with more */
 	o.conf = conf;
 	o.s3.loop = uv_default_loop();
 	if (objects_open(&o, conf, &e)) {

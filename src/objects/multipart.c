@@ -53,14 +53,14 @@ void multipart_forget(struct request *r, struct upload *u)
 
 /* Create. */
 
-struct beginning {
+struct multipart_create {
 	struct upload *upload; /* owned, until it is in the bucket */
 	char *text;
 };
 
 void multipart_op_create_drop(struct request *r)
 {
-	struct beginning *m = r->own;
+	struct multipart_create *m = r->own;
 
 	if (!m)
 		return;
@@ -76,14 +76,14 @@ static bool multipart_create_turn(struct request *r)
 
 static void multipart_create_run(struct request *r)
 {
-	struct beginning *m = r->own;
+	struct multipart_create *m = r->own;
 
 	r->rc = upload_make(r->bucket, m->upload, m->text);
 }
 
 static void multipart_create_done(struct request *r)
 {
-	struct beginning *m = r->own;
+	struct multipart_create *m = r->own;
 	autobuf struct buf b = { 0 };
 	struct err e;
 
@@ -115,7 +115,7 @@ void multipart_op_create(struct request *r)
 	const char *type = request_header(r, "x-amz-checksum-type");
 	enum s3_sum_kind kind = algorithm ? s3_sum_by_name(algorithm) : S3_SUM_NONE;
 	bool whole = kind == S3_SUM_CRC64NVME || (type && !strcmp(type, "FULL_OBJECT"));
-	struct beginning *m;
+	struct multipart_create *m;
 	json_t *headers;
 
 	if (!request_bucket(r))

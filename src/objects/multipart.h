@@ -5,14 +5,14 @@
 #include "objects/request.h"
 #include "objects/upload.h"
 
-/* The upload that the request names, for its key.  NULL: answered. */
+/* The upload of the request's key that it names.  NULL: the request is answered. */
 struct upload *multipart_find(struct request *r);
-/* Likewise, to complete or to abort it: nothing else may be working on it. */
+/* Likewise, but nothing else may be working on the upload: it will be completed or aborted. */
 struct upload *multipart_find_idle(struct request *r);
-/* It is neither completed nor aborted by others until it is let go. */
+/* Nobody else completes or aborts the upload until it is let go. */
 struct upload *multipart_hold(struct upload *u);
-void multipart_let_go(struct upload *u); /* NULL: nothing is done */
-/* The upload is gone from the disk: its parts go, and what is in memory. */
+void multipart_let_go(struct upload *u); /* does nothing with NULL */
+/* The records of the upload are gone: delete its data files, and free it. */
 void multipart_forget(struct request *r, struct upload *u);
 
 #endif

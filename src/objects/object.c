@@ -27,7 +27,7 @@ static bool object_keeps(const char *name)
 	return !strncmp(name, "x-amz-meta-", 11);
 }
 
-/* "aws-chunked" is a framing of the request, not of the object. */
+/* "aws-chunked" describes how the request is framed, and not the object. */
 static json_t *object_encoding(const char *value)
 {
 	char text[256];

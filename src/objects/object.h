@@ -7,18 +7,18 @@
 #define OBJECT_HEADERS_NUM 24
 #define OBJECT_KEPT        6
 
-/* Besides x-amz-meta-*: kept with the object and answered again; the query may ask for another
- * value in one answer. */
+/* These headers are kept with an object and sent with it, besides x-amz-meta-*.  A parameter of the
+ * query may replace one in a single answer. */
 struct object_kept {
 	const char *header, *param;
 };
 extern const struct object_kept object_kept[OBJECT_KEPT];
 
-/* The headers that an object keeps (type, meta ...) of this request, as a JSON object; NULL: one
- * cannot be kept, answered. */
-json_t *object_headers(struct request *r);
-/* If-Match and If-None-Match of a request that writes this key; @o NULL: there is none.  False:
+/* Those headers of the request, as a JSON object.  NULL: one cannot be kept, and the request is
  * answered. */
+json_t *object_headers(struct request *r);
+/* Do If-Match and If-None-Match allow the request to replace @o (NULL: there is no object)?  False:
+ * the request is answered. */
 bool object_may_write(struct request *r, const struct object *o);
 /* Is it in this list of quoted ETags, or is the list "*"? */
 bool object_etag_in(const char *list, const char *etag);
@@ -26,7 +26,7 @@ bool object_etag_in(const char *list, const char *etag);
 struct object_sum {
 	enum s3_sum_kind kind;
 	char text[S3_SUM_TEXT + 8]; /* base64, of parts with "-N" behind it */
-	bool whole;                 /* of all bytes, not of the parts' sums */
+	bool whole;                 /* of all bytes, and not of the parts' checksums */
 };
 
 /* The JSON of an object whose bytes are the draft's. `headers` is borrowed. */

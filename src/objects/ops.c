@@ -1,4 +1,4 @@
-/* ops.c - which request is which operation: the first row that fits. */
+/* ops.c - the operations.  A request is the operation of the first row that fits it. */
 
 #include "objects/ops.h"
 

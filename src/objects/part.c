@@ -107,7 +107,7 @@ static void part_done(struct request *r)
 	struct err e;
 
 	if (r->rc) {
-		if (p->unsure) /* a restart may find the record: its bytes must be there */
+		if (p->unsure) /* a restart may find the record, so its bytes must stay */
 			draft_keep(&r->draft);
 		store_fail(&e, -r->rc, "write the record of a part");
 		answer_err(r, FAULT_INTERNAL, &e);
@@ -123,7 +123,7 @@ static void part_done(struct request *r)
 
 static const struct step part_step = { .lane = STORE_CHANGES, .run = part_run, .done = part_done };
 
-/* No bytes of a copy came through here: the ETag is the hash of its name, which is like no other.
+/* The bytes of a copy were not hashed: its ETag is the hash of its unique file name.
  */
 static void part_copy_sums(struct request *r, struct upload_part *p)
 {

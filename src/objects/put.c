@@ -1,5 +1,5 @@
-/* put.c - PutObject and CopyObject: the bytes go into the draft and are made durable, and then one
- * record makes the object be there. */
+/* put.c - PutObject and CopyObject: the bytes go into the draft and are synced, and then the record
+ * is committed. */
 
 #include <stdio.h>
 #include <stdlib.h>

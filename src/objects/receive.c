@@ -50,7 +50,7 @@ static void receive_sign_key(struct receive *r, const struct sigv4_claim *claim,
 	memcpy(r->signature, claim->signature, sizeof(r->signature));
 }
 
-/* The signature of what the hash ran over, chained to the last one. */
+/* Checks the signature over the hash of a chunk, which is chained to the last signature. */
 static int receive_check_signature(struct receive *r, const char *kind, const char *middle,
 				   const char *hash, const char *claimed, struct err *e)
 {

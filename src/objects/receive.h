@@ -1,4 +1,4 @@
-/* receive.h - the body of a request: its framings are taken off, its hashes checked, its bytes put
+/* receive.h - takes the framings off the body of a request, checks its hashes, and puts its bytes
  * into a draft or into memory. */
 #ifndef OBJECTS_RECEIVE_H
 #define OBJECTS_RECEIVE_H
@@ -11,12 +11,12 @@
 struct receive {
 	/* Set before receive_begin. */
 	struct draft *draft;       /* borrowed; NULL: into `body` */
-	bool unsummed;             /* the checksum headers are not of this body */
-	enum s3_sum_kind sum_kind; /* made even if none is claimed */
+	bool unsummed;             /* the checksum headers do not describe this body */
+	enum s3_sum_kind sum_kind; /* it is computed even if the client claims none */
 	/* What is expected. */
 	bool chunked, chunk_signed, trailing;
-	int64_t length;                      /* of the payload; -1: not told */
-	char payload_hash[65], md5_want[25]; /* hex, base64; "": not told */
+	int64_t length;                      /* of the payload; -1: unknown */
+	char payload_hash[65], md5_want[25]; /* hex, base64; "": the client gave none */
 	bool sum_claimed;
 	char sum_want[S3_SUM_TEXT]; /* base64; "": in a trailer, or none */
 	/* Chunk signatures. */

@@ -9,7 +9,7 @@
 #include "base/io.h"
 
 #define RECORD_MOST (64 * KIB)
-#define RECORD_NAME 96 /* of a record, and what is put around it */
+#define RECORD_NAME 96 /* of a record, and what is added around it */
 
 int record_read(int dir, const char *name, json_t **json)
 {
@@ -32,7 +32,7 @@ static int record_write(int dir, const char *name, const char *text)
 	autoclose int fd = -1;
 	int rc;
 
-	unlinkat(dir, name, 0); /* what a crash left */
+	unlinkat(dir, name, 0); /* a crash may have left it */
 	fd = io_open_below(dir, name, O_WRONLY | O_CREAT | O_EXCL, 0600);
 	if (fd < 0)
 		return fd;
@@ -120,6 +120,6 @@ void record_remove(int dir, struct record_gone *gone, size_t n, bool *unsure)
 		if (gone[i].rc)
 			continue;
 		record_gone_name(away, gone[i].name);
-		unlinkat(dir, away, 0); /* what stays is cleared at the next start */
+		unlinkat(dir, away, 0); /* one that stays is deleted at the next start */
 	}
 }

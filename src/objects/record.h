@@ -1,9 +1,9 @@
-/* record.h - the small JSON files that make things be there: of an object, a part, an upload, a
- * bucket.  All functions wait for the disk, so they are called off the loop, or at start.
+/* record.h - the small JSON files that bring an object, a part, an upload or a bucket into
+ * existence.  All functions wait for the disk, so they are called off the loop, or at start.
  *
  * A record is replaced and removed by renames, and the rename is undone if the directory cannot be
  * synced.  Therefore a failure leaves the old state, except when the disk refuses the undoing too:
- * then *unsure is set, nobody knows which state a restart will find, and the caller must keep the
+ * then *unsure is set: nobody knows which state a restart will find, so the caller must keep the
  * data files of both. */
 #ifndef OBJECTS_RECORD_H
 #define OBJECTS_RECORD_H
@@ -16,7 +16,7 @@
 int record_read(int dir, const char *name, json_t **json) must_check;
 int record_put(int dir, const char *name, const char *text, bool *unsure) must_check; /* -errno */
 
-/* Several records of one directory, with one sync for all. */
+/* Removes several records of one directory, with one sync for all of them. */
 struct record_gone {
 	char name[65];
 	int rc; /* 0 at first; 0 (also if it was not there), or -errno: it is still there */

@@ -127,7 +127,7 @@ void request_step(struct request *r, const struct step *step)
 	disk_task_start(&r->s3->store.lanes[step->lane], &r->task);
 }
 
-/* The draft is made: the end of a body, or copies. */
+/* Making a draft: the last piece of a body, or copies. */
 
 static void make_run(struct request *r)
 {
@@ -161,7 +161,7 @@ void request_make(struct request *r, void (*made)(struct request *r))
 	request_step(r, &make_step);
 }
 
-/* The body is written as it comes. */
+/* Writing a body as it comes in. */
 
 static void flush_run(struct request *r)
 {
@@ -198,7 +198,7 @@ void request_flush(struct request *r)
 	request_step(r, &flush_step);
 }
 
-/* A file is sent: the next piece is read when the client has taken the last. */
+/* Sending a file: the next piece is read when the client has taken the one before. */
 
 static void send_run(struct request *r)
 {
@@ -219,7 +219,7 @@ static void send_done(struct request *r)
 	if (!r->x)
 		return;
 	if (r->rc) {
-		log_err("an object's file is short or unreadable bucket=%s errno=%d",
+		log_err("a data file is too short or cannot be read bucket=%s errno=%d",
 			r->bucket_name, -r->rc);
 		http_abort(r->x);
 		return;

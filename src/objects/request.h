@@ -29,7 +29,7 @@ struct s3 {
 	unsigned requests; /* that live */
 };
 
-/* What an answer may say wrong; the codes are S3's. */
+/* The faults that an answer may report; their codes are S3's. */
 enum fault {
 	FAULT_ACCESS_DENIED,
 	FAULT_BAD_DIGEST,
@@ -59,17 +59,18 @@ enum fault {
 
 enum request_phase {
 	REQUEST_BODY,     /* the head was accepted: the body comes in */
-	REQUEST_ENDED,    /* the body is whole, and its last piece but one is being written */
+	REQUEST_ENDED,    /* the body is whole, and a piece of it is still being written */
 	REQUEST_RUNNING,  /* the operation was called */
 	REQUEST_ANSWERED, /* nothing more is said (but the bytes of a GET), nor taken */
 };
 
 struct step {
 	enum store_lane lane;
-	/* Optional, on the loop, right before `run`.  False: it answered, and the rest is left out.
+	/* Optional, on the loop, right before `run`.  False: the request is answered, and the rest
+	 * is left out.
 	 */
 	bool (*turn)(struct request *r);
-	/* Off the loop.  It touches what is named below as a step's, and the operation's own. */
+	/* Off the loop.  It touches only what is named below as for the steps, and `own`. */
 	void (*run)(struct request *r);
 	void (*done)(struct request *r); /* on the loop; r->x may be NULL by now */
 };
@@ -93,7 +94,7 @@ struct request {
 	struct receive receive;
 	void *own; /* of the operation; freed by op->drop */
 
-	/* Of the step that is under way. */
+	/* For the steps. */
 	struct disk_task task;
 	const struct step *step; /* NULL: none is */
 	int rc;                  /* how it went: 0 or -errno */
@@ -112,7 +113,7 @@ struct request {
 enum body_kind {
 	BODY_NONE,
 	BODY_XML,
-	BODY_XML_UNSUMMED, /* its checksum headers are of something else */
+	BODY_XML_UNSUMMED, /* the checksum headers do not describe the body */
 	BODY_OBJECT,
 };
 
@@ -121,11 +122,12 @@ struct op {
 	const char *method;
 	bool bucket, key;
 	const char *param, *param2; /* must be in the query; NULL: any */
-	const char *header;         /* must be there; NULL: any */
+	const char *header;         /* must be in the head; NULL: any */
 	enum body_kind body;
-	int (*begin)(struct request *r); /* before the body; -1: it answered.  May be NULL */
-	void (*run)(struct request *r);  /* the body is there and is what it claims to be */
-	void (*drop)(struct request *r); /* at the end, always; may be NULL */
+	int (*begin)(
+		struct request *r); /* before the body; -1: the request is answered; may be NULL */
+	void (*run)(struct request *r);  /* the body is whole and its hashes are right */
+	void (*drop)(struct request *r); /* always called at the end; may be NULL */
 };
 
 extern const struct http_handler s3_handler; /* its server's argument is a struct s3 */
@@ -135,23 +137,27 @@ extern const size_t s3_n_ops;
 struct request *request_new(struct s3 *s3, struct http_exchange *x);
 void request_gone(struct request *r); /* the exchange is done: r is freed, now or after its step */
 
-/* Bucket, key, parameters and operation of the request, and who asks for it.  False: answered. */
+/* Find the bucket, key, parameters and operation of the request, and check its signature.  False:
+ * it is answered. */
 bool route_request(struct request *r);
 
 const char *request_param(const struct request *r, const char *name);  /* NULL: absent */
 const char *request_header(const struct request *r, const char *name); /* NULL: absent, or gone */
-/* The bucket that must be there, held until the request is freed; NULL: answered. */
+/* The bucket of the request, held until the request is freed.  NULL: there is none, and the request
+ * is answered. */
 struct bucket *request_bucket(struct request *r);
-bool request_bucket_stays(struct request *r); /* false: it was dropped since, answered */
+bool request_bucket_stays(
+	struct request *r); /* false: it was dropped since, and the request is answered */
 
 void request_step(struct request *r, const struct step *step);
-/* Write the rest of the draft, copy what r->copying names, sync; then r->made is called. */
+/* Write the rest of the draft, append what r->copying names, sync it, and call @made. */
 void request_make(struct request *r, void (*made)(struct request *r));
-/* If the last piece of a body is full: write it, or let the client wait for the one before. */
+/* Write the piece of the body that is full, if one is.  While an older one is being written the
+ * client has to wait. */
 void request_flush(struct request *r);
 void request_send(struct request *r); /* bytes of found.fd, as long as the client takes them */
 
-/* Answers.  Each is the last word. */
+/* Answers.  The first one ends the request; later ones are ignored. */
 void answer_fault(struct request *r, enum fault fault, const char *text); /* text NULL: S3's own */
 void answer_err(struct request *r, enum fault fault,
 		const struct err *e); /* ERR_CAPACITY: no space */

@@ -97,7 +97,7 @@ static size_t route_host_bucket(const char *host)
 	return dot ? (size_t)(dot - host) : 0;
 }
 
-/* Bucket and key of the request.  False: answered. */
+/* Finds the bucket and the key of the request.  False: it is answered. */
 static bool route_resource(struct request *r, char *path)
 {
 	const char *host = http_request(r->x)->host;

@@ -14,10 +14,10 @@ struct source {
 	void (*opened)(struct request *r);
 };
 
-/* From the head.  -1: answered. */
+/* Read it from the head.  -1: the request is answered. */
 int source_begin(struct request *r) must_check;
-/* Open it: r->found is what it is now, and r->copying is to copy its range.  `opened` is not called
- * if it is gone, or if a condition does not hold: then that is answered. */
+/* Open it into r->found and r->copying, then call @opened.  If it is gone, or if a condition does
+ * not hold, the request is answered instead. */
 void source_open(struct request *r, void (*opened)(struct request *r));
 void source_free(struct source *s);
 

@@ -151,7 +151,7 @@ struct bucket *bucket_open(int dir, const char *name, struct err *e)
 
 struct bucket *bucket_make(int dir, const char *name, int64_t at_ms, struct err *e)
 {
-	int rc = io_remove_tree(dir, name); /* the rest of one that could not be erased whole */
+	int rc = io_remove_tree(dir, name); /* what was left of an older one */
 	struct bucket *b = NULL;
 	bool unsure;
 	char text[64];
@@ -185,7 +185,8 @@ int bucket_erase(int dir, const struct bucket *b, struct err *e)
 	if (gone.rc)
 		return store_fail(e, -gone.rc, "delete a bucket");
 	rc = io_remove_tree(dir, b->name);
-	if (rc) /* cleared at the next start */
-		log_warn("a bucket's rest stays bucket=%s errno=%d", b->name, -rc);
+	if (rc) /* it is deleted at the next start */
+		log_warn("what is left of a bucket cannot be deleted bucket=%s errno=%d", b->name,
+			 -rc);
 	return 0;
 }

@@ -5,9 +5,9 @@
  *     objects/<bucket>/data/<uuid>       bytes of an object, a part, or an unfinished upload
  *     objects/<bucket>/uploads/<id>/     a multipart upload: "upload" and "part-00001" (JSON)
  *
- * A key is never a path: its file is named by its hash.  The rename of the JSON is what makes an
- * object be there; data files that no JSON names are deleted at start.  Keys, sizes and ETags are
- * held in key order in memory, so that a listing reads no file.
+ * A key is never a path: its file is named by its hash.  An object exists
+ * once its JSON has been renamed into place; data files that no JSON names are deleted at start.
+ * Keys, sizes and ETags are held in key order in memory, so that a listing reads no file.
  *
  * The index belongs to the loop, which never waits for a disk.  Work on the disk goes through three
  * lanes (net/disk_task.h): reads; bulk, which writes and copies data files; and changes, which is a
@@ -43,7 +43,7 @@ struct bucket {
 	unsigned refs;          /* the store's, and one of each piece of work */
 	unsigned busy;          /* drafts that are being written: it cannot be dropped */
 	bool dropped;           /* it is in no store any more */
-	bool damaged;           /* a JSON is unreadable: no data file is cleared */
+	bool damaged;           /* a JSON cannot be read: no data file is swept */
 };
 
 enum store_lane { STORE_READS, STORE_BULK, STORE_CHANGES, STORE_LANES };
@@ -62,18 +62,19 @@ bool store_idle(const struct store *s); /* no work on the disk waits or runs */
 
 struct bucket *store_bucket(const struct store *s, const char *name); /* NULL: none */
 void store_add(struct store *s, struct bucket *b);
-/* It is not found any more; the caller gets the store's reference. */
+/* The bucket is not found any more, and the caller gets the store's reference. */
 void store_take_out(struct bucket *b);
 
-/* Blocking: the directories of a bucket, made if they are missing; then its record too. */
+/* Blocking: open the directories of a bucket and create missing ones; bucket_make begins a new
+ * bucket, with its record. */
 struct bucket *bucket_open(int dir, const char *name, struct err *e);
 struct bucket *bucket_make(int dir, const char *name, int64_t at_ms, struct err *e);
-/* Blocking.  After a failure it is whole. */
+/* Blocking.  After a failure the bucket is whole. */
 int bucket_erase(int dir, const struct bucket *b, struct err *e) must_check;
 
 struct bucket *bucket_ref(struct bucket *b);
 void bucket_unref(struct bucket *b);
-/* No object and no draft is in it (uploads go with it). */
+/* It has no object and no draft (its uploads go with it). */
 bool bucket_may_drop(const struct bucket *b);
 
 /* The index. */
@@ -82,9 +83,9 @@ void object_free(struct object *o);
 struct object *bucket_find(const struct bucket *b, const char *key); /* NULL: none */
 /* The first object whose key is not below @key; b->n if there is none. */
 size_t bucket_seek(const struct bucket *b, const char *key);
-/* Into its place; the object that was there under this key is given back. */
+/* Put it in its place, and give back the object that had this key; NULL: there was none. */
 struct object *bucket_insert(struct bucket *b, struct object *o);
-struct object *bucket_remove(struct bucket *b, const char *key); /* given back; NULL: none */
+struct object *bucket_remove(struct bucket *b, const char *key); /* gives it back; NULL: none */
 
 /* ERR_CAPACITY for a full disk, else ERR_INTERNAL. */
 int store_fail(struct err *e, int errnum, const char *what);

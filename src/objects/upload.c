@@ -143,8 +143,9 @@ int upload_erase(const struct bucket *b, const struct upload *u)
 	if (gone.rc)
 		return gone.rc;
 	rc = io_remove_tree(b->uploads, u->id);
-	if (rc) /* cleared at the next start */
-		log_warn("an upload's rest stays upload=%s errno=%d", u->id, -rc);
+	if (rc) /* it is deleted at the next start */
+		log_warn("what is left of an upload cannot be deleted upload=%s errno=%d", u->id,
+			 -rc);
 	return 0;
 }
 
@@ -211,7 +212,8 @@ static void upload_load_part(void *arg, const char *name)
 		upload_insert(l->upload, &p, old);
 	} else {
 		l->bucket->damaged = true;
-		log_err("a part is unreadable upload=%s file=%s", l->upload->id, name);
+		log_err("the record of a part cannot be read upload=%s file=%s", l->upload->id,
+			name);
 	}
 	json_decref(json);
 }
@@ -250,11 +252,11 @@ static void upload_load(void *arg, const char *id)
 
 	if (rc == -ENOENT) {
 		if (io_remove_tree(l.bucket->uploads, id))
-			log_warn("an upload's rest stays upload=%s", id);
+			log_warn("what is left of an upload cannot be deleted upload=%s", id);
 		return;
 	}
 	if (rc || load_scan(l.upload->dir, &l, upload_load_part, &e)) {
-		log_err("an upload is unreadable upload=%s errno=%d", id, -rc);
+		log_err("an upload cannot be read upload=%s errno=%d", id, -rc);
 		l.bucket->damaged = true;
 	}
 	if (!rc)

@@ -26,12 +26,12 @@ struct upload {
 	int dir;        /* owned */
 	struct upload_part *parts; /* owned, by number */
 	size_t n;
-	unsigned busy; /* requests that work on it: it is neither completed nor aborted */
-	bool ending;   /* it is being completed or aborted: no part comes in */
+	unsigned busy; /* requests that work on it: nobody may complete or abort it */
+	bool ending;   /* it is being completed or aborted, and takes no more parts */
 };
 
 int uploads_load(struct bucket *b, struct err *e) must_check; /* at start */
-void uploads_free(struct bucket *b);                          /* in memory alone */
+void uploads_free(struct bucket *b);                          /* frees memory only */
 void uploads_note_data(const struct bucket *b, json_t *set);  /* data files that are in use */
 
 /* @head: key, type, meta ...; borrowed.  The upload is not in the bucket yet. */
@@ -43,14 +43,15 @@ const struct upload_part *upload_part(const struct upload *u, unsigned number);
 /* The name of the data file that this part replaces goes to @old, "" if there is none. */
 void upload_insert(struct upload *u, const struct upload_part *p, char old[UUID_SIZE]);
 
-/* What blocking functions write, made on the loop; free() it. */
+/* The records that the blocking functions write, made on the loop; free() them. */
 char *upload_text(const struct upload *u);
 char *upload_part_text(const struct upload_part *p);
 
 int upload_make(const struct bucket *b, struct upload *u, const char *text) must_check; /* -errno */
 int upload_put_part(const struct upload *u, unsigned number, const char *text,
 		    bool *unsure) must_check; /* -errno */
-/* The records of the upload go; the data files are the caller's.  -errno: it is whole. */
+/* Deletes the records of the upload; the data files are left to the caller.  -errno: the upload is
+ * whole. */
 int upload_erase(const struct bucket *b, const struct upload *u) must_check;
 
 #endif
