@@ -140,12 +140,13 @@ static void make_run(struct request *r)
 
 static void make_done(struct request *r);
 
-static const struct step make_step = { .lane = STORE_BULK, .run = make_run, .done = make_done };
+static const struct step make_small = { .lane = STORE_SMALL, .run = make_run, .done = make_done };
+static const struct step make_bulk = { .lane = STORE_BULK, .run = make_run, .done = make_done };
 
 static void make_done(struct request *r)
 {
 	if (r->rc > 0) {
-		request_step(r, &make_step);
+		request_step(r, &make_bulk);
 		return;
 	}
 	s3_sum_free(r->copying.summing, r->copying.sum);
@@ -155,10 +156,12 @@ static void make_done(struct request *r)
 
 void request_make(struct request *r, void (*made)(struct request *r))
 {
+	bool copies = r->copying.fd >= 0 || r->copying.n;
+
 	r->made = made;
 	draft_change_over(&r->draft);
 	copying_begin(&r->copying);
-	request_step(r, &make_step);
+	request_step(r, copies || r->draft.made ? &make_bulk : &make_small);
 }
 
 /* Writing a body as it comes in. */

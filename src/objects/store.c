@@ -18,6 +18,7 @@
 /* How much of each kind is under way at a time. */
 static const unsigned store_lanes[STORE_LANES] = {
 	[STORE_READS] = 4,
+	[STORE_SMALL] = 2,
 	[STORE_BULK] = 3,
 	[STORE_CHANGES] = 1,
 };

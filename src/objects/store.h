@@ -9,11 +9,12 @@
  * once its JSON has been renamed into place; data files that no JSON names are deleted at start.
  * Keys, sizes and ETags are held in key order in memory, so that a listing reads no file.
  *
- * The index belongs to the loop, which never waits for a disk.  Work on the disk goes through three
- * lanes (net/disk_task.h): reads; bulk, which writes and copies data files; and changes, which is a
- * lane of one, so that records and index change in the same order.  A function below that says
- * "blocking" is called off the loop or at start: of a bucket it uses nothing but the descriptors
- * and the name, which stay until the last bucket_unref. */
+ * The index belongs to the loop, which never waits for a disk.  Work on the disk goes through four
+ * lanes (net/disk_task.h): reads; small, for objects whose bytes fit in one write; bulk, which
+ * writes and copies large data files; and changes, which is a lane of one, so that records and
+ * index change in the same order.  A function below that says "blocking" is called off the loop or
+ * at start: of a bucket it uses nothing but the descriptors and the name, which stay until the last
+ * bucket_unref. */
 #ifndef OBJECTS_STORE_H
 #define OBJECTS_STORE_H
 
@@ -46,7 +47,7 @@ struct bucket {
 	bool damaged;           /* a JSON cannot be read: no data file is swept */
 };
 
-enum store_lane { STORE_READS, STORE_BULK, STORE_CHANGES, STORE_LANES };
+enum store_lane { STORE_READS, STORE_SMALL, STORE_BULK, STORE_CHANGES, STORE_LANES };
 
 struct store {
 	int dir;             /* owned: data_dir/objects */

@@ -1,4 +1,4 @@
-"""GET and LIST of the S3 endpoint while 64 uploads go to a slow disk."""
+"""GET, LIST and small PUTs of the S3 endpoint while 64 uploads go to a slow disk."""
 import concurrent.futures
 import http.client
 import os
@@ -88,9 +88,9 @@ def measure(endpoint, over, asks):
     """ms of each ask, one after the other on a kept connection, every 10 ms."""
     c, samples = endpoint.connect(), {name: [] for name in asks}
     while not over.is_set():
-        for name, target in asks.items():
+        for name, (method, target, body) in asks.items():
             begin = time.monotonic()
-            endpoint.ask(c, "GET", target)
+            endpoint.ask(c, method, target, body)
             samples[name].append((time.monotonic() - begin) * 1e3)
             time.sleep(0.01)
     c.close()
@@ -115,8 +115,9 @@ def bench(program, puts=PUTS, seconds=SECONDS, mib_s=DISK_MIB_S):
             endpoint.ask(c, "PUT", endpoint.target("create_bucket", Bucket="bench"), b"")
             for i in range(100):
                 endpoint.ask(c, "PUT", endpoint.target("put_object", Bucket="bench", Key=f"small-{i:03}"), bytes(4096))
-            asks = {"get_ms": endpoint.target("get_object", Bucket="bench", Key="small-050"),
-                    "list_ms": endpoint.target("list_objects_v2", Bucket="bench")}
+            asks = {"get_ms": ("GET", endpoint.target("get_object", Bucket="bench", Key="small-050"), None),
+                    "list_ms": ("GET", endpoint.target("list_objects_v2", Bucket="bench"), None),
+                    "put_ms": ("PUT", endpoint.target("put_object", Bucket="bench", Key="small-051"), bytes(4096))}
             quiet, over = threading.Event(), threading.Event()
             with concurrent.futures.ThreadPoolExecutor(puts + 1) as threads:
                 before = threads.submit(measure, endpoint, quiet, asks)

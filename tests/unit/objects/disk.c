@@ -11,7 +11,7 @@
 static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t released;
-	unsigned calls, fail_at, held, holding; /* holding: 1 << call */
+	unsigned calls, fail_at, held, holding, releases; /* holding: 1 << call */
 	int errnum, forever;
 } disk = { .lock = PTHREAD_MUTEX_INITIALIZER, .released = PTHREAD_COND_INITIALIZER };
 
@@ -42,6 +42,13 @@ void disk_hold(enum disk_call call)
 	pthread_mutex_unlock(&disk.lock);
 }
 
+void disk_hold_no_more(void)
+{
+	pthread_mutex_lock(&disk.lock);
+	disk.holding = 0;
+	pthread_mutex_unlock(&disk.lock);
+}
+
 unsigned disk_held(void)
 {
 	unsigned n;
@@ -56,6 +63,7 @@ void disk_release(void)
 {
 	pthread_mutex_lock(&disk.lock);
 	disk.holding = 0;
+	disk.releases++;
 	pthread_cond_broadcast(&disk.released);
 	pthread_mutex_unlock(&disk.lock);
 }
@@ -70,10 +78,14 @@ static int disk_say(enum disk_call call)
 	if (disk.fail_at &&
 	    (disk.calls == disk.fail_at || (disk.forever && disk.calls > disk.fail_at)))
 		errnum = disk.errnum;
-	disk.held++;
-	while (disk.holding & (1u << call))
-		pthread_cond_wait(&disk.released, &disk.lock);
-	disk.held--;
+	if (disk.holding & (1u << call)) {
+		unsigned releases = disk.releases;
+
+		disk.held++;
+		while (disk.releases == releases)
+			pthread_cond_wait(&disk.released, &disk.lock);
+		disk.held--;
+	}
 	pthread_mutex_unlock(&disk.lock);
 	return errnum;
 }

@@ -11,7 +11,8 @@ unsigned disk_calls(void); /* since disk_fail */
 
 /* Calls of this kind do not return before disk_release. */
 void disk_hold(enum disk_call call);
-unsigned disk_held(void); /* how many are stuck now */
+void disk_hold_no_more(void); /* those that are stuck stay so, and later ones pass */
+unsigned disk_held(void);     /* how many are stuck now */
 void disk_release(void);
 
 #endif

@@ -92,6 +92,8 @@ static void test_an_object_is_handed_over_to_be_read_alone(void **unused)
 	struct ipc_msg *m;
 	struct err e;
 	int pair[2], fd;
+	const struct ipc_head head = { OBJECT_GET, sizeof(struct object_get), 78 };
+	const struct object_get g = { .bucket = "apps", .key = "dir/app.zip" };
 
 	(void)unused;
 	assert_non_null(mkdtemp(root));
@@ -124,7 +126,9 @@ static void test_an_object_is_handed_over_to_be_read_alone(void **unused)
 	longest[63] = '\0';
 	refused(pair[1], longest, "x", "NoSuchBucket");
 
-	close(pair[1]); /* the other side goes: what served it goes too */
+	/* The other side goes, with a question still open: what served it goes too. */
+	assert_int_equal(ipc_send(pair[1], &head, &g, NULL, 0), 0);
+	close(pair[1]);
 	uv_run(&loop, UV_RUN_DEFAULT);
 	assert_int_equal(uv_loop_close(&loop), 0);
 	store_close(&store);

@@ -179,6 +179,44 @@ static void test_writes_that_are_stuck_keep_nobody_else_waiting(void **unused)
 	finish_puts(puts, LARGE);
 }
 
+static void test_a_small_object_is_put_while_large_ones_are_stuck(void **unused)
+{
+	struct ask *puts[PUTS];
+
+	(void)unused;
+	stick_puts(puts, LARGE, DISK_WRITE);
+	disk_hold_no_more();
+	put("/apps/small", "text");
+	assert_reads("/apps/small", "text");
+	finish_puts(puts, LARGE);
+}
+
+static void test_writers_of_one_key_leave_one_object_and_its_bytes(void **unused)
+{
+	static const char text[PUTS + 1] = "................................"
+					   "................................";
+	char listed[4096], again[4096], body[4096], size[64];
+	struct ask *puts[PUTS];
+
+	(void)unused;
+	for (size_t i = 0; i < PUTS; i++)
+		puts[i] = ask_begin(&rig, "PUT", "/apps/k", "", text, i + 1);
+	for (size_t i = 0; i < PUTS; i++) {
+		assert_int_equal(ask_wait(puts[i]), 200);
+		ask_free(puts[i]);
+	}
+	rig_settle(&rig);
+	assert_int_equal(rig_count(&rig, "apps/data"), 1);
+	assert_int_equal(rig_ask(&rig, "GET", "/apps/k", "", "", body), 200);
+	snprintf(size, sizeof(size), "<Size>%zu</Size>", strlen(body));
+	assert_int_equal(rig_ask(&rig, "GET", "/apps", "", "", listed), 200);
+	assert_non_null(strstr(listed, size));
+	rig_restart(&rig);
+	assert_int_equal(rig_ask(&rig, "GET", "/apps", "", "", again), 200);
+	assert_string_equal(listed, again);
+	assert_reads("/apps/k", body);
+}
+
 static void test_syncs_that_are_stuck_keep_no_reader_waiting(void **unused)
 {
 	struct ask *puts[PUTS];
@@ -325,6 +363,10 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_writes_that_are_stuck_keep_nobody_else_waiting,
 						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_a_small_object_is_put_while_large_ones_are_stuck, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_writers_of_one_key_leave_one_object_and_its_bytes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_syncs_that_are_stuck_keep_no_reader_waiting,
 						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
