@@ -115,25 +115,26 @@ def bench(program, puts=PUTS, seconds=SECONDS, mib_s=DISK_MIB_S):
             endpoint.ask(c, "PUT", endpoint.target("create_bucket", Bucket="bench"), b"")
             for i in range(100):
                 endpoint.ask(c, "PUT", endpoint.target("put_object", Bucket="bench", Key=f"small-{i:03}"), bytes(4096))
-            asks = {"get_ms": ("GET", endpoint.target("get_object", Bucket="bench", Key="small-050"), None),
-                    "list_ms": ("GET", endpoint.target("list_objects_v2", Bucket="bench"), None),
-                    "put_ms": ("PUT", endpoint.target("put_object", Bucket="bench", Key="small-051"), bytes(4096))}
-            quiet, over = threading.Event(), threading.Event()
-            with concurrent.futures.ThreadPoolExecutor(puts + 1) as threads:
-                before = threads.submit(measure, endpoint, quiet, asks)
-                time.sleep(min(5, seconds))
-                quiet.set()
-                before = before.result()
+            reads = {"get_ms": ("GET", endpoint.target("get_object", Bucket="bench", Key="small-050"), None),
+                     "list_ms": ("GET", endpoint.target("list_objects_v2", Bucket="bench"), None)}
+            writes = {"put_ms": ("PUT", endpoint.target("put_object", Bucket="bench", Key="small-051"), bytes(4096))}
+            with concurrent.futures.ThreadPoolExecutor(puts + 2) as threads:
+
+                def sample(seconds):
+                    over = threading.Event()
+                    samples = [threads.submit(measure, endpoint, over, asks) for asks in (reads, writes)]
+                    time.sleep(seconds)
+                    over.set()
+                    return {name: spread(s) for client in samples for name, s in client.result().items()}
+
+                before, over = sample(min(5, seconds)), threading.Event()
                 uploads = [threads.submit(upload, endpoint, i, over) for i in range(puts)]
                 time.sleep(2)
-                during = threads.submit(measure, endpoint, over, asks)
-                time.sleep(seconds)
+                during = sample(seconds)
                 over.set()
-                during = during.result()
                 endpoint.process.kill()
                 done = sum(not u.exception() and u.result() for u in uploads)
             assert done < puts, "the disk was not slow enough to keep them all under way"
-            return {**{name: spread(s) for name, s in during.items()},
-                    **{f"quiet_{name}": spread(s) for name, s in before.items()}}
+            return {**during, **{f"quiet_{name}": figures for name, figures in before.items()}}
         finally:
             endpoint.close()
