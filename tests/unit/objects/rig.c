@@ -69,7 +69,7 @@ void rig_until(struct rig *g, bool (*so)(void *arg), void *arg)
 		if (clock_mono_ms() > until)
 			fail_msg("it is not so in time");
 		uv_run(&g->loop, UV_RUN_NOWAIT);
-		usleep(200);
+		usleep(50);
 	}
 }
 
@@ -126,7 +126,7 @@ struct ask *ask_begin(struct rig *g, const char *method, const char *target, con
 		      const char *body, size_t size)
 {
 	struct ask *a = xcalloc(1, sizeof(*a));
-	int pair[2], room = 16 * KIB;
+	int pair[2], room = 64 * KIB;
 	struct err e;
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair),

@@ -13,7 +13,8 @@
 #include "rig.h"
 
 #define PUTS  64
-#define LARGE (2 * MIB)
+#define LARGE (384 * KIB) /* several writes */
+#define HUGE  (2 * MIB)   /* more than waits outside of the client */
 
 static struct rig rig;
 
@@ -238,10 +239,10 @@ static void test_a_body_waits_in_the_client_while_the_disk_is_stuck(void **unuse
 	struct ask *puts[PUTS];
 
 	(void)unused;
-	stick_puts(puts, LARGE, DISK_WRITE);
+	stick_puts(puts, HUGE, DISK_WRITE);
 	for (size_t i = 0; i < PUTS; i++)
-		assert_true(LARGE - ask_left(puts[i]) < 1 * MIB);
-	finish_puts(puts, LARGE);
+		assert_true(HUGE - ask_left(puts[i]) < 1 * MIB);
+	finish_puts(puts, HUGE);
 }
 
 static void test_clients_that_go_while_the_disk_is_stuck_leave_nothing(void **unused)
@@ -249,7 +250,7 @@ static void test_clients_that_go_while_the_disk_is_stuck_leave_nothing(void **un
 	struct ask *puts[PUTS];
 
 	(void)unused;
-	stick_puts(puts, LARGE, DISK_WRITE);
+	stick_puts(puts, HUGE, DISK_WRITE);
 	for (size_t i = 0; i < PUTS; i++)
 		ask_free(puts[i]);
 	disk_release();
