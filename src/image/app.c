@@ -1,4 +1,4 @@
-/* The image's configuration: a stranger's JSON, taken apart. */
+/* Reads the image's configuration, which is a stranger's JSON. */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,7 +55,7 @@ static int app_port_order(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
-/* {"5000/tcp": {}}; UDP is nothing to us, and what is no port is no reason to fail. */
+/* The object reads {"5000/tcp": {}}. UDP ports are ignored, and so is what is no port at all. */
 static void app_ports(struct app *a, const json_t *from)
 {
 	const char *name;

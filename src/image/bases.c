@@ -1,4 +1,4 @@
-/* `doze base import` and `doze base ls`; versions that are deleted. */
+/* Serves `doze base import` and `doze base ls`, and deletes versions. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -43,7 +43,7 @@ static void bases_imported(struct maintenance *m, const json_t *result, const st
 	free(tag);
 }
 
-/* Letters that an image's name may have, so that FROM can say it. */
+/* A base's name has only letters that an image's name may have, so that FROM can name it. */
 static bool base_name_valid(const char *name, size_t room)
 {
 	size_t n = strnlen(name, room);
@@ -71,7 +71,7 @@ void bases_import(struct image_role *role, struct ipc_msg *m)
 			  bases_imported, tag);
 }
 
-/* "271 MB", as buildah writes it. */
+/* Reads a size as buildah writes it: "271 MB". */
 static uint64_t base_bytes(const char *text)
 {
 	static const struct {
@@ -169,7 +169,7 @@ static void removal_done(void *arg, int rc)
 	free(r);
 }
 
-/* Out of sight at once, its bytes later. */
+/* The version is renamed at once, and a child deletes its files. */
 void remove_version(struct image_role *role, struct ipc_msg *m)
 {
 	struct removal *r = xcalloc(1, sizeof(*r));
@@ -183,7 +183,7 @@ void remove_version(struct image_role *role, struct ipc_msg *m)
 	r->dir_fd = uuid_valid(r->version.image) ? io_open_below(role->images_fd, r->version.image,
 								 O_RDONLY | O_DIRECTORY, 0)
 						 : -1;
-	if (r->dir_fd < 0) { /* there is none */
+	if (r->dir_fd < 0) { /* there are no files */
 		removal_done(r, 0);
 		return;
 	}

@@ -15,7 +15,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 
-/* Where the image's memory is a file that machines map. */
+/* The touched pages matter only where machines map the image's memory from a file. */
 static bool build_notes_touched(const struct build *b)
 {
 	return !b->engine->sealed_memory;
@@ -66,7 +66,7 @@ void build_log(struct build *b, const void *data, size_t size)
 		return;
 	b->log.bytes += size;
 	if (io_write_full(b->log.fd, data, size))
-		b->log.bytes = LIMIT_LOG_FILE + 1; /* the disk is full: the build goes on */
+		b->log.bytes = LIMIT_LOG_FILE + 1; /* the disk is full: stop the log */
 	else if (b->log.bytes > LIMIT_LOG_FILE && io_write_full(b->log.fd, full, sizeof(full) - 1))
 		log_warn("a build log cannot be written");
 }
@@ -164,7 +164,7 @@ static void build_log_times(struct build *b)
 	build_logf(b, "doze: %8.2f  in all", (double)(clock_mono_ms() - b->began_ms) / 1000);
 }
 
-/* Whatever a step says of it then: that there is no room is the cause. */
+/* A full disk is the cause of a failure, whatever the failed step says. */
 static bool build_disk_is_full(const struct build *b)
 {
 	struct statvfs s;
@@ -190,7 +190,8 @@ void build_next(struct build *b)
 	b->stage.open = true;
 	b->stage.began_ms = clock_mono_ms();
 	build_say_step(b);
-	/* Before it is really full: what the layers' file system loses then it has lost. */
+	/* Stop before the disk is really full, because the layers' file system would lose writes
+	 * then. */
 	if (build_disk_is_full(b)) {
 		build_fail(b, CODE_FULL, "A build needs at least %llu MiB.",
 			   (unsigned long long)(LIMIT_DISK_LEFT / MIB));
@@ -230,7 +231,8 @@ static void build_closed(uv_handle_t *handle)
 	free(handle);
 }
 
-/* A build may end inside any call that it makes: the struct goes when all of them have returned. */
+/* A build may end inside any of its calls, so its struct is freed after they have returned.
+ */
 static void build_free_later(struct build *b)
 {
 	uv_timer_t *last = xcalloc(1, sizeof(*last));
@@ -240,7 +242,7 @@ static void build_free_later(struct build *b)
 	uv_close((uv_handle_t *)last, build_closed);
 }
 
-/* The end of the end. */
+/* This is the last step of the clearing. */
 static void build_free(struct build *b)
 {
 	struct image_role *role = b->role;
@@ -267,7 +269,7 @@ static void build_free(struct build *b)
 	builds_more(role);
 }
 
-/* In a child. */
+/* This runs in a child. */
 static int build_delete(void *arg)
 {
 	struct build *b = arg;
@@ -320,7 +322,7 @@ static void build_swept_output(struct job *j, const uint8_t *data, size_t size)
 
 static const struct job_ops build_sweep_ops = { build_swept_output, build_swept };
 
-/* What is doze-build's only doze-build can delete. */
+/* Only the user doze-build can delete the files of doze-build. */
 static void build_sweep(struct vm *vm)
 {
 	struct build *b = container_of(vm, struct build, vm);
@@ -339,7 +341,8 @@ static void build_clear(struct build *b)
 	b->clearing = true;
 	request_drop(&b->artifact.request);
 	build_knock_cancel(b);
-	/* What runs may still write into the draft: its end goes on with build_stopped. */
+	/* A task or job that runs may still write into the draft. When it has ended, build_stopped
+	 * goes on. */
 	if (b->task)
 		fork_task_kill(b->task);
 	else if (b->job.active)
@@ -348,7 +351,7 @@ static void build_clear(struct build *b)
 		vm_end(&b->vm, build_sweep);
 }
 
-/* The other half of build_clear. */
+/* This is the second half of build_clear. */
 void build_stopped(struct build *b)
 {
 	vm_end(&b->vm, build_sweep);

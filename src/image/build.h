@@ -1,8 +1,9 @@
-/* build.h - one image version being made: a row of stages, each started when the last one is done.
+/* build.h - the making of one image version: a row of stages, each of which starts when the last
+ * one is done.
  *
- * A stage ends with build_next or build_fail, later or at once.  After a failure
- * or the last stage everything that the build has made and that is no part of
- * a finished version is cleared, control is told, and the struct is freed. */
+ * A stage ends by calling build_next or build_fail, at once or later. After a failure or after the
+ * last stage everything that the build has made and that is not part of a finished version is
+ * cleared, control is told, and the struct is freed. */
 #ifndef IMAGE_BUILD_H
 #define IMAGE_BUILD_H
 
@@ -22,7 +23,7 @@ struct build {
 	struct list in;
 	struct image_role *role;
 
-	/* What is asked for (builds.c), and what control is told at the end. */
+	/* builds.c: what is asked for, and what control is told at the end. */
 	struct build_start what;
 	struct spec spec;
 	struct spec_shape shape;
@@ -49,9 +50,11 @@ struct build {
 		char dir_name[UUID_SIZE + 4], draft_name[32];
 	} files;
 
-	/* What runs outside of the role for it, one at a time. */
+	/* What runs for the build outside of the role, one at a time. */
 	struct job job;
-	void (*stepped)(struct build *b, const json_t *result); /* of its step; NULL: build_next */
+	void (*stepped)(
+		struct build *b,
+		const json_t *result); /* called when the step succeeded; NULL: build_next */
 	struct fork_task *task;
 	struct vm vm;
 
@@ -100,7 +103,7 @@ struct build {
 
 /* A row of the table in build.c. */
 struct build_stage {
-	const char *name, *shown; /* of BUILD_STEP; for the log's table */
+	const char *name, *shown; /* sent in BUILD_STEP; shown in the log's table */
 	void (*start)(struct build *b);
 	bool (*wanted)(const struct build *b); /* NULL: always */
 };
@@ -110,11 +113,11 @@ void build_stopped(struct build *b); /* a job or a task ended while the build is
 void build_fail(struct build *b, const char *code, const char *fmt, ...) printf_like(3, 4);
 void build_log(struct build *b, const void *data, size_t size);
 void build_logf(struct build *b, const char *fmt, ...) printf_like(2, 3);
-/* Call @fire again and again; ends with the stage. */
+/* Calls @fire every @every_ms until the stage ends. */
 void build_tick(struct build *b, uint64_t every_ms, uv_timer_cb fire);
 uv_timer_t *build_timer(struct build *b, uint64_t first_ms, uint64_t every_ms, uv_timer_cb fire);
 void build_timer_end(uv_timer_t **t);
-/* "localhost/doze/image/<uuid>": what holds its layers in the store */
+/* Returns "localhost/doze/image/<uuid>", the tag that keeps the image's layers in the store. */
 char *build_tag(const struct build *b);
 void build_step_options(struct image_role *role, struct job *j);
 
@@ -123,13 +126,14 @@ void build_fetch(struct build *b);
 void build_unpack(struct build *b);
 void build_base(struct build *b);
 void build_container(struct build *b);
-/* The build's job, begun: arguments, b->stepped, then job_start. */
+/* Begins the build's job. The caller adds arguments, may set b->stepped, and calls job_start. */
 void build_step(struct build *b, const char *name, enum priv_net net);
-/* [build] env, "A=1, B=2": for RUN alone; build_disk takes it out of the image's own again. */
+/* Calls @each for each variable of [build] env ("A=1, B=2"). These are for RUN alone, so build_disk
+ * removes them from the image's environment. */
 void build_env_each(struct build *b, void (*each)(struct build *b, const char *pair));
 /* build_disk.c */
 void build_disk(struct build *b);
-void build_take_disk(struct build *b); /* instead, in a rebuild */
+void build_take_disk(struct build *b); /* a rebuild does this instead */
 void build_empty_overlay(struct build *b);
 /* build_run.c */
 void build_boot(struct build *b);
@@ -141,16 +145,17 @@ void build_vm_start(struct build *b,
 void build_vm_down(struct vm *vm, const struct err *e);
 void build_vm_frame(struct vm *vm, const struct agent_frame *f);
 bool build_is_at(const struct build *b, void (*stage)(struct build *b));
-bool build_boots(const struct build *b); /* or did */
-/* A copy of the empty overlay: the version's disk, or one to throw away. Descriptor or -1. */
+bool build_boots(const struct build *b); /* or has booted */
+/* Copies the empty overlay to the version's disk, or to a scratch disk. Returns a descriptor or -1.
+ */
 int build_overlay(struct build *b, bool scratch, struct err *e) must_check;
-/* The id of a frame that the guest will ACK. */
+/* Returns the id for a frame that the guest will ACK, whereupon @acknowledged is called. */
 uint64_t build_expect_ack(struct build *b, void (*acknowledged)(struct build *b));
 /* build_settle.c */
 void build_settle(struct build *b);
 /* build_knock.c */
-/* That many connections of each port on which the application listens, with nothing said, one after
- * the other. */
+/* Connects @times times to each port on which the application listens, one connection after the
+ * other, and sends nothing. */
 void build_knock(struct build *b, unsigned times, void (*then)(struct build *b));
 void build_knock_cancel(struct build *b);
 /* build_touched.c */
@@ -160,8 +165,8 @@ void build_validate(struct build *b);
 /* build_publish.c */
 void build_commit(struct build *b);
 /* build_hook.c */
-/* One hook, called again while it asks for that, until its time is over: then build_next or
- * build_fail. */
+/* Calls one hook, again for as long as it asks for that and has time left, and ends with build_next
+ * or build_fail. */
 void build_hook(struct build *b, const struct hook_kind *kind, const struct spec_hook *hook);
 void build_hook_result(struct build *b, const struct agent_frame *f);
 

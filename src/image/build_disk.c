@@ -1,4 +1,5 @@
-/* The disk of a version, what is started on it, and the overlay that every clone begins with. */
+/* Makes the disk of a version, the description of what is started on it, and the overlay that every
+ * clone begins with. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,10 +11,10 @@
 #include "base/io.h"
 #include "image/build.h"
 
-#define APP_FILE_MOST (8 * MIB) /* twice what a step may say */
+#define APP_FILE_MOST (8 * MIB) /* twice the size of what a step may report */
 #define OVERLAY_MOST  ((off_t)(16 * MIB))
 
-/* A file that doze-build may write into: the directory's group is its own. */
+/* doze-build may write into this file, because the directory's group is its own. */
 static int build_shared_file(struct build *b, const char *name)
 {
 	autoclose int fd = io_open_below(b->files.dir_fd, name, O_RDWR | O_CREAT | O_TRUNC, 0660);
@@ -51,7 +52,8 @@ static int build_read_app(struct build *b, const json_t *said, struct err *e)
 	return 0;
 }
 
-/* docs/data-layout.md, "app.json": without what [build] env lent to RUN. */
+/* The file is described in docs/data-layout.md, "app.json". It lacks the variables that [build] env
+ * gave to RUN. */
 static int build_write_app(struct build *b, const json_t *said, struct err *e)
 {
 	json_t *config = json_copy(json_object_get(said, "config")), *env = json_array();
@@ -126,8 +128,8 @@ static int build_load_app(struct build *b, struct err *e)
 	return rc;
 }
 
-/* Files of a version never change: a second name is as good as a copy, and keeps them when the
- * first one's version is deleted. */
+/* Files of a version never change, so a hard link is as good as a copy, and it keeps a file when
+ * the version that it came from is deleted. */
 static int build_link(struct build *b, int from, struct err *e)
 {
 	static const char *const names[] = { "root", BUILD_APP_FILE };
@@ -151,21 +153,20 @@ void build_take_disk(struct build *b)
 	build_logf(b, "doze: from the disk of version %s.0", name);
 	if (from < 0)
 		build_fail(b, CODE_BUILD,
-			   "Version %s.0, whose disk was to be taken, is not there any more.",
-			   name);
+			   "Version %s.0, whose disk was to be reused, no longer exists.", name);
 	else if (faccessat(from, BUILD_APP_FILE, F_OK, 0))
 		build_fail(b, CODE_BUILD,
 			   "Version %s.0 was made by an older doze, which did not keep what a "
 			   "rebuild needs: build the image again from its artifact.",
 			   name);
 	else if (build_link(b, from, &e) || build_load_app(b, &e))
-		build_fail(b, CODE_INTERNAL, "The disk of version %s.0 cannot be taken: %s.", name,
+		build_fail(b, CODE_INTERNAL, "The disk of version %s.0 cannot be reused: %s.", name,
 			   e.text);
 	else
 		build_next(b);
 }
 
-/* The step's file is a stranger's: the version gets a copy, of our own owner and mode. */
+/* The step's file belongs to a stranger, so the version gets a copy with our owner and mode. */
 static int build_put_overlay(struct build *b, struct err *e)
 {
 	autoclose int from = io_open_below(b->files.dir_fd, "overlay", O_RDONLY | O_NONBLOCK, 0);
@@ -193,7 +194,7 @@ static void build_overlay_made(struct build *b, const json_t *result)
 		build_next(b);
 }
 
-/* As the engine wants it: an empty qcow2, which only qemu-img makes, or an empty file. */
+/* The engine decides: it is an empty qcow2, which only qemu-img makes, or an empty file. */
 void build_empty_overlay(struct build *b)
 {
 	autoclose int fd = -1;

@@ -1,5 +1,5 @@
-/* A hook of the application, called in the build's microVM until it is fine, fails, or its time is
- * over. */
+/* Calls a hook of the application in the build's microVM until it succeeds, fails, or runs out of
+ * time. */
 
 #include "base/clock.h"
 #include "image/build.h"
@@ -29,7 +29,7 @@ static void build_hook_again(uv_timer_t *t)
 	build_hook_send(b);
 }
 
-/* The guest keeps the time; a little longer, and it is we who end it. */
+/* The guest watches the time itself. This fires a little later, if the guest does not answer. */
 static void build_hook_overdue(uv_timer_t *t)
 {
 	build_hook_late(t->data);

@@ -1,5 +1,5 @@
-/* Connections to the ports of a build's application, in its microVM, with nothing said: what each
- * of them needs is there afterwards. */
+/* Connects to the ports of the application in the build's microVM and sends nothing, so that the
+ * pages and tables that a connection needs are there afterwards. */
 
 #include "image/build.h"
 
@@ -11,7 +11,7 @@ static void knock_done(void *arg, unsigned status)
 {
 	struct build *b = arg;
 
-	(void)status; /* it was not asked anything */
+	(void)status; /* nothing was asked, so there is no status */
 	b->knock.under_way = NULL;
 	knock_next(b);
 }

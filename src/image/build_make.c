@@ -1,4 +1,5 @@
-/* From the artifact to a container image: the stages that priv's build steps do. */
+/* The stages from the artifact to a container image. Build steps, which priv starts, do the work.
+ */
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -10,7 +11,7 @@
 #include "base/resolv.h"
 #include "image/build.h"
 
-/* What S3 says, as service.md 10.1 says it. */
+/* Errors of S3, in the sentences of service.md 10.1. */
 static const struct {
 	const char *s3, *code, *text;
 } build_object_faults[] = {
@@ -82,7 +83,7 @@ static void build_job_output(struct job *j, const uint8_t *data, size_t size)
 	build_log(container_of(j, struct build, job), data, size);
 }
 
-/* The step's own words, if it failed and could say why. */
+/* The step's own reason is used if it left one. */
 static void build_job_failed(struct build *b, const json_t *result, const struct err *e)
 {
 	const char *code = json_string_value(json_object_get(result, "code"));
@@ -112,7 +113,7 @@ static void build_job_done(struct job *j, const json_t *result, const struct err
 
 static const struct job_ops build_job_ops = { build_job_output, build_job_done };
 
-/* The same for every step; those that do not need them pass them over. */
+/* Every step gets these options and ignores those that it does not need. */
 void build_step_options(struct image_role *role, struct job *j)
 {
 	const struct conf *conf = role->conf;

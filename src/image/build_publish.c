@@ -1,4 +1,4 @@
-/* The last stage: everything of a version is made durable, then visible by one rename. */
+/* The last stage makes everything of a version durable, then visible by one rename. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 #include "image/build.h"
 #include "ipc/touched.h"
 
-/* In a child. */
+/* This runs in a child. */
 static int build_publish(void *arg)
 {
 	static const char *const names[] = { "root",       "overlay", "disk",      "header",
@@ -25,7 +25,7 @@ static int build_publish(void *arg)
 		autoclose int fd = io_open_below(b->files.draft_fd, names[i], O_RDONLY, 0);
 
 		if (fd == -ENOENT && !strcmp(names[i], TOUCHED_FILE))
-			continue; /* its monitor does not say */
+			continue; /* its monitor does not report them */
 		if (fd < 0)
 			return fd;
 		if (fsync(fd))
@@ -41,8 +41,8 @@ static int build_publish(void *arg)
 	return 0;
 }
 
-/* A version is seen only as that of a build that succeeded: back under the draft's name it is
- * cleared with the build, or by the next sweep. */
+/* Only the version of a build that succeeded may be visible. Under the draft's name it is cleared
+ * with the build, or by the next sweep. */
 static void build_unpublish(struct build *b)
 {
 	char version[16];
@@ -91,7 +91,7 @@ static void build_commit_now(struct vm *vm)
 		build_fail(b, CODE_INTERNAL, "%s.", e.text);
 }
 
-/* The validating microVM, if there was one, ends first. */
+/* The validating microVM, if there is one, ends first. */
 void build_commit(struct build *b)
 {
 	vm_end(&b->vm, build_commit_now);

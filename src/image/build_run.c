@@ -1,4 +1,4 @@
-/* From a disk to a snapshot: a microVM boots, starts the application, and stands still. */
+/* The stages from a disk to a snapshot: a microVM boots, starts the application, and is saved. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 #include "base/limits.h"
 #include "image/build.h"
 
-#define BOOT_MS       90000 /* to the agent's HELLO; a busy host has needed 7 s */
+#define BOOT_MS       90000 /* until the agent's HELLO; a busy host has needed 7 s */
 #define SAMPLE_MS     250
 #define SITE_CA_PLACE "/etc/ssl/certs/ca-certificates.crt"
 
@@ -61,7 +61,7 @@ static int build_open_guest(const struct build *b, const char *name)
 	return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-/* The disk's delta: an empty overlay, which booting fills. */
+/* The overlay is the disk's delta. It starts empty, and the boot fills it. */
 static int build_copy_overlay(struct build *b, int dirfd, const char *name, struct err *e)
 {
 	autoclose int from = io_open_below(b->files.draft_fd, "overlay", O_RDONLY, 0);
@@ -123,7 +123,7 @@ void build_boot(struct build *b)
 	build_vm_start(b, &build_vm_ops);
 }
 
-/* What service.md 12 puts into the environment, and what the user asked for. */
+/* The environment holds the variables of service.md 12 and those that the user asked for. */
 static void build_environment(struct build *b)
 {
 	autofree char *version = xasprintf("%lld.0", (long long)b->spec.version);
@@ -241,7 +241,7 @@ static void build_ports(struct build *b, const struct agent_frame *f)
 
 		if (v.tag != FIELD_PORT || v.size != sizeof(port))
 			continue;
-		memcpy(&port, v.data, sizeof(port)); /* little endian, as this host */
+		memcpy(&port, v.data, sizeof(port)); /* little endian, like this host */
 		if (port && port <= UINT16_MAX && b->done.n_listening < BUILD_MAX_PORTS)
 			b->done.listening[b->done.n_listening++] = (uint16_t)port;
 	}

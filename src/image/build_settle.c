@@ -1,5 +1,5 @@
-/* Before the snapshot: the guest goes once through what each of its clones will do first, so that
- * none has to read the same pages, learn the same neighbour or make the same table again. */
+/* Before the snapshot the guest does once what each of its clones would do first, so that no clone
+ * has to read the same pages, learn the same neighbour or build the same table again. */
 
 #include <stdlib.h>
 
@@ -7,10 +7,10 @@
 #include "image/build.h"
 
 #define SETTLE_ACK_MS  30000
-#define SETTLE_KNOCKS  2 /* connections of each port, with nothing said */
+#define SETTLE_KNOCKS  2 /* connections to each port */
 #define SETTLE_LOOK_MS 100
 #define SETTLE_PERCENT 20 /* of a core, between two looks */
-#define SETTLE_LOOKS   20 /* then it is taken as it is */
+#define SETTLE_LOOKS   20 /* after that many the snapshot is taken anyway */
 
 static void settle_sampled(struct vm *vm, const struct machine_stats *s)
 {

@@ -1,7 +1,7 @@
-/* Which pages a start touches: in the clone that was validated, after a connection to each of the
- * application's ports, its monitor says what it has mapped by then.  Written beside the snapshot,
- * for those that start while the image's memory is not in the host's (ipc/touched.h).  A hint: a
- * build does not fail for the want of it. */
+/* Notes which pages a start touches. The validated clone gets a connection to each of the
+ * application's ports, and its monitor then reports what it has mapped. The list is written beside
+ * the snapshot, for starts that find the image's memory not in the host's page cache
+ * (ipc/touched.h). It is a hint: a build does not fail if it cannot be made. */
 
 #include <unistd.h>
 

@@ -1,5 +1,6 @@
-/* A clone to throw away: memory as clones see it, a scratch disk, the guest told that it is
- * somebody new.  It is asked /validate, and what it has touched by then. */
+/* Restores a throw-away clone with memory as clones see it and a scratch disk, and tells the guest
+ * that it is a new microVM. Its /validate hook is called, and it reports which pages it has
+ * touched. */
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* All builds: the queue, and what a build needs before its first stage. */
+/* The queue of all builds, and what a build needs before its first stage. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -138,7 +138,7 @@ static void builds_start(struct image_role *role, struct ipc_msg *m)
 	b->clone.memory_fd = b->clone.from_fd = b->clone.touched_fd = -1;
 	for (size_t i = 0; i < SAVE_NUM_FDS; i++)
 		b->save_fds[i] = -1;
-	if (build_find(role, b->what.name.build)) { /* asked twice */
+	if (build_find(role, b->what.name.build)) { /* control has sent it twice */
 		free(b);
 		return;
 	}

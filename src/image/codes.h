@@ -5,7 +5,7 @@
 #define CODE_INTERNAL "INTERNAL_PLATFORM_ERROR"
 #define CODE_BUILD    "CONTAINER_BUILD_FAILED"
 #define CODE_FULL     "DISK_STORAGE_FULL"
-#define CODE_START    "CONTAINER_START_FAILED" /* the application: ours, as the two below */
+#define CODE_START    "CONTAINER_START_FAILED" /* our own name, like the two below */
 #define CODE_READY    "READY_HOOK_FAILED"
 #define CODE_VALIDATE "VALIDATE_HOOK_FAILED"
 

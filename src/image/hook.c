@@ -53,7 +53,7 @@ enum hook_verdict hook_judge(const struct hook_kind *hook, enum agent_outcome ou
 			return HOOK_AGAIN;
 		hook_status(hook, status, e);
 		return HOOK_FAILED;
-	case OUTCOME_REFUSED: /* it starts, or listens elsewhere: the time-out tells */
+	case OUTCOME_REFUSED: /* it is still starting, or listens elsewhere; the time-out decides */
 		return HOOK_AGAIN;
 	case OUTCOME_TIMEOUT:
 		hook_timed_out(hook, timeout_ms, e);

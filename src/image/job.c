@@ -14,8 +14,8 @@
 #include "base/rand.h"
 
 #define JOB_RESULT  (4 * MIB)
-#define JOB_MARK    "b-" /* a file so named in the directory says which job ran there */
-#define JOB_AT_ONCE 16   /* reads of output before others have their turn */
+#define JOB_MARK    "b-" /* a file with this prefix in the directory names the job that ran there */
+#define JOB_AT_ONCE 16   /* reads of output before other events have their turn */
 
 struct job_output {
 	uv_poll_t poll;
@@ -43,7 +43,7 @@ static void job_output_end(struct job *j)
 	j->poll = NULL;
 }
 
-/* False at its end. */
+/* Returns false at the end of the output. */
 static bool job_read(struct job *j, int fd, int most)
 {
 	uint8_t data[16384];
@@ -132,7 +132,7 @@ static void job_finish(struct job *j, const json_t *result, const struct err *e)
 	j->ops->done(j, result, e);
 }
 
-/* A regular file of bounded size with a JSON object, or NULL. */
+/* Reads result.json if it is a regular file of bounded size that holds JSON, else returns NULL. */
 static json_t *job_result(struct job *j)
 {
 	autoclose int fd = io_open_below(j->dir_fd, "result.json", O_RDONLY | O_NONBLOCK, 0);
@@ -164,7 +164,7 @@ static void job_ended(struct job *j)
 	json_decref(result);
 }
 
-/* Both must have come: the process is gone, and priv has cleared what was its. */
+/* The answer means that the process is gone and that priv has cleared everything of it. */
 static void job_cleared(struct request *r, struct ipc_msg *m)
 {
 	struct job *j = container_of(r, struct job, request);
@@ -198,7 +198,7 @@ static void job_started(struct request *r, struct ipc_msg *m)
 		job_finish(j, NULL, &e);
 }
 
-/* So that a later role finds what to end (sweep.c). */
+/* The mark tells a later role which job it has to end (sweep.c). */
 static int job_mark(struct job *j, struct err *e)
 {
 	autoclose int fd = io_open_below(j->dir_fd, j->id, O_WRONLY | O_CREAT, 0600);
@@ -260,7 +260,7 @@ void jobs_gone(struct image_role *role, const struct priv_build_gone *g)
 		j->status = g->status;
 		j->oom = g->oom;
 		if (!j->ending)
-			job_ended(j); /* priv says so when all of it is cleared */
+			job_ended(j); /* priv reports the end when all of the job is cleared */
 		return;
 	}
 }

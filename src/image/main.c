@@ -1,4 +1,4 @@
-/* The image role: what it is handed, and what it answers to. */
+/* The image role: its peers, its directories, its start. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -65,7 +65,7 @@ static void image_priv_got(struct chan_uv *c, struct ipc_msg *m)
 		request_answered(role, c, m);
 }
 
-/* Which pointer of the role holds this peer, and what it says. */
+/* For each peer, the pointer of the role that holds it and the messages that it sends. */
 static const struct image_peer {
 	enum role role;
 	size_t at;
@@ -154,7 +154,7 @@ static int image_open_dir(const char *base, const char *name, struct err *e)
 	return fd < 0 ? err_sys(e, "open '%s'", path) : fd;
 }
 
-/* npm's own configuration of this host: environment, then its file. */
+/* The registry of npm's own configuration of this host: the environment comes before the file. */
 static char *image_npm_registry(void)
 {
 	static const char *const names[] = { "npm_config_registry", "NPM_CONFIG_REGISTRY" };

@@ -1,5 +1,5 @@
-/* maintenance.h - a build step outside a build: in a directory of its own (or one that was left
- * behind), which is swept and deleted afterwards.  Frees itself. */
+/* maintenance.h - a build step outside of a build. It runs in a directory of its own, or in one
+ * that was left behind, which is swept and deleted afterwards. The struct frees itself. */
 #ifndef IMAGE_MAINTENANCE_H
 #define IMAGE_MAINTENANCE_H
 
@@ -7,12 +7,12 @@
 
 struct maintenance;
 
-/* @result as in job.h, borrowed.  It goes on to clear itself away. */
+/* @result is as in job.h. The directory is cleared afterwards. */
 typedef void maintenance_done(struct maintenance *m, const json_t *result, const struct err *e);
 
 struct maintenance_what {
 	const char *dir;      /* NULL: a new one */
-	const char *step;     /* NULL: nothing but the sweep */
+	const char *step;     /* NULL: only the sweep */
 	const char *argument; /* or NULL */
 	int stdin_fd;         /* stays the caller's; -1: nothing */
 };

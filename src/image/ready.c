@@ -1,7 +1,7 @@
 #include "image/ready.h"
 
-#define QUIET_LISTEN_MS  30000 /* nothing for so long: the snapshot is taken as it is */
-#define QUIET_BUSY_MS    30000 /* from the first sign of a port */
+#define QUIET_LISTEN_MS  30000 /* if nothing listens for this long, the snapshot is taken anyway */
+#define QUIET_BUSY_MS    30000 /* from when a port first listens */
 #define QUIET_WINDOW_MS  1000
 #define QUIET_PERCENT    20 /* of a core */
 #define QUIET_USUAL_PORT 8080

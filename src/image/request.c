@@ -44,7 +44,7 @@ void requests_lost(struct image_role *role, const struct chan_uv *peer)
 {
 	bool again = true;
 
-	while (again) { /* a callback may drop others */
+	while (again) { /* a callback may drop other requests */
 		again = false;
 		list_each(r, &role->requests, struct request, in)
 		{

@@ -1,5 +1,5 @@
-/* spec.h - what control asks for (docs/data-layout.md, "The build spec"), and what a build found in
- * the image.  Pure. */
+/* spec.h - what control asks for (docs/data-layout.md, "The build spec"), and the configuration
+ * that a build finds in the image. Pure. */
 #ifndef IMAGE_SPEC_H
 #define IMAGE_SPEC_H
 
@@ -16,11 +16,12 @@ struct spec_hook {
 };
 
 struct spec {
-	json_t *json; /* the whole, owned; texts below are its */
+	json_t *json; /* the whole document, owned; it owns the texts below */
 	const char *bucket, *key, *name, *arn, *region;
 	const json_t *environment, *warnings; /* an object of texts, an array of texts; or NULL */
 	int64_t version, memory_mib, hook_port;
-	int64_t rebuild_of; /* the version whose disk is taken; 0: it is made from the artifact */
+	int64_t rebuild_of; /* the version whose disk is reused; 0: the disk is made from the
+			       artifact */
 	bool all_capabilities, internet;
 	struct spec_hook ready, validate;
 };
@@ -28,14 +29,15 @@ struct spec {
 int spec_read(struct spec *s, const void *data, size_t size, struct err *e) must_check;
 void spec_free(struct spec *s);
 
-/* service.md 11: the peak, of which vCPUs are at most the host's cores. */
+/* service.md 11: the peak of a memory class; there are no more vCPUs than the host has cores. */
 struct spec_shape {
 	uint32_t vcpus, memory_mib;
 	long disk_gib;
 };
 struct spec_shape spec_shape(int64_t class_mib, long cores);
 
-/* The image's own configuration, as a builder says it (service.md 10.1: the application). */
+/* The image's own configuration as container builders write it (service.md 10.1: the application).
+ */
 #define APP_MOST 4096 /* words of argv, variables */
 
 struct app {
@@ -46,12 +48,12 @@ struct app {
 	size_t n_ports; /* sorted */
 };
 
-/* @config: .OCIv1.config.  Nothing is believed: types, sizes and NUL bytes are checked. */
+/* @config is .OCIv1.config. It is not trusted: types, sizes and NUL bytes are checked. */
 int app_read(struct app *a, const json_t *config, struct err *e) must_check;
-/* KEY=value; replaces a variable of that name. */
+/* Adds KEY=value, or replaces the variable of that name. */
 void app_setenv(struct app *a, const char *key, const char *value);
 void app_unsetenv(struct app *a, const char *key);
 void app_free(struct app *a);
-size_t app_bytes(const struct app *a); /* of all its texts */
+size_t app_bytes(const struct app *a); /* the size of all its texts */
 
 #endif

@@ -1,4 +1,4 @@
-/* From the name that a Dockerfile gives to an image of the store. */
+/* Finds the image of the store for the name that a Dockerfile gives. */
 
 #include <ctype.h>
 #include <stdio.h>
@@ -7,8 +7,8 @@
 
 #include "image/step.h"
 
-/* Names that mean a base of ours.  `offline`: only where no registry answers.  A name matches up to
- * the pattern's '*'; `setup` may use the version that stands there. */
+/* These names mean a base of ours; with `offline` only if no registry answers. A name matches up to
+ * the pattern's '*', and `setup` may use the version in that place. */
 static const struct base_name {
 	const char *pattern, *base;
 	bool offline;
@@ -93,7 +93,8 @@ static int base_take(struct step *s, const struct base_name *b, const char *tag,
 	base = s->python13 ? "debian-13" : python ? "debian-12" : b->base;
 	if (python && base_python_version(version, &major, &minor)) {
 		snprintf(version, sizeof(version), "%lu.%lu", major, minor);
-		base = minor >= 13 ? "debian-13" : "debian-12"; /* what each has */
+		base = minor >= 13 ? "debian-13"
+				   : "debian-12"; /* the Python that each of them has */
 	} else if (python) {
 		snprintf(version, sizeof(version), "3");
 	}
@@ -115,7 +116,7 @@ static int base_take(struct step *s, const struct base_name *b, const char *tag,
 	return 0;
 }
 
-/* Registries that need no TLS: those of this host, and those that the configuration names. */
+/* Registries on this host and those that the configuration names need no TLS. */
 static bool base_is_plain(const struct step *s, const char *full)
 {
 	size_t n = strcspn(full, "/");

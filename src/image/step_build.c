@@ -1,4 +1,4 @@
-/* The Dockerfile: its names resolved, lowered, and given to buildah. */
+/* Resolves the names in the Dockerfile, lowers it, and gives it to buildah. */
 
 #include <ctype.h>
 #include <fcntl.h>
@@ -13,8 +13,8 @@
 #include "image/step.h"
 #include "wire/dockerfile.h"
 
-#define STEP_NODE_DEFAULT 22               /* what a plain "nodejs" means */
-#define STEP_NODE_DIR     "/dev/doze-node" /* /dev is a tmpfs of the step: nothing of it stays */
+#define STEP_NODE_DEFAULT 22               /* the version that a plain "nodejs" means */
+#define STEP_NODE_DIR     "/dev/doze-node" /* /dev is a tmpfs of the step, so nothing of it stays */
 
 struct step_name {
 	char *name;
@@ -27,7 +27,7 @@ struct step_plan {
 	struct dockerfile *d;
 	struct step_name *names;
 	size_t n;
-	bool node[100]; /* majors asked for */
+	bool node[100]; /* major versions that are needed */
 };
 
 static void plan_free(struct step_plan *p)
@@ -49,7 +49,8 @@ static void plan_add_name(void *arg, const char *name)
 	p->names[p->n++] = (struct step_name){ .name = xstrdup(name) };
 }
 
-/* What the front will be asked for: words "nodejs22", "python3.13" in RUN, "node:22" in FROM. */
+/* Guesses what the front will have to install, from words like "nodejs22" and "python3.13" in RUN
+ * and "node:22" in FROM. */
 static void plan_scan(struct step_plan *p, const char *text)
 {
 	static const char python[] = "python3.", node[] = "nodejs", from[] = "node:";
@@ -178,7 +179,7 @@ static int plan_bud(struct step_plan *p, struct err *e)
 	static const char *const fixed[] = {
 		"--pull-never",    "--layers=true", "--isolation", "oci",
 		"--runtime",       "runc",          "--network",   "host",
-		"--format",        "docker", /* which knows SHELL */
+		"--format",        "docker", /* the format that knows SHELL */
 		"--build-context", heredocs,        "-f",          "Dockerfile.lowered"
 	};
 	const struct step *s = p->s;
@@ -228,7 +229,7 @@ int step_build(struct step *s, struct err *e)
 
 	if (!s->tag || !s->store || !s->libexec)
 		return err_set(e, ERR_INVALID, "build needs --tag, --store and --libexec");
-	s->quiet = true; /* the base step has spoken */
+	s->quiet = true; /* the base step has printed it */
 	rc = step_prune(s, e);
 	if (!rc && step_store_full(s))
 		rc = step_fail(s, "DISK_STORAGE_FULL", e,

@@ -1,4 +1,4 @@
-/* Bases from outside, their list, and what is cleared away. */
+/* Imports bases, lists them, and clears the store and a build's directory. */
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -17,7 +17,7 @@ static char *base_image_name(const char *name)
 	return xasprintf("localhost/%s%s", name, strchr(name, ':') ? "" : ":latest");
 }
 
-/* How an archive is packed, by its first bytes; NULL: not at all. */
+/* Tells from the first bytes how an archive is packed; NULL: it is not. */
 static const char *base_packing(void)
 {
 	static const struct {
@@ -39,7 +39,7 @@ static const char *base_packing(void)
 	return NULL;
 }
 
-/* Standard input is the archive.  Device nodes cannot be made here, and none is needed. */
+/* The archive comes on standard input. Device nodes cannot be made here and are not needed. */
 static int base_untar(const char *root, struct err *e)
 {
 	static const char *const fixed[] = { "-x",
@@ -86,7 +86,7 @@ int step_import(struct step *s, struct err *e)
 	return 0;
 }
 
-/* Under which name a person knows it; NULL: not a base. */
+/* Returns the name by which users know the base; NULL if the image is no base. */
 static const char *base_shown(const char *name, char *to, size_t room)
 {
 	static const char raw[] = "localhost/doze/raw/", own[] = "localhost/";
@@ -146,7 +146,7 @@ int step_reset(struct step *s, struct err *e)
 	return step_prune(s, e);
 }
 
-/* Only this side may delete what it made; `result.json` comes after it. */
+/* Only this side may delete the files that it has made. `result.json` is written afterwards. */
 int step_clean(struct step *s, struct err *e)
 {
 	static const char *const dirs[] = { "context", "heredocs", "home", "run", "tmp" };

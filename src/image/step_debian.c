@@ -1,8 +1,8 @@
 /* The default bases: a minimal Debian that answers to dnf.
  *
- * Two images each: the bare system (localhost/doze/raw/<suite>:1), which
- * mmdebstrap makes or `doze base import` brings, and on top of it the front and
- * settings (localhost/doze/<suite>:<n>), which are made again when n grows. */
+ * Each has two images. The bare system (localhost/doze/raw/<suite>:1) is made by mmdebstrap or
+ * comes from `doze base import`. On top of it are the front and the settings
+ * (localhost/doze/<suite>:<n>), which are made again when n grows. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,13 +15,13 @@
 #include "base/io.h"
 #include "image/step.h"
 
-#define DEBIAN_FRONT 2 /* grows with every change of the front or of the files below */
+#define DEBIAN_FRONT 2 /* increase it with every change of the front or of the files below */
 
 static const struct debian_suite {
 	const char *name, *suite;
 } debian_suites[] = { { "debian-12", "bookworm" }, { "debian-13", "trixie" } };
 
-/* dpkg need not sync each file: a build that dies is begun again from its layers. */
+/* dpkg need not sync each file, because a build that dies starts again from its layers. */
 static const struct debian_file {
 	const char *path, *text;
 } debian_files[] = {

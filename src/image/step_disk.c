@@ -1,5 +1,5 @@
-/* The built image as an ext4 disk (the file `root`, made by the asker) and its configuration; an
- * empty overlay of a disk's size (the file `overlay`). */
+/* Makes the ext4 disk of the built image (in the file `root`, which the image role has created)
+ * with its configuration, and an empty overlay of a disk's size (the file `overlay`). */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +29,7 @@ static int disk_config(struct step *s, struct err *e)
 	return config ? 0 : err_set(e, ERR_INTERNAL, "the image has no configuration");
 }
 
-/* mke2fs says it in its own words. */
+/* The words of mke2fs show that the disk is too small. */
 static bool disk_too_small(struct buf *out)
 {
 	return strcasestr(buf_str(out), "no space") || strstr(buf_str(out), "allocate") ||

@@ -1,4 +1,5 @@
-/* HTTP for a step: npm's registry, and whether an image registry answers at all. */
+/* HTTP for a step: it fetches from npm's registry and finds out whether an image registry answers.
+ */
 
 #include <curl/curl.h>
 #include <string.h>
@@ -73,7 +74,8 @@ int step_fetch(const struct step *s, const char *url, const char *accept, size_t
 	return 0;
 }
 
-/* The distribution API says 200 or 401 to /v2/; anything else there is no registry. */
+/* The distribution API answers /v2/ with 200 or 401; a server that answers anything else is no
+ * registry. */
 static bool step_probe(const struct step *s, const char *scheme, const char *registry)
 {
 	autofree char *url = xasprintf("%s://%s/v2/", scheme, registry);

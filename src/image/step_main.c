@@ -25,7 +25,7 @@ static const struct step_job {
 
 static const struct step_option {
 	const char *name;
-	size_t text, list; /* where the value goes in struct step; 0: not there */
+	size_t text, list; /* the offset of the value in struct step; 0: none */
 } step_options[] = {
 	{ "dir", offsetof(struct step, dir), 0 },
 	{ "store", offsetof(struct step, store), 0 },
@@ -79,7 +79,10 @@ static int step_parse(struct step *s, int argc, char **argv, struct err *e)
 			if (!strcmp(argv[i] + 2, step_options[n].name))
 				o = &step_options[n];
 		if (!o || i + 1 == argc)
-			return err_set(e, ERR_INVALID, "doze-build-step: what is '%s'?", argv[i]);
+			return err_set(
+				e, ERR_INVALID,
+				"doze-build-step: the option '%s' is unknown or lacks its value",
+				argv[i]);
 		i++;
 		if (o->list)
 			step_list_add((struct step_list *)((char *)s + o->list), argv[i]);
@@ -89,7 +92,8 @@ static int step_parse(struct step *s, int argc, char **argv, struct err *e)
 	return 0;
 }
 
-/* 0640 by the directory's set-group-id bit would do, but the other side is only "others". */
+/* The image role is neither the owner nor in the group of the file, so that others must be able to
+ * read it. */
 static int step_finish(struct step *s, int rc, const struct err *failure)
 {
 	autofree char *text = NULL;

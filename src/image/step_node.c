@@ -18,9 +18,9 @@
 #define NODE_REGISTRY "https://registry.npmjs.org"
 #define NODE_META     (64 * MIB)
 #define NODE_TARBALL  (256 * MIB)
-#define NODE_FRESH_S  (7 * 24 * 3600) /* then a newer patch release is looked for */
+#define NODE_FRESH_S  (7 * 24 * 3600) /* after that a newer patch release is looked up */
 
-/* Which major of npm a major of Node comes with. */
+/* The major version of npm that belongs to a major version of Node. */
 static const struct node_npm {
 	int node, npm;
 } node_npms[] = { { 24, 11 }, { 18, 10 }, { 16, 8 }, { 0, 6 } };
@@ -33,7 +33,7 @@ static int node_npm_of(int node)
 	return 6;
 }
 
-/* "22.1.3": a release; what has more behind it is none. */
+/* A release reads "22.1.3"; a version with more behind it is none. */
 static bool node_version(const char *text, unsigned long v[3])
 {
 	for (int i = 0; i < 3; i++) {
@@ -47,7 +47,8 @@ static bool node_version(const char *text, unsigned long v[3])
 	return true;
 }
 
-/* The newest release of this major in the registry's document; NULL if there is none. */
+/* Finds the newest release of this major version in the registry's document; NULL if there is none.
+ */
 static const char *node_newest(const json_t *versions, int major)
 {
 	const char *best = NULL, *name;
@@ -69,7 +70,7 @@ static const char *node_newest(const json_t *versions, int major)
 	return best;
 }
 
-/* "sha512-<base64>" among the words of `integrity`. */
+/* Checks the data against "sha512-<base64>", one of the words of `integrity`. */
 static bool node_proven(const struct buf *data, const char *integrity)
 {
 	uint8_t digest[EVP_MAX_MD_SIZE], text[2 * EVP_MAX_MD_SIZE];

@@ -1,4 +1,5 @@
-/* Children of a step: started by argument vectors, waited for, their output passed on. */
+/* Runs the children of a step: starts them from argument vectors, passes their output on, and waits
+ * for them. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +14,7 @@
 #include "base/io.h"
 #include "image/step.h"
 
-#define STEP_OUTPUT (64 * MIB) /* of a child that answers to us */
+#define STEP_OUTPUT (64 * MIB) /* of a child whose output we read */
 
 void step_arg(struct step_argv *a, const char *arg)
 {
@@ -37,7 +38,7 @@ void step_buildah(const struct step *s, struct step_argv *a, const char *verb)
 	step_arg(a, verb);
 }
 
-/* Lines pass by; does one of them tell of a full disk? */
+/* Watches the lines that pass for one that reports a full disk. */
 struct step_watch {
 	char tail[64];
 	size_t n;
@@ -86,7 +87,7 @@ static void step_child(struct step_argv *a, int output, bool with_errors)
 	int null = open("/dev/null", O_RDONLY);
 
 	memcpy(argv, a->v, sizeof(argv));
-	if (!strcmp(a->v[0], "tar")) /* it reads our standard input */
+	if (!strcmp(a->v[0], "tar")) /* only tar reads our standard input */
 		null = 0;
 	if (dup2(null, 0) < 0 || dup2(output, 1) < 0 || (with_errors && dup2(output, 2) < 0))
 		_exit(126);
@@ -150,7 +151,7 @@ static int step_write(const char *name, const char *text, struct err *e)
 	return io_replace(3, name, text, strlen(text), 0644, e);
 }
 
-/* The namespaces are priv's, so buildah is told that it need not make any. */
+/* priv has made the namespaces, so buildah is told that it need not make any. */
 int step_setup(struct step *s, struct err *e)
 {
 	static const char *const dirs[] = { "home", "run", "tmp" };

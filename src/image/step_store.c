@@ -1,4 +1,4 @@
-/* The layer store, by way of buildah. */
+/* Works in the layer store through buildah. */
 
 #include <dirent.h>
 #include <errno.h>
@@ -134,7 +134,7 @@ int step_lock(struct step *s, const char *name, struct err *e)
 	return fd;
 }
 
-#define STEP_PRUNE_PERCENT 70 /* used space of the store that asks for pruning */
+#define STEP_PRUNE_PERCENT 70 /* used space of the store above which it is pruned */
 #define STEP_BALLAST       (64 * MIB)
 
 static unsigned step_used_percent(const struct step *s)
@@ -158,7 +158,7 @@ bool step_store_full(const struct step *s)
 	return step_free_bytes(s) < STEP_BALLAST;
 }
 
-/* buildah needs room to give room back: a file that is thrown overboard when there is none. */
+/* buildah needs room to free room, so a spare file is kept and deleted when the store is full. */
 static void step_ballast(const struct step *s, bool keep)
 {
 	autofree char *path = xasprintf("%s/ballast", s->store);
@@ -182,8 +182,8 @@ void step_make_room(const struct step *s)
 		step_ballast(s, false);
 }
 
-/* First what no name holds; if that is not enough, the results of finished builds, which only serve
- * as cache: their disks are elsewhere. */
+/* Images without a name go first. If that is not enough, the results of finished builds go too,
+ * which are only a cache because their disks are elsewhere. */
 static int step_prune_images(struct step *s, struct err *e)
 {
 	autobuf struct buf out = { 0 };
@@ -230,7 +230,7 @@ int step_prune(struct step *s, struct err *e)
 	return rc;
 }
 
-/* Every step that works in the store holds this lock shared, for as long as it lives. */
+/* Every step that works in the store holds this lock in shared mode for as long as it lives. */
 static int step_hold_store(struct step *s, int how)
 {
 	autofree char *path = xasprintf("%s/active.lock", s->store);

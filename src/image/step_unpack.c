@@ -1,4 +1,4 @@
-/* The artifact: standard input is the zip; what it holds goes to context/. */
+/* Unpacks the artifact, the zip on standard input, into context/. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -68,7 +68,7 @@ static int step_zip_judge(struct step_zip *z, uint64_t i)
 	return 0;
 }
 
-/* Everything is judged before anything is written. */
+/* Every entry is checked before anything is written. */
 static int step_zip_judge_all(struct step_zip *z)
 {
 	zip_int64_t n = zip_get_num_entries(z->zip, 0);
@@ -106,7 +106,8 @@ static int step_full(struct step_zip *z)
 	return err_sys(z->e, "unpack the archive");
 }
 
-/* @to -1: into *link.  The size is the directory's word; more than that is refused. */
+/* With @to -1 the data goes into *link. The size is that of the zip's directory, and an entry with
+ * more data is refused. */
 static int step_zip_data(struct step_zip *z, uint64_t i, int to, struct buf *link)
 {
 	zip_file_t *file = zip_fopen_index(z->zip, i, 0);
@@ -170,7 +171,7 @@ static void step_add_base(void *arg, const char *name)
 	json_array_append_new(arg, json_string(name));
 }
 
-/* The names it needs, for the log and for a base step. */
+/* Finds the names that the Dockerfile needs, for the log and for a base step. */
 static int step_look_at_dockerfile(struct step_zip *z)
 {
 	autobuf struct buf text = { 0 };
@@ -202,7 +203,7 @@ int step_unpack(struct step *s, struct err *e)
 
 	if (!rc)
 		rc = step_zip_judge_all(&z);
-	/* chmod takes away the set-group-id bit, which would go on into the image */
+	/* chmod clears the set-group-id bit, which would otherwise get into the image */
 	if (!rc && (mkdirat(3, "context", 0755) || fchmodat(3, "context", 0755, 0)))
 		rc = err_sys(e, "make the build context");
 	z.dir = rc ? -1 : io_open_below(3, "context", O_RDONLY | O_DIRECTORY, 0);

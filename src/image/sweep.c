@@ -1,4 +1,4 @@
-/* What an earlier image role left: machines, build steps, directories, drafts. */
+/* Clears what an earlier image role left: machines, build steps, directories, drafts. */
 
 #include <dirent.h>
 #include <errno.h>
@@ -18,7 +18,7 @@ struct sweep {
 	struct image_role *role;
 	struct request machines;
 	unsigned open; /* parts under way */
-	bool begun;    /* there will be no more of them */
+	bool begun;    /* all parts have been started */
 };
 
 static void sweep_store(struct sweep *s);
@@ -84,7 +84,7 @@ static void sweep_dir_done(struct maintenance *m, const json_t *result, const st
 	sweep_part_done(maintenance_arg(m));
 }
 
-/* A build step of an earlier role may still run in it (job.c marks them). */
+/* A build step of an earlier role may still run in the directory; job.c has marked it. */
 static void sweep_dir(struct sweep *s, const char *name)
 {
 	int fd = io_open_below(s->role->build_fd, name, O_RDONLY | O_DIRECTORY, 0);
@@ -109,7 +109,7 @@ static void sweep_dir(struct sweep *s, const char *name)
 			  sweep_dir_done, s);
 }
 
-/* Of a build that is under way here, or of a maintenance step. */
+/* The directory may belong to a build of this role, or to a maintenance step. */
 static bool sweep_in_use(const struct image_role *role, const char *name)
 {
 	list_each(b, &role->builds, struct build, in)
@@ -159,7 +159,7 @@ static int sweep_image(int images, const char *image)
 	return rc;
 }
 
-/* Drafts and versions half deleted, ".N.new" and ".N.gone".  In a child. */
+/* Deletes drafts (".N.new") and half-deleted versions (".N.gone"). This runs in a child. */
 static int sweep_drafts_work(void *arg)
 {
 	struct sweep *s = arg;
@@ -208,7 +208,8 @@ static void sweep_store_done(struct maintenance *m, const json_t *result, const 
 	sweep_end(maintenance_arg(m));
 }
 
-/* Last, when nothing of an earlier build runs: containers that it left in the store. */
+/* The containers that earlier builds left in the store are removed last, when nothing of these
+ * builds runs any more. */
 static void sweep_store(struct sweep *s)
 {
 	if (faccessat(s->role->build_fd, "layers.img", F_OK, 0)) {

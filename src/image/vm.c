@@ -16,7 +16,7 @@ static void vm_chan_freed(struct chan_uv *c)
 	free(c);
 }
 
-/* The connection and all that waits for it. */
+/* Closes the connection and drops every request on it. */
 static void vm_disconnect(struct vm *vm)
 {
 	struct chan_uv *c = vm->chan;
@@ -31,7 +31,7 @@ static void vm_disconnect(struct vm *vm)
 	if (c->open)
 		chan_uv_close(c, vm_chan_freed);
 	else
-		c->freed = vm_chan_freed; /* it is closing already */
+		c->freed = vm_chan_freed; /* it is already closing */
 }
 
 static void vm_down(struct vm *vm, const struct err *e)
@@ -55,8 +55,8 @@ static struct vm *vm_of(struct image_role *role, const struct chan_uv *c)
 	return NULL;
 }
 
-/* A frame may end the machine, and its owner with it.  The bytes are ours until then, because a
- * frame points into them; whether there is still a machine, its role says. */
+/* A frame may end the machine, and its owner with it. The loop owns the bytes, because the frame
+ * points into them, and asks the role whether the machine is still there. */
 static void vm_frames(struct vm *vm, struct chan_uv *c, const struct ipc_msg *m)
 {
 	struct image_role *role = vm->role;
@@ -266,7 +266,8 @@ void vm_end(struct vm *vm, void (*ended)(struct vm *vm))
 			     vm_cleared);
 }
 
-/* Usually its connection has said so; not if it died before there was one. */
+/* Usually the connection has reported the end already, but not if the process died before there was
+ * one. */
 void vms_gone(struct image_role *role, const struct priv_machine *m)
 {
 	list_each(vm, &role->vms, struct vm, in)

@@ -1,4 +1,5 @@
-/* vm.h - a machine of a build: made by priv, spoken to by ipc/machine.h, used once. */
+/* vm.h - a machine of a build. priv makes it, ipc/machine.h is its protocol, and it is used once.
+ */
 #ifndef IMAGE_VM_H
 #define IMAGE_VM_H
 
@@ -10,12 +11,12 @@
 struct vm;
 
 struct vm_ops {
-	void (*up)(struct vm *vm);                                 /* it may be asked */
-	void (*down)(struct vm *vm, const struct err *e);          /* it ended by itself */
-	void (*frame)(struct vm *vm, const struct agent_frame *f); /* the guest said something */
+	void (*up)(struct vm *vm);                                 /* it takes requests now */
+	void (*down)(struct vm *vm, const struct err *e);          /* it has ended by itself */
+	void (*frame)(struct vm *vm, const struct agent_frame *f); /* a frame from the guest */
 };
 
-/* Embedded. */
+/* The struct is embedded in the build. */
 struct vm {
 	struct list in;
 	struct image_role *role;
@@ -27,23 +28,25 @@ struct vm {
 	void (*answered)(struct vm *vm, struct ipc_msg *m, const struct err *e);
 	void (*sampled)(struct vm *vm, const struct machine_stats *s);
 	void (*ended)(struct vm *vm);
-	uint32_t asked;   /* enum machine_type: what `request` is */
+	uint32_t asked;   /* enum machine_type: the type of `request` */
 	uint64_t next_id; /* of agent frames */
-	bool expected;    /* its end is no surprise: SNAPSHOT, STOP */
+	bool expected;    /* its end is expected, after SNAPSHOT or STOP */
 };
 
-/* @what: all but its name and owner. */
+/* @what holds everything but the name and the owner. */
 void vm_start(struct vm *vm, struct image_role *role, const struct vm_ops *ops,
 	      const struct priv_machine_start *what);
-/* One at a time.  @m NULL and *e: refused, or the machine is gone (then `down` does not come). */
+/* There may be one request at a time. If it is refused or the machine is gone, @m is NULL and *e
+ * says why; `down` is not called then. */
 void vm_request(struct vm *vm, const struct request_what *what,
 		void (*answered)(struct vm *vm, struct ipc_msg *m, const struct err *e));
 void vm_sample(struct vm *vm, void (*sampled)(struct vm *vm, const struct machine_stats *s));
 void vm_send(struct vm *vm, const struct buf *frames); /* to the guest */
 char *vm_stream(const struct vm *vm);                  /* the path of its stream.sock */
-/* Kill it and let priv clear all of it; also when there is none.  No other call comes after. */
+/* Kills the machine, if there is one, and lets priv clear all of it. After this only @ended is
+ * called, perhaps before this returns. */
 void vm_end(struct vm *vm, void (*ended)(struct vm *vm));
 
-void vms_gone(struct image_role *role, const struct priv_machine *m); /* of priv */
+void vms_gone(struct image_role *role, const struct priv_machine *m); /* priv's event */
 
 #endif

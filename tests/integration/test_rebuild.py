@@ -90,7 +90,7 @@ def test_a_disk_that_cannot_be_taken_fails_the_build_and_leaves_all_else(doze, i
     assert done.returncode == 1 and "4.0 failed: Version 3.0 was made by an older doze" in done.stderr
     shutil.rmtree(version_dir(doze, 2))
     done = doze.cli("image", "rebuild", NAME, "--version", "2.0", check=False)
-    assert done.returncode == 1 and "Version 2.0, whose disk was to be taken, is not there any more." in done.stderr
+    assert done.returncode == 1 and "Version 2.0, whose disk was to be reused, no longer exists." in done.stderr
     got = settled(doze, image)
     assert (got["state"], got["latestActiveImageVersion"], got["latestFailedImageVersion"]) == (
         "UPDATE_FAILED", "3.0", "5.0")
