@@ -169,14 +169,15 @@ static void start(const struct vm_ops *with)
 	const struct machine_hello hello = { MACHINE_PROTOCOL, MACHINE_EMPTY, "test" };
 	int listening = socket(AF_UNIX, SOCK_SEQPACKET, 0);
 	static struct ipc_msg m;
+	char folder[90];
 	struct ipc_head head = { PRIV_MACHINE_STARTED, sizeof(item), 0 };
 
 	vm_start(f->vm, &f->role, with, &what);
 	assert_int_equal(ipc_recv(f->priv_end, &m, priv_rows, PRIV_NUM_TYPES), 1);
 	head.tag = m.head.tag;
-	snprintf(at.sun_path, sizeof(at.sun_path), "%.30s/m/%.50s", f->path, f->vm->id);
-	assert_int_equal(mkdir(at.sun_path, 0700), 0);
-	strcat(at.sun_path, "/machine.sock");
+	snprintf(folder, sizeof(folder), "%.30s/m/%.50s", f->path, f->vm->id);
+	assert_int_equal(mkdir(folder, 0700), 0);
+	snprintf(at.sun_path, sizeof(at.sun_path), "%s/machine.sock", folder);
 	assert_int_equal(bind(listening, (struct sockaddr *)&at, sizeof(at)), 0);
 	assert_int_equal(listen(listening, 1), 0);
 	assert_int_equal(ipc_send(f->priv_end, &head, &item, NULL, 0), 0);
