@@ -1,5 +1,5 @@
-/* A pipe tells of the end: the result comes through it, or its end of file when the child died.
- * Everything that can fail is done before the fork, which is the last step. */
+/* A pipe carries the result, or ends without one if the child dies. Everything that can fail is
+ * done before the fork, which is the last step. */
 
 #include "net/fork_task.h"
 
@@ -23,7 +23,7 @@ struct fork_task {
 	void *arg;
 };
 
-/* What the child starts from: made before the fork. */
+/* What the child needs is put together before the fork. */
 struct fork_task_child {
 	fork_task_fn *fn;
 	void *arg;
@@ -46,7 +46,7 @@ static void fork_task_keep(struct fork_task_child *c, int fd)
 	c->n_keep++;
 }
 
-/* Close all that lies between the kept ones. */
+/* Closes all descriptors between the kept ones. */
 static int fork_task_close_others(const struct fork_task_child *c)
 {
 	unsigned from = STDERR_FILENO + 1;
@@ -75,8 +75,8 @@ static _Noreturn void fork_task_run(const struct fork_task_child *c)
 	_exit(io_write_full(c->result_fd, &rc, sizeof(rc)) ? 1 : 0);
 }
 
-/* Every signal stays blocked in the child: a handler of the parent would write to a descriptor
- * that is another file by then. */
+/* Every signal stays blocked in the child, because a handler of the parent would write to a
+ * descriptor number that may be another file by then. */
 static pid_t fork_task_fork(const struct fork_task_child *c)
 {
 	sigset_t all, before;
@@ -117,7 +117,7 @@ static void fork_task_ready(uv_poll_t *poll, int status, int events)
 		t->done(t->arg, n == (ssize_t)sizeof(result) ? result : -EIO);
 }
 
-/* Everything but the child: the pipe's write end, or -1. */
+/* Makes everything but the child. Returns the write end of the pipe, or -1. */
 static int fork_task_prepare(struct fork_task *t, uv_loop_t *loop)
 {
 	int pair[2], rc;

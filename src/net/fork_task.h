@@ -1,21 +1,18 @@
 /* fork_task.h - work that takes too long for the loop, in a forked child.
  *
- * Either fork_task_start fails, and then nothing of the work ran or will run,
- * or the work begins and its end is told exactly once, on the loop.
+ * If fork_task_start fails, nothing of the work has run or will run. Otherwise the work begins, and
+ * `done` is called exactly once, on the loop, when it has ended.
  *
- * The caller may have other threads, and the child has only a copy of what
- * they held.  So the work may call what is async-signal-safe, and malloc and
- * free, which glibc keeps usable after fork.  It may not log, take a lock, use
- * stdio streams, or touch the loop or the store.  It sees a copy of the
- * caller's memory, so that nothing it writes there comes back: its result is
- * one int.
+ * The caller may have other threads, whose locks stay locked in the child. So the work may only
+ * call async-signal-safe functions, and malloc and free, which glibc keeps usable after fork. It
+ * must not log, take a lock, use stdio streams, or touch the loop or the store. It runs on a copy
+ * of the caller's memory, so that one int is all that it can return.
  *
- * The child has the descriptors 0 to 2 and those that the caller names, and no
- * others: a socket that the caller closes reaches its end although the child
- * still runs.  The child dies with the thread that started it and by SIGKILL,
- * and no other signal ends it, so that a signal to the whole process group
- * does not cut the work off.  What it leaves half done after a kill must be
- * found and cleared at the next start. */
+ * The child has the descriptors 0 to 2 and those that the caller names, but no others. So the peer
+ * of a socket sees its end when the caller closes it, even while the child runs. The child dies
+ * with the thread that started it, or by SIGKILL; all other signals are blocked, so that a signal
+ * to the whole process group does not interrupt the work. What a killed child leaves half done must
+ * be found and cleared at the next start. */
 #ifndef NET_FORK_TASK_H
 #define NET_FORK_TASK_H
 
@@ -31,15 +28,15 @@ typedef int fork_task_fn(void *arg); /* in the child */
 /* @rc is what the work returned, or -EIO if the child died before it returned. */
 typedef void fork_task_done(void *arg, int rc);
 
-/* @keep lists at most FORK_TASK_KEEPS descriptors that the work needs; -1 is passed over.  They
- * stay the caller's, who may close them at once.  NULL (and *e) if no child can be made. */
+/* @keep lists at most FORK_TASK_KEEPS descriptors that the work needs; -1 is skipped. They stay the
+ * caller's, which may close them at once. Returns NULL, with *e, if no child can be made. */
 struct fork_task *fork_task_start(uv_loop_t *loop, fork_task_fn *fn, void *fn_arg, const int *keep,
 				  size_t n_keep, fork_task_done *done, void *done_arg,
 				  struct err *e) must_check;
-/* The work is broken off where it is.  Its end is told as ever, when the child is gone: -EIO, or what
- * it returned before. */
+/* Kills the child. `done` is still called when it is gone, with -EIO or with what the work had
+ * returned by then. */
 void fork_task_kill(struct fork_task *t);
-/* The work goes on, but nobody is told of its end.  NULL is harmless. */
+/* Lets the work go on without telling anybody of its end. NULL is harmless. */
 void fork_task_forget(struct fork_task *t);
 
 #endif
