@@ -146,7 +146,7 @@ int role_run(struct role_link *r)
 	code = r->finished ? 0 : 1;
 	if (r->finished)
 		chan_uv_close(&r->chan, NULL);
-	uv_run(r->loop, UV_RUN_NOWAIT); /* the channel's handle closes */
+	uv_run(r->loop, UV_RUN_NOWAIT); /* lets the channel's handle close */
 	free(r);
 	return code;
 }

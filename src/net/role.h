@@ -1,5 +1,5 @@
-/* role.h - the start and the end of a role on a libuv loop: what the supervisor hands over
- * (ipc/super.h) arrives as calls.  A role's main is:
+/* role.h - the start and the end of a role on a libuv loop. What the supervisor hands over
+ * (ipc/super.h) arrives as calls. The main function of a role is:
  *
  *     struct role_link *r = role_open(uv_default_loop(), super_fd, &events, &state, &e);
  *     return r ? role_run(r) : 1;
@@ -15,21 +15,26 @@
 
 struct role_link;
 
-/* All from the loop.  NULL: not wanted (a descriptor is closed).  Descriptors are the callee's. */
+/* All of these are called from the loop. A NULL member is not wanted, and its descriptor is closed.
+ * The called function owns the descriptors. */
 struct role_events {
-	/* The text, with a NUL behind it; wiped after the call. May come again: replace. */
+	/* @text ends with a NUL and is wiped after the call. A secret may come again and replaces
+	 * the first. */
 	void (*secret)(void *arg, enum secret which, const char *text, size_t size);
 	void (*listener)(void *arg, enum listener which, uint16_t port, int fd);
-	/* A SEQPACKET socket to that role; a new one replaces the last, which is dead. */
+	/* @fd is a SEQPACKET socket to that role. A new one replaces the last one, which is dead.
+	 */
 	void (*peer)(void *arg, enum role which, int fd);
-	/* All is handed over: serve, and say role_ready then.  @endpoint_port is what the endpoints
-	 * got, which may not be what the configuration says. */
+	/* Everything is handed over: the role starts to serve and then calls role_ready.
+	 * @endpoint_port is the port that the endpoints got, which may differ from the
+	 * configuration. */
 	void (*start)(void *arg, uint16_t endpoint_port);
-	/* Finish what must be finished, then role_finish. NULL: role_finish at once. */
+	/* The role finishes what must be finished and then calls role_finish. NULL: it finishes at
+	 * once. */
 	void (*stop)(void *arg, bool keep_machines);
 };
 
-/* Takes super_fd over. */
+/* Takes @super_fd over. */
 struct role_link *role_open(uv_loop_t *loop, int super_fd, const struct role_events *events,
 			    void *arg, struct err *e) must_check;
 void role_ready(struct role_link *r);
