@@ -1,4 +1,4 @@
-/* arch.h - what differs between kinds of processors.  One folder for each. */
+/* arch.h - what differs between processor architectures.  Each has a folder. */
 #ifndef VMM_ARCH_ARCH_H
 #define VMM_ARCH_ARCH_H
 
@@ -27,8 +27,8 @@ struct arch_boot {
 	unsigned n_virtio; /* devices on the board (docs/vmm.md) */
 };
 
-/* Kernel, initramfs and tables into the memory, which is attached and empty; vCPU 0 at the kernel's
- * entry. */
+/* Load kernel, initramfs and tables into the memory, which is attached and empty, and set vCPU 0 to
+ * the kernel's entry. */
 int arch_boot(struct vm *vm, const struct arch_boot *b, struct err *e) must_check;
 
 #endif

@@ -85,7 +85,7 @@ static const struct virtio_ops balloon_ops = {
 	.kick = balloon_kick,
 };
 
-/* The driver says in the config space how large the balloon is: of interest to nobody. */
+/* The driver writes the balloon's size into the config space, where nothing reads it. */
 int balloon_init(struct balloon *b, struct loop *l, const struct mem *mem, struct err *e)
 {
 	*b = (struct balloon){ 0 };

@@ -1,11 +1,11 @@
-/* balloon.h - virtio-balloon (virtio 1.2, 5.5) for free-page reporting: what the guest does not use
- * goes back.
+/* balloon.h - virtio-balloon (virtio 1.2, 5.5) for free-page reporting: gives unused memory of the
+ * guest back to the host.
  *
- * The guest names runs of free pages; what lies behind them is dropped: on a machine that was
- * booted they are empty pages again, on a clone the image's, so that neither the host's memory nor
- * a save holds them.  A guest that wants its free pages filled with something (init_on_free) does
- * not report.  Nobody asks a guest to inflate; what it puts into the balloon all the same is
- * dropped in the same way. */
+ * The guest names runs of free pages, and their memory is dropped.  On a machine that was booted
+ * they become empty pages, on a clone the image's pages, so neither the host's memory nor a save
+ * holds them.  A guest whose free pages must be filled (init_on_free) does not report.  The host
+ * never asks a guest to inflate, but pages that it puts into the balloon are dropped in the same
+ * way. */
 #ifndef VMM_DEV_BALLOON_H
 #define VMM_DEV_BALLOON_H
 

@@ -16,7 +16,7 @@ static uint8_t blk_status(int rc)
 	return rc ? VIRTIO_BLK_S_IOERR : VIRTIO_BLK_S_OK;
 }
 
-/* Whether @size bytes from the sector on are whole sectors of the disk. */
+/* Are the @size bytes from this sector on whole sectors of the disk? */
 static bool blk_inside(const struct blk *b, uint64_t sector, uint64_t size)
 {
 	uint64_t sectors = b->cow->size / COW_SECTOR;
@@ -43,8 +43,7 @@ static uint8_t blk_out(struct blk *b, struct blk_request *r)
 	return blk_status(cow_write(b->cow, r->sector * COW_SECTOR, &r->chain.out));
 }
 
-/* A running microVM does not outlive its host: what is in the page cache is as safe as its memory.
- */
+/* A running microVM does not outlive its host, so the page cache is as safe as its memory. */
 static uint8_t blk_flush(struct blk *b, struct blk_request *r)
 {
 	(void)b;
@@ -140,7 +139,7 @@ static void *blk_thread(void *arg)
 	return NULL;
 }
 
-/* Of a chain that was popped: its header and where its status goes. */
+/* Read the header of a popped chain, and find the place of its status. */
 static bool blk_parse(struct blk_request *r)
 {
 	struct virtio_blk_outhdr head;
@@ -177,7 +176,7 @@ static void blk_kick(struct virtio_dev *dev, unsigned q)
 	pthread_mutex_unlock(&b->lock);
 }
 
-/* Give back what is done.  If the guest faulted or reset meanwhile the queue takes nothing. */
+/* Give back what is done.  If the guest has faulted or reset, the queue takes nothing. */
 static void blk_give_back(struct blk *b)
 {
 	struct vq *vq = &b->dev.vq[0];
@@ -204,7 +203,7 @@ static void blk_finished(struct watch *w, uint32_t events)
 	virtio_kick(&b->dev, 0); /* there is room again */
 }
 
-/* The thread ends all it has; short of a hung disk of the host that is soon. */
+/* The thread completes everything it has, which is soon unless the host's disk hangs. */
 static void blk_settle(struct virtio_dev *dev)
 {
 	struct blk *b = container_of(dev, struct blk, dev);

@@ -40,8 +40,8 @@ void cow_close(struct cow *c)
 	fd_close(&c->root_fd);
 }
 
-/* @size bytes off the front of the span, to or from a file.  An early end is an error: all files
- * have their full size. */
+/* Move @size bytes between the front of the span and a file.  An early end is an error, because all
+ * files have their full size. */
 static int cow_move(cow_io *io, int fd, uint64_t at, struct span *s, size_t size)
 {
 	while (size) {
@@ -66,7 +66,7 @@ static int cow_move(cow_io *io, int fd, uint64_t at, struct span *s, size_t size
 	return 0;
 }
 
-/* Where the first of @n blocks is, and how many more of them follow it there. */
+/* Find the layer of the first of @n blocks, and how many of them it holds in a row. */
 static int64_t cow_find(struct cow *c, uint64_t block, uint64_t n, int *fd, uint64_t *at)
 {
 	for (unsigned i = 0; i < c->n_layers; i++) {
@@ -111,7 +111,7 @@ int cow_read(struct cow *c, uint64_t at, struct span *to)
 	return 0;
 }
 
-/* Part of a block: in place if the top has it, else with the rest of it from below. */
+/* Write part of a block: in place if the top layer has it, else with the rest of it from below. */
 static int cow_write_part(struct cow *c, uint64_t at, struct span *from, size_t size)
 {
 	uint64_t block = at / DISK_DELTA_BLOCK, within = at % DISK_DELTA_BLOCK;
@@ -193,7 +193,7 @@ static int cow_write_zeros(struct cow *c, uint64_t at, uint64_t size)
 	return rc;
 }
 
-/* The whole blocks of a range become holes that are there. */
+/* The whole blocks of a range become holes that the top layer owns. */
 static int cow_make_holes(struct cow *c, uint64_t first, uint64_t end)
 {
 	struct disk_delta *top = &c->layer[0];

@@ -1,12 +1,12 @@
 /* cow.h - the guest's disk: layers over the image's raw file, copy-on-write in blocks of 4 KiB.
  *
- * The topmost layer is written, all others and ROOT are only read.  A read takes each block from
- * the first layer that has it; a write of part of a block first brings the rest of it up.  Bytes go
- * straight between the files and the guest's memory.
+ * Only the topmost layer is written; the others and ROOT are read.  A read takes each block from
+ * the first layer that has it.  A write of part of a block first copies the rest of it up.  Bytes
+ * move directly between the files and the guest's memory.
  *
- * While the machine runs nothing is synced: it does not outlive its host; cow_sync does it for a
- * save.  Results are 0 or -errno (cow_open: an error in words).  One thread at a time: the disk
- * thread, or the loop while that is drained. */
+ * While the machine runs nothing is synced, because it does not outlive its host; cow_sync syncs
+ * for a save.  Results are 0 or -errno (cow_open sets an error).  One thread at a time may call
+ * this: the disk thread, or the loop while that thread is drained. */
 #ifndef VMM_DEV_COW_H
 #define VMM_DEV_COW_H
 
@@ -24,17 +24,17 @@ struct cow {
 	uint8_t block[DISK_DELTA_BLOCK]; /* one that is brought up */
 };
 
-/* Takes all of the descriptors on success: @root, and @n_layers of @layers from the top. */
+/* On success it takes over @root and the @n_layers descriptors of @layers, from the top. */
 int cow_open(struct cow *c, int root, const int *layers, unsigned n_layers,
 	     struct err *e) must_check;
 void cow_close(struct cow *c);
 
-/* All of the span at byte @at of the disk: whole sectors, inside. */
+/* Transfer the whole span at byte @at of the disk.  It must be whole sectors inside the disk. */
 int cow_read(struct cow *c, uint64_t at, struct span *to) must_check;
 int cow_write(struct cow *c, uint64_t at, struct span *from) must_check;
-/* Read as zeros from now on, without taking room. */
+/* Make the range read as zeros from now on, without taking space. */
 int cow_zero(struct cow *c, uint64_t at, uint64_t size) must_check;
-/* The guest needs them no more: what can be given back is, the rest may stay. */
+/* The guest no longer needs the range.  Its space is given back as far as possible. */
 int cow_discard(struct cow *c, uint64_t at, uint64_t size) must_check;
 
 /* Copy the blocks that @from has and @to lacks: with the layer below it copied in, a layer stands

@@ -150,7 +150,7 @@ static bool line_bit(const uint8_t *bits, uint64_t block)
 	return bits[block % LINE_BITS / 8] >> block % 8 & 1;
 }
 
-/* How many bits from @block to @end are as @has; @end is in the same line. */
+/* Counts the bits from @block on that equal @has, up to @end, which is in the same line. */
 static uint64_t line_run(const uint8_t *bits, uint64_t block, uint64_t end, bool has)
 {
 	uint8_t alike = has ? 0xff : 0;

@@ -1,5 +1,5 @@
-/* genid.h - the VM generation ID: 16 random bytes in the guest's memory, new in each clone, and an
- * interrupt (generic event device) by which its kernel mixes them into its random numbers. */
+/* genid.h - the VM generation ID: 16 random bytes in the guest's memory that are new in each clone.
+ * An interrupt (generic event device) makes the guest's kernel mix them into its random pool. */
 #ifndef VMM_DEV_GENID_H
 #define VMM_DEV_GENID_H
 
@@ -15,7 +15,8 @@ struct genid {
 int genid_open(struct genid *g, struct err *e) must_check;
 void genid_close(struct genid *g);
 
-/* Before the first vCPU of a boot or a restore runs.  @tell: the guest is one that ran before. */
+/* Call it before the first vCPU of a boot or a restore runs.  @tell raises the interrupt, for a
+ * guest that ran before. */
 int genid_renew(struct genid *g, const struct mem *m, bool tell, struct err *e) must_check;
 
 #endif

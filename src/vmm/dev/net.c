@@ -20,7 +20,7 @@ static struct net *net_of(struct virtio_dev *dev)
 	return container_of(dev, struct net, dev);
 }
 
-/* What the tap may leave undone, as the driver agreed. */
+/* Tell the tap which offloads the driver agreed to. */
 static void net_offload(const struct net *n)
 {
 	static const struct {
@@ -151,7 +151,7 @@ static void net_pump(struct net *n)
 		virtio_kick_later(&n->dev);
 }
 
-/* What the host does not take as a packet is lost, as on any wire.  false: not now. */
+/* A packet that the host refuses is lost, as on any wire.  False if the tap takes nothing now. */
 static bool net_send(const struct net *n, const struct span *packet)
 {
 	ssize_t done;

@@ -1,9 +1,9 @@
-/* net.h - virtio-net (virtio 1.2, 5.1) over a tap, both with the same header in front of a packet,
- * so that checksums and segmentation are left to whoever does them last.
+/* net.h - virtio-net (virtio 1.2, 5.1) over a tap.  Both use the same packet header, so checksums
+ * and segmentation are left to the last one that needs them.
  *
- * Packets are read straight into the guest's buffers and written straight from them.  Buffers for
- * packets to come are taken off the ring in advance, as many as the largest packet needs, and given
- * back unread when the machine pauses.  All of it runs in the loop. */
+ * Packets are read directly into the guest's buffers and written directly from them.  Receive
+ * buffers are taken off the ring in advance, as many as the largest packet needs, and are given
+ * back unused when the machine pauses.  Everything runs in the loop. */
 #ifndef VMM_DEV_NET_H
 #define VMM_DEV_NET_H
 

@@ -1,5 +1,5 @@
-/* power.h - the ways a guest turns itself off: ACPI's sleep control and reset registers, and the
- * reset line of a keyboard controller that has nothing else. */
+/* power.h - the ways in which a guest turns itself off: ACPI's sleep control and reset registers,
+ * and the reset line of a keyboard controller without a keyboard. */
 #ifndef VMM_DEV_POWER_H
 #define VMM_DEV_POWER_H
 

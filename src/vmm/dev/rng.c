@@ -4,7 +4,7 @@
 
 #include "base/rand.h"
 
-/* Straight into the guest's memory: these bytes pass through none of ours. */
+/* The bytes go directly into the guest's memory, and none of ours keeps a copy. */
 static size_t rng_fill(struct span *in)
 {
 	size_t most = in->size < RNG_MOST ? in->size : RNG_MOST, done = 0;

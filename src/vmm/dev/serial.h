@@ -1,7 +1,7 @@
-/* serial.h - the serial port: a 16550 that the kernel's log comes out of.  Nothing goes in.
+/* serial.h - the serial port: a 16550 that the kernel writes its log to.  It has no input.
  *
- * What the guest sends is handed on at once, but no more than a flood's share of it; the last lines
- * are kept for whoever asks why the machine ended. */
+ * Bytes of the guest are passed on at once, within a rate limit.  The last lines are kept to
+ * explain why the machine ended. */
 #ifndef VMM_DEV_SERIAL_H
 #define VMM_DEV_SERIAL_H
 
@@ -36,7 +36,7 @@ int serial_open(struct serial *s, struct bus *pio, struct err *e) must_check;
 void serial_close(struct serial *s);
 void serial_loaded(struct serial *s); /* after snap_get: an interrupt that was due comes */
 
-/* The last line that is not empty, without odd bytes; "" if none. */
+/* The last line that is not empty, printable bytes only; "" if there is none. */
 const char *serial_last_line(const struct serial *s);
 
 #endif

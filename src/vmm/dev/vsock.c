@@ -90,7 +90,7 @@ static size_t vsock_fill_reset(struct vsock *v, struct vq_chain *chain)
 	return sizeof(h);
 }
 
-/* Its turn is over when it has said one thing. */
+/* Its turn ends after one packet. */
 static size_t vsock_fill_conn(struct vsock_conn *c, struct vq_chain *chain)
 {
 	ssize_t n;
@@ -104,7 +104,7 @@ static size_t vsock_fill_conn(struct vsock_conn *c, struct vq_chain *chain)
 	return n < 0 ? 0 : (size_t)n;
 }
 
-/* false: there is nothing to say, or no room to say it */
+/* Returns false if no packet is due or there is no room for it. */
 static bool vsock_pump_one(struct vsock *v)
 {
 	struct vsock_conn *c = list_first(&v->due, struct vsock_conn, due);
@@ -195,7 +195,7 @@ static bool vsock_parse(struct vsock *v, struct vq_chain *chain)
 	return true;
 }
 
-/* A guest that takes no resets is not heard either. */
+/* While the guest does not take resets, its packets are not read. */
 static void vsock_hear(struct vsock *v)
 {
 	struct vq *vq = &v->dev.vq[TX];
@@ -290,7 +290,7 @@ void vsock_close(struct vsock *v)
 	virtio_close(&v->dev);
 }
 
-/* Numbers are not used again soon: the guest may remember an old stream for a while. */
+/* Port numbers are not reused soon, because the guest may remember an old stream for a while. */
 bool vsock_connect(struct vsock *v, struct vsock_conn *c, uint32_t guest_port,
 		   const struct vsock_end_ops *ops)
 {

@@ -1,14 +1,15 @@
 /* vsock.h - virtio-vsock (virtio 1.2, 5.10): byte streams between this process and the guest's
  * ports.
  *
- * Two kinds: many that the host opens to ports of the guest (vmm/stream.h), and one that the guest
- * opens to the port that is listened on (vmm/agent.h).  The latter is part of a snapshot with all
- * its counters, the former are not: the guest is told by resets when it runs again.
+ * There are two kinds: many that the host opens to ports of the guest (vmm/stream.h), and one that
+ * the guest opens to the port that is listened on (vmm/agent.h).  The guest's own is part of a
+ * snapshot, with all its counters.  The host's are not, and the guest gets resets for them when it
+ * runs again.
  *
- * The device knows no descriptor: a stream's host end is a struct vsock_end_ops.  Credit bounds
- * what is under way: the guest may send VSOCK_CREDIT bytes beyond what the host end said it has
- * taken, and a guest that sends more is reset.  A stream that has something for the guest stands in
- * `due`, and they take turns, a packet each.  All of it runs in the loop. */
+ * The device knows no descriptor; a stream's host end is a struct vsock_end_ops.  Credit bounds
+ * what is in flight: the guest may send VSOCK_CREDIT bytes beyond what the host end has taken, and
+ * a stream that exceeds it is reset.  Streams with something for the guest are in `due` and take
+ * turns, one packet each.  Everything runs in the loop. */
 #ifndef VMM_DEV_VSOCK_H
 #define VMM_DEV_VSOCK_H
 
@@ -26,19 +27,19 @@
 struct vsock;
 struct vsock_conn;
 
-/* The host end of a stream.  None of these may end the stream by itself but read(). */
+/* The host end of a stream.  Of these only read() may end the stream itself. */
 struct vsock_end_ops {
-	/* Bytes for the guest: how many; 0: there will be no more; -EAGAIN: not now; else -errno:
-	 * the stream is broken. */
+	/* Give bytes for the guest.  Returns their number, 0 if no more will come, -EAGAIN if there
+	 * are none now, or another -errno if the stream broke. */
 	ssize_t (*read)(struct vsock_conn *c, const struct iovec *to, unsigned n);
-	/* Bytes of the guest, at most VSOCK_CREDIT that are not vsock_taken: keeps or passes on
-	 * all. false: the stream is broken. */
+	/* Keep or pass on all these bytes of the guest.  At most VSOCK_CREDIT can be waiting for
+	 * vsock_taken.  False if the stream broke. */
 	bool (*put)(struct vsock_conn *c, struct span *bytes);
 	/* The guest will send no more.  May be NULL. */
 	void (*finish)(struct vsock_conn *c);
 	/* It accepted.  May be NULL. */
 	void (*opened)(struct vsock_conn *c);
-	/* It is over and forgotten.  @refused: it was never open. */
+	/* The stream has ended and is forgotten.  @refused: it was never open. */
 	void (*closed)(struct vsock_conn *c, bool refused);
 };
 
@@ -70,43 +71,42 @@ struct vsock {
 	struct vsock_conn *own; /* the one that the guest opened; borrowed */
 	uint32_t next;          /* number of the next stream of the host */
 	uint32_t n_streams;
-	/* A ring: what the guest is still to be told.  n_streams + n_resets stays below
-	 * VSOCK_RESETS: a stream becomes a reset, and neither the host nor the guest adds one
-	 * beyond its share. */
+	/* A ring of the resets that the guest must still get.  n_streams + n_resets stays below
+	 * VSOCK_RESETS, because a stream becomes a reset, and neither the host nor the guest can
+	 * add one beyond its share. */
 	uint32_t first_reset, n_resets;
 	struct vsock_conn *streams[VSOCK_STREAMS]; /* by number; borrowed */
 	struct vsock_reset resets[VSOCK_RESETS];
 };
 
-/* @v and @own are zero.  One stream of the guest to @listen_port is accepted at a time: @own, with
- * the host end @ops. */
+/* @v and @own must be zero.  One stream of the guest to @listen_port is accepted at a time.  It is
+ * @own, with the host end @ops. */
 int vsock_init(struct vsock *v, struct loop *l, const struct mem *mem, uint32_t listen_port,
 	       struct vsock_conn *own, const struct vsock_end_ops *ops, struct err *e) must_check;
 void vsock_close(struct vsock *v);
 
-/* Ask for the guest's port.  @c, zero, is the caller's, until closed() or vsock_abort.  false:
- * there are too many. */
+/* Open a stream to the guest's port.  @c must be zero; the caller owns it and keeps it until
+ * closed() or vsock_abort.  False if there are too many streams. */
 bool vsock_connect(struct vsock *v, struct vsock_conn *c, uint32_t guest_port,
 		   const struct vsock_end_ops *ops);
-/* Bytes of the guest have been passed on.  Behind it, if not in put(), vsock_kick. */
+/* Bytes of the guest have been passed on.  Outside put(), call vsock_kick afterwards. */
 void vsock_taken(struct vsock_conn *c, uint32_t n);
-/* Tell the guest what there is to tell; closed() may be called.  readable: read() may have
- * something. */
+/* Send the guest what is due; this may call closed().  readable: read() may have something. */
 void vsock_kick(struct vsock_conn *c);
 void vsock_readable(struct vsock_conn *c);
 void vsock_abort(struct vsock_conn *c); /* the host end is gone; no closed() */
 
-/* vsock_save.c - beside the device's own record, of a drained device: the guest's own stream, and
- * those of the host, which the guest is told are over when it runs again. */
+/* vsock_save.c - the records of a drained device, apart from the device's own: the guest's own
+ * stream, and the host's, for which the guest gets resets when it runs again. */
 #define VSOCK_OWN_TAG     "VSKO"
 #define VSOCK_STREAMS_TAG "VSKS" /* there if there are any */
 void vsock_save_streams(const struct vsock *v, struct buf *to);
 int vsock_load_streams(struct vsock *v, struct rows *rows, struct err *e) must_check;
 
-/* vsock_conn.c - one stream.  Fill @c->in of a chain with its next packet: how many bytes, 0: it
- * has none, -1: it broke. */
+/* vsock_conn.c - one stream.  Fill @c->in of a chain with its next packet.  Returns the bytes, 0 if
+ * it has none, or -1 if it broke. */
 ssize_t vsock_conn_fill(struct vsock_conn *c, struct vq_chain *chain);
-/* A packet of the guest for it; false: it broke the rules. */
+/* Take a packet of the guest for this stream.  False if it breaks the rules. */
 bool vsock_conn_take(struct vsock_conn *c, const struct virtio_vsock_hdr *h, struct span *bytes);
 bool vsock_conn_is_due(const struct vsock_conn *c);
 bool vsock_conn_is_over(const struct vsock_conn *c); /* the guest is done, all is passed on */

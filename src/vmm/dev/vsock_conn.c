@@ -1,4 +1,5 @@
-/* vsock_conn.c - one stream: which packets it owes the guest, what the guest's packets do to it. */
+/* vsock_conn.c - one stream: the packets that it owes the guest, and its answer to the guest's
+ * packets. */
 
 #include <endian.h>
 #include <errno.h>
@@ -30,7 +31,7 @@ struct virtio_vsock_hdr vsock_header(const struct vsock *v, uint32_t host_port, 
 					  .buf_alloc = htole32(VSOCK_CREDIT) };
 }
 
-/* What the guest has room for. */
+/* The bytes that the guest has room for. */
 static uint32_t conn_credit(const struct vsock_conn *c)
 {
 	uint32_t under_way = c->sent - c->peer_fwd;
@@ -61,7 +62,8 @@ void vsock_conn_ask(struct vsock_conn *c)
 	c->owes = OWES_REQUEST;
 }
 
-/* Bytes of the host end, into the guest's memory: how many; 0: none now or never; -1: broken. */
+/* Read bytes of the host end into the guest's memory.  Returns their number, 0 if there are none
+ * now or ever, or -1 if the stream broke. */
 static ssize_t conn_read(struct vsock_conn *c, struct span *in)
 {
 	uint32_t most = conn_credit(c);
@@ -99,7 +101,7 @@ static uint16_t conn_owed(struct vsock_conn *c)
 	return VIRTIO_VSOCK_OP_INVALID;
 }
 
-/* An answer to the guest's first packet comes before data, an end behind it. */
+/* The answer to the guest's first packet comes before data, and an end comes after it. */
 ssize_t vsock_conn_fill(struct vsock_conn *c, struct vq_chain *chain)
 {
 	struct iovec at[HEADER_SIZE];
@@ -174,7 +176,7 @@ static bool take_credit(struct vsock_conn *c, const struct virtio_vsock_hdr *h, 
 	return c->state == VSOCK_OPEN;
 }
 
-/* A reset, and a request for a stream that there is already, end it: they are no rows. */
+/* A reset, or a request for a stream that already exists, ends it, so neither has a row. */
 static bool (*const conn_takes[])(struct vsock_conn *c, const struct virtio_vsock_hdr *h,
 				  struct span *bytes) = {
 	[VIRTIO_VSOCK_OP_RESPONSE] = take_response,

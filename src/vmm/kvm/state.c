@@ -12,8 +12,8 @@
 #define STATE_VERSION 1
 #define XSAVE_SIZE    4096 /* the template leaves out what does not fit (AMX) */
 
-/* Everything of one vCPU, in the order in which it is set: CPUID decides what the rest may hold,
- * the local APIC's mode what the deadline register means. */
+/* All state of one vCPU, in the order in which it is set.  CPUID decides what the rest may hold,
+ * and the local APIC's mode decides what the deadline register means. */
 struct vcpu_state {
 	struct kvm_mp_state mp;
 	struct kvm_regs regs;
@@ -86,9 +86,9 @@ static const void *state_find(struct rows *rows, const char tag[5], uint32_t ind
 
 /* Save. */
 
-/* The registers before the local APIC: each call may find that the timer is due, and make an
- * interrupt out of the deadline register.  In this order one of the two is saved, in the other
- * neither may be, and the guest's CPU would wait for its timer for ever. */
+/* Read the registers before the local APIC.  Each call may find that the timer is due, and turn the
+ * deadline register into an interrupt.  In this order at least one of the two is saved.  In the
+ * other order neither may be, and the guest's CPU would wait for its timer for ever. */
 static int vcpu_save(const struct vcpu *c, struct buf *to, struct err *e)
 {
 	static struct vcpu_state s;
@@ -170,7 +170,7 @@ static int cpuid_take(const struct vm *vm, struct rows *rows, struct cpuid **c, 
 	return cpuid_check(&other, has, e);
 }
 
-/* All of a vCPU is there, and of its size. */
+/* Check that every record of a vCPU exists and has its size. */
 static int vcpu_check(struct rows *rows, unsigned index, struct err *e)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(vcpu_parts); i++)
@@ -220,7 +220,7 @@ static int vm_check(struct rows *rows, struct err *e)
 	return state_find(rows, "CLCK", 0, sizeof(struct kvm_clock_data), e) ? 0 : -1;
 }
 
-/* The clock goes on where it was. */
+/* The clock continues where it was. */
 static int vm_load(const struct vm *vm, struct rows *rows, struct err *e)
 {
 	struct kvm_clock_data clock = { 0 };

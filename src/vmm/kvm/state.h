@@ -1,4 +1,4 @@
-/* state.h - what KVM holds of a machine, as records of the state file.
+/* state.h - saves and loads KVM's state of a machine, as records of the state file.
  *
  *   CPUI 0  CPUID: the CPU that every vCPU of the machine is, without its number
  *   PIC0, PIC1, IOAP, CLCK 0  interrupt controllers, the guest's clock
@@ -6,7 +6,7 @@
  *   MSRS i  its model specific registers, as KVM's entries
  *   TSCO i  how far the counter of vCPU i > 0 is from vCPU 0's, where KVM says so
  *
- * The vCPUs are paused. */
+ * The vCPUs must be paused. */
 #ifndef VMM_KVM_STATE_H
 #define VMM_KVM_STATE_H
 
@@ -17,8 +17,9 @@
 /* Append the records. */
 int state_save(struct vm *vm, struct buf *to, struct err *e) must_check;
 
-/* Of a checked row (record_check).  Everything is looked at before anything is changed: a CPU that
- * this host does not offer is refused with the name of what it lacks.  The vCPUs have never run. */
+/* Load from a checked row (record_check).  Everything is checked before anything is changed; a CPU
+ * that this host does not offer is refused with the name of what is missing.  The vCPUs must never
+ * have run. */
 int state_load(struct vm *vm, struct rows *rows, struct err *e) must_check;
 
 bool state_knows(const char tag[5]); /* whether a record is one of these */

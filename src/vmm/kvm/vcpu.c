@@ -87,7 +87,7 @@ static void vcpu_ends(struct vcpu *v, const char *why, uint64_t number)
 	vm_end(v->vm, "vCPU %u %s (0x%" PRIx64 ")", v->index, why, number);
 }
 
-/* What KVM_RUN came back with. */
+/* Handle what KVM_RUN returned with. */
 static void vcpu_exit(struct vcpu *v)
 {
 	const struct kvm_run *run = v->run;
@@ -121,8 +121,8 @@ static void vcpu_exit(struct vcpu *v)
 	}
 }
 
-/* Until the turn is over.  KVM_RUN ends an access that was served when it is entered again, and
- * says EINTR behind that: so what EINTR leaves is whole. */
+/* Run until the turn ends.  When KVM_RUN is entered again it first completes the access that was
+ * served, and only then returns EINTR, so EINTR never leaves an access half done. */
 static void vcpu_run(struct vcpu *v)
 {
 	const struct vm *vm = v->vm;

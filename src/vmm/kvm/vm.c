@@ -38,7 +38,8 @@ static int vm_add_memory(struct vm *vm, struct err *e)
 	return 0;
 }
 
-/* The memory first: once the interrupt controllers are there, a new slot waits for readers. */
+/* Memory slots come first, because a new slot waits for readers once the interrupt controllers
+ * exist. */
 static int vm_make(struct vm *vm, struct err *e)
 {
 	int size;
@@ -161,8 +162,8 @@ void vm_pause(struct vm *vm)
 	while ((left = atomic_load(&vm->n_inside)))
 		vm_futex(&vm->n_inside, FUTEX_WAIT, left);
 	vm->ops->lock(vm);
-	/* A guest that stood still is not to take its watchdogs for right.  It may have no clock of
-	 * KVM's: then there is nothing to tell. */
+	/* A guest must not trust its watchdogs after it was stopped.  One without KVM's clock
+	 * cannot be told. */
 	for (unsigned i = 0; i < vm->n_vcpus; i++)
 		ioctl(vm->vcpus[i].fd, KVM_KVMCLOCK_CTRL, 0);
 }

@@ -1,8 +1,8 @@
 /* vm.h - a virtual machine of KVM: memory slots, interrupt controllers, vCPUs and their threads.
  *
- * vm_open does all that can be done before it is known what will run; the memory's window is
- * reserved by then and may have nothing behind it.  All functions are the loop's, which holds the
- * devices' lock; vm_end alone is called by anyone. */
+ * vm_open does everything that is possible before it is known what will run.  The memory's window
+ * must be reserved by then, but may be unmapped.  Only the loop, which holds the devices' lock,
+ * calls these functions; vm_end may be called by any thread. */
 #ifndef VMM_KVM_VM_H
 #define VMM_KVM_VM_H
 
@@ -19,11 +19,11 @@ struct vm_ops {
 	/* The devices' lock, around an access of a vCPU to a device. */
 	void (*lock)(struct vm *vm);
 	void (*unlock)(struct vm *vm);
-	/* Whether an access to this guest address needs no lock; NULL: all need it. */
+	/* Does an access to this guest address need no lock?  NULL if all need it. */
 	bool (*lockless)(uint64_t gpa);
-	/* First thing in each vCPU's thread: its filter of system calls; NULL: none. */
+	/* Called first in each vCPU's thread, to set its system call filter.  May be NULL. */
 	void (*confine)(struct vm *vm);
-	/* In the loop, once: the machine has ended, and why, in words for a person. */
+	/* Called in the loop, once, when the machine has ended, with the reason for a person. */
 	void (*ended)(struct vm *vm, const char *why);
 };
 
@@ -38,7 +38,7 @@ struct vm {
 	struct vcpu vcpus[VM_VCPUS_MOST];
 	struct arch_vm arch;
 
-	/* Odd while the vCPUs shall run; each vCPU serves each odd turn once. */
+	/* Odd while the vCPUs should run.  Each vCPU serves each odd turn once. */
 	_Atomic uint32_t turn;
 	_Atomic uint32_t n_inside; /* vCPUs that have not yet left the last odd turn */
 
@@ -48,27 +48,27 @@ struct vm {
 	char why[256];
 };
 
-/* VM, memory slots, interrupt controllers, vCPUs with the CPU that this host offers to all guests.
- * @kvm_fd stays the caller's. */
+/* Make the VM, its memory slots, interrupt controllers, and vCPUs with the CPU that this host
+ * offers to all guests.  The caller keeps @kvm_fd. */
 int vm_open(struct vm *vm, const struct vm_ops *ops, int kvm_fd, const struct mem *mem,
 	    unsigned n_vcpus, struct err *e) must_check;
-/* The threads, and the watch for the end.  The buses are full by now. */
+/* Start the threads, and watch for the end.  The buses must be complete. */
 int vm_start(struct vm *vm, const struct bus *mmio, const struct bus *pio, struct loop *l,
 	     struct err *e) must_check;
 void vm_close(struct vm *vm);
 
 /* A write to the eventfd raises the interrupt line @gsi (an edge). */
 int vm_irqfd(struct vm *vm, int fd, uint32_t gsi, struct err *e) must_check;
-/* A guest's 4-byte write to @gpa is told to the eventfd and to nobody else. */
+/* A guest's 4-byte write to @gpa signals the eventfd and nothing else. */
 int vm_ioeventfd(struct vm *vm, int fd, uint64_t gpa, struct err *e) must_check;
 
 void vm_resume(struct vm *vm); /* all vCPUs run; harmless if they do */
-/* No vCPU runs, and no access is half done; harmless if none runs.  The devices' lock, held by the
- * caller, is let go while it waits. */
+/* Stop all vCPUs, with no access half done; harmless if none runs.  The caller holds the devices'
+ * lock, which is released during the wait. */
 void vm_pause(struct vm *vm);
 bool vm_runs(const struct vm *vm);
 
-/* The machine has ended (first call alone counts): ops->ended will come in the loop. */
+/* The machine has ended.  Only the first call counts; ops->ended follows in the loop. */
 void vm_end(struct vm *vm, const char *fmt, ...) printf_like(2, 3);
 
 /* An ioctl of the VM (or of a vCPU) that must succeed; "KVM does not @what: ..." */

@@ -9,7 +9,7 @@
 #define MANDATORY   1U
 #define RECORD_MOST 256 /* records in a row: 16 vCPUs have some 180 */
 
-/* As it stands in the file, little endian. */
+/* The header of a record in the file, in little endian. */
 struct head {
 	char tag[4];
 	uint32_t index, version, flags;
@@ -74,7 +74,7 @@ static uint64_t record_key(const struct head *h)
 	return (uint64_t)tag << 32 | h->index;
 }
 
-/* Whether the last of these is there before. */
+/* Does the last of these appear before? */
 static bool record_twice(const uint64_t *keys, size_t n)
 {
 	for (size_t i = 0; i + 1 < n; i++)
@@ -83,7 +83,7 @@ static bool record_twice(const uint64_t *keys, size_t n)
 	return false;
 }
 
-/* The bytes that fill it up say nothing, so they are zero. */
+/* The padding means nothing, so it must be zero. */
 static bool record_is_filled(const uint8_t *from, uint64_t n)
 {
 	while (n)
@@ -176,7 +176,8 @@ static const uint8_t *snap_find(const uint8_t *data, size_t size, const struct s
 	return NULL;
 }
 
-/* They stand in the table's order as a rule, each behind the last one; else all are looked at. */
+/* They usually come in the table's order, so the search starts after the last hit and covers the
+ * rest only if it must. */
 int snap_get(const uint8_t *data, size_t size, const struct snap_field *table, void *object,
 	     struct err *e)
 {

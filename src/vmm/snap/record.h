@@ -23,23 +23,23 @@ struct record {
 /* Check the whole row once: every record inside the bytes, every CRC right, none twice. */
 int record_check(const uint8_t *data, size_t size, struct err *e) must_check;
 
-/* The records of a checked row, one after the other from *at = 0 on; false: no more. */
+/* Walk the records of a checked row; *at starts at 0.  False after the last one. */
 bool record_next(const uint8_t *data, size_t size, size_t *at, struct record *r);
 
-/* A checked row, and where in it the next record is expected: they are asked for in the order in
- * which they stand as a rule. */
+/* A checked row, and the place where the next record is expected, because they are usually asked
+ * for in their order. */
 struct rows {
 	const uint8_t *data; /* borrowed */
 	size_t size, at;
 };
 
-/* The record of this tag and index and of at most this version; refused by name if it is not there
- * or newer. */
+/* Find the record of this tag and index, of at most this version.  The error names it if it is
+ * missing or newer. */
 int record_find(struct rows *rows, const char tag[5], uint32_t index, uint32_t version,
 		struct record *r, struct err *e) must_check;
 
-/* One member of a struct that is part of the state: a table of these, ended by tag 0, is the whole
- * format of a device.  Tags are never used twice and never change their meaning. */
+/* One member of a struct that is part of the state.  A table of these, ended by tag 0, is the whole
+ * format of a device.  A tag is never reused and never changes its meaning. */
 struct snap_field {
 	uint16_t tag, size;
 	uint32_t offset;
@@ -54,8 +54,8 @@ struct snap_field {
 
 /* The members of @object behind each other: u16 tag, u16 size, bytes. */
 void snap_put(struct buf *b, const struct snap_field *table, const void *object);
-/* All of them are there, with their sizes; others are passed over.  Checking their values is the
- * caller's. */
+/* Fails unless all members are there with their sizes.  Unknown ones are skipped.  The caller
+ * checks the values. */
 int snap_get(const uint8_t *data, size_t size, const struct snap_field *table, void *object,
 	     struct err *e) must_check;
 

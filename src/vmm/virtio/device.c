@@ -103,7 +103,7 @@ static void virtio_reset(struct virtio_dev *dev)
 	virtio_clear(dev);
 }
 
-/* From here on the queues are what they are until a reset. */
+/* The queues are fixed from here on until a reset. */
 static bool virtio_latch(struct virtio_dev *dev)
 {
 	for (unsigned q = 0; q < dev->ops->n_queues; q++) {
@@ -156,7 +156,7 @@ void virtio_set_status(struct virtio_dev *dev, uint32_t status)
 	virtio_notify(dev, 0);
 }
 
-/* What the driver did to the registers is done to the device. */
+/* Apply to the device what the driver did to the registers. */
 static void virtio_hear(struct virtio_dev *dev)
 {
 	if (dev->unreset && dev->ops->reset)
@@ -226,8 +226,8 @@ void virtio_kick_later(const struct virtio_dev *dev)
 		(void)!write(dev->kick_fd, &one, sizeof(one));
 }
 
-/* KVM delivers an irqfd's interrupt in its own time: one that the driver has not acknowledged may
- * be missing in the saved state of the interrupt controllers, so it is raised again. */
+/* KVM delivers the interrupt of an irqfd asynchronously.  One that the driver has not acknowledged
+ * may be missing in the saved state of the interrupt controllers, so it is raised again. */
 void virtio_resume(struct virtio_dev *dev)
 {
 	if (!dev->drained)
@@ -285,7 +285,7 @@ static bool virtio_state_fits(struct virtio_dev *dev)
 	return !dev->ops->loaded || dev->ops->loaded(dev);
 }
 
-/* The bytes of a file are no bool: any but 0 is true. */
+/* A byte of a file may be no valid bool, so any value except 0 is made true. */
 static void virtio_read_bools(struct virtio_dev *dev)
 {
 	for (unsigned q = 0; q < VIRTIO_QUEUES; q++) {

@@ -1,15 +1,15 @@
-/* device.h - what a virtio device owes its transport, and what it may ask of it.
+/* device.h - the contract between a virtio device and its transport.
  *
- * A device is the first member of its own struct and found by container_of.  A driver's accesses to
- * registers are served in a vCPU thread under the lock of the devices, which may make few system
- * calls: there only configured() and settle() are called.  All else runs in the loop, which hears
- * of a reset and of DRIVER_OK by a notification: never two at once.  The interrupt alone (isr,
- * irq_fd) is for every thread. What is the same for all devices (status, features, config space,
- * queues, interrupt state, their saved form, reset) is the core's: virtio/device.c, with
- * virtio/mmio.c in front (virtio 1.2, 4.2).
+ * struct virtio_dev is the first member of a device's own struct, which is found by container_of. A
+ * vCPU thread serves a driver's register accesses under the devices' lock.  It may make few system
+ * calls, so it calls only configured() and settle().  Everything else runs in the loop, which
+ * learns of a reset and of DRIVER_OK by a notification, so no two of them run at once.  Only the
+ * interrupt (isr, irq_fd) may be used by every thread.  The core, virtio/device.c with
+ * virtio/mmio.c before it, handles what all devices share: status, features, config space, queues,
+ * interrupt state, their saved form, and reset (virtio 1.2, 4.2).
  *
- * A guest fault (virtio_fault) sets DEVICE_NEEDS_RESET and stops the queues; the machine runs on.
- */
+ * A guest fault (virtio_fault) sets DEVICE_NEEDS_RESET and stops the queues; the machine keeps
+ * running. */
 #ifndef VMM_VIRTIO_DEVICE_H
 #define VMM_VIRTIO_DEVICE_H
 
@@ -30,25 +30,25 @@ struct virtio_ops {
 	unsigned n_queues;
 	uint64_t features;   /* beyond VERSION_1, INDIRECT_DESC, EVENT_IDX: the core's */
 	uint64_t chain_most; /* bytes of one chain; 0: VQ_BYTES_MAX */
-	/* Of the device's own struct; its tags are below 0x8000.  NULL: nothing.  The config space
-	 * is saved by the core. */
+	/* Saved members of the device's own struct, with tags below 0x8000, or NULL.  The core
+	 * saves the config space. */
 	const struct snap_field *saved;
 	void (*kick)(struct virtio_dev *dev, unsigned q); /* chains may wait in queue q */
 	/* Optional. */
 	void (*start)(
 		struct virtio_dev *dev); /* queues run: at DRIVER_OK and after virtio_resume */
-	/* The driver asks for a reset, and when it has written that it takes its memory back
-	 * (virtio 1.2, 2.4): no thread of the device's own touches it any more.  In the vCPU's
-	 * thread; blocks shortly. */
+	/* The driver asks for a reset.  Once it has written that, it takes its memory back (virtio
+	 * 1.2, 2.4), so no thread of the device may touch it any more.  Called in the vCPU's
+	 * thread; may block shortly. */
 	void (*settle)(struct virtio_dev *dev);
 	void (*reset)(
 		struct virtio_dev *dev); /* end or forget what is in flight; queues are stopped */
-	/* The machine pauses: end what is in flight, give back or unpop chains, leave sources of
-	 * work alone until start().  Blocks shortly. */
+	/* The machine pauses.  Complete what is in flight, give back or unpop chains, and start no
+	 * new work until start().  May block shortly. */
 	void (*drain)(struct virtio_dev *dev);
 	/* The driver wrote @size bytes of the config space at @offset, already in place. */
 	void (*configured)(struct virtio_dev *dev, uint32_t offset, uint32_t size);
-	/* After snap_get of a state from a file: does it make sense?  false: it is refused. */
+	/* Check a state that snap_get read from a file.  False refuses it. */
 	bool (*loaded)(struct virtio_dev *dev);
 };
 
@@ -69,7 +69,7 @@ struct virtio_dev {
 	uint32_t status;
 	_Atomic uint32_t isr;
 	bool drained; /* between virtio_drain or a load and virtio_resume */
-	/* The driver did it, the loop has not heard of it yet. */
+	/* The driver did it, and the loop does not know yet. */
 	bool unreset, unstarted;
 	unsigned long faults; /* guest faults so far: the log is kept to the first few */
 };
@@ -89,21 +89,21 @@ bool virtio_runs(const struct virtio_dev *dev); /* DRIVER_OK, no reset needed, n
 uint64_t virtio_offered(const struct virtio_dev *dev); /* features, the core's among them */
 void virtio_set_status(struct virtio_dev *dev, uint32_t status);
 void virtio_notify(struct virtio_dev *dev, unsigned q);
-/* In the loop: notifications came, for whatever queue; or one, for this one. */
+/* Called in the loop after a notification, for any queue or for this one. */
 void virtio_kicked(struct virtio_dev *dev);
 void virtio_kick(struct virtio_dev *dev, unsigned q);
-/* For kick(), which must not go on for as long as the guest offers chains: come again, after the
- * loop has looked at all else. */
+/* For kick(), which must not continue for as long as the guest offers chains: call it again after
+ * the loop has served everything else. */
 void virtio_kick_later(const struct virtio_dev *dev);
 
-/* With the vCPUs stopped.  Between the two nothing is in flight or held, no queue gives a chain,
- * and no memory of the guest is touched.  resume() calls kick() for the queues in which the guest
- * had left something. */
+/* The vCPUs must be stopped.  Between the two calls nothing is in flight or held, no queue gives a
+ * chain, and no memory of the guest is touched.  virtio_resume calls kick() for the queues in which
+ * the guest left something. */
 void virtio_drain(struct virtio_dev *dev);
 void virtio_resume(struct virtio_dev *dev);
 
-/* All of a drained device as one record; a loaded one is drained, and goes on where the saved one
- * stood. */
+/* Write all of a drained device as one record.  A loaded device is drained, and continues where the
+ * saved one stopped. */
 void virtio_save(struct virtio_dev *dev, uint32_t index, struct buf *to);
 int virtio_load(struct virtio_dev *dev, uint32_t index, struct rows *rows,
 		struct err *e) must_check;

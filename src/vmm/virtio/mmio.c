@@ -198,7 +198,7 @@ static const struct mmio_reg *mmio_find(uint64_t offset, unsigned size)
 	return NULL;
 }
 
-/* Whether @size bytes at @offset lie in the config space; *offset is then relative to it. */
+/* Do the @size bytes at @offset lie in the config space?  *offset then becomes relative to it. */
 static bool mmio_in_config(const struct virtio_dev *dev, uint64_t *offset, unsigned size)
 {
 	if (*offset < VIRTIO_MMIO_CONFIG || *offset - VIRTIO_MMIO_CONFIG > dev->config_size ||
@@ -253,7 +253,8 @@ bool mmio_is_lockless(uint64_t gpa)
 	       (offset == VIRTIO_MMIO_INTERRUPT_STATUS || offset == VIRTIO_MMIO_INTERRUPT_ACK);
 }
 
-/* Watched for edges, so that the counter is never read: each notification is one. */
+/* The eventfd is watched edge-triggered, so its counter is never read; each notification is an
+ * edge. */
 static void mmio_kicked(struct watch *w, uint32_t events)
 {
 	(void)events;

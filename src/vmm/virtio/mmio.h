@@ -17,14 +17,14 @@ struct mmio {
 	int kick_fd;            /* owned eventfd, for KVM_IOEVENTFD; -1: none */
 };
 
-/* Device number @slot on the board: its range on the bus, its eventfd watched by the device's
- * loop (a device without a loop has none). */
+/* Put device number @slot on the board: add its range to the bus, and watch its eventfd in the
+ * device's loop.  A device without a loop has no eventfd. */
 int mmio_init(struct mmio *m, struct virtio_dev *dev, unsigned slot, struct bus *bus,
 	      struct err *e) must_check;
 void mmio_close(struct mmio *m);
 
-/* Whether an access to this guest address needs no lock of the devices: the two interrupt
- * registers, which a guest reads and writes at every interrupt. */
+/* Does an access to this guest address need no lock of the devices?  This is so for the two
+ * interrupt registers, which a guest uses at every interrupt. */
 bool mmio_is_lockless(uint64_t gpa);
 
 #endif

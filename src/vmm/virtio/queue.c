@@ -7,10 +7,11 @@
 
 #include "vmm/virtio/device.h"
 
-/* The rings are shared with running vCPUs.  An index is loaded with acquire before what it stands
- * for is read, and stored with release after.  Where we write one index and then look at another
- * (asked for a kick, is there something? gave back, does it want an interrupt?) both are
- * sequentially consistent, as the driver's full barrier between the same two is. */
+/* The rings are shared with running vCPUs.  An index is loaded with acquire before the entries that
+ * it covers are read, and stored with release after they are written.  Twice we write one index and
+ * then read another: after asking for a kick, is there a chain; after giving back, is an interrupt
+ * wanted? Both accesses are then sequentially consistent, to pair with the driver's full barrier.
+ */
 
 static uint16_t ring_load(const uint16_t *at, int order)
 {
@@ -26,7 +27,7 @@ static void ring_store(uint16_t *at, uint16_t value, int order)
 		__atomic_store_n(at, htole16(value), __ATOMIC_RELEASE);
 }
 
-/* The driver's word on interrupts stands behind its ring, ours on kicks behind the used ring. */
+/* The driver's event index follows its ring, and ours follows the used ring. */
 static const uint16_t *vq_used_event(const struct vq *vq)
 {
 	return &vq->avail->ring[vq->size];
@@ -75,7 +76,8 @@ bool vq_is_waiting(const struct vq *vq)
 	return vq->running && ring_load(&vq->avail->idx, __ATOMIC_ACQUIRE) != vq->next_avail;
 }
 
-/* What is already asked for is not written again: the page may be an image's, still shared. */
+/* A value that is already there is not written again, because the page may be an image's that is
+ * still shared. */
 bool vq_is_empty(struct vq *vq)
 {
 	if (vq_is_waiting(vq))
@@ -88,7 +90,7 @@ bool vq_is_empty(struct vq *vq)
 	return ring_load(&vq->avail->idx, __ATOMIC_SEQ_CST) == vq->next_avail;
 }
 
-/* Copied out before anything of it is looked at: the guest may write it meanwhile. */
+/* Copy the descriptor before reading any of it, because the guest may write it at any time. */
 static struct vring_desc desc_read(const uint8_t *at)
 {
 	struct vring_desc d;
@@ -101,7 +103,7 @@ static struct vring_desc desc_read(const uint8_t *at)
 				    .next = le16toh(d.next) };
 }
 
-/* One more segment at the end of what is gathered; readable ones come first. */
+/* Append a segment to the chain.  Readable segments must come first. */
 static const char *vq_gather_one(struct vq *vq, struct vq_chain *c, const struct vring_desc *d)
 {
 	bool in = d->flags & VRING_DESC_F_WRITE;
@@ -125,7 +127,8 @@ static const char *vq_gather_one(struct vq *vq, struct vq_chain *c, const struct
 	return NULL;
 }
 
-/* Every turn adds a segment or enters the one indirect table, so that a loop is a long chain. */
+/* Every turn adds a segment or enters the one indirect table, so a loop ends like a chain that is
+ * too long. */
 static const char *vq_gather(struct vq *vq, struct vq_chain *c)
 {
 	const uint8_t *table = (const uint8_t *)vq->desc; /* an indirect one may lie anyhow */
@@ -225,7 +228,8 @@ void vq_notify(struct vq *vq)
 		virtio_interrupt(vq->dev, VIRTIO_MMIO_INT_VRING);
 }
 
-/* Take @size bytes, which are there, off the front; copied to @to or from @from unless NULL. */
+/* Take @size bytes, which must be there, off the front, and copy them to @to or from @from unless
+ * that is NULL. */
 static void span_move(struct span *s, uint8_t *to, const uint8_t *from, size_t size)
 {
 	s->size -= size;

@@ -1,15 +1,14 @@
-/* queue.h - a split virtqueue (virtio 1.2, 2.7) in the guest's memory, and what a device reads of
+/* queue.h - a split virtqueue (virtio 1.2, 2.7) in the guest's memory, and what a device reads from
  * it.
  *
- * The guest writes what it likes into the rings, at any time.  Size and addresses are latched when
- * the driver says DRIVER_OK and cannot change until a reset (virtio/device.h); every index and
- * descriptor is read once into a local, checked, then used; a chain is bounded by VQ_SEG_MAX
- * segments and VQ_BYTES_MAX bytes (or what a device says); an indirect table is taken only where
- * the feature was agreed. What makes no sense is a guest fault: vq_pop answers false and the device
- * needs a reset.
+ * The guest can write anything into the rings at any time.  Size and addresses are latched at
+ * DRIVER_OK and cannot change until a reset (virtio/device.h).  Every index and descriptor is read
+ * once into a local, checked, then used.  A chain has at most VQ_SEG_MAX segments and VQ_BYTES_MAX
+ * bytes (or the device's own limit).  An indirect table is accepted only if the feature was agreed.
+ * Everything invalid is a guest fault: vq_pop returns false and the device needs a reset.
  *
- * Between vq_pop and vq_push the device holds the chain; several may be held at once.  The state
- * that is saved is the two running indices: chains that are held are ended before a snapshot. */
+ * Between vq_pop and vq_push the device holds the chain; several may be held at once.  Only the two
+ * running indices are saved, so chains that are held must be completed before a snapshot. */
 #ifndef VMM_VIRTIO_QUEUE_H
 #define VMM_VIRTIO_QUEUE_H
 
@@ -24,14 +23,14 @@
 
 struct virtio_dev;
 
-/* A run of host memory, consumed from the front or the back as it is understood. */
+/* A run of host memory that is consumed from the front or the back as it is parsed. */
 struct span {
 	struct iovec *at;
 	unsigned n;
 	size_t size; /* of all that is left */
 };
 
-/* One request of the guest: first what we may read, then what we may write. */
+/* One request of the guest: the segments to read, then the segments to write. */
 struct vq_chain {
 	uint16_t head;
 	struct span out, in;
@@ -58,19 +57,19 @@ struct vq {
 	uint16_t held;           /* popped, not pushed */
 };
 
-/* At DRIVER_OK, and after a restore: turn the addresses into pointers.  false: they make no sense.
+/* At DRIVER_OK, and after a restore: turn the addresses into pointers.  False if they are invalid.
  */
 bool vq_start(struct vq *vq);
 void vq_stop(struct vq *vq);
 
 bool vq_pop(struct vq *vq, struct vq_chain *c); /* false: empty, or a chain that faulted */
-/* Give it back unread: the same chain is popped again.  Only the last one popped. */
+/* Give the last popped chain back unread, so that it is popped again. */
 void vq_unpop(struct vq *vq);
 void vq_push(struct vq *vq, const struct vq_chain *c, size_t written);
 void vq_push_head(struct vq *vq, uint16_t head, size_t written); /* for requests kept without c */
 void vq_notify(struct vq *vq); /* after pushes: an interrupt, if the driver wants one */
-/* Whether there is nothing to pop.  With event_idx it also asks for a kick at the next one;
- * vq_pop does so itself when it finds nothing. */
+/* Is there nothing to pop?  With event_idx this also asks for a kick at the next chain; vq_pop does
+ * so itself when it finds nothing. */
 bool vq_is_empty(struct vq *vq);
 bool vq_is_waiting(const struct vq *vq); /* whether there is something; asks for nothing */
 

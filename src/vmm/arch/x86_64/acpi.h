@@ -1,4 +1,5 @@
-/* acpi.h - the tables that tell a guest of its board (docs/vmm.md): hardware-reduced ACPI. */
+/* acpi.h - writes the tables that describe the board to a guest (docs/vmm.md): hardware-reduced
+ * ACPI. */
 #ifndef VMM_ARCH_X86_64_ACPI_H
 #define VMM_ARCH_X86_64_ACPI_H
 
@@ -7,7 +8,7 @@
 #define ACPI_GPA  0xe0000 /* RSDP first */
 #define ACPI_SIZE 0x20000
 
-/* All tables as they stand from ACPI_GPA on; at most ACPI_SIZE bytes. */
+/* Append all tables as they lie from ACPI_GPA on; at most ACPI_SIZE bytes. */
 void acpi_build(struct buf *to, unsigned n_vcpus, unsigned n_virtio);
 
 #endif

@@ -1,5 +1,5 @@
-/* bzimage.h - a kernel as bzImage, its setup header read by a pure function (the kernel's
- * Documentation/x86/boot.rst).  A stranger may have made it: no number in it is trusted; fuzzed. */
+/* bzimage.h - reads the setup header of a bzImage (the kernel's Documentation/x86/boot.rst).  Pure.
+ * A stranger may have made the file, so no number in it is trusted; fuzzed. */
 #ifndef VMM_ARCH_X86_64_BZIMAGE_H
 #define VMM_ARCH_X86_64_BZIMAGE_H
 

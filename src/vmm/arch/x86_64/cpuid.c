@@ -12,7 +12,8 @@
 
 #define XSTATES 0x2e7U /* x87, SSE, AVX, AVX-512, PKRU */
 
-/* What of a leaf stays; a leaf that is not here is left out.  Subleaf ANY: all. */
+/* The bits of each leaf that are kept.  A leaf that is not listed is left out.  ANY means all
+ * subleaves. */
 #define ANY UINT32_MAX
 static const struct cpuid_rule {
 	uint32_t leaf, subleaf;
@@ -108,8 +109,8 @@ static void cpuid_add_topology(struct cpuid *c, unsigned n_vcpus)
 		};
 }
 
-/* One package, one core for each vCPU, no two threads in a core; the last level of cache is
- * everyone's. */
+/* The topology is one package, with one core for each vCPU and one thread for each core.  All share
+ * the last level of cache. */
 static void cpuid_set_topology(struct kvm_cpuid_entry2 *x, unsigned n_vcpus)
 {
 	unsigned level = x->eax >> 5 & 7;
@@ -140,7 +141,7 @@ static void cpuid_set_topology(struct kvm_cpuid_entry2 *x, unsigned n_vcpus)
 	}
 }
 
-/* The room that the kept states need. */
+/* The size of the XSAVE area that the kept states need. */
 static void cpuid_set_xsave(struct cpuid *c)
 {
 	struct kvm_cpuid_entry2 *all = cpuid_find(c, 0xd, 0);

@@ -1,5 +1,5 @@
-/* elf.h - a kernel as ELF file with an entry for virtual machines (PVH), read by pure functions.
- * A stranger may have made it: no number in it is trusted; fuzzed. */
+/* elf.h - reads a kernel that is an ELF file with an entry for virtual machines (PVH).  Pure.  A
+ * stranger may have made the file, so no number in it is trusted; fuzzed. */
 #ifndef VMM_ARCH_X86_64_ELF_H
 #define VMM_ARCH_X86_64_ELF_H
 
@@ -23,12 +23,12 @@ struct elf {
 
 bool elf_is(const uint8_t *head, size_t size);
 
-/* Of the first bytes of a file of @file_size bytes.  Segments lie from @gpa_least on below
+/* Read the first bytes of a file of @file_size bytes.  Its segments must lie between @gpa_least and
  * @gpa_most. */
 int elf_read(struct elf *elf, const uint8_t *head, size_t size, uint64_t file_size,
 	     uint64_t gpa_least, uint64_t gpa_most, struct err *e) must_check;
 
-/* The 32-bit entry that the notes name. */
+/* Find the 32-bit entry that the notes name. */
 int elf_entry(const struct elf *elf, const uint8_t *notes, size_t size, uint32_t *entry,
 	      struct err *e) must_check;
 

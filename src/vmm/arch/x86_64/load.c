@@ -24,8 +24,8 @@ static int load_read(int fd, void *to, size_t size, uint64_t offset, const char 
 	return rc ? err_sys(e, "read the %s", what) : 0;
 }
 
-/* @size bytes of the file, to @gpa.  Whole pages become pages of the guest, copy-on-write; what is
- * left at either end is read. */
+/* Put @size bytes of the file at @gpa.  Whole pages are mapped copy-on-write, and the rest at
+ * either end is read. */
 static int load_put(const struct mem *m, int fd, uint64_t offset, uint64_t gpa, uint64_t size,
 		    const char *what, struct err *e)
 {
@@ -103,7 +103,7 @@ static int load_bzimage(struct load *l, const struct mem *m, int fd, const uint8
 	return load_put(m, fd, bz.offset, bz.gpa, bz.size, "kernel", e);
 }
 
-/* As high as it may be, so that it is in nobody's way. */
+/* Place it as high as possible, where it is in nobody's way. */
 static int load_initrd(struct load *l, const struct mem *m, int fd, uint64_t end, uint64_t most,
 		       struct err *e)
 {

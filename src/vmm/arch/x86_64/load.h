@@ -1,5 +1,5 @@
-/* load.h - a kernel and an initramfs into the guest's memory: mapped where a page of the file can
- * be a page of the guest, else read. */
+/* load.h - puts a kernel and an initramfs into the guest's memory.  Where a page of the file can be
+ * a page of the guest it is mapped, and elsewhere the bytes are read. */
 #ifndef VMM_ARCH_X86_64_LOAD_H
 #define VMM_ARCH_X86_64_LOAD_H
 

@@ -45,7 +45,8 @@ int msrs_prepare(const struct vm *vm, struct err *e)
 	return msrs_save(vm->vcpus[0].fd, vm, &fresh, e);
 }
 
-/* Whether a vCPU that never ran holds it already; looked for from *next on, behind the last one. */
+/* Does a vCPU that never ran hold this value already?  The search starts at *next, after the last
+ * hit. */
 static bool msr_is_fresh(const struct kvm_msr_entry *x, uint32_t *next)
 {
 	for (uint32_t i = 0; i < fresh.n; i++) {
@@ -75,9 +76,9 @@ int msrs_check(struct rows *rows, unsigned index, struct err *e)
 	return msrs_find(rows, index, &r, e);
 }
 
-/* Into scratch: what a vCPU that never ran does not hold already.  The counter of vCPU 0 is set
- * twice: KVM takes a value near that of the running counter for an attempt to keep vCPUs in step,
- * and ignores it. */
+/* Collect in scratch what a vCPU that never ran does not hold already.  The counter of vCPU 0 is
+ * set twice, because KVM takes a value near the running counter for an attempt to keep vCPUs in
+ * step and ignores it. */
 static int msrs_take(struct rows *rows, unsigned index, struct err *e)
 {
 	struct msrs *m = &scratch;
@@ -102,8 +103,8 @@ static int msrs_take(struct rows *rows, unsigned index, struct err *e)
 	return 0;
 }
 
-/* Pages that KVM reads and then writes in this guest, as soon as it is told of them or runs.  One
- * fault of ours, a write's, instead of two of KVM's: of a mapped file's page and of its copy. */
+/* KVM reads and then writes these pages of the guest as soon as it learns of them or runs.  A write
+ * from here costs one fault; KVM would take two, for the mapped file's page and for its copy. */
 static void msr_own_page(const struct mem *mem, const struct kvm_msr_entry *x)
 {
 	static const uint32_t shared[] = { MSR_KVM_SYSTEM_TIME_NEW, MSR_KVM_STEAL_TIME,
@@ -115,8 +116,8 @@ static void msr_own_page(const struct mem *mem, const struct kvm_msr_entry *x)
 			__asm__ volatile("orb $0, %0" : "+m"(*at));
 }
 
-/* Some kernels list registers that they do not let be set to what they were.  Those are passed
- * over, and named if they hold something else now. */
+/* Some kernels list registers that they refuse to set to their own value.  Those are skipped, and
+ * named if they hold another value now. */
 static void msr_refused(int fd, const struct kvm_msr_entry *x)
 {
 	struct {

@@ -15,14 +15,14 @@ struct msrs {
 	struct kvm_msr_entry entry[MSRS_MOST];
 };
 
-/* Once, before a vCPU has run: what need not be set because it is so. */
+/* Call it once, before a vCPU has run.  It records the values that need not be set. */
 int msrs_prepare(const struct vm *vm, struct err *e) must_check;
 
-/* What KVM lists, less what cannot be read one by one. */
+/* Append the registers that KVM lists, except those that it refuses to read. */
 int msrs_save(int fd, const struct vm *vm, struct msrs *m, struct err *e) must_check;
-/* Whether the record MSRS @index is there and can be loaded. */
+/* Check that the record MSRS @index exists and can be loaded. */
 int msrs_check(struct rows *rows, unsigned index, struct err *e) must_check;
-/* Of that record what has to be set in a vCPU that never ran.  The guest's memory is attached. */
+/* Set what that record changes in a vCPU that never ran.  The guest's memory must be attached. */
 int msrs_load(const struct vcpu *c, struct rows *rows, struct err *e) must_check;
 
 #endif

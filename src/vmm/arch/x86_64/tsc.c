@@ -6,8 +6,8 @@
 
 #define TSC_VERSION 1
 
-/* What KVM adds to the host's counter for this vCPU's; -1: this kernel does not say (before 5.16).
- */
+/* Read the offset that KVM adds to the host's counter for this vCPU.  Returns -1 if the kernel does
+ * not tell it (before 5.16). */
 static int tsc_offset(const struct vcpu *c, unsigned long request, uint64_t *offset)
 {
 	struct kvm_device_attr attr = { .group = KVM_VCPU_TSC_CTRL,
@@ -33,8 +33,8 @@ void tsc_save(const struct vm *vm, struct buf *to)
 	}
 }
 
-/* KVM keeps counters in step that are set within a second of each other; a host that is slower than
- * that would tear them apart. */
+/* KVM keeps counters in step if they are set within a second of each other.  On a host that is
+ * slower than that they would drift apart. */
 int tsc_load(const struct vm *vm, struct rows *rows, struct err *e)
 {
 	uint64_t offset, distance;

@@ -1,4 +1,5 @@
-/* tsc.h - how far the counters of vCPUs are apart, as records TSCO of the state file. */
+/* tsc.h - saves and loads the distances between the vCPUs' counters (records TSCO of the state
+ * file). */
 #ifndef VMM_ARCH_X86_64_TSC_H
 #define VMM_ARCH_X86_64_TSC_H
 
