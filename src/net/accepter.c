@@ -9,8 +9,8 @@
 #include "base/log.h"
 #include "net/conn.h"
 
-#define ACCEPTER_BATCH   64  /* connections in one go, then others have their turn */
-#define ACCEPTER_REST_MS 100 /* when no descriptor is to be had */
+#define ACCEPTER_BATCH   64  /* connections accepted in one go; then other work has its turn */
+#define ACCEPTER_REST_MS 100 /* pause when the process has no descriptor left */
 
 struct accepter {
 	uv_poll_t poll;
@@ -45,8 +45,8 @@ static void accepter_ready(uv_poll_t *poll, int status, int events)
 		if (errno == EAGAIN)
 			return;
 		if (errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM)
-			continue; /* the client of this one is gone already */
-		log_warn("no descriptor for a new connection errno=%d", errno);
+			continue; /* this client has gone already */
+		log_warn("out of descriptors for new connections errno=%d", errno);
 		uv_poll_stop(&a->poll);
 		uv_timer_start(&a->rest, accepter_rested, ACCEPTER_REST_MS, 0);
 		return;

@@ -50,7 +50,7 @@ static void chan_uv_lose(struct chan_uv *c)
 
 static void chan_uv_read(struct chan_uv *c)
 {
-	/* Bounded, so that one busy peer cannot keep the loop. */
+	/* The number is bounded, so that one busy peer cannot keep the loop to itself. */
 	for (int i = 0; i < 32 && c->open; i++) {
 		int rc = ipc_recv(c->chan.sock, c->msg, c->chan.rows, c->chan.n_rows);
 
@@ -106,7 +106,7 @@ void chan_uv_send(struct chan_uv *c, uint32_t type, uint64_t tag, const void *bo
 {
 	if (!c->open)
 		return;
-	/* What cannot be sent shows as a hang-up in the poll. */
+	/* After a failed send the poll reports a hang-up, which ends the channel. */
 	if (chan_send(&c->chan, type, tag, body, size, fds, n_fds))
 		shutdown(c->chan.sock, SHUT_RDWR);
 	chan_uv_rearm(c);

@@ -13,7 +13,8 @@
 #define CONN_IN    (64 * KIB)
 #define CONN_PLAIN (16 * KIB) /* a TLS record */
 
-/* One loop, and a callback is done with these before the next one: all connections share them. */
+/* All connections share these buffers: there is one loop, and each callback is done with them
+ * before the next one runs. */
 static uint8_t conn_in[CONN_IN], conn_plain[CONN_PLAIN];
 
 static void conn_pump(struct conn *c);
@@ -46,7 +47,8 @@ static int64_t conn_due(const struct conn *c)
 	return due;
 }
 
-/* A deadline that moves away leaves the timer as it is: it looks again when it fires. */
+/* A deadline that moves later leaves the timer alone: when it fires, it looks at the deadline
+ * again. */
 void conn_arm(struct conn *c)
 {
 	int64_t now = conn_now(c), due = c->reading == CONN_RESUMES ? now : conn_due(c);
@@ -105,7 +107,7 @@ void conn_close(struct conn *c)
 	uv_close((uv_handle_t *)&c->timer, conn_on_closed);
 }
 
-/* Hand bytes on; what is not taken goes to `kept`, unless it comes from there. */
+/* Hand bytes to the owner and return how many it took. */
 static size_t conn_give(struct conn *c, const uint8_t *data, size_t size)
 {
 	size_t taken = size;
@@ -113,7 +115,7 @@ static size_t conn_give(struct conn *c, const uint8_t *data, size_t size)
 	if (!conn_finishes(c))
 		taken = c->ops->data(c, data, size);
 	assert(taken <= size);
-	/* Unless the callback itself called conn_resume. */
+	/* If the callback called conn_resume, it already asked for the rest. */
 	if (taken < size && c->reading == CONN_READS)
 		c->reading = CONN_PAUSED;
 	return taken;
@@ -156,7 +158,7 @@ static void conn_open(struct conn *c)
 		c->ops->open(c);
 }
 
-/* False: nothing more to be had from what came. */
+/* False: what has arrived yields nothing more. */
 static bool conn_pump_tls(struct conn *c)
 {
 	size_t size = 0;
@@ -197,7 +199,8 @@ static void conn_on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buf)
 	if (size == UV_EOF && (!c->tls || conn_finishes(c))) {
 		conn_ends(c);
 	} else if (size < 0) {
-		/* Also TLS that ends without close_notify: the rest may have been cut off. */
+		/* TLS that ends without close_notify counts too: somebody may have cut the rest
+		 * off. */
 		conn_close(c);
 		return;
 	} else {
@@ -301,7 +304,7 @@ void conn_count(struct conn *c, struct quota_source *s)
 	quota_enter(s);
 }
 
-/* Without probes a peer that is gone, and says nothing, is there for ever. */
+/* Without probes, a peer that vanished silently would seem to be there for ever. */
 static void conn_tcp_options(int fd)
 {
 	const int options[][3] = {
@@ -321,7 +324,7 @@ static int conn_adopt(struct conn *c, uv_loop_t *loop, int fd)
 	int domain = 0, rc;
 	socklen_t size = sizeof(domain);
 
-	signal(SIGPIPE, SIG_IGN); /* libuv writes without MSG_NOSIGNAL */
+	signal(SIGPIPE, SIG_IGN); /* because libuv writes without MSG_NOSIGNAL */
 
 	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size))
 		return UV_EINVAL;
@@ -349,7 +352,7 @@ struct conn *conn_new(uv_loop_t *loop, int fd, struct tls *tls, const struct con
 	int rc = conn_adopt(c, loop, fd);
 
 	if (rc) {
-		err_set(e, ERR_INTERNAL, "take a connection over: %s", uv_strerror(rc));
+		err_set(e, ERR_INTERNAL, "take over a connection: %s", uv_strerror(rc));
 		close(fd);
 		if (c->uv.handle.data)
 			uv_close(&c->uv.handle, conn_on_dropped);

@@ -1,5 +1,5 @@
-/* conn_parts.h - a connection, for the three files that make it: conn.c (what comes, its life),
- * conn_send.c (what goes), conn_tls.c. */
+/* conn_parts.h - a connection, for the three files that implement it: conn.c has its life and what
+ * it receives, conn_send.c what it sends, and conn_tls.c the TLS half. */
 #ifndef NET_CONN_PARTS_H
 #define NET_CONN_PARTS_H
 
@@ -64,8 +64,9 @@ struct conn {
 };
 
 void conn_go(struct conn *c, enum conn_state to);
-void conn_arm(struct conn *c);         /* the timer, after a deadline changed */
-void conn_set_reading(struct conn *c); /* likewise, what decides about reading */
+void conn_arm(struct conn *c);         /* call it after a deadline changed */
+void conn_set_reading(struct conn *c); /* call it after something changed that decides about
+					  reading */
 void conn_flush(struct conn *c);
 void conn_look_at_peer(struct conn *c); /* what it took meanwhile earns it time */
 

@@ -1,13 +1,15 @@
-/* conn_send.c - what a connection sends, and how it says its last word. */
+/* conn_send.c - what a connection sends, and how it ends its side. */
 
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 
 #include "net/conn_parts.h"
 
-#define CONN_HIGH      LIMIT_HTTP_BUFFER
-#define CONN_LOW       (LIMIT_HTTP_BUFFER / 4)
-#define CONN_LINGER_MS 2000 /* after our FIN, so that unread bytes do not reset what we said */
+#define CONN_HIGH LIMIT_HTTP_BUFFER
+#define CONN_LOW  (LIMIT_HTTP_BUFFER / 4)
+#define CONN_LINGER_MS                                                         \
+	2000 /* we read on after our FIN, because unread bytes would reset the \
+		connection and lose our last bytes */
 
 static void conn_said_all(struct conn *c)
 {
@@ -26,13 +28,13 @@ static void conn_on_shutdown(uv_shutdown_t *req, int status)
 {
 	struct conn *c = req->data;
 
-	(void)status; /* a broken socket is found by reading */
+	(void)status; /* if the socket is broken, reading finds that out */
 	if (c->state == CONN_FINISHING)
 		conn_said_all(c);
 }
 
-/* A peer may answer, close, and then refuse the rest of what it was sent: its answer still lies in
- * our socket, in front of the end or the error. */
+/* A peer may answer, close, and then refuse the rest of what we send.  Its answer still lies in our
+ * socket, before the end or the error. */
 static void conn_not_heard(struct conn *c)
 {
 	if (c->tls || conn_finishes(c)) {
@@ -75,8 +77,8 @@ static void conn_start_write(struct conn *c)
 		conn_not_heard(c);
 }
 
-/* The kernel takes bytes in lumps that a slow peer needs minutes for, so what counts is what the
- * peer took, not what the kernel did. */
+/* The kernel takes bytes in lumps for which a slow peer needs minutes.  What counts is therefore
+ * what the peer took, not what the kernel did. */
 void conn_look_at_peer(struct conn *c)
 {
 	int64_t taken = c->handed;
@@ -116,7 +118,7 @@ static void conn_push(struct conn *c)
 			conn_start_write(c);
 			return;
 		}
-		buf_free(&c->out); /* idle ones keep none */
+		buf_free(&c->out); /* an idle connection keeps no buffer */
 	}
 	if (c->going == CONN_SHUT) {
 		c->going = CONN_FIN_SENT;

@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CONN_TLS_CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20" /* of TLS 1.2; those of 1.3 are all good */
+#define CONN_TLS_CIPHERS                                                      \
+	"ECDHE+AESGCM:ECDHE+CHACHA20" /* for TLS 1.2; all of those of 1.3 are \
+					 good */
 
 struct tls {
 	SSL_CTX *ctx;
@@ -135,7 +137,8 @@ static int tls_set_certificate(struct tls *t, BIO *pem, struct err *e)
 	X509 *cert;
 	int rc;
 
-	/* The order of the blocks is free: the key is looked for, then the certificates. */
+	/* The blocks may come in any order, so this looks for the key first and then for the
+	 * certificates. */
 	key = PEM_read_bio_PrivateKey(pem, NULL, NULL, NULL);
 	if (!key)
 		return tls_fail(e, "read the private key");
@@ -153,7 +156,7 @@ static int tls_set_certificate(struct tls *t, BIO *pem, struct err *e)
 		if (rc != 1)
 			return tls_fail(e, "use the certificate");
 	}
-	ERR_clear_error(); /* the end of the file is told as an error */
+	ERR_clear_error(); /* OpenSSL reports the end of the file as an error */
 	if (SSL_CTX_check_private_key(t->ctx) != 1)
 		return tls_fail(e, "match the certificate and its key");
 	return 0;
@@ -167,7 +170,7 @@ static int tls_set_up(struct tls *t, struct err *e)
 					    SSL_OP_CIPHER_SERVER_PREFERENCE);
 	SSL_CTX_set_mode(t->ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
 					 SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-	/* Sessions live in tickets with the client; nothing is kept here. */
+	/* Clients keep sessions as tickets; the server keeps nothing. */
 	SSL_CTX_set_session_cache_mode(t->ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_num_tickets(t->ctx, 1);
 	SSL_CTX_set_tlsext_servername_callback(t->ctx, tls_on_sni);
@@ -304,7 +307,7 @@ bool conn_tls_write(struct conn_tls *s, const void *data, size_t size)
 		size_t n = 0;
 		int rc = SSL_write_ex(s->ssl, at, size, &n);
 
-		/* The BIO takes all, so only a broken session ends here. */
+		/* The BIO takes everything, so only a broken session fails here. */
 		if (rc != 1) {
 			(void)conn_tls_error(s, rc);
 			return false;

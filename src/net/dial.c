@@ -11,7 +11,7 @@
 #include "base/io.h"
 
 #define DIAL_ANSWER 256
-#define DIAL_OK     3 /* "OK\n": what follows it may be the port's */
+#define DIAL_OK     3 /* "OK\n"; what follows may already be the port's bytes */
 
 struct dial {
 	uv_poll_t poll; /* on `sock` */
@@ -64,7 +64,7 @@ int dial_answer(const char *text, size_t size)
 	return size < DIAL_ANSWER ? 0 : -1;
 }
 
-/* Take at most one descriptor, close all others. */
+/* Take one descriptor at most, and close all others. */
 static void dial_take_fds(struct dial *d, struct msghdr *msg)
 {
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
@@ -101,7 +101,7 @@ static ssize_t dial_receive(struct dial *d)
 	return n;
 }
 
-/* A descriptor that is no stream socket could block us or be anything. */
+/* A descriptor that is not a stream socket could be anything, and could block us. */
 static bool is_stream(int fd)
 {
 	socklen_t size = sizeof(int);
@@ -160,7 +160,7 @@ static void dial_soon(uv_idle_t *idle)
 	dial_finish(d, d->result);
 }
 
-/* Connecting to a local socket is done at once or not at all. */
+/* A local socket connects at once or not at all. */
 static bool dial_connect(struct dial *d, const char *path)
 {
 	struct sockaddr_un to = { .sun_family = AF_UNIX };

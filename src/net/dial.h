@@ -1,10 +1,11 @@
 /* dial.h - ask a machine for a connection to a port of its guest (stream.sock of ipc/machine.h).
  *
- * With "OK\n" it hands over a socket on which the port is spoken, or none: then the connection to
- * stream.sock itself is the port from the next byte on, and that byte is still unread.
+ * With "OK\n" the machine may hand over a socket that leads to the port.  If it hands over none,
+ * the connection to stream.sock itself leads to the port from the next byte on, which is still
+ * unread.
  *
- * The machine process is not believed: its answer is short, what it hands over must be a stream
- * socket, and it may take its time no longer than the caller lets it (dial_cancel). */
+ * The machine process is not trusted: its answer must be short, what it hands over must be a
+ * stream socket, and the caller decides how long it may take (dial_cancel). */
 #ifndef NET_DIAL_H
 #define NET_DIAL_H
 
@@ -14,18 +15,21 @@
 
 enum dial_result {
 	DIAL_OPEN,    /* the descriptor is the caller's */
-	DIAL_REFUSED, /* no machine, nothing listens there, or it broke the protocol */
-	DIAL_BUSY,    /* more callers than the machine takes at once: try again */
+	DIAL_REFUSED, /* there is no machine, nothing listens on the port, or the machine broke
+			 the protocol */
+	DIAL_BUSY,    /* the machine has too many callers at the moment: try again */
 };
 
 struct dial;
 
-/* @done comes once, from the loop, never from inside this call; fd is -1 unless DIAL_OPEN. */
+/* @done is called once, from the loop and never from inside this call. fd is -1 unless DIAL_OPEN.
+ */
 struct dial *dial_start(uv_loop_t *loop, const char *path, uint16_t port,
 			void (*done)(void *arg, enum dial_result result, int fd), void *arg);
-void dial_cancel(struct dial *d); /* before `done`: it will not come */
+void dial_cancel(struct dial *d); /* call it before `done`, which is then never called */
 
-/* Pure, fuzzed: the answer so far.  1: OK; 0: more is needed; -1: refused or no such answer. */
+/* What the answer so far means; pure, fuzzed.  1: OK; 0: more is needed; -1: refused, or no such
+ * answer exists. */
 int dial_answer(const char *text, size_t size) must_check;
 
 #endif

@@ -28,7 +28,8 @@ static void http_on_later(uv_timer_t *timer)
 	struct http_server *s = timer->data;
 	struct list now;
 
-	/* Only those that were there: one that calls again waits for the next turn. */
+	/* Only those that are in the list now: a call that asks for another waits for the next
+	 * turn. */
 	if (list_empty(&s->later))
 		return;
 	now = s->later;
@@ -135,7 +136,7 @@ void http_server_limit(struct http_server *s, const struct client_limits *limits
 	quota_limit(s->quota, &s->limits);
 }
 
-/* End the connection that has waited for its client longest, where it is in the way. */
+/* If there is no room, end the connection that has waited for its client longest. */
 static bool http_make_room(struct http_server *s, struct quota_source *source)
 {
 	struct http_link *oldest = NULL;
@@ -171,7 +172,7 @@ int http_server_take(struct http_server *s, int fd, struct err *e)
 		rc = http_h1_new(s, fd, source, e);
 	} else {
 		close(fd);
-		err_set(e, ERR_THROTTLED, "clients have as many connections as they may");
+		err_set(e, ERR_THROTTLED, "clients have all the connections that [limits] allows");
 	}
 	if (rc)
 		quota_drop(source);
@@ -187,7 +188,7 @@ static void http_server_accepted(void *arg, int fd)
 	if (!http_server_take(s, fd, &e) || (s->warned_ms && now - s->warned_ms < WARN_MS))
 		return;
 	s->warned_ms = now;
-	log_warn("a connection is refused error=\"%s\"", e.text);
+	log_warn("refused a connection error=\"%s\"", e.text);
 }
 
 int http_server_listen(struct http_server *s, int fd, struct err *e)

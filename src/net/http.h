@@ -1,10 +1,9 @@
-/* http.h - an HTTP server and the exchange that every handler sees.
+/* http.h - an HTTP server, and the exchange that every handler sees.
  *
- * An exchange is one request and its answer, whatever carries it: today
- * HTTP/1.1 with keep-alive, later an HTTP/2 stream behind the same functions.
- * Nothing is buffered whole: request bytes are handed on as they come, the
- * handler says when it cannot take more; answer bytes queue up to LIMIT_HTTP_BUFFER
- * and `writable` says when there is room again. */
+ * An exchange is one request and its answer, whatever carries it: HTTP/1.1 with keep-alive, and in
+ * future an HTTP/2 stream behind the same functions.  Nothing is buffered whole.  Request bytes are
+ * handed on as they come, and the handler says when it cannot take more.  Answer bytes queue up to
+ * LIMIT_HTTP_BUFFER, and `writable` says when there is room again. */
 #ifndef NET_HTTP_H
 #define NET_HTTP_H
 
@@ -18,24 +17,24 @@ struct http_exchange;
 struct http_handler {
 	/* The head is complete.  Answer at once, or later.  x's user pointer is yours. */
 	void (*head)(struct http_exchange *x);
-	/* A piece of the body: returns how much was taken (fewer pauses reading until
-	 * http_read_more). */
+	/* A piece of the body came.  Returns how much was taken; taking less stops reading until
+	 * http_read_more. */
 	size_t (*body)(struct http_exchange *x, const uint8_t *data, size_t size);
 	void (*end)(struct http_exchange *x); /* the request is complete */
-	/* Neither body nor end come after http_send_end. */
-	void (*writable)(
-		struct http_exchange *x); /* room again after http_send_body answered false */
-	/* Last call: the answer is out, or the client is gone (then http_gone() is true).  Free
+	/* After http_send_end neither body nor end is called. */
+	void (*writable)(struct http_exchange *x); /* there is room again after http_send_body
+						      returned false */
+	/* The last call: the answer is out, or the client is gone (then http_gone is true).  Free
 	 * your state. */
 	void (*done)(struct http_exchange *x);
-	/* Optional: a request that cannot be parsed; default is a plain-text answer. */
+	/* A request cannot be parsed.  May be NULL: then it gets an answer in plain text. */
 	void (*bad)(struct http_exchange *x, unsigned status, const char *why);
 };
 
-/* Serve connections of a listener; @tls NULL: plain. `arg` is http_server_arg(x). */
+/* @tls NULL: plain.  Handlers find @arg with http_server_arg. */
 struct http_server *http_server_new(uv_loop_t *loop, struct tls *tls,
 				    const struct http_handler *handler, void *arg);
-/* What its clients may hold; without it, the values of base/limits.h. */
+/* Says what clients may hold.  Without this call the values of base/limits.h apply. */
 void http_server_limit(struct http_server *s, const struct client_limits *limits);
 int http_server_listen(struct http_server *s, int fd,
 		       struct err *e) must_check;                 /* takes the socket over */
@@ -56,29 +55,30 @@ uv_loop_t *http_loop(const struct http_exchange *x);
 bool http_keep(struct http_exchange *x, size_t size) must_check;
 void http_trust(struct http_exchange *x);
 
-void http_read_stop(struct http_exchange *x); /* no body for now; in `head`: the client that waits
-						 for a 100 goes on waiting */
+/* Take no body for now.  Called in `head`, it also keeps a client waiting that waits for a 100. */
+void http_read_stop(struct http_exchange *x);
 void http_read_more(struct http_exchange *x); /* the body handler has room again */
-void http_send_continue(
-	struct http_exchange *x); /* 100, if the client waits for it; sent by itself
-				     when `head` returned without an answer and
-				     without http_read_stop, and by http_read_more */
+/* Send a 100 if the client waits for one.  This happens by itself when `head` returns with neither
+ * an answer nor http_read_stop, and in http_read_more. */
+void http_send_continue(struct http_exchange *x);
 
-/* The answer: head (length -1: chunked, or until close for HTTP/1.0), body, end.  `headers` without
- * the framing ones, which are ours.  After a final answer with unread request body the connection
- * closes. */
+/* The answer: head, body, end.  @length -1: chunked, or for HTTP/1.0 until the connection closes.
+ * @headers must not contain those that frame the body.  If a final answer leaves too much of the
+ * request's body unread, the connection closes. */
 void http_send_head(struct http_exchange *x, unsigned status, const struct http_header *headers,
 		    size_t n, int64_t length);
-bool http_send_body(struct http_exchange *x, const void *data,
-		    size_t size); /* false: full, wait for writable */
+/* False: the queue is full, so wait for `writable`. */
+bool http_send_body(struct http_exchange *x, const void *data, size_t size);
 void http_send_end(struct http_exchange *x);
-void http_abort(struct http_exchange *x); /* the answer cannot be finished: the connection is cut */
-/* All in one. */
+/* The answer cannot be finished, so the connection is cut. */
+void http_abort(struct http_exchange *x);
+/* Head, body and end in one call. */
 void http_answer(struct http_exchange *x, unsigned status, const struct http_header *headers,
 		 size_t n, const void *body, size_t size);
 
-/* After an upgrade was agreed (http_send_head 101): the connection is yours with its ops; early
- * bytes are given to ops->data from the loop; `done` is not called any more. */
+/* Call it after an upgrade was agreed on (http_send_head with 101).  The connection is then the
+ * caller's.  Bytes that came early are given to ops->data from the loop, and `done` is not
+ * called. */
 struct conn *http_take_conn(struct http_exchange *x, const struct conn_ops *ops, void *owner);
 
 #endif

@@ -1,7 +1,7 @@
-/* http_carrier.h - what stands behind an exchange: inside net/http alone.
+/* http_carrier.h - what carries an exchange; for net/http only.
  *
- * http_h1.c carries one exchange at a time on a connection; an HTTP/2 carrier is another file with
- * the same table, chosen by ALPN in http_server_accepted. */
+ * http_h1.c carries one exchange at a time on a connection.  An HTTP/2 carrier would be another
+ * file with the same table, chosen by ALPN in http_server_take. */
 #ifndef NET_HTTP_CARRIER_H
 #define NET_HTTP_CARRIER_H
 
@@ -19,7 +19,7 @@ struct http_carrier {
 	void (*send_end)(struct http_exchange *x);
 	void (*abort)(struct http_exchange *x);
 	void (*cork)(struct http_exchange *x,
-		     bool on); /* what is sent meanwhile goes out at once */
+		     bool on); /* what is sent between on and off goes out in one piece */
 	const char *(*sni)(const struct http_exchange *x);
 	/* NULL: this carrier has no connection to give */
 	struct conn *(*take_conn)(struct http_exchange *x, const struct conn_ops *ops, void *owner);
@@ -42,13 +42,14 @@ struct http_server {
 	void *arg;
 	struct list accepters; /* struct http_listener */
 	struct list conns;     /* struct http_link */
-	struct list waiting;   /* likewise, those that may be ended for new ones */
-	struct list heads;     /* struct http_wait: whose head has begun, oldest first */
+	struct list waiting;   /* those of them that may be ended for new ones */
+	struct list heads;     /* struct http_wait: connections whose request head has begun,
+				  oldest first */
 	struct list later;     /* struct http_later: to be called from the loop */
 	uv_timer_t head_timer, later_timer;
 	struct client_limits limits;
 	struct quota *quota;
-	int64_t warned_ms; /* when it was last said that a connection is refused; 0: never */
+	int64_t warned_ms; /* when the log last said that a connection is refused; 0: never */
 	unsigned handles;
 	bool freeing;
 };
@@ -72,12 +73,13 @@ struct http_later {
 
 void http_link_add(struct http_server *s, struct http_link *l);
 void http_link_del(struct http_server *s, struct http_link *l); /* may free a server that ends */
-/* It waits for its client from now on: of those in this state the oldest is ended where there is
- * no room for a new one. */
+/* From now on the connection waits for its client.  Of the connections in this state the oldest is
+ * ended when there is no room for a new one. */
 void http_link_waits(struct http_server *s, struct http_link *l, struct quota_source *source);
 void http_link_works(struct http_link *l);
-void http_wait_start(struct http_server *s, struct http_wait *w);  /* a head's time, from now */
-void http_call_later(struct http_server *s, struct http_later *l); /* once, however often said */
+void http_wait_start(struct http_server *s, struct http_wait *w);  /* a head's time begins now */
+void http_call_later(struct http_server *s, struct http_later *l); /* it is called once, however
+								      often it was asked for */
 
 /* Take a client's connection over, or refuse it. */
 int http_server_take(struct http_server *s, int fd, struct err *e) must_check;

@@ -31,7 +31,7 @@ static void h1_free(struct h1 *h)
 	free(h);
 }
 
-/* The exchange begins; what the last one left is forgotten. */
+/* An exchange begins, and what the last one left is forgotten. */
 static void h1_activate(struct h1 *h, const struct http_head *head)
 {
 	list_del(&h->wait.in);
@@ -89,7 +89,7 @@ static void h1_idle(struct h1 *h)
 	h->x.head = &h1_no_head;
 	http_link_waits(h->x.server, &h->link, h->x.source);
 	h1_set_timeout(h);
-	if (!conn_full(h->c)) /* else by drained */
+	if (!conn_full(h->c)) /* otherwise h1_drained does it */
 		conn_resume(h->c);
 }
 
@@ -129,7 +129,7 @@ static void h1_got_end(struct h1 *h)
 	h1_set_timeout(h);
 }
 
-/* Is there something to be parsed now? */
+/* May bytes be parsed now?  */
 static bool h1_listens(const struct h1 *h)
 {
 	if (h->state == H1_ACTIVE)
@@ -176,7 +176,7 @@ static size_t h1_parse(struct h1 *h, const uint8_t *data, size_t size)
 	return h->state == H1_LAST && h->c ? size : at;
 }
 
-/* The answer is complete: tell the handler, then see what becomes of the connection. */
+/* The answer is complete.  The handler hears of it first; then the connection goes on or ends. */
 static void h1_done(struct h1 *h)
 {
 	h1_go(h, H1_DRAINING);
@@ -192,7 +192,8 @@ static void h1_done(struct h1 *h)
 		h1_idle(h);
 		return;
 	}
-	(void)h1_parse(h, (const uint8_t *)"", 0); /* the end may be in the parser already */
+	(void)h1_parse(h, (const uint8_t *)"", 0); /* the parser may already hold the end of the
+						      request */
 	if (h->state == H1_DRAINING)
 		conn_resume(h->c);
 }
@@ -202,7 +203,7 @@ static size_t h1_data(struct conn *c, const uint8_t *data, size_t size)
 	return h1_parse(conn_owner(c), data, size);
 }
 
-/* The handler takes body again: first what it left, then what the parser holds. */
+/* The handler takes body again: first what it left, and then what the parser holds. */
 static void h1_resumed(struct conn *c)
 {
 	struct h1 *h = conn_owner(c);
@@ -246,7 +247,8 @@ static void h1_end(struct conn *c)
 {
 	struct h1 *h = conn_owner(c);
 
-	/* Over plain TCP a client may have said all it has to say; over TLS it is gone. */
+	/* Over plain TCP a client may end its side and still wait for the answer; over TLS it is
+	 * gone. */
 	h->eof = true;
 	if (h->state == H1_ACTIVE && (h->request_done || h->rest.stopped) && !h->tls)
 		h->close = true;

@@ -1,16 +1,15 @@
-/* http_h1.h - an HTTP/1.1 connection of the server: inside net/http_h1 alone.
+/* http_h1.h - an HTTP/1.1 connection of the server; for net/http_h1 only.
  *
- * http_h1.c reads requests and keeps the order; http_h1_send.c writes answers.
- *
- * Handlers are never told of the next request, nor of `done`, from inside a call of theirs: that
- * comes by http_call_later. */
+ * http_h1.c reads requests and keeps their order; http_h1_send.c writes answers.  A handler is
+ * never called for the next request, or for `done`, while it is inside a function of ours:
+ * http_call_later does that from the loop. */
 #ifndef NET_HTTP_H1_H
 #define NET_HTTP_H1_H
 
 #include "net/http_carrier.h"
 #include "net/http_rest.h"
 
-#define H1_DRAIN (256 * KIB) /* of an unread body, to keep the connection */
+#define H1_DRAIN (256 * KIB) /* so much of an unread body is thrown away to keep the connection */
 
 /* Where the connection is; the right column is where it may go (h1_go asserts it).
  *
@@ -37,7 +36,7 @@ struct h1 {
 	struct http1 *parser; /* NULL: idle */
 	struct http_rest rest;
 	struct buf corked;
-	int64_t left;   /* of a body with a length that is being sent */
+	int64_t left;   /* bytes still to be sent of an answer with a length */
 	int64_t unread; /* bytes of the request's body that may still be thrown away */
 	int64_t timeout_ms;
 	enum h1_answer answer;
@@ -57,7 +56,7 @@ struct h1 {
 extern const struct http_carrier h1_carrier;
 
 void h1_go(struct h1 *h, enum h1_state to);
-void h1_set_timeout(struct h1 *h); /* silence is counted where it is the client's turn */
+void h1_set_timeout(struct h1 *h); /* time counts only while it is the client's turn */
 void h1_cut(struct h1 *h);
 
 static inline struct h1 *h1_of(struct http_exchange *x)

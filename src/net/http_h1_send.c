@@ -1,11 +1,12 @@
-/* http_h1_send.c - answers over HTTP/1.1: framing, what becomes of the connection, hand-over. */
+/* http_h1_send.c - answers over HTTP/1.1: their framing, and whether the connection is kept,
+ * closed or handed over. */
 
 #include <string.h>
 #include <time.h>
 
 #include "net/http_h1.h"
 
-#define H1_BURST (1 * MIB) /* that one fast client may take before others are looked at */
+#define H1_BURST (1 * MIB) /* what one fast client may take before others have their turn */
 
 void h1_set_timeout(struct h1 *h)
 {
@@ -75,7 +76,7 @@ static void h1_read_more(struct http_exchange *x)
 		conn_resume(h->c);
 }
 
-/* Can the connection carry another request after this answer? */
+/* Can the connection carry another request after this answer?  */
 static bool h1_may_keep(const struct h1 *h)
 {
 	const struct http_head *head = h->x.head;
@@ -84,7 +85,8 @@ static bool h1_may_keep(const struct h1 *h)
 		return false;
 	if (h->request_done || !h1_has_body(head))
 		return true;
-	/* A client that waits for 100 may send its body after another answer, or not. */
+	/* A client that waits for a 100 and gets another answer may send its body, or not: nobody
+	 * knows what the next bytes are. */
 	if (head->expect_continue && h->answer != H1_CONTINUED)
 		return false;
 	return !head->chunked && head->length <= (int64_t)H1_DRAIN;
@@ -110,7 +112,7 @@ static void h1_put_headers(struct buf *b, const struct http_header *headers, siz
 	bool dated = false;
 
 	for (size_t i = 0; i < n; i++) {
-		/* One that cannot be written is left out: it would end the head. */
+		/* A header that may not be written is left out, because it would end the head. */
 		if (http1_put_header(b, headers[i].name, headers[i].value))
 			dated = dated || !strcmp(headers[i].name, "date");
 	}
@@ -207,7 +209,7 @@ static void h1_send_end(struct http_exchange *x)
 	if (h->framing == H1_BY_CHUNKS)
 		h1_write(h, "0\r\n\r\n", 5);
 	if (h->framing == H1_BY_LENGTH && h->left > 0) {
-		h1_abort(x); /* less than was promised: only the cut says so */
+		h1_abort(x); /* the body is shorter than promised, and only a cut says so */
 		return;
 	}
 	http_call_later(x->server, &h->later);

@@ -1,7 +1,8 @@
-/* http_rest.h - what the taker of a body left: inside net alone.
+/* http_rest.h - what was not taken of a body; for net only.
  *
- * Server and client hand decoded body on as it comes.  A taker that takes less stops them: the rest
- * waits here, and is given again, before anything else is parsed, when the taker asks for more. */
+ * The server and the client hand decoded body on as it comes.  If the owner takes less, they stop:
+ * the rest waits here, and is given again, before anything else is parsed, when the owner asks for
+ * more. */
 #ifndef NET_HTTP_REST_H
 #define NET_HTTP_REST_H
 
@@ -18,7 +19,8 @@ static inline void http_rest_keep(struct http_rest *r, const uint8_t *data, size
 	r->stopped = true;
 }
 
-/* False: nothing was stopped.  Else *bytes, the caller's, are to be given again. */
+/* False: nothing was stopped.  Otherwise *bytes, which the caller then owns, must be given again.
+ */
 static inline bool http_rest_go_on(struct http_rest *r, struct buf *bytes)
 {
 	if (!r->stopped)

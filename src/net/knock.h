@@ -1,6 +1,8 @@
-/* knock.h - one connection to a port of a microVM that makes the guest run what a request runs
- * (design 1.5): connected and closed, or told a text whose answer is read to its end and looked at
- * for nothing but the status. */
+/* knock.h - one connection to a port of a microVM that makes the guest run the code that a request
+ * runs (design 1.5).
+ *
+ * The connection is opened and closed, or it sends a text, reads the answer to its end, and looks
+ * at nothing in it but the status. */
 #ifndef NET_KNOCK_H
 #define NET_KNOCK_H
 
@@ -8,19 +10,19 @@
 
 #include "base/base.h"
 
-/* No request by any reading of RFC 9112, so a server refuses it itself: a method that is no token,
- * a target that is no path, a version that there is not. */
+/* This is not a request by any reading of RFC 9112, so a server refuses it before its application
+ * sees it: the method is not a token, the target is not a path, and the version does not exist. */
 #define KNOCK_REFUSABLE "[] [] HTTP/9.9\r\n\r\n"
 
-#define KNOCK_UNSAID 1 /* in place of a status: the text reached nobody */
+#define KNOCK_UNSAID 1 /* takes the place of a status: the text reached nobody */
 
 struct knock {
 	const char *stream; /* path of the machine's stream.sock */
 	uint16_t port;
 	const char *text; /* NULL: connect and close */
 	uint64_t most_ms;
-	/* Once, from the loop, never from inside knock_start.  @status: of an HTTP answer, 0: none
-	 * came, or KNOCK_UNSAID. */
+	/* Called once, from the loop and never from inside knock_start.  @status is that of an HTTP
+	 * answer, 0 if none came, or KNOCK_UNSAID. */
 	void (*done)(void *arg, unsigned status);
 	void *arg;
 };
@@ -28,9 +30,9 @@ struct knock {
 struct knocking;
 
 struct knocking *knock_start(uv_loop_t *loop, const struct knock *k);
-void knock_cancel(struct knocking *k); /* before `done`: it will not come */
+void knock_cancel(struct knocking *k); /* call it before `done`, which is then never called */
 
-/* Pure, fuzzed: the status of an answer that begins so; 0: it is none of HTTP/1. */
+/* The status of an answer that begins so, or 0 if it is not HTTP/1.  Pure, fuzzed. */
 unsigned knock_status(const char *begin, size_t size) must_check;
 
 #endif

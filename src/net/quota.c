@@ -41,7 +41,7 @@ void quota_free(struct quota *q)
 	quota_free_if_done(q);
 }
 
-/* The bytes of @from that count, into @to. */
+/* Put the bytes of @from that count into @to, and return how many they are. */
 static size_t quota_address(const struct sockaddr_storage *from, uint8_t to[8])
 {
 	const struct sockaddr_in6 *six = (const void *)from;
@@ -118,8 +118,8 @@ bool quota_keep(struct quota_source *s, size_t *kept, size_t size)
 	struct quota *q = s->quota;
 	size_t now = *kept + size;
 
-	/* A small request is always let in, however full others make it: what all connections
-	 * together keep so is bounded by their number. */
+	/* A small request is always let in, however much the others hold: the number of
+	 * connections bounds what they all keep in this way. */
 	if (now > LIMIT_UNVERIFIED_FREE &&
 	    (q->bytes + size > (size_t)q->limits.unverified_bytes ||
 	     s->bytes + size > (size_t)q->limits.unverified_bytes_per_address))

@@ -14,14 +14,15 @@
 
 struct quota;
 
-/* An address from which there are connections; it lives as long as the last of them. */
+/* An address that has connections.  It lives as long as the last of them. */
 struct quota_source {
 	struct hash_node in_quota;
 	struct quota *quota; /* borrowed */
 	uint8_t address[8];
 	size_t address_size;
 	size_t connections, bytes;
-	struct list waiting; /* for the server: its connections that could be ended (http.c) */
+	struct list waiting; /* for the server: connections of this address that may be ended
+				(http.c) */
 };
 
 enum quota_room {
@@ -33,16 +34,18 @@ enum quota_room {
 
 struct quota *quota_new(void);
 void quota_limit(struct quota *q, const struct client_limits *limits);
-void quota_free(struct quota *q); /* the memory goes with the last source */
+void quota_free(struct quota *q); /* the memory is freed with the last source */
 
-/* The source of a connection from @address; call quota_room, then quota_enter or quota_drop. */
+/* Find or make the source of a connection from @address.  Call quota_room next, and then
+ * quota_enter or quota_drop. */
 struct quota_source *quota_source(struct quota *q, const struct sockaddr_storage *address);
 enum quota_room quota_room(const struct quota_source *s);
 void quota_enter(struct quota_source *s);
-void quota_leave(struct quota_source *s); /* for each quota_enter; may free *s */
+void quota_leave(struct quota_source *s); /* call it once for each quota_enter; it may free *s */
 void quota_drop(struct quota_source *s);  /* frees it if it has no connections */
 
-/* One request keeps @size bytes more, *kept so far.  False: there is no room for them. */
+/* One request, which has *kept bytes so far, keeps @size more.  False: there is no room for them.
+ */
 bool quota_keep(struct quota_source *s, size_t *kept, size_t size) must_check;
 void quota_release(struct quota_source *s, size_t *kept);
 

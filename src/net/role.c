@@ -28,7 +28,7 @@ static void role_got_secret(struct role_link *r, struct ipc_msg *m)
 	if (!r->events->secret || w->which >= SECRET_NUM)
 		return;
 	if (lseek(fd, 0, SEEK_SET) || io_read_all(fd, &b, ROLE_SECRET_MOST)) {
-		log_err("a secret cannot be read which=%u", w->which);
+		log_err("cannot read a secret which=%u", w->which);
 		return;
 	}
 	buf_str(&b);

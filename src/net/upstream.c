@@ -12,10 +12,10 @@ struct upstream {
 	void *owner; /* borrowed */
 	struct http_rest rest;
 	int64_t left; /* of a request body with a length */
-	bool parsing; /* a callback is running: freed behind it */
+	bool parsing; /* a callback is running, so freeing waits until it returns */
 	bool chunked, request_done, answered, full, final;
 	bool reusable, failed, closing, eof;
-	bool more; /* the connection holds bytes behind those that are parsed */
+	bool more; /* the connection holds bytes after those that are being parsed */
 };
 
 static const struct conn_ops upstream_conn_ops;
@@ -134,7 +134,8 @@ void upstream_send_end(struct upstream *u)
 	upstream_set_turn(u);
 }
 
-/* The answer is complete.  Bytes behind it answer nothing that was asked: no further use. */
+/* The answer is complete.  Bytes after it answer nothing that was asked, so the connection is not
+ * used again. */
 static void upstream_end(struct upstream *u, bool more)
 {
 	u->reusable = u->reusable && u->request_done && !more && !u->eof;
@@ -186,7 +187,7 @@ static size_t upstream_parse(struct upstream *u, const uint8_t *data, size_t siz
 			if (u->final)
 				upstream_end(u, at + used < size || u->more);
 			break;
-		case HTTP1_UPGRADE: /* nobody took it yet */
+		case HTTP1_UPGRADE: /* nobody has taken the connection yet */
 			return at;
 		case HTTP1_BAD:
 			upstream_fail(u, http1_error(u->parser));
@@ -227,7 +228,7 @@ static void upstream_on_end(struct conn *c)
 
 	u->eof = true;
 	if (u->closing || u->failed || u->rest.stopped)
-		return; /* stopped: again when the owner took the rest */
+		return; /* if stopped, this is called again when the owner took the rest */
 	if (u->parser && u->final && http1_finish(u->parser))
 		upstream_end(u, false);
 	else

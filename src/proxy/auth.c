@@ -15,7 +15,7 @@ static const struct auth_denial auth_missing = { 403, "Request missing authentic
 static const struct auth_denial auth_wrong_port = { 403, "Access to port denied" };
 static const struct auth_denial auth_bad_port = { 400, "Invalid X-aws-proxy-port" };
 static const struct auth_denial auth_bad_offer = { 400, "Invalid Sec-WebSocket-Protocol" };
-/* A shell token opens no port; the service answers so (service.md 8). */
+/* A shell token opens no port, and this is how the service answers one (service.md 8). */
 static const struct auth_denial auth_no_shell = { 502, "" };
 
 bool auth_endpoint(const char *host, const char *sni, const char *suffix, char endpoint[UUID_SIZE])
@@ -39,7 +39,7 @@ bool auth_endpoint(const char *host, const char *sni, const char *suffix, char e
 	return uuid_valid(endpoint);
 }
 
-/* The part of @item behind @prefix, or NULL. */
+/* The part of @item after @prefix, or NULL. */
 static const char *behind(const char *item, size_t size, const char *prefix)
 {
 	size_t n = strlen(prefix);
@@ -49,7 +49,7 @@ static const char *behind(const char *item, size_t size, const char *prefix)
 
 static void offer_take(struct auth_offer *o, struct buf *into, const char *value, const char *end)
 {
-	/* Not twice, and never empty. */
+	/* A value may come once, and it may not be empty. */
 	if (into->size || value == end)
 		o->bad = true;
 	else
@@ -105,7 +105,7 @@ static bool is_websocket(const struct http_head *head)
 	return head->upgrade && upgrade && !strcasecmp(upgrade, "websocket");
 }
 
-/* The header counts first, the subprotocol only where a WebSocket is asked for. */
+/* The header comes first.  The subprotocol counts only if the request asks for a WebSocket. */
 static const char *auth_token(const struct http_head *head, struct auth_offer *offer)
 {
 	size_t n = http_header_count(head, "x-aws-proxy-auth");
@@ -122,7 +122,7 @@ void auth_keys_set(struct auth_keys *k, const struct token_keys *keys)
 	*k = (struct auth_keys){ .keys = *keys };
 }
 
-/* In a time that depends on the lengths alone. */
+/* Compares in a time that depends on nothing but the lengths. */
 static bool same_secret(const char *a, const char *b)
 {
 	size_t size = strlen(a);

@@ -1,9 +1,9 @@
 /* auth.h - may this request go in, and to which port?  Pure functions over a parsed head.
  *
- * The order is the service's (service.md 6.3): the host must name an endpoint, a token must be
- * there and be readable, be ours, name this microVM and be young enough; then the port is read;
- * then it must be in the token's scope.  Nobody learns anything about a microVM, and nothing
- * wakes, before all of that is good. */
+ * The order is the service's (service.md 6.3).  The host must name an endpoint.  A token must be
+ * present and readable, be ours, name this microVM, and not have expired.  Then the port is read,
+ * and it must be in the token's scope.  Nobody learns anything about a microVM, and none wakes,
+ * before all of that holds. */
 #ifndef PROXY_AUTH_H
 #define PROXY_AUTH_H
 
@@ -20,27 +20,29 @@ struct auth_denial {
 	const char *text; /* plain text; "" is an empty body */
 };
 
-extern const struct auth_denial auth_unknown_host; /* also a token that is not this microVM's */
+extern const struct auth_denial auth_unknown_host; /* also the answer to another microVM's token */
 
-/* The endpoint that @host ("<uuid>.lambda-microvm.us-east-1.localhost[:port]") names, if @sni,
- * where a client sent one, is the same name.  @suffix begins with its dot. */
+/* Find the endpoint that @host names ("<uuid>.lambda-microvm.us-east-1.localhost[:port]").  If the
+ * client sent an SNI, @sni must be the same name; otherwise it is "".  @suffix begins with its dot.
+ */
 bool auth_endpoint(const char *host, const char *sni, const char *suffix,
 		   char endpoint[UUID_SIZE]) must_check;
 
-/* What a client offers in Sec-WebSocket-Protocol: ours taken out, the application's joined. */
+/* What a client offers in Sec-WebSocket-Protocol: our values are taken out, and those of the
+ * application are joined. */
 struct auth_offer {
 	bool marker;       /* "lambda-microvms" */
-	bool bad;          /* one of ours twice, or without the marker */
+	bool bad;          /* one of our values comes twice, or without the marker */
 	struct buf token;  /* empty: none */
 	struct buf port;   /* as written; empty: none */
-	struct buf of_app; /* "a, b"; empty: none.  Each terminated: buf_str */
+	struct buf of_app; /* "a, b"; empty: none.  Read all three with buf_str */
 };
 
 void auth_offer_read(const struct http_head *head, struct auth_offer *o);
 void auth_offer_free(struct auth_offer *o);
 
-/* The keys, and the last tokens that they opened: a token comes with every request of a client and
- * is opened once.  What is kept is the claims; time, microVM and port are looked at each time. */
+/* The keys, and the last tokens that they opened.  A client sends its token with every request, so
+ * it is opened once and its claims are kept; time, microVM and port are checked each time. */
 struct auth_keys {
 	struct token_keys keys;
 	struct {
@@ -52,7 +54,7 @@ struct auth_keys {
 void auth_keys_set(struct auth_keys *k,
 		   const struct token_keys *keys); /* forgets what they opened */
 
-/* NULL: go in, *port is where to.  Else what to answer. */
+/* NULL: the request may go in, to *port.  Otherwise the denial says what to answer. */
 const struct auth_denial *auth_check(const struct http_head *head, struct auth_offer *offer,
 				     struct auth_keys *keys, const struct route_set *route,
 				     int64_t now_ms, uint16_t *port) must_check;

@@ -49,8 +49,8 @@ void control_touch(struct proxy *p, struct route *r)
 		uv_timer_start(&p->tick_report, control_on_report, REPORT_MS, 0);
 }
 
-/* Everything that runs in the machine lets go of it.  A relay that only connects may come back
- * into the list, so the list is emptied first. */
+/* Everything that runs in the machine lets go of it.  A relay that is still connecting may come
+ * back into the list, so the list is emptied first. */
 static void control_cut(struct route *r)
 {
 	struct list doomed = LIST_INIT(doomed);
@@ -74,7 +74,7 @@ static void control_on_set(struct proxy *p, struct route *r, const void *body)
 
 	(void)r;
 	if (row->state >= ROUTE_NUM_STATES || strchr(row->machine, '/')) {
-		log_err("control sent a route that makes no sense endpoint=%s", row->endpoint);
+		log_err("control sent an invalid route endpoint=%s", row->endpoint);
 		return;
 	}
 	r = route_put(&p->routes, row, clock_mono_ms(), &left);
@@ -111,7 +111,7 @@ static void control_on_synced(struct proxy *p, struct route *r, const void *body
 {
 	(void)r, (void)body;
 	control_forget_unseen(p);
-	log_info("routes are known n=%zu", p->routes.by_endpoint.n);
+	log_info("received all routes n=%zu", p->routes.by_endpoint.n);
 }
 
 static void control_on_hold(struct proxy *p, struct route *r, const void *body)
@@ -136,7 +136,7 @@ static void control_on_release(struct proxy *p, struct route *r, const void *bod
 	relay_release(r);
 }
 
-/* Every body begins with the endpoint, but SYNCED's, which has none. */
+/* Every body begins with the endpoint, except that of SYNCED, which has none. */
 static const struct {
 	bool endpoint;
 	void (*on)(struct proxy *p, struct route *r, const void *body);
@@ -149,7 +149,7 @@ static const struct {
 static_assert(offsetof(struct route_set, endpoint) == 0, "the endpoint comes first");
 static_assert(offsetof(struct route_endpoint, endpoint) == 0, "the endpoint comes first");
 
-/* Are the texts of this message terminated? */
+/* Do the texts of this message end with a NUL?  */
 static bool control_sane(const struct ipc_msg *m)
 {
 	const struct route_set *row = (const void *)m->body;
@@ -162,7 +162,7 @@ static bool control_sane(const struct ipc_msg *m)
 					     memchr(row->machine, '\0', sizeof(row->machine)));
 }
 
-/* Each channel has memory of its own, since it is closed later than the next one may come. */
+/* Each channel has its own memory, because the next one may come before the last one is closed. */
 struct control_channel {
 	struct chan_uv chan;
 	struct proxy *proxy; /* borrowed */
@@ -174,7 +174,7 @@ static void control_on_message(struct chan_uv *c, struct ipc_msg *m)
 	struct route *r = NULL;
 
 	if (!control_on[m->head.type].on || !control_sane(m)) {
-		log_err("control sent a message that makes no sense type=%u", m->head.type);
+		log_err("control sent an invalid message type=%u", m->head.type);
 		return;
 	}
 	if (control_on[m->head.type].endpoint)
@@ -190,7 +190,7 @@ static void control_freed(struct chan_uv *c)
 static void control_lost(struct chan_uv *c)
 {
 	container_of(c, struct control_channel, chan)->proxy->control = NULL;
-	log_warn("control is away, what is known of endpoints is served on");
+	log_warn("control is away; known endpoints stay in service");
 }
 
 void proxy_control(struct proxy *p, int sock)
@@ -203,7 +203,7 @@ void proxy_control(struct proxy *p, int sock)
 	channel->proxy = p;
 	if (chan_uv_open(&channel->chan, p->loop, sock, route_rows, ROUTE_NUM_TYPES,
 			 control_on_message, control_lost, &e)) {
-		log_err("control cannot be heard error=\"%s\"", e.text);
+		log_err("cannot open the channel to control error=\"%s\"", e.text);
 		free(channel);
 		return;
 	}

@@ -48,7 +48,7 @@ static void forward_start(struct relay *r)
 		http_read_more(r->x);
 }
 
-/* A machine may need a moment after a wake until its application accepts again. */
+/* After a wake, an application may need a moment until it accepts connections again. */
 static bool forward_again(const struct relay *r, enum dial_result result, int64_t now_ms)
 {
 	if (result == DIAL_BUSY)
@@ -72,7 +72,7 @@ static void forward_dialed(void *arg, enum dial_result result, int fd)
 			forward_start(r);
 			return;
 		}
-		log_err("a connection into a guest cannot be used error=\"%s\"", e.text);
+		log_err("cannot use a connection into a guest error=\"%s\"", e.text);
 	} else if (forward_again(r, result, now)) {
 		r->dial_at_ms = now + RETRY_MS;
 		return;
@@ -166,7 +166,8 @@ static void forward_end(struct upstream *u)
 {
 	struct relay *r = upstream_owner(u);
 
-	/* Requests that bring a connection of their own each would fill the pool with them. */
+	/* Each request that cannot be repeated opens a connection, so keeping all of them would
+	 * fill the pool. */
 	if (r->ended && upstream_reusable(u) &&
 	    (forward_repeatable(http_request(r->x)) || !pool_has(r->route, r->port))) {
 		pool_put(r->route, r->port, u);

@@ -7,7 +7,7 @@
 #define REQUEST_ID "x-amzn-requestid"
 #define PROTOCOL   "sec-websocket-protocol"
 
-/* What ends at this hop or is written anew (RFC 9110 7.6.1), sorted by nothing but taste. */
+/* These fields end at this hop or are written anew (RFC 9110 7.6.1). */
 static const char *const dropped[] = {
 	"connection", "keep-alive", "proxy-connection",   "te",
 	"trailer",    "upgrade",    "transfer-encoding",  "content-length",
@@ -21,7 +21,7 @@ static void header_filter_add(struct filtered_headers *to, const char *name, con
 		to->at[to->n++] = (struct http_header){ name, value };
 }
 
-/* Is @name one of the options of a Connection field? */
+/* Is @name one of the options of a Connection field?  */
 static bool connection_names(const struct http_head *head, const char *name)
 {
 	size_t size = strlen(name);

@@ -1,8 +1,7 @@
 /* header_filter.h - which header fields cross the proxy, in both directions.  Pure.
  *
- * Hop-by-hop fields and those that Connection names end here, framing is made anew by
- * net/, ours (x-aws-proxy-*) stay ours in both directions, and x-amzn-requestid is what the
- * proxy says it is. */
+ * Hop-by-hop fields and those that Connection names end here. net/ frames the body anew.  Our own
+ * fields (x-aws-proxy-*) cross in neither direction, and the proxy alone sets x-amzn-requestid. */
 #ifndef PROXY_HEADER_FILTER_H
 #define PROXY_HEADER_FILTER_H
 
@@ -13,10 +12,11 @@ struct filtered_headers {
 	size_t n;
 };
 
-/* @protocols: what is left of Sec-WebSocket-Protocol for the application; "" is nothing. */
+/* @protocols is what Sec-WebSocket-Protocol leaves for the application; "" is nothing. */
 void header_filter_to_guest(const struct http_head *head, const char *request_id,
 			    const char *protocols, struct filtered_headers *to);
-/* @marked: the client offered "lambda-microvms" and is told that if the application chose none. */
+/* @marked: the client offered "lambda-microvms", which is chosen if the application chooses none.
+ */
 void header_filter_to_client(const struct http_head *head, const char *request_id, bool marked,
 			     struct filtered_headers *to);
 

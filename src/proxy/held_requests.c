@@ -11,7 +11,8 @@ void held_clock_init(struct held_clock *c)
 	list_init(&c->all);
 }
 
-/* Nearly always behind the last: only one that waits for the second time is older. */
+/* The place is nearly always the end: only a request that waits for the second time has an earlier
+ * deadline. */
 static void clock_insert(struct held_clock *c, struct waiter *w)
 {
 	struct list *at = c->all.prev;

@@ -10,7 +10,7 @@
 
 struct held_requests {
 	struct list waiters; /* in order of arrival */
-	size_t n, unread;    /* unread: body bytes that lie with us */
+	size_t n, unread;    /* unread: body bytes in our memory */
 };
 
 struct held_clock {
@@ -27,16 +27,16 @@ struct waiter {
 void held_init(struct held_requests *h);
 void held_clock_init(struct held_clock *c);
 
-/* Let it wait until @deadline_ms; false: @most wait here already. */
+/* Let a request wait until @deadline_ms.  False: @most wait here already. */
 bool held_add(struct held_requests *h, struct held_clock *c, struct waiter *w, int64_t deadline_ms,
 	      size_t most) must_check;
-/* So many bytes of its body lie unread; false: more than @most of them at this endpoint. */
+/* @unread bytes of its body are in our memory.  False: the endpoint has more than @most of them. */
 bool held_unread(struct waiter *w, size_t unread, size_t most) must_check;
 void held_remove(struct waiter *w); /* harmless if it does not wait */
 
 struct waiter *held_first(const struct held_requests *h); /* NULL: nobody */
 struct waiter *held_late(const struct held_clock *c,
-			 int64_t now_ms);         /* whose time is up, or NULL */
+			 int64_t now_ms);         /* one whose time is up, or NULL */
 int64_t held_next_ms(const struct held_clock *c); /* the soonest deadline; -1: none */
 
 #endif

@@ -1,4 +1,4 @@
-/* main.c - the role: what the supervisor hands over goes to the proxy's parts. */
+/* main.c - the role: gives the proxy's parts what the supervisor hands over. */
 #include <unistd.h>
 
 #include "base/log.h"
@@ -36,7 +36,7 @@ static void role_on_listener(void *arg, enum listener which, uint16_t port, int 
 	else if (proxy_listen(&r->proxy, fd, &e))
 		log_err("%s", e.text);
 	else
-		log_info("endpoints are served port=%u", port);
+		log_info("serving endpoints port=%u", port);
 }
 
 static void role_on_peer(void *arg, enum role which, int fd)
@@ -79,7 +79,7 @@ int proxy_main(const struct conf *conf, int super_fd)
 	int rc;
 
 	if (uv_loop_init(&loop)) {
-		log_err("an event loop cannot be made");
+		log_err("cannot make an event loop");
 		return 1;
 	}
 	if (!proxy_init(&r.proxy, &loop, conf, &e))
@@ -90,6 +90,6 @@ int proxy_main(const struct conf *conf, int super_fd)
 	}
 	rc = role_run(r.link);
 	proxy_stop(&r.proxy);
-	uv_run(&loop, UV_RUN_DEFAULT); /* until all that was cut is closed */
+	uv_run(&loop, UV_RUN_DEFAULT); /* until everything that was cut is closed */
 	return uv_loop_close(&loop) || r.failed ? 1 : rc;
 }

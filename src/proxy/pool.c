@@ -17,7 +17,7 @@ static struct upstream *idle_take(struct idle *i)
 	return u;
 }
 
-/* An answer that nobody asked for. */
+/* An answer came that nobody asked for. */
 static void idle_head(struct upstream *u, const struct http_head *h)
 {
 	(void)h;

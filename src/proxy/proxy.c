@@ -7,7 +7,7 @@
 
 static const char *const alpn[] = { "http/1.1", NULL };
 
-/* Each client and each guest's connection is a descriptor. */
+/* Each client and each connection into a guest takes a descriptor. */
 static void proxy_raise_files(void)
 {
 	struct rlimit limit;
@@ -16,9 +16,9 @@ static void proxy_raise_files(void)
 		return;
 	limit.rlim_cur = limit.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &limit))
-		log_warn("the limit of open files cannot be raised");
+		log_warn("cannot raise the limit of open files");
 	else
-		log_info("open files are limited to n=%llu", (unsigned long long)limit.rlim_cur);
+		log_info("limit of open files n=%llu", (unsigned long long)limit.rlim_cur);
 }
 
 int proxy_init(struct proxy *p, uv_loop_t *loop, const struct conf *conf, struct err *e)

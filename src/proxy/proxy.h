@@ -29,28 +29,31 @@ struct proxy {
 
 struct link {
 	struct list in_route;
-	void (*cut)(struct link *l); /* the machine is not to be used any more; leaves the list */
+	void (*cut)(struct link *l); /* the machine may no longer be used; takes the link out of
+					the list */
 };
 
 int proxy_init(struct proxy *p, uv_loop_t *loop, const struct conf *conf, struct err *e) must_check;
-void proxy_stop(struct proxy *p); /* cuts everything; then the loop runs to its end */
+void proxy_stop(struct proxy *p); /* cuts everything; run the loop to its end afterwards */
 
-/* Secrets; may come again. */
+/* Secrets, which may come again. */
 int proxy_set_tls(struct proxy *p, const char *pem, size_t size, struct err *e) must_check;
 int proxy_set_keys(struct proxy *p, const char *json, size_t size, struct err *e) must_check;
 int proxy_listen(struct proxy *p, int fd, struct err *e) must_check; /* takes it over */
 
-/* control.c: the routes' other side. Takes the socket over; the old peer, if any, is dropped. */
+/* control.c: the routes come from control.  Takes ownership of the socket; an older channel is
+ * closed. */
 void proxy_control(struct proxy *p, int sock);
 void proxy_control_close(struct proxy *p);
 void control_forget_unseen(struct proxy *p);         /* the routes that were not sent again */
-void control_wake(struct proxy *p, struct route *r); /* if somebody waits at a sleeping endpoint */
+void control_wake(struct proxy *p, struct route *r); /* tells control if somebody waits at a
+							sleeping endpoint */
 void control_touch(struct proxy *p, struct route *r);
 
 /* relay.c */
 extern const struct http_handler relay_handler;
-void relay_release(struct route *r); /* the gate changed: look at those who wait again */
-void relay_arm(struct proxy *p);     /* the timers for those who wait or connect */
+void relay_release(struct route *r); /* the gate changed: decide again about those who wait */
+void relay_arm(struct proxy *p);     /* sets the timers for those who wait or connect */
 void relay_on_held_tick(uv_timer_t *timer);
 void relay_on_connect_tick(uv_timer_t *timer);
 

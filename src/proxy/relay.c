@@ -143,7 +143,7 @@ static void relay_cut(struct link *l)
 		relay_fail(r);
 		return;
 	}
-	/* Nothing of it was seen by the application. */
+	/* The application has seen nothing of the request. */
 	relay_detach(r);
 	r->route = route;
 	r->connect_since_ms = 0;
@@ -168,7 +168,7 @@ static const struct auth_denial *relay_admit(struct relay *r, const struct http_
 		return denial;
 	force = http_header(head, "x-aws-proxy-force-h2");
 	if (force && !strcmp(force, "true")) {
-		log_warn("HTTP/2 towards an application is not served yet endpoint=%s", endpoint);
+		log_warn("HTTP/2 to applications is not supported yet endpoint=%s", endpoint);
 		return &no_http2;
 	}
 	r->route = route;
@@ -205,10 +205,10 @@ static size_t relay_body(struct http_exchange *x, const uint8_t *data, size_t si
 	struct relay *r = http_user(x);
 
 	if (!r->route)
-		return size; /* finished: what still comes is for nobody */
+		return size; /* the relay is finished, and nobody wants what still comes */
 	if (r->waiter.held_by) {
 		if (!held_unread(&r->waiter, size, (size_t)r->proxy->conf->hold_body_bytes)) {
-			log_debug("too much of held requests' bodies endpoint=%s",
+			log_debug("held requests have too many unread bytes endpoint=%s",
 				  r->route->row.endpoint);
 			relay_fail(r);
 		}

@@ -28,7 +28,7 @@ struct relay {
 	uint16_t port;
 	int64_t hold_until_ms, connect_since_ms, dial_at_ms; /* monotonic; 0: not yet */
 	bool ended;                                          /* the request is complete */
-	bool reused;      /* the connection had served another request: this one is repeatable */
+	bool reused;      /* the connection had served another request, so this one is repeatable */
 	bool headed;      /* the answer's head went to the client */
 	bool client_full; /* the client takes no more for now */
 	bool guest_full;
@@ -36,9 +36,10 @@ struct relay {
 
 /* relay.c */
 void relay_gate(struct relay *r);   /* connect, hold or refuse, as the route says */
-void relay_detach(struct relay *r); /* let go of the route and all that leads into the machine */
-/* Ends it: with this status and an empty body, or with a cut where the answer has begun.  *r may be
- * gone then. */
+void relay_detach(struct relay *r); /* let go of the route and of everything that leads into the
+				       machine */
+/* End it with this status and an empty body or, if the answer has begun, with a cut.  *r may be
+ * gone afterwards. */
 void relay_end_with(struct relay *r, unsigned status);
 void relay_fail(struct relay *r); /* with 502 */
 void relay_free(struct relay *r);

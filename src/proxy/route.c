@@ -26,7 +26,7 @@ static struct route *route_new(struct route_table *t, const struct route_set *ro
 {
 	struct route *r = xcalloc(1, sizeof(*r));
 
-	r->row.state = ROUTE_DEAD; /* until the row is taken */
+	r->row.state = ROUTE_DEAD; /* until route_put copies the row */
 	held_init(&r->waiting);
 	list_init(&r->in_active);
 	list_init(&r->relays);
@@ -49,7 +49,8 @@ struct route *route_put(struct route_table *t, const struct route_set *row, int6
 	*left = was_open && (row->state != ROUTE_OPEN || !same || !row->http_ingress);
 	if (row->state == ROUTE_OPEN && (!was_open || !same))
 		r->opened_ms = now_ms;
-	/* A HOLD belongs to one connection of control and one time of being OPEN. */
+	/* A HOLD ends with the connection of control that sent it, and when the route is no longer
+	 * OPEN. */
 	if (row->state != ROUTE_OPEN || !r->seen)
 		r->held = false;
 	if (row->state != ROUTE_SLEEPING || !r->seen)
