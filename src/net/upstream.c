@@ -5,17 +5,40 @@
 
 #include "net/http_rest.h"
 
+/* What the connection is doing; the right column is where it may go (upstream_go asserts it).
+ *
+ *   FREE       a request may be sent                          ASKED, FAILED, CLOSING
+ *   ASKED      the final answer's head has not come yet       ANSWERED, FAILED, CLOSING
+ *   ANSWERED   its body follows, or it was a 101              FREE, SPENT, FAILED, CLOSING
+ *   SPENT      the answer is complete, no request may follow  FAILED, CLOSING
+ *   FAILED     `failed` was called                            CLOSING
+ *   CLOSING    the owner called upstream_close                - */
+enum upstream_state {
+	UPSTREAM_FREE,
+	UPSTREAM_ASKED,
+	UPSTREAM_ANSWERED,
+	UPSTREAM_SPENT,
+	UPSTREAM_FAILED,
+	UPSTREAM_CLOSING,
+	UPSTREAM_NUM_STATES
+};
+
 struct upstream {
+	enum upstream_state state;
 	struct conn *c;       /* NULL: taken */
 	struct http1 *parser; /* NULL: no request is under way */
 	const struct upstream_ops *ops;
 	void *owner; /* borrowed */
 	struct http_rest rest;
-	int64_t left; /* of a request body with a length */
-	bool parsing; /* a callback is running, so freeing waits until it returns */
-	bool chunked, request_done, answered, full, final;
-	bool reusable, failed, closing, eof;
-	bool more; /* the connection holds bytes after those that are being parsed */
+	int64_t left;      /* of a request body with a length */
+	bool parsing;      /* a callback is running, so freeing waits until it returns */
+	bool chunked;      /* how the request's body is framed */
+	bool request_done; /* its last byte was queued */
+	bool full;         /* the owner was told to wait for `writable` */
+	bool answered;     /* a byte came since the request */
+	bool keep;         /* the answer allows another request after it */
+	bool eof;          /* the other side will send no more */
+	bool more;         /* the connection holds bytes after those that are being parsed */
 };
 
 static const struct conn_ops upstream_conn_ops;
@@ -27,18 +50,42 @@ static void upstream_free(struct upstream *u)
 	free(u);
 }
 
+static const uint8_t upstream_may_go[UPSTREAM_NUM_STATES] = {
+	[UPSTREAM_FREE] = 1U << UPSTREAM_ASKED | 1U << UPSTREAM_FAILED | 1U << UPSTREAM_CLOSING,
+	[UPSTREAM_ASKED] = 1U << UPSTREAM_ANSWERED | 1U << UPSTREAM_FAILED | 1U << UPSTREAM_CLOSING,
+	[UPSTREAM_ANSWERED] = 1U << UPSTREAM_FREE | 1U << UPSTREAM_SPENT | 1U << UPSTREAM_FAILED |
+			      1U << UPSTREAM_CLOSING,
+	[UPSTREAM_SPENT] = 1U << UPSTREAM_FAILED | 1U << UPSTREAM_CLOSING,
+	[UPSTREAM_FAILED] = 1U << UPSTREAM_CLOSING,
+};
+
+static void upstream_go(struct upstream *u, enum upstream_state to)
+{
+	assert(upstream_may_go[u->state] & 1U << to);
+	u->state = to;
+}
+
+static bool upstream_busy(const struct upstream *u)
+{
+	return u->state == UPSTREAM_ASKED || u->state == UPSTREAM_ANSWERED;
+}
+
+static bool upstream_is_over(const struct upstream *u)
+{
+	return u->state == UPSTREAM_FAILED || u->state == UPSTREAM_CLOSING;
+}
+
 static void upstream_set_turn(struct upstream *u)
 {
 	if (u->c)
-		conn_await(u->c, u->parser && u->request_done && !u->rest.stopped);
+		conn_await(u->c, upstream_busy(u) && u->request_done && !u->rest.stopped);
 }
 
 static void upstream_fail(struct upstream *u, const char *why)
 {
-	if (u->failed || u->closing)
+	if (upstream_is_over(u))
 		return;
-	u->failed = true;
-	u->reusable = false;
+	upstream_go(u, UPSTREAM_FAILED);
 	u->ops->failed(u, why);
 	conn_close(u->c);
 }
@@ -50,7 +97,6 @@ struct upstream *upstream_new(uv_loop_t *loop, int fd, const struct upstream_ops
 
 	u->ops = ops;
 	u->owner = owner;
-	u->reusable = true;
 	u->c = conn_new(loop, fd, NULL, &upstream_conn_ops, u, e);
 	if (u->c)
 		return u;
@@ -65,7 +111,7 @@ void *upstream_owner(const struct upstream *u)
 
 void upstream_set_owner(struct upstream *u, const struct upstream_ops *ops, void *owner)
 {
-	assert(!u->parser);
+	assert(u->state == UPSTREAM_FREE);
 	u->ops = ops;
 	u->owner = owner;
 }
@@ -89,7 +135,7 @@ bool upstream_request(struct upstream *u, const char *method, const char *target
 {
 	autobuf struct buf b = { 0 };
 
-	assert(!u->parser && u->reusable);
+	assert(u->state == UPSTREAM_FREE);
 	http1_put_request(&b, method, target);
 	if (!upstream_put_headers(&b, headers, n))
 		return false;
@@ -103,7 +149,8 @@ bool upstream_request(struct upstream *u, const char *method, const char *target
 	u->chunked = length == UPSTREAM_CHUNKED;
 	u->left = length > 0 ? length : 0;
 	u->request_done = !u->chunked && !u->left;
-	u->answered = u->rest.stopped = u->full = u->final = u->reusable = false;
+	u->answered = u->rest.stopped = u->full = u->keep = false;
+	upstream_go(u, UPSTREAM_ASKED);
 	conn_write(u->c, b.data, b.size);
 	upstream_set_turn(u);
 	return true;
@@ -138,9 +185,11 @@ void upstream_send_end(struct upstream *u)
  * used again. */
 static void upstream_end(struct upstream *u, bool more)
 {
-	u->reusable = u->reusable && u->request_done && !more && !u->eof;
+	bool again = u->keep && u->request_done && !more && !u->eof;
+
 	http1_free(u->parser);
 	u->parser = NULL;
+	upstream_go(u, again ? UPSTREAM_FREE : UPSTREAM_SPENT);
 	upstream_set_turn(u);
 	u->ops->end(u);
 }
@@ -149,9 +198,9 @@ static void upstream_got_head(struct upstream *u)
 {
 	const struct http_head *h = http1_head(u->parser);
 
-	u->final = h->status / 100 != 1 || h->status == 101;
-	if (u->final) {
-		u->reusable = h->keep_alive && h->status != 101;
+	if (h->status / 100 != 1 || h->status == 101) {
+		upstream_go(u, UPSTREAM_ANSWERED);
+		u->keep = h->keep_alive && h->status != 101;
 		u->ops->head(u, h);
 	} else if (u->ops->interim) {
 		u->ops->interim(u, h);
@@ -162,7 +211,7 @@ static void upstream_got_body(struct upstream *u, const uint8_t *data, size_t si
 {
 	size_t taken = u->ops->body(u, data, size);
 
-	if (taken < size && !u->closing) {
+	if (taken < size && u->state != UPSTREAM_CLOSING) {
 		http_rest_keep(&u->rest, data + taken, size - taken);
 		upstream_set_turn(u);
 	}
@@ -173,7 +222,7 @@ static size_t upstream_parse(struct upstream *u, const uint8_t *data, size_t siz
 	const uint8_t *body;
 	size_t at = 0, used, n;
 
-	while (u->c && u->parser && !u->closing && !u->failed && !u->rest.stopped) {
+	while (u->c && upstream_busy(u) && !u->rest.stopped) {
 		switch (http1_next(u->parser, data + at, size - at, &used, &body, &n)) {
 		case HTTP1_MORE:
 			return at + used;
@@ -184,7 +233,7 @@ static size_t upstream_parse(struct upstream *u, const uint8_t *data, size_t siz
 			upstream_got_body(u, body, n);
 			break;
 		case HTTP1_END:
-			if (u->final)
+			if (u->state == UPSTREAM_ANSWERED)
 				upstream_end(u, at + used < size || u->more);
 			break;
 		case HTTP1_UPGRADE: /* nobody has taken the connection yet */
@@ -215,7 +264,7 @@ static size_t upstream_data(struct conn *c, const uint8_t *data, size_t size)
 	struct upstream *u = conn_owner(c);
 
 	u->answered = true;
-	if (!u->parser) {
+	if (!upstream_busy(u)) {
 		upstream_fail(u, "bytes came without a request");
 		return size;
 	}
@@ -227,13 +276,14 @@ static void upstream_on_end(struct conn *c)
 	struct upstream *u = conn_owner(c);
 
 	u->eof = true;
-	if (u->closing || u->failed || u->rest.stopped)
+	if (upstream_is_over(u) || u->rest.stopped)
 		return; /* if stopped, this is called again when the owner took the rest */
-	if (u->parser && u->final && http1_finish(u->parser))
+	if (u->state == UPSTREAM_ANSWERED && http1_finish(u->parser))
 		upstream_end(u, false);
 	else
-		upstream_fail(u, u->parser ? "the connection ended before the answer was complete"
-					   : "the connection ended");
+		upstream_fail(u, upstream_busy(u)
+					 ? "the connection ended before the answer was complete"
+					 : "the connection ended");
 }
 
 static void upstream_resumed(struct conn *c)
@@ -260,7 +310,7 @@ static void upstream_drained(struct conn *c)
 {
 	struct upstream *u = conn_owner(c);
 
-	if (!u->full || !u->parser)
+	if (!u->full || !upstream_busy(u))
 		return;
 	u->full = false;
 	u->ops->writable(u);
@@ -270,8 +320,8 @@ static void upstream_closed(struct conn *c)
 {
 	struct upstream *u = conn_owner(c);
 
-	if (!u->closing && !u->failed) {
-		u->failed = true;
+	if (!upstream_is_over(u)) {
+		upstream_go(u, UPSTREAM_FAILED);
 		u->ops->failed(u, "the connection broke or was silent for too long");
 	}
 	u->ops->closed(u);
@@ -299,7 +349,7 @@ bool upstream_answered(const struct upstream *u)
 
 bool upstream_reusable(const struct upstream *u)
 {
-	return u->reusable && !u->parser && !u->failed && !u->closing;
+	return u->state == UPSTREAM_FREE;
 }
 
 void upstream_limit(struct upstream *u, int64_t silence_ms)
@@ -320,7 +370,8 @@ void upstream_timeout(struct upstream *u, int64_t ms)
 
 void upstream_close(struct upstream *u)
 {
-	u->closing = true;
+	if (u->state != UPSTREAM_CLOSING)
+		upstream_go(u, UPSTREAM_CLOSING);
 	conn_close(u->c);
 }
 

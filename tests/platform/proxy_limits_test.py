@@ -232,8 +232,10 @@ class Tunnels(LimitsTest):
 
     def test_the_kernel_probes_both_ends_of_a_tunnel(self):
         tunnel = self.tunnel()
-        probed = [line for line in self.sockets() if line[5].startswith("02:")]
-        self.assertEqual({self.side(line) for line in probed}, {"client", "guest"})
+
+        def probed():  # in place of that timer there is another while a byte is not acknowledged yet
+            return {self.side(line) for line in self.sockets() if line[5].startswith("02:")}
+        wait_for("a timer for probes at both ends", lambda: probed() == {"client", "guest"}, 1)
         self.assertTrue(is_open(tunnel))
 
     def sockets(self):
