@@ -32,11 +32,11 @@ struct disk_task {
 	/* Comes always, and never from inside disk_task_start.  It may free the task, or start it
 	 * again. */
 	void (*done)(struct disk_task *t);
+	bool refused; /* for `done` to read: `turn` said no */
 	/* The lane's own. */
 	uv_work_t work;
 	struct list in;
 	struct disk_lane *lane;
-	bool refused;
 };
 
 /* The number of threads of this process's pool.  Call it before the first task, and before any

@@ -1,5 +1,6 @@
 /* Requests on a healthy disk, and on one that is stuck: who does not need it is answered. */
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -242,7 +243,9 @@ static void test_a_body_waits_in_the_client_while_the_disk_is_stuck(void **unuse
 	stick_puts(puts, HUGE, DISK_WRITE);
 	for (size_t i = 0; i < PUTS; i++)
 		assert_true(HUGE - ask_left(puts[i]) < 1 * MIB);
-	finish_puts(puts, HUGE);
+	for (size_t i = 0; i < PUTS; i++)
+		ask_free(puts[i]);
+	disk_release();
 }
 
 static void test_clients_that_go_while_the_disk_is_stuck_leave_nothing(void **unused)
@@ -258,6 +261,21 @@ static void test_clients_that_go_while_the_disk_is_stuck_leave_nothing(void **un
 	assert_int_equal(rig_count(&rig, "apps/data"), 0);
 	assert_int_equal(rig_count(&rig, "apps/meta"), 0);
 	assert_int_equal(rig_ask(&rig, "DELETE", "/apps", "", "", NULL), 204); /* nothing is busy */
+}
+
+static void test_a_full_disk_ends_an_upload_before_its_body_is_whole(void **unused)
+{
+	struct ask *put = ask_begin(&rig, "PUT", "/apps/huge", "", NULL, HUGE);
+
+	(void)unused;
+	disk_fail(3, ENOSPC, 1);
+	assert_int_equal(ask_wait(put), 507);
+	disk_fail(0, 0, 0);
+	assert_true(ask_left(put) > 0);
+	ask_free(put);
+	rig_settle(&rig);
+	assert_int_equal(rig_count(&rig, "apps/data"), 0);
+	assert_int_equal(rig_ask(&rig, "GET", "/apps/huge", "", "", NULL), 404);
 }
 
 static void test_of_writers_with_if_none_match_one_wins(void **unused)
@@ -374,6 +392,9 @@ int main(void)
 			test_a_body_waits_in_the_client_while_the_disk_is_stuck, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_clients_that_go_while_the_disk_is_stuck_leave_nothing, set_up,
+			tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_a_full_disk_ends_an_upload_before_its_body_is_whole, set_up,
 			tear_down),
 		cmocka_unit_test_setup_teardown(test_of_writers_with_if_none_match_one_wins, set_up,
 						tear_down),
