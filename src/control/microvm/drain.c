@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "control/microvm/lifecycle.h"
 #include "control/microvm/lifecycle_internal.h"
 #include "control/microvm/suspend.h"
 #include "control/model/model.h"

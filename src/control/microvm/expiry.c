@@ -1,6 +1,7 @@
 #include "control/microvm/expiry.h"
 
 #include "base/clock.h"
+#include "control/microvm/lifecycle.h"
 #include "control/microvm/lifecycle_internal.h"
 #include "control/microvm/policy.h"
 #include "control/microvm/suspend.h"

@@ -10,10 +10,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "control/channels/routes.h"
-#include "control/microvm/guest_log.h"
+#include "control/microvm/lifecycle.h"
 #include "control/microvm/lifecycle_internal.h"
-#include "control/microvm/suspend.h"
 #include "control/microvm/waiters.h"
 
 /* A step without an action does not exist: the event is refused in that state. */
@@ -283,7 +281,7 @@ void lifecycle_suspend(struct microvm *vm, lifecycle_done *done, void *arg)
 	case VM_RUNNING:
 	case VM_SUSPENDING:
 		waiters_add(&l->suspends, done, arg);
-		suspend_begin(vm);
+		on_suspend_asked(vm);
 		return;
 	case VM_SUSPENDED:
 		if (vm->starting || l->committing) {
@@ -353,8 +351,7 @@ void lifecycle_terminate(struct microvm *vm, const char *reason, lifecycle_done 
 
 void lifecycle_forget(struct microvm *vm)
 {
-	routes_gone(vm);
-	guest_log_remove(vm);
+	on_forgotten(vm);
 	lifecycle_free(vm);
 }
 

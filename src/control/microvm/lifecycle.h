@@ -17,27 +17,12 @@
 #ifndef CONTROL_MICROVM_LIFECYCLE_H
 #define CONTROL_MICROVM_LIFECYCLE_H
 
-#include "base/err.h"
+#include "control/model/done.h"
 #include "control/model/microvm.h"
-
-enum vm_event {
-	EV_STARTED,   /* the guest took its identity and answered /run */
-	EV_SUSPEND,   /* asked for, or idle too long */
-	EV_SAVED,     /* the save is durable */
-	EV_UNSAVED,   /* it could not be saved: it runs on */
-	EV_RESUME,    /* asked for, or traffic came */
-	EV_RESUMED,   /* the guest answered /resume */
-	EV_TERMINATE, /* asked for, or out of time, or a hook failed */
-	EV_EXITED,    /* the machine is gone */
-	VM_NUM_EVENTS,
-};
 
 struct control;
 struct microvm;
 struct image_version;
-
-/* The answer to a caller: rc 0, or -1 with the error that the API shows. */
-typedef void lifecycle_done(void *arg, int rc, const struct err *e);
 
 /* Make a microVM of this version: durable PENDING row first (with the client token of `token_txn`,
  * may be NULL), then `made`, then the machine.  @vm is new (model_microvm_new) and owned by control

@@ -7,7 +7,19 @@
 #define CONTROL_MICROVM_LIFECYCLE_INTERNAL_H
 
 #include "control/machine/machine.h"
-#include "control/microvm/lifecycle.h"
+#include "control/model/microvm.h"
+
+enum vm_event {
+	EV_STARTED,   /* the guest took its identity and answered /run */
+	EV_SUSPEND,   /* asked for, or idle too long */
+	EV_SAVED,     /* the save is durable */
+	EV_UNSAVED,   /* it could not be saved: it runs on */
+	EV_RESUME,    /* asked for, or traffic came */
+	EV_RESUMED,   /* the guest answered /resume */
+	EV_TERMINATE, /* asked for, or out of time, or a hook failed */
+	EV_EXITED,    /* the machine is gone */
+	VM_NUM_EVENTS,
+};
 
 struct lifecycle {
 	struct microvm *vm;
@@ -60,6 +72,9 @@ void on_enter_terminating(struct microvm *vm, enum vm_state from); /* hook, then
 void on_enter_terminated(struct microvm *vm, enum vm_state from);  /* give everything back */
 /* The row of a step could not be written, and @event need not be taken. */
 void on_step_refused(struct microvm *vm, enum vm_event event, const struct err *e);
+/* SuspendMicrovm was asked for: hold traffic, then EV_SUSPEND. */
+void on_suspend_asked(struct microvm *vm);
+void on_forgotten(struct microvm *vm); /* its row is on its way out */
 /* Before the struct is freed: what these files have under way for it. */
 void start_free(struct microvm *vm);
 void suspend_free(struct microvm *vm);

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "control/channels/routes.h"
+#include "control/microvm/lifecycle.h"
 #include "control/microvm/lifecycle_internal.h"
 #include "control/microvm/policy.h"
 #include "control/microvm/start.h"

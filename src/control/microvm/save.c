@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "control/microvm/suspend.h"
 #include "control/microvm/suspend_parts.h"
 
 /* The guest, then the draft's files. */

@@ -20,7 +20,13 @@ void on_enter_running(struct microvm *vm, enum vm_state from)
 	routes_push(vm);
 	waiters_notify(&l->resumes, 0, NULL);
 	if (!list_empty(&l->suspends))
-		suspend_begin(vm); /* asked for while it woke */
+		on_suspend_asked(vm); /* asked for while it woke */
+}
+
+void on_forgotten(struct microvm *vm)
+{
+	routes_gone(vm);
+	guest_log_remove(vm);
 }
 
 static void stop_cleared(void *arg)

@@ -78,7 +78,7 @@ void suspend_notify_late(struct microvm *vm, const struct err *why)
 
 /* Holding. */
 
-void suspend_begin(struct microvm *vm)
+void on_suspend_asked(struct microvm *vm)
 {
 	struct lifecycle *l = lifecycle_of(vm);
 
@@ -104,7 +104,7 @@ static void suspend_decide(struct microvm *vm)
 {
 	suspend_enter(vm, SUSPEND_NONE);
 	if (vm->state == VM_RUNNING && policy_idle(vm, clock_boot_ms()))
-		suspend_begin(vm);
+		on_suspend_asked(vm);
 	else
 		routes_release(vm);
 }

@@ -8,18 +8,6 @@
 
 #include "control/machine/machine.h"
 
-enum suspend_phase {
-	SUSPEND_NONE,
-	SUSPEND_HOLDING, /* idle: the proxy holds requests and will say when the last byte passed */
-	SUSPEND_HOOK,    /* the guest answers its /suspend hook */
-	SUSPEND_DRAFTING,   /* the draft's files are made */
-	SUSPEND_SAVING,     /* the machine writes the draft */
-	SUSPEND_FINDING,    /* the machine is busy with a save of which the answer is awaited */
-	SUSPEND_PUBLISHING, /* the draft is complete, and is made durable */
-	SUSPEND_CONTINUING, /* it could not be saved: the machine is to run on */
-	SUSPEND_NUM_PHASES
-};
-
 /* How far it is, for people. */
 struct suspend_progress {
 	const char *phase; /* static text; NULL: nothing is under way */
@@ -27,7 +15,6 @@ struct suspend_progress {
 		bytes_total; /* of the draft; the total is an estimate, 0: unknown */
 };
 
-void suspend_begin(struct microvm *vm);   /* asked for: hold, then EV_SUSPEND */
 void suspend_if_idle(struct microvm *vm); /* hold, hear the last byte, and begin if it is old */
 void suspend_on_held(struct microvm *vm); /* the proxy holds; what it said is in the microVM */
 void suspend_tick(struct microvm *vm, int64_t mono_ms);

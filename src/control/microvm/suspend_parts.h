@@ -4,8 +4,19 @@
 #define CONTROL_MICROVM_SUSPEND_PARTS_H
 
 #include "control/microvm/lifecycle_internal.h"
-#include "control/microvm/suspend.h"
 #include "control/storage/checkpoint.h"
+
+enum suspend_phase {
+	SUSPEND_NONE,
+	SUSPEND_HOLDING, /* idle: the proxy holds requests and will say when the last byte passed */
+	SUSPEND_HOOK,    /* the guest answers its /suspend hook */
+	SUSPEND_DRAFTING,   /* the draft's files are made */
+	SUSPEND_SAVING,     /* the machine writes the draft */
+	SUSPEND_FINDING,    /* the machine is busy with a save of which the answer is awaited */
+	SUSPEND_PUBLISHING, /* the draft is complete, and is made durable */
+	SUSPEND_CONTINUING, /* it could not be saved: the machine is to run on */
+	SUSPEND_NUM_PHASES
+};
 
 struct suspend {
 	enum suspend_phase phase;

@@ -2,8 +2,6 @@
 
 #include <stdlib.h>
 
-#include "control/model/microvm.h"
-
 struct waiter {
 	struct list in;
 	lifecycle_done *done;

@@ -3,7 +3,8 @@
 #define CONTROL_MICROVM_WAITERS_H
 
 #include "base/list.h"
-#include "control/microvm/lifecycle.h"
+#include "control/model/done.h"
+#include "control/model/microvm.h"
 
 void waiters_add(struct list *waits, lifecycle_done *done, void *arg); /* @done may be NULL */
 void waiters_notify(struct list *waits, int rc, const struct err *e);

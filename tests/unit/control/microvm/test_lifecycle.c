@@ -9,10 +9,8 @@
 
 #include <cmocka.h>
 
-#include "control/channels/routes.h"
-#include "control/microvm/guest_log.h"
+#include "control/microvm/lifecycle.h"
 #include "control/microvm/lifecycle_internal.h"
-#include "control/microvm/suspend.h"
 #include "control/microvm/waiters.h"
 #include "control/model/model.h"
 
@@ -57,7 +55,7 @@ void on_step_refused(struct microvm *vm, enum vm_event event, const struct err *
 	did = "on_step_refused";
 }
 
-void suspend_begin(struct microvm *vm)
+void on_suspend_asked(struct microvm *vm)
 {
 	lifecycle_event(vm, EV_SUSPEND, NULL);
 }
@@ -72,12 +70,7 @@ void suspend_free(struct microvm *vm)
 	(void)vm;
 }
 
-void routes_gone(struct microvm *vm)
-{
-	(void)vm;
-}
-
-void guest_log_remove(struct microvm *vm)
+void on_forgotten(struct microvm *vm)
 {
 	(void)vm;
 }
