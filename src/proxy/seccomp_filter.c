@@ -5,11 +5,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
-#if defined(__has_feature)
-#define FILTER_FEATURE(name) __has_feature(name)
-#else
-#define FILTER_FEATURE(name) 0
-#endif
+#include "base/sanitize.h"
 
 /* clang-format off */
 static const int seccomp_filter_allowed[] = {
@@ -48,22 +44,12 @@ static int seccomp_filter_rules(scmp_filter_ctx ctx)
 	return rc;
 }
 
-/* A sanitizer starts a thread that traces its process, at the end, to look for leaks. */
-static bool seccomp_filter_is_for_tests(void)
-{
-#if defined(__SANITIZE_ADDRESS__) || FILTER_FEATURE(address_sanitizer)
-	return true;
-#else
-	return false;
-#endif
-}
-
 int seccomp_filter_lay(struct err *e)
 {
 	scmp_filter_ctx ctx;
 	int rc;
 
-	if (seccomp_filter_is_for_tests())
+	if (BUILT_WITH_ASAN) /* It starts a thread that traces its process, to look for leaks. */
 		return 0;
 	ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 	rc = ctx ? seccomp_filter_rules(ctx) : -ENOMEM;

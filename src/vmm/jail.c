@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/sanitize.h"
 #include "filters.h"
 
 static const char *jail_name(int call)
@@ -42,23 +43,11 @@ int jail_prepare(struct err *e)
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? err_sys(e, "forbid new privileges") : 0;
 }
 
-/* A sanitizer makes system calls of its own that no filter allows. */
-#ifdef __SANITIZE_ADDRESS__
-#define JAIL_IS_OPEN true
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define JAIL_IS_OPEN true
-#endif
-#endif
-#ifndef JAIL_IS_OPEN
-#define JAIL_IS_OPEN false
-#endif
-
 static int jail_load(struct sock_filter *filter, size_t n)
 {
 	struct sock_fprog program = { (unsigned short)n, filter };
 
-	if (JAIL_IS_OPEN)
+	if (BUILT_WITH_ASAN)
 		return 0;
 	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) ? -errno : 0;
 }
