@@ -17,10 +17,6 @@
  * before the next one runs. */
 static uint8_t conn_in[CONN_IN], conn_plain[CONN_PLAIN];
 
-static void conn_pump(struct conn *c);
-
-static void conn_on_timer(uv_timer_t *timer);
-
 static const uint8_t conn_may_go[CONN_NUM_STATES] = {
 	[CONN_NEW] = 1U << CONN_OPEN | 1U << CONN_CLOSING,
 	[CONN_OPEN] = 1U << CONN_FINISHING | 1U << CONN_CLOSING,
@@ -32,52 +28,6 @@ void conn_go(struct conn *c, enum conn_state to)
 {
 	assert(conn_may_go[c->state] & 1U << to);
 	c->state = to;
-}
-
-static int64_t conn_due(const struct conn *c)
-{
-	int64_t due = INT64_MAX, other[] = { pace_due_ms(&c->pace_in), pace_due_ms(&c->pace_out) };
-
-	if (c->timeout_ms)
-		due = c->last_ms + c->timeout_ms;
-	if (c->deadline_ms && c->deadline_ms < due)
-		due = c->deadline_ms;
-	for (size_t i = 0; i < ARRAY_SIZE(other); i++)
-		due = other[i] < due ? other[i] : due;
-	return due;
-}
-
-/* A deadline that moves later leaves the timer alone: when it fires, it looks at the deadline
- * again. */
-void conn_arm(struct conn *c)
-{
-	int64_t now = conn_now(c), due = c->reading == CONN_RESUMES ? now : conn_due(c);
-
-	if (c->state == CONN_CLOSING || due >= c->armed_ms)
-		return;
-	c->armed_ms = due;
-	uv_timer_start(&c->timer, conn_on_timer, due > now ? (uint64_t)(due - now) : 0, 0);
-}
-
-static void conn_on_timer(uv_timer_t *timer)
-{
-	struct conn *c = timer->data;
-
-	c->armed_ms = INT64_MAX;
-	if (c->reading == CONN_RESUMES) {
-		c->reading = CONN_READS;
-		if (c->state != CONN_NEW && c->ops->resumed)
-			c->ops->resumed(c);
-		conn_pump(c);
-	}
-	if (c->state == CONN_CLOSING)
-		return;
-	conn_look_at_peer(c);
-	if (conn_now(c) >= conn_due(c)) {
-		c->timed_out = true;
-		conn_close(c);
-	}
-	conn_arm(c);
 }
 
 static void conn_on_closed(uv_handle_t *handle)
@@ -168,7 +118,8 @@ static bool conn_pump_tls(struct conn *c)
 		break;
 	case CONN_TLS_OPENED:
 		conn_flush(c);
-		conn_open(c);
+		if (c->state == CONN_NEW) /* else the client is gone already */
+			conn_open(c);
 		return true;
 	case CONN_TLS_DATA:
 		conn_give_new(c, conn_plain, size);
@@ -230,7 +181,7 @@ void conn_set_reading(struct conn *c)
 		uv_read_stop(&c->uv.stream);
 }
 
-static void conn_pump(struct conn *c)
+void conn_pump(struct conn *c)
 {
 	if (!c->tls && c->state == CONN_NEW)
 		conn_open(c);
@@ -263,39 +214,6 @@ void conn_resume(struct conn *c)
 		return;
 	c->reading = CONN_RESUMES;
 	conn_arm(c);
-}
-
-void conn_timeout(struct conn *c, int64_t ms)
-{
-	c->timeout_ms = ms;
-	if (ms)
-		c->last_ms = conn_now(c);
-	conn_arm(c);
-}
-
-void conn_pace_out(struct conn *c, int64_t budget_ms, int64_t rate)
-{
-	pace_init(&c->pace_out, budget_ms, rate);
-	pace_turn(&c->pace_out, conn_queued(c) > 0, conn_now(c));
-	conn_arm(c);
-}
-
-void conn_pace_in(struct conn *c, int64_t budget_ms, int64_t rate)
-{
-	pace_init(&c->pace_in, budget_ms, rate);
-}
-
-void conn_await(struct conn *c, bool on)
-{
-	if (on == c->pace_in.turn)
-		return;
-	pace_turn(&c->pace_in, on, conn_now(c));
-	conn_arm(c);
-}
-
-bool conn_timed_out(const struct conn *c)
-{
-	return c->timed_out;
 }
 
 void conn_count(struct conn *c, struct quota_source *s)
@@ -375,6 +293,11 @@ struct conn *conn_new(uv_loop_t *loop, int fd, struct tls *tls, const struct con
 		c->reading = CONN_RESUMES; /* `open` comes from the loop */
 	conn_arm(c);
 	return c;
+}
+
+bool conn_is_closing(const struct conn *c)
+{
+	return c->state == CONN_CLOSING;
 }
 
 void *conn_owner(const struct conn *c)

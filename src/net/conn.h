@@ -33,6 +33,7 @@ struct conn_ops {
 /* Takes ownership of a connected socket.  @tls NULL: plain.  @owner is the caller's. */
 struct conn *conn_new(uv_loop_t *loop, int fd, struct tls *tls, const struct conn_ops *ops,
 		      void *owner, struct err *e);
+bool conn_is_closing(const struct conn *c); /* only `closed` is still to come */
 void *conn_owner(const struct conn *c);
 /* Hand the connection over, for example at an upgrade. */
 void conn_set_owner(struct conn *c, const struct conn_ops *ops, void *owner);

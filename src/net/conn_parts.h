@@ -1,5 +1,5 @@
-/* conn_parts.h - a connection, for the three files that implement it: conn.c has its life and what
- * it receives, conn_send.c what it sends, and conn_tls.c the TLS half. */
+/* conn_parts.h - a connection, for the files that implement it: conn.c has its life and what it
+ * receives, conn_send.c what it sends, conn_time.c its deadlines, and conn_tls.c the TLS half. */
 #ifndef NET_CONN_PARTS_H
 #define NET_CONN_PARTS_H
 
@@ -64,6 +64,7 @@ struct conn {
 };
 
 void conn_go(struct conn *c, enum conn_state to);
+void conn_pump(struct conn *c);        /* hands on what came, and sends what is queued */
 void conn_arm(struct conn *c);         /* call it after a deadline changed */
 void conn_set_reading(struct conn *c); /* call it after something changed that decides about
 					  reading */

@@ -349,7 +349,7 @@ bool upstream_answered(const struct upstream *u)
 
 bool upstream_reusable(const struct upstream *u)
 {
-	return u->state == UPSTREAM_FREE;
+	return u->state == UPSTREAM_FREE && !conn_is_closing(u->c);
 }
 
 void upstream_limit(struct upstream *u, int64_t silence_ms)

@@ -62,7 +62,7 @@ static struct idle *pool_last(const struct route *r, uint16_t port)
 	for (struct list *at = r->idle.prev; at != &r->idle; at = at->prev) {
 		struct idle *i = container_of(at, struct idle, in_route);
 
-		if (i->port == port)
+		if (i->port == port && upstream_reusable(i->up))
 			return i;
 	}
 	return NULL;

@@ -246,6 +246,20 @@ static void test_what_is_no_tls_is_cut(void **unused)
 	assert_false(t.opened);
 }
 
+/* Its last bytes are here, and ours, which the end of a handshake sends, reach nobody. */
+static void test_a_client_that_leaves_as_its_handshake_ends_is_gone(void **unused)
+{
+	int64_t until = clock_mono_ms() + DEADLINE_MS;
+
+	(void)unused;
+	assert_true(connected());
+	shutdown(t.fd, SHUT_RD);
+	while (t.conn && clock_mono_ms() < until)
+		uv_run(&t.loop, UV_RUN_NOWAIT);
+	assert_null(t.conn);
+	assert_false(t.opened);
+}
+
 static void test_a_pem_without_key_or_certificate_is_refused(void **unused)
 {
 	struct err e;
@@ -269,6 +283,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_close_notify_is_an_end_and_a_cut_is_not,
 						set_up_cut, tear_down),
 		cmocka_unit_test_setup_teardown(test_what_is_no_tls_is_cut, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_a_client_that_leaves_as_its_handshake_ends_is_gone, set_up, tear_down),
 		cmocka_unit_test(test_a_pem_without_key_or_certificate_is_refused),
 	};
 

@@ -323,6 +323,34 @@ static void test_a_head_that_cannot_be_written_is_not_sent(void **unused)
 	finish();
 }
 
+static void on_check(uv_check_t *check)
+{
+	bool *usable = check->data;
+
+	if (t.up)
+		*usable = upstream_reusable(t.up);
+}
+
+/* Between the time-out and its callback others have their turn, and look for a connection. */
+static void test_a_connection_that_timed_out_is_not_used_again(void **unused)
+{
+	bool usable = false;
+	uv_check_t check;
+
+	(void)unused;
+	begin();
+	uv_check_init(&t.loop, &check);
+	check.data = &usable;
+	uv_check_start(&check, on_check);
+	turn();
+	assert_true(usable);
+	upstream_timeout(t.up, 1);
+	until_told(" FC");
+	assert_false(usable);
+	uv_close((uv_handle_t *)&check, NULL);
+	finish();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -333,6 +361,7 @@ int main(void)
 		cmocka_unit_test(test_an_upgrade_hands_the_connection_over_with_early_bytes),
 		cmocka_unit_test(test_a_server_that_does_not_read_is_not_flooded),
 		cmocka_unit_test(test_a_head_that_cannot_be_written_is_not_sent),
+		cmocka_unit_test(test_a_connection_that_timed_out_is_not_used_again),
 	};
 
 	return cmocka_run_group_tests_name("net/upstream", tests, NULL, NULL);
