@@ -258,11 +258,11 @@ def talk_hasty(app, w):
 
 def talk_forgetful(app, w):
     """Ends a connection that it promised to keep, 20 ms after its last answer."""
-    w.sock.settimeout(0.02)
     while True:
         _, _, fields = request_of(app, w)
         w.body(fields)
         w.send("HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nok\n")
+        w.sock.settimeout(0.02)
 
 
 def talk_sink(app, w):
