@@ -128,7 +128,7 @@ def walk(cells, place):
 def _walked(request, tmp_path_factory):
     """The groups of the cells that are asked for, a few at a time: most of it is waiting."""
     wanted = {group_of(item.callspec.params["cell"]) for item in request.session.items
-              if "cell" in getattr(getattr(item, "callspec", None), "params", {})}
+              if item.module is request.module}
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         yield {key: pool.submit(walk, list(cells), tmp_path_factory.mktemp("cells"))
                for key, cells in itertools.groupby(CELLS, group_of) if key in wanted}
