@@ -8,6 +8,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import time
 
 from control_rig import BUILD, Control, wait_for
 from signed import Refused, quoted
@@ -151,6 +152,16 @@ class Images:
         return dict(state=rows[0]["state"], tags=json.loads(rows[0]["tags"]),
                     versions={f"{v['version']}.0": (v["state"], v["status"]) for v in versions})
 
+    def seen(self, arn):
+        """What the API says and the store holds: what is on its way has a moment to arrive."""
+        for _ in range(20):
+            view, stored = self.view(arn), self.stored(arn)
+            if view == stored:
+                break
+            self.rig.settle()
+            time.sleep(0.02)
+        return view, stored
+
     def disk(self, arn):
         """Versions whose files are there."""
         for row in self.rig.rows("image WHERE name = ?", name_of(arn)):
@@ -159,7 +170,7 @@ class Images:
         return set()
 
     def check(self, cell, before):
-        view, stored = self.view(cell.arn), self.stored(cell.arn)
+        view, stored = self.seen(cell.arn)
         self.views[cell.arn] = view
         if view != stored:
             cell.problems.append(f"the API says {view}, the store {stored}")

@@ -232,8 +232,12 @@ class Group:
 
     def check(self, cell):
         rig = self.rig
-        got, row = rig.api.get(cell.vm), rig.row(cell.vm)
-        state = got["state"]
+        for _ in range(20):  # what is on its way has a moment to arrive
+            got, row = rig.api.get(cell.vm), rig.row(cell.vm)
+            state = got["state"]
+            if state == row["state"]:
+                break
+            rig.settle()
         if state != row["state"]:
             cell.problems.append(f"the API says {state}, the store {row['state']}")
         machine, saves = rig.machine(cell.vm), rig.saves(cell.vm)
