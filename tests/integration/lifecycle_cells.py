@@ -186,7 +186,8 @@ class Group:
         rig = self.rig
         if kill:
             rig.stop(kill=True)
-        if rig.process.wait() not in (0, -signal.SIGKILL):
+        ends = (0, 1, -signal.SIGKILL) if self.event == "drain" else (0, -signal.SIGKILL)  # 1: not all are suspended
+        if rig.process.wait() not in ends:
             self.cells[0].problems.append(f"control crashed: {rig.process.code}")
         for channel in (rig.supervisor, rig.image.channel, rig.proxy.channel):
             channel.close()
@@ -202,7 +203,7 @@ class Group:
     def pass_ill(self):
         for _ in range(3):
             if not self.dead():
-                self.rig.pass_time(self.answer.seconds, step=1 if self.answer.seconds < 60 else 2)
+                self.rig.pass_time(self.answer.seconds, step=2)
             if not self.dead() or self.event == "drain":
                 return
             self.start_again()
@@ -225,7 +226,7 @@ class Group:
         for _ in range(2):  # it may have been on its way to its death
             if self.dead():
                 self.start_again()
-            rig.pass_time(75, step=5)
+            rig.pass_time(75, step=6)
         wait_for("control is ready", lambda: "READY" in rig.supervisor.got)
 
     # What is left.
@@ -264,7 +265,7 @@ class Group:
         rig = self.rig
         alive = {cell.vm for cell in self.cells if self.check(cell) != "TERMINATED"}
         resumed = {vm: rig.api.later("resume", vm) for vm in alive}
-        rig.pass_time(10)
+        rig.pass_time(10, step=2)
         for cell in self.cells:
             if cell.vm in alive and not cell.problems:
                 self.check_back(cell, resumed[cell.vm])
