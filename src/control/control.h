@@ -23,7 +23,8 @@ struct control {
 	int data_fd, run_fd, log_fd; /* directories that we hold */
 	int dir_fd;                  /* data/control: ours alone */
 	struct store *store;
-	struct list images;   /* struct image, in order of creation */
+	struct list images; /* struct image, in order of creation */
+	struct hash images_by_id, images_by_name;
 	struct list microvms; /* struct microvm, likewise */
 	struct hash microvms_by_id, microvms_by_endpoint;
 	struct creds creds;
@@ -41,15 +42,18 @@ struct control {
 	struct gc *gc;                       /* storage/gc.c */
 	uv_timer_t expiry_timer;             /* microvm/expiry.c */
 	int64_t tokens_ms;
-	struct api *api;             /* api/server.c */
-	struct machines *machines;   /* machine/machine.c */
-	struct pool *pool;           /* pool/pool.c */
-	struct list templates;       /* pool/template.c: the oldest use first */
-	struct spares *spares;       /* pool/spares.c */
-	struct admission *admission; /* admission/admission.c */
-	struct image_tasks *tasks;   /* images/builds.c */
-	struct drain *drain;         /* microvm/drain.c, while it lasts */
-	struct adopting *adopting;   /* microvm/adopt.c, at start */
+	struct api *api;                             /* api/server.c */
+	struct machines *machines;                   /* machine/machine.c */
+	struct pool *pool;                           /* pool/pool.c */
+	struct list templates;                       /* pool/template.c: the oldest use first */
+	struct spares *spares;                       /* pool/spares.c */
+	struct admission *admission;                 /* admission/admission.c */
+	const struct builder_events *builder_events; /* images/images.c */
+	struct changes *changes;                     /* images/change.c */
+	struct builds *builds;                       /* images/builds.c */
+	struct bases *bases;                         /* images/bases.c */
+	struct drain *drain;                         /* microvm/drain.c, while it lasts */
+	struct adopting *adopting;                   /* microvm/adopt.c, at start */
 	bool adopted;  /* what ran before is known: timers may act, the API may answer */
 	bool draining; /* microVMs are being suspended, or control ends: none may start */
 	bool ending;   /* it was asked to drain and to end: draining stays */

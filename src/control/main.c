@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "control/admission/admission.h"
 #include "control/api/api.h"
+#include "control/channels/builder.h"
 #include "control/channels/priv.h"
 #include "control/channels/roles.h"
 #include "control/images/images.h"
@@ -76,7 +77,7 @@ static const struct role_channel control_channels[ROLE_NUM] = {
 	[ROLE_PRIV] = { offsetof(struct control, priv), priv_rows, PRIV_NUM_TYPES, priv_got,
 			priv_up },
 	[ROLE_IMAGE] = { offsetof(struct control, image_role), build_rows, BUILD_NUM_TYPES,
-			 images_got, images_role_back },
+			 builder_got, builder_up },
 	[ROLE_PROXY] = { offsetof(struct control, proxy), route_rows, ROUTE_NUM_TYPES,
 			 routes_on_message, routes_on_up },
 };
@@ -115,13 +116,13 @@ static int control_open(struct control_role *r, struct err *e)
 	priv_open(ctl, machine_gone);
 	routes_open(ctl, &microvm_routes_ops);
 	role_channels_init(ctl, control_channels);
-	return control_open_dirs(ctl, e) || control_boot_id(ctl, e) || control_open_store(r, e) ||
-			       api_open(ctl, e) || model_load(ctl, api_load_token, e) ||
-			       machines_open(ctl, e) ||
-			       admission_open(ctl, &control_admission_ops, e) ||
-			       pool_open(ctl, e) || expiry_open(ctl, e)
-		       ? -1
-		       : 0;
+	if (control_open_dirs(ctl, e) || control_boot_id(ctl, e) || control_open_store(r, e) ||
+	    api_open(ctl, e) || model_load(ctl, api_load_token, e) || machines_open(ctl, e) ||
+	    admission_open(ctl, &control_admission_ops, e) || pool_open(ctl, e) ||
+	    expiry_open(ctl, e))
+		return -1;
+	images_open(ctl);
+	return 0;
 }
 
 static void control_fail(struct control_role *r, const struct err *e)
@@ -298,5 +299,6 @@ int control_main(const struct conf *conf, int super_fd)
 	}
 	rc = role_run(r->link);
 	store_close(r->ctl.store); /* what is queued is written */
+	images_close(&r->ctl);
 	return r->failed ? 1 : rc;
 }

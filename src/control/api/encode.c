@@ -80,7 +80,7 @@ json_t *encode_image(const struct control *ctl, const struct image *image, bool 
 	put(o, "id", json_string(image->id));
 	put(o, "imageArn", encode_arn(ctl, image));
 	put(o, "name", json_string(image->name));
-	put(o, "state", json_string(image->state));
+	put(o, "state", json_string(image_state_name[image->state]));
 	put(o, "latestActiveImageVersion", encode_version_number(image->latest_active));
 	put(o, "latestFailedImageVersion", encode_version_number(image->latest_failed));
 	put(o, "createdAt", encode_time(image->created_ms));
@@ -91,17 +91,18 @@ json_t *encode_image(const struct control *ctl, const struct image *image, bool 
 	return o;
 }
 
-json_t *encode_image_made(const struct control *ctl, const struct image_version *v, bool created)
+json_t *encode_image_made(const struct control *ctl, const struct image *image,
+			  const struct image_version *v, bool created)
 {
-	json_t *o = encode_image(ctl, v->image, true);
+	json_t *o = encode_image(ctl, image, true);
 
-	put(o, "updatedAt", encode_time(v->image->updated_ms));
+	put(o, "updatedAt", encode_time(image->updated_ms));
 	put(o, "imageVersion", encode_version_number(v->number));
 	put_params(o, v->params, version_params, ARRAY_SIZE(version_params));
 	put(o, "buildPhaseOverrides", json_null());
 	put(o, "roleConfiguration", json_null());
 	if (created)
-		put(o, "tags", encode_tags(v->image->tags));
+		put(o, "tags", encode_tags(image->tags));
 	return o;
 }
 
@@ -114,11 +115,12 @@ json_t *encode_version(const struct control *ctl, const struct image_version *v)
 
 	if (!gmtime_r(&at, &tm) || !strftime(hour, sizeof(hour), "%Y%m%d%H", &tm))
 		strcpy(hour, "0000000000");
-	snprintf(bucket, sizeof(bucket), "%s#%s", v->state, hour + 2); /* two digits of the year */
+	snprintf(bucket, sizeof(bucket), "%s#%s", version_state_name[v->state],
+		 hour + 2); /* two digits of the year */
 	put(o, "imageArn", encode_arn(ctl, v->image));
 	put(o, "imageVersion", encode_version_number(v->number));
-	put(o, "state", json_string(v->state));
-	put(o, "status", json_string(v->status));
+	put(o, "state", json_string(version_state_name[v->state]));
+	put(o, "status", json_string(version_status_name[v->status]));
 	put(o, "stateReason", encode_text(v->reason));
 	put(o, "createdAt", encode_time(v->created_ms));
 	put(o, "updatedAt", encode_time(v->updated_ms));
@@ -154,7 +156,7 @@ json_t *encode_build(const struct control *ctl, const struct build *b, bool summ
 	put(o, "imageArn", encode_arn(ctl, b->version->image));
 	put(o, "imageVersion", encode_version_number(b->version->number));
 	put(o, "buildId", json_string(b->id));
-	put(o, "buildState", json_string(b->state));
+	put(o, "buildState", json_string(build_state_name[b->state]));
 	put(o, "architecture", json_string(HOST_ARCHITECTURE));
 	put(o, "chipset", json_string(HOST_CHIPSET));
 	put(o, "chipsetGeneration", json_string(HOST_GENERATION));

@@ -12,7 +12,8 @@ json_t *encode_text(const char *text);    /* NULL: null */
 
 json_t *encode_image(const struct control *ctl, const struct image *image, bool summary);
 /* An image as Create and Update answer it, with this version. */
-json_t *encode_image_made(const struct control *ctl, const struct image_version *v, bool created);
+json_t *encode_image_made(const struct control *ctl, const struct image *image,
+			  const struct image_version *v, bool created);
 json_t *encode_version(const struct control *ctl, const struct image_version *v);
 json_t *encode_build(const struct control *ctl, const struct build *b, bool summary);
 json_t *encode_microvm(const struct control *ctl, const struct microvm *vm);

@@ -1,24 +1,37 @@
 /* bases.c - questions about base file systems, passed to the image role and its answers back. */
 
+#include "control/images/bases.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/images/builds.h"
+#include "control/channels/builder.h"
 
-/* A question about bases that the role has not answered. */
+/* A question that the role has not answered. */
 struct base_task {
 	struct list in_tasks;
 	uint64_t tag;
 	json_t *list;
-	lifecycle_done *imported;
-	images_listed *listed;
+	images_done *imported;
+	bases_listed *listed;
 	void *arg;
 };
 
+struct bases {
+	struct list tasks;
+	uint64_t next_tag;
+};
+
+void bases_open(struct control *ctl)
+{
+	ctl->bases = xcalloc(1, sizeof(*ctl->bases));
+	list_init(&ctl->bases->tasks);
+}
+
 static struct base_task *bases_find(struct control *ctl, uint64_t tag)
 {
-	list_each(task, &builds_tasks(ctl)->bases, struct base_task, in_tasks)
+	list_each(task, &ctl->bases->tasks, struct base_task, in_tasks)
 	{
 		if (task->tag == tag)
 			return task;
@@ -37,10 +50,9 @@ static void bases_end(struct base_task *task, int rc, const struct err *e)
 	free(task);
 }
 
-void bases_got_item(struct control *ctl, struct ipc_msg *m)
+void bases_got_item(struct control *ctl, uint64_t tag, const struct build_base *base)
 {
-	const struct build_base *base = (const struct build_base *)(const void *)m->body;
-	struct base_task *task = bases_find(ctl, m->head.tag);
+	struct base_task *task = bases_find(ctl, tag);
 	json_t *item;
 
 	if (!task || !task->list)
@@ -53,10 +65,9 @@ void bases_got_item(struct control *ctl, struct ipc_msg *m)
 		json_array_append_new(task->list, item);
 }
 
-void bases_got_done(struct control *ctl, struct ipc_msg *m)
+void bases_got_done(struct control *ctl, uint64_t tag, const struct build_result *result)
 {
-	const struct build_result *result = (const struct build_result *)(const void *)m->body;
-	struct base_task *task = bases_find(ctl, m->head.tag);
+	struct base_task *task = bases_find(ctl, tag);
 	struct err e = { .kind = ERR_INTERNAL };
 
 	if (!task)
@@ -70,12 +81,11 @@ void bases_got_done(struct control *ctl, struct ipc_msg *m)
 
 static struct base_task *bases_new(struct control *ctl, void *arg)
 {
-	struct image_tasks *tasks = builds_tasks(ctl);
 	struct base_task *task = xcalloc(1, sizeof(*task));
 
-	task->tag = ++tasks->next_tag;
+	task->tag = ++ctl->bases->next_tag;
 	task->arg = arg;
-	list_add(&tasks->bases, &task->in_tasks);
+	list_add(&ctl->bases->tasks, &task->in_tasks);
 	return task;
 }
 
@@ -87,45 +97,41 @@ static void bases_fail(struct base_task *task)
 		bases_end(task, -1, &e);
 }
 
-void images_import_base(struct control *ctl, const char *name, int fd, lifecycle_done *done,
-			void *arg)
+void bases_import(struct control *ctl, const char *name, int fd, images_done *done, void *arg)
 {
 	struct base_task *task = bases_new(ctl, arg);
-	struct build_base base = { 0 };
 
 	task->imported = done;
-	snprintf(base.name, sizeof(base.name), "%s", name);
-	if (!ctl->image_role.open)
-		bases_fail(task);
+	if (builder_there(ctl))
+		builder_import_base(ctl, task->tag, name, fd);
 	else
-		chan_uv_send(&ctl->image_role, BUILD_BASE_IMPORT, task->tag, &base, sizeof(base),
-			     &fd, 1);
+		bases_fail(task);
 }
 
-void images_list_bases(struct control *ctl, images_listed *done, void *arg)
+void bases_list(struct control *ctl, bases_listed *done, void *arg)
 {
 	struct base_task *task = bases_new(ctl, arg);
-	struct build_none none = { 0 };
 
 	task->listed = done;
 	task->list = json_array();
-	if (!ctl->image_role.open)
-		bases_fail(task);
+	if (builder_there(ctl))
+		builder_list_bases(ctl, task->tag);
 	else
-		chan_uv_send(&ctl->image_role, BUILD_BASE_LIST, task->tag, &none, sizeof(none),
-			     NULL, 0);
+		bases_fail(task);
 }
 
-void bases_role_back(struct image_tasks *tasks)
+void bases_builder_up(struct control *ctl)
 {
-	list_each(task, &tasks->bases, struct base_task, in_tasks) bases_fail(task);
+	list_each(task, &ctl->bases->tasks, struct base_task, in_tasks) bases_fail(task);
 }
 
-void bases_free(struct image_tasks *tasks)
+void bases_close(struct control *ctl)
 {
-	list_each(task, &tasks->bases, struct base_task, in_tasks)
+	list_each(task, &ctl->bases->tasks, struct base_task, in_tasks)
 	{
 		json_decref(task->list);
 		free(task);
 	}
+	free(ctl->bases);
+	ctl->bases = NULL;
 }

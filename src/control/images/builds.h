@@ -1,27 +1,26 @@
-/* builds.h - what images.c asks of the image role (ipc/build.h). */
+/* builds.h - builds: which of them the image role works on, and what comes of them.
+ *
+ * At most conf.build_at_once at a time, in the order in which they came.  A build is IN_PROGRESS in
+ * the store before the image role hears of it, and its result is written until it is durable. */
 #ifndef CONTROL_IMAGES_BUILDS_H
 #define CONTROL_IMAGES_BUILDS_H
 
-#include "control/images/images.h"
+#include "control/control.h"
+#include "control/model/model.h"
 
-struct image_tasks {
-	struct list builds; /* in the order in which they came */
-	struct list bases;
-	uint64_t next_tag;
-};
-struct image_tasks *builds_tasks(struct control *ctl);
+void builds_open(struct control *ctl); /* what an earlier run left unfinished is queued */
+void builds_close(struct control *ctl);
 
 /* Its rows are durable: build it when there is room. */
 void builds_queue(struct control *ctl, struct build *b);
-/* Its row says DELETING: its files go, then the rows. */
-void builds_remove(struct control *ctl, struct image_version *v);
-/* latest_active of what is ACTIVE and SUCCESSFUL now. */
-void images_find_active(struct image *image);
+/* Stop it; it ends as any failed build. */
+void builds_cancel(struct control *ctl, struct build *b);
+struct build *builds_find(struct control *ctl, const char *id); /* NULL: unknown */
+bool builds_ended(const struct build *b);                       /* SUCCESSFUL, FAILED */
 
-/* bases.c, for builds.c. */
-void bases_got_item(struct control *ctl, struct ipc_msg *m);
-void bases_got_done(struct control *ctl, struct ipc_msg *m);
-void bases_role_back(struct image_tasks *tasks); /* ends what waits with an error */
-void bases_free(struct image_tasks *tasks);
+/* Of the image role (channels/builder.h). */
+void builds_builder_up(struct control *ctl);
+void builds_got_step(struct control *ctl, const struct build_step *step);
+void builds_got_done(struct control *ctl, const struct build_done *done);
 
 #endif

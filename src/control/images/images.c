@@ -1,213 +1,120 @@
-/* images.c - the rows of images and versions, and what may be done to them in which state. */
+/* images.c - what may be asked of an image or a version: the rules beyond the tables of steps.c,
+ * and what a request changes. */
 
-#include <stdlib.h>
+#include "control/images/images.h"
+
 #include <string.h>
 
 #include "base/clock.h"
+#include "control/channels/builder.h"
+#include "control/images/bases.h"
 #include "control/images/builds.h"
+#include "control/images/removal.h"
 #include "control/pool/pool.h"
 
-/* What a change replaced, for the case that the store refuses it. */
-struct change {
-	struct control *ctl;
-	struct image *image;
-	struct image_version *v;
-	const char *image_state, *version_state, *status;
-	int64_t latest_active;
-	json_t *tags; /* NULL: not changed */
-	bool created, removes, activates;
-	lifecycle_done *done;
-	void *arg;
+/* A version is on its way. */
+
+static void images_draft_version(struct change *c)
+{
+	c->of.version->number = c->version_row.number = c->image->next_version;
+	c->image_row.next_version++;
+	c->of.version->created_ms = c->version_row.created_ms = c->now_ms;
+	c->of.build->created_ms = c->build_row.created_ms = c->now_ms;
+}
+
+static int images_guard_versions(const struct change *c, struct err *e)
+{
+	int64_t n = 0;
+
+	list_each(v, &c->image->versions, struct image_version, in_image) n += v->number > 0;
+	if (n < c->ctl->conf->max_versions)
+		return 0;
+	return err_set(e, ERR_QUOTA,
+		       "The maximum number of versions has been reached for this MicroVM image.");
+}
+
+static void images_draft_image(struct change *c)
+{
+	images_draft_version(c);
+	c->image->created_ms = c->image_row.created_ms = c->now_ms;
+}
+
+static void images_build(struct change *c)
+{
+	builds_queue(c->ctl, c->of.build);
+}
+
+static const struct change_ops images_create_ops = {
+	.event = IMAGE_EV_CREATE,
+	.draft = images_draft_image,
+	.follow = images_build,
 };
 
-static bool is(const char *state, const char *word)
+static const struct change_ops images_update_ops = {
+	.event = IMAGE_EV_UPDATE,
+	.guard = images_guard_versions,
+	.draft = images_draft_version,
+	.follow = images_build,
+};
+
+static const struct change_ops images_rebuild_ops = {
+	.event = IMAGE_EV_REBUILD,
+	.guard = images_guard_versions,
+	.draft = images_draft_version,
+	.follow = images_build,
+};
+
+static void images_ask_version(struct control *ctl, struct image *image,
+			       const struct change_ops *ops, json_t *params,
+			       const struct images_asker *asker)
 {
-	return !strcmp(state, word);
+	struct change *c = change_new(ctl, image, ops);
+
+	c->of.version = model_version_new(image, 0, params); /* numbered when its turn comes */
+	c->of.build = model_build_new(c->of.version);
+	model_read_version_params(ctl->conf, c->of.version);
+	c->drafted = asker->drafted;
+	c->done = asker->done;
+	c->arg = asker->arg;
+	change_ask(c);
 }
 
-static struct change *change_new(struct control *ctl, struct image *image, struct image_version *v,
-				 lifecycle_done *done, void *arg)
+void images_create(struct control *ctl, const char *name, json_t *tags, json_t *params,
+		   const struct images_asker *asker)
 {
-	struct change *c = xcalloc(1, sizeof(*c));
+	struct image *image = model_image_new(name);
 
-	c->ctl = ctl;
-	c->image = image;
-	c->image_state = image->state;
-	c->latest_active = image->latest_active;
-	c->v = v;
-	c->version_state = v ? v->state : NULL;
-	c->status = v ? v->status : NULL;
-	c->done = done;
-	c->arg = arg;
-	return c;
-}
-
-static void change_undo(struct change *c)
-{
-	c->image->state = c->image_state;
-	c->image->latest_active = c->latest_active;
-	if (c->v) {
-		c->v->state = c->version_state;
-		c->v->status = c->status;
-	}
-	if (c->tags) {
-		json_decref(c->image->tags);
-		c->image->tags = json_incref(c->tags);
-	}
-}
-
-static void change_follow(struct change *c)
-{
-	if (c->activates)
-		pool_wake(c->ctl);
-	if (!c->removes)
-		return;
-	list_each(v, &c->image->versions, struct image_version, in_image)
-	{
-		if (is(c->image->state, "DELETING") || is(v->state, "DELETING"))
-			builds_remove(c->ctl, v);
-	}
-}
-
-static void change_stored(void *arg, int rc, const struct err *e)
-{
-	struct change *c = arg;
-
-	if (rc)
-		change_undo(c);
-	c->done(c->arg, rc, e);
-	if (!rc)
-		change_follow(c);
-	json_decref(c->tags);
-	free(c);
-}
-
-static void change_commit(struct change *c)
-{
-	struct store_txn *t = store_begin(c->ctl->store);
-	int64_t now = clock_wall_ms();
-
-	c->image->updated_ms = now;
-	model_put_image(t, c->image);
-	if (c->v) {
-		c->v->updated_ms = now;
-		model_put_version(t, c->v);
-	}
-	store_commit(t, change_stored, c);
-}
-
-static void refuse(lifecycle_done *done, void *arg, enum err_kind kind, const char *fmt,
-		   const char *what)
-{
-	struct err e;
-
-	if (err_set(&e, kind, "%s%s", fmt, what))
-		done(arg, -1, &e);
-}
-
-void images_find_active(struct image *image)
-{
-	struct image_version *v = model_active_version(image);
-
-	image->latest_active = v ? v->number : 0;
-}
-
-struct image_version *images_next(struct control *ctl, struct image *image, json_t *params)
-{
-	struct image_version *v = model_version_new(image, image->next_version++, params);
-	struct build *b = model_build_new(v);
-
-	v->state = b->state = "PENDING";
-	v->status = "INACTIVE"; /* until it is built */
-	model_read_version_params(ctl->conf, v);
-	return v;
-}
-
-struct image_version *images_new(struct control *ctl, const char *name, json_t *tags,
-				 json_t *params)
-{
-	struct image *image = model_image_new(ctl, name);
-
-	image->state = "CREATING";
 	image->tags = tags ? tags : json_object();
-	return images_next(ctl, image, params);
+	images_ask_version(ctl, image, &images_create_ops, params, asker);
 }
 
-static void images_started(void *arg, int rc, const struct err *e)
+void images_update(struct control *ctl, struct image *image, enum image_event event, json_t *params,
+		   const struct images_asker *asker)
 {
-	struct change *c = arg;
-
-	if (rc && c->created) {
-		model_image_free(c->image);
-	} else if (rc) {
-		model_version_free(c->v);
-		c->image->state = c->image_state;
-	} else {
-		list_each(b, &c->v->builds, struct build, in_version) builds_queue(c->ctl, b);
-	}
-	c->done(c->arg, rc, e);
-	free(c);
+	images_ask_version(ctl, image,
+			   event == IMAGE_EV_REBUILD ? &images_rebuild_ops : &images_update_ops,
+			   params, asker);
 }
 
-void images_start(struct control *ctl, struct image_version *v, struct store_txn *with,
-		  lifecycle_done *done, void *arg)
+bool images_name_taken(struct control *ctl, const char *name)
 {
-	struct change *c = change_new(ctl, v->image, v, done, arg);
-	struct store_txn *t = with ? with : store_begin(ctl->store);
-
-	c->created = is(v->image->state, "CREATING");
-	if (!c->created)
-		v->image->state = "UPDATING";
-	v->image->updated_ms = v->created_ms;
-	model_put_image(t, v->image);
-	model_put_version(t, v);
-	list_each(b, &v->builds, struct build, in_version) model_put_build(t, b);
-	store_commit(t, images_started, c);
+	return model_image_by_name(ctl, name) || changes_make(ctl, name);
 }
 
-void images_delete(struct control *ctl, struct image *image, lifecycle_done *done, void *arg)
+size_t images_count(const struct control *ctl)
 {
-	autofree char *arn = model_image_arn(ctl, image);
-	struct change *c;
-
-	if (is(image->state, "DELETING")) {
-		done(arg, 0, NULL);
-		return;
-	}
-	if (is(image->state, "CREATING") || is(image->state, "UPDATING")) {
-		refuse(done, arg, ERR_INVALID,
-		       "Cannot delete MicroVM image in its current state: ", arn);
-		return;
-	}
-	list_each(v, &image->versions, struct image_version, in_image)
-	{
-		if (v->n_microvms) {
-			refuse(done, arg, ERR_INVALID,
-			       "Cannot delete microvm image with running microvms.", "");
-			return;
-		}
-	}
-	c = change_new(ctl, image, NULL, done, arg);
-	c->removes = true;
-	image->state = "DELETING";
-	change_commit(c);
-}
-
-static unsigned images_count_left(const struct image *image)
-{
-	unsigned n = 0;
-
-	list_each(v, &image->versions, struct image_version, in_image)
-	{
-		n += !is(v->state, "DELETING");
-	}
-	return n;
+	return ctl->images_by_id.n + changes_count_new(ctl);
 }
 
 bool images_busy(const struct image *image)
 {
-	return is(image->state, "CREATING") || is(image->state, "UPDATING") ||
-	       is(image->state, "DELETING");
+	return image->state == IMAGE_CREATING || image->state == IMAGE_UPDATING ||
+	       image->state == IMAGE_DELETING;
+}
+
+bool images_failed(const struct image *image)
+{
+	return image->state == IMAGE_CREATE_FAILED || image->state == IMAGE_UPDATE_FAILED;
 }
 
 struct image_version *images_newest_made(struct image *image)
@@ -216,75 +123,197 @@ struct image_version *images_newest_made(struct image *image)
 
 	list_each(v, &image->versions, struct image_version, in_image)
 	{
-		if (is(v->state, "SUCCESSFUL"))
+		if (v->state == VERSION_SUCCESSFUL)
 			newest = v;
 	}
 	return newest;
 }
 
-void images_delete_version(struct control *ctl, struct image_version *v, lifecycle_done *done,
+/* Deletion.  From the draft on nothing starts from what is leaving: the row that says so may be
+ * durable before memory says it. */
+
+static void images_ask(struct control *ctl, struct image *image, int64_t number,
+		       const struct change_ops *ops, images_done *done, void *arg)
+{
+	struct change *c = change_new(ctl, image, ops);
+
+	c->number = number;
+	c->done = done;
+	c->arg = arg;
+	change_ask(c);
+}
+
+static int images_guard_delete(const struct change *c, struct err *e)
+{
+	list_each(v, &c->image->versions, struct image_version, in_image)
+	{
+		if (v->n_microvms)
+			return err_set(e, ERR_INVALID,
+				       "Cannot delete microvm image with running microvms.");
+	}
+	return 0;
+}
+
+static void images_draft_delete(struct change *c)
+{
+	c->image->leaving = true;
+}
+
+static void images_deleted(struct change *c)
+{
+	list_each(v, &c->image->versions, struct image_version, in_image) removal_begin(c->ctl, v);
+}
+
+static const struct change_ops images_delete_ops = {
+	.event = IMAGE_EV_DELETE,
+	.guard = images_guard_delete,
+	.draft = images_draft_delete,
+	.follow = images_deleted,
+};
+
+void images_delete(struct control *ctl, struct image *image, images_done *done, void *arg)
+{
+	images_ask(ctl, image, 0, &images_delete_ops, done, arg);
+}
+
+static int images_guard_delete_version(const struct change *c, struct err *e)
+{
+	unsigned left = 0;
+
+	list_each(v, &c->image->versions, struct image_version, in_image)
+	{
+		left += v->state != VERSION_DELETING;
+	}
+	if (left == 1)
+		return err_set(e, ERR_INVALID,
+			       "This is the last version. Please delete the entire image");
+	if (c->of.version->n_microvms)
+		return err_set(e, ERR_INVALID,
+			       "Cannot delete microvm image version with running microvms.");
+	return 0;
+}
+
+static void images_draft_delete_version(struct change *c)
+{
+	c->of.version->leaving = true;
+}
+
+static void images_version_deleted(struct change *c)
+{
+	removal_begin(c->ctl, c->of.version);
+}
+
+static const struct change_ops images_delete_version_ops = {
+	.event = IMAGE_EV_DELETE_VERSION,
+	.guard = images_guard_delete_version,
+	.draft = images_draft_delete_version,
+	.follow = images_version_deleted,
+};
+
+void images_delete_version(struct control *ctl, struct image_version *v, images_done *done,
 			   void *arg)
 {
-	struct change *c;
-
-	if (is(v->state, "DELETING")) {
-		done(arg, 0, NULL);
-		return;
-	}
-	if (images_busy(v->image)) {
-		refuse(done, arg, ERR_CONFLICT,
-		       "MicroVM Image is already in state: ", v->image->state);
-		return;
-	}
-	if (images_count_left(v->image) == 1) {
-		refuse(done, arg, ERR_INVALID,
-		       "This is the last version. Please delete the entire image", "");
-		return;
-	}
-	if (v->n_microvms) {
-		refuse(done, arg, ERR_INVALID,
-		       "Cannot delete microvm image version with running microvms.", "");
-		return;
-	}
-	c = change_new(ctl, v->image, v, done, arg);
-	c->removes = true;
-	v->image->state = "UPDATING";
-	v->state = "DELETING";
-	images_find_active(v->image);
-	change_commit(c);
+	images_ask(ctl, v->image, v->number, &images_delete_version_ops, done, arg);
 }
 
-void images_set_status(struct control *ctl, struct image_version *v, const char *status,
-		       lifecycle_done *done, void *arg)
-{
-	bool active = is(status, "ACTIVE");
-	struct change *c;
+/* Status and tags. */
 
-	if (images_busy(v->image)) {
-		refuse(done, arg, ERR_CONFLICT,
-		       "MicroVM Image is already in state: ", v->image->state);
-		return;
-	}
-	if (active && !is(v->state, "SUCCESSFUL")) {
-		refuse(done, arg, ERR_INVALID,
-		       "Only a SUCCESSFUL version can be ACTIVE; this one is in state: ", v->state);
-		return;
-	}
-	c = change_new(ctl, v->image, v, done, arg);
-	c->activates = true;
-	v->status = active ? "ACTIVE" : "INACTIVE";
-	if (active)
-		v->recent_ms = clock_wall_ms();
-	images_find_active(v->image);
-	change_commit(c);
+static void images_draft_active(struct change *c)
+{
+	c->version_row.status = VERSION_ACTIVE;
 }
 
-void images_set_tags(struct control *ctl, struct image *image, json_t *tags, lifecycle_done *done,
-		     void *arg)
+static void images_draft_inactive(struct change *c)
 {
-	struct change *c = change_new(ctl, image, NULL, done, arg);
+	c->version_row.status = VERSION_INACTIVE;
+}
 
-	c->tags = image->tags ? image->tags : json_object();
-	image->tags = tags;
-	change_commit(c);
+static void images_activated(struct change *c)
+{
+	if (c->of.version->status == VERSION_ACTIVE)
+		c->of.version->recent_ms = c->now_ms;
+	pool_wake(c->ctl);
+}
+
+static const struct change_ops images_status_ops[VERSION_NUM_STATUSES] = {
+	[VERSION_INACTIVE] = {
+		.event = IMAGE_EV_DEACTIVATE,
+		.draft = images_draft_inactive,
+		.follow = images_activated,
+	},
+	[VERSION_ACTIVE] = {
+		.event = IMAGE_EV_ACTIVATE,
+		.draft = images_draft_active,
+		.follow = images_activated,
+	},
+};
+
+void images_set_status(struct control *ctl, struct image_version *v, enum version_status status,
+		       images_done *done, void *arg)
+{
+	images_ask(ctl, v->image, v->number, &images_status_ops[status], done, arg);
+}
+
+static void images_draft_tags(struct change *c)
+{
+	c->tags = c->image->tags ? json_deep_copy(c->image->tags) : json_object();
+	c->edit(c->tags, c->by);
+	c->image_row.tags = c->tags;
+}
+
+static const struct change_ops images_tags_ops = {
+	.event = IMAGE_EV_TAG,
+	.draft = images_draft_tags,
+};
+
+void images_set_tags(struct control *ctl, struct image *image, images_tags_edit *edit,
+		     const json_t *by, images_done *done, void *arg)
+{
+	struct change *c = change_new(ctl, image, &images_tags_ops);
+
+	c->edit = edit;
+	c->by = json_deep_copy(by);
+	c->done = done;
+	c->arg = arg;
+	change_ask(c);
+}
+
+/* The image role. */
+
+static void images_builder_up(struct control *ctl)
+{
+	bases_builder_up(ctl);
+	list_each(image, &ctl->images, struct image, in_control)
+	{
+		list_each(v, &image->versions, struct image_version, in_image)
+		{
+			if (image->state == IMAGE_DELETING || v->state == VERSION_DELETING)
+				removal_begin(ctl, v);
+		}
+	}
+	builds_builder_up(ctl);
+}
+
+static const struct builder_events images_builder_events = {
+	.up = images_builder_up,
+	.step = builds_got_step,
+	.done = builds_got_done,
+	.removed = removal_done,
+	.base_item = bases_got_item,
+	.base_done = bases_got_done,
+};
+
+void images_open(struct control *ctl)
+{
+	ctl->builder_events = &images_builder_events;
+	changes_open(ctl);
+	bases_open(ctl);
+	builds_open(ctl);
+}
+
+void images_close(struct control *ctl)
+{
+	changes_close(ctl);
+	builds_close(ctl);
+	bases_close(ctl);
 }

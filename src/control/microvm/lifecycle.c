@@ -369,13 +369,20 @@ void lifecycle_free(struct microvm *vm)
 	model_microvm_free(vm);
 }
 
-void lifecycle_forget_version(struct control *ctl, struct image_version *v, struct store_txn *t)
+void lifecycle_delete_ended(struct control *ctl, const struct image_version *v, struct store_txn *t)
 {
 	list_each(vm, &ctl->microvms, struct microvm, in_control)
 	{
-		if (vm->version != v || vm->state != VM_TERMINATED)
-			continue;
-		store_del_microvm(t, vm->id);
-		lifecycle_forget(vm);
+		if (vm->version == v && vm->state == VM_TERMINATED)
+			store_del_microvm(t, vm->id);
+	}
+}
+
+void lifecycle_forget_ended(struct control *ctl, const struct image_version *v)
+{
+	list_each(vm, &ctl->microvms, struct microvm, in_control)
+	{
+		if (vm->version == v && vm->state == VM_TERMINATED)
+			lifecycle_forget(vm);
 	}
 }

@@ -37,8 +37,10 @@ void lifecycle_suspend(struct microvm *vm, lifecycle_done *done, void *arg);
 void lifecycle_resume(struct microvm *vm, lifecycle_done *done, void *arg);
 void lifecycle_terminate(struct microvm *vm, const char *reason, lifecycle_done *done, void *arg);
 
-/* The rows of this version's TERMINATED microVMs go with it: call before model_version_free, in the
- * transaction that deletes the version. */
-void lifecycle_forget_version(struct control *ctl, struct image_version *v, struct store_txn *t);
+/* The rows of this version's TERMINATED microVMs go with it: first out of the store, in the
+ * transaction that deletes the version, and once that is durable out of memory. */
+void lifecycle_delete_ended(struct control *ctl, const struct image_version *v,
+			    struct store_txn *t);
+void lifecycle_forget_ended(struct control *ctl, const struct image_version *v);
 
 #endif

@@ -1,14 +1,55 @@
-/* image.h - rows in memory: images, their versions, and the builds of these. */
+/* image.h - rows in memory: images, their versions, and the builds of these.
+ *
+ * The states are the API's, except the first of each: a row is NEW until the store has it, and
+ * nobody sees it before.  images/steps.c says which state follows which. */
 #ifndef CONTROL_MODEL_IMAGE_H
 #define CONTROL_MODEL_IMAGE_H
 
 #include <jansson.h>
 
+#include "base/hash.h"
 #include "base/list.h"
 #include "base/rand.h"
 #include "ipc/build.h"
 #include "ipc/engine.h"
 #include "ipc/machine.h"
+
+enum image_state {
+	IMAGE_NEW,
+	IMAGE_CREATING,
+	IMAGE_CREATED,
+	IMAGE_CREATE_FAILED,
+	IMAGE_UPDATING,
+	IMAGE_UPDATED,
+	IMAGE_UPDATE_FAILED,
+	IMAGE_DELETING,
+	IMAGE_NUM_STATES,
+};
+extern const char *const image_state_name[IMAGE_NUM_STATES];
+
+enum version_state {
+	VERSION_NEW,
+	VERSION_PENDING,
+	VERSION_IN_PROGRESS,
+	VERSION_SUCCESSFUL,
+	VERSION_FAILED,
+	VERSION_DELETING,
+	VERSION_NUM_STATES,
+};
+extern const char *const version_state_name[VERSION_NUM_STATES];
+
+enum version_status { VERSION_INACTIVE, VERSION_ACTIVE, VERSION_NUM_STATUSES };
+extern const char *const version_status_name[VERSION_NUM_STATUSES];
+
+enum build_state {
+	BUILD_NEW,
+	BUILD_PENDING,
+	BUILD_IN_PROGRESS,
+	BUILD_SUCCESSFUL,
+	BUILD_FAILED,
+	BUILD_NUM_STATES,
+};
+extern const char *const build_state_name[BUILD_NUM_STATES];
 
 /* Which hooks are on, on which port, how long they may take (service.md 13). */
 enum hook {
@@ -33,9 +74,9 @@ struct hooks {
 struct image_version {
 	struct list in_image;
 	struct image *image;
-	int64_t number;     /* 1 is "1.0" */
-	const char *state;  /* static text of MicrovmImageVersionState */
-	const char *status; /* "ACTIVE", "INACTIVE" */
+	int64_t number; /* 1 is "1.0" */
+	enum version_state state;
+	enum version_status status;
 	char *reason;
 	int64_t created_ms, updated_ms;
 	json_t *params;     /* the request with its defaults: what Get echoes */
@@ -50,13 +91,14 @@ struct image_version {
 	struct template *template; /* pool.c: the memfd and the clones; NULL when none */
 	int64_t recent_ms;         /* became active or ran: the pool's demand */
 	unsigned n_microvms;       /* that are not TERMINATED */
+	bool leaving;              /* its deletion is on its way to the store */
 };
 
 struct build {
 	struct list in_version;
 	struct image_version *version;
 	char id[UUID_SIZE];
-	const char *state;
+	enum build_state state;
 	char *code, *reason;
 	int64_t created_ms, updated_ms;
 	int64_t memory_bytes, code_bytes, disk_bytes;
@@ -66,13 +108,19 @@ struct build {
 
 struct image {
 	struct list in_control;
+	struct hash_node by_id, by_name;
 	char id[UUID_SIZE];
 	char *name;
-	const char *state; /* static text of MicrovmImageState */
+	enum image_state state;
 	int64_t created_ms, updated_ms;
 	int64_t next_version, latest_active, latest_failed;
 	json_t *tags;
 	struct list versions; /* in order of their number */
+	/* images/change.c */
+	struct list changes; /* struct change, the first of which may be on its way to the store */
+	bool committing;     /* it is */
+	bool waiting;        /* the store refused it, and it is tried again later */
+	bool leaving;        /* its deletion is on its way to the store */
 };
 
 #endif

@@ -7,18 +7,14 @@
 #include "control/control.h"
 #include "control/model/model.h"
 
-static const char *const words[] = {
-	"CREATING", "CREATED",       "CREATE_FAILED", "UPDATING", "UPDATED",
-	"DELETING", "UPDATE_FAILED", "DELETE_FAILED", "DELETED",  "PENDING",
-	"FAILED",   "IN_PROGRESS",   "SUCCESSFUL",    "ACTIVE",   "INACTIVE",
-};
-
-static const char *model_word(const char *text)
+/* The number of this word, or @fallback if it is none of ours. */
+static int load_word(const char *text, const char *const *words, int n, int fallback)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-		if (text && !strcmp(words[i], text))
-			return words[i];
-	return "FAILED";
+	for (int i = 0; text && i < n; i++)
+		if (!strcmp(words[i], text))
+			return i;
+	log_err("a row has a word that is not ours word=\"%s\"", text ? text : "");
+	return fallback;
 }
 
 static char *copy(const char *text)
@@ -39,16 +35,18 @@ struct loading {
 static void load_image(void *arg, const struct store_image *row)
 {
 	const struct loading *l = arg;
-	struct image *image = model_image_new(l->ctl, row->name);
+	struct image *image = model_image_new(row->name);
 
 	snprintf(image->id, sizeof(image->id), "%s", row->id);
-	image->state = model_word(row->state);
+	image->state = (enum image_state)load_word(row->state, image_state_name, IMAGE_NUM_STATES,
+						   IMAGE_UPDATE_FAILED);
 	image->created_ms = row->created_ms;
 	image->updated_ms = row->updated_ms;
 	image->next_version = row->next_version;
 	image->latest_active = row->latest_active;
 	image->latest_failed = row->latest_failed;
 	image->tags = model_parse(row->tags);
+	model_image_add(l->ctl, image);
 }
 
 static size_t load_ports(const json_t *list, uint16_t *ports)
@@ -85,13 +83,16 @@ static void load_version(void *arg, const struct store_version *row)
 	struct image *image = model_image_by_id(ctl, row->image);
 	struct image_version *v = model_version_new(image, row->version, model_parse(row->params));
 
-	v->state = model_word(row->state);
-	v->status = model_word(row->status);
+	v->state = (enum version_state)load_word(row->state, version_state_name, VERSION_NUM_STATES,
+						 VERSION_FAILED);
+	v->status = (enum version_status)load_word(row->status, version_status_name,
+						   VERSION_NUM_STATUSES, VERSION_INACTIVE);
 	v->reason = copy(row->reason);
 	v->created_ms = row->created_ms;
 	v->updated_ms = row->updated_ms;
 	load_made(v, row->made);
 	model_read_version_params(ctl->conf, v);
+	model_version_add(v);
 }
 
 static void load_build(void *arg, const struct store_build *row)
@@ -101,7 +102,8 @@ static void load_build(void *arg, const struct store_build *row)
 	struct build *b = model_build_new(model_version(image, row->version));
 
 	snprintf(b->id, sizeof(b->id), "%s", row->id);
-	b->state = model_word(row->state);
+	b->state = (enum build_state)load_word(row->state, build_state_name, BUILD_NUM_STATES,
+					       BUILD_FAILED);
 	b->code = copy(row->code);
 	b->reason = copy(row->reason);
 	b->created_ms = row->created_ms;
@@ -109,14 +111,6 @@ static void load_build(void *arg, const struct store_build *row)
 	b->memory_bytes = row->memory_bytes;
 	b->code_bytes = row->code_bytes;
 	b->disk_bytes = row->disk_bytes;
-}
-
-static enum vm_state load_state(const char *text)
-{
-	for (int s = 0; s < VM_NUM_STATES; s++)
-		if (!strcmp(vm_state_name[s], text))
-			return (enum vm_state)s;
-	return VM_TERMINATING; /* not ours: end it */
 }
 
 static void load_microvm(void *arg, const struct store_microvm *row)
@@ -135,7 +129,9 @@ static void load_microvm(void *arg, const struct store_microvm *row)
 	snprintf(vm->endpoint, sizeof(vm->endpoint), "%s", row->endpoint);
 	snprintf(vm->machine_id, sizeof(vm->machine_id), "%s", row->machine ? row->machine : "");
 	snprintf(vm->boot_id, sizeof(vm->boot_id), "%s", row->boot_id ? row->boot_id : "");
-	vm->state = load_state(row->state);
+	/* One of no state of ours is ended. */
+	vm->state =
+		(enum vm_state)load_word(row->state, vm_state_name, VM_NUM_STATES, VM_TERMINATING);
 	vm->reason = copy(row->reason);
 	vm->checkpoint = row->save;
 	vm->started_ms = row->started_ms;

@@ -17,7 +17,40 @@ const char *const vm_state_name[VM_NUM_STATES] = {
 	[VM_TERMINATING] = "TERMINATING", [VM_TERMINATED] = "TERMINATED",
 };
 
-struct image *model_image_new(struct control *ctl, const char *name)
+const char *const image_state_name[IMAGE_NUM_STATES] = {
+	[IMAGE_NEW] = "NEW",
+	[IMAGE_CREATING] = "CREATING",
+	[IMAGE_CREATED] = "CREATED",
+	[IMAGE_CREATE_FAILED] = "CREATE_FAILED",
+	[IMAGE_UPDATING] = "UPDATING",
+	[IMAGE_UPDATED] = "UPDATED",
+	[IMAGE_UPDATE_FAILED] = "UPDATE_FAILED",
+	[IMAGE_DELETING] = "DELETING",
+};
+
+const char *const version_state_name[VERSION_NUM_STATES] = {
+	[VERSION_NEW] = "NEW",
+	[VERSION_PENDING] = "PENDING",
+	[VERSION_IN_PROGRESS] = "IN_PROGRESS",
+	[VERSION_SUCCESSFUL] = "SUCCESSFUL",
+	[VERSION_FAILED] = "FAILED",
+	[VERSION_DELETING] = "DELETING",
+};
+
+const char *const version_status_name[VERSION_NUM_STATUSES] = {
+	[VERSION_INACTIVE] = "INACTIVE",
+	[VERSION_ACTIVE] = "ACTIVE",
+};
+
+const char *const build_state_name[BUILD_NUM_STATES] = {
+	[BUILD_NEW] = "NEW",
+	[BUILD_PENDING] = "PENDING",
+	[BUILD_IN_PROGRESS] = "IN_PROGRESS",
+	[BUILD_SUCCESSFUL] = "SUCCESSFUL",
+	[BUILD_FAILED] = "FAILED",
+};
+
+struct image *model_image_new(const char *name)
 {
 	struct image *image = xcalloc(1, sizeof(*image));
 
@@ -25,9 +58,17 @@ struct image *model_image_new(struct control *ctl, const char *name)
 	image->name = xstrdup(name);
 	image->created_ms = image->updated_ms = clock_wall_ms();
 	image->next_version = 1;
+	list_init(&image->in_control);
 	list_init(&image->versions);
-	list_add(&ctl->images, &image->in_control);
+	list_init(&image->changes);
 	return image;
+}
+
+void model_image_add(struct control *ctl, struct image *image)
+{
+	list_add(&ctl->images, &image->in_control);
+	hash_add(&ctl->images_by_id, &image->by_id, image->id, strlen(image->id));
+	hash_add(&ctl->images_by_name, &image->by_name, image->name, strlen(image->name));
 }
 
 struct image_version *model_version_new(struct image *image, int64_t number, json_t *params)
@@ -38,9 +79,14 @@ struct image_version *model_version_new(struct image *image, int64_t number, jso
 	v->number = number;
 	v->params = params;
 	v->created_ms = v->updated_ms = clock_wall_ms();
+	list_init(&v->in_image);
 	list_init(&v->builds);
-	list_add(&image->versions, &v->in_image);
 	return v;
+}
+
+void model_version_add(struct image_version *v)
+{
+	list_add(&v->image->versions, &v->in_image);
 }
 
 struct build *model_build_new(struct image_version *v)
@@ -89,10 +135,12 @@ void model_version_free(struct image_version *v)
 	free(v);
 }
 
-void model_image_free(struct image *image)
+void model_image_free(struct control *ctl, struct image *image)
 {
 	list_each(v, &image->versions, struct image_version, in_image) model_version_free(v);
 	list_del(&image->in_control);
+	hash_del(&ctl->images_by_id, &image->by_id);
+	hash_del(&ctl->images_by_name, &image->by_name);
 	json_decref(image->tags);
 	free(image->name);
 	free(image);
@@ -101,6 +149,8 @@ void model_image_free(struct image *image)
 void model_init(struct control *ctl)
 {
 	list_init(&ctl->images);
+	hash_init(&ctl->images_by_id);
+	hash_init(&ctl->images_by_name);
 	list_init(&ctl->microvms);
 	hash_init(&ctl->microvms_by_id);
 	hash_init(&ctl->microvms_by_endpoint);
@@ -127,22 +177,12 @@ void model_microvm_free(struct microvm *vm)
 
 struct image *model_image_by_name(struct control *ctl, const char *name)
 {
-	list_each(image, &ctl->images, struct image, in_control)
-	{
-		if (!strcmp(image->name, name))
-			return image;
-	}
-	return NULL;
+	return hash_find(&ctl->images_by_name, name, strlen(name), struct image, by_name);
 }
 
 struct image *model_image_by_id(struct control *ctl, const char *id)
 {
-	list_each(image, &ctl->images, struct image, in_control)
-	{
-		if (!strcmp(image->id, id))
-			return image;
-	}
-	return NULL;
+	return hash_find(&ctl->images_by_id, id, strlen(id), struct image, by_id);
 }
 
 struct image_version *model_version(struct image *image, int64_t number)
@@ -155,15 +195,19 @@ struct image_version *model_version(struct image *image, int64_t number)
 	return NULL;
 }
 
+bool model_runs(const struct image_version *v)
+{
+	return v->state == VERSION_SUCCESSFUL && v->status == VERSION_ACTIVE && !v->leaving &&
+	       v->image->state != IMAGE_DELETING && !v->image->leaving;
+}
+
 struct image_version *model_active_version(struct image *image)
 {
 	struct image_version *newest = NULL;
 
-	if (image->state && !strcmp(image->state, "DELETING"))
-		return NULL;
 	list_each(v, &image->versions, struct image_version, in_image)
 	{
-		if (!strcmp(v->status, "ACTIVE") && !strcmp(v->state, "SUCCESSFUL"))
+		if (model_runs(v))
 			newest = v;
 	}
 	return newest;
@@ -184,110 +228,6 @@ char *model_image_arn(const struct control *ctl, const struct image *image)
 {
 	return xasprintf("arn:aws:lambda:%s:%s:microvm-image:%s", ctl->conf->region,
 			 ctl->conf->account, image->name);
-}
-
-static char *model_dump(const json_t *json)
-{
-	return json ? json_dumps(json, JSON_COMPACT) : NULL;
-}
-
-void model_put_image(struct store_txn *t, const struct image *image)
-{
-	autofree char *tags = model_dump(image->tags);
-
-	store_put_image(t, &(struct store_image){
-				   .id = image->id,
-				   .name = image->name,
-				   .state = image->state,
-				   .created_ms = image->created_ms,
-				   .updated_ms = image->updated_ms,
-				   .next_version = image->next_version,
-				   .latest_active = image->latest_active,
-				   .latest_failed = image->latest_failed,
-				   .tags = tags,
-			   });
-}
-
-static json_t *model_ports(const uint16_t *ports, size_t n)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < n; i++)
-		json_array_append_new(list, json_integer(ports[i]));
-	return list;
-}
-
-static char *model_made(const struct image_version *v)
-{
-	autofree char *text = NULL;
-	json_t *made;
-
-	if (!v->shape.memory_mib)
-		return NULL;
-	made = json_pack("{s:s,s:i,s:i,s:o,s:o}", "engine", engines[v->engine].name, "vcpus",
-			 (int)v->shape.vcpus, "memoryMib", (int)v->shape.memory_mib, "ports",
-			 model_ports(v->ports, v->n_ports), "listening",
-			 model_ports(v->listening, v->n_listening));
-	text = model_dump(made);
-	json_decref(made);
-	return xstrdup(text);
-}
-
-void model_put_version(struct store_txn *t, const struct image_version *v)
-{
-	autofree char *params = model_dump(v->params);
-	autofree char *made = model_made(v);
-
-	store_put_version(t, &(struct store_version){
-				     .image = v->image->id,
-				     .version = v->number,
-				     .state = v->state,
-				     .status = v->status,
-				     .reason = v->reason,
-				     .created_ms = v->created_ms,
-				     .updated_ms = v->updated_ms,
-				     .params = params,
-				     .made = made,
-			     });
-}
-
-void model_put_build(struct store_txn *t, const struct build *b)
-{
-	store_put_build(t, &(struct store_build){
-				   .id = b->id,
-				   .image = b->version->image->id,
-				   .version = b->version->number,
-				   .state = b->state,
-				   .code = b->code,
-				   .reason = b->reason,
-				   .created_ms = b->created_ms,
-				   .updated_ms = b->updated_ms,
-				   .memory_bytes = b->memory_bytes,
-				   .code_bytes = b->code_bytes,
-				   .disk_bytes = b->disk_bytes,
-			   });
-}
-
-void model_put_microvm(struct store_txn *t, const struct microvm *vm)
-{
-	autofree char *params = model_dump(vm->params);
-
-	store_put_microvm(t, &(struct store_microvm){
-				     .id = vm->id,
-				     .endpoint = vm->endpoint,
-				     .image = vm->version->image->id,
-				     .version = vm->version->number,
-				     .state = vm_state_name[vm->state],
-				     .reason = vm->reason,
-				     .machine = *vm->machine_id ? vm->machine_id : NULL,
-				     .boot_id = *vm->boot_id ? vm->boot_id : NULL,
-				     .save = vm->checkpoint,
-				     .started_ms = vm->started_ms,
-				     .terminated_ms = vm->terminated_ms,
-				     .suspended_ms = vm->suspended_ms,
-				     .last_byte_ms = vm->last_byte_ms,
-				     .params = params,
-			     });
 }
 
 char *model_rebuild_command(const struct control *ctl, const struct image_version *v)

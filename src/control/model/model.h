@@ -12,25 +12,37 @@ struct control;
 
 void model_init(struct control *ctl); /* empty; before anything else here */
 
-/* The model: make and free.  A new one is linked into its parent's list, but for a microVM:
- * lifecycle_run does that.  Freeing takes it out of the list, and versions and builds with it. */
-struct image *model_image_new(struct control *ctl, const char *name);
+/* Make and free.  A new row is known to nobody until it is added, which its owner does once the
+ * store has it; a new build belongs to its version at once.  Freeing takes a row out again, and its
+ * versions and builds with it. */
+struct image *model_image_new(const char *name);
 struct image_version *model_version_new(struct image *image, int64_t number, json_t *params);
 struct build *model_build_new(struct image_version *v);
+void model_image_add(struct control *ctl, struct image *image);
+void model_version_add(struct image_version *v);
 /* With id, endpoint and started_ms; @params is taken over and read (idle, duration, connectors). */
 struct microvm *model_microvm_new(struct control *ctl, struct image_version *v, json_t *params);
 /* Into the list and the tables of control: it can be found from now on. */
 void model_add_microvm(struct microvm *vm);
-void model_image_free(struct image *image);
+void model_image_free(struct control *ctl, struct image *image);
 void model_version_free(struct image_version *v);
 void model_build_free(struct build *b);
 void model_microvm_free(struct microvm *vm);
 
-/* The model: search, and rows from structs.  NULL if there is none. */
+/* What a row says becomes what memory says: all that a change may change.  Texts and tags are
+ * copied. */
+void model_image_become(struct image *image, const struct image *row);
+void model_version_become(struct image_version *v, const struct image_version *row);
+void model_build_become(struct build *b, const struct build *row);
+
+/* Search, and rows from structs.  NULL if there is none. */
 struct image *model_image_by_name(struct control *ctl, const char *name);
 struct image *model_image_by_id(struct control *ctl, const char *id);
 struct image_version *model_version(struct image *image, int64_t number);
-/* Newest ACTIVE and SUCCESSFUL; none of an image that is being deleted. */
+/* A microVM may start from it: it is ACTIVE and SUCCESSFUL, and neither it nor its image is being
+ * deleted. */
+bool model_runs(const struct image_version *v);
+/* The newest of these. */
 struct image_version *model_active_version(struct image *image);
 struct microvm *model_microvm(struct control *ctl, const char *id);
 struct microvm *model_microvm_by_endpoint(struct control *ctl, const char *endpoint);

@@ -8,18 +8,19 @@
 #include "control/api/call.h"
 #include "control/api/encode.h"
 #include "control/api/resolve.h"
-#include "control/images/images.h"
+#include "control/images/bases.h"
+#include "control/images/builds.h"
 #include "control/microvm/drain.h"
 
 void doze_cancel_build(struct call *c)
 {
-	struct build *b = images_build(c->ctl, call_text(c, "id"));
+	struct build *b = builds_find(c->ctl, call_text(c, "id"));
 
 	if (!b) {
 		call_not_found(c, "There is no build %s.", call_text(c, "id"));
 		return;
 	}
-	images_cancel(c->ctl, b);
+	builds_cancel(c->ctl, b);
 	call_answer(c, json_object());
 }
 
@@ -63,7 +64,7 @@ static void doze_bases_listed(void *arg, int rc, const json_t *list, const struc
 
 void doze_list_bases(struct call *c)
 {
-	images_list_bases(c->ctl, doze_bases_listed, c);
+	bases_list(c->ctl, doze_bases_listed, c);
 }
 
 static void doze_drained(void *arg, unsigned suspended, unsigned failed)

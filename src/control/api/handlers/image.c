@@ -159,19 +159,18 @@ static bool image_alive(struct control *ctl, const json_t *answer)
 	return id && model_image_by_id(ctl, id);
 }
 
-static size_t list_length(const struct list *head)
+static struct store_txn *image_created(void *arg, const struct image *image,
+				       const struct image_version *v)
 {
-	size_t n = 0;
+	struct call *c = arg;
 
-	for (const struct list *l = head->next; l != head; l = l->next)
-		n++;
-	return n;
+	c->made = encode_image_made(c->ctl, image, v, true);
+	return replay_txn(c);
 }
 
 void image_create(struct call *c)
 {
 	const char *name = call_text(c, "name");
-	struct image_version *v;
 	json_t *params, *tags;
 
 	if (replay_begin(c, image_alive))
@@ -179,13 +178,13 @@ void image_create(struct call *c)
 	params = image_params(c);
 	if (!params)
 		return;
-	if (model_image_by_name(c->ctl, name)) {
+	if (images_name_taken(c->ctl, name)) {
 		json_decref(params);
 		call_invalid(c, "A MicroVM image with the name '%s' already exists in this account",
 			     name);
 		return;
 	}
-	if (list_length(&c->ctl->images) >= (size_t)c->ctl->conf->max_images) {
+	if (images_count(c->ctl) >= (size_t)c->ctl->conf->max_images) {
 		json_decref(params);
 		call_fail_as(c, 402, "ServiceQuotaExceededException",
 			     "The maximum number of MicroVM images has been reached for this "
@@ -193,28 +192,25 @@ void image_create(struct call *c)
 		return;
 	}
 	tags = json_object_get(c->in, "tags");
-	v = images_new(c->ctl, name, tags ? json_deep_copy(tags) : NULL, params);
-	c->made = encode_image_made(c->ctl, v, true);
-	images_start(c->ctl, v, replay_txn(c), call_done, c);
+	images_create(c->ctl, name, tags ? json_deep_copy(tags) : NULL, params,
+		      &(struct images_asker){ image_created, call_done, c });
+}
+
+static struct store_txn *image_updated(void *arg, const struct image *image,
+				       const struct image_version *v)
+{
+	struct call *c = arg;
+
+	c->made = encode_image_made(c->ctl, image, v, false);
+	return replay_txn(c);
 }
 
 /* Its next version, of @params (taken over); ends the call. */
-static void image_make_next(struct call *c, struct image *image, json_t *params)
+static void image_make_next(struct call *c, struct image *image, enum image_event event,
+			    json_t *params)
 {
-	struct image_version *v;
-
-	if (list_length(&image->versions) >= (size_t)c->ctl->conf->max_versions) {
-		json_decref(params);
-		call_fail_as(c, 402, "ServiceQuotaExceededException",
-			     "The maximum number of versions has been reached for this MicroVM "
-			     "image.");
-		return;
-	}
-	v = images_next(c->ctl, image, params);
-	c->made = encode_image_made(c->ctl, v, false);
-	json_object_set_new(c->made, "state", json_string("UPDATING"));
-	json_object_set_new(c->made, "updatedAt", encode_time(v->created_ms));
-	images_start(c->ctl, v, replay_txn(c), call_done, c);
+	images_update(c->ctl, image, event, params,
+		      &(struct images_asker){ image_updated, call_done, c });
 }
 
 void image_update(struct call *c)
@@ -228,13 +224,7 @@ void image_update(struct call *c)
 	params = image ? image_params(c) : NULL;
 	if (!params)
 		return;
-	if (images_busy(image)) {
-		json_decref(params);
-		call_invalid(c, "Cannot update MicroVM Image in its current state: %s",
-			     call_text(c, "imageIdentifier"));
-		return;
-	}
-	image_make_next(c, image, params);
+	image_make_next(c, image, IMAGE_EV_UPDATE, params);
 }
 
 /* The version whose disk is taken: the named one, else the newest that was made.  NULL: the call
@@ -248,7 +238,7 @@ static struct image_version *image_disk_of(struct call *c, struct image *image)
 	if (!v && number) {
 		call_not_found(c, "MicroVMImage not found for MicroVMImage: %s, Version: %s",
 			       call_text(c, "imageIdentifier"), number);
-	} else if (!v || strcmp(v->state, "SUCCESSFUL") != 0) {
+	} else if (!v || v->state != VERSION_SUCCESSFUL) {
 		autofree char *text =
 			xasprintf("Only the disk of a SUCCESSFUL version can be used; %s of image "
 				  "%s is: update the image from its artifact.",
@@ -275,8 +265,8 @@ void image_rebuild(struct call *c)
 		return;
 	}
 	if (images_busy(image)) {
-		autofree char *text =
-			xasprintf("MicroVM Image is already in state: %s", image->state);
+		autofree char *text = xasprintf("MicroVM Image is already in state: %s",
+						image_state_name[image->state]);
 
 		call_fail_as(c, 409, "ConflictException", text);
 		return;
@@ -286,7 +276,7 @@ void image_rebuild(struct call *c)
 		return;
 	params = json_deep_copy(of->params);
 	json_object_set_new(params, "rebuildOf", json_integer(of->number));
-	image_make_next(c, image, params);
+	image_make_next(c, image, IMAGE_EV_REBUILD, params);
 }
 
 void image_get(struct call *c)
@@ -302,7 +292,7 @@ void image_get(struct call *c)
 	newest = list_empty(&image->versions)
 			 ? NULL
 			 : container_of(image->versions.prev, struct image_version, in_image);
-	if (newest && strstr(image->state, "_FAILED"))
+	if (newest && images_failed(image))
 		json_object_set_new(answer, "stateReason", encode_text(newest->reason));
 	call_answer(c, answer);
 }

@@ -9,7 +9,7 @@
 #include "base/io.h"
 #include "base/limits.h"
 #include "control/api/call.h"
-#include "control/images/images.h"
+#include "control/images/bases.h"
 
 struct import {
 	struct call *call;
@@ -45,7 +45,7 @@ static void import_finish(struct import *i)
 		call_fail_as(c, 500, "InternalServerException", "The import cannot be read back.");
 	} else {
 		c->made = json_pack("{s:s}", "name", name);
-		images_import_base(c->ctl, name, fd, call_done, c);
+		bases_import(c->ctl, name, fd, call_done, c);
 	}
 	fd_close(&fd);
 }

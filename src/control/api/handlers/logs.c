@@ -15,7 +15,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "control/api/call.h"
-#include "control/images/images.h"
+#include "control/images/builds.h"
 #include "control/model/model.h"
 #include "control/storage/lanes.h"
 
@@ -49,17 +49,18 @@ struct log_subject {
 static bool log_subject(const struct log_read *r, struct log_subject *s)
 {
 	const char *id = call_text(r->call, "id");
-	struct build *b = r->of_build ? images_build(r->ctl, id) : NULL;
+	struct build *b = r->of_build ? builds_find(r->ctl, id) : NULL;
 	struct microvm *vm = r->of_build ? NULL : model_microvm(r->ctl, id);
 
-	*s = (struct log_subject){ .state = b ? b->state : vm ? vm_state_name[vm->state] : NULL };
+	*s = (struct log_subject){ .state = b    ? build_state_name[b->state]
+					    : vm ? vm_state_name[vm->state]
+						 : NULL };
 	if (!s->state)
 		return false;
 	snprintf(s->path, sizeof(s->path), "%s/%s.log", b ? "builds" : "microvms", id);
 	if (b && b->step[0])
 		snprintf(s->step, sizeof(s->step), "%s %u/%u", b->step, b->step_n, b->step_of);
-	s->ended = b ? strcmp(b->state, "PENDING") != 0 && strcmp(b->state, "IN_PROGRESS") != 0
-		     : vm->state == VM_TERMINATED;
+	s->ended = b ? builds_ended(b) : vm->state == VM_TERMINATED;
 	return true;
 }
 

@@ -15,10 +15,10 @@ static struct image_version *vm_version(struct call *c)
 	struct image *image = find_image(c->ctl, arn);
 	struct image_version *v = NULL;
 
-	if (image && strcmp(image->state, "DELETING") != 0)
+	if (image)
 		v = number ? model_version(image, version_number(number))
 			   : model_active_version(image);
-	if (v && !strcmp(v->state, "SUCCESSFUL") && !strcmp(v->status, "ACTIVE"))
+	if (v && model_runs(v))
 		return v;
 	if (number)
 		call_not_found(c, "No active version found for MicroVM image %s and version %s",

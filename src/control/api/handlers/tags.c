@@ -15,32 +15,37 @@ void tags_list(struct call *c)
 				      image->tags ? json_deep_copy(image->tags) : json_object()));
 }
 
+static void tags_merge(json_t *tags, const json_t *by)
+{
+	json_object_update(tags, (json_t *)(uintptr_t)by);
+}
+
 /* 204 has no body: made stays NULL. */
 void tags_add(struct call *c)
 {
 	struct image *image = call_image(c, "Resource");
-	json_t *tags;
 
-	if (!image)
-		return;
-	tags = image->tags ? json_deep_copy(image->tags) : json_object();
-	json_object_update(tags, json_object_get(c->in, "Tags"));
-	images_set_tags(c->ctl, image, tags, call_done, c);
+	if (image)
+		images_set_tags(c->ctl, image, tags_merge, json_object_get(c->in, "Tags"),
+				call_done, c);
+}
+
+static void tags_drop(json_t *tags, const json_t *by)
+{
+	const json_t *key;
+	size_t i;
+
+	json_array_foreach(by, i, key)
+	{
+		json_object_del(tags, json_string_value(key));
+	}
 }
 
 void tags_remove(struct call *c)
 {
 	struct image *image = call_image(c, "Resource");
-	const json_t *key;
-	json_t *tags;
-	size_t i;
 
-	if (!image)
-		return;
-	tags = image->tags ? json_deep_copy(image->tags) : json_object();
-	json_array_foreach(json_object_get(c->in, "tagKeys"), i, key)
-	{
-		json_object_del(tags, json_string_value(key));
-	}
-	images_set_tags(c->ctl, image, tags, call_done, c);
+	if (image)
+		images_set_tags(c->ctl, image, tags_drop, json_object_get(c->in, "tagKeys"),
+				call_done, c);
 }

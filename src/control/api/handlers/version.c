@@ -52,9 +52,11 @@ static void version_updated(void *arg, int rc, const struct err *e)
 void version_update(struct call *c)
 {
 	struct image_version *v = call_version(c);
+	bool active = !strcmp(call_text(c, "status"), version_status_name[VERSION_ACTIVE]);
 
 	if (v)
-		images_set_status(c->ctl, v, call_text(c, "status"), version_updated, c);
+		images_set_status(c->ctl, v, active ? VERSION_ACTIVE : VERSION_INACTIVE,
+				  version_updated, c);
 }
 
 void version_delete(struct call *c)

@@ -29,21 +29,24 @@ static struct world *world_new(void)
 	conf_defaults(&w->conf, "");
 	w->ctl.conf = &w->conf;
 	strcpy(w->ctl.endpoint_suffix, ".lambda-microvm.us-east-1.localhost");
-	list_init(&w->ctl.images);
-	list_init(&w->ctl.microvms);
-	w->image = model_image_new(&w->ctl, "hello");
-	w->image->state = "CREATED";
+	model_init(&w->ctl);
+	w->image = model_image_new("hello");
+	model_image_add(&w->ctl, w->image);
+	w->image->state = IMAGE_CREATED;
 	w->image->created_ms = 1785587445123;
 	w->v = model_version_new(w->image, 1, json_pack("{s:s}", "description", "d"));
-	w->v->state = "SUCCESSFUL";
-	w->v->status = "ACTIVE";
+	model_version_add(w->v);
+	w->v->state = VERSION_SUCCESSFUL;
+	w->v->status = VERSION_ACTIVE;
 	w->v->created_ms = 1785587445000; /* 2026-08-01 12:30 */
 	return w;
 }
 
 static void world_free(struct world *w)
 {
-	model_image_free(w->image);
+	model_image_free(&w->ctl, w->image);
+	hash_free(&w->ctl.images_by_id);
+	hash_free(&w->ctl.images_by_name);
 	free(w);
 }
 
@@ -124,7 +127,7 @@ static void test_a_build_shows_the_sizes_that_it_reached(void **unused)
 	struct build *b = model_build_new(w->v);
 
 	(void)unused;
-	b->state = "FAILED";
+	b->state = BUILD_FAILED;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		json_t *got;
 		char *text;

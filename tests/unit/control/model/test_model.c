@@ -40,13 +40,15 @@ static void end(struct control *ctl)
 {
 	store_close(ctl->store);
 	list_each(vm, &ctl->microvms, struct microvm, in_control) model_microvm_free(vm);
-	list_each(image, &ctl->images, struct image, in_control) model_image_free(image);
+	list_each(image, &ctl->images, struct image, in_control) model_image_free(ctl, image);
+	hash_free(&ctl->images_by_id);
+	hash_free(&ctl->images_by_name);
 }
 
 static void put_all(struct control *ctl)
 {
 	struct store_txn *t = store_begin(ctl->store);
-	struct image *image = model_image_new(ctl, "hello");
+	struct image *image = model_image_new("hello");
 	struct image_version *v = model_version_new(
 		image, 1, json_pack("{s:[{s:i}]}", "resources", "minimumMemoryInMiB", 512));
 	struct build *b = model_build_new(v);
@@ -58,13 +60,15 @@ static void put_all(struct control *ctl)
 			  "arn:aws:lambda:us-east-1:aws:network-connector:aws-network-connector:"
 			  "NO_INGRESS"));
 
-	image->state = "CREATED";
+	model_image_add(ctl, image);
+	model_version_add(v);
+	image->state = IMAGE_CREATED;
 	image->tags = json_pack("{s:s}", "team", "a");
-	v->state = "SUCCESSFUL";
-	v->status = "ACTIVE";
+	v->state = VERSION_SUCCESSFUL;
+	v->status = VERSION_ACTIVE;
 	v->shape = (struct machine_shape){ .vcpus = 1, .memory_mib = 2048 };
 	v->listening[v->n_listening++] = 5000;
-	b->state = "FAILED";
+	b->state = BUILD_FAILED;
 	b->code = xstrdup("DISK_STORAGE_FULL");
 	strcpy(vm->machine_id, "m-1");
 	vm->state = VM_SUSPENDED;

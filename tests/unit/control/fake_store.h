@@ -1,0 +1,19 @@
+/* fake_store.h - a store in memory that answers when it is told to, and as it is told to. */
+#ifndef TESTS_CONTROL_FAKE_STORE_H
+#define TESTS_CONTROL_FAKE_STORE_H
+
+#include <jansson.h>
+
+#include "control/store/store.h"
+
+void fake_store_clear(void);
+size_t fake_store_waiting(void); /* transactions that were committed and not answered */
+/* The oldest of them becomes durable, or (@e not NULL) is refused and leaves no trace. */
+void fake_store_answer(const struct err *e);
+
+enum fake_table { FAKE_IMAGES, FAKE_VERSIONS, FAKE_BUILDS, FAKE_MICROVMS, FAKE_TOKENS, FAKE_NUM };
+size_t fake_store_rows(enum fake_table table);
+/* The value of a row's column as text; NULL: there is no such row, or it is null. */
+const char *fake_store_text(enum fake_table table, size_t row, const char *column);
+
+#endif
