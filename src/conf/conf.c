@@ -50,7 +50,7 @@ static const struct conf_key conf_keys[] = {
 	{ "network", "allow_private", TEXT(allow_private), "", "private networks that guests may reach, comma-separated" },
 
 	{ "pool", "per_image", NUM(pool_per_image, 0, 1000), "2", "warm clones kept for an image in use" },
-	{ "pool", "shells", NUM(pool_shells, 0, 64), "2", "processes kept ready for any image of a size in use; only with engine kvm" },
+	{ "pool", "spares", NUM(pool_spares, 0, 64), "2", "processes kept ready for any image of a size in use; only with engine kvm" },
 	{ "pool", "memory_percent", NUM(pool_memory_percent, 0, 100), "25", "host memory that all clones may take" },
 	{ "pool", "recent_ms", NUM(pool_recent_ms, 1000, 86400000), "600000", "an image is in use if it became active or ran so recently" },
 	{ "pool", "warm_refusals", NUM(warm_refusals, 0, 1), "1", "warm clones with what their servers refuse unseen by the application" },

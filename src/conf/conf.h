@@ -33,7 +33,7 @@ struct conf {
 	char dns_upstream[64];         /* "" = the host's first resolver that is no loopback */
 	char allow_private[CONF_TEXT]; /* private networks that guests may reach; "" = none */
 
-	int64_t pool_per_image, pool_shells, pool_memory_percent, pool_recent_ms;
+	int64_t pool_per_image, pool_spares, pool_memory_percent, pool_recent_ms;
 	int64_t start_at_once; /* restores that may run at the same time */
 	int64_t capacity_wait_ms;
 	int64_t memory_percent; /* of host memory that machines may take */

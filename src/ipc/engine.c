@@ -9,7 +9,7 @@ const struct engine engines[PRIV_NUM_MACHINE_KINDS] = {
 	[PRIV_MACHINE_QEMU] = { .name = "qemu", .title = "QEMU's software CPU",
 		.sealed_memory = true, .qcow2 = true, .translates = true, .memory_bytes = 48 * MIB },
 	[PRIV_MACHINE_VMM] = { .name = "vmm", .title = "KVM",
-		.needs_kvm = true, .shells = true, .memory_bytes = 1 * MIB },
+		.needs_kvm = true, .spares = true, .memory_bytes = 1 * MIB },
 };
 /* clang-format on */
 

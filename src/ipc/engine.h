@@ -13,7 +13,7 @@ struct engine {
 			     */
 	bool qcow2;         /* an empty overlay is an empty qcow2, else an empty file */
 	bool translates;    /* a software CPU: code that has run once is faster the next time */
-	bool shells;        /* a fresh one can become any image of its shape */
+	bool spares;        /* a fresh one can become any image of its shape */
 	uint64_t memory_bytes; /* assumed for a restored machine until it is measured */
 };
 

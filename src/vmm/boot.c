@@ -16,16 +16,16 @@ int machine_boot(struct machine *m, struct ipc_msg *msg, struct err *e)
 	struct arch_boot how = { .kernel_fd = msg->fds[BOOT_FD_KERNEL],
 				 .initrd_fd = msg->fds[BOOT_FD_INITRD],
 				 .command_line = BOOT_WORDS,
-				 .n_virtio = SHELL_DEVICES };
+				 .n_virtio = BOARD_DEVICES };
 
 	memcpy(&b, msg->body, sizeof(b));
 	if (machine_check_shape(m, &b.shape, e) ||
-	    shell_disk(&m->shell, msg->fds[BOOT_FD_ROOT], &overlay, 1, e))
+	    board_disk(&m->board, msg->fds[BOOT_FD_ROOT], &overlay, 1, e))
 		return -1;
 	ipc_msg_take_fd(msg, BOOT_FD_ROOT);
 	ipc_msg_take_fd(msg, BOOT_FD_OVERLAY);
-	if (mem_attach_empty(&m->shell.mem, e) || arch_boot(&m->shell.vm, &how, e))
+	if (mem_attach_empty(&m->board.mem, e) || arch_boot(&m->board.vm, &how, e))
 		return -1;
 	machine_agent(m)->open = true;
-	return genid_renew(&m->shell.genid, &m->shell.mem, false, e);
+	return genid_renew(&m->board.genid, &m->board.mem, false, e);
 }

@@ -1,6 +1,6 @@
 /* bus.h - finds the device for an address outside memory that a vCPU reads or writes.
  *
- * There are two buses: MMIO addresses and I/O ports.  They are filled while the shell is made, and
+ * There are two buses: MMIO addresses and I/O ports.  They are filled while the board is made, and
  * fixed afterwards.  Where no device answers, a read gives ones and a write is lost, as on real
  * boards. */
 #ifndef VMM_BUS_H

@@ -1,6 +1,6 @@
 /* gen_filters.c - writes the seccomp filters of doze-vmm's threads as C arrays, at build time.
  *
- * This file alone says what a thread may call once the shell is open.  No rule lets it open a file,
+ * This file alone says what a thread may call once the board is open.  No rule lets it open a file,
  * make a process, a thread or a socket, or map executable memory.  mmap fills the guest's window,
  * or replaces a part of it (for a kernel).  Any other call raises SIGSYS, and jail.c names it. */
 

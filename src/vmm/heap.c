@@ -1,7 +1,7 @@
 /* heap.c - malloc for doze-vmm.  It uses one reserved range of address space, rounds sizes up to
  * powers of two, and keeps a list of free blocks for each.
  *
- * The C library's malloc asks the kernel for memory at any time, but once the shell is open nothing
+ * The C library's malloc asks the kernel for memory at any time, but once the board is open nothing
  * may be mapped (gen_filters.c).  A monitor allocates little, and most of it at its start; pages
  * that were never used cost nothing.  The 16 bytes before a block name its class.
  *

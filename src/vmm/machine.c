@@ -29,14 +29,14 @@ static void machine_ending(struct owner *o)
 {
 	struct machine *m = machine_of(o);
 
-	shell_pause(&m->shell);
+	board_pause(&m->board);
 	m->saving.active = false;
 	loop_untimer(m->loop, &m->timer);
 }
 
-static void machine_guest_ended(struct shell *s, const char *why)
+static void machine_guest_ended(struct board *s, const char *why)
 {
-	struct machine *m = container_of(s, struct machine, shell);
+	struct machine *m = container_of(s, struct machine, board);
 	const char *last = serial_last_line(&s->serial);
 
 	machine_end(m, "%s%s%s", why, *last ? "; its console says: " : "", last);
@@ -48,13 +48,13 @@ struct format machine_format(const struct machine *m)
 				.kind = VMM_KIND,
 				.writer = DOZE_VERSION,
 				.machine = VMM_MACHINE,
-				.vcpus = m->shell.shape.vcpus,
-				.memory_mib = m->shell.shape.memory_mib };
+				.vcpus = m->board.shape.vcpus,
+				.memory_mib = m->board.shape.memory_mib };
 }
 
 int machine_check_shape(const struct machine *m, const struct machine_shape *shape, struct err *e)
 {
-	const struct machine_shape *has = &m->shell.shape;
+	const struct machine_shape *has = &m->board.shape;
 
 	if (shape->vcpus == has->vcpus && shape->memory_mib == has->memory_mib)
 		return 0;
@@ -68,7 +68,7 @@ int machine_check_shape(const struct machine *m, const struct machine_shape *sha
 static void machine_go(struct machine *m)
 {
 	m->owner.run = MACHINE_RUNNING;
-	shell_resume(&m->shell);
+	board_resume(&m->board);
 }
 
 void machine_stand(struct machine *m)
@@ -76,10 +76,10 @@ void machine_stand(struct machine *m)
 	if (m->owner.run == MACHINE_RUNNING)
 		m->paused_at_us = clock_mono_us();
 	m->owner.run = MACHINE_PAUSED;
-	shell_pause(&m->shell);
+	board_pause(&m->board);
 }
 
-/* After a guest could not be made, its shell is useless. */
+/* After a guest could not be made, its board is useless. */
 static void machine_broken(struct machine *m, uint64_t tag, const struct err *why)
 {
 	log_warn("The guest cannot be made cause='%s'", why->text);
@@ -165,7 +165,7 @@ static void machine_take_stats(struct owner *o, struct ipc_msg *msg)
 
 	if (!clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t))
 		stats.cpu_ns = (uint64_t)t.tv_sec * 1000000000ULL + (uint64_t)t.tv_nsec;
-	shell_memory(&m->shell, &stats);
+	board_memory(&m->board, &stats);
 	peer_send(&m->owner.peer, MACHINE_STATS, msg->head.tag, &stats, sizeof(stats));
 }
 
@@ -174,7 +174,7 @@ static void machine_take_touched(struct owner *o, struct ipc_msg *msg)
 	struct machine *m = machine_of(o);
 	autobuf struct buf runs = { 0 };
 	struct err e;
-	int rc = ram_touched(&m->shell.mem, m->shell.pagemap_fd, &runs, &e);
+	int rc = ram_touched(&m->board.mem, m->board.pagemap_fd, &runs, &e);
 
 	if (!rc) {
 		errno = -io_write_full(msg->fds[0], runs.data, runs.size);
@@ -211,13 +211,13 @@ static const struct owner_ops machine_owner_ops = {
 
 static bool machine_deliver(struct agent *a, const uint8_t *frames, size_t size)
 {
-	return owner_deliver(&container_of(a, struct machine, shell.agent.agent)->owner, frames,
+	return owner_deliver(&container_of(a, struct machine, board.agent.agent)->owner, frames,
 			     size);
 }
 
 static void machine_agent_fault(struct agent *a)
 {
-	owner_agent_broken(&container_of(a, struct machine, shell.agent.agent)->owner);
+	owner_agent_broken(&container_of(a, struct machine, board.agent.agent)->owner);
 }
 
 int machine_open(struct machine *m, struct loop *l, const struct machine_shape *shape,
@@ -229,14 +229,14 @@ int machine_open(struct machine *m, struct loop *l, const struct machine_shape *
 		m->saving.fds[i] = -1;
 	if (owner_open(&m->owner, l, MACHINE_FD_SOCK, &machine_owner_ops, machine_agent(m), e))
 		return -1;
-	if (shell_open(&m->shell, l, shape, machine_guest_ended, e) ||
-	    msrs_prepare(&m->shell.vm, e))
+	if (board_open(&m->board, l, shape, machine_guest_ended, e) ||
+	    msrs_prepare(&m->board.vm, e))
 		return -1;
 	machine_agent(m)->deliver = machine_deliver;
 	machine_agent(m)->fault = machine_agent_fault;
 	buf_reserve(&m->header, VMM_HEADER);
 	buf_reserve(&m->state, VMM_STATE);
 	memset(m->state.data, 0, VMM_STATE);
-	m->tsc_khz = state_tsc_khz(&m->shell.vm);
+	m->tsc_khz = state_tsc_khz(&m->board.vm);
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* machine.h - the lifecycle of one machine of doze-vmm: carries out its owner's requests
  * (ipc/machine.h).
  *
- * It starts as a shell: VM, vCPUs, devices and filters exist, but nothing of a guest.
+ * It starts as a board: VM, vCPUs, devices and filters exist, but nothing of a guest.
  *
  *   EMPTY    BOOT, RESTORE        RUNNING  PAUSE, SNAPSHOT, SAVE
  *   PAUSED   CONTINUE, SNAPSHOT, SAVE      ENDING  nothing
@@ -16,7 +16,7 @@
 #include "ipc/machine.h"
 #include "machine/format.h"
 #include "machine/owner.h"
-#include "vmm/shell.h"
+#include "vmm/board.h"
 #include "vmm/snap/ram.h"
 
 #define VMM_KIND    "vmm"
@@ -39,7 +39,7 @@ struct saving {
 
 struct machine {
 	struct loop *loop; /* borrowed */
-	struct shell shell;
+	struct board board;
 	struct owner owner;
 	bool booted;      /* not restored */
 	int image_fd;     /* owned: the memory that a restored machine differs from; -1: booted */
@@ -63,12 +63,12 @@ void machine_stand(struct machine *m);
 
 static inline struct agent *machine_agent(struct machine *m)
 {
-	return &m->shell.agent.agent;
+	return &m->board.agent.agent;
 }
 
 /* What this program writes into a header, and expects in one. */
 struct format machine_format(const struct machine *m);
-/* A guest has the shape of its shell. */
+/* A guest has the shape of its board. */
 int machine_check_shape(const struct machine *m, const struct machine_shape *shape,
 			struct err *e) must_check;
 

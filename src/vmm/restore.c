@@ -1,5 +1,5 @@
 /* restore.c - RESTORE: a clone of an image, or a suspended microVM over its image, on a ready
- * shell.
+ * board.
  *
  * This file is the path from the request to the guest's first instruction: it reads two small
  * files, makes one mapping, and sets the state. */
@@ -54,7 +54,7 @@ static int restore_state(struct machine *m, int fd, const struct format *f, stru
 		return -1;
 	if (state->size != f->state_bytes)
 		return err_set(e, ERR_INVALID, "the snapshot's state file is not whole");
-	return shell_load(&m->shell, state->data, state->size, e);
+	return board_load(&m->board, state->data, state->size, e);
 }
 
 /* The layers from the top: this machine's own, an old save's, the image's. */
@@ -67,7 +67,7 @@ static int restore_disk(struct machine *m, bool from_save, struct ipc_msg *msg, 
 	if (from_save)
 		layers[n++] = msg->fds[RESTORE_FD_SAVE_DISK];
 	layers[n++] = msg->fds[RESTORE_FD_DISK];
-	if (shell_disk(&m->shell, msg->fds[RESTORE_FD_ROOT], layers, n, e))
+	if (board_disk(&m->board, msg->fds[RESTORE_FD_ROOT], layers, n, e))
 		return -1;
 	ipc_msg_take_fd(msg, RESTORE_FD_ROOT);
 	ipc_msg_take_fd(msg, RESTORE_FD_OVERLAY);
@@ -82,9 +82,9 @@ static int restore_memory(struct machine *m, struct ipc_msg *msg, struct err *e)
 	int fd = msg->fds[RESTORE_FD_MEMORY];
 	struct stat st;
 
-	if (fstat(fd, &st) || (uint64_t)st.st_size != m->shell.mem.size)
+	if (fstat(fd, &st) || (uint64_t)st.st_size != m->board.mem.size)
 		return err_set(e, ERR_INVALID, "the image's memory has not the machine's size");
-	if (mem_attach_file(&m->shell.mem, fd, e))
+	if (mem_attach_file(&m->board.mem, fd, e))
 		return -1;
 	m->image_fd = ipc_msg_take_fd(msg, RESTORE_FD_MEMORY);
 	return 0;
@@ -111,7 +111,7 @@ static int restore_save(struct machine *m, struct ipc_msg *msg, const struct for
 		return err_set(e, ERR_INVALID, "the save was made over another image");
 	agent_preset(machine_agent(m), save.agent, save.n_agent);
 	if (restore_memory(m, msg, e) ||
-	    ram_lay(&m->shell.mem, msg->fds[RESTORE_FD_SAVE_MEMORY], &save, e))
+	    ram_lay(&m->board.mem, msg->fds[RESTORE_FD_SAVE_MEMORY], &save, e))
 		return -1;
 	return restore_state(m, msg->fds[RESTORE_FD_SAVE_STATE], &save, e);
 }
@@ -136,5 +136,5 @@ int machine_restore(struct machine *m, const struct machine_restore *r, struct i
 	else
 		rc = restore_image(m, msg, &image, e);
 	machine_agent(m)->open = true;
-	return rc ? -1 : genid_renew(&m->shell.genid, &m->shell.mem, true, e);
+	return rc ? -1 : genid_renew(&m->board.genid, &m->board.mem, true, e);
 }

@@ -65,7 +65,7 @@ static enum step save_stand(struct machine *m, struct err *e)
 
 static enum step save_disk(struct machine *m, struct err *e)
 {
-	return shell_settle_disk(&m->shell, &m->saving.saved.disk_bytes, e) ? STEP_FAULT
+	return board_settle_disk(&m->board, &m->saving.saved.disk_bytes, e) ? STEP_FAULT
 									    : STEP_NEXT;
 }
 
@@ -81,7 +81,7 @@ static enum step save_state(struct machine *m, struct err *e)
 {
 	struct saving *s = &m->saving;
 
-	if (shell_save(&m->shell, &s->state, e) ||
+	if (board_save(&m->board, &s->state, e) ||
 	    save_write(s->fds[SAVE_FD_STATE], &s->state, "state", e))
 		return STEP_FAULT;
 	s->saved.state_bytes = s->state.size;
@@ -180,7 +180,7 @@ void machine_save(struct machine *m, struct ipc_msg *msg, enum format_content co
 	*s = (struct saving){ .active = true, .content = content, .tag = msg->head.tag };
 	for (unsigned i = 0; i < SAVE_NUM_FDS; i++)
 		s->fds[i] = ipc_msg_take_fd(msg, i);
-	ram_save_begin(&s->ram, &m->shell.mem, m->shell.pagemap_fd, m->image_fd,
+	ram_save_begin(&s->ram, &m->board.mem, m->board.pagemap_fd, m->image_fd,
 		       s->fds[SAVE_FD_MEMORY]);
 	m->owner.sealed = true;
 	save_go_on(&m->timer);

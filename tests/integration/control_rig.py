@@ -32,7 +32,7 @@ BASE = f"arn:aws:lambda:{REGION}:aws:microvm-image:al2023-1"
 BUILD = dict(baseImageArn=BASE, buildRoleArn=f"arn:aws:iam::{ACCOUNT}:role/build",
              codeArtifact={"uri": "s3://apps/app.zip"})
 # For tests with machines: none but those that are asked for, and no host is too small.
-ONLY_ASKED = "[pool]\nper_image=0\nshells=0\n[machine]\nmemory_percent=100\n"
+ONLY_ASKED = "[pool]\nper_image=0\nspares=0\n[machine]\nmemory_percent=100\n"
 
 
 def first_line(path):

@@ -135,7 +135,7 @@ def test_a_future_byte_of_the_proxy_keeps_it_no_longer_than_the_idle_time(rig):
 ], ids=["continue refused", "continue never", "continue dies", "continue wrong", "ack never", "ack dies", "garbage",
         "continue twice"])
 def test_a_clone_that_fails_its_run_is_ended_and_told_of(tmp_path, word, answer):
-    rig = Control(str(tmp_path), "[pool]\nper_image=1\nwarm_refusals=0\nshells=0\n[machine]\nmemory_percent=100\n",
+    rig = Control(str(tmp_path), "[pool]\nper_image=1\nwarm_refusals=0\nspares=0\n[machine]\nmemory_percent=100\n",
                   machines=False)
     try:
         rig.priv.script.clear()

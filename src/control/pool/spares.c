@@ -125,7 +125,7 @@ struct machine *spares_take(struct control *ctl, struct image_version *v, bool i
 {
 	struct spare_shape *s;
 
-	if (!engines[v->engine].shells || !ctl->conf->pool_shells)
+	if (!engines[v->engine].spares || !ctl->conf->pool_spares)
 		return NULL;
 	s = spares_of(ctl, v);
 	s->used_ms = clock_mono_ms();
@@ -177,7 +177,7 @@ static void spares_check_shape(struct control *ctl, struct spare_shape *s)
 		.stopping = ctl->draining || ctl->stopping,
 		.since_ms = now - s->used_ms,
 		.recent_ms = ctl->conf->pool_recent_ms,
-		.each = (unsigned)ctl->conf->pool_shells,
+		.each = (unsigned)ctl->conf->pool_spares,
 	});
 
 	list_each(spare, &s->all, struct spare, in)
@@ -196,7 +196,7 @@ static void spares_note(struct control *ctl, const struct image_version *v)
 	struct spare_shape *s;
 	struct err e;
 
-	if (!engines[v->engine].shells || !v->shape.memory_mib || model_runs_here(ctl, v, &e) ||
+	if (!engines[v->engine].spares || !v->shape.memory_mib || model_runs_here(ctl, v, &e) ||
 	    since_ms >= ctl->conf->pool_recent_ms)
 		return;
 	s = spares_of(ctl, v);

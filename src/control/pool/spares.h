@@ -1,7 +1,7 @@
 /* spares.h - machines that were asked nothing yet: processes in their jails, waiting for any image
- * of their shape (engines[].shells).
+ * of their shape (engines[].spares).
  *
- * [pool] shells of them are kept for each shape that ran of late, made when nobody waits to start.
+ * [pool] spares of them are kept for each shape that ran of late, made when nobody waits to start.
  * They have no row: after a restart of control they end as any machine without one, and new ones
  * are made. */
 #ifndef CONTROL_POOL_SPARES_H
@@ -9,7 +9,7 @@
 
 #include "control/machine/machine.h"
 
-/* A shell for a machine of this version, whose owner is the caller now, or NULL.  Either way the
+/* A spare for a machine of this version, whose owner is the caller now, or NULL.  Either way the
  * shape is in use from here on. */
 /* @wanted is called when one is missing: spares_check makes it, later. */
 void spares_open(struct control *ctl, void (*wanted)(struct control *ctl));
@@ -24,7 +24,7 @@ unsigned spares_ready(const struct control *ctl);
 struct spares_facts {
 	bool stopping;
 	int64_t since_ms, recent_ms; /* since it was used; [pool] recent_ms */
-	unsigned each;               /* [pool] shells */
+	unsigned each;               /* [pool] spares */
 };
 unsigned spares_target(const struct spares_facts *f);
 

@@ -4,7 +4,7 @@
  * order of arrival, straight from and to the guest's memory, and says so by an eventfd; the loop
  * gives them back.  At most BLK_IN_FLIGHT are under way, the others wait in the guest's ring.
  *
- * The thread is made while the shell is (blk_init), the disk comes with the image (blk_attach).
+ * The thread is made while the board is (blk_init), the disk comes with the image (blk_attach).
  * What a request asks that makes no sense is answered with an error; a chain that is no request is
  * a guest fault.  An error of a host file is VIRTIO_BLK_S_IOERR. */
 #ifndef VMM_DEV_BLK_H

@@ -88,19 +88,19 @@ static void host_cpuid(struct cpuid *c)
 	*c = golden;
 }
 
-static void devices_save(struct shell *s, struct buf *to)
+static void devices_save(struct board *s, struct buf *to)
 {
-	for (uint32_t i = 0; i < SHELL_DEVICES; i++)
+	for (uint32_t i = 0; i < BOARD_DEVICES; i++)
 		virtio_save(s->devices[i], i, to);
 	vsock_save_streams(&s->vsock, to);
 }
 
-static void devices_load(struct shell *s, const struct buf *from)
+static void devices_load(struct board *s, const struct buf *from)
 {
 	struct rows rows = { from->data, from->size, 0 };
 	struct err e;
 
-	for (uint32_t i = 0; i < SHELL_DEVICES; i++)
+	for (uint32_t i = 0; i < BOARD_DEVICES; i++)
 		if (virtio_load(s->devices[i], i, &rows, &e))
 			__builtin_trap(); /* what we say ourselves makes sense */
 	if (vsock_load_streams(&s->vsock, &rows, &e))
@@ -109,9 +109,9 @@ static void devices_load(struct shell *s, const struct buf *from)
 
 static void devices_run(struct bare *b)
 {
-	struct shell *s = &b->shell;
+	struct board *s = &b->board;
 
-	for (size_t i = 0; i < SHELL_DEVICES; i++) {
+	for (size_t i = 0; i < BOARD_DEVICES; i++) {
 		(void)!send(b->wire, s->mem.window, 90, 0);
 		virtio_resume(s->devices[i]);
 		virtio_kicked(s->devices[i]);
@@ -124,7 +124,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	autofree uint8_t *mended = xmalloc(size + 1);
 	autobuf struct buf first = { 0 }, again = { 0 };
 	static struct bare b;
-	struct shell *s = &b.shell;
+	struct board *s = &b.board;
 	struct err e;
 
 	log_init("fuzz", LOG_LEVEL_ERR);
@@ -134,7 +134,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memset(&b, 0, sizeof(b));
 	bare_open(&b, MEMORY, GOLDEN_DISK);
 	host_cpuid(&b.cpuid);
-	if (!shell_load(s, mended, size, &e)) {
+	if (!board_load(s, mended, size, &e)) {
 		devices_save(s, &first);
 		devices_load(s, &first);
 		devices_save(s, &again);

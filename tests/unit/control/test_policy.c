@@ -149,7 +149,7 @@ static void test_a_pool_follows_demand(void **unused)
 		assert_int_equal(pool_target(&rows[i].facts), rows[i].target);
 }
 
-static void test_shells_are_kept_for_shapes_in_use_alone(void **unused)
+static void test_spares_are_kept_for_shapes_in_use_alone(void **unused)
 {
 	static const struct {
 		struct spares_facts facts;
@@ -314,7 +314,7 @@ int main(void)
 		cmocka_unit_test(test_room_is_what_the_host_can_spare),
 		cmocka_unit_test(test_the_pool_starts_when_nobody_waits),
 		cmocka_unit_test(test_a_pool_follows_demand),
-		cmocka_unit_test(test_shells_are_kept_for_shapes_in_use_alone),
+		cmocka_unit_test(test_spares_are_kept_for_shapes_in_use_alone),
 		cmocka_unit_test(test_a_row_of_before_there_were_two_engines_is_of_qemu),
 		cmocka_unit_test(test_a_version_that_needs_kvm_runs_only_where_it_is),
 		cmocka_unit_test(test_a_route_follows_the_state),

@@ -40,11 +40,11 @@ static void bare_fault(struct agent *a)
 
 static void bare_devices(struct bare *b, int tap)
 {
-	struct shell *s = &b->shell;
+	struct board *s = &b->board;
 	struct virtio_dev *const devices[] = {
-		[SHELL_BLK] = &s->blk.dev,         [SHELL_RNG] = &s->rng.dev,
-		[SHELL_NET] = &s->net.dev,         [SHELL_VSOCK] = &s->vsock.dev,
-		[SHELL_BALLOON] = &s->balloon.dev,
+		[BOARD_BLK] = &s->blk.dev,         [BOARD_RNG] = &s->rng.dev,
+		[BOARD_NET] = &s->net.dev,         [BOARD_VSOCK] = &s->vsock.dev,
+		[BOARD_BALLOON] = &s->balloon.dev,
 	};
 	struct err e;
 
@@ -59,14 +59,14 @@ static void bare_devices(struct bare *b, int tap)
 	    balloon_init(&s->balloon, s->loop, &s->mem, &e) || serial_open(&s->serial, &s->pio, &e))
 		abort();
 	blk_attach(&s->blk, &s->disk);
-	for (size_t i = 0; i < SHELL_DEVICES; i++)
+	for (size_t i = 0; i < BOARD_DEVICES; i++)
 		s->devices[i] = devices[i];
 }
 
 void bare_open(struct bare *b, uint64_t memory, uint64_t disk)
 {
 	int root = memfd_create("root", MFD_CLOEXEC), top = memfd_create("top", MFD_CLOEXEC);
-	struct shell *s = &b->shell;
+	struct board *s = &b->board;
 	int pair[2];
 	struct err e;
 
@@ -83,7 +83,7 @@ void bare_open(struct bare *b, uint64_t memory, uint64_t disk)
 
 void bare_close(struct bare *b)
 {
-	struct shell *s = &b->shell;
+	struct board *s = &b->board;
 	int tap = s->net.tap;
 
 	agent_free(&s->agent.agent);

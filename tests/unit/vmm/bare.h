@@ -1,4 +1,4 @@
-/* bare.h - a shell without KVM, for what loads and saves devices: memory, a disk, every device of
+/* bare.h - a board without KVM, for what loads and saves devices: memory, a disk, every device of
  * the board, one vCPU.
  *
  * ioctl is this folder's: what KVM and the tap are asked for succeeds, and does nothing. */
@@ -6,10 +6,10 @@
 #define TEST_VMM_BARE_H
 
 #include "vmm/arch/x86_64/cpuid.h"
-#include "vmm/shell.h"
+#include "vmm/board.h"
 
 struct bare {
-	struct shell shell;
+	struct board board;
 	struct cpuid cpuid; /* none; the caller's to fill in */
 	int wire;           /* the other end of the tap: datagrams */
 };

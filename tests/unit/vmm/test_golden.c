@@ -23,7 +23,7 @@
 #define STATE  (1 * MIB)
 
 static struct bare bare;
-static struct shell *const shell = &bare.shell;
+static struct board *const board = &bare.board;
 static struct buf header, state;
 
 static void golden_read(const char *path, struct buf *b)
@@ -99,14 +99,14 @@ static void its_devices_are_taken_and_written_again_byte_for_byte(void **none)
 
 	(void)none;
 	assert_int_equal(record_check(state.data, state.size, &e), 0);
-	for (uint32_t i = 0; i < SHELL_DEVICES; i++) {
-		struct virtio_dev *dev = shell->devices[i];
+	for (uint32_t i = 0; i < BOARD_DEVICES; i++) {
+		struct virtio_dev *dev = board->devices[i];
 		autobuf struct buf again = { 0 };
 
 		if (virtio_load(dev, i, &rows, &e))
 			fail_msg("%s", e.text);
 		assert_int_equal(virtio_runs(dev), false); /* it stands until it is resumed */
-		assert_true(i == SHELL_RNG || dev->status & VIRTIO_CONFIG_S_DRIVER_OK);
+		assert_true(i == BOARD_RNG || dev->status & VIRTIO_CONFIG_S_DRIVER_OK);
 		virtio_save(dev, i, &again);
 		assert_written_again(dev->ops->tag, i, &again);
 	}
@@ -120,9 +120,9 @@ static void its_streams_are_taken_and_written_again(void **none)
 	struct err e;
 
 	(void)none;
-	assert_int_equal(virtio_load(&shell->vsock.dev, SHELL_VSOCK, &rows, &e), 0);
-	assert_int_equal(vsock_load_streams(&shell->vsock, &rows, &e), 0);
-	vsock_save_streams(&shell->vsock, &again);
+	assert_int_equal(virtio_load(&board->vsock.dev, BOARD_VSOCK, &rows, &e), 0);
+	assert_int_equal(vsock_load_streams(&board->vsock, &rows, &e), 0);
+	vsock_save_streams(&board->vsock, &again);
 	assert_written_again(VSOCK_OWN_TAG, 0, &again);
 }
 
@@ -131,7 +131,7 @@ static void all_of_it_is_taken(void **none)
 	struct err e;
 
 	(void)none;
-	if (shell_load(shell, state.data, state.size, &e))
+	if (board_load(board, state.data, state.size, &e))
 		fail_msg("%s", e.text);
 }
 

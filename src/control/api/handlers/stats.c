@@ -86,7 +86,7 @@ static json_t *stats_encode(const struct control *ctl)
 	microvms = stats_microvms(ctl, &baseline_mib);
 	return json_pack("{s:o,s:I,s:o,s:I,s:{s:i,s:i},s:o}", "microvms", microvms, "baselineMib",
 			 (json_int_t)baseline_mib, "machines", machines, "proportionalBytes",
-			 (json_int_t)proportional, "pool", "ready", (int)pool_ready(ctl), "shells",
+			 (json_int_t)proportional, "pool", "ready", (int)pool_ready(ctl), "spares",
 			 (int)spares_ready(ctl), "host", stats_host());
 }
 

@@ -1,9 +1,9 @@
-/* shell.h - a machine before it is known what will run on it.  VM, memory window, vCPUs, buses and
+/* board.h - a machine before it is known what will run on it.  VM, memory window, vCPUs, buses and
  * the board's devices are wired, and the filters are in force.
  *
- * All of this is done before the first request, so a ready shell fits every image of its shape. */
-#ifndef VMM_SHELL_H
-#define VMM_SHELL_H
+ * All of this is done before the first request, so a ready board fits every image of its shape. */
+#ifndef VMM_BOARD_H
+#define VMM_BOARD_H
 
 #include <pthread.h>
 
@@ -21,9 +21,9 @@
 #include "vmm/virtio/mmio.h"
 
 /* virtio devices by their place on the board (docs/vmm.md). */
-enum shell_device { SHELL_BLK, SHELL_RNG, SHELL_NET, SHELL_VSOCK, SHELL_BALLOON, SHELL_DEVICES };
+enum board_device { BOARD_BLK, BOARD_RNG, BOARD_NET, BOARD_VSOCK, BOARD_BALLOON, BOARD_DEVICES };
 
-struct shell {
+struct board {
 	struct loop *loop; /* borrowed */
 	struct machine_shape shape;
 	pthread_mutex_t lock; /* of the devices; the loop holds it whenever it does not sleep */
@@ -40,34 +40,34 @@ struct shell {
 	struct balloon balloon;
 	struct streams streams;                    /* of stream.sock, over vsock */
 	struct vmm_agent agent;                    /* the guest's agent, over vsock */
-	struct virtio_dev *devices[SHELL_DEVICES]; /* they are the shell's own */
-	struct mmio registers[SHELL_DEVICES];
+	struct virtio_dev *devices[BOARD_DEVICES]; /* they are the board's own */
+	struct mmio registers[BOARD_DEVICES];
 	struct cow disk;          /* no layers: none yet */
 	int pagemap_fd, smaps_fd; /* owned: /proc/self/pagemap and smaps_rollup */
 	/* Called in the loop, once, when the guest has ended, with the reason. */
-	void (*ended)(struct shell *s, const char *why);
+	void (*ended)(struct board *s, const char *why);
 };
 
 /* @s must be zero.  Uses the descriptors MACHINE_FD_KVM, MACHINE_FD_STREAM, MACHINE_FD_TAP and
  * MACHINE_FD_PROC, and closes the last.  The caller holds the lock from here on (loop_guard). */
-int shell_open(struct shell *s, struct loop *l, const struct machine_shape *shape,
-	       void (*ended)(struct shell *s, const char *why), struct err *e) must_check;
+int board_open(struct board *s, struct loop *l, const struct machine_shape *shape,
+	       void (*ended)(struct board *s, const char *why), struct err *e) must_check;
 
 /* Set the guest's disk.  On success it takes over @root and the @n @layers, from the top. */
-int shell_disk(struct shell *s, int root, const int *layers, unsigned n, struct err *e) must_check;
+int board_disk(struct board *s, int root, const int *layers, unsigned n, struct err *e) must_check;
 /* Before a save: make the top layer alone hold what differs from the image's disk, and make it
  * durable.  *bytes is its size on the host's disk. */
-int shell_settle_disk(struct shell *s, uint64_t *bytes, struct err *e) must_check;
+int board_settle_disk(struct board *s, uint64_t *bytes, struct err *e) must_check;
 
 /* Write all devices as records, or read them back.  The vCPUs must be paused. */
-int shell_save(struct shell *s, struct buf *to, struct err *e) must_check;
-int shell_load(struct shell *s, const uint8_t *data, size_t size, struct err *e) must_check;
+int board_save(struct board *s, struct buf *to, struct err *e) must_check;
+int board_load(struct board *s, const uint8_t *data, size_t size, struct err *e) must_check;
 
 /* Add to *to how much of this process is in memory. */
-void shell_memory(const struct shell *s, struct machine_stats *to);
+void board_memory(const struct board *s, struct machine_stats *to);
 
 /* Stop the guest, or let it run.  Nothing is in flight while it is stopped. */
-void shell_pause(struct shell *s);
-void shell_resume(struct shell *s);
+void board_pause(struct board *s);
+void board_resume(struct board *s);
 
 #endif
