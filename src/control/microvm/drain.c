@@ -127,11 +127,14 @@ void drain_start(struct control *ctl, drain_done *done, void *arg)
 static json_t *drain_item(const struct microvm *vm)
 {
 	struct suspend_progress p = suspend_progress(vm);
+	json_t *item = json_pack("{s:s,s:s,s:s,s:I,s:I}", "microvmId", vm->id, "state",
+				 vm_state_name[vm->state], "phase", p.phase ? p.phase : "waiting",
+				 "bytesWritten", (json_int_t)p.bytes_written, "bytesTotal",
+				 (json_int_t)p.bytes_total);
 
-	return json_pack("{s:s,s:s,s:s,s:I,s:I}", "microvmId", vm->id, "state",
-			 vm_state_name[vm->state], "phase", p.phase ? p.phase : "waiting",
-			 "bytesWritten", (json_int_t)p.bytes_written, "bytesTotal",
-			 (json_int_t)p.bytes_total);
+	if (vm->state == VM_RUNNING && vm->lifecycle && vm->lifecycle->drain_tried && p.error)
+		json_object_set_new(item, "error", json_string(p.error));
+	return item;
 }
 
 json_t *drain_progress(const struct control *ctl)

@@ -218,7 +218,12 @@ struct suspend_progress suspend_progress(const struct microvm *vm)
 
 	if (!s)
 		return (struct suspend_progress){ 0 };
-	return (struct suspend_progress){ phases[s->phase].name, s->written, s->total };
+	return (struct suspend_progress){
+		.phase = phases[s->phase].name,
+		.bytes_written = s->written,
+		.bytes_total = s->total,
+		.error = *s->failure.text ? s->failure.text : NULL,
+	};
 }
 
 /* After a restart of control the draft before may still be written to, so that a new save gets one
@@ -274,6 +279,7 @@ void on_step_refused(struct microvm *vm, enum vm_event event, const struct err *
 		waiters_notify(&l->ends, -1, e);
 		return;
 	}
+	suspend_of(vm)->failure = *e;
 	routes_release(vm);
 	waiters_notify(&l->suspends, -1, e);
 	waiters_notify(&l->resumes, 0, NULL); /* it runs */

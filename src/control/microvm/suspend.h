@@ -10,9 +10,10 @@
 
 /* How far it is, for people. */
 struct suspend_progress {
-	const char *phase; /* static text; NULL: nothing is under way */
-	uint64_t bytes_written,
-		bytes_total; /* of the draft; the total is an estimate, 0: unknown */
+	const char *phase;      /* static text; NULL: nothing is under way */
+	uint64_t bytes_written; /* of the draft */
+	uint64_t bytes_total;   /* an estimate; 0: unknown */
+	const char *error;      /* why the last one failed, borrowed; NULL: it did not */
 };
 
 void suspend_if_idle(struct microvm *vm); /* hold, hear the last byte, and begin if it is old */
