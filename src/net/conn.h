@@ -10,11 +10,7 @@
 #include "base/err.h"
 
 struct conn;
-struct tls; /* an SSL_CTX of a server: certificate, ALPN */
-
-/* @pem holds the key, the leaf and the chain.  @alpn is a NULL-terminated list, or NULL. */
-struct tls *tls_server_new(const char *pem, size_t size, const char *const *alpn, struct err *e);
-void tls_free(struct tls *t);
+struct tls; /* tls.h */
 
 struct conn_ops {
 	void (*open)(struct conn *c); /* the handshake is done; on a plain connection, at once */

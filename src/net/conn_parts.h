@@ -3,6 +3,8 @@
 #ifndef NET_CONN_PARTS_H
 #define NET_CONN_PARTS_H
 
+#include <uv.h>
+
 #include "base/limits.h"
 #include "net/conn_tls.h"
 #include "net/pace.h"

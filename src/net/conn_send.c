@@ -3,6 +3,7 @@
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 
+#include "net/conn.h"
 #include "net/conn_parts.h"
 
 #define CONN_HIGH LIMIT_HTTP_BUFFER

@@ -6,7 +6,7 @@
 #define NET_CONN_TLS_H
 
 #include "base/buf.h"
-#include "net/conn.h"
+#include "net/tls.h"
 
 struct conn_tls;
 

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "conf/conf.h"
 #include "net/role.h"
+#include "net/tls.h"
 #include "objects/artifact.h"
 #include "objects/request.h"
 

@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include "base/log.h"
+#include "net/tls.h"
 
 static const char *const alpn[] = { "http/1.1", NULL };
 

@@ -16,6 +16,7 @@
 #include "control/api/api.h"
 #include "control/api/call.h"
 #include "control/api/validate.h"
+#include "net/tls.h"
 
 /* The sentence's code (wire/sigv4.h) as each family words it. */
 static const struct {

@@ -11,6 +11,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "echo.h"
+#include "net/tls.h"
 
 static int serve_socket(int port)
 {

@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "net/conn.h"
+#include "net/tls.h"
 
 #define DEADLINE_MS 5000
 

@@ -1,0 +1,16 @@
+/* tls.h - the TLS side of a server: its certificate and the protocols that it offers (OpenSSL).
+ *
+ * Connections share it, so it lasts until its maker and the last of them have let it go.  It is
+ * implemented in conn_tls.c, with the sessions that use it. */
+#ifndef NET_TLS_H
+#define NET_TLS_H
+
+#include "base/err.h"
+
+struct tls; /* an SSL_CTX of a server: certificate, ALPN */
+
+/* @pem holds the key, the leaf and the chain.  @alpn is a NULL-terminated list, or NULL. */
+struct tls *tls_server_new(const char *pem, size_t size, const char *const *alpn, struct err *e);
+void tls_free(struct tls *t);
+
+#endif
