@@ -22,7 +22,7 @@ struct quota_source {
 	size_t address_size;
 	size_t connections, bytes;
 	struct list waiting; /* for the server: connections of this address that may be ended
-				(http.c) */
+				(http_server.c) */
 };
 
 enum quota_room {

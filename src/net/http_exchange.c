@@ -1,0 +1,100 @@
+/* http_exchange.c - an exchange as its handler sees it, whatever carries it. */
+
+#include "net/http.h"
+#include "net/http_carrier.h"
+
+const struct http_head *http_request(const struct http_exchange *x)
+{
+	return x->head;
+}
+
+const char *http_sni(const struct http_exchange *x)
+{
+	return x->carrier->sni(x);
+}
+
+void *http_server_arg(const struct http_exchange *x)
+{
+	return x->server->arg;
+}
+
+void *http_user(const struct http_exchange *x)
+{
+	return x->user;
+}
+
+void http_set_user(struct http_exchange *x, void *user)
+{
+	x->user = user;
+}
+
+bool http_gone(const struct http_exchange *x)
+{
+	return x->gone;
+}
+
+uv_loop_t *http_loop(const struct http_exchange *x)
+{
+	return x->server->loop;
+}
+
+bool http_keep(struct http_exchange *x, size_t size)
+{
+	return quota_keep(x->source, &x->kept, size);
+}
+
+void http_trust(struct http_exchange *x)
+{
+	quota_release(x->source, &x->kept);
+}
+
+void http_read_stop(struct http_exchange *x)
+{
+	x->carrier->read_stop(x);
+}
+
+void http_read_more(struct http_exchange *x)
+{
+	x->carrier->read_more(x);
+}
+
+void http_send_continue(struct http_exchange *x)
+{
+	x->carrier->send_continue(x);
+}
+
+void http_send_head(struct http_exchange *x, unsigned status, const struct http_header *headers,
+		    size_t n, int64_t length)
+{
+	x->carrier->send_head(x, status, headers, n, length);
+}
+
+bool http_send_body(struct http_exchange *x, const void *data, size_t size)
+{
+	return x->carrier->send_body(x, data, size);
+}
+
+void http_send_end(struct http_exchange *x)
+{
+	x->carrier->send_end(x);
+}
+
+void http_abort(struct http_exchange *x)
+{
+	x->carrier->abort(x);
+}
+
+void http_answer(struct http_exchange *x, unsigned status, const struct http_header *headers,
+		 size_t n, const void *body, size_t size)
+{
+	x->carrier->cork(x, true);
+	x->carrier->send_head(x, status, headers, n, (int64_t)size);
+	(void)x->carrier->send_body(x, body, size);
+	x->carrier->send_end(x);
+	x->carrier->cork(x, false);
+}
+
+struct conn *http_take_conn(struct http_exchange *x, const struct conn_ops *ops, void *owner)
+{
+	return x->carrier->take_conn ? x->carrier->take_conn(x, ops, owner) : NULL;
+}
