@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "wire/http1.h"
 #include "wire/http1_head.h"
 
 #define HTTP1_EXTENSIONS (4 * KIB) /* bytes of chunk extensions and trailers of one message */
@@ -332,26 +333,4 @@ bool http1_finish(struct http1 *p)
 		break;
 	}
 	return false;
-}
-
-const char *http_header(const struct http_head *h, const char *name)
-{
-	for (size_t i = 0; i < h->n_headers; i++)
-		if (!strcmp(h->headers[i].name, name))
-			return h->headers[i].value;
-	return NULL;
-}
-
-size_t http_header_count(const struct http_head *h, const char *name)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < h->n_headers; i++)
-		n += !strcmp(h->headers[i].name, name);
-	return n;
-}
-
-void http_head_free(struct http_head *h)
-{
-	buf_free(&h->text);
 }

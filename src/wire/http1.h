@@ -10,36 +10,7 @@
 #ifndef WIRE_HTTP1_H
 #define WIRE_HTTP1_H
 
-#include "base/buf.h"
-#include "base/err.h"
-#include "base/limits.h"
-
-struct http_header {
-	const char *name;  /* lower case, NUL-terminated; in the head's memory */
-	const char *value; /* trimmed, NUL-terminated */
-};
-
-struct http_head {
-	bool request;
-	char method[24];    /* request */
-	const char *target; /* request: origin-form "/path?query", or "*" */
-	const char *host;   /* request: Host or absolute-form authority, lower case, port kept */
-	unsigned status;    /* response */
-	unsigned minor;     /* HTTP/1.minor */
-	struct http_header headers[LIMIT_HTTP_HEADERS];
-	size_t n_headers;
-	bool chunked;   /* body framing */
-	int64_t length; /* content-length; -1: none (a response until close, a request without body)
-			 */
-	bool keep_alive, upgrade; /* upgrade: Connection: upgrade with an Upgrade header, or 101 */
-	bool expect_continue;
-	struct buf text; /* owned: what the pointers point into */
-};
-
-/* The value of the first header with this lower-case name, or NULL. */
-const char *http_header(const struct http_head *h, const char *name);
-size_t http_header_count(const struct http_head *h, const char *name);
-void http_head_free(struct http_head *h);
+#include "wire/http_head.h"
 
 enum http1_event { HTTP1_MORE, HTTP1_HEAD, HTTP1_BODY, HTTP1_END, HTTP1_UPGRADE, HTTP1_BAD };
 

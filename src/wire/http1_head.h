@@ -4,7 +4,7 @@
 #ifndef WIRE_HTTP1_HEAD_H
 #define WIRE_HTTP1_HEAD_H
 
-#include "wire/http1.h"
+#include "wire/http_head.h"
 
 /* h->text must hold a whole head that ends in CR LF CR LF, with CR and LF only in pairs, and no
  * NUL. Fills *h.  Returns 0, or the status to answer with the reason in *why. */

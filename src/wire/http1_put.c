@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "wire/http1.h"
 #include "wire/http1_head.h"
 
 /* clang-format off */
