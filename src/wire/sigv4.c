@@ -12,6 +12,7 @@
 
 #include "base/hex.h"
 #include "base/limits.h"
+#include "wire/sigv4.h"
 #include "wire/sigv4_canonical.h"
 
 #define SIGV4_UNSIGNED "UNSIGNED-PAYLOAD"

@@ -8,7 +8,7 @@
 #define WIRE_SIGV4_H
 
 #include "base/err.h"
-#include "wire/http1.h"
+#include "wire/http_head.h"
 
 struct sigv4_claim {
 	char access_key[129];

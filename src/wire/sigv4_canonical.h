@@ -3,7 +3,7 @@
 #ifndef WIRE_SIGV4_CANONICAL_H
 #define WIRE_SIGV4_CANONICAL_H
 
-#include "wire/sigv4.h"
+#include "wire/http_head.h"
 
 #define SIGV4_MAX_PARAMS 128
 
