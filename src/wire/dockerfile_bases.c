@@ -1,6 +1,7 @@
 /* dockerfile_bases.c - lists the bases of a Dockerfile.  It lowers the file with a table that knows
  * every name, so that exactly those names are asked for which lowering needs. */
 
+#include "wire/dockerfile.h"
 #include "wire/dockerfile_word.h"
 
 struct dockerfile_seen {

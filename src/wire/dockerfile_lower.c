@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "wire/dockerfile.h"
 #include "wire/dockerfile_parts.h"
 #include "wire/sigv4.h"
 

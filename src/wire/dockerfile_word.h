@@ -2,7 +2,8 @@
 #ifndef WIRE_DOCKERFILE_WORD_H
 #define WIRE_DOCKERFILE_WORD_H
 
-#include "wire/dockerfile.h"
+#include "base/err.h"
+#include "wire/dockerfile_inst.h"
 
 /* Find the next word of @text at or after *at, with its quotes and escapes.  *at moves to its
  * start. Returns its length, or 0 at the end. */
