@@ -94,12 +94,6 @@ int words_number(const char *name, const char *text, long low, long high, long *
 int say(const struct err *e);
 int say_text(const char *fmt, ...) printf_like(1, 2);
 
-/* True for a command that only root can run; @words as typed. */
-bool command_needs_root(const char *words);
-/* How the reader types this command to reach this instance, with sudo where it needs that.  Owned
- * by the caller.  Every command that doze suggests goes through here. */
-char *command_text(const struct conf *conf, const char *words);
-
 void help_all(FILE *to, const struct conf *conf);
 void help_one(FILE *to, const struct command *cmd, const struct conf *conf);
 /* "doze run [OPTION]... IMAGE" */

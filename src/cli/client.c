@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/hex.h"
 #include "base/io.h"
-#include "cli/cli.h"
+#include "cli/suggest.h"
 #include "wire/creds.h"
 #include "wire/sigv4.h"
 

@@ -18,6 +18,7 @@
 #include "base/io.h"
 #include "cli/cli.h"
 #include "cli/progress.h"
+#include "cli/suggest.h"
 
 #define DOWN_LOOK_MS 500
 #define DOWN_ASK_MS  5000

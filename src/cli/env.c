@@ -16,6 +16,7 @@
 
 #include "base/io.h"
 #include "cli/cli.h"
+#include "cli/suggest.h"
 
 static const char *const ca_variables[] = { "AWS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS",
 					    "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE",

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "cli/cli.h"
+#include "cli/suggest.h"
 
 #define HELP_COLUMNS 79
 #define HELP_INDENT  30 /* where the meaning of an option starts */

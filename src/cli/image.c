@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "cli/cli.h"
 #include "cli/pack.h"
+#include "cli/suggest.h"
 
 #define IMAGES   "/2025-09-09/microvm-images"
 #define BUCKET   "doze-cli" /* where `image build` puts its zips */

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "cli/cli.h"
+#include "cli/suggest.h"
 
 #define MICROVMS "/2025-09-09/microvms"
 #define WAIT_MS  120000

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "cli/cli.h"
+#include "cli/suggest.h"
 
 #define ID_PREFIX "microvm-"
 #define ID_SHORT  8 /* characters of an id on a terminal, where several ids share a line */

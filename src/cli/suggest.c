@@ -1,9 +1,7 @@
-/* suggest.c - writes a command the way a reader types it to reach an instance. */
+#include "cli/suggest.h"
 
 #include <string.h>
 #include <unistd.h>
-
-#include "cli/cli.h"
 
 bool command_needs_root(const char *words)
 {

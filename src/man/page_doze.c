@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/suggest.h"
 #include "man/man.h"
 
 static void option(FILE *to, const struct option *o)

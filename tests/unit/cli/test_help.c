@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "cli/cli.h"
+#include "cli/suggest.h"
 
 static char text[65536];
 static struct conf conf;
