@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "vmm/virtio/queue.h"
 
 static_assert(VSOCK_CREDIT <= LIMIT_AGENT_HELD, "there is room for what the guest may send");
 

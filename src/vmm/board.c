@@ -11,6 +11,7 @@
 #include "ipc/agent.h"
 #include "vmm/jail.h"
 #include "vmm/kvm/state.h"
+#include "vmm/virtio/core.h"
 
 #define BOARD_LEAST_MIB 64
 #define BOARD_MOST_MIB  (1024 * 1024)

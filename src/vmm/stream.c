@@ -9,6 +9,7 @@
 
 #include "base/limits.h"
 #include "ipc/agent.h"
+#include "vmm/virtio/queue.h"
 
 struct stream {
 	struct vsock_conn conn;

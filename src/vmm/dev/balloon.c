@@ -4,6 +4,9 @@
 #include <linux/virtio_ids.h>
 #include <sys/mman.h>
 
+#include "vmm/virtio/core.h"
+#include "vmm/virtio/queue.h"
+
 #define PAGE      4096UL
 #define PFNS_MOST 256 /* in one request of a driver */
 

@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "vmm/virtio/core.h"
+#include "vmm/virtio/queue.h"
 
 #define BLK_STACK (256 * KIB)
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "vmm/virtio/queue.h"
 
 #define COPY_SIZE (16 * DISK_DELTA_BLOCK)
 

@@ -9,6 +9,8 @@
 
 #include "base/log.h"
 #include "ipc/agent.h"
+#include "vmm/virtio/core.h"
+#include "vmm/virtio/queue.h"
 
 #define RX      0
 #define TX      1

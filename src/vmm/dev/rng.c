@@ -3,6 +3,8 @@
 #include <linux/virtio_ids.h>
 
 #include "base/rand.h"
+#include "vmm/virtio/core.h"
+#include "vmm/virtio/queue.h"
 
 /* The bytes go directly into the guest's memory, and none of ours keeps a copy. */
 static size_t rng_fill(struct span *in)

@@ -6,6 +6,9 @@
 #include <linux/vm_sockets.h>
 #include <string.h>
 
+#include "vmm/virtio/core.h"
+#include "vmm/virtio/queue.h"
+
 #define HEADER_SIZE sizeof(struct virtio_vsock_hdr)
 #define RX          0
 #define TX          1

@@ -6,6 +6,7 @@
 #include <linux/vm_sockets.h>
 
 #include "vmm/dev/vsock.h"
+#include "vmm/virtio/queue.h"
 
 #define SHUT_BOTH   (VIRTIO_VSOCK_SHUTDOWN_RCV | VIRTIO_VSOCK_SHUTDOWN_SEND)
 #define PACKET_MOST (64 * KIB)

@@ -4,9 +4,7 @@
  * vCPU thread serves a driver's register accesses under the devices' lock.  It may make few system
  * calls, so it calls only configured() and settle().  Everything else runs in the loop, which
  * learns of a reset and of DRIVER_OK by a notification, so no two of them run at once.  Only the
- * interrupt (isr, irq_fd) may be used by every thread.  The core, virtio/device.c with
- * virtio/mmio.c before it, handles what all devices share: status, features, config space, queues,
- * interrupt state, their saved form, and reset (virtio 1.2, 4.2).
+ * interrupt (isr, irq_fd) may be used by every thread.
  *
  * A guest fault (virtio_fault) sets DEVICE_NEEDS_RESET and stops the queues; the machine keeps
  * running. */
@@ -17,7 +15,7 @@
 
 #include "base/loop.h"
 #include "vmm/snap/record.h"
-#include "vmm/virtio/queue.h"
+#include "vmm/virtio/vq.h"
 
 #define VIRTIO_QUEUES 4
 
@@ -83,29 +81,7 @@ bool virtio_has(const struct virtio_dev *dev, unsigned feature); /* agreed with 
 void virtio_fault(struct virtio_dev *dev, const char *why); /* DEVICE_NEEDS_RESET; never aborts */
 void virtio_interrupt(struct virtio_dev *dev, uint32_t cause); /* VIRTIO_MMIO_INT_*, at once */
 void virtio_config_changed(struct virtio_dev *dev);            /* tell the driver */
-bool virtio_runs(const struct virtio_dev *dev); /* DRIVER_OK, no reset needed, not drained */
-
-/* The driver's writes to the common registers (virtio/mmio.c). */
+bool virtio_runs(const struct virtio_dev *dev);        /* DRIVER_OK, no reset needed, not drained */
 uint64_t virtio_offered(const struct virtio_dev *dev); /* features, the core's among them */
-void virtio_set_status(struct virtio_dev *dev, uint32_t status);
-void virtio_notify(struct virtio_dev *dev, unsigned q);
-/* Called in the loop after a notification, for any queue or for this one. */
-void virtio_kicked(struct virtio_dev *dev);
-void virtio_kick(struct virtio_dev *dev, unsigned q);
-/* For kick(), which must not continue for as long as the guest offers chains: call it again after
- * the loop has served everything else. */
-void virtio_kick_later(const struct virtio_dev *dev);
-
-/* The vCPUs must be stopped.  Between the two calls nothing is in flight or held, no queue gives a
- * chain, and no memory of the guest is touched.  virtio_resume calls kick() for the queues in which
- * the guest left something. */
-void virtio_drain(struct virtio_dev *dev);
-void virtio_resume(struct virtio_dev *dev);
-
-/* Write all of a drained device as one record.  A loaded device is drained, and continues where the
- * saved one stopped. */
-void virtio_save(struct virtio_dev *dev, uint32_t index, struct buf *to);
-int virtio_load(struct virtio_dev *dev, uint32_t index, struct rows *rows,
-		struct err *e) must_check;
 
 #endif

@@ -7,6 +7,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "vmm/virtio/core.h"
+
 #define MAGIC   0x74726976 /* "virt" */
 #define VERSION 2
 #define VENDOR  0x657a6f64 /* "doze" */

@@ -65,12 +65,6 @@ bool vq_start(struct vq *vq)
 	return true;
 }
 
-void vq_stop(struct vq *vq)
-{
-	vq->running = false;
-	vq->held = 0;
-}
-
 bool vq_is_waiting(const struct vq *vq)
 {
 	return vq->running && ring_load(&vq->avail->idx, __ATOMIC_ACQUIRE) != vq->next_avail;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "vmm/virtio/core.h"
 
 /* Where a proper driver lays queue q: three pages of its own at most. */
 #define RING_SIZE  16

@@ -6,6 +6,7 @@
 
 #include "guest.h"
 #include "vmm/dev/net.h"
+#include "vmm/virtio/core.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "guest.h"
+#include "vmm/virtio/queue.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

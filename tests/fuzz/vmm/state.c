@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "unit/vmm/bare.h"
 #include "vmm/snap/record.h"
+#include "vmm/virtio/core.h"
 
 #define MEMORY     (128 * MIB)
 #define HEAD       32U /* of a record: its length at 16, its CRC at 24 */

@@ -1,4 +1,5 @@
 #include "echo.h"
+#include "vmm/virtio/queue.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

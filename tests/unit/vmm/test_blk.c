@@ -15,6 +15,7 @@
 
 #include "driver.h"
 #include "vmm/dev/blk.h"
+#include "vmm/virtio/core.h"
 
 #define DISK      (256 * KIB)
 #define EVENT_IDX (1ULL << VIRTIO_RING_F_EVENT_IDX)

@@ -11,6 +11,8 @@
 
 #include "driver.h"
 #include "echo.h"
+#include "vmm/virtio/core.h"
+#include "vmm/virtio/queue.h"
 
 #define INDIRECT  (1ULL << VIRTIO_RING_F_INDIRECT_DESC)
 #define EVENT_IDX (1ULL << VIRTIO_RING_F_EVENT_IDX)

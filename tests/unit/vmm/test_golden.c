@@ -18,6 +18,7 @@
 #include "base/io.h"
 #include "machine/format.h"
 #include "vmm/kvm/state.h"
+#include "vmm/virtio/core.h"
 
 #define MEMORY (128 * MIB)
 #define STATE  (1 * MIB)

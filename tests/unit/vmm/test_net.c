@@ -17,6 +17,7 @@
 
 #include "driver.h"
 #include "vmm/dev/net.h"
+#include "vmm/virtio/core.h"
 
 #define RX          0
 #define TX          1

@@ -9,6 +9,7 @@
 
 #include "driver.h"
 #include "vmm/dev/rng.h"
+#include "vmm/virtio/core.h"
 
 static struct driver d;
 static struct rng rng;

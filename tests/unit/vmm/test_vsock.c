@@ -13,6 +13,8 @@
 
 #include "driver.h"
 #include "vmm/dev/vsock.h"
+#include "vmm/virtio/core.h"
+#include "vmm/virtio/queue.h"
 
 #define RX     0
 #define TX     1
