@@ -10,6 +10,7 @@
 
 #include "ipc/agent.h"
 #include "vmm/jail.h"
+#include "vmm/kvm/life.h"
 #include "vmm/kvm/state.h"
 #include "vmm/virtio/core.h"
 

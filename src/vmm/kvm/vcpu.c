@@ -11,8 +11,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "vmm/kvm/vm.h"
-
 #define VCPU_SIGNAL SIGUSR1
 
 int vcpu_open(struct vcpu *v, struct vm *vm, unsigned index, struct err *e)

@@ -1,4 +1,4 @@
-/* vcpu.h - a virtual processor: KVM's file, its shared page, and the thread that runs it.
+/* vcpu.h - what runs a virtual processor: its thread.
  *
  * The thread waits on a futex until vm_resume, and is then in KVM_RUN until vm_pause or until its
  * guest cannot continue.  An access to a device is served in the thread, under the devices' lock.
@@ -7,27 +7,9 @@
 #ifndef VMM_KVM_VCPU_H
 #define VMM_KVM_VCPU_H
 
-#include <linux/kvm.h>
-#include <pthread.h>
-#include <stdatomic.h>
-
-#include "base/err.h"
+#include "vmm/kvm/vm.h"
 
 #define VCPU_STACK (32 * KIB)
-
-struct vm;
-
-struct vcpu {
-	struct vm *vm; /* borrowed */
-	unsigned index;
-	int fd;              /* owned */
-	struct kvm_run *run; /* owned: vm->run_size bytes, shared with KVM */
-	pthread_t thread;
-	void *stack; /* owned; NULL: no thread */
-	_Atomic int tid;
-	uint32_t served; /* the thread's: the turn (vm.h) it ran last */
-	bool ended;      /* the thread's: its guest cannot go on */
-};
 
 int vcpu_open(struct vcpu *v, struct vm *vm, unsigned index, struct err *e) must_check;
 void vcpu_close(struct vcpu *v);

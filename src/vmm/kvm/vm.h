@@ -1,19 +1,24 @@
-/* vm.h - a virtual machine of KVM: memory slots, interrupt controllers, vCPUs and their threads.
+/* vm.h - a virtual machine of KVM: memory slots, interrupt controllers, vCPUs.
  *
- * vm_open does everything that is possible before it is known what will run.  The memory's window
- * must be reserved by then, but may be unmapped.  Only the loop, which holds the devices' lock,
+ * life.h makes it, runs it and ends it.  What is here works on a machine that exists, so its vCPUs
+ * and the processor's part of it may use it too.  Only the loop, which holds the devices' lock,
  * calls these functions; vm_end may be called by any thread. */
 #ifndef VMM_KVM_VM_H
 #define VMM_KVM_VM_H
 
+#include <linux/kvm.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
 #include "base/loop.h"
 #include "vmm/arch/arch.h"
 #include "vmm/bus.h"
-#include "vmm/kvm/vcpu.h"
 #include "vmm/mem.h"
 
 #define VM_VCPUS_MOST 16
 #define VM_OVER       UINT32_MAX /* turn: the threads end */
+
+struct vm;
 
 struct vm_ops {
 	/* The devices' lock, around an access of a vCPU to a device. */
@@ -25,6 +30,19 @@ struct vm_ops {
 	void (*confine)(struct vm *vm);
 	/* Called in the loop, once, when the machine has ended, with the reason for a person. */
 	void (*ended)(struct vm *vm, const char *why);
+};
+
+/* KVM's file of a virtual processor, the page that KVM shares, and the thread (vcpu.h). */
+struct vcpu {
+	struct vm *vm; /* borrowed */
+	unsigned index;
+	int fd;              /* owned */
+	struct kvm_run *run; /* owned: vm->run_size bytes, shared with KVM */
+	pthread_t thread;
+	void *stack; /* owned; NULL: no thread */
+	_Atomic int tid;
+	uint32_t served; /* the thread's: the turn it ran last */
+	bool ended;      /* the thread's: its guest cannot go on */
 };
 
 struct vm {
@@ -48,24 +66,11 @@ struct vm {
 	char why[256];
 };
 
-/* Make the VM, its memory slots, interrupt controllers, and vCPUs with the CPU that this host
- * offers to all guests.  The caller keeps @kvm_fd. */
-int vm_open(struct vm *vm, const struct vm_ops *ops, int kvm_fd, const struct mem *mem,
-	    unsigned n_vcpus, struct err *e) must_check;
-/* Start the threads, and watch for the end.  The buses must be complete. */
-int vm_start(struct vm *vm, const struct bus *mmio, const struct bus *pio, struct loop *l,
-	     struct err *e) must_check;
-void vm_close(struct vm *vm);
-
 /* A write to the eventfd raises the interrupt line @gsi (an edge). */
 int vm_irqfd(struct vm *vm, int fd, uint32_t gsi, struct err *e) must_check;
 /* A guest's 4-byte write to @gpa signals the eventfd and nothing else. */
 int vm_ioeventfd(struct vm *vm, int fd, uint64_t gpa, struct err *e) must_check;
 
-void vm_resume(struct vm *vm); /* all vCPUs run; harmless if they do */
-/* Stop all vCPUs, with no access half done; harmless if none runs.  The caller holds the devices'
- * lock, which is released during the wait. */
-void vm_pause(struct vm *vm);
 bool vm_runs(const struct vm *vm);
 
 /* The machine has ended.  Only the first call counts; ops->ended follows in the loop. */

@@ -1,8 +1,9 @@
-#include "vmm/arch/x86_64/vm.h"
+/* open.c - what KVM makes only for machines of x86-64, and the CPU of their vCPUs. */
 
 #include <stdlib.h>
 #include <sys/ioctl.h>
 
+#include "vmm/arch/arch.h"
 #include "vmm/arch/x86_64/cpuid.h"
 #include "vmm/kvm/vm.h"
 
