@@ -1,6 +1,5 @@
 #include "objects/commit.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "objects/discard.h"
@@ -66,11 +65,4 @@ void commit_start(struct request *r, json_t *meta,
 	}
 	sha256_hex(r->key, strlen(r->key), c->name);
 	request_step(r, &commit_step);
-}
-
-void commit_free(struct commit *c)
-{
-	object_free(c->object);
-	free(c->text);
-	*c = (struct commit){ 0 };
 }

@@ -5,22 +5,11 @@
 #ifndef OBJECTS_COMMIT_H
 #define OBJECTS_COMMIT_H
 
-#include "objects/store.h"
-
-struct request;
-
-struct commit {
-	struct object *object; /* owned until it is in the index */
-	char *text;            /* owned */
-	char name[65];
-	bool unsure;
-	void (*done)(struct request *r, const struct object *o);
-};
+#include "objects/request.h"
 
 /* Takes @meta over; NULL: it could not be made.  Only a success calls @done; after a failure the
  * request is answered. */
 void commit_start(struct request *r, json_t *meta,
 		  void (*done)(struct request *r, const struct object *o));
-void commit_free(struct commit *c);
 
 #endif

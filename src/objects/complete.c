@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "objects/commit.h"
 #include "objects/multipart.h"
 #include "objects/object.h"
 #include "objects/ops.h"

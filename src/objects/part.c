@@ -8,6 +8,7 @@
 #include "objects/discard.h"
 #include "objects/multipart.h"
 #include "objects/ops.h"
+#include "objects/source.h"
 #include "wire/sigv4.h"
 
 struct part {

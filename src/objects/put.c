@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "objects/commit.h"
 #include "objects/object.h"
 #include "objects/ops.h"
+#include "objects/source.h"
 
 struct put {
 	json_t *headers;

@@ -27,6 +27,21 @@ struct request *request_new(struct s3 *s3, struct http_exchange *x)
 	return r;
 }
 
+static void request_free_source(struct source *s)
+{
+	bucket_unref(s->bucket);
+	free(s->key);
+	free(s->if_match);
+	free(s->if_none_match);
+	free(s->range);
+}
+
+static void request_free_commit(struct commit *c)
+{
+	object_free(c->object);
+	free(c->text);
+}
+
 static void request_free(struct request *r)
 {
 	struct store *s = &r->s3->store;
@@ -35,9 +50,9 @@ static void request_free(struct request *r)
 		r->op->drop(r);
 	draft_drop(s, &r->draft);
 	copying_free(s, &r->copying);
-	source_free(&r->source);
+	request_free_source(&r->source);
 	found_free(s, &r->found);
-	commit_free(&r->commit);
+	request_free_commit(&r->commit);
 	receive_free(&r->receive);
 	buf_free(&r->send.piece);
 	bucket_unref(r->bucket);

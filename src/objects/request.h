@@ -11,10 +11,8 @@
 #define OBJECTS_REQUEST_H
 
 #include "net/http.h"
-#include "objects/commit.h"
 #include "objects/found.h"
 #include "objects/receive.h"
-#include "objects/source.h"
 #include "wire/creds.h"
 
 #define REQUEST_PARAMS 32
@@ -64,6 +62,8 @@ enum request_phase {
 	REQUEST_ANSWERED, /* nothing more is said (but the bytes of a GET), nor taken */
 };
 
+struct request;
+
 struct step {
 	enum store_lane lane;
 	/* Optional, on the loop, right before `run`.  False: the request is answered, and the rest
@@ -73,6 +73,24 @@ struct step {
 	/* Off the loop.  It touches only what is named below as for the steps, and `own`. */
 	void (*run)(struct request *r);
 	void (*done)(struct request *r); /* on the loop; r->x may be NULL by now */
+};
+
+/* The object that is copied (source.h). */
+struct source {
+	struct bucket *bucket;          /* a reference; NULL: the request copies nothing */
+	char *key;                      /* owned */
+	char *if_match, *if_none_match; /* owned; NULL: any */
+	char *range;                    /* owned; NULL: all of it */
+	void (*opened)(struct request *r);
+};
+
+/* The record that is written last (commit.h). */
+struct commit {
+	struct object *object; /* owned until it is in the index */
+	char *text;            /* owned */
+	char name[65];
+	bool unsure;
+	void (*done)(struct request *r, const struct object *o);
 };
 
 struct request {

@@ -7,16 +7,6 @@
 
 #include "objects/object.h"
 
-void source_free(struct source *s)
-{
-	bucket_unref(s->bucket);
-	free(s->key);
-	free(s->if_match);
-	free(s->if_none_match);
-	free(s->range);
-	*s = (struct source){ 0 };
-}
-
 static char *source_copy(const struct request *r, const char *header)
 {
 	const char *value = request_header(r, header);

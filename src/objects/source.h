@@ -2,23 +2,12 @@
 #ifndef OBJECTS_SOURCE_H
 #define OBJECTS_SOURCE_H
 
-#include "objects/store.h"
-
-struct request;
-
-struct source {
-	struct bucket *bucket;          /* a reference; NULL: the request copies nothing */
-	char *key;                      /* owned */
-	char *if_match, *if_none_match; /* owned; NULL: any */
-	char *range;                    /* owned; NULL: all of it */
-	void (*opened)(struct request *r);
-};
+#include "objects/request.h"
 
 /* Read it from the head.  -1: the request is answered. */
 int source_begin(struct request *r) must_check;
 /* Open it into r->found and r->copying, then call @opened.  If it is gone, or if a condition does
  * not hold, the request is answered instead. */
 void source_open(struct request *r, void (*opened)(struct request *r));
-void source_free(struct source *s);
 
 #endif
