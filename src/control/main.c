@@ -300,5 +300,6 @@ int control_main(const struct conf *conf, int super_fd)
 	rc = role_run(r->link);
 	store_close(r->ctl.store); /* what is queued is written */
 	images_close(&r->ctl);
+	api_free(&r->ctl);
 	return r->failed ? 1 : rc;
 }

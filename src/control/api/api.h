@@ -21,5 +21,7 @@ void api_set_ca(struct control *ctl, const char *pem, size_t size);
 int api_listen(struct control *ctl, int fd, uint16_t port, struct err *e) must_check;
 /* Stops listening and cuts what is under way. */
 void api_close(struct control *ctl);
+/* After store_close: nobody is answered any more. */
+void api_free(struct control *ctl);
 
 #endif

@@ -80,9 +80,9 @@ void call_answer(struct call *c, json_t *answer)
 		answer ? json_dumps(answer, JSON_COMPACT | JSON_REAL_PRECISION(13)) : NULL;
 	static const struct http_header type = { "content-type", "application/json" };
 
+	if (c->ended)
+		c->ended(c, &(struct call_end){ .answer = answer, .status = c->op->status });
 	json_decref(answer);
-	if (c->replay)
-		replay_end(c, c->op->status, NULL, NULL);
 	call_answer_bytes(c, c->op->status, &type, text ? 1 : 0, text, text ? strlen(text) : 0);
 }
 
@@ -110,10 +110,10 @@ void call_fail_as(struct call *c, unsigned status, const char *type, const char 
 	if (status >= 500)
 		log_warn("request failed op=%s type=%s id=%s: %s", c->op ? c->op->name : "none",
 			 type, c->id, text);
-	if (c->replay)
-		replay_end(c, status, type, text);
-	if (c->op == &sts_op) {
-		sts_fail(c, status, type, text);
+	if (c->ended)
+		c->ended(c, &(struct call_end){ .status = status, .type = type, .text = text });
+	if (c->fail) {
+		c->fail(c, status, type, text);
 		return;
 	}
 	body = fail_body(type, text);
@@ -127,26 +127,30 @@ void call_fail(struct call *c, const struct err *e)
 	call_fail_as(c, faults[e->kind].status, faults[e->kind].type, e->text);
 }
 
-void call_invalid(struct call *c, const char *fmt, ...)
+static void call_fail_text(struct call *c, enum err_kind kind, const char *fmt, va_list args)
 {
 	char text[4096];
+
+	vsnprintf(text, sizeof(text), fmt, args);
+	call_fail_as(c, faults[kind].status, faults[kind].type, text);
+}
+
+void call_invalid(struct call *c, const char *fmt, ...)
+{
 	va_list args;
 
 	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
+	call_fail_text(c, ERR_INVALID, fmt, args);
 	va_end(args);
-	call_fail_as(c, 400, "ValidationException", text);
 }
 
 void call_not_found(struct call *c, const char *fmt, ...)
 {
-	char text[4096];
 	va_list args;
 
 	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
+	call_fail_text(c, ERR_NOT_FOUND, fmt, args);
 	va_end(args);
-	call_fail_as(c, 404, "ResourceNotFoundException", text);
 }
 
 void call_done(void *arg, int rc, const struct err *e)

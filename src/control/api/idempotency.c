@@ -1,44 +1,74 @@
-/* idempotency.c - a retried request with the same clientToken gets the first one's answer.
- *
- * The token is durable in the transaction of what it made.  Kept for
- * conf.token_keep_ms; unlike the service, a token whose image is gone is
- * forgotten, so that creating it anew with the same script works. */
+/* idempotency.c - see idempotency.h. */
+
+#include "control/api/idempotency.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "control/api/call.h"
+#include "base/hash.h"
 
 struct replay {
-	struct list in_api;
-	char *op, *token;
+	struct list in_order;
+	struct hash_node by_key;
+	char *key;         /* "<operation> <token>" */
+	const char *token; /* in the key */
 	char hash[65];
 	json_t *answer; /* NULL: the first call is still under way */
 	int64_t created_ms;
+	bool written;        /* its row is on its way to the store */
 	struct list waiting; /* calls with the same token meanwhile */
 };
 
-static void replay_free(struct replay *r)
+struct replays {
+	struct list in_order; /* as they came */
+	struct hash by_key;
+};
+
+struct replays *replays_new(void)
 {
-	list_del(&r->in_api);
+	struct replays *all = xcalloc(1, sizeof(*all));
+
+	list_init(&all->in_order);
+	hash_init(&all->by_key);
+	return all;
+}
+
+static void replay_free(struct replays *all, struct replay *r)
+{
+	list_del(&r->in_order);
+	hash_del(&all->by_key, &r->by_key);
 	json_decref(r->answer);
-	free(r->op);
-	free(r->token);
+	free(r->key);
 	free(r);
 }
 
-static struct replay *replay_new(struct control *ctl, const char *op, const char *token,
+void replays_free(struct replays *all)
+{
+	list_each(r, &all->in_order, struct replay, in_order) replay_free(all, r);
+	hash_free(&all->by_key);
+	free(all);
+}
+
+static struct replay *replay_find(struct replays *all, const char *op, const char *token)
+{
+	autofree char *key = xasprintf("%s %s", op, token);
+
+	return hash_find(&all->by_key, key, strlen(key), struct replay, by_key);
+}
+
+static struct replay *replay_new(struct replays *all, const char *op, const char *token,
 				 const char *hash, int64_t created_ms)
 {
 	struct replay *r = xcalloc(1, sizeof(*r));
 
-	r->op = xstrdup(op);
-	r->token = xstrdup(token);
+	r->key = xasprintf("%s %s", op, token);
+	r->token = r->key + strlen(op) + 1;
 	memcpy(r->hash, hash, strnlen(hash, sizeof(r->hash) - 1));
 	r->created_ms = created_ms;
 	list_init(&r->waiting);
-	list_add(&ctl->api->replays, &r->in_api);
+	list_add(&all->in_order, &r->in_order);
+	hash_add(&all->by_key, &r->by_key, r->key, strlen(r->key));
 	return r;
 }
 
@@ -47,23 +77,14 @@ static bool replay_old(const struct control *ctl, const struct replay *r)
 	return r->answer && r->created_ms < clock_wall_ms() - ctl->conf->token_keep_ms;
 }
 
-/* They stand in the order in which they came: one goes for each that comes. */
+/* One goes for each that comes. */
 static void replay_expire(struct control *ctl)
 {
-	struct replay *r = list_first(&ctl->api->replays, struct replay, in_api);
+	struct replays *all = ctl->api->replays;
+	struct replay *r = list_first(&all->in_order, struct replay, in_order);
 
 	if (r && replay_old(ctl, r))
-		replay_free(r);
-}
-
-static struct replay *replay_find(struct control *ctl, const char *op, const char *token)
-{
-	list_each(r, &ctl->api->replays, struct replay, in_api)
-	{
-		if (!strcmp(r->op, op) && !strcmp(r->token, token))
-			return r;
-	}
-	return NULL;
+		replay_free(all, r);
 }
 
 /* All members but the token itself, in one order. */
@@ -78,22 +99,45 @@ static void replay_hash(const struct call *c, char hash[65])
 	sha256_hex(text, text ? strlen(text) : 0, hash);
 }
 
+/* The first call is through: those that wait get the same, and a failure leaves no trace. */
+static void replay_end(struct call *c, const struct call_end *end)
+{
+	struct replay *r = c->replay;
+
+	c->ended = NULL;
+	c->replay = NULL;
+	list_each(waiter, &r->waiting, struct call, waits)
+	{
+		list_del(&waiter->waits);
+		if (end->type)
+			call_fail_as(waiter, end->status, end->type, end->text);
+		else
+			call_answer(waiter, json_deep_copy(end->answer));
+	}
+	if (!end->type && r->written)
+		r->answer = json_deep_copy(end->answer);
+	else
+		replay_free(c->ctl->api->replays, r);
+}
+
 bool replay_begin(struct call *c, bool (*alive)(struct control *ctl, const json_t *answer))
 {
 	const char *token = call_text(c, "clientToken");
+	struct replays *all = c->ctl->api->replays;
 	struct replay *r;
 	char hash[65];
 
 	if (!token)
 		return false;
 	replay_hash(c, hash);
-	r = replay_find(c->ctl, c->op->name, token);
+	r = replay_find(all, c->op->name, token);
 	if (r && r->answer && (replay_old(c->ctl, r) || (alive && !alive(c->ctl, r->answer)))) {
-		replay_free(r);
+		replay_free(all, r);
 		r = NULL;
 	}
 	if (!r) {
-		c->replay = replay_new(c->ctl, c->op->name, token, hash, clock_wall_ms());
+		c->replay = replay_new(all, c->op->name, token, hash, clock_wall_ms());
+		c->ended = replay_end;
 		return false;
 	}
 	if (strcmp(r->hash, hash) != 0)
@@ -113,38 +157,19 @@ struct store_txn *replay_txn(struct call *c)
 
 	if (!c->replay)
 		return NULL;
+	replay_expire(c->ctl);
 	t = store_begin(c->ctl->store);
 	answer = json_dumps(c->made, JSON_COMPACT | JSON_REAL_PRECISION(13));
 	store_del_tokens_before(t, clock_wall_ms() - c->ctl->conf->token_keep_ms);
 	store_put_token(t, &(struct store_token){
-				   .op = c->replay->op,
+				   .op = c->op->name,
 				   .token = c->replay->token,
 				   .params_hash = c->replay->hash,
 				   .answer = answer,
 				   .created_ms = c->replay->created_ms,
 			   });
-	replay_expire(c->ctl);
+	c->replay->written = true;
 	return t;
-}
-
-/* The first call is through: those that wait get the same, and a failure leaves no trace. */
-void replay_end(struct call *c, unsigned status, const char *type, const char *text)
-{
-	struct replay *r = c->replay;
-
-	c->replay = NULL;
-	if (!type)
-		r->answer = json_incref(c->made);
-	list_each(waiter, &r->waiting, struct call, waits)
-	{
-		list_del(&waiter->waits);
-		if (type)
-			call_fail_as(waiter, status, type, text);
-		else
-			call_answer(waiter, json_incref(r->answer));
-	}
-	if (type)
-		replay_free(r);
 }
 
 void replay_load(struct control *ctl, const struct store_token *row)
@@ -152,6 +177,7 @@ void replay_load(struct control *ctl, const struct store_token *row)
 	json_t *answer = row->answer ? json_loads(row->answer, 0, NULL) : NULL;
 
 	if (answer)
-		replay_new(ctl, row->op, row->token, row->params_hash, row->created_ms)->answer =
-			answer;
+		replay_new(ctl->api->replays, row->op, row->token, row->params_hash,
+			   row->created_ms)
+			->answer = answer;
 }

@@ -3,7 +3,8 @@
  * in which the service names the missing ones. */
 
 #include "control/api/ops.h"
-#include "control/api/call.h"
+
+#include "control/api/handlers/handlers.h"
 
 /* clang-format off */
 static const struct pattern not_blank = { "[^\\s]+", "[^[:space:]]+" };

@@ -18,4 +18,9 @@ struct image *find_image(struct control *ctl, const char *arn);      /* NULL: no
 struct image *find_image_any(struct control *ctl, const char *text); /* by id, name or ARN */
 int64_t version_number(const char *text);                            /* "1" or "1.0"; 0: neither */
 
+/* What a member of the request names; NULL: nothing, and the call has failed. */
+struct image *call_image(struct call *c, const char *member);
+struct image_version *call_version(struct call *c);
+struct microvm *call_microvm(struct call *c);
+
 #endif

@@ -15,6 +15,8 @@
 #include "base/log.h"
 #include "control/api/api.h"
 #include "control/api/call.h"
+#include "control/api/handlers/handlers.h"
+#include "control/api/idempotency.h"
 #include "control/api/validate.h"
 #include "net/tls.h"
 
@@ -140,6 +142,8 @@ static void server_head(struct http_exchange *x)
 	rand_uuid(c->id);
 	http_set_user(x, c);
 	c->op = server_route(c, head);
+	if (c->op == &sts_op)
+		c->fail = sts_fail;
 	if (server_claim(c, &e)) {
 		server_deny(c, &e);
 	} else if (!c->op) {
@@ -241,7 +245,7 @@ int api_open(struct control *ctl, struct err *e)
 {
 	(void)e;
 	ctl->api = xcalloc(1, sizeof(*ctl->api));
-	list_init(&ctl->api->replays);
+	ctl->api->replays = replays_new();
 	ctl->api->server = http_server_new(&ctl->loop, NULL, &server_handler, ctl);
 	http_server_limit(ctl->api->server, &ctl->conf->clients);
 	return 0;
@@ -284,5 +288,13 @@ void api_close(struct control *ctl)
 	if (ctl->api->tls)
 		tls_free(ctl->api->tls);
 	ctl->api->tls = NULL;
-	/* Answers of the store may still come: what they need stays until the process ends. */
+	/* Answers of the store may still come: what they need stays until api_free. */
+}
+
+void api_free(struct control *ctl)
+{
+	replays_free(ctl->api->replays);
+	buf_free(&ctl->api->ca);
+	free(ctl->api);
+	ctl->api = NULL;
 }

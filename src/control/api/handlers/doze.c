@@ -7,6 +7,7 @@
 #include "control/api/api.h"
 #include "control/api/call.h"
 #include "control/api/encode.h"
+#include "control/api/handlers/handlers.h"
 #include "control/api/resolve.h"
 #include "control/images/bases.h"
 #include "control/images/builds.h"

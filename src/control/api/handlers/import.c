@@ -9,6 +9,7 @@
 #include "base/io.h"
 #include "base/limits.h"
 #include "control/api/call.h"
+#include "control/api/handlers/handlers.h"
 #include "control/images/bases.h"
 
 struct import {

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "control/api/call.h"
+#include "control/api/handlers/handlers.h"
 #include "control/images/builds.h"
 #include "control/model/model.h"
 #include "control/storage/lanes.h"

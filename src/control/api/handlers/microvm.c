@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "control/api/encode.h"
+#include "control/api/handlers/handlers.h"
 #include "control/api/handlers/managed.h"
+#include "control/api/idempotency.h"
 #include "control/api/page.h"
 #include "control/api/resolve.h"
 #include "control/microvm/lifecycle.h"

@@ -9,6 +9,7 @@
 #include "base/meminfo.h"
 #include "control/api/call.h"
 #include "control/api/encode.h"
+#include "control/api/handlers/handlers.h"
 #include "control/machine/machine.h"
 #include "control/pool/pool.h"
 #include "control/pool/spares.h"

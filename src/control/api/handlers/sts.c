@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "control/api/call.h"
+#include "control/api/handlers/handlers.h"
 #include "wire/xml.h"
 
 #define STS_NAMESPACE "https://sts.amazonaws.com/doc/2011-06-15/"

@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "control/api/call.h"
+#include "control/api/handlers/handlers.h"
+#include "control/api/resolve.h"
 #include "control/images/images.h"
 
 void tags_list(struct call *c)

@@ -5,6 +5,8 @@
 #include "base/clock.h"
 #include "base/rand.h"
 #include "control/api/call.h"
+#include "control/api/handlers/handlers.h"
+#include "control/api/resolve.h"
 #include "wire/token.h"
 
 #define TOKEN_MAX_MINUTES 60

@@ -5,6 +5,7 @@
 
 #include "base/host.h"
 #include "control/api/encode.h"
+#include "control/api/handlers/handlers.h"
 #include "control/api/page.h"
 #include "control/api/resolve.h"
 #include "control/images/images.h"

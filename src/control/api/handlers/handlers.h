@@ -1,0 +1,21 @@
+/* handlers.h - what runs an operation (api/ops.c); the contract is call.h's. */
+#ifndef CONTROL_API_HANDLERS_HANDLERS_H
+#define CONTROL_API_HANDLERS_HANDLERS_H
+
+struct call;
+struct op;
+
+typedef void handler(struct call *c);
+
+handler vm_run, vm_get, vm_list, vm_suspend, vm_resume, vm_terminate, token_create;
+handler image_create, image_get, image_list, image_update, image_delete, image_rebuild;
+handler version_get, version_list, version_update, version_delete, build_get, build_list;
+handler managed_list, managed_list_versions, tags_list, tags_add, tags_remove;
+handler doze_build_log, doze_cancel_build, doze_vm_log, doze_ports, doze_list_bases,
+	doze_import_base, doze_drain, doze_drain_progress, doze_stats, doze_env;
+
+/* GetCallerIdentity: POST /, its own protocol. */
+extern const struct op sts_op;
+void sts_fail(struct call *c, unsigned status, const char *code, const char *text);
+
+#endif
