@@ -9,7 +9,6 @@
 #include "base/log.h"
 #include "control/channels/builder.h"
 #include "control/images/build_spec.h"
-#include "control/images/change.h"
 #include "control/images/retry.h"
 #include "control/pool/pool.h"
 
@@ -25,6 +24,9 @@ struct build_task {
 	struct control *ctl;
 	struct build *build;
 	enum task_state state;
+	bool cancelled; /* nobody works on it, and FAILED is on its way to the store */
+	images_done *cancel_done;
+	void *cancel_arg;
 };
 
 struct builds {
@@ -106,7 +108,6 @@ static void builds_send(struct build_task *task)
 	struct build *b = task->build;
 	autoclose int fd = -1;
 
-	task->state = TASK_WAITS;
 	if (!builder_there(ctl))
 		return; /* builds_builder_up */
 	fd = build_spec_fd(ctl, b->version);
@@ -139,7 +140,8 @@ static void builds_begun(void *arg, int rc, const struct err *e)
 	struct build_task *task = arg;
 
 	(void)e;
-	if (!rc && task->state == TASK_BEGINS) /* else it was cancelled meanwhile */
+	task->state = TASK_WAITS;
+	if (!rc && !task->cancelled)
 		builds_send(task);
 }
 
@@ -159,7 +161,7 @@ static void builds_pump(struct control *ctl)
 	{
 		if (room-- <= 0)
 			break;
-		if (task->state != TASK_WAITS)
+		if (task->state != TASK_WAITS || task->cancelled)
 			continue;
 		if (task->build->state == BUILD_PENDING)
 			builds_begin(task);
@@ -316,17 +318,56 @@ void builds_got_step(struct control *ctl, const struct build_step *step)
 	task->build->step_of = step->of;
 }
 
-void builds_cancel(struct control *ctl, struct build *b)
+/* A request: unlike a result it is refused on a full disk, and the build goes on. */
+static const struct change_ops builds_cancelled_ops = {
+	.event = IMAGE_EV_BUILD_FAILED,
+	.draft = builds_draft_failed,
+};
+
+static void builds_cancelled(void *arg, int rc, const struct err *e)
+{
+	struct build_task *task = arg;
+	struct control *ctl = task->ctl;
+	images_done *done = task->cancel_done;
+	void *done_arg = task->cancel_arg;
+
+	task->cancelled = false;
+	if (!rc)
+		builds_drop(task);
+	done(done_arg, rc, e);
+	builds_pump(ctl);
+}
+
+static void builds_cancel_unsent(struct build_task *task, images_done *done, void *arg)
+{
+	struct change *c = builds_change(task, &builds_cancelled_ops, builds_cancelled);
+
+	c->result =
+		(struct build_done){ .code = "CANCELLED", .reason = "The build was cancelled." };
+	task->cancelled = true;
+	task->cancel_done = done;
+	task->cancel_arg = arg;
+	change_ask(c);
+}
+
+void builds_cancel(struct control *ctl, struct build *b, images_done *done, void *arg)
 {
 	struct build_task *task = builds_task(ctl, b->id);
-	struct build_done done = { .code = "CANCELLED", .reason = "The build was cancelled." };
+	struct err e;
 
-	if (!task || task->state == TASK_ENDS)
+	if (task && task->cancelled) {
+		err_set(&e, ERR_CONFLICT, "The build %s is being cancelled.", b->id);
+		done(arg, -1, &e);
 		return;
-	if (task->state == TASK_SENT && builder_there(ctl))
+	}
+	if (!task || task->state == TASK_ENDS) {
+		done(arg, 0, NULL); /* it has ended already */
+	} else if (task->state == TASK_SENT && builder_there(ctl)) {
 		builder_cancel(ctl, b); /* which answers that it is done */
-	else
-		builds_settle(task, &done);
+		done(arg, 0, NULL);
+	} else {
+		builds_cancel_unsent(task, done, arg);
+	}
 }
 
 struct build *builds_find(struct control *ctl, const char *id)

@@ -6,6 +6,7 @@
 #define CONTROL_IMAGES_BUILDS_H
 
 #include "control/control.h"
+#include "control/images/change.h"
 #include "control/model/model.h"
 
 void builds_open(struct control *ctl); /* what an earlier run left unfinished is queued */
@@ -13,8 +14,9 @@ void builds_close(struct control *ctl);
 
 /* Its rows are durable: build it when there is room. */
 void builds_queue(struct control *ctl, struct build *b);
-/* Stop it; it ends as any failed build. */
-void builds_cancel(struct control *ctl, struct build *b);
+/* It ends as any failed build.  `done` when that is durable, or when the image role, if it works on
+ * it, is told to stop. */
+void builds_cancel(struct control *ctl, struct build *b, images_done *done, void *arg);
 struct build *builds_find(struct control *ctl, const char *id); /* NULL: unknown */
 bool builds_ended(const struct build *b);                       /* SUCCESSFUL, FAILED */
 

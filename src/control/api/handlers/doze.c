@@ -21,8 +21,8 @@ void doze_cancel_build(struct call *c)
 		call_not_found(c, "There is no build %s.", call_text(c, "id"));
 		return;
 	}
-	builds_cancel(c->ctl, b);
-	call_answer(c, json_object());
+	c->made = json_object();
+	builds_cancel(c->ctl, b, call_done, c);
 }
 
 static json_t *doze_port_list(const uint16_t *ports, size_t n)

@@ -709,12 +709,47 @@ static void test_a_build_that_is_cancelled_before_it_begins_is_never_sent(void *
 	(void)unused;
 	create(&t);
 	answer(NULL);
-	builds_cancel(&ctl, build(1)); /* while IN_PROGRESS is on its way */
+	builds_cancel(&ctl, build(1), tell, &t); /* while IN_PROGRESS is on its way */
 	answer(NULL);
+	assert_int_equal(t.calls, 1);
 	answer(NULL);
+	assert_int_equal(t.calls, 2);
 	assert_int_equal(world.sent[BUILD_START], 0);
 	assert_int_equal(hello()->state, IMAGE_CREATE_FAILED);
 	assert_string_equal(build(1)->code, "CANCELLED");
+}
+
+static void test_a_cancel_that_cannot_be_written_lets_the_build_go_on(void **unused)
+{
+	struct told t = { 0 };
+
+	(void)unused;
+	create(&t);
+	answer(NULL);
+	builds_cancel(&ctl, build(1), tell, &t);
+	answer(NULL);
+	answer(&full);
+	assert_int_equal(t.rc, -1);
+	assert_int_equal(t.kind, ERR_CAPACITY);
+	assert_int_equal(build(1)->state, BUILD_IN_PROGRESS);
+	assert_int_equal(world.sent[BUILD_START], 1);
+}
+
+static void test_a_build_whose_builder_is_away_can_be_cancelled(void **unused)
+{
+	struct told t = { 0 };
+	size_t n = 0;
+
+	(void)unused;
+	create(&t);
+	answer_all(&n, SIZE_MAX, NULL);
+	ctl.image_role.open = false;
+	builds_cancel(&ctl, build(1), tell, &t);
+	ctl.image_role.open = true;
+	ctl.builder_events->up(&ctl);
+	answer(NULL);
+	assert_int_equal(world.sent[BUILD_START], 1);
+	assert_int_equal(hello()->state, IMAGE_CREATE_FAILED);
 }
 
 static void test_a_builder_that_comes_back_is_sent_what_it_has_not_finished(void **unused)
@@ -756,6 +791,8 @@ int main(void)
 		TEST(test_who_waits_for_an_image_that_goes_is_told_that_it_is_gone),
 		TEST(test_a_build_that_finds_no_memory_is_sent_later),
 		TEST(test_a_build_that_is_cancelled_before_it_begins_is_never_sent),
+		TEST(test_a_cancel_that_cannot_be_written_lets_the_build_go_on),
+		TEST(test_a_build_whose_builder_is_away_can_be_cancelled),
 		TEST(test_a_builder_that_comes_back_is_sent_what_it_has_not_finished),
 	};
 
