@@ -4,7 +4,8 @@
 
 #include <sqlite3.h>
 
-#include "control/store/store.h"
+#include "base/err.h"
+#include "control/store/rows.h"
 
 enum sql_put { PUT_IMAGE, PUT_VERSION, PUT_BUILD, PUT_MICROVM, PUT_TOKEN, SQL_NUM_PUTS };
 

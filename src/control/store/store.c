@@ -1,10 +1,12 @@
-/* store.c - the queue in front of SQLite and the worker behind it (contract: ipc/store.h).
+/* store.c - the queue in front of SQLite and the worker behind it (contract: store.h).
  *
  * The loop's thread builds transactions and hands them over under the lock; the
  * worker takes all that wait, runs them as one SQLite transaction and hands them
  * back.  If that fails each runs alone, so that an error meets only whom it
  * concerns.  Nothing but the two lists, `closing` and the eventfd is shared; the
  * database is the worker's from store_open's return on, but for store_load. */
+
+#include "control/store/store.h"
 
 #include <errno.h>
 #include <pthread.h>

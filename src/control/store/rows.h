@@ -1,0 +1,76 @@
+/* rows.h - what the store holds.
+ *
+ * Rows are flat structs of text and numbers, NULL text is SQL NULL.  Times are
+ * milliseconds since 1970, 0 is "not yet".  Whatever only the API echoes is one
+ * JSON column (`params`), so that a new member of the API changes no table. */
+#ifndef CONTROL_STORE_ROWS_H
+#define CONTROL_STORE_ROWS_H
+
+#include "base/base.h"
+
+struct store_image {
+	const char *id; /* uuid; primary key */
+	const char *name;
+	const char *state; /* MicrovmImageState */
+	int64_t created_ms, updated_ms;
+	int64_t next_version;  /* of the next create or update */
+	int64_t latest_active; /* version number, 0: none */
+	int64_t latest_failed;
+	const char *tags; /* JSON object */
+};
+
+struct store_version {
+	const char *image;  /* primary key: image, version */
+	int64_t version;    /* 1 is "1.0" */
+	const char *state;  /* MicrovmImageVersionState */
+	const char *status; /* ACTIVE, INACTIVE */
+	const char *reason;
+	int64_t created_ms, updated_ms;
+	const char *params; /* JSON: the request, defaults filled in */
+	const char *made;   /* JSON: what the build found (shape, exposed and listening ports); NULL
+			       before */
+};
+
+struct store_build {
+	const char *id; /* uuid; primary key */
+	const char *image;
+	int64_t version;
+	const char *state; /* BuildState */
+	const char *code, *reason;
+	int64_t created_ms, updated_ms;
+	int64_t memory_bytes, code_bytes, disk_bytes;
+};
+
+struct store_microvm {
+	const char *id;       /* "microvm-<uuid>"; primary key */
+	const char *endpoint; /* uuid; unique */
+	const char *image;
+	int64_t version;
+	const char *state; /* MicrovmState */
+	const char *reason;
+	const char *machine; /* "m-<uuid>" while it has one */
+	const char *boot_id; /* of the host when `machine` was bound: another one means a restart */
+	int64_t save;        /* N of save-N, 0: none */
+	int64_t started_ms, terminated_ms;
+	int64_t suspended_ms; /* when it became SUSPENDED */
+	int64_t last_byte_ms; /* idle clock; written at most every 10 s */
+	const char *params;   /* JSON: connectors, policy, durations, role, logging, hook payload */
+};
+
+/* Idempotency (service.md 2.8), kept 24 h. */
+struct store_token {
+	const char *op, *token; /* primary key */
+	const char *params_hash;
+	const char *answer; /* JSON of the success */
+	int64_t created_ms;
+};
+
+/* Takes every row of a store. */
+struct store_loader {
+	void (*image)(void *arg, const struct store_image *row);
+	void (*version)(void *arg, const struct store_version *row);
+	void (*build)(void *arg, const struct store_build *row);
+	void (*microvm)(void *arg, const struct store_microvm *row);
+	void (*token)(void *arg, const struct store_token *row);
+};
+#endif
