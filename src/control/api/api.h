@@ -19,7 +19,7 @@ int api_set_tls(struct control *ctl, const char *pem, size_t size, struct err *e
 void api_set_ca(struct control *ctl, const char *pem, size_t size);
 /* Takes the listening socket over; @port is what /doze/v1/env says. */
 int api_listen(struct control *ctl, int fd, uint16_t port, struct err *e) must_check;
-/* Stops listening and cuts what is under way. */
+/* Stops listening and cuts the connections. */
 void api_close(struct control *ctl);
 /* After store_close: nobody is answered any more. */
 void api_free(struct control *ctl);

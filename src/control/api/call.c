@@ -25,7 +25,8 @@ static const struct {
 };
 static_assert(ARRAY_SIZE(faults) == ERR_NUM_KINDS, "an error kind has no fault");
 
-/* Members that an error carries besides its message; null as on the service. */
+/* These members stand beside the message of an error; the service leaves them null, and so do we.
+ */
 static const struct {
 	const char *type;
 	const char *members[4];
@@ -47,7 +48,7 @@ static void call_free(struct call *c)
 	free(c);
 }
 
-/* The one place where an answer leaves. */
+/* Every answer leaves here. */
 void call_answer_bytes(struct call *c, unsigned status, const struct http_header *headers, size_t n,
 		       const void *data, size_t size)
 {
@@ -75,7 +76,7 @@ void call_exchange_done(struct call *c)
 
 void call_answer(struct call *c, json_t *answer)
 {
-	/* 13 digits: seconds since 1970 with milliseconds. */
+	/* 13 digits hold the seconds since 1970 with their milliseconds. */
 	autofree char *text =
 		answer ? json_dumps(answer, JSON_COMPACT | JSON_REAL_PRECISION(13)) : NULL;
 	static const struct http_header type = { "content-type", "application/json" };
@@ -88,7 +89,7 @@ void call_answer(struct call *c, json_t *answer)
 
 static json_t *fail_body(const char *type, const char *text)
 {
-	/* What the JSON layer itself says has a capital member name. */
+	/* The service writes "Message" in the errors of its JSON layer. */
 	bool capital = !strcmp(type, "SerializationException") ||
 		       !strcmp(type, "UnknownOperationException");
 	json_t *body = json_pack("{s:s}", capital ? "Message" : "message", text);

@@ -2,9 +2,8 @@
  *
  * The server makes it, decodes `in` by the operation's table and calls op->run
  * once.  The operation then calls exactly one of call_answer, call_answer_bytes
- * and call_fail*, at once or later; after that the call is not its any more.
- * The client may go away before (call_gone): the operation goes on, its answer
- * goes nowhere. */
+ * and call_fail*, at once or later.  After that it must not touch the call.
+ * If the client leaves first, the operation goes on and its answer is dropped. */
 #ifndef CONTROL_API_CALL_H
 #define CONTROL_API_CALL_H
 
@@ -64,7 +63,7 @@ void call_fail_as(struct call *c, unsigned status, const char *type, const char 
 /* ValidationException and ResourceNotFoundException. */
 void call_invalid(struct call *c, const char *fmt, ...) printf_like(2, 3);
 void call_not_found(struct call *c, const char *fmt, ...) printf_like(2, 3);
-/* What is asked for is durable, or refused: answers c->made, or fails.  @arg is the call. */
+/* For whoever makes a change durable: answers c->made, or fails.  @arg is the call. */
 void call_done(void *arg, int rc, const struct err *e);
 
 /* The server's: the exchange is over. */
@@ -73,8 +72,8 @@ void call_exchange_done(struct call *c);
 const char *call_text(const struct call *c, const char *member); /* NULL: absent */
 int64_t call_number(const struct call *c, const char *member, int64_t fallback);
 
-/* A key of the caller's own to encrypt with: there is none here, and to take it in silence would be
- * a promise.  false: the call has failed. */
+/* Fails the call and returns false if it names a key of its own to encrypt with: we have no such
+ * keys, and to accept the name would promise that we do. */
 bool call_key_ok(struct call *c);
 
 /* What the API keeps. */

@@ -7,7 +7,7 @@
 #include "base/host.h"
 #include "control/api/encode.h"
 
-/* Of a build's parameters (control/images.h), echoed as they were given. */
+/* These parameters of a version are shown as they were given. */
 static const char *const version_params[] = {
 	"baseImageArn",
 	"baseImageVersion",
@@ -116,7 +116,7 @@ json_t *encode_version(const struct control *ctl, const struct image_version *v)
 	if (!gmtime_r(&at, &tm) || !strftime(hour, sizeof(hour), "%Y%m%d%H", &tm))
 		strcpy(hour, "0000000000");
 	snprintf(bucket, sizeof(bucket), "%s#%s", version_state_name[v->state],
-		 hour + 2); /* two digits of the year */
+		 hour + 2); /* the year has two digits there */
 	put(o, "imageArn", encode_arn(ctl, v->image));
 	put(o, "imageVersion", encode_version_number(v->number));
 	put(o, "state", json_string(version_state_name[v->state]));
@@ -132,7 +132,7 @@ json_t *encode_version(const struct control *ctl, const struct image_version *v)
 	return o;
 }
 
-/* Sizes as far as the build came; null if it made nothing. */
+/* A build shows the sizes of what it has made, and null if it made nothing. */
 static json_t *encode_snapshot(const struct build *b)
 {
 	json_t *o;

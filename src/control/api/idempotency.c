@@ -14,14 +14,14 @@ struct replay {
 	char *key;         /* "<operation> <token>" */
 	const char *token; /* in the key */
 	char hash[65];
-	json_t *answer; /* NULL: the first call is still under way */
+	json_t *answer; /* NULL while the first call is under way */
 	int64_t created_ms;
 	bool written;        /* its row is on its way to the store */
-	struct list waiting; /* calls with the same token meanwhile */
+	struct list waiting; /* calls with the same token that came meanwhile */
 };
 
 struct replays {
-	struct list in_order; /* as they came */
+	struct list in_order; /* the oldest first */
 	struct hash by_key;
 };
 
@@ -77,7 +77,7 @@ static bool replay_old(const struct control *ctl, const struct replay *r)
 	return r->answer && r->created_ms < clock_wall_ms() - ctl->conf->token_keep_ms;
 }
 
-/* One goes for each that comes. */
+/* Each token that comes drops one that is old, so that no request pays for many. */
 static void replay_expire(struct control *ctl)
 {
 	struct replays *all = ctl->api->replays;
@@ -87,7 +87,7 @@ static void replay_expire(struct control *ctl)
 		replay_free(all, r);
 }
 
-/* All members but the token itself, in one order. */
+/* The hash covers every member except the token, in a fixed order. */
 static void replay_hash(const struct call *c, char hash[65])
 {
 	json_t *rest = json_copy(c->in);
@@ -99,7 +99,8 @@ static void replay_hash(const struct call *c, char hash[65])
 	sha256_hex(text, text ? strlen(text) : 0, hash);
 }
 
-/* The first call is through: those that wait get the same, and a failure leaves no trace. */
+/* The first call has ended.  The calls that wait get the same answer, and a failure leaves no
+ * trace. */
 static void replay_end(struct call *c, const struct call_end *end)
 {
 	struct replay *r = c->replay;

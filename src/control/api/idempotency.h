@@ -10,7 +10,7 @@
 #include "control/api/call.h"
 
 struct replays *replays_new(void);
-void replays_free(struct replays *all); /* no call is under way */
+void replays_free(struct replays *all); /* when no call is under way */
 
 /* True if an earlier call answered this one, will answer it, or it is refused.  @alive says whether
  * what was made is still there (NULL: always). */

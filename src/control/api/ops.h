@@ -66,7 +66,7 @@ struct op {
 	unsigned status; /* of success */
 	const struct member *members;
 	op_run *run;
-	bool streams; /* run begins with the head, the body goes to call->body_piece */
+	bool streams; /* run is called with the head, and the body goes to call->piece */
 };
 
 extern const struct op ops[];

@@ -1,7 +1,7 @@
 /* page.h - lists in pages, newest first (service.md 2.7).
  *
- * A cursor names the last item of the page before; if that is gone meanwhile,
- * the next older one begins the page. */
+ * A cursor names the last item of the page before.  If that item is gone by now,
+ * the page begins with the next older one. */
 #ifndef CONTROL_API_PAGE_H
 #define CONTROL_API_PAGE_H
 
@@ -26,7 +26,7 @@ bool page_takes(struct page *p, const char *id, int64_t created_ms) must_check;
 void page_add(struct page *p, json_t *item); /* taken over */
 void page_answer(struct page *p);            /* {"items": [...], "nextToken": ...} */
 
-/* From the end of a list to its begin. */
+/* From the end of a list to its beginning. */
 #define list_each_back(it, head, type, m)                         \
 	for (type *it = container_of((head)->prev, type, m),      \
 		  *it##_next = container_of(it->m.prev, type, m); \

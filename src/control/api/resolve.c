@@ -8,7 +8,7 @@
 
 enum { ARN_PREFIX, ARN_PARTITION, ARN_SERVICE, ARN_REGION, ARN_ACCOUNT, ARN_TYPE, ARN_NAME, ARN_N };
 
-/* The last field holds all that is left. */
+/* The last field holds the rest of the text, colons included. */
 static size_t arn_split(const char *arn, struct arn_field fields[ARN_N])
 {
 	size_t n = 0;
@@ -92,7 +92,7 @@ struct image *call_image(struct call *c, const char *member)
 		call_invalid(c, "Invalid ARN format: %s", arn);
 		return NULL;
 	}
-	/* "microvm-image/name": the service's authorisation knows no such resource. */
+	/* The service's authorisation knows no resource of the form "microvm-image/name". */
 	if (n == ARN_TYPE + 1 || strchr(f[ARN_TYPE].at, '/')) {
 		autofree char *text = xasprintf("User is not authorized to perform: lambda:%s on "
 						"resource: %s",

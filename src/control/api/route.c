@@ -48,7 +48,7 @@ void op_segments_free(struct op_segments *s)
 	s->n = 0;
 }
 
-/* One segment of the path against one of the row's. */
+/* Compares one segment of the path with one segment of the row. */
 static bool route_segment(const char *want, size_t want_size, const char *got, size_t got_size,
 			  struct op_segments *s)
 {

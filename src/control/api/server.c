@@ -1,7 +1,7 @@
-/* server.c - requests in: who signed them, which operation they name, their body; then its run.
+/* server.c - how a request comes in: its signature, the operation that it names, its body.
  *
- * Nothing of a request is acted on before its signature is verified over the
- * whole of it; bodies that are kept in memory are bounded (LIMIT_API_BODY). */
+ * A request is not acted on before its signature is verified over the whole of it.
+ * A body that is kept in memory is at most LIMIT_API_BODY long. */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +20,7 @@
 #include "control/api/validate.h"
 #include "net/tls.h"
 
-/* The sentence's code (wire/sigv4.h) as each family words it. */
+/* How each family names the code that begins a sentence of wire/sigv4.h. */
 static const struct {
 	const char *code, *lambda, *sts;
 } denials[] = {
@@ -50,7 +50,7 @@ static void server_deny(struct call *c, const struct err *e)
 	call_fail(c, e);
 }
 
-/* Whether the claim can be of one of ours; its signature is checked with the body. */
+/* Refuses a claim that names none of our keys.  The signature is checked later, with the body. */
 static int server_claim(struct call *c, struct err *e)
 {
 	const char *service = c->op == &sts_op ? "sts" : "lambda";
@@ -83,7 +83,7 @@ static const char *server_query(const struct call *c)
 	return mark ? mark + 1 : NULL;
 }
 
-/* Fails the call, or leaves c->in. */
+/* Either fills c->in, or fails the call. */
 static bool server_decode(struct call *c)
 {
 	const struct op_request request = { c->op, &c->segments, server_query(c), c->body.data,
@@ -225,7 +225,7 @@ static void server_end(struct http_exchange *x)
 
 static void server_writable(struct http_exchange *x)
 {
-	(void)x; /* answers are whole */
+	(void)x; /* every answer is sent in one piece */
 }
 
 static void server_done(struct http_exchange *x)
@@ -288,7 +288,7 @@ void api_close(struct control *ctl)
 	if (ctl->api->tls)
 		tls_free(ctl->api->tls);
 	ctl->api->tls = NULL;
-	/* Answers of the store may still come: what they need stays until api_free. */
+	/* The store may still answer, and its answers need the calls: they stay until api_free. */
 }
 
 void api_free(struct control *ctl)

@@ -6,7 +6,7 @@
 
 #include "control/api/shape.h"
 
-/* As the service counts: UTF-16 units. */
+/* The service counts UTF-16 units. */
 static int64_t text_length(const char *text)
 {
 	int64_t n = 0;
@@ -46,7 +46,7 @@ bool shape_allows(const struct shape *shape, const char *text)
 
 	for (size_t i = 0; !found && shape->values[i]; i++)
 		found = !strcmp(shape->values[i], text);
-	/* A value that is too long is told so; its pattern is not worth the time. */
+	/* A value that is too long is refused for that; matching it would only cost time. */
 	return found && length >= shape->min && length <= shape->max &&
 	       (!shape->pattern || pattern_match(shape->pattern, text));
 }

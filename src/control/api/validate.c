@@ -47,7 +47,7 @@ static void walk_violation(struct walk *w, const struct shape *shape, const json
 		if (shown.size > VALUE_SHOWN) {
 			shown.size = VALUE_SHOWN;
 			while ((shown.data[shown.size] & 0xc0) == 0x80)
-				shown.size--; /* not inside a character */
+				shown.size--; /* a character is not cut in two */
 			buf_adds(&shown, "...");
 		}
 		buf_addf(w->why, "Value '%s' at '%s'", buf_str(&shown), path);
@@ -76,7 +76,7 @@ static void join_phrase(void *arg, const char *words)
 	buf_addf(list, "%s%s", list->size ? ", " : "", words);
 }
 
-/* One violation for all elements that are wrong, naming what each must be. */
+/* All wrong elements make one violation, which says what each must be. */
 static void walk_elements(struct walk *w, const struct shape *shape, const json_t *value,
 			  const char *path, const char *what, const struct shape *of)
 {
@@ -243,7 +243,7 @@ static json_t *walk_struct(struct walk *w, const struct shape *shape, json_t *va
 	return out;
 }
 
-/* A copy that holds what the table knows, or NULL if the types are other ones. */
+/* Returns a copy that holds only what the table knows, or NULL if a type is wrong. */
 static json_t *walk_value(struct walk *w, const struct shape *shape, json_t *value,
 			  const char *path)
 {
@@ -257,7 +257,8 @@ static json_t *walk_value(struct walk *w, const struct shape *shape, json_t *val
 	return walks[shape->kind](w, shape, value, path);
 }
 
-/* The values of one name in the query, as the shape wants them; NULL: it is not there. */
+/* Returns the values of one name of the query in the form that the shape asks for, or NULL if the
+ * query does not have it. */
 static json_t *query_value(struct walk *w, const struct member *m, const char *query)
 {
 	json_t *list = json_array(), *value = NULL;

@@ -93,7 +93,7 @@ static void bases_fail(struct base_task *task)
 {
 	struct err e;
 
-	if (err_set(&e, ERR_INTERNAL, "The image role is not there; try again in a moment."))
+	if (err_set(&e, ERR_INTERNAL, "The image role is restarting; try again in a moment."))
 		bases_end(task, -1, &e);
 }
 

@@ -1,4 +1,4 @@
-/* bases.h - base file systems: imported from a tar, and listed, by the image role. */
+/* bases.h - base file systems, which the image role imports from a tar and lists. */
 #ifndef CONTROL_IMAGES_BASES_H
 #define CONTROL_IMAGES_BASES_H
 

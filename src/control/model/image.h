@@ -1,4 +1,4 @@
-/* image.h - rows in memory: images, their versions, and the builds of these.
+/* image.h - images, their versions and the builds of these, as memory holds them.
  *
  * The states are the API's, except the first of each: a row is NEW until the store has it, and
  * nobody sees it before.  images/steps.c says which state follows which. */

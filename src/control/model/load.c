@@ -129,7 +129,7 @@ static void load_microvm(void *arg, const struct store_microvm *row)
 	snprintf(vm->endpoint, sizeof(vm->endpoint), "%s", row->endpoint);
 	snprintf(vm->machine_id, sizeof(vm->machine_id), "%s", row->machine ? row->machine : "");
 	snprintf(vm->boot_id, sizeof(vm->boot_id), "%s", row->boot_id ? row->boot_id : "");
-	/* One of no state of ours is ended. */
+	/* A microVM in a state that is none of ours is ended. */
 	vm->state =
 		(enum vm_state)load_word(row->state, vm_state_name, VM_NUM_STATES, VM_TERMINATING);
 	vm->reason = copy(row->reason);

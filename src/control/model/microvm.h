@@ -1,6 +1,6 @@
-/* microvm.h - a row in memory: a microVM.
+/* microvm.h - a microVM as memory holds it.
  *
- * The states are the API's.  Only microvm/lifecycle.c changes one, and says there how. */
+ * The states are the API's.  Only microvm/lifecycle.c changes one; its table says how. */
 #ifndef CONTROL_MODEL_MICROVM_H
 #define CONTROL_MODEL_MICROVM_H
 

@@ -1,5 +1,5 @@
-/* model.h - what control knows: images, versions, builds, microVMs.  In memory the truth,
- * in the store its durable copy (store/store.h).  One thread. */
+/* model.h - what control knows: images, versions, builds, microVMs.  Memory holds the truth, and
+ * the store its durable copy (store/store.h).  All of this belongs to one thread. */
 #ifndef CONTROL_MODEL_MODEL_H
 #define CONTROL_MODEL_MODEL_H
 

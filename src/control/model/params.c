@@ -5,7 +5,7 @@
 #include "conf/conf.h"
 #include "control/model/model.h"
 
-/* The members of hooks in params, and the default when one is on without a time. */
+/* Where params names each hook, and how long a hook may take that names no time. */
 static const struct {
 	const char *group, *state, *timeout;
 	size_t fallback; /* of a int64_t in struct conf, seconds */

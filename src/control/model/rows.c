@@ -1,4 +1,4 @@
-/* rows.c - memory into rows of the store, and what a durable row changes in memory. */
+/* rows.c - how memory becomes rows of the store, and what a durable row changes in memory. */
 
 #include <stdlib.h>
 #include <string.h>

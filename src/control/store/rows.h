@@ -57,7 +57,7 @@ struct store_microvm {
 	const char *params;   /* JSON: connectors, policy, durations, role, logging, hook payload */
 };
 
-/* Idempotency (service.md 2.8), kept 24 h. */
+/* A clientToken and its answer (service.md 2.8), kept for [limits] token_keep_ms. */
 struct store_token {
 	const char *op, *token; /* primary key */
 	const char *params_hash;

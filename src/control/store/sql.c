@@ -107,7 +107,7 @@ static const char *const deletes[SQL_NUM_DELS] = {
 	[DEL_TOKENS] = "DELETE FROM token WHERE created_ms < ?1",
 };
 
-/* What brings format N to N + 1.  Released steps never change. */
+/* Step N brings a database of format N to N + 1.  A step that was released never changes. */
 static const char *const migrations[] = {
 	"CREATE TABLE image (id TEXT PRIMARY KEY, name TEXT NOT NULL, state TEXT NOT NULL,"
 	" created_ms INTEGER, updated_ms INTEGER, next_version INTEGER, latest_active INTEGER,"
@@ -203,7 +203,7 @@ sqlite3 *sql_open(int dirfd, struct err *e)
 	return NULL;
 }
 
-/* INSERT that keeps the place of a row that is there, so that order stays order of creation. */
+/* A row that exists is updated in place, so that the order of rows stays the order of creation. */
 static void sql_put_text(const struct sql_table *t, struct buf *b)
 {
 	const char *comma = "";

@@ -1,4 +1,4 @@
-/* sql.h - the store's tables as data: from these follow statements, binding and loading. */
+/* sql.h - the store's tables as data, from which statements, binding and loading follow. */
 #ifndef CONTROL_STORE_SQL_H
 #define CONTROL_STORE_SQL_H
 

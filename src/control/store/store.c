@@ -69,7 +69,7 @@ static int store_run_list(struct store *s, struct list *txns, struct err *e)
 	if (!sql_exec(s->db, "COMMIT", e))
 		return 0;
 rollback:
-	/* Some errors have rolled back already. */
+	/* After some errors SQLite has rolled back by itself. */
 	if (!sqlite3_get_autocommit(s->db))
 		sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
 	return -1;
@@ -90,7 +90,7 @@ static void store_run_batch(struct store *s, struct list *batch)
 		list_add(&alone, &t->in);
 		t->rc = store_run_list(s, &alone, &t->err);
 		list_del(&t->in);
-		list_add(next, &t->in); /* back to its place */
+		list_add(next, &t->in); /* it returns to its place */
 	}
 }
 
@@ -129,7 +129,7 @@ static void *store_work(void *arg)
 	return NULL;
 }
 
-/* Signals are the loop's. */
+/* The worker blocks every signal: they are for the loop. */
 static int store_start(struct store *s)
 {
 	sigset_t all, before;

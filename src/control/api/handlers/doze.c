@@ -34,7 +34,7 @@ static json_t *doze_port_list(const uint16_t *ports, size_t n)
 	return list;
 }
 
-/* Of its newest active version unless another is named. */
+/* Answers for the newest active version unless another is named. */
 void doze_ports(struct call *c)
 {
 	const char *id = call_text(c, "id"), *number = call_text(c, "version");

@@ -87,7 +87,8 @@ static bool image_environment_ok(struct call *c)
 	return false;
 }
 
-/* ARM_64 on another host: built for this one with a warning, or refused (service.md 23). */
+/* On a host of another kind a request for ARM_64 is refused, or built for that host with a warning
+ * (service.md 23). */
 static bool image_cpu(struct call *c, json_t *params)
 {
 	json_t *list = json_object_get(params, "cpuConfigurations"), *item;
@@ -127,7 +128,7 @@ static void image_default(json_t *params, const char *name, json_t *value)
 		json_object_set_new(params, name, value);
 }
 
-/* The request with its defaults, as a version keeps it; NULL: the call has failed. */
+/* Returns the request with its defaults, as a version keeps it, or NULL if the call has failed. */
 static json_t *image_params(struct call *c)
 {
 	const char *base =
@@ -207,7 +208,7 @@ static struct store_txn *image_updated(void *arg, const struct image *image,
 	return replay_txn(c);
 }
 
-/* Its next version, of @params (taken over); ends the call. */
+/* Makes the next version of @params (taken over), and ends the call. */
 static void image_make_next(struct call *c, struct image *image, enum image_event event,
 			    json_t *params)
 {
@@ -229,8 +230,8 @@ void image_update(struct call *c)
 	image_make_next(c, image, IMAGE_EV_UPDATE, params);
 }
 
-/* The version whose disk is taken: the named one, else the newest that was made.  NULL: the call
- * has failed. */
+/* Returns the version whose disk is used: the named one, or else the newest that was made.  NULL if
+ * the call has failed. */
 static struct image_version *image_disk_of(struct call *c, struct image *image)
 {
 	const char *number = call_text(c, "imageVersion");
@@ -252,7 +253,7 @@ static struct image_version *image_disk_of(struct call *c, struct image *image)
 	return v;
 }
 
-/* Ours: as UpdateMicrovmImage, with the parameters and the disk of an earlier version. */
+/* This operation is ours: an update with the parameters and the disk of an earlier version. */
 void image_rebuild(struct call *c)
 {
 	struct image_version *of;
@@ -290,7 +291,7 @@ void image_get(struct call *c)
 	if (!image)
 		return;
 	answer = encode_image(c->ctl, image, false);
-	/* Beyond the service, which leaves the reason on the build alone. */
+	/* The service shows the reason with the build alone; people look for it here. */
 	newest = list_empty(&image->versions)
 			 ? NULL
 			 : container_of(image->versions.prev, struct image_version, in_image);

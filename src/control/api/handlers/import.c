@@ -1,5 +1,5 @@
-/* import.c - a base file system comes as the body of a request: to an unnamed file, off the loop,
- * then by descriptor to the image role. */
+/* import.c - a base file system comes as the body of a request.  It is written to an unnamed file
+ * off the loop, and the image role gets the descriptor. */
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -22,7 +22,7 @@ struct import {
 	bool complete, intact;
 };
 
-/* Before the call is answered or failed. */
+/* Must be called before the call is answered or fails. */
 static void import_free(struct import *i)
 {
 	i->call->gone = NULL;
@@ -125,7 +125,7 @@ static void import_gone(struct call *c)
 {
 	struct import *i = c->state;
 
-	if (!i->size) /* otherwise when the piece is written */
+	if (!i->size) /* else the piece is being written, and import_written gives up */
 		import_give_up(i, "The client went away.");
 }
 

@@ -1,4 +1,4 @@
-/* managed.h - the managed base image, and connectors: what the service itself owns. */
+/* managed.h - what the service itself owns: the managed base image, and the connectors. */
 #ifndef CONTROL_API_HANDLERS_MANAGED_H
 #define CONTROL_API_HANDLERS_MANAGED_H
 

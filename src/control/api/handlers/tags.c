@@ -22,7 +22,7 @@ static void tags_merge(json_t *tags, const json_t *by)
 	json_object_update(tags, (json_t *)(uintptr_t)by);
 }
 
-/* 204 has no body: made stays NULL. */
+/* The answer is a 204, which has no body: c->made stays NULL. */
 void tags_add(struct call *c)
 {
 	struct image *image = call_image(c, "Resource");

@@ -45,7 +45,7 @@ static void version_updated(void *arg, int rc, const struct err *e)
 		call_fail(c, e);
 		return;
 	}
-	v = call_version(c); /* anew: the store took its time */
+	v = call_version(c); /* it may have been deleted while the store was writing */
 	if (v)
 		call_answer(c, encode_version(c->ctl, v));
 }
@@ -90,7 +90,7 @@ void build_get(struct call *c)
 		       call_text(c, "imageIdentifier"), call_text(c, "imageVersion"), id);
 }
 
-/* Every build here is of this host's kind. */
+/* Every build is for the kind of this host, so a filter matches all of them or none. */
 static bool build_wanted(const struct call *c)
 {
 	static const struct {
