@@ -36,7 +36,7 @@ void changes_open(struct control *ctl)
 	retry_open(&ctl->changes->retry, &ctl->loop, changes_again, ctl);
 }
 
-bool changes_make(const struct control *ctl, const char *name)
+bool changes_create(const struct control *ctl, const char *name)
 {
 	list_each(image, &ctl->changes->fresh, struct image, in_control)
 	{
@@ -104,7 +104,6 @@ void changes_close(struct control *ctl)
 	ctl->changes = NULL;
 }
 
-/* It is out of the list before its caller hears of it, who may ask for the next one. */
 static void change_refuse(struct change *c, const struct err *e)
 {
 	list_del(&c->in_image);
@@ -115,14 +114,22 @@ static void change_refuse(struct change *c, const struct err *e)
 	change_free(c);
 }
 
-/* Requests alone: what has happened stays true. */
-static void changes_refuse_requests(struct image *image, const struct err *e)
+/* Who hears of a refusal may ask for another change of the same image, so those to refuse are taken
+ * out of its list first. */
+static void changes_refuse(struct image *image, bool events_too, const struct err *e)
 {
+	struct list refused;
+
+	list_init(&refused);
 	list_each(c, &image->changes, struct change, in_image)
 	{
-		if (!c->ops->happened)
-			change_refuse(c, e);
+		if (c->ops->happened && !events_too)
+			continue;
+		list_del(&c->in_image);
+		list_add(&refused, &c->in_image);
 	}
+	while (!list_empty(&refused))
+		change_refuse(list_first(&refused, struct change, in_image), e);
 }
 
 void changes_end_image(struct control *ctl, struct image *image)
@@ -131,11 +138,11 @@ void changes_end_image(struct control *ctl, struct image *image)
 	struct err e;
 
 	err_set(&e, ERR_NOT_FOUND, "MicroVMImage not found for MicroVMImageID: %s", arn);
-	list_each(c, &image->changes, struct change, in_image) change_refuse(c, &e);
+	changes_refuse(image, true, &e);
 	model_image_free(ctl, image);
 }
 
-/* The version is looked for anew: an earlier change may have removed it. */
+/* An earlier change may have removed the version, so it is looked up when the turn comes. */
 static int change_find(struct change *c, struct err *e)
 {
 	autofree char *arn = NULL;
@@ -151,7 +158,7 @@ static int change_find(struct change *c, struct err *e)
 		       (long long)c->number);
 }
 
-/* The newest version that would be active if these rows were true. */
+/* The newest version that is active once these rows are true. */
 static int64_t change_latest_active(const struct change *c)
 {
 	int64_t latest = 0;
@@ -168,7 +175,7 @@ static int64_t change_latest_active(const struct change *c)
 
 static void change_draft(struct change *c, const struct image_states *to)
 {
-	change_forget_draft(c); /* of a try before */
+	change_forget_draft(c); /* an earlier try may have left one */
 	c->now_ms = clock_wall_ms();
 	c->image_row = *c->image;
 	c->image_row.state = to->image;
@@ -216,7 +223,7 @@ static void change_apply(struct change *c)
 	}
 }
 
-/* The store refused the rows of the first one. */
+/* The store has refused the rows. */
 static void change_failed(struct change *c, const struct err *e)
 {
 	struct image *image = c->image;
@@ -228,7 +235,7 @@ static void change_failed(struct change *c, const struct err *e)
 	if (c->ops->happened) {
 		image->waiting = true;
 		retry_later(&c->ctl->changes->retry);
-		changes_refuse_requests(image, e);
+		changes_refuse(image, false, e);
 	} else {
 		change_refuse(c, e);
 	}
@@ -257,7 +264,7 @@ static void change_stored(void *arg, int rc, const struct err *e)
 	image->committing = false;
 	if (rc) {
 		if (image->state == IMAGE_NEW)
-			image = NULL; /* nothing can wait for it, and it goes with its change */
+			image = NULL; /* it goes with its only change */
 		change_failed(c, e);
 	} else {
 		change_took_place(c);
@@ -285,7 +292,7 @@ static void change_commit(struct change *c, const struct image_states *to)
 	store_commit(t, change_stored, c);
 }
 
-/* Judge the first one, and the next if that is refused, until one is on its way. */
+/* Judges the first change, and the next one if that is refused, until one is on its way. */
 static void changes_go_on(struct control *ctl, struct image *image)
 {
 	while (!image->committing && !image->waiting && !list_empty(&image->changes)) {

@@ -12,7 +12,7 @@
 #include "control/images/removal.h"
 #include "control/pool/pool.h"
 
-/* A version is on its way. */
+/* New versions. */
 
 static void images_draft_version(struct change *c)
 {
@@ -98,18 +98,12 @@ void images_update(struct control *ctl, struct image *image, enum image_event ev
 
 bool images_name_taken(struct control *ctl, const char *name)
 {
-	return model_image_by_name(ctl, name) || changes_make(ctl, name);
+	return model_image_by_name(ctl, name) || changes_create(ctl, name);
 }
 
 size_t images_count(const struct control *ctl)
 {
 	return ctl->images_by_id.n + changes_count_new(ctl);
-}
-
-bool images_busy(const struct image *image)
-{
-	return image->state == IMAGE_CREATING || image->state == IMAGE_UPDATING ||
-	       image->state == IMAGE_DELETING;
 }
 
 bool images_failed(const struct image *image)
@@ -129,8 +123,8 @@ struct image_version *images_newest_made(struct image *image)
 	return newest;
 }
 
-/* Deletion.  From the draft on nothing starts from what is leaving: the row that says so may be
- * durable before memory says it. */
+/* Deletion.  The row that says DELETING may be durable before memory says so.  From the draft on,
+ * therefore, no microVM starts from what is leaving. */
 
 static void images_ask(struct control *ctl, struct image *image, int64_t number,
 		       const struct change_ops *ops, images_done *done, void *arg)

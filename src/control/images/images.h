@@ -23,7 +23,6 @@ void images_update(struct control *ctl, struct image *image, enum image_event ev
 
 bool images_name_taken(struct control *ctl, const char *name);
 size_t images_count(const struct control *ctl);                /* with those that are being made */
-bool images_busy(const struct image *image);                   /* CREATING, UPDATING, DELETING */
 bool images_failed(const struct image *image);                 /* CREATE_FAILED, UPDATE_FAILED */
 struct image_version *images_newest_made(struct image *image); /* SUCCESSFUL; NULL: none */
 

@@ -267,13 +267,6 @@ void image_rebuild(struct call *c)
 		call_not_found(c, "There is no image %s.", call_text(c, "imageIdentifier"));
 		return;
 	}
-	if (images_busy(image)) {
-		autofree char *text = xasprintf("MicroVM Image is already in state: %s",
-						image_state_name[image->state]);
-
-		call_fail_as(c, 409, "ConflictException", text);
-		return;
-	}
 	of = image_disk_of(c, image);
 	if (!of)
 		return;

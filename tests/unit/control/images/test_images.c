@@ -735,6 +735,23 @@ static void test_a_cancel_that_cannot_be_written_lets_the_build_go_on(void **unu
 	assert_int_equal(world.sent[BUILD_START], 1);
 }
 
+static void test_a_cancel_behind_a_beginning_that_cannot_be_written_is_refused(void **unused)
+{
+	struct told t = { 0 };
+
+	(void)unused;
+	create(&t);
+	answer(NULL);
+	builds_cancel(&ctl, build(1), tell, &t);
+	answer(&full);
+	assert_int_equal(t.calls, 2);
+	assert_int_equal(t.rc, -1);
+	assert_int_equal(build(1)->state, BUILD_PENDING);
+	assert_true(time_passes());
+	answer(NULL);
+	assert_int_equal(world.sent[BUILD_START], 1);
+}
+
 static void test_a_build_whose_builder_is_away_can_be_cancelled(void **unused)
 {
 	struct told t = { 0 };
@@ -792,6 +809,7 @@ int main(void)
 		TEST(test_a_build_that_finds_no_memory_is_sent_later),
 		TEST(test_a_build_that_is_cancelled_before_it_begins_is_never_sent),
 		TEST(test_a_cancel_that_cannot_be_written_lets_the_build_go_on),
+		TEST(test_a_cancel_behind_a_beginning_that_cannot_be_written_is_refused),
 		TEST(test_a_build_whose_builder_is_away_can_be_cancelled),
 		TEST(test_a_builder_that_comes_back_is_sent_what_it_has_not_finished),
 	};
