@@ -637,6 +637,28 @@ static void test_nothing_starts_from_what_is_leaving(void **unused)
 	assert_true(model_runs(version(1)));
 }
 
+static void test_nothing_starts_from_a_version_that_is_leaving(void **unused)
+{
+	struct told t = { 0 };
+	size_t n = 0;
+
+	(void)unused;
+	create_and_build();
+	update(&t);
+	answer_all(&n, SIZE_MAX, NULL);
+	end_build(2, true);
+	answer_all(&n, SIZE_MAX, NULL);
+	assert_ptr_equal(model_active_version(hello()), version(2));
+	delete_second(&t);
+	assert_ptr_equal(model_active_version(hello()), version(1));
+	assert_int_equal(hello()->latest_active, 2);
+	answer(&full);
+	assert_ptr_equal(model_active_version(hello()), version(2));
+	delete_second(&t);
+	answer(NULL);
+	assert_int_equal(hello()->latest_active, 1);
+}
+
 static void test_what_runs_is_not_deleted(void **unused)
 {
 	struct told t = { 0 };
@@ -803,6 +825,7 @@ int main(void)
 		TEST(test_a_build_whose_result_was_lost_is_built_again_after_a_restart),
 		TEST(test_requests_do_not_wait_for_a_full_disk),
 		TEST(test_nothing_starts_from_what_is_leaving),
+		TEST(test_nothing_starts_from_a_version_that_is_leaving),
 		TEST(test_what_runs_is_not_deleted),
 		TEST(test_deleting_twice_is_fine),
 		TEST(test_who_waits_for_an_image_that_goes_is_told_that_it_is_gone),
