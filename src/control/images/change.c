@@ -216,10 +216,10 @@ static void change_apply(struct change *c)
 	if (c->of.build)
 		model_build_become(c->of.build, &c->build_row);
 	if (fresh_version)
-		model_version_add(c->of.version);
+		model_add_version(c->of.version);
 	if (fresh_image) {
 		list_del(&c->image->in_control);
-		model_image_add(c->ctl, c->image);
+		model_add_image(c->ctl, c->image);
 	}
 }
 

@@ -46,7 +46,7 @@ static void load_image(void *arg, const struct store_image *row)
 	image->latest_active = row->latest_active;
 	image->latest_failed = row->latest_failed;
 	image->tags = model_parse(row->tags);
-	model_image_add(l->ctl, image);
+	model_add_image(l->ctl, image);
 }
 
 static size_t load_ports(const json_t *list, uint16_t *ports)
@@ -92,7 +92,7 @@ static void load_version(void *arg, const struct store_version *row)
 	v->updated_ms = row->updated_ms;
 	load_made(v, row->made);
 	model_read_version_params(ctl->conf, v);
-	model_version_add(v);
+	model_add_version(v);
 }
 
 static void load_build(void *arg, const struct store_build *row)

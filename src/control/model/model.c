@@ -64,7 +64,7 @@ struct image *model_image_new(const char *name)
 	return image;
 }
 
-void model_image_add(struct control *ctl, struct image *image)
+void model_add_image(struct control *ctl, struct image *image)
 {
 	list_add(&ctl->images, &image->in_control);
 	hash_add(&ctl->images_by_id, &image->by_id, image->id, strlen(image->id));
@@ -84,7 +84,7 @@ struct image_version *model_version_new(struct image *image, int64_t number, jso
 	return v;
 }
 
-void model_version_add(struct image_version *v)
+void model_add_version(struct image_version *v)
 {
 	list_add(&v->image->versions, &v->in_image);
 }

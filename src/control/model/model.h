@@ -18,8 +18,8 @@ void model_init(struct control *ctl); /* empty; before anything else here */
 struct image *model_image_new(const char *name);
 struct image_version *model_version_new(struct image *image, int64_t number, json_t *params);
 struct build *model_build_new(struct image_version *v);
-void model_image_add(struct control *ctl, struct image *image);
-void model_version_add(struct image_version *v);
+void model_add_image(struct control *ctl, struct image *image);
+void model_add_version(struct image_version *v);
 /* With id, endpoint and started_ms; @params is taken over and read (idle, duration, connectors). */
 struct microvm *model_microvm_new(struct control *ctl, struct image_version *v, json_t *params);
 /* Into the list and the tables of control: it can be found from now on. */

@@ -31,11 +31,11 @@ static struct world *world_new(void)
 	strcpy(w->ctl.endpoint_suffix, ".lambda-microvm.us-east-1.localhost");
 	model_init(&w->ctl);
 	w->image = model_image_new("hello");
-	model_image_add(&w->ctl, w->image);
+	model_add_image(&w->ctl, w->image);
 	w->image->state = IMAGE_CREATED;
 	w->image->created_ms = 1785587445123;
 	w->v = model_version_new(w->image, 1, json_pack("{s:s}", "description", "d"));
-	model_version_add(w->v);
+	model_add_version(w->v);
 	w->v->state = VERSION_SUCCESSFUL;
 	w->v->status = VERSION_ACTIVE;
 	w->v->created_ms = 1785587445000; /* 2026-08-01 12:30 */

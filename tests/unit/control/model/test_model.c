@@ -60,8 +60,8 @@ static void put_all(struct control *ctl)
 			  "arn:aws:lambda:us-east-1:aws:network-connector:aws-network-connector:"
 			  "NO_INGRESS"));
 
-	model_image_add(ctl, image);
-	model_version_add(v);
+	model_add_image(ctl, image);
+	model_add_version(v);
 	image->state = IMAGE_CREATED;
 	image->tags = json_pack("{s:s}", "team", "a");
 	v->state = VERSION_SUCCESSFUL;
