@@ -47,6 +47,8 @@ static void world_free(struct world *w)
 	model_image_free(&w->ctl, w->image);
 	hash_free(&w->ctl.images_by_id);
 	hash_free(&w->ctl.images_by_name);
+	hash_free(&w->ctl.microvms_by_id);
+	hash_free(&w->ctl.microvms_by_endpoint);
 	free(w);
 }
 

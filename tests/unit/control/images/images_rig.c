@@ -151,6 +151,8 @@ static void free_model(struct control *c)
 	list_each(image, &c->images, struct image, in_control) model_image_free(c, image);
 	hash_free(&c->images_by_id);
 	hash_free(&c->images_by_name);
+	hash_free(&c->microvms_by_id);
+	hash_free(&c->microvms_by_endpoint);
 }
 
 static void load(struct control *c)

@@ -43,6 +43,8 @@ static void end(struct control *ctl)
 	list_each(image, &ctl->images, struct image, in_control) model_image_free(ctl, image);
 	hash_free(&ctl->images_by_id);
 	hash_free(&ctl->images_by_name);
+	hash_free(&ctl->microvms_by_id);
+	hash_free(&ctl->microvms_by_endpoint);
 }
 
 static void put_all(struct control *ctl)
