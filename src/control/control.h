@@ -1,8 +1,8 @@
-/* control.h - the control role: one loop, everything it knows, and who may call whom.
+/* control.h - the control role: one loop, and everything that its parts share.
  *
- * api/ reads requests and calls images.h and lifecycle.h; these change the model
- * through the store and drive machines (machine.h), clones (pool.h), routes
- * (routes.h) and builds.  Nothing below api/ knows HTTP. */
+ * api/ reads requests and asks images/ and microvm/, which change the model through the store and
+ * drive builds, machines, clones and routes.  Nothing below api/ knows HTTP.  A folder knows only
+ * those below it (tools/check-layers), and each member belongs to the file that stands beside it. */
 #ifndef CONTROL_CONTROL_H
 #define CONTROL_CONTROL_H
 

@@ -47,7 +47,7 @@ static size_t timer_slot(const void *timer)
 
 int uv_timer_start(uv_timer_t *timer, uv_timer_cb cb, uint64_t timeout, uint64_t repeat)
 {
-	assert_in_range(timeout, 1, 30000);
+	world.pause_ms = timeout;
 	assert_int_equal(repeat, 0);
 	world.due[timer_slot(timer)] = cb;
 	return 0;

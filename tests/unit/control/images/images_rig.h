@@ -21,6 +21,7 @@ struct world {
 	unsigned sent[BUILD_NUM_TYPES], woken;
 	uv_timer_t *timers[4];
 	uv_timer_cb due[4];
+	uint64_t pause_ms; /* until the timer that was started last */
 	bool no_memfd;
 };
 extern struct world world;

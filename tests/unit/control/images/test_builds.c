@@ -11,8 +11,9 @@ static void test_a_result_on_a_full_disk_is_kept_until_it_is_durable(void **unus
 	create(&t);
 	answer_all(&n, SIZE_MAX, NULL);
 	end_build(1, true);
-	for (int i = 0; i < 3; i++) {
+	for (uint64_t pause_ms = 500; pause_ms < 100000; pause_ms *= 2) {
 		answer(&full);
+		assert_int_equal(world.pause_ms, pause_ms < 30000 ? pause_ms : 30000);
 		assert_int_equal(version(1)->state, VERSION_IN_PROGRESS);
 		assert_int_equal(hello()->state, IMAGE_CREATING);
 		assert_int_equal(world.woken, 0);
@@ -23,6 +24,11 @@ static void test_a_result_on_a_full_disk_is_kept_until_it_is_durable(void **unus
 	assert_int_equal(build(1)->memory_bytes, 7);
 	assert_int_equal(world.woken, 1);
 	assert_false(time_passes());
+	update(&t); /* the next pause is short again */
+	answer_all(&n, SIZE_MAX, NULL);
+	end_build(2, true);
+	answer(&full);
+	assert_int_equal(world.pause_ms, 500);
 }
 
 static void test_a_build_whose_result_was_lost_is_built_again_after_a_restart(void **unused)
