@@ -1,6 +1,7 @@
 /* conn_time.c - how long a connection may be silent or slow: all its deadlines share one timer,
  * which also brings conn_resume to the owner. */
 
+#include "net/conn.h"
 #include "net/conn_parts.h"
 
 static int64_t conn_due(const struct conn *c)
