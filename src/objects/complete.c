@@ -122,7 +122,7 @@ static void complete_erase_run(struct request *r)
 {
 	const struct complete *m = r->own;
 
-	r->rc = upload_erase(r->bucket, m->upload);
+	r->rc = upload_erase(r->bucket->uploads, m->upload);
 }
 
 static void complete_erase_done(struct request *r)
@@ -133,7 +133,7 @@ static void complete_erase_done(struct request *r)
 	complete_let_go(m);
 	if (r->rc) {
 		log_warn("a completed upload cannot be deleted upload=%s errno=%d", u->id, -r->rc);
-		upload_add(r->bucket, u);
+		upload_add(&r->bucket->multiparts, u);
 	} else {
 		multipart_forget(r, u);
 	}

@@ -13,6 +13,7 @@
 #include "net/role.h"
 #include "net/tls.h"
 #include "objects/artifact.h"
+#include "objects/load.h"
 #include "objects/request.h"
 
 struct objects {
@@ -154,7 +155,8 @@ static int objects_open(struct objects *o, const struct conf *conf, struct err *
 			       strerror(-dir));
 	snprintf(o->s3.region, sizeof(o->s3.region), "%s", conf->region);
 	snprintf(o->s3.owner, sizeof(o->s3.owner), "%s", conf->account);
-	return store_open(&o->s3.store, o->s3.loop, dir, e);
+	store_open(&o->s3.store, o->s3.loop, dir);
+	return load_store(&o->s3.store, e);
 }
 
 int objects_main(const struct conf *conf, int super_fd)

@@ -13,7 +13,7 @@
 struct upload *multipart_find(struct request *r)
 {
 	struct bucket *b = request_bucket(r);
-	struct upload *u = b ? upload_find(b, request_param(r, "uploadId")) : NULL;
+	struct upload *u = b ? upload_find(&b->multiparts, request_param(r, "uploadId")) : NULL;
 
 	if (u && !strcmp(u->key, r->key))
 		return u;
@@ -78,7 +78,7 @@ static void multipart_create_run(struct request *r)
 {
 	struct multipart_create *m = r->own;
 
-	r->rc = upload_make(r->bucket, m->upload, m->text);
+	r->rc = upload_make(r->bucket->uploads, m->upload, m->text);
 }
 
 static void multipart_create_done(struct request *r)
@@ -97,7 +97,7 @@ static void multipart_create_done(struct request *r)
 	s3_xml_put(&b, "Key", r->key);
 	s3_xml_put(&b, "UploadId", m->upload->id);
 	buf_adds(&b, "</InitiateMultipartUploadResult>");
-	upload_add(r->bucket, m->upload);
+	upload_add(&r->bucket->multiparts, m->upload);
 	m->upload = NULL;
 	answer_xml(r, &b);
 }
@@ -149,7 +149,7 @@ static bool multipart_abort_turn(struct request *r)
 
 static void multipart_abort_run(struct request *r)
 {
-	r->rc = upload_erase(r->bucket, r->own);
+	r->rc = upload_erase(r->bucket->uploads, r->own);
 }
 
 static void multipart_abort_done(struct request *r)

@@ -9,7 +9,6 @@
 
 #include "base/io.h"
 #include "base/log.h"
-#include "objects/load.h"
 #include "objects/record.h"
 #include "objects/upload.h"
 
@@ -39,13 +38,12 @@ unsigned store_threads(void)
 	return n;
 }
 
-int store_open(struct store *s, uv_loop_t *loop, int dir, struct err *e)
+void store_open(struct store *s, uv_loop_t *loop, int dir)
 {
 	s->dir = dir;
 	list_init(&s->buckets);
 	for (size_t i = 0; i < STORE_LANES; i++)
 		disk_lane_init(&s->lanes[i], loop, store_lanes[i]);
-	return load_store(s, e);
 }
 
 void store_close(struct store *s)
@@ -107,7 +105,7 @@ void bucket_unref(struct bucket *b)
 {
 	if (!b || --b->refs)
 		return;
-	uploads_free(b);
+	uploads_free(&b->multiparts);
 	for (size_t i = 0; i < b->n; i++)
 		object_free(b->objects[i]);
 	free(b->objects);

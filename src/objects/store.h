@@ -56,8 +56,8 @@ struct store {
 };
 
 unsigned store_threads(void); /* what the lanes need together, for disk_pool_size */
-/* Read all of it and clear what a killed upload left.  Takes the directory over; blocking. */
-int store_open(struct store *s, uv_loop_t *loop, int dir, struct err *e) must_check;
+/* Takes the directory over.  The store is empty until load_store (load.h). */
+void store_open(struct store *s, uv_loop_t *loop, int dir);
 void store_close(struct store *s);
 bool store_idle(const struct store *s); /* no work on the disk waits or runs */
 

@@ -10,7 +10,6 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/log.h"
-#include "objects/load.h"
 #include "objects/record.h"
 
 void upload_free(struct upload *u)
@@ -25,26 +24,26 @@ void upload_free(struct upload *u)
 	free(u);
 }
 
-void uploads_free(struct bucket *b)
+void uploads_free(struct list *uploads)
 {
-	list_each(u, &b->multiparts, struct upload, in)
+	list_each(u, uploads, struct upload, in)
 	{
 		upload_free(u);
 	}
 }
 
-void uploads_note_data(const struct bucket *b, json_t *set)
+void uploads_note_data(const struct list *uploads, json_t *set)
 {
-	list_each(u, &b->multiparts, struct upload, in)
+	list_each(u, uploads, struct upload, in)
 	{
 		for (size_t i = 0; i < u->n; i++)
 			json_object_set_new(set, u->parts[i].data, json_true());
 	}
 }
 
-struct upload *upload_find(const struct bucket *b, const char *id)
+struct upload *upload_find(const struct list *uploads, const char *id)
 {
-	list_each(u, &b->multiparts, struct upload, in)
+	list_each(u, uploads, struct upload, in)
 	{
 		if (!strcmp(u->id, id))
 			return u;
@@ -52,12 +51,11 @@ struct upload *upload_find(const struct bucket *b, const char *id)
 	return NULL;
 }
 
-/* Listed by key, then by age. */
-void upload_add(struct bucket *b, struct upload *u)
+void upload_add(struct list *uploads, struct upload *u)
 {
-	struct list *before = &b->multiparts;
+	struct list *before = uploads;
 
-	list_each(other, &b->multiparts, struct upload, in)
+	list_each(other, uploads, struct upload, in)
 	{
 		int order = strcmp(other->key, u->key);
 
@@ -107,19 +105,19 @@ char *upload_part_text(const struct upload_part *p)
 				     p->md5, "sum", p->sum, "data", p->data));
 }
 
-int upload_make(const struct bucket *b, struct upload *u, const char *text)
+int upload_make(int dir, struct upload *u, const char *text)
 {
-	int rc = io_mkdir(b->uploads, u->id, 0700);
+	int rc = io_mkdir(dir, u->id, 0700);
 	bool unsure;
 
 	if (rc)
 		return rc;
-	u->dir = io_open_below(b->uploads, u->id, O_RDONLY | O_DIRECTORY, 0);
+	u->dir = io_open_below(dir, u->id, O_RDONLY | O_DIRECTORY, 0);
 	rc = u->dir < 0 ? u->dir : record_put(u->dir, "upload", text, &unsure);
-	if (!rc && fsync(b->uploads))
+	if (!rc && fsync(dir))
 		rc = -errno;
 	if (rc)
-		(void)!io_remove_tree(b->uploads, u->id);
+		(void)!io_remove_tree(dir, u->id);
 	return rc;
 }
 
@@ -131,7 +129,7 @@ int upload_put_part(const struct upload *u, unsigned number, const char *text, b
 	return record_put(u->dir, name, text, unsure);
 }
 
-int upload_erase(const struct bucket *b, const struct upload *u)
+int upload_erase(int dir, const struct upload *u)
 {
 	/* The record that makes it an upload goes first: a crash leaves nothing that is half there.
 	 */
@@ -142,7 +140,7 @@ int upload_erase(const struct bucket *b, const struct upload *u)
 	record_remove(u->dir, &gone, 1, &unsure);
 	if (gone.rc)
 		return gone.rc;
-	rc = io_remove_tree(b->uploads, u->id);
+	rc = io_remove_tree(dir, u->id);
 	if (rc) /* it is deleted at the next start */
 		log_warn("what is left of an upload cannot be deleted upload=%s errno=%d", u->id,
 			 -rc);
@@ -179,91 +177,4 @@ void upload_insert(struct upload *u, const struct upload_part *p, char old[UUID_
 	memmove(u->parts + i + 1, u->parts + i, (u->n - i) * sizeof(*u->parts));
 	u->parts[i] = *p;
 	u->n++;
-}
-
-struct upload_load {
-	struct bucket *bucket;
-	struct upload *upload;
-};
-
-static void upload_load_part(void *arg, const char *name)
-{
-	struct upload_load *l = arg;
-	const char *md5, *sum, *data;
-	struct upload_part p = { 0 };
-	json_int_t size, at;
-	json_t *json = NULL;
-	char old[UUID_SIZE];
-	int number;
-	bool ok;
-
-	if (strncmp(name, "part-", 5) != 0)
-		return;
-	ok = !record_read(l->upload->dir, name, &json) &&
-	     !json_unpack(json, "{s:i, s:I, s:I, s:s, s:s, s:s}", "number", &number, "size", &size,
-			  "at", &at, "md5", &md5, "sum", &sum, "data", &data);
-	if (ok && number > 0 && number <= S3_PARTS_MAX && uuid_valid(data) && size >= 0) {
-		p.number = (unsigned)number;
-		p.size = (uint64_t)size;
-		p.at_ms = at;
-		snprintf(p.md5, sizeof(p.md5), "%s", md5);
-		snprintf(p.sum, sizeof(p.sum), "%s", sum);
-		memcpy(p.data, data, UUID_SIZE);
-		upload_insert(l->upload, &p, old);
-	} else {
-		l->bucket->damaged = true;
-		log_err("the record of a part cannot be read upload=%s file=%s", l->upload->id,
-			name);
-	}
-	json_decref(json);
-}
-
-/* 0; -ENOENT: it is none (any more); another -errno: it may be one. */
-static int upload_read(struct bucket *b, const char *id, struct upload **to)
-{
-	const char *key, *sum;
-	json_t *json = NULL, *head;
-	json_int_t at;
-	int whole, rc;
-	autoclose int dir = -1;
-
-	if (!uuid_valid(id))
-		return -ENOENT;
-	dir = io_open_below(b->uploads, id, O_RDONLY | O_DIRECTORY, 0);
-	rc = dir < 0 ? dir : record_read(dir, "upload", &json);
-	if (!rc && json_unpack(json, "{s:s, s:I, s:s, s:b, s:o}", "key", &key, "at", &at, "sum",
-			       &sum, "whole", &whole, "head", &head))
-		rc = -EBADMSG;
-	if (!rc) {
-		*to = upload_new(key, head, s3_sum_by_name(sum), whole);
-		memcpy((*to)->id, id, UUID_SIZE);
-		(*to)->at_ms = at;
-		(*to)->dir = fd_steal(&dir);
-	}
-	json_decref(json);
-	return rc;
-}
-
-static void upload_load(void *arg, const char *id)
-{
-	struct upload_load l = { .bucket = arg };
-	int rc = upload_read(l.bucket, id, &l.upload);
-	struct err e;
-
-	if (rc == -ENOENT) {
-		if (io_remove_tree(l.bucket->uploads, id))
-			log_warn("what is left of an upload cannot be deleted upload=%s", id);
-		return;
-	}
-	if (rc || load_scan(l.upload->dir, &l, upload_load_part, &e)) {
-		log_err("an upload cannot be read upload=%s errno=%d", id, -rc);
-		l.bucket->damaged = true;
-	}
-	if (!rc)
-		upload_add(l.bucket, l.upload);
-}
-
-int uploads_load(struct bucket *b, struct err *e)
-{
-	return load_scan(b->uploads, b, upload_load, e);
 }

@@ -1,11 +1,17 @@
-/* upload.h - multipart uploads of a bucket: known parts, on disk and in memory.
+/* upload.h - multipart uploads: known parts, on disk and in memory.
  *
- * As in store.h, memory belongs to the loop, and a blocking function uses nothing of an upload but
- * its descriptor and its id. */
+ * A bucket holds its uploads in a list, and their records in a directory (store.h).  As there,
+ * memory belongs to the loop, and a blocking function uses nothing of an upload but its descriptor
+ * and its id. */
 #ifndef OBJECTS_UPLOAD_H
 #define OBJECTS_UPLOAD_H
 
-#include "objects/store.h"
+#include <jansson.h>
+
+#include "base/err.h"
+#include "base/list.h"
+#include "base/rand.h"
+#include "wire/s3_body.h"
 
 struct upload_part {
 	unsigned number;
@@ -30,15 +36,14 @@ struct upload {
 	bool ending;   /* it is being completed or aborted, and takes no more parts */
 };
 
-int uploads_load(struct bucket *b, struct err *e) must_check; /* at start */
-void uploads_free(struct bucket *b);                          /* frees memory only */
-void uploads_note_data(const struct bucket *b, json_t *set);  /* data files that are in use */
+void uploads_free(struct list *uploads);                         /* frees memory only */
+void uploads_note_data(const struct list *uploads, json_t *set); /* data files that are in use */
 
-/* @head: key, type, meta ...; borrowed.  The upload is not in the bucket yet. */
+/* @head: key, type, meta ...; borrowed.  The upload is in no list yet. */
 struct upload *upload_new(const char *key, json_t *head, enum s3_sum_kind kind, bool whole);
 void upload_free(struct upload *u);
-void upload_add(struct bucket *b, struct upload *u);
-struct upload *upload_find(const struct bucket *b, const char *id); /* NULL: none */
+void upload_add(struct list *uploads, struct upload *u);                /* by key, then by age */
+struct upload *upload_find(const struct list *uploads, const char *id); /* NULL: none */
 const struct upload_part *upload_part(const struct upload *u, unsigned number);
 /* The name of the data file that this part replaces goes to @old, "" if there is none. */
 void upload_insert(struct upload *u, const struct upload_part *p, char old[UUID_SIZE]);
@@ -47,11 +52,12 @@ void upload_insert(struct upload *u, const struct upload_part *p, char old[UUID_
 char *upload_text(const struct upload *u);
 char *upload_part_text(const struct upload_part *p);
 
-int upload_make(const struct bucket *b, struct upload *u, const char *text) must_check; /* -errno */
+/* Below @dir, where the uploads of the bucket are.  -errno */
+int upload_make(int dir, struct upload *u, const char *text) must_check;
 int upload_put_part(const struct upload *u, unsigned number, const char *text,
 		    bool *unsure) must_check; /* -errno */
 /* Deletes the records of the upload; the data files are left to the caller.  -errno: the upload is
  * whole. */
-int upload_erase(const struct bucket *b, const struct upload *u) must_check;
+int upload_erase(int dir, const struct upload *u) must_check;
 
 #endif

@@ -1,4 +1,5 @@
 #include "rig.h"
+#include "objects/load.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -46,9 +47,8 @@ static void rig_start(struct rig *g)
 	struct err e;
 
 	g->s3.loop = &g->loop;
-	assert_int_equal(store_open(&g->s3.store, &g->loop,
-				    open(g->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC), &e),
-			 0);
+	store_open(&g->s3.store, &g->loop, open(g->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	assert_int_equal(load_store(&g->s3.store, &e), 0);
 	g->s3.server = http_server_new(&g->loop, NULL, &s3_handler, &g->s3);
 }
 

@@ -16,6 +16,7 @@
 #include "ipc/object.h"
 #include "objects/artifact.h"
 #include "objects/draft.h"
+#include "objects/load.h"
 #include "objects/object.h"
 #include "objects/record.h"
 #include "wire/sigv4.h"
@@ -98,8 +99,8 @@ static void test_an_object_is_handed_over_to_be_read_alone(void **unused)
 	(void)unused;
 	assert_non_null(mkdtemp(root));
 	assert_int_equal(uv_loop_init(&loop), 0);
-	assert_int_equal(
-		store_open(&store, &loop, open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC), &e), 0);
+	store_open(&store, &loop, open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	assert_int_equal(load_store(&store, &e), 0);
 	b = bucket_make(store.dir, "apps", 1, &e);
 	assert_non_null(b);
 	store_add(&store, b);

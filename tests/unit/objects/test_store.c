@@ -15,6 +15,7 @@
 #include "base/io.h"
 #include "objects/discard.h"
 #include "objects/draft.h"
+#include "objects/load.h"
 #include "objects/object.h"
 #include "objects/record.h"
 #include "objects/upload.h"
@@ -28,8 +29,8 @@ static void open_store(void)
 {
 	struct err e;
 
-	assert_int_equal(
-		store_open(&store, &loop, open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC), &e), 0);
+	store_open(&store, &loop, open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	assert_int_equal(load_store(&store, &e), 0);
 }
 
 static int set_up(void **unused)
@@ -280,9 +281,9 @@ static void test_uploads_and_their_parts_survive_a_restart(void **unused)
 	u = upload_new("key", head, S3_SUM_CRC32, false);
 	json_decref(head);
 	text = upload_text(u);
-	assert_int_equal(upload_make(b, u, text), 0);
+	assert_int_equal(upload_make(b->uploads, u, text), 0);
 	free(text);
-	upload_add(b, u);
+	upload_add(&b->multiparts, u);
 	memcpy(id, u->id, UUID_SIZE);
 	write_draft(&d, b, "part");
 	assert_int_equal(draft_sync(&d), 0);
@@ -293,17 +294,17 @@ static void test_uploads_and_their_parts_survive_a_restart(void **unused)
 	draft_keep(&d);
 	restart();
 	b = store_bucket(&store, "apps");
-	u = upload_find(b, id);
+	u = upload_find(&b->multiparts, id);
 	assert_non_null(u);
 	assert_string_equal(u->key, "key");
 	assert_int_equal(u->sum_kind, S3_SUM_CRC32);
 	assert_non_null(upload_part(u, 7));
 	assert_string_equal(upload_part(u, 7)->sum, "sum");
 	assert_true(has_data("apps", p.data));
-	assert_int_equal(upload_erase(b, u), 0);
+	assert_int_equal(upload_erase(b->uploads, u), 0);
 	restart(); /* a crash before the data file is discarded */
 	assert_false(has_data("apps", p.data));
-	assert_null(upload_find(store_bucket(&store, "apps"), id));
+	assert_null(upload_find(&store_bucket(&store, "apps")->multiparts, id));
 }
 
 static void test_ranges_are_cut_to_the_file(void **unused)
