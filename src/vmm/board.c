@@ -10,8 +10,8 @@
 
 #include "ipc/agent.h"
 #include "vmm/jail.h"
-#include "vmm/kvm/life.h"
-#include "vmm/kvm/state.h"
+#include "vmm/life.h"
+#include "vmm/state.h"
 #include "vmm/virtio/core.h"
 
 #define BOARD_LEAST_MIB 64

@@ -9,7 +9,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "vmm/arch/x86_64/msr.h"
-#include "vmm/kvm/state.h"
+#include "vmm/state.h"
 
 static struct machine *machine_of(struct owner *o)
 {

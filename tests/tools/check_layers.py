@@ -30,9 +30,7 @@ def said(tool, tree):
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(f'#include "{tree[name]}.h"\n' if name in tree else "")
         result = subprocess.run([tool, root], capture_output=True, text=True)
-        # A small tree lacks what the list of known ones names.
-        lines = [line for line in result.stdout.splitlines() if "in KNOWN" not in line]
-        return lines or ["layers: ok"]
+        return result.stdout.splitlines()
 
 
 for tree, want in CASES:

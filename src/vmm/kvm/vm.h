@@ -11,9 +11,9 @@
 #include <stdatomic.h>
 
 #include "base/loop.h"
-#include "vmm/arch/arch.h"
 #include "vmm/bus.h"
 #include "vmm/mem.h"
+#include "vmm/processor/arch.h"
 
 #define VM_VCPUS_MOST 16
 #define VM_OVER       UINT32_MAX /* turn: the threads end */

@@ -17,7 +17,7 @@
 #include "bare.h"
 #include "base/io.h"
 #include "machine/format.h"
-#include "vmm/kvm/state.h"
+#include "vmm/state.h"
 #include "vmm/virtio/core.h"
 
 #define MEMORY (128 * MIB)

@@ -3,11 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "vmm/arch/arch.h"
 #include "vmm/arch/x86_64/aml.h"
 #include "vmm/dev/genid.h"
 #include "vmm/dev/power.h"
 #include "vmm/dev/serial.h"
+#include "vmm/processor/arch.h"
 #include "vmm/virtio/mmio.h"
 
 #define RSDP_SIZE 36

@@ -3,8 +3,8 @@
 #ifndef VMM_ARCH_X86_64_LOAD_H
 #define VMM_ARCH_X86_64_LOAD_H
 
-#include "vmm/arch/arch.h"
 #include "vmm/mem.h"
+#include "vmm/processor/arch.h"
 
 #define LOAD_LEAST MIB /* below it are tables, the command line and what the kernel finds there */
 

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 
-#include "vmm/arch/arch.h"
 #include "vmm/arch/x86_64/cpuid.h"
 #include "vmm/kvm/vm.h"
+#include "vmm/processor/arch.h"
 
 #define TSS_GPA 0xfffbd000UL /* three pages that processors without "unrestricted guests" need */
 

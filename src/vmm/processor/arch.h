@@ -1,11 +1,12 @@
-/* arch.h - what differs between processor architectures.  Each has a folder. */
-#ifndef VMM_ARCH_ARCH_H
-#define VMM_ARCH_ARCH_H
+/* arch.h - what each processor architecture gives to a virtual machine; src/vmm/arch has a folder for
+ * each. */
+#ifndef VMM_PROCESSOR_ARCH_H
+#define VMM_PROCESSOR_ARCH_H
 
 #include "base/err.h"
 
 #if defined(__x86_64__)
-#include "vmm/arch/x86_64/vm.h"
+#include "vmm/processor/x86_64.h"
 #else
 #error "no such processor yet"
 #endif

@@ -1,4 +1,4 @@
-#include "vmm/kvm/state.h"
+#include "vmm/state.h"
 
 #include <errno.h>
 #include <string.h>

@@ -7,8 +7,8 @@
  *   TSCO i  how far the counter of vCPU i > 0 is from vCPU 0's, where KVM says so
  *
  * The vCPUs must be paused. */
-#ifndef VMM_KVM_STATE_H
-#define VMM_KVM_STATE_H
+#ifndef VMM_STATE_H
+#define VMM_STATE_H
 
 #include "base/buf.h"
 #include "vmm/kvm/vm.h"

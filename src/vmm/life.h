@@ -3,8 +3,8 @@
  * vm_open does everything that is possible before it is known what will run.  The memory's window
  * must be reserved by then, but may be unmapped.  Only the loop, which holds the devices' lock,
  * calls these functions. */
-#ifndef VMM_KVM_LIFE_H
-#define VMM_KVM_LIFE_H
+#ifndef VMM_LIFE_H
+#define VMM_LIFE_H
 
 #include "vmm/kvm/vm.h"
 

@@ -1,4 +1,4 @@
-#include "vmm/kvm/life.h"
+#include "vmm/life.h"
 
 #include <limits.h>
 #include <linux/futex.h>
@@ -7,8 +7,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "vmm/arch/arch.h"
 #include "vmm/kvm/vcpu.h"
+#include "vmm/processor/arch.h"
 
 static int vm_add_memory(struct vm *vm, struct err *e)
 {
