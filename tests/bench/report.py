@@ -45,18 +45,7 @@ def cell(value, unit):
 
 
 def write_report(root):
-    out = ["# Performance", "",
-           "Made by `tests/bench/run report` out of `docs/bench/*.json`. Each part names the command that reproduces it, run as root after",
-           "`./check integration`. The hosts of these figures have two shared cores and no hardware virtualization: microVMs run on QEMU's",
-           "software CPU. Absolute times vary by a factor of two from hour to hour: RunMicrovm itself, which is the host's work alone, tells (1.5 ms when quiet).", "",
-           "What a start is made of, counted by the blocks that QEMU translates (about 14 us each where it was counted): a clone out of the",
-           "pool would translate 12,600 for the first answer of flask-hello, 9,300 of them the interpreter's at the application's own code",
-           "(Flask's first request). Of the 10,900 blocks of the interpreter that such a request needs beyond a refused line, the text of",
-           "`[pool] exercise` goes through most (without it: 168 ms, in the hour before these figures). A cold start or a wake",
-           "translates 31,600, 18,300 of them Python and gunicorn; QEMU's own start and the load of the state are 45 to 60 ms, priv's jail",
-           "15 to 30 (a write to cgroup.procs waits for the kernel), control, store and proxy together under 5. Of the memory of a clone half is",
-           "translated code, a third QEMU's own heap and relocations, a tenth pages of the guest. One that the pool had warmed with",
-           "`[pool] exercise` holds 20 MiB more: 26,000 more blocks, and 6 MiB more pages of the guest.", ""]
+    out = [(root / "tests/bench/introduction.md").read_text()]
     hosts = set()
     for name, title, bench, figures, goal in ROWS:
         file = root / f"docs/bench/{name}.json"
