@@ -2,7 +2,7 @@
  *
  * The text is a sentence for a person; whatever varies goes into key=value. An error is logged
  * once, by the function that does not pass it on. Secrets, tokens, values of environment variables
- * and hook payloads are never logged (service.md 24: marked sensitive). */
+ * and hook payloads are never logged (service.md 2.9: marked sensitive). */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 

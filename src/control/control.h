@@ -43,7 +43,7 @@ struct control {
 	uv_timer_t expiry_timer;             /* microvm/expiry.c */
 	int64_t tokens_ms;
 	struct api *api;                             /* api/server.c */
-	struct machines *machines;                   /* machine/machine.c */
+	struct machines *machines;                   /* machine/process.c */
 	struct pool *pool;                           /* pool/pool.c */
 	struct list templates;                       /* pool/template.c: the oldest use first */
 	struct spares *spares;                       /* pool/spares.c */

@@ -16,7 +16,7 @@
 #define AGENT_STREAM_PORT 1 /* of the guest (TCP on eth0 only, or vsock): "CONNECT <port>\n" */
 #define AGENT_HOST_PORT   1 /* of the host (vsock): the agent's frames */
 
-/* The same inner addresses in every slot, so that a snapshot fits every slot (design 4). */
+/* The same inner addresses in every slot, so that a snapshot fits every slot (design 5). */
 #define SLOT_GUEST_IP   "10.0.2.15"
 #define SLOT_GATEWAY_IP "10.0.2.2"
 #define SLOT_PREFIX     24

@@ -67,7 +67,7 @@ struct priv_machine_item {
 			      */
 };
 
-/* The programs that a build may run in its namespaces (design 6).  They stand in a table of priv;
+/* The programs that a build may run in its namespaces (design 8).  They stand in a table of priv;
  * no path comes from outside.  A program starts in BUILD_FD_DIR, which is also its descriptor 3.
  * Its parent, process 1 of the namespace, reaps. */
 enum priv_program {

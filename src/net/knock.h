@@ -1,5 +1,5 @@
 /* knock.h - one connection to a port of a microVM that makes the guest run the code that a request
- * runs (design 1.5).
+ * runs (ADR 0006).
  *
  * The connection is opened and closed, or it sends a text, reads the answer to its end, and looks
  * at nothing in it but the status. */

@@ -1,4 +1,4 @@
-/* held_requests.h - requests that wait until a microVM can take them (design 6).
+/* held_requests.h - requests that wait until a microVM can take them (design 7).
  *
  * Pure: time is an argument.  Each endpoint has a struct held_requests; all waiters also stand in
  * one struct held_clock, oldest first, so that one timer serves them all.  A waiter is embedded in

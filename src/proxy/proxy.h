@@ -1,4 +1,4 @@
-/* proxy.h - the endpoint proxy: what its parts share (design 6).
+/* proxy.h - the endpoint proxy: what its parts share (design 7).
  *
  * proxy_init makes it, proxy_listen gives it sockets, and proxy_control its channel to control;
  * main.c wires the supervisor's messages to these.  A relay carries one request, and a tunnel one

@@ -126,7 +126,7 @@ static int zip_kind_of(const struct zip_entry *z, enum zip_kind *kind, struct er
 	return 0;
 }
 
-/* Tools such as `git archive` give no mode, or zero, for an ordinary file (service.md 24). */
+/* Tools such as `git archive` give no mode, or zero, for an ordinary file (service.md 9.1). */
 static uint32_t zip_mode_of(const struct zip_entry *z, enum zip_kind kind)
 {
 	uint32_t mode = z->unix_mode & 0777;

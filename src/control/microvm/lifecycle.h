@@ -11,7 +11,7 @@
  *                                       | EXITED
  *                                  TERMINATED
  *
- * SUSPENDED lasts until the guest has answered /resume (design 5); while a
+ * SUSPENDED lasts until the guest has answered /resume (design 6); while a
  * machine is being restored for it the row stays SUSPENDED and a crash resumes
  * again from the save.  Choices where the service is silent: service.md 23. */
 #ifndef CONTROL_MICROVM_LIFECYCLE_H

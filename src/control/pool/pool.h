@@ -1,4 +1,4 @@
-/* pool.h - clones of image versions, restored, warmed and stopped before anybody asks (design 1.5).
+/* pool.h - clones of image versions, restored, warmed and stopped before anybody asks (ADR 0006).
  *
  * A version in use has a template (its RAM in a sealed memfd, copied once) and,
  * if it is the active one of its image, a few clones.  Clones start when nobody

@@ -1,4 +1,4 @@
-/* prewarm.h - make a restored machine run what a request runs, without a request (design 1.5).
+/* prewarm.h - make a restored machine run what a request runs, without a request (ADR 0006).
  *
  * The agent goes through what it does at a resume; each listening port is connected and closed a
  * few times, then told what is no request, so that the server refuses it and the application sees
