@@ -4,7 +4,7 @@ import json
 VMM_ROWS = [  # name in docs/bench/vmm-restore.json without its shape, in words, goal in floors
     ("floor", "the least program that can (tests/kvm/floor.c)", ""),
     ("vmm-exec", "doze-vmm, exec to the guest's first byte, filters included, namespaces and cgroup not", "3"),
-    ("vmm-shell", "doze-vmm, a ready shell: RESTORE to the first byte", "0.6"),
+    ("vmm-shell", "doze-vmm, a ready spare: RESTORE to the first byte", "0.6"),
     ("vmm-stopped", "doze-vmm, a restored stopped clone: CONTINUE to the first byte", ""),
     ("qemu", "QEMU microvm, exec to the first byte", ""),
 ]
@@ -49,7 +49,7 @@ def calls(figures, shape):
     if columns[0][0].get("its own code") and figures[f"vmm-shell-{shape}"].get("calls"):
         sums[0] -= columns[0][0]["its own code"][1]  # it has waited for its request in there
     out = [f"Where they go ({shape}; thousand, counted with the kernel's tracing, which is in it; the guest is in KVM_RUN; system calls of 1 % and more):", "",
-           "| | exec to the first byte | calls | from a ready shell | calls |", "|---|---|---|---|---|"]
+           "| | exec to the first byte | calls | from a ready spare | calls |", "|---|---|---|---|---|"]
     rows = []
     for name in {**columns[0][0], **columns[1][0]}:
         cells = [(rows_of.get(name, [0] * 4)[at + 1], rows_of.get(name, [0] * 4)[at]) for rows_of, at in columns]
@@ -69,7 +69,7 @@ def agent(data):
     out = head("A restore on KVM up to the agent's answer", data,
                f"million {data['unit']} until doze-init in the guest has answered RESUMED over vsock, interrupts on.")
     out += ["Nearly all of it is the guest's: timers that were due, a new identity, the page faults of both.", "",
-            "| MiB-vCPUs | from the exec | from a ready shell | from a restored stopped clone |", "|---|---|---|---|"]
+            "| MiB-vCPUs | from the exec | from a ready spare | from a restored stopped clone |", "|---|---|---|---|"]
     for shape in sorted({n.split("-", 2)[2] for n in data["figures"]}):
         cells = [data["figures"][f"agent-{how}-{shape}"][key] for how, key in (("exec", "cpu_ns"), ("shell", "mark_cpu_ns"), ("stopped", "mark_cpu_ns"))]
         out.append(f"| {shape} | " + " | ".join(f"{f['median'] / 1e6:.2f} ({f['min'] / 1e6:.2f} to {f['max'] / 1e6:.2f})" for f in cells) + " |")
@@ -91,7 +91,7 @@ def cold(data):
 def vcpus(data):
     """What each further vCPU costs."""
     out = head("A restore on KVM, by the number of vCPUs", data, f"million {data['unit']} to the first byte of a guest that is nothing but its CPUs.")
-    out += ["Goal: 0.25 for a further vCPU.", "", "| vCPUs | from the exec | for each more | from a ready shell | from a restored stopped clone | own memory, kB |",
+    out += ["Goal: 0.25 for a further vCPU.", "", "| vCPUs | from the exec | for each more | from a ready spare | from a restored stopped clone | own memory, kB |",
             "|---|---|---|---|---|---|"]
     before = None
     for n in sorted(int(name.split("-")[2]) for name in data["figures"] if name.startswith("vcpus-exec-")):
@@ -110,7 +110,7 @@ def jail(data):
     out = head("What priv does before a restore on KVM", data, f"million {data['unit']} of all the host.")
     cells = [f"{f[key]['median'] / 1e6:.2f} ({f[key]['min'] / 1e6:.2f} to {f[key]['max'] / 1e6:.2f})" for key in ("cgroup_ns", "start_ns")]
     return out + [f"A cgroup: {cells[0]}. A process in namespaces, in an empty root, as a user of its own, up to its exec: {cells[1]}.",
-                  "A ready shell has them behind it."]
+                  "A ready spare has them behind it."]
 
 
 def memory(data):
