@@ -28,8 +28,9 @@
 #include "ipc/priv.h"
 #include "net/role.h"
 
-#define CONTROL_END_LOOK_MS 50
-#define CONTROL_END_MAX_MS  20000 /* for machines to be cleared after a drain */
+#define CONTROL_END_LOOK_MS   50
+#define CONTROL_END_FAILED_MS 1500  /* so that `doze down` hears what could not be suspended */
+#define CONTROL_END_MAX_MS    20000 /* for machines to be cleared after a drain */
 
 struct control_role {
 	struct control ctl;
@@ -230,7 +231,11 @@ static void control_end_look(uv_timer_t *timer)
 	struct control *ctl = timer->loop->data;
 	struct control_role *r = container_of(ctl, struct control_role, ctl);
 
-	if (machines_count(ctl) > r->kept && uv_now(&ctl->loop) - r->end_ms < CONTROL_END_MAX_MS)
+	uint64_t waited_ms = uv_now(&ctl->loop) - r->end_ms;
+
+	if (machines_count(ctl) > r->kept && waited_ms < CONTROL_END_MAX_MS)
+		return;
+	if (r->kept && waited_ms < CONTROL_END_FAILED_MS)
 		return;
 	uv_timer_stop(timer);
 	control_finish(r);

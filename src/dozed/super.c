@@ -56,6 +56,7 @@ struct super {
 	struct super_role roles[ROLE_NUM];
 	struct watch signals;
 	bool announced, stopping, keep, failed;
+	bool unsaved; /* control has not suspended all microVMs: their machines stay */
 	struct timer patience;
 };
 
@@ -253,7 +254,7 @@ static void super_channel(struct watch *w, uint32_t events)
  */
 static void super_stop_next(struct super *s)
 {
-	struct super_which how = { s->keep, 0 };
+	struct super_which how = { s->keep || s->unsaved, 0 };
 
 	for (int i = ROLE_NUM - 1; i >= 0; i--)
 		if (s->roles[i].pid) {
@@ -309,7 +310,10 @@ static void super_died(struct super *s, struct super_role *r, int status)
 	chan_close(&r->chan);
 	r->pid = 0;
 	if (s->stopping) {
-		s->failed |= !WIFEXITED(status) || WEXITSTATUS(status);
+		if (!WIFEXITED(status) || WEXITSTATUS(status)) {
+			s->failed = true;
+			s->unsaved |= r->role == ROLE_CONTROL;
+		}
 		super_stop_next(s);
 		return;
 	}

@@ -41,3 +41,17 @@ def test_a_microvm_that_cannot_be_saved_runs_on_and_sleeps_when_there_is_room(do
     doze.wait_state(vm["microvmId"], "SUSPENDED")
     assert counted(doze, vm, token) == first + 2
     assert faults(doze) == []
+
+
+def test_a_microvm_that_cannot_be_saved_survives_doze_down_and_up(doze, images, microvms):
+    vm = microvms(images["counter"], idlePolicy={"maxIdleDurationSeconds": 600, "suspendedDurationSeconds": 600,
+                                                 "autoResumeEnabled": True})
+    token = doze.token(vm["microvmId"])
+    first = counted(doze, vm, token)
+    with doze.full_disk(leaving=2 * MIB):
+        down = doze.cli("down", check=False)
+        assert down.returncode != 0 and vm["microvmId"] in down.stdout + down.stderr
+    doze.up()
+    assert doze.state(vm["microvmId"]) == "RUNNING"
+    assert counted(doze, vm, token) == first + 1
+    assert faults(doze) == []

@@ -49,8 +49,8 @@ static void fake_tell(uint32_t type)
 		_exit(2);
 }
 
-/* Where the programs are: the roles note there how they ended. */
-static void fake_note(const char *program, const char *role)
+/* Where the programs are: the roles note there how they ended, with a + if machines are to stay. */
+static void fake_note(const char *program, const char *role, bool keep)
 {
 	autofree char *dir = xstrdup(program);
 	autofree char *path = NULL;
@@ -60,7 +60,7 @@ static void fake_note(const char *program, const char *role)
 	path = xasprintf("%s/ended", dir);
 	fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
 	(void)!write(fd, role, strlen(role));
-	(void)!write(fd, " ", 1);
+	(void)!write(fd, keep ? "+ " : " ", keep ? 2 : 1);
 }
 
 static void fake_stop(const char *role, const char *instance)
@@ -79,6 +79,7 @@ static int fake_role(const char *program, const char *role, const char *instance
 {
 	struct pollfd wait = { .fd = SUPER_FD, .events = POLLIN };
 	static struct ipc_msg m;
+	struct super_which how;
 
 	for (;;) {
 		if (poll(&wait, 1, -1) != 1 ||
@@ -87,9 +88,10 @@ static int fake_role(const char *program, const char *role, const char *instance
 		if (m.head.type == SUPER_START)
 			fake_tell(SUPER_READY);
 		if (m.head.type == SUPER_STOP) {
+			memcpy(&how, m.body, sizeof(how));
 			fake_stop(role, instance);
-			fake_note(program, role);
-			return 0;
+			fake_note(program, role, how.which);
+			return !strcmp(role, "control") && !strcmp(instance, "failing");
 		}
 		ipc_msg_close(&m);
 	}
@@ -184,14 +186,21 @@ static void test_a_silent_role_is_killed_alone_and_the_others_end_in_order(void 
 {
 	(void)unused;
 	assert_int_equal(stop_instance("silent", SIGINT), 1);
-	expect_ended("proxy image objects priv ");
+	expect_ended("proxy image+ objects+ priv+ ");
 }
 
 static void test_where_machines_stay_no_role_holds_up_the_end(void **unused)
 {
 	(void)unused;
 	assert_int_equal(stop_instance("silent", SIGTERM), 1);
-	expect_ended("proxy ");
+	expect_ended("proxy+ ");
+}
+
+static void test_machines_stay_where_control_could_not_suspend_them_all(void **unused)
+{
+	(void)unused;
+	assert_int_equal(stop_instance("failing", SIGINT), 1);
+	expect_ended("proxy control image+ objects+ priv+ ");
 }
 
 int main(int argc, char **argv)
@@ -207,6 +216,9 @@ int main(int argc, char **argv)
 			teardown),
 		cmocka_unit_test_setup_teardown(test_where_machines_stay_no_role_holds_up_the_end,
 						setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_machines_stay_where_control_could_not_suspend_them_all, setup,
+			teardown),
 	};
 
 	if (argc == 5 && !strcmp(argv[1], "fake"))
