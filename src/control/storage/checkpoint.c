@@ -112,18 +112,26 @@ struct checkpoint_job *checkpoint_publish(struct microvm *vm, int64_t above,
 	return j;
 }
 
-bool checkpoint_has_draft(const struct microvm *vm)
+static bool found(const struct microvm *vm, bool want_draft)
 {
 	bool draft;
+	int64_t n;
+	int rc = checkpoint_dir_find(vm->ctl->dir_fd, vm->id, vm->checkpoint, &n, &draft);
 
-	return checkpoint_dir_find(vm->ctl->dir_fd, vm->id, vm->checkpoint, &draft) && draft;
+	if (rc)
+		log_err("the checkpoints of a microVM cannot be read id=%s error=\"%s\"", vm->id,
+			strerror(-rc));
+	return rc ? want_draft : n && draft == want_draft;
+}
+
+bool checkpoint_has_draft(const struct microvm *vm)
+{
+	return found(vm, true);
 }
 
 bool checkpoint_is_published(const struct microvm *vm)
 {
-	bool draft;
-
-	return checkpoint_dir_find(vm->ctl->dir_fd, vm->id, vm->checkpoint, &draft) && !draft;
+	return found(vm, false);
 }
 
 void checkpoint_drop_draft(struct microvm *vm, int64_t n)
@@ -137,18 +145,18 @@ void checkpoint_drop_draft(struct microvm *vm, int64_t n)
 static void remove_run(struct disk_task *task)
 {
 	struct checkpoint_job *j = container_of(task, struct checkpoint_job, task);
-	struct checkpoint_entry *list;
-	size_t count = checkpoint_dir_list(j->ctl->dir_fd, j->id, &list);
+	struct checkpoint_list list;
 	char path[CHECKPOINT_PATH];
 
-	for (size_t i = 0; i < count; i++) {
-		if (list[i].n >= j->n)
+	j->rc = checkpoint_dir_list(j->ctl->dir_fd, j->id, &list);
+	for (size_t i = 0; i < list.count; i++) {
+		if (list.each[i].n >= j->n)
 			continue;
-		checkpoint_dir_path(path, j->id, list[i].n, list[i].draft, "");
+		checkpoint_dir_path(path, j->id, list.each[i].n, list.each[i].draft, "");
 		if (gc_remove(j->ctl->dir_fd, path))
 			j->rc = -1;
 	}
-	free(list);
+	checkpoint_list_free(&list);
 }
 
 static void remove_done(struct disk_task *task)

@@ -18,7 +18,7 @@
 struct checkpoint_job;
 
 /* Make the next draft, numbered above @above.  rc 0: its number, and its write-only files, which
- * are the callee's; -1: *e, and no draft. */
+ * are closed after the call; -1: *e, and no draft. */
 typedef void checkpoint_drafted(struct microvm *vm, int rc, int64_t n, const int fds[SAVE_NUM_FDS],
 				const struct err *e);
 struct checkpoint_job *checkpoint_draft(struct microvm *vm, int64_t above,
@@ -34,7 +34,8 @@ struct checkpoint_job *checkpoint_publish(struct microvm *vm, int64_t above,
 /* Nobody is told any more, and a draft that it makes is removed.  NULL is harmless. */
 void checkpoint_forget(struct checkpoint_job *job);
 
-/* What lies there above vm->checkpoint; they look on the loop, for adoption. */
+/* What lies there above vm->checkpoint; they look on the loop, for adoption.  If the directory
+ * cannot be read there may be a complete draft, and checkpoint_publish will look again. */
 bool checkpoint_has_draft(const struct microvm *vm); /* a complete one */
 bool checkpoint_is_published(const struct microvm *vm);
 

@@ -37,69 +37,114 @@ bool checkpoint_parse_name(const char *name, int64_t *n, bool *draft)
 	return !errno && !strcmp(end, *draft ? ".new" : "");
 }
 
-size_t checkpoint_dir_list(int dir_fd, const char *id, struct checkpoint_entry **list)
+/* 0 or -errno: what cannot be read is not the same as an empty directory. */
+static int dir_read(DIR *dir, struct checkpoint_list *list)
 {
-	char path[CHECKPOINT_PATH];
-	size_t count = 0;
 	struct checkpoint_entry entry;
 	const struct dirent *d;
-	DIR *dir;
-	int fd;
 
-	*list = NULL;
-	snprintf(path, sizeof(path), "microvms/%s", id);
-	fd = io_open_below(dir_fd, path, O_RDONLY | O_DIRECTORY, 0);
-	dir = fd < 0 ? NULL : fdopendir(fd);
-	if (!dir) {
-		fd_close(&fd);
-		return 0;
-	}
-	while ((d = readdir(dir))) {
+	while (errno = 0, (d = readdir(dir))) {
 		if (!checkpoint_parse_name(d->d_name, &entry.n, &entry.draft))
 			continue;
-		*list = xrealloc(*list, (count + 1) * sizeof(entry));
-		(*list)[count++] = entry;
+		list->each = xrealloc(list->each, (list->count + 1) * sizeof(entry));
+		list->each[list->count++] = entry;
 	}
-	closedir(dir);
-	return count;
+	return -errno;
 }
 
-/* The machine writes the header last; it syncs it with the other files before it says SAVED. */
-static bool dir_complete(int dir_fd, const char *id, const struct checkpoint_entry *entry)
+int checkpoint_dir_list(int dir_fd, const char *id, struct checkpoint_list *list)
+{
+	char path[CHECKPOINT_PATH];
+	int rc, fd;
+	DIR *dir;
+
+	*list = (struct checkpoint_list){ 0 };
+	snprintf(path, sizeof(path), "microvms/%s", id);
+	fd = io_open_below(dir_fd, path, O_RDONLY | O_DIRECTORY, 0);
+	if (fd == -ENOENT)
+		return 0;
+	if (fd < 0)
+		return fd;
+	dir = fdopendir(fd);
+	if (!dir) {
+		fd_close(&fd);
+		return -ENOMEM;
+	}
+	rc = dir_read(dir, list);
+	closedir(dir);
+	if (rc)
+		checkpoint_list_free(list);
+	return rc;
+}
+
+void checkpoint_list_free(struct checkpoint_list *list)
+{
+	free(list->each);
+	*list = (struct checkpoint_list){ 0 };
+}
+
+/* The machine writes the header last, and syncs it with the other files before it says SAVED.
+ * 1: it is complete, 0: it is not, or -errno. */
+static int dir_complete(int dir_fd, const char *id, const struct checkpoint_entry *entry)
 {
 	char path[CHECKPOINT_PATH];
 	struct stat st;
 
 	checkpoint_dir_path(path, id, entry->n, entry->draft, "header");
-	return !fstatat(dir_fd, path, &st, AT_SYMLINK_NOFOLLOW) && st.st_size > 0;
+	if (fstatat(dir_fd, path, &st, AT_SYMLINK_NOFOLLOW))
+		return errno == ENOENT ? 0 : -errno;
+	return st.st_size > 0;
 }
 
-int64_t checkpoint_dir_find(int dir_fd, const char *id, int64_t above, bool *draft)
+int checkpoint_dir_find(int dir_fd, const char *id, int64_t above, int64_t *n, bool *draft)
 {
-	struct checkpoint_entry *list;
-	size_t count = checkpoint_dir_list(dir_fd, id, &list);
-	int64_t found = 0;
+	struct checkpoint_list list;
+	int rc = checkpoint_dir_list(dir_fd, id, &list);
 
-	for (size_t i = 0; i < count; i++) {
-		if (list[i].n <= above || list[i].n <= found || !dir_complete(dir_fd, id, &list[i]))
+	*n = 0;
+	*draft = false;
+	for (size_t i = 0; i < list.count && rc >= 0; i++) {
+		if (list.each[i].n <= above || list.each[i].n <= *n)
 			continue;
-		found = list[i].n;
-		*draft = list[i].draft;
+		rc = dir_complete(dir_fd, id, &list.each[i]);
+		if (rc <= 0)
+			continue;
+		*n = list.each[i].n;
+		*draft = list.each[i].draft;
 	}
-	free(list);
-	return found;
+	checkpoint_list_free(&list);
+	return rc < 0 ? rc : 0;
 }
 
-static int64_t dir_next(int dir_fd, const char *id, int64_t above)
+static int dir_next(int dir_fd, const char *id, int64_t above, int64_t *n, struct err *e)
 {
-	struct checkpoint_entry *list;
-	size_t count = checkpoint_dir_list(dir_fd, id, &list);
+	struct checkpoint_list list;
+	int rc = checkpoint_dir_list(dir_fd, id, &list);
 
-	for (size_t i = 0; i < count; i++)
-		if (list[i].n > above)
-			above = list[i].n;
-	free(list);
-	return above + 1;
+	*n = above;
+	for (size_t i = 0; i < list.count; i++)
+		if (list.each[i].n > *n)
+			*n = list.each[i].n;
+	++*n;
+	checkpoint_list_free(&list);
+	errno = -rc;
+	return rc ? err_sys(e, "list the checkpoints of the microVM") : 0;
+}
+
+/* Another worker may take the number first, for a draft that nobody waits for any more. */
+static int dir_make_next(int dir_fd, const char *id, int64_t above, int64_t *n, struct err *e)
+{
+	char path[CHECKPOINT_PATH];
+
+	for (;;) {
+		if (dir_next(dir_fd, id, above, n, e))
+			return -1;
+		checkpoint_dir_path(path, id, *n, true, "");
+		if (!mkdirat(dir_fd, path, 0700))
+			return 0;
+		if (errno != EEXIST)
+			return err_sys(e, "make the directory '%s'", path);
+	}
 }
 
 static int dir_make(int dir_fd, const char *path, struct err *e)
@@ -146,13 +191,10 @@ int checkpoint_dir_draft(int dir_fd, const char *id, const char *machine, int64_
 {
 	char path[CHECKPOINT_PATH];
 
-	*n = dir_next(dir_fd, id, above);
 	snprintf(path, sizeof(path), "microvms/%s", id);
-	if (dir_make(dir_fd, path, e))
+	if (dir_make(dir_fd, path, e) || dir_make_next(dir_fd, id, above, n, e))
 		return -1;
 	checkpoint_dir_path(path, id, *n, true, "");
-	if (dir_make(dir_fd, path, e))
-		return -1;
 	if (!dir_fill_draft(dir_fd, id, machine, *n, fds, e))
 		return 0;
 	for (size_t i = 0; i < SAVE_NUM_FDS; i++)
@@ -194,9 +236,12 @@ int checkpoint_dir_publish(int dir_fd, const char *id, int64_t above, int64_t *n
 {
 	char parent[CHECKPOINT_PATH];
 	bool draft;
-	int rc = 0;
+	int rc;
 
-	*n = checkpoint_dir_find(dir_fd, id, above, &draft);
+	rc = checkpoint_dir_find(dir_fd, id, above, n, &draft);
+	errno = -rc;
+	if (rc)
+		return err_sys(e, "look for the checkpoint of the microVM");
 	if (!*n)
 		return err_set(e, ERR_NOT_FOUND, "no checkpoint of the microVM is complete");
 	snprintf(parent, sizeof(parent), "microvms/%s", id);

@@ -20,11 +20,19 @@ void checkpoint_dir_path(char to[CHECKPOINT_PATH], const char *id, int64_t n, bo
 /* The number in a name of the directory; false: it is no checkpoint's.  Pure. */
 bool checkpoint_parse_name(const char *name, int64_t *n, bool *draft);
 
-/* What lies there, in no order; *list is the caller's, NULL if the result is 0. */
-size_t checkpoint_dir_list(int dir_fd, const char *id, struct checkpoint_entry **list);
+struct checkpoint_list {
+	struct checkpoint_entry *each;
+	size_t count;
+};
 
-/* The newest complete one above @above; 0: none. */
-int64_t checkpoint_dir_find(int dir_fd, const char *id, int64_t above, bool *draft);
+/* What lies there, in no order: nothing if there is no directory.  0 or -errno; *list is the
+ * caller's to free. */
+int checkpoint_dir_list(int dir_fd, const char *id, struct checkpoint_list *list) must_check;
+void checkpoint_list_free(struct checkpoint_list *list);
+
+/* The newest complete one above @above; *n is 0 if there is none.  0 or -errno. */
+int checkpoint_dir_find(int dir_fd, const char *id, int64_t above, int64_t *n,
+			bool *draft) must_check;
 
 /* See checkpoint_draft and checkpoint_publish. */
 int checkpoint_dir_draft(int dir_fd, const char *id, const char *machine, int64_t above, int64_t *n,
