@@ -18,12 +18,14 @@
 struct guest_log {
 	struct disk_task task;
 	struct control *ctl;
-	struct microvm *vm; /* NULL: it closes */
+	struct microvm *vm; /* NULL: forgotten */
 	char id[IPC_ID_SIZE];
 	struct buf waiting;
 	uint64_t dropped;
-	bool removes;
+	bool closes;    /* once all is written */
+	bool removes;   /* once all is written */
 	bool under_way; /* the worker has what follows */
+	bool removing;
 	struct buf writing;
 	int fd;
 };
@@ -67,7 +69,7 @@ static void log_run(struct disk_task *task)
 	struct guest_log *g = container_of(task, struct guest_log, task);
 	char name[GUEST_LOG_NAME];
 
-	if (g->removes) {
+	if (g->removing) {
 		guest_log_name(name, g->id, "");
 		unlinkat(g->ctl->log_fd, name, 0);
 		guest_log_name(name, g->id, ".1");
@@ -90,6 +92,7 @@ static void log_go_on(struct guest_log *g)
 	g->writing = g->waiting;
 	g->waiting = done;
 	g->waiting.size = 0;
+	g->removing = g->removes && !g->writing.size;
 	g->under_way = true;
 	disk_task_start(lane(g->ctl, LANE_LOG), &g->task);
 }
@@ -107,10 +110,15 @@ static void log_done(struct disk_task *task)
 	struct guest_log *g = container_of(task, struct guest_log, task);
 
 	g->under_way = false;
-	if (g->waiting.size)
+	if (g->waiting.size || (g->removes && !g->removing)) {
 		log_go_on(g);
-	else if (!g->vm)
-		log_free(g);
+		return;
+	}
+	if (g->vm && !g->closes)
+		return;
+	if (g->vm)
+		g->vm->lifecycle->log = NULL;
+	log_free(g);
 }
 
 static struct guest_log *log_new(struct microvm *vm)
@@ -134,6 +142,7 @@ void guest_log_write(struct machine *m, const uint8_t *data, size_t size, uint64
 	if (!l->log)
 		l->log = log_new(m->owner);
 	g = l->log;
+	g->closes = false;
 	g->dropped += dropped;
 	if (g->waiting.size + size > LIMIT_LOG_BACKLOG) {
 		g->dropped += size;
@@ -149,32 +158,30 @@ void guest_log_write(struct machine *m, const uint8_t *data, size_t size, uint64
 		log_go_on(g);
 }
 
-static struct guest_log *log_detach(struct microvm *vm)
+void guest_log_close(struct microvm *vm)
 {
 	struct guest_log *g = vm->lifecycle ? vm->lifecycle->log : NULL;
 
 	if (!g)
-		return NULL;
+		return;
+	g->closes = true;
+	if (g->under_way)
+		return;
 	vm->lifecycle->log = NULL;
-	g->vm = NULL;
-	return g;
+	log_free(g);
 }
 
-void guest_log_close(struct microvm *vm)
-{
-	struct guest_log *g = log_detach(vm);
-
-	if (g && !g->under_way)
-		log_free(g);
-}
-
+/* A worker that writes would make the files again, so they go after its work. */
 void guest_log_remove(struct microvm *vm)
 {
-	struct guest_log *g;
+	struct guest_log *g = vm->lifecycle ? vm->lifecycle->log : NULL;
 
-	guest_log_close(vm);
-	g = log_new(vm);
+	if (!g)
+		g = log_new(vm);
+	else
+		vm->lifecycle->log = NULL;
 	g->vm = NULL;
 	g->removes = true;
-	log_go_on(g);
+	if (!g->under_way)
+		log_go_on(g);
 }
