@@ -1,5 +1,8 @@
 /* stop.c - a microVM that is open to traffic, and one that ends. */
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/log.h"
 #include "control/admission/admission.h"
 #include "control/channels/routes.h"
@@ -29,20 +32,37 @@ void on_forgotten(struct microvm *vm)
 	guest_log_remove(vm);
 }
 
+/* The machine that is being cleared, for a microVM that need not outlive it: its application may
+ * have ended too, and then it is TERMINATED before the machine is cleared. */
+struct stop {
+	struct control *ctl;
+	char id[IPC_ID_SIZE];
+};
+
 static void stop_cleared(void *arg)
 {
-	lifecycle_event_durable(arg, EV_EXITED, NULL);
+	struct stop *s = arg;
+	struct microvm *vm = model_microvm(s->ctl, s->id);
+
+	free(s);
+	if (vm)
+		lifecycle_event_durable(vm, EV_EXITED, NULL);
 }
 
 static void stop_machine(struct microvm *vm)
 {
 	struct machine *m = vm->machine;
+	struct stop *s;
 
 	vm->machine = NULL;
-	if (m)
-		machine_end(m, stop_cleared, vm);
-	else
-		stop_cleared(vm);
+	if (!m) {
+		lifecycle_event_durable(vm, EV_EXITED, NULL);
+		return;
+	}
+	s = xcalloc(1, sizeof(*s));
+	s->ctl = vm->ctl;
+	memcpy(s->id, vm->id, sizeof(s->id));
+	machine_end(m, stop_cleared, s);
 }
 
 static void stop_hooked(struct machine *m, enum agent_outcome outcome, unsigned status)
