@@ -165,21 +165,31 @@ static void machine_fault(struct machine *m, const struct ipc_msg *msg)
 static void machine_hello(struct machine *m, const struct ipc_msg *msg)
 {
 	const struct machine_hello *hello = (const void *)msg->body;
+	struct machine_call *call = machine_find_call(m, CALL_MACHINE, TAG_HELLO);
 
 	if (hello->protocol != MACHINE_PROTOCOL) {
 		machine_died(m, "The machine speaks another version of its protocol.");
 		return;
 	}
-	machine_drop_call(machine_find_call(m, CALL_MACHINE, TAG_HELLO));
+	if (!call)
+		return; /* it has said so before */
+	machine_drop_call(call);
 	m->run = (enum machine_run)hello->run;
 	if (m->ops)
 		m->ops->up(m, m->run);
 }
 
+static void machine_note_stats(struct machine *m, const struct machine_stats *stats)
+{
+	m->private_bytes = stats->private_bytes;
+	m->proportional_bytes = stats->proportional_bytes;
+	m->stats_ms = clock_mono_ms();
+	m->cpu_ns = stats->cpu_ns;
+}
+
 static void machine_answered(struct machine *m, const struct ipc_msg *msg)
 {
 	struct machine_call *call = machine_find_call(m, CALL_MACHINE, msg->head.tag);
-	const struct machine_stats *stats = (const void *)msg->body;
 	struct err e;
 
 	if (call && !machine_answer_fits(call->type, msg->head.type)) {
@@ -187,13 +197,10 @@ static void machine_answered(struct machine *m, const struct ipc_msg *msg)
 		machine_answer(m, call, -1, NULL, &e);
 		return;
 	}
-
-	if (msg->head.type == MACHINE_STATS) {
-		m->private_bytes = stats->private_bytes;
-		m->proportional_bytes = stats->proportional_bytes;
-		m->stats_ms = clock_mono_ms();
-		m->cpu_ns = stats->cpu_ns;
-	}
+	if (msg->head.type == MACHINE_STATS)
+		machine_note_stats(m, (const void *)msg->body);
+	if (call && call->type == MACHINE_CONTINUE)
+		m->run = MACHINE_RUNNING;
 	if (call)
 		machine_answer(m, call, 0, msg, NULL);
 	else if (msg->head.type == MACHINE_SAVED && m->ops && m->ops->saved)

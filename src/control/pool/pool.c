@@ -189,7 +189,8 @@ static unsigned pool_wanted(struct control *ctl, struct template *t, int64_t now
 	struct image_version *v = t->version;
 	struct err e;
 
-	if (ctl->draining || ctl->stopping || model_runs_here(ctl, v, &e))
+	/* Adoption ends every machine that has no row, and removes its files. */
+	if (!ctl->adopted || ctl->draining || ctl->stopping || model_runs_here(ctl, v, &e))
 		return 0;
 	if (now - t->demand_ms >= POOL_DEMAND_MS) {
 		t->demand = 0;

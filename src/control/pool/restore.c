@@ -20,7 +20,7 @@ struct restore {
 	int64_t checkpoint;
 	struct machine_shape shape;
 	char *image_dir;
-	int fds[RESTORE_NUM_SAVE_FDS]; /* the memory's from the begin */
+	int fds[RESTORE_NUM_SAVE_FDS]; /* that of the memory is open from the start */
 	int rc;
 	struct err e;
 	machine_done *done;
@@ -49,6 +49,8 @@ static int restore_new_overlay(const struct restore *r, struct err *e)
 
 static int restore_open_all(struct restore *r, struct err *e)
 {
+	if (r->fds[RESTORE_FD_MEMORY] < 0)
+		return err_set(e, ERR_CAPACITY, "no descriptor is free for the machine's memory");
 	for (int i = 0; i < RESTORE_NUM_FDS; i++) {
 		if (i == RESTORE_FD_MEMORY)
 			continue;

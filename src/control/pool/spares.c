@@ -174,7 +174,7 @@ static void spares_check_shape(struct control *ctl, struct spare_shape *s)
 	int64_t now = clock_mono_ms();
 	unsigned have = 0;
 	unsigned wanted = spares_target(&(struct spares_facts){
-		.stopping = ctl->draining || ctl->stopping,
+		.stopping = !ctl->adopted || ctl->draining || ctl->stopping,
 		.since_ms = now - s->used_ms,
 		.recent_ms = ctl->conf->pool_recent_ms,
 		.each = (unsigned)ctl->conf->pool_spares,
