@@ -26,7 +26,6 @@ struct adopting {
 	struct control *ctl;
 	struct list items;
 	unsigned waiting; /* machines that have not said hello */
-	bool finished;    /* what comes now is late */
 	uv_timer_t timer; /* the list again, or the end of the wait */
 	void (*done)(struct control *ctl);
 };
@@ -76,19 +75,12 @@ static void do_continue(struct microvm *vm)
 	suspend_run_on(vm);
 }
 
-static void adopt_continued(struct machine *m, int rc, const struct ipc_msg *answer,
-			    const struct err *e)
-{
-	(void)answer;
-	if (rc)
-		start_failed(m->owner, e->text);
-}
-
 static void do_identify(struct microvm *vm)
 {
 	if (vm->machine->run == MACHINE_PAUSED)
-		machine_simple(vm->machine, MACHINE_CONTINUE, adopt_continued);
-	start_identity(vm);
+		start_paused(vm);
+	else
+		start_identity(vm);
 }
 
 static void do_restart(struct microvm *vm)
@@ -161,11 +153,13 @@ static void adopt_microvm(struct microvm *vm)
 	adopt_table[what](vm);
 }
 
-/* A machine that stays silent may wait for a disk with a guest's state in its hands: its microVM is
- * adopted as soon as it answers.  In PENDING nothing was promised, so that one begins anew. */
+/* A machine that stays silent may wait for a disk while it holds a guest's state, so its microVM is
+ * adopted as soon as the machine answers.  PENDING promises nothing, so that microVM starts anew;
+ * TERMINATING keeps nothing, so that machine ends. */
 static bool adopt_waits(const struct microvm *vm)
 {
-	return vm->lifecycle && vm->lifecycle->adopting && vm->state != VM_PENDING;
+	return vm->lifecycle && vm->lifecycle->adopting && vm->state != VM_PENDING &&
+	       vm->state != VM_TERMINATING;
 }
 
 static void adopt_timer_closed(uv_handle_t *handle)
@@ -178,7 +172,6 @@ static void adopt_finish(struct adopting *a)
 	struct control *ctl = a->ctl;
 	void (*done)(struct control * ctl) = a->done;
 
-	a->finished = true;
 	ctl->adopting = NULL;
 	leftovers_remove(ctl);
 	ctl->adopted = true;
@@ -252,6 +245,9 @@ static void adopt_take(struct adopting *a, const struct adopt_item *item)
 {
 	struct microvm *vm = adopt_owner(a->ctl, item->machine);
 
+	/* A priv that came back has listed it a second time, or this control has started it. */
+	if (machine_find(a->ctl, item->machine))
+		return;
 	if (!vm) {
 		log_info("a machine without a microVM ends machine=%s", item->machine);
 		priv_end(a->ctl, item->machine, NULL, NULL);

@@ -279,6 +279,14 @@ void lifecycle_suspend(struct microvm *vm, lifecycle_done *done, void *arg)
 			return;
 		break;
 	case VM_RUNNING:
+		if (l->adopting) {
+			err_set(&e, ERR_CAPACITY,
+				"The machine of the MicroVM %s has not answered since doze was "
+				"started: try again later.",
+				vm->id);
+			break;
+		}
+		/* fall through */
 	case VM_SUSPENDING:
 		waiters_add(&l->suspends, done, arg);
 		on_suspend_asked(vm);

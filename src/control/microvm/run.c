@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "control/channels/routes.h"
+#include "control/microvm/guest_log.h"
 #include "control/microvm/lifecycle.h"
 #include "control/microvm/lifecycle_internal.h"
 #include "control/microvm/policy.h"
@@ -33,17 +34,11 @@ static void run_fail(struct run *r, const struct err *e)
 	else if (vm->machine)
 		pool_give_back(vm->machine);
 	vm->version->n_microvms--;
+	if (vm->lifecycle->log)
+		guest_log_remove(vm);
 	lifecycle_free(vm);
 	r->made(r->arg, -1, e);
 	free(r);
-}
-
-static void run_continued(struct machine *m, int rc, const struct ipc_msg *answer,
-			  const struct err *e)
-{
-	(void)answer;
-	if (rc)
-		start_failed(m->owner, e->text);
 }
 
 static void run_committed(void *arg, int rc, const struct err *e)
@@ -61,11 +56,8 @@ static void run_committed(void *arg, int rc, const struct err *e)
 	model_add_microvm(vm);
 	policy_begin(vm, clock_wall_ms(), clock_boot_ms());
 	vm->starting = true;
-	if (vm->machine && now.clone) {
-		/* The guest reads its identity as soon as it runs: neither waits for the other. */
-		machine_simple(vm->machine, MACHINE_CONTINUE, run_continued);
-		start_identity(vm);
-	}
+	if (vm->machine && now.clone)
+		start_paused(vm);
 	routes_push(vm);
 	now.made(now.arg, 0, NULL);
 	if ((vm->machine && now.clone) || vm->state != VM_PENDING || vm->lifecycle->committing)

@@ -30,7 +30,8 @@ static void save_give_up(struct microvm *vm, const struct err *e)
 
 	log_err("a microVM could not be saved and runs on id=%s error=\"%s\"", vm->id, e->text);
 	s->failure = *e;
-	checkpoint_drop_draft(vm, s->draft);
+	if (s->draft)
+		checkpoint_drop_draft(vm, s->draft);
 	suspend_run_on(vm);
 }
 
@@ -44,11 +45,11 @@ static void save_drafted(struct microvm *vm, int rc, int64_t n, const int fds[SA
 	struct suspend *s = suspend_of(vm);
 
 	s->job = NULL;
-	s->draft = n;
 	if (rc) {
 		save_give_up(vm, e);
 		return;
 	}
+	s->draft = n;
 	suspend_enter(vm, SUSPEND_SAVING);
 	for (size_t i = 0; i < SAVE_NUM_FDS; i++)
 		s->fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 3);
@@ -109,25 +110,24 @@ void suspend_on_saved(struct machine *m, const struct machine_saved *saved)
 	struct microvm *vm = m->owner;
 	enum suspend_phase phase = suspend_of(vm)->phase;
 
-	if (vm->state != VM_SUSPENDING || phase == SUSPEND_PUBLISHING ||
-	    phase == SUSPEND_CONTINUING)
+	if (vm->state != VM_SUSPENDING || phase == SUSPEND_PUBLISHING)
 		return;
 	save_note(vm, saved);
 	suspend_publish(vm);
 }
 
 /* The draft is written to the end, or would be if its machine had not died on the last line: the
- * header, which comes last, decides. */
+ * header, which comes last, decides.  Nothing was saved before the hook has answered, nor is
+ * there anything to publish once the guest may have run on. */
 bool suspend_on_machine_end(struct microvm *vm)
 {
 	struct suspend *s = suspend_of(vm);
 
-	if (vm->state != VM_SUSPENDING)
+	if (vm->state != VM_SUSPENDING || s->phase == SUSPEND_HOOK ||
+	    s->phase == SUSPEND_CONTINUING)
 		return false;
-	if (s->phase == SUSPEND_DRAFTING || s->phase == SUSPEND_SAVING ||
-	    s->phase == SUSPEND_FINDING)
-		suspend_publish(vm);
-	return s->phase == SUSPEND_PUBLISHING;
+	suspend_publish(vm);
+	return true;
 }
 
 /* Publishing. */
@@ -166,8 +166,15 @@ void save_publish_again(struct microvm *vm)
 
 void suspend_publish(struct microvm *vm)
 {
+	struct suspend *s = suspend_of(vm);
+
+	if (s->phase == SUSPEND_PUBLISHING)
+		return;
 	suspend_enter(vm, SUSPEND_PUBLISHING);
-	suspend_of(vm)->tries = 0;
+	/* What an earlier suspend published is no part of this one. */
+	if (s->above < vm->checkpoint)
+		s->above = vm->checkpoint;
+	s->tries = 0;
 	save_publish_again(vm);
 }
 

@@ -247,7 +247,9 @@ static void start_enter(struct microvm *vm, enum start_stage stage)
 
 static void start_next(struct microvm *vm)
 {
-	start_enter(vm, start_of(vm)->stage + 1);
+	/* What a cancelled start had asked of its machine is answered all the same. */
+	if (vm->starting)
+		start_enter(vm, start_of(vm)->stage + 1);
 }
 
 /* The ways in. */
@@ -286,6 +288,26 @@ void start_identity(struct microvm *vm)
 {
 	vm->starting = true;
 	start_enter(vm, START_IDENTITY);
+}
+
+/* Once the guest has acknowledged its identity it runs, whatever the machine says of CONTINUE. */
+static void machine_continued(struct machine *m, int rc, const struct ipc_msg *answer,
+			      const struct err *e)
+{
+	struct microvm *vm = m->owner;
+
+	(void)answer;
+	if (rc && vm->starting && start_of(vm)->stage == START_IDENTITY)
+		start_failed(vm, e->text);
+	else if (rc)
+		log_warn("a machine runs and did not say so id=%s error=\"%s\"", vm->id, e->text);
+}
+
+void start_paused(struct microvm *vm)
+{
+	/* The guest reads its identity as soon as it runs: neither waits for the other. */
+	machine_simple(vm->machine, MACHINE_CONTINUE, machine_continued);
+	start_identity(vm);
 }
 
 void on_resume(struct microvm *vm, enum vm_state from)
@@ -351,6 +373,8 @@ static void machine_down(struct machine *m, const char *reason)
 	vm->machine = NULL; /* it is clearing itself */
 	if (lifecycle_of(vm)->run)
 		return; /* run.c looks once the row is there */
+	if (!vm->starting && !vm->ctl->adopted)
+		return; /* adopt.c decides once it has heard of all machines */
 	if (vm->starting)
 		start_failed(vm, reason);
 	else if (!suspend_on_machine_end(vm))
@@ -362,6 +386,12 @@ static void application_exited(struct machine *m, unsigned code)
 	autofree char *why = xasprintf("Container Stopped with Exit Code: %u", code);
 	struct microvm *vm = m->owner;
 
+	if (lifecycle_of(vm)->run) {
+		/* The row of the run is on its way: run.c starts another machine for it. */
+		vm->machine = NULL;
+		machine_end(m, NULL, NULL);
+		return;
+	}
 	if (vm->starting)
 		start_cancel(vm);
 	/* A resume that ends so has come too far to go back to the checkpoint. */

@@ -38,6 +38,7 @@ void start_machine(struct microvm *vm);
 void start_again(struct microvm *vm); /* under a new machine id, which the row gets */
 /* The guest of a clone, or of a machine of before a restart of control: from its identity on. */
 void start_identity(struct microvm *vm);
+void start_paused(struct microvm *vm); /* the same for a machine that is to CONTINUE first */
 void start_cancel(struct microvm *vm); /* what is under way */
 void start_failed(struct microvm *vm, const char *why);
 

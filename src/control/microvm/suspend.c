@@ -93,7 +93,7 @@ void suspend_if_idle(struct microvm *vm)
 {
 	struct suspend *s = suspend_of(vm);
 
-	if (s->phase != SUSPEND_NONE || vm->lifecycle->committing)
+	if (s->phase != SUSPEND_NONE || vm->lifecycle->committing || vm->lifecycle->adopting)
 		return;
 	suspend_enter(vm, SUSPEND_HOLDING);
 	s->held_ms = clock_mono_ms();
@@ -150,7 +150,7 @@ static void tick_saving(struct microvm *vm, struct suspend *s, int64_t now)
 	struct stat st;
 	struct err e;
 
-	if (vm->machine->private_bytes > s->total)
+	if (vm->machine && vm->machine->private_bytes > s->total)
 		s->total = vm->machine->private_bytes;
 	for (size_t i = 0; i < SAVE_NUM_FDS; i++)
 		if (!fstat(s->fds[i], &st))
@@ -226,11 +226,12 @@ struct suspend_progress suspend_progress(const struct microvm *vm)
 	};
 }
 
-/* After a restart of control the draft before may still be written to, so that a new save gets one
- * of its own; the machine refuses it while it is busy. */
+/* After a restart of control the machine may still be writing the draft of before, so a new save
+ * gets a draft of its own; the machine refuses it while it is busy. */
 void suspend_adopt(struct microvm *vm)
 {
-	on_enter_suspending(vm, VM_RUNNING);
+	if (suspend_of(vm)->phase == SUSPEND_NONE)
+		on_enter_suspending(vm, VM_RUNNING);
 }
 
 /* The ends. */
@@ -280,7 +281,8 @@ void on_step_refused(struct microvm *vm, enum vm_event event, const struct err *
 		return;
 	}
 	suspend_of(vm)->failure = *e;
+	l->wake = false; /* it runs */
 	routes_release(vm);
 	waiters_notify(&l->suspends, -1, e);
-	waiters_notify(&l->resumes, 0, NULL); /* it runs */
+	waiters_notify(&l->resumes, 0, NULL);
 }
