@@ -373,8 +373,8 @@ static void machine_down(struct machine *m, const char *reason)
 	vm->machine = NULL; /* it is clearing itself */
 	if (lifecycle_of(vm)->run)
 		return; /* run.c looks once the row is there */
-	if (!vm->starting && !vm->ctl->adopted)
-		return; /* adopt.c decides once it has heard of all machines */
+	if (vm->state == VM_PENDING && !vm->ctl->adopted)
+		return; /* adopt.c starts another one */
 	if (vm->starting)
 		start_failed(vm, reason);
 	else if (!suspend_on_machine_end(vm))
