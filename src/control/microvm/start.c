@@ -290,17 +290,34 @@ void start_identity(struct microvm *vm)
 	start_enter(vm, START_IDENTITY);
 }
 
-/* Once the guest has acknowledged its identity it runs, whatever the machine says of CONTINUE. */
+static void machine_looked(struct machine *m, int rc, const struct ipc_msg *answer,
+			   const struct err *e)
+{
+	const struct machine_stats *stats = rc ? NULL : (const void *)answer->body;
+	struct microvm *vm = m->owner;
+
+	(void)e;
+	/* One that is being saved stands still, and one that says nothing may run. */
+	if (stats && stats->run == MACHINE_PAUSED && vm->state != VM_SUSPENDING)
+		start_failed(vm, "The machine did not continue.");
+}
+
+/* The guest may have acknowledged its identity although this answer failed or came too late: then
+ * the machine itself says whether it runs. */
 static void machine_continued(struct machine *m, int rc, const struct ipc_msg *answer,
 			      const struct err *e)
 {
 	struct microvm *vm = m->owner;
 
 	(void)answer;
-	if (rc && vm->starting && start_of(vm)->stage == START_IDENTITY)
+	if (!rc)
+		return;
+	if (vm->starting && start_of(vm)->stage == START_IDENTITY) {
 		start_failed(vm, e->text);
-	else if (rc)
-		log_warn("a machine runs and did not say so id=%s error=\"%s\"", vm->id, e->text);
+		return;
+	}
+	log_warn("a machine did not say that it runs id=%s error=\"%s\"", vm->id, e->text);
+	machine_stats(m, machine_looked);
 }
 
 void start_paused(struct microvm *vm)
