@@ -75,10 +75,10 @@ static int control_boot_id(struct control *ctl, struct err *e)
 }
 
 static const struct role_channel control_channels[ROLE_NUM] = {
-	[ROLE_PRIV] = { offsetof(struct control, priv), priv_rows, PRIV_NUM_TYPES, priv_got,
-			priv_up },
+	[ROLE_PRIV] = { offsetof(struct control, priv), priv_rows, PRIV_NUM_TYPES, priv_on_message,
+			priv_on_up },
 	[ROLE_IMAGE] = { offsetof(struct control, image_role), build_rows, BUILD_NUM_TYPES,
-			 builder_got, builder_up },
+			 builder_on_message, builder_on_up },
 	[ROLE_PROXY] = { offsetof(struct control, proxy), route_rows, ROUTE_NUM_TYPES,
 			 routes_on_message, routes_on_up },
 };

@@ -60,22 +60,22 @@ void builder_list_bases(struct control *ctl, uint64_t tag)
 	chan_uv_send(&ctl->image_role, BUILD_BASE_LIST, tag, &none, sizeof(none), NULL, 0);
 }
 
-void builder_up(struct control *ctl)
+void builder_on_up(struct control *ctl)
 {
 	ctl->builder_events->up(ctl);
 }
 
-static void builder_got_step(struct control *ctl, const struct ipc_msg *m)
+static void builder_on_step(struct control *ctl, const struct ipc_msg *m)
 {
 	ctl->builder_events->step(ctl, (const void *)m->body);
 }
 
-static void builder_got_done(struct control *ctl, const struct ipc_msg *m)
+static void builder_on_done(struct control *ctl, const struct ipc_msg *m)
 {
 	ctl->builder_events->done(ctl, (const void *)m->body);
 }
 
-static void builder_got_removed(struct control *ctl, const struct ipc_msg *m)
+static void builder_on_removed(struct control *ctl, const struct ipc_msg *m)
 {
 	const struct build_version *name = (const void *)m->body;
 	char image[UUID_SIZE];
@@ -85,25 +85,24 @@ static void builder_got_removed(struct control *ctl, const struct ipc_msg *m)
 	ctl->builder_events->removed(ctl, image, name->version);
 }
 
-static void builder_got_base_item(struct control *ctl, const struct ipc_msg *m)
+static void builder_on_base_item(struct control *ctl, const struct ipc_msg *m)
 {
 	ctl->builder_events->base_item(ctl, m->head.tag, (const void *)m->body);
 }
 
-static void builder_got_base_done(struct control *ctl, const struct ipc_msg *m)
+static void builder_on_base_done(struct control *ctl, const struct ipc_msg *m)
 {
 	ctl->builder_events->base_done(ctl, m->head.tag, (const void *)m->body);
 }
 
-static void (*const builder_got_table[BUILD_NUM_TYPES])(struct control *,
-							const struct ipc_msg *) = {
-	[BUILD_STEP] = builder_got_step,           [BUILD_DONE] = builder_got_done,
-	[BUILD_REMOVED] = builder_got_removed,     [BUILD_BASE_ITEM] = builder_got_base_item,
-	[BUILD_BASE_DONE] = builder_got_base_done,
+static void (*const builder_messages[BUILD_NUM_TYPES])(struct control *, const struct ipc_msg *) = {
+	[BUILD_STEP] = builder_on_step,           [BUILD_DONE] = builder_on_done,
+	[BUILD_REMOVED] = builder_on_removed,     [BUILD_BASE_ITEM] = builder_on_base_item,
+	[BUILD_BASE_DONE] = builder_on_base_done,
 };
 
-void builder_got(struct control *ctl, struct ipc_msg *m)
+void builder_on_message(struct control *ctl, struct ipc_msg *m)
 {
-	if (m->head.type < BUILD_NUM_TYPES && builder_got_table[m->head.type])
-		builder_got_table[m->head.type](ctl, m);
+	if (m->head.type < BUILD_NUM_TYPES && builder_messages[m->head.type])
+		builder_messages[m->head.type](ctl, m);
 }

@@ -26,7 +26,7 @@ void builder_import_base(struct control *ctl, uint64_t tag, const char *name, in
 void builder_list_bases(struct control *ctl, uint64_t tag);
 
 /* roles.c: the channel. */
-void builder_up(struct control *ctl);
-void builder_got(struct control *ctl, struct ipc_msg *m);
+void builder_on_up(struct control *ctl);
+void builder_on_message(struct control *ctl, struct ipc_msg *m);
 
 #endif

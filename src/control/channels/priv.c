@@ -37,7 +37,7 @@ static void priv_send(struct control *ctl, struct priv_call *call)
 	uint32_t type = call->clearing ? (uint32_t)PRIV_MACHINE_END : call->type;
 
 	if (!ctl->priv.open)
-		return; /* priv_up sends it */
+		return; /* priv_on_up sends it */
 	call->tag = chan_tag(&ctl->priv.chan);
 	/* Every request begins with the machine's name, so that the start's bytes serve the end. */
 	chan_uv_send(&ctl->priv, type, call->tag, &call->what, priv_rows[type].size, NULL, 0);
@@ -105,7 +105,7 @@ static void priv_drop(struct priv_call *call)
 	free(call);
 }
 
-void priv_up(struct control *ctl)
+void priv_on_up(struct control *ctl)
 {
 	list_each(call, &ctl->priv_client->calls, struct priv_call, in)
 	{
@@ -159,7 +159,7 @@ static void priv_answer(struct control *ctl, const struct ipc_msg *m)
 	}
 }
 
-void priv_got(struct control *ctl, struct ipc_msg *m)
+void priv_on_message(struct control *ctl, struct ipc_msg *m)
 {
 	const struct priv_machine *gone = (const void *)m->body;
 

@@ -23,7 +23,7 @@ void priv_forget(struct control *ctl, void *arg); /* its calls go on, untold */
 /* @gone is told of each machine that ended by itself; priv has not cleared it yet. */
 void priv_open(struct control *ctl, void (*gone)(struct control *ctl, const char *machine));
 
-void priv_got(struct control *ctl, struct ipc_msg *m); /* for channels/roles.h */
-void priv_up(struct control *ctl);
+void priv_on_message(struct control *ctl, struct ipc_msg *m); /* for channels/roles.h */
+void priv_on_up(struct control *ctl);
 
 #endif

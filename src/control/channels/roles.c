@@ -12,7 +12,7 @@ static enum role role_channel_role(const struct control *ctl, const struct chan_
 	return c == &ctl->priv ? ROLE_PRIV : c == &ctl->proxy ? ROLE_PROXY : ROLE_IMAGE;
 }
 
-static void role_channel_got(struct chan_uv *c, struct ipc_msg *m)
+static void role_channel_on_message(struct chan_uv *c, struct ipc_msg *m)
 {
 	struct control *ctl = c->poll.loop->data;
 
@@ -45,7 +45,7 @@ static void role_channel_open(struct control *ctl, enum role role)
 	struct err e;
 
 	if (chan_uv_open(c, &ctl->loop, fd_steal(&ctl->next_channel[role]), p->rows, p->n_rows,
-			 role_channel_got, role_channel_lost, &e)) {
+			 role_channel_on_message, role_channel_lost, &e)) {
 		log_err("%s role=%s", e.text, role_name[role]);
 		return;
 	}

@@ -207,7 +207,7 @@ static void machine_answered(struct machine *m, const struct ipc_msg *msg)
 		m->ops->saved(m, (const void *)msg->body);
 }
 
-static void machine_got(struct chan_uv *c, struct ipc_msg *msg)
+static void machine_on_message(struct chan_uv *c, struct ipc_msg *msg)
 {
 	struct machine *m = container_of(c, struct machine, chan);
 
@@ -264,7 +264,7 @@ static void machine_connect(struct machine *m)
 	int sock = ipc_connect(path, SOCK_SEQPACKET, &e);
 
 	if (sock < 0 || chan_uv_open(&m->chan, &m->ctl->loop, sock, machine_rows, MACHINE_NUM_TYPES,
-				     machine_got, machine_lost, &e)) {
+				     machine_on_message, machine_lost, &e)) {
 		machine_died(m, e.text);
 		return;
 	}
