@@ -23,7 +23,7 @@ enum route_state routes_state(const struct microvm *vm)
 	return ROUTE_DEAD;
 }
 
-static void routes_send(struct microvm *vm, enum route_state state)
+static void routes_send_state(struct microvm *vm, enum route_state state)
 {
 	struct route_set set = { .state = state, .http_ingress = vm->http_ingress };
 
@@ -35,21 +35,21 @@ static void routes_send(struct microvm *vm, enum route_state state)
 
 void routes_push(struct microvm *vm)
 {
-	routes_send(vm, routes_state(vm));
+	routes_send_state(vm, routes_state(vm));
 }
 
 void routes_open_early(struct microvm *vm)
 {
-	routes_send(vm, ROUTE_OPEN);
+	routes_send_state(vm, ROUTE_OPEN);
 }
 
 void routes_refuse(struct microvm *vm)
 {
-	routes_send(vm, ROUTE_DEAD);
+	routes_send_state(vm, ROUTE_DEAD);
 	routes_push(vm);
 }
 
-static void routes_tell(struct microvm *vm, enum route_type type)
+static void routes_send_endpoint(struct microvm *vm, enum route_type type)
 {
 	struct route_endpoint to = { 0 };
 
@@ -59,17 +59,17 @@ static void routes_tell(struct microvm *vm, enum route_type type)
 
 void routes_gone(struct microvm *vm)
 {
-	routes_tell(vm, ROUTE_GONE);
+	routes_send_endpoint(vm, ROUTE_GONE);
 }
 
 void routes_hold(struct microvm *vm)
 {
-	routes_tell(vm, ROUTE_HOLD);
+	routes_send_endpoint(vm, ROUTE_HOLD);
 }
 
 void routes_release(struct microvm *vm)
 {
-	routes_tell(vm, ROUTE_RELEASE);
+	routes_send_endpoint(vm, ROUTE_RELEASE);
 }
 
 void routes_on_up(struct control *ctl)
