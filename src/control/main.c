@@ -28,7 +28,7 @@
 #include "ipc/priv.h"
 #include "net/role.h"
 
-#define CONTROL_END_LOOK_MS   50
+#define CONTROL_END_CHECK_MS  50
 #define CONTROL_END_FAILED_MS 1500  /* so that `doze down` hears what could not be suspended */
 #define CONTROL_END_MAX_MS    20000 /* for machines to be cleared after a drain */
 
@@ -226,7 +226,7 @@ static void control_finish(struct control_role *r)
 	role_finish(r->link);
 }
 
-static void control_end_look(uv_timer_t *timer)
+static void control_end_check(uv_timer_t *timer)
 {
 	struct control *ctl = timer->loop->data;
 	struct control_role *r = container_of(ctl, struct control_role, ctl);
@@ -250,11 +250,11 @@ static void control_drained(void *arg, unsigned suspended, unsigned failed)
 	r->failed |= failed > 0;
 	r->kept = failed;
 	r->end_ms = uv_now(&r->ctl.loop);
-	uv_timer_start(&r->end, control_end_look, 0, CONTROL_END_LOOK_MS);
+	uv_timer_start(&r->end, control_end_check, 0, CONTROL_END_CHECK_MS);
 }
 
 /* The supervisor waits as long as it hears that something moves. */
-static void control_look_progress(uv_timer_t *timer)
+static void control_check_progress(uv_timer_t *timer)
 {
 	struct control *ctl = timer->loop->data;
 	struct control_role *r = container_of(ctl, struct control_role, ctl);
@@ -276,7 +276,7 @@ static void on_stop(void *arg, bool keep_machines)
 	}
 	r->ctl.ending = true;
 	uv_timer_init(&r->ctl.loop, &r->end);
-	uv_timer_start(&r->end, control_look_progress, CONTROL_END_LOOK_MS, CONTROL_END_LOOK_MS);
+	uv_timer_start(&r->end, control_check_progress, CONTROL_END_CHECK_MS, CONTROL_END_CHECK_MS);
 	drain_start(&r->ctl, control_drained, r);
 }
 

@@ -8,8 +8,8 @@
 #include "control/model/model.h"
 #include "control/pool/pool.h"
 
-#define DRAIN_AT_ONCE 4
-#define DRAIN_LOOK_MS 100
+#define DRAIN_AT_ONCE  4
+#define DRAIN_CHECK_MS 100
 
 struct drain_wait {
 	struct list in;
@@ -77,7 +77,7 @@ static void drain_end(struct control *ctl, const struct drain_count *n)
 	uv_close((uv_handle_t *)&d->timer, drain_closed);
 }
 
-static void drain_look(uv_timer_t *timer)
+static void drain_check(uv_timer_t *timer)
 {
 	struct control *ctl = timer->loop->data;
 	struct drain_count n = drain_count(ctl);
@@ -121,7 +121,7 @@ void drain_start(struct control *ctl, drain_done *done, void *arg)
 	}
 	pool_wake(ctl);
 	uv_timer_init(&ctl->loop, &d->timer);
-	uv_timer_start(&d->timer, drain_look, 0, DRAIN_LOOK_MS);
+	uv_timer_start(&d->timer, drain_check, 0, DRAIN_CHECK_MS);
 }
 
 static json_t *drain_item(const struct microvm *vm)

@@ -290,8 +290,8 @@ void start_identity(struct microvm *vm)
 	start_enter(vm, START_IDENTITY);
 }
 
-static void machine_looked(struct machine *m, int rc, const struct ipc_msg *answer,
-			   const struct err *e)
+static void machine_checked(struct machine *m, int rc, const struct ipc_msg *answer,
+			    const struct err *e)
 {
 	const struct machine_stats *stats = rc ? NULL : (const void *)answer->body;
 	struct microvm *vm = m->owner;
@@ -317,7 +317,7 @@ static void machine_continued(struct machine *m, int rc, const struct ipc_msg *a
 		return;
 	}
 	log_warn("a machine did not say that it runs id=%s error=\"%s\"", vm->id, e->text);
-	machine_stats(m, machine_looked);
+	machine_stats(m, machine_checked);
 }
 
 void start_paused(struct microvm *vm)

@@ -14,9 +14,9 @@
 #define PREWARM_REQUESTS  2
 #define PREWARM_STEP_MS   5000 /* one connection */
 #define PREWARM_ACK_MS    30000
-#define PREWARM_LOOK_MS   60
+#define PREWARM_CHECK_MS  60
 #define PREWARM_QUIET_PCT 20
-#define PREWARM_QUIET_MAX 20 /* looks; a guest that is never quiet is paused as it is */
+#define PREWARM_QUIET_MAX 20 /* checks; a guest that is never quiet is paused as it is */
 
 struct prewarm {
 	struct machine *m;
@@ -25,9 +25,9 @@ struct prewarm {
 	size_t port; /* of this step: index into `listening` */
 	bool refusable;
 	struct knocking *knocking;
-	unsigned looks;
-	int64_t look_ms;
-	uint64_t look_cpu_ns;
+	unsigned checks;
+	int64_t check_ms;
+	uint64_t check_cpu_ns;
 	uint16_t request_port; /* of warm_request; 0: none */
 	char request_path[CONF_TEXT];
 	char *stream; /* path of stream.sock */
@@ -87,35 +87,36 @@ static void prewarm_paused(struct machine *m, int rc, const struct ipc_msg *answ
 	prewarm_end(m, rc, e);
 }
 
-static void prewarm_look(uv_timer_t *timer);
+static void prewarm_check(uv_timer_t *timer);
 
-static void prewarm_looked(struct machine *m, int rc, const struct ipc_msg *answer,
-			   const struct err *e)
+static void prewarm_checked(struct machine *m, int rc, const struct ipc_msg *answer,
+			    const struct err *e)
 {
 	struct prewarm *w = m->prewarm;
-	int64_t now = clock_mono_ms(), passed = now - w->look_ms;
-	uint64_t used_ms = (m->cpu_ns - w->look_cpu_ns) / 1000000;
-	bool quiet = w->looks && passed > 0 && used_ms * 100 < (uint64_t)passed * PREWARM_QUIET_PCT;
+	int64_t now = clock_mono_ms(), passed = now - w->check_ms;
+	uint64_t used_ms = (m->cpu_ns - w->check_cpu_ns) / 1000000;
+	bool quiet =
+		w->checks && passed > 0 && used_ms * 100 < (uint64_t)passed * PREWARM_QUIET_PCT;
 
 	(void)answer;
 	if (rc) {
 		prewarm_end(m, rc, e);
 		return;
 	}
-	if (quiet || w->looks++ == PREWARM_QUIET_MAX) {
+	if (quiet || w->checks++ == PREWARM_QUIET_MAX) {
 		machine_simple(m, MACHINE_PAUSE, prewarm_paused);
 		return;
 	}
-	w->look_ms = now;
-	w->look_cpu_ns = m->cpu_ns;
-	uv_timer_start(&w->timer, prewarm_look, PREWARM_LOOK_MS, 0);
+	w->check_ms = now;
+	w->check_cpu_ns = m->cpu_ns;
+	uv_timer_start(&w->timer, prewarm_check, PREWARM_CHECK_MS, 0);
 }
 
-static void prewarm_look(uv_timer_t *timer)
+static void prewarm_check(uv_timer_t *timer)
 {
 	struct prewarm *w = timer->data;
 
-	machine_stats(w->m, prewarm_looked);
+	machine_stats(w->m, prewarm_checked);
 }
 
 static void prewarm_next(struct prewarm *w);
@@ -184,7 +185,7 @@ static void prewarm_next(struct prewarm *w)
 		prewarm_knock(w, w->request_port, text);
 		return;
 	}
-	uv_timer_start(&w->timer, prewarm_look, 0, 0);
+	uv_timer_start(&w->timer, prewarm_check, 0, 0);
 }
 
 static void prewarm_acked(struct machine *m, int rc, const struct ipc_msg *answer,
