@@ -24,7 +24,7 @@ struct prewarm {
 	size_t step; /* the next one of warm_what */
 	size_t port; /* of this step: index into `listening` */
 	bool refusable;
-	struct knocking *knocking;
+	struct knocking *probe;
 	unsigned checks;
 	int64_t check_ms;
 	uint64_t check_cpu_ns;
@@ -66,8 +66,8 @@ static void prewarm_closed(uv_handle_t *handle)
 
 void prewarm_cancel(struct prewarm *w)
 {
-	if (w->knocking)
-		knock_cancel(w->knocking);
+	if (w->probe)
+		knock_cancel(w->probe);
 	w->m->prewarm = NULL;
 	uv_close((uv_handle_t *)&w->timer, prewarm_closed);
 }
@@ -135,25 +135,25 @@ static void prewarm_not_refused(struct prewarm *w, unsigned status)
 	prewarm_end(m, -1, &e);
 }
 
-static void prewarm_knocked(void *arg, unsigned status)
+static void prewarm_probed(void *arg, unsigned status)
 {
 	struct prewarm *w = arg;
 
-	w->knocking = NULL;
+	w->probe = NULL;
 	if (w->refusable && status != KNOCK_UNSAID && status != 400 && status != 505)
 		prewarm_not_refused(w, status);
 	else
 		prewarm_next(w);
 }
 
-static void prewarm_knock(struct prewarm *w, uint16_t port, const char *text)
+static void prewarm_probe(struct prewarm *w, uint16_t port, const char *text)
 {
-	w->knocking = knock_start(&w->m->ctl->loop, &(struct knock){ .stream = w->stream,
-								     .port = port,
-								     .text = text,
-								     .most_ms = PREWARM_STEP_MS,
-								     .done = prewarm_knocked,
-								     .arg = w });
+	w->probe = knock_start(&w->m->ctl->loop, &(struct knock){ .stream = w->stream,
+								  .port = port,
+								  .text = text,
+								  .most_ms = PREWARM_STEP_MS,
+								  .done = prewarm_probed,
+								  .arg = w });
 }
 
 /* First connections, then what is refused, then the operator's own request. */
@@ -172,7 +172,7 @@ static void prewarm_next(struct prewarm *w)
 		if (w->refusable && t->not_refusing[w->port])
 			continue;
 		w->step++;
-		prewarm_knock(w, v->listening[w->port], w->refusable ? KNOCK_REFUSABLE : NULL);
+		prewarm_probe(w, v->listening[w->port], w->refusable ? KNOCK_REFUSABLE : NULL);
 		return;
 	}
 	w->refusable = false;
@@ -182,7 +182,7 @@ static void prewarm_next(struct prewarm *w)
 						w->request_path);
 
 		w->step++;
-		prewarm_knock(w, w->request_port, text);
+		prewarm_probe(w, w->request_port, text);
 		return;
 	}
 	uv_timer_start(&w->timer, prewarm_check, 0, 0);
