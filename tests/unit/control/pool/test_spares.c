@@ -8,7 +8,7 @@
 
 #include "control/pool/spares.h"
 
-static void test_shells_are_kept_for_shapes_in_use_alone(void **unused)
+static void test_spares_are_kept_for_shapes_in_use_alone(void **unused)
 {
 	static const struct {
 		struct spares_facts facts;
@@ -27,7 +27,7 @@ static void test_shells_are_kept_for_shapes_in_use_alone(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_shells_are_kept_for_shapes_in_use_alone),
+		cmocka_unit_test(test_spares_are_kept_for_shapes_in_use_alone),
 	};
 
 	return cmocka_run_group_tests_name("control/pool/spares", tests, NULL, NULL);
