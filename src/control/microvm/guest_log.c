@@ -50,7 +50,7 @@ static bool log_open(struct guest_log *g)
 	return g->fd >= 0;
 }
 
-static void log_turn(struct guest_log *g)
+static void log_rotate(struct guest_log *g)
 {
 	char name[GUEST_LOG_NAME], old[GUEST_LOG_NAME];
 	struct stat st;
@@ -78,14 +78,14 @@ static void log_run(struct disk_task *task)
 	}
 	if (!g->writing.size || !log_open(g))
 		return;
-	log_turn(g);
+	log_rotate(g);
 	if (log_open(g) && io_write_full(g->fd, g->writing.data, g->writing.size))
 		fd_close(&g->fd);
 }
 
 /* The loop. */
 
-static void log_go_on(struct guest_log *g)
+static void log_start_work(struct guest_log *g)
 {
 	struct buf done = g->writing;
 
@@ -111,7 +111,7 @@ static void log_done(struct disk_task *task)
 
 	g->under_way = false;
 	if (g->waiting.size || (g->removes && !g->removing)) {
-		log_go_on(g);
+		log_start_work(g);
 		return;
 	}
 	if (g->vm && !g->closes)
@@ -155,7 +155,7 @@ void guest_log_write(struct machine *m, const uint8_t *data, size_t size, uint64
 	}
 	buf_add(&g->waiting, data, size);
 	if (!g->under_way)
-		log_go_on(g);
+		log_start_work(g);
 }
 
 void guest_log_close(struct microvm *vm)
@@ -183,5 +183,5 @@ void guest_log_remove(struct microvm *vm)
 	g->vm = NULL;
 	g->removes = true;
 	if (!g->under_way)
-		log_go_on(g);
+		log_start_work(g);
 }

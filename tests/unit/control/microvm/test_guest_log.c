@@ -158,7 +158,7 @@ static void test_a_log_that_is_removed_while_it_is_written_stays_removed(void **
 	assert_int_equal(faccessat(ctl.log_fd, "microvms/microvm-1.log", F_OK, 0), -1);
 }
 
-static void test_a_log_that_nobody_writes_is_removed_with_the_turned_one(void **unused)
+static void test_a_log_that_nobody_writes_is_removed_with_the_rotated_one(void **unused)
 {
 	(void)unused;
 	close(openat(ctl.log_fd, "microvms/microvm-1.log", O_WRONLY | O_CREAT, 0600));
@@ -199,7 +199,7 @@ int main(void)
 		TEST(test_a_close_waits_for_what_was_written_before),
 		TEST(test_output_after_a_close_opens_it_again),
 		TEST(test_a_log_that_is_removed_while_it_is_written_stays_removed),
-		TEST(test_a_log_that_nobody_writes_is_removed_with_the_turned_one),
+		TEST(test_a_log_that_nobody_writes_is_removed_with_the_rotated_one),
 		TEST(test_output_beyond_the_backlog_is_dropped_and_counted),
 	};
 
