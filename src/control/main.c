@@ -274,6 +274,8 @@ static void on_stop(void *arg, bool keep_machines)
 		control_finish(r);
 		return;
 	}
+	if (r->ctl.ending)
+		return; /* the drain of an earlier stop goes on */
 	r->ctl.ending = true;
 	uv_timer_init(&r->ctl.loop, &r->end);
 	uv_timer_start(&r->end, control_check_progress, CONTROL_END_CHECK_MS, CONTROL_END_CHECK_MS);

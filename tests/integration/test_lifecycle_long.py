@@ -122,6 +122,18 @@ def test_a_drain_waits_for_a_save_that_makes_progress(rig, image):
         comes_back(rig, vm, guests[vm])
 
 
+def test_a_second_stop_does_not_disturb_the_drain_of_the_first(rig, image):
+    vms = [rig.run(image) for _ in range(2)]
+    rig.script.always("SAVE", monitors.slow_save(30))
+    for _ in range(3):
+        rig.supervisor.say("STOP", which=0)
+        rig.pass_time(3)
+    asked = rig.api.later("resume", vms[0])
+    pass_until(rig, "control is gone", lambda: rig.process.poll() is not None, 120)
+    assert rig.process.wait() == 0 and asked.exception(10)
+    assert {rig.row(vm)["state"] for vm in vms} == {"SUSPENDED"}
+
+
 def test_a_drain_that_ends_late_frees_nothing_too_early(rig, image):
     vms = [rig.run(image) for _ in range(3)]
     machines = [rig.machine(vm) for vm in vms]

@@ -327,20 +327,6 @@ void start_paused(struct microvm *vm)
 	start_identity(vm);
 }
 
-void on_resume(struct microvm *vm, enum vm_state from)
-{
-	(void)from;
-	if (vm->starting || vm->machine)
-		return;
-	lifecycle_of(vm)->wake = false;
-	/* Bound in memory alone: while the row says SUSPENDED the checkpoint is the truth. */
-	start_bind(vm);
-	start_machine(vm);
-	routes_push(vm);
-}
-
-/* The ways out. */
-
 /* A resume that failed leaves the checkpoint as it was: whoever waits hears why, and whoever comes
  * later tries again. */
 static void start_stay_suspended(struct microvm *vm, const char *why)
@@ -355,6 +341,28 @@ static void start_stay_suspended(struct microvm *vm, const char *why)
 	waiters_notify(&l->resumes, -1, &e);
 	waiters_notify(&l->suspends, 0, NULL);
 }
+
+void on_resume(struct microvm *vm, enum vm_state from)
+{
+	struct start *s = start_of(vm);
+
+	(void)from;
+	if (vm->starting || vm->machine)
+		return;
+	if (vm->ctl->draining) {
+		err_set(&s->failure, ERR_CAPACITY,
+			"doze is being stopped: no MicroVM can start now.");
+		start_stay_suspended(vm, s->failure.text);
+		return;
+	}
+	lifecycle_of(vm)->wake = false;
+	/* Bound in memory alone: while the row says SUSPENDED the checkpoint is the truth. */
+	start_bind(vm);
+	start_machine(vm);
+	routes_push(vm);
+}
+
+/* The ways out. */
 
 void start_failed(struct microvm *vm, const char *why)
 {

@@ -142,6 +142,22 @@ static void test_a_resume_that_fails_leaves_it_suspended(void **unused)
 	}
 }
 
+static void test_nothing_is_resumed_while_doze_is_being_stopped(void **unused)
+{
+	struct told resume = { 0 };
+
+	(void)unused;
+	ctl.draining = true;
+	lifecycle.wake = true;
+	waiters_add(&lifecycle.resumes, told, &resume);
+	on_resume(&vm, VM_SUSPENDED);
+	assert_int_equal(resume.rc, -1);
+	assert_int_equal(resume.kind, ERR_CAPACITY);
+	assert_string_equal(world.said, "");
+	assert_false(vm.starting);
+	assert_false(lifecycle.wake);
+}
+
 static void test_a_resume_hook_that_fails_terminates(void **unused)
 {
 	(void)unused;
@@ -263,6 +279,7 @@ int main(void)
 		RESUME(test_a_resume_takes_a_spare),
 		cmocka_unit_test(test_a_run_ends_with_the_reason_of_any_stage),
 		cmocka_unit_test(test_a_resume_that_fails_leaves_it_suspended),
+		RESUME(test_nothing_is_resumed_while_doze_is_being_stopped),
 		RESUME(test_a_resume_hook_that_fails_terminates),
 		RUN(test_a_snapshot_that_this_host_refuses_has_a_remedy),
 		RUN(test_a_version_that_does_not_run_here_takes_no_room),
