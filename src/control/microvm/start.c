@@ -5,9 +5,7 @@
 
 #include "base/log.h"
 #include "control/channels/routes.h"
-#include "control/microvm/guest_log.h"
 #include "control/microvm/lifecycle_internal.h"
-#include "control/microvm/suspend.h"
 #include "control/microvm/waiters.h"
 #include "control/pool/restore.h"
 #include "control/pool/spares.h"
@@ -112,14 +110,11 @@ static void begin_machine(struct microvm *vm)
 		return;
 	}
 	vm->machine = machine_start(vm->ctl, vm->version, vm->machine_id, vm->internet,
-				    &microvm_machine_ops, vm); /* then machine_up */
+				    &microvm_machine_ops, vm); /* then start_on_machine_up */
 }
 
-static void machine_up(struct machine *m, enum machine_run run)
+void start_on_machine_up(struct microvm *vm)
 {
-	struct microvm *vm = m->owner;
-
-	(void)run;
 	if (vm->starting && start_of(vm)->stage == START_MACHINE)
 		start_next(vm);
 }
@@ -390,38 +385,3 @@ void on_resume_lost(struct microvm *vm, enum vm_state from)
 	start_of(vm)->failure = (struct err){ 0 };
 	start_stay_suspended(vm, "its machine ended before it ran");
 }
-
-static void machine_down(struct machine *m, const char *reason)
-{
-	struct microvm *vm = m->owner;
-
-	vm->machine = NULL; /* it is clearing itself */
-	if (lifecycle_of(vm)->run)
-		return; /* run.c looks once the row is there */
-	if (vm->state == VM_PENDING && !vm->ctl->adopted)
-		return; /* adopt.c starts another one */
-	if (vm->starting)
-		start_failed(vm, reason);
-	else if (!suspend_on_machine_end(vm))
-		lifecycle_event_durable(vm, EV_EXITED, reason);
-}
-
-static void application_exited(struct machine *m, unsigned code)
-{
-	autofree char *why = xasprintf("Container Stopped with Exit Code: %u", code);
-	struct microvm *vm = m->owner;
-
-	if (lifecycle_of(vm)->run) {
-		/* The row of the run is on its way: run.c starts another machine for it. */
-		vm->machine = NULL;
-		machine_end(m, NULL, NULL);
-		return;
-	}
-	if (vm->starting)
-		start_cancel(vm);
-	/* A resume that ends so has come too far to go back to the checkpoint. */
-	lifecycle_event_durable(vm, vm->state == VM_SUSPENDED ? EV_TERMINATE : EV_EXITED, why);
-}
-
-const struct machine_ops microvm_machine_ops = { machine_up, machine_down, guest_log_write,
-						 application_exited, suspend_on_saved };

@@ -28,7 +28,7 @@ struct start {
 
 struct start *start_of(struct microvm *vm); /* made at its first use */
 
-extern const struct machine_ops microvm_machine_ops;
+extern const struct machine_ops microvm_machine_ops; /* machine_events.c */
 
 /* A new machine id into the microVM, and the host's boot id. */
 void start_bind(struct microvm *vm);
@@ -39,6 +39,7 @@ void start_again(struct microvm *vm); /* under a new machine id, which the row g
 /* The guest of a clone, or of a machine of before a restart of control: from its identity on. */
 void start_identity(struct microvm *vm);
 void start_paused(struct microvm *vm); /* the same for a machine that is to CONTINUE first */
+void start_on_machine_up(struct microvm *vm);
 void start_cancel(struct microvm *vm); /* what is under way */
 void start_failed(struct microvm *vm, const char *why);
 
