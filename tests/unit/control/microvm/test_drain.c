@@ -69,7 +69,7 @@ void lifecycle_suspend(struct microvm *vm, lifecycle_done *done, void *arg)
 
 struct suspend_progress suspend_progress(const struct microvm *vm)
 {
-	struct suspend_progress none = { 0 }, half = { "saving", 50, 100 };
+	struct suspend_progress none = { 0 }, half = { "saving", 50, 100, NULL };
 
 	return vm->state == VM_SUSPENDING ? half : none;
 }
