@@ -12,11 +12,9 @@
 #include "dozed/super.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -26,6 +24,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "dozed/notify.h"
+#include "dozed/role_exec.h"
 #include "dozed/roles.h"
 
 #define BACKOFF_FIRST_MS 100
@@ -115,50 +114,6 @@ static void super_connect(struct super *s, enum role a, enum role b)
 	close(pair[1]);
 }
 
-/* This runs in the child, which becomes the role. */
-static void super_exec(const struct super *s, enum role role, int sock, pid_t parent)
-{
-	const struct conf *conf = s->setup->conf;
-	const char *argv[] = { "dozed",
-			       "--role",
-			       role_name[role],
-			       "--instance",
-			       conf->instance,
-			       "--engine",
-			       conf->kvm ? "kvm" : "qemu",
-			       NULL };
-	autofree char *program = xasprintf("%s/dozed-%s", conf->libexec_dir, role_name[role]);
-	sigset_t none;
-	struct err e;
-	int config =
-		*s->setup->config_file ? open(s->setup->config_file, O_RDONLY | O_CLOEXEC) : -1;
-
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	/* Both descriptors move out of the way first, then to their numbers. dup2 also clears
-	 * close-on-exec. */
-	sock = fcntl(sock, F_DUPFD_CLOEXEC, 16);
-	if (config >= 0)
-		config = fcntl(config, F_DUPFD_CLOEXEC, 16);
-	dup2(sock, SUPER_FD);
-	if (config >= 0)
-		dup2(config, SUPER_CONFIG_FD);
-	else
-		close(SUPER_CONFIG_FD);
-	if (role_drop(conf, role, parent, &e)) {
-		log_err("role=%s %s", role_name[role], e.text);
-		_exit(1);
-	}
-	execv(program, (char *const *)(uintptr_t)argv);
-	if (errno == EACCES)
-		log_err("cannot start '%s': its user may not pass a directory above it; install "
-			"doze where everyone may (tools/install --prefix), or chmod o+x them",
-			program);
-	else
-		log_err("cannot start '%s': %s; install doze again", program, strerror(errno));
-	_exit(1);
-}
-
 /* Control writes the port into every endpoint unless it is 443. */
 static uint32_t super_endpoint_port(const struct super *s)
 {
@@ -184,7 +139,7 @@ static int super_start(struct super *s, struct super_role *r, struct err *e)
 		return err_sys(e, "start the role %s", role_name[r->role]);
 	}
 	if (!r->pid)
-		super_exec(s, r->role, pair[1], parent);
+		role_exec(s->setup->conf, s->setup->config_file, r->role, pair[1], parent);
 	close(pair[1]);
 	r->ready = false;
 	r->started_ms = clock_mono_ms();

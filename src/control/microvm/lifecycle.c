@@ -76,11 +76,10 @@ struct lifecycle *lifecycle_of(struct microvm *vm)
 static void lifecycle_apply(struct microvm *vm, const struct lifecycle *l, enum vm_state to)
 {
 	switch (l->event) {
-	case EV_RESUMED:
-		vm->suspended_ms = 0;
-		/* fall through */
 	case EV_STARTED:
+	case EV_RESUMED:
 	case EV_UNSAVED: /* not idle again at once */
+		vm->suspended_ms = 0;
 		vm->last_byte_ms = l->step_wall_ms;
 		vm->since.last_byte_ms = l->step_boot_ms;
 		break;
