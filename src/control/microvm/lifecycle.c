@@ -252,100 +252,89 @@ void lifecycle_event_durable(struct microvm *vm, enum vm_event event, const char
 	lifecycle_event(vm, event, why);
 }
 
-/* False: it is too early (*e).  Not so if its endpoint answers already: who has seen that is not
- * told that it is PENDING. */
-static bool lifecycle_waits_to_open(struct microvm *vm, struct list *waits, lifecycle_done *done,
-				    void *arg, struct err *e)
+/* How a call is answered. */
+enum answer { ANSWER_LATER, ANSWER_DONE, ANSWER_REFUSED };
+
+static void lifecycle_answer(enum answer answer, struct list *waits, const struct err *e,
+			     change_done *done, void *arg)
+{
+	if (answer == ANSWER_LATER)
+		waiters_add(waits, done, arg);
+	else if (done)
+		done(arg, answer == ANSWER_DONE ? 0 : -1, answer == ANSWER_DONE ? NULL : e);
+}
+
+/* Before it runs, and after its end.  A call is not too early if the endpoint answers already: who
+ * has seen that is not told that the microVM is PENDING. */
+static enum answer lifecycle_answer_at_the_ends(const struct microvm *vm, struct err *e)
 {
 	const struct lifecycle *l = vm->lifecycle;
 
-	if (l->committing && l->event == EV_STARTED) {
-		waiters_add(waits, done, arg);
-		return true;
-	}
-	err_set(e, ERR_CONFLICT, "The MicroVM %s is PENDING: wait until it is RUNNING.", vm->id);
-	return false;
+	if (vm->state == VM_PENDING && l->committing && l->event == EV_STARTED)
+		return ANSWER_LATER;
+	if (vm->state == VM_PENDING)
+		err_set(e, ERR_CONFLICT, "The MicroVM %s is PENDING: wait until it is RUNNING.",
+			vm->id);
+	else
+		waiters_ended(vm, e);
+	return ANSWER_REFUSED;
 }
 
-void lifecycle_suspend(struct microvm *vm, lifecycle_done *done, void *arg)
+static enum answer lifecycle_answer_suspend(const struct microvm *vm, struct err *e)
+{
+	const struct lifecycle *l = vm->lifecycle;
+
+	if (vm->state == VM_RUNNING && l->adopting) {
+		err_set(e, ERR_CAPACITY,
+			"The machine of the MicroVM %s has not answered since doze was started: "
+			"try again later.",
+			vm->id);
+		return ANSWER_REFUSED;
+	}
+	if (vm->state == VM_RUNNING || vm->state == VM_SUSPENDING)
+		return ANSWER_LATER;
+	if (vm->state == VM_SUSPENDED) /* one that is waking wakes first */
+		return vm->starting || l->committing ? ANSWER_LATER : ANSWER_DONE;
+	return lifecycle_answer_at_the_ends(vm, e);
+}
+
+void lifecycle_suspend(struct microvm *vm, change_done *done, void *arg)
 {
 	struct lifecycle *l = lifecycle_of(vm);
 	struct err e;
+	enum answer answer = lifecycle_answer_suspend(vm, &e);
 
-	switch (vm->state) {
-	case VM_PENDING:
-		if (lifecycle_waits_to_open(vm, &l->suspends, done, arg, &e))
-			return;
-		break;
-	case VM_RUNNING:
-		if (l->adopting) {
-			err_set(&e, ERR_CAPACITY,
-				"The machine of the MicroVM %s has not answered since doze was "
-				"started: try again later.",
-				vm->id);
-			break;
-		}
-		/* fall through */
-	case VM_SUSPENDING:
-		waiters_add(&l->suspends, done, arg);
+	lifecycle_answer(answer, &l->suspends, &e, done, arg);
+	if (answer == ANSWER_LATER && (vm->state == VM_RUNNING || vm->state == VM_SUSPENDING))
 		on_suspend_asked(vm);
-		return;
-	case VM_SUSPENDED:
-		if (vm->starting || l->committing) {
-			/* It is waking: that ends first. */
-			waiters_add(&l->suspends, done, arg);
-			return;
-		}
-		if (done)
-			done(arg, 0, NULL);
-		return;
-	case VM_TERMINATING:
-	case VM_TERMINATED:
-	case VM_NUM_STATES:
-		waiters_ended(vm, &e);
-		break;
-	}
-	if (done)
-		done(arg, -1, &e);
 }
 
-void lifecycle_resume(struct microvm *vm, lifecycle_done *done, void *arg)
+static enum answer lifecycle_answer_resume(const struct microvm *vm, struct err *e)
+{
+	const struct lifecycle *l = vm->lifecycle;
+
+	if (vm->state == VM_RUNNING)
+		return l->committing && l->event == EV_SUSPEND ? ANSWER_LATER : ANSWER_DONE;
+	if (vm->state == VM_SUSPENDING || vm->state == VM_SUSPENDED)
+		return ANSWER_LATER;
+	return lifecycle_answer_at_the_ends(vm, e);
+}
+
+void lifecycle_resume(struct microvm *vm, change_done *done, void *arg)
 {
 	struct lifecycle *l = lifecycle_of(vm);
 	struct err e;
+	enum answer answer = lifecycle_answer_resume(vm, &e);
 
-	switch (vm->state) {
-	case VM_PENDING:
-		if (lifecycle_waits_to_open(vm, &l->resumes, done, arg, &e))
-			return;
-		break;
-	case VM_RUNNING:
-		if (l->committing && l->event == EV_SUSPEND) {
-			waiters_add(&l->resumes, done, arg);
-			l->wake = true;
-			return;
-		}
-		if (done)
-			done(arg, 0, NULL);
+	lifecycle_answer(answer, &l->resumes, &e, done, arg);
+	if (answer != ANSWER_LATER || vm->state == VM_PENDING)
 		return;
-	case VM_SUSPENDING:
-	case VM_SUSPENDED:
-		waiters_add(&l->resumes, done, arg);
-		l->wake = true;
-		if (vm->state == VM_SUSPENDED && !vm->starting)
-			lifecycle_event(vm, EV_RESUME, NULL);
-		return;
-	case VM_TERMINATING:
-	case VM_TERMINATED:
-	case VM_NUM_STATES:
-		waiters_ended(vm, &e);
-		break;
-	}
-	if (done)
-		done(arg, -1, &e);
+	l->wake = true;
+	if (vm->state == VM_SUSPENDED && !vm->starting)
+		lifecycle_event(vm, EV_RESUME, NULL);
 }
 
-void lifecycle_terminate(struct microvm *vm, const char *reason, lifecycle_done *done, void *arg)
+void lifecycle_terminate(struct microvm *vm, const char *reason, change_done *done, void *arg)
 {
 	if (vm->state == VM_TERMINATING || vm->state == VM_TERMINATED) {
 		if (done)

@@ -29,13 +29,13 @@ struct image_version;
  * from here on: in its list once the row is there, freed before `made` if that failed. */
 struct store_txn;
 void lifecycle_run(struct control *ctl, struct microvm *vm, struct store_txn *with,
-		   lifecycle_done *made, void *arg);
+		   change_done *made, void *arg);
 
 /* SuspendMicrovm, ResumeMicrovm, TerminateMicrovm: idempotent as service.md 4 and 23 say; `done`
  * when the state that the caller may rely on is durable. */
-void lifecycle_suspend(struct microvm *vm, lifecycle_done *done, void *arg);
-void lifecycle_resume(struct microvm *vm, lifecycle_done *done, void *arg);
-void lifecycle_terminate(struct microvm *vm, const char *reason, lifecycle_done *done, void *arg);
+void lifecycle_suspend(struct microvm *vm, change_done *done, void *arg);
+void lifecycle_resume(struct microvm *vm, change_done *done, void *arg);
+void lifecycle_terminate(struct microvm *vm, const char *reason, change_done *done, void *arg);
 
 /* The rows of this version's TERMINATED microVMs go with it: first out of the store, in the
  * transaction that deletes the version, and once that is durable out of memory. */

@@ -19,7 +19,7 @@
 struct run {
 	struct microvm *vm;
 	struct store_txn *with;
-	lifecycle_done *made;
+	change_done *made;
 	void *arg;
 	bool clone, spare; /* what the machine is, or was if it died meanwhile */
 };
@@ -110,7 +110,7 @@ static int run_allowed(const struct control *ctl, const struct microvm *vm, stru
 }
 
 void lifecycle_run(struct control *ctl, struct microvm *vm, struct store_txn *with,
-		   lifecycle_done *made, void *arg)
+		   change_done *made, void *arg)
 {
 	struct run *r = xcalloc(1, sizeof(*r));
 	struct err e;

@@ -4,11 +4,11 @@
 
 struct waiter {
 	struct list in;
-	lifecycle_done *done;
+	change_done *done;
 	void *arg;
 };
 
-void waiters_add(struct list *waits, lifecycle_done *done, void *arg)
+void waiters_add(struct list *waits, change_done *done, void *arg)
 {
 	struct waiter *w;
 

@@ -6,7 +6,7 @@
 #include "control/model/done.h"
 #include "control/model/microvm.h"
 
-void waiters_add(struct list *waits, lifecycle_done *done, void *arg); /* @done may be NULL */
+void waiters_add(struct list *waits, change_done *done, void *arg); /* @done may be NULL */
 void waiters_notify(struct list *waits, int rc, const struct err *e);
 void waiters_notify_ended(const struct microvm *vm, struct list *waits);
 /* 400: it has been terminated. */

@@ -5,6 +5,6 @@
 #include "base/err.h"
 
 /* rc 0, or -1 with the error that the API shows. */
-typedef void lifecycle_done(void *arg, int rc, const struct err *e);
+typedef void change_done(void *arg, int rc, const struct err *e);
 
 #endif

@@ -58,7 +58,7 @@ struct lifecycle *lifecycle_of(struct microvm *vm)
 	return vm->lifecycle;
 }
 
-void lifecycle_suspend(struct microvm *vm, lifecycle_done *done, void *arg)
+void lifecycle_suspend(struct microvm *vm, change_done *done, void *arg)
 {
 	assert_null(done);
 	assert_null(arg);

@@ -366,7 +366,7 @@ static void tell(void *arg, int rc, const struct err *e)
 
 /* service.md 23: what each call answers in each state, at once (calls 1) or after a step (0). */
 static const struct {
-	void (*call)(struct microvm *vm, lifecycle_done *done, void *arg);
+	void (*call)(struct microvm *vm, change_done *done, void *arg);
 	enum vm_state state;
 	int calls, rc;
 	enum err_kind kind;
