@@ -176,14 +176,7 @@ static void on_listener(void *arg, enum listener which, uint16_t port, int fd)
 		control_listen(r);
 }
 
-static void control_adopted(struct control *ctl)
-{
-	struct control_role *r = container_of(ctl, struct control_role, ctl);
-
-	control_listen(r);
-	role_ready(r->link);
-	pool_wake(ctl);
-}
+static void control_adopted(struct control *ctl);
 
 static void on_peer(void *arg, enum role which, int fd)
 {
@@ -266,20 +259,41 @@ static void control_check_progress(uv_timer_t *timer)
 	role_progress(r->link);
 }
 
+/* Everything that runs is suspended, then control ends.  Before it is known what runs,
+ * control_adopted comes here: priv would end what nobody had suspended. */
+static void control_drain_and_end(struct control_role *r)
+{
+	uv_timer_init(&r->ctl.loop, &r->end);
+	uv_timer_start(&r->end, control_check_progress, CONTROL_END_CHECK_MS, CONTROL_END_CHECK_MS);
+	drain_start(&r->ctl, control_drained, r);
+}
+
+static void control_adopted(struct control *ctl)
+{
+	struct control_role *r = container_of(ctl, struct control_role, ctl);
+
+	if (ctl->ending) {
+		control_drain_and_end(r);
+		return;
+	}
+	control_listen(r);
+	role_ready(r->link);
+	pool_wake(ctl);
+}
+
 static void on_stop(void *arg, bool keep_machines)
 {
 	struct control_role *r = arg;
 
-	if (keep_machines || !r->ctl.adopted) {
+	if (keep_machines) {
 		control_finish(r);
 		return;
 	}
 	if (r->ctl.ending)
 		return; /* the drain of an earlier stop goes on */
-	r->ctl.ending = true;
-	uv_timer_init(&r->ctl.loop, &r->end);
-	uv_timer_start(&r->end, control_check_progress, CONTROL_END_CHECK_MS, CONTROL_END_CHECK_MS);
-	drain_start(&r->ctl, control_drained, r);
+	r->ctl.ending = r->ctl.draining = true;
+	if (r->ctl.adopted)
+		control_drain_and_end(r);
 }
 
 int control_main(const struct conf *conf, int super_fd)

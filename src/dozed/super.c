@@ -241,6 +241,9 @@ static void super_begin_stop(struct super *s, bool keep)
 	log_info("stopping machines=%s", keep ? "stay" : "are suspended");
 	s->stopping = true;
 	s->keep = keep;
+	/* One that waits to be started again suspends nothing. */
+	s->unsaved = !keep && !s->roles[ROLE_CONTROL].pid;
+	s->failed |= s->unsaved;
 	for (size_t i = 0; i < ROLE_NUM; i++)
 		loop_untimer(s->loop, &s->roles[i].again);
 	super_stop_next(s);

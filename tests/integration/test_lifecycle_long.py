@@ -8,7 +8,7 @@ import pytest
 import scripted_monitor as monitors
 from control_rig import ALONE, BUILD, Control, wait_for
 from ipc_structs import ipc
-from script import honest, refuse
+from script import Hold, honest, refuse
 from signed import Refused
 
 if not ALONE.exists():
@@ -231,6 +231,22 @@ def test_a_log_is_followed_over_its_rotation(rig, image):
     if not data:  # a marker that it begins anew is an answer too
         status, headers, data = rig.api.raw("GET", f"/doze/v1/microvms/{vm}/log?from={headers['x-doze-next']}")
     assert status == 200 and data.endswith(b"after the turn\n") and int(headers["x-doze-next"]) < MIB
+
+
+def test_a_stop_before_it_is_known_what_runs_suspends_it_all_the_same(rig, image):
+    vm = rig.run(image)
+    rig.stop(kill=True)
+    listing = Hold()
+    rig.priv.script.once("MACHINE_LIST", listing)
+    rig.start(ready=False)
+    wait_for("control asks what runs", lambda: listing.asks)
+    rig.supervisor.say("STOP", which=0)
+    rig.pass_time(3)
+    assert rig.process.poll() is None, "control ended before it knew what runs"
+    listing.release()
+    assert rig.process.wait(20) == 0
+    assert rig.row(vm)["state"] == "SUSPENDED" and rig.saves(vm)
+    rig.start()
 
 
 def test_a_flood_of_one_machine_leaves_the_others_alone(rig, image):

@@ -11,7 +11,8 @@
 #include "control/machine/calls.h"
 #include "control/storage/gc.h"
 
-#define MACHINE_HELLO_MS 30000
+#define MACHINE_RECONNECT_MS 1000
+#define MACHINE_HELLO_MS     30000
 
 /* How long an answer may take on a host that is busy.  A save takes as long as its disk does, and
  * giving it up would help nobody: microvm/suspend.c watches it. */
@@ -237,7 +238,14 @@ static void machine_lost(struct chan_uv *c)
 	machine_died(container_of(c, struct machine, chan), "The machine ended unexpectedly.");
 }
 
-static void machine_await_hello(struct machine *m);
+static void machine_connect(struct machine *m);
+static void machine_silent(struct machine *m, int rc, const struct ipc_msg *answer,
+			   const struct err *e);
+
+static void machine_await_hello(struct machine *m, int64_t timeout_ms)
+{
+	machine_call(m, CALL_MACHINE, MACHINE_HELLO, TAG_HELLO, timeout_ms)->done = machine_silent;
+}
 
 /* One that was adopted may be busy with a disk and hold a guest's state: it is waited for. */
 static void machine_silent(struct machine *m, int rc, const struct ipc_msg *answer,
@@ -245,16 +253,25 @@ static void machine_silent(struct machine *m, int rc, const struct ipc_msg *answ
 {
 	(void)rc;
 	(void)answer;
-	if (m->adopted)
-		machine_await_hello(m);
-	else
+	if (!m->adopted)
 		machine_died(m, e->text);
+	else if (m->chan.open)
+		machine_await_hello(m, MACHINE_HELLO_MS);
+	else
+		machine_connect(m);
 }
 
-static void machine_await_hello(struct machine *m)
+/* priv says when an adopted machine is gone; what else fails here is a shortage of ours, or a
+ * machine that is too busy to accept. */
+static void machine_unreachable(struct machine *m, const struct err *e)
 {
-	machine_call(m, CALL_MACHINE, MACHINE_HELLO, TAG_HELLO, MACHINE_HELLO_MS)->done =
-		machine_silent;
+	if (!m->adopted) {
+		machine_died(m, e->text);
+		return;
+	}
+	log_warn("a machine cannot be reached and is tried again machine=%s error=\"%s\"", m->id,
+		 e->text);
+	machine_await_hello(m, MACHINE_RECONNECT_MS);
 }
 
 static void machine_connect(struct machine *m)
@@ -265,11 +282,11 @@ static void machine_connect(struct machine *m)
 
 	if (sock < 0 || chan_uv_open(&m->chan, &m->ctl->loop, sock, machine_rows, MACHINE_NUM_TYPES,
 				     machine_on_message, machine_lost, &e)) {
-		machine_died(m, e.text);
+		machine_unreachable(m, &e);
 		return;
 	}
 	m->chan.freed = machine_chan_freed;
-	machine_await_hello(m);
+	machine_await_hello(m, MACHINE_HELLO_MS);
 }
 
 static void machine_started(void *arg, int rc, const struct err *e)

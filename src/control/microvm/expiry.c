@@ -32,7 +32,8 @@ static void expiry_check(struct microvm *vm, int64_t boot_ms)
 			suspend_if_idle(vm);
 		break;
 	case DUE_SUSPENDED:
-		if (!vm->starting) /* one that is waking has been heard of in time */
+		if (!vm->starting &&
+		    !vm->machine) /* one that is waking has been heard of in time */
 			lifecycle_terminate(vm, "MicroVM exceeded maximum suspended duration.",
 					    NULL, NULL);
 		break;

@@ -294,7 +294,7 @@ static enum answer lifecycle_answer_suspend(const struct microvm *vm, struct err
 	if (vm->state == VM_RUNNING || vm->state == VM_SUSPENDING)
 		return ANSWER_LATER;
 	if (vm->state == VM_SUSPENDED) /* one that is waking wakes first */
-		return vm->starting || l->committing ? ANSWER_LATER : ANSWER_DONE;
+		return vm->starting || vm->machine || l->committing ? ANSWER_LATER : ANSWER_DONE;
 	return lifecycle_answer_at_the_ends(vm, e);
 }
 

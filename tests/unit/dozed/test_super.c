@@ -87,6 +87,9 @@ static int fake_role(const char *program, const char *role, const char *instance
 			return 2;
 		if (m.head.type == SUPER_START)
 			fake_tell(SUPER_READY);
+		if (m.head.type == SUPER_START && !strcmp(role, "control") &&
+		    !strcmp(instance, "dying"))
+			return 1;
 		if (m.head.type == SUPER_STOP) {
 			memcpy(&how, m.body, sizeof(how));
 			fake_stop(role, instance);
@@ -158,14 +161,21 @@ static int stop_instance(const char *instance, int signal)
 	return WEXITSTATUS(status);
 }
 
-static void expect_ended(const char *order)
+static char *ended(void)
 {
 	autofree char *path = xasprintf("%s/ended", dir);
 	autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
 	autobuf struct buf text = { 0 };
 
 	assert_int_equal(io_read_all(fd, &text, 1024), 0);
-	assert_string_equal(buf_str(&text), order);
+	return xstrdup(buf_str(&text));
+}
+
+static void expect_ended(const char *order)
+{
+	autofree char *text = ended();
+
+	assert_string_equal(text, order);
 }
 
 static void test_roles_are_stopped_one_after_the_other_in_reverse_order(void **unused)
@@ -196,6 +206,17 @@ static void test_where_machines_stay_no_role_holds_up_the_end(void **unused)
 	expect_ended("proxy+ ");
 }
 
+static void test_machines_stay_where_control_waits_to_be_started_again(void **unused)
+{
+	autofree char *text = NULL;
+
+	(void)unused;
+	assert_int_equal(stop_instance("dying", SIGINT), 1);
+	text = ended();
+	/* The proxy is told before or after the supervisor has seen that control is dead. */
+	assert_string_equal(strchr(text, ' '), " image+ objects+ priv+ ");
+}
+
 static void test_machines_stay_where_control_could_not_suspend_them_all(void **unused)
 {
 	(void)unused;
@@ -216,6 +237,9 @@ int main(int argc, char **argv)
 			teardown),
 		cmocka_unit_test_setup_teardown(test_where_machines_stay_no_role_holds_up_the_end,
 						setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_machines_stay_where_control_waits_to_be_started_again, setup,
+			teardown),
 		cmocka_unit_test_setup_teardown(
 			test_machines_stay_where_control_could_not_suspend_them_all, setup,
 			teardown),
