@@ -14,7 +14,7 @@ struct admission {
 	struct list slots[ADMISSION_NUM_PRIORITIES]; /* likewise */
 	unsigned running[ADMISSION_NUM_PRIORITIES];
 	uint64_t reserved;
-	uv_timer_t tick; /* runs while somebody waits for room */
+	uv_timer_t tick; /* runs while a ticket waits for memory */
 	uv_timer_t idle; /* a slot came free */
 	bool granting;
 };
@@ -120,7 +120,7 @@ static void admission_grant_slots(struct control *ctl)
 	struct admission *a = ctl->admission;
 
 	if (a->granting)
-		return; /* from inside a `granted`: the loop below goes on */
+		return; /* a `granted` has called us: the loop below, which called it, goes on */
 	a->granting = true;
 	for (enum admission_priority priority = 0; priority < ADMISSION_NUM_PRIORITIES;
 	     priority++) {
@@ -215,7 +215,7 @@ void admission_leave(struct admission_ticket *ticket)
 	if (ticket->has_slot)
 		a->running[ticket->priority]--;
 	ticket->waits_memory = ticket->waits_slot = ticket->has_memory = ticket->has_slot = false;
-	/* From the loop: who leaves may be in the middle of a list. */
+	/* The next ones start from the loop, because the caller may be in the middle of a list. */
 	if (!ticket->ctl->stopping)
 		uv_timer_start(&a->idle, admission_idle, 0, 0);
 	a->ops->freed(ticket->ctl);

@@ -1,9 +1,9 @@
 /* admission.h - admission: room in the host's memory, and a bounded number of starts at once.
  *
- * A start costs the host 0.3 to 0.5 s of CPU; a hundred at once all wait for the
- * last, three at a time answer one after the other (research: 21.7 s against
- * 1.1 s to the first).  RunMicrovm waits for room before it has a row, and for a
- * slot after.  The pool starts only when nobody waits. */
+ * A start costs the host 0.3 to 0.5 s of CPU.  If a hundred run at once, all of them end together,
+ * and the first answer takes 21.7 s; if three run at a time, it takes 1.1 s.  RunMicrovm waits for
+ * memory before it has a row, and for a slot afterwards.  The pool starts a clone only when nobody
+ * waits. */
 #ifndef CONTROL_ADMISSION_ADMISSION_H
 #define CONTROL_ADMISSION_ADMISSION_H
 
@@ -12,7 +12,7 @@
 
 enum admission_priority { ADMISSION_MICROVM, ADMISSION_POOL, ADMISSION_NUM_PRIORITIES };
 
-/* Embedded in who waits; all zero is a fresh one. */
+/* It is embedded in whatever waits; all zero is a fresh one. */
 struct admission_ticket {
 	struct list in;
 	struct control *ctl;
@@ -24,27 +24,28 @@ struct admission_ticket {
 };
 
 struct admission_ops {
-	void (*reclaim)(struct control *ctl); /* memory is short: give some back, soon */
-	void (*freed)(struct control *ctl);   /* a start has ended, or somebody stopped waiting */
+	void (*reclaim)(struct control *ctl); /* memory is short: give some back soon */
+	void (*freed)(struct control *ctl);   /* a start has ended, or a ticket waits no more */
 };
 
 int admission_open(struct control *ctl, const struct admission_ops *ops, struct err *e) must_check;
 void admission_close(struct control *ctl);
 
-/* `granted` comes at once or later: rc 0: the bytes are reserved; -1: the wait was in vain. */
+/* `granted` is called at once or later.  rc 0: the bytes are reserved; -1: there was no memory for
+ * them within @wait_ms. */
 void admission_wait_memory(struct control *ctl, struct admission_ticket *ticket, uint64_t bytes,
 			   int64_t wait_ms,
 			   void (*granted)(struct admission_ticket *ticket, int rc,
 					   const struct err *e));
-/* `granted` with rc 0 when a start may begin. */
+/* `granted` is called with rc 0, at once or later, when the start may begin. */
 void admission_wait_slot(struct control *ctl, struct admission_ticket *ticket,
 			 enum admission_priority priority,
 			 void (*granted)(struct admission_ticket *ticket, int rc,
 					 const struct err *e));
-/* Give back what it has, stop waiting.  Harmless on a fresh one. */
+/* Gives back what the ticket has, and stops its waiting.  It is harmless on a fresh one. */
 void admission_leave(struct admission_ticket *ticket);
 
-/* Somebody gave memory back. */
+/* Memory was given back: look whether a waiting ticket fits now. */
 void admission_wake(struct control *ctl);
 bool admission_has_memory(struct control *ctl, uint64_t bytes);
 

@@ -1,14 +1,14 @@
-/* builder.h - the image role, as control talks to it: ipc/build.h without messages.
+/* builder.h - the image role, as control talks to it: ipc/build.h as functions.
  *
- * It keeps nothing.  What it has not finished is sent again when it comes back (`up`); while it is
- * away (builder_there) nothing may be sent. */
+ * This module keeps nothing.  When the image role comes back, `up` is called, and the callers send
+ * again what it had not finished.  Nothing may be sent while it is away (builder_there). */
 #ifndef CONTROL_CHANNELS_BUILDER_H
 #define CONTROL_CHANNELS_BUILDER_H
 
 #include "control/control.h"
 #include "control/model/model.h"
 
-/* Texts of the structs are not terminated. */
+/* The texts in these structs are not terminated. */
 struct builder_events {
 	void (*up)(struct control *ctl); /* it is there, or there again */
 	void (*step)(struct control *ctl, const struct build_step *step);

@@ -14,7 +14,7 @@ struct priv_call {
 	struct list in;
 	uint64_t tag;
 	uint32_t type;
-	bool clearing; /* an end goes before the start */
+	bool clearing; /* a start: the end that precedes it is under way */
 	union {
 		struct priv_machine_start start;
 		struct priv_machine end;
@@ -37,9 +37,9 @@ static void priv_send(struct control *ctl, struct priv_call *call)
 	uint32_t type = call->clearing ? (uint32_t)PRIV_MACHINE_END : call->type;
 
 	if (!ctl->priv.open)
-		return; /* priv_on_up sends it */
+		return; /* priv_on_up will send it */
 	call->tag = chan_tag(&ctl->priv.chan);
-	/* Every request begins with the machine's name, so that the start's bytes serve the end. */
+	/* Both requests begin with the machine's name, so the bytes of a start serve its end. */
 	chan_uv_send(&ctl->priv, type, call->tag, &call->what, priv_rows[type].size, NULL, 0);
 }
 
@@ -92,8 +92,8 @@ void priv_forget(struct control *ctl, void *arg)
 	}
 }
 
-/* A start whose machine was ended before it was answered: the end stands behind it, and asked once
- * more it would come after that end and make a machine that nobody knows. */
+/* The caller has already asked to end this machine.  Its start must not be sent again when priv
+ * comes back: it would arrive after the end, and make a machine without an owner. */
 static bool priv_is_forgotten(const struct priv_call *call)
 {
 	return call->type == PRIV_MACHINE_START && !call->done;
@@ -113,7 +113,7 @@ void priv_on_up(struct control *ctl)
 			priv_drop(call);
 			continue;
 		}
-		/* One that was never sent has no tag. */
+		/* A request that was never sent has no tag. */
 		call->clearing = call->tag && call->type == PRIV_MACHINE_START;
 		priv_send(ctl, call);
 	}

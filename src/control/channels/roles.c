@@ -71,7 +71,7 @@ int role_channels_set(struct control *ctl, enum role role, int fd)
 	ctl->next_channel[role] = fd;
 	if (c->open)
 		chan_uv_close(c, role_channel_freed);
-	else if (!c->msg) /* else it is closing and goes on in role_channel_freed */
+	else if (!c->msg) /* else it is closing, and role_channel_freed opens the next one */
 		role_channel_open(ctl, role);
 	return 0;
 }

@@ -1,5 +1,5 @@
-/* roles.h - the channels to priv, image and proxy: a role that crashed and came back is a new one.
- */
+/* roles.h - the channels to priv, image and proxy.  A role that crashed comes back with a new
+ * channel, which takes the place of the old one. */
 #ifndef CONTROL_CHANNELS_ROLES_H
 #define CONTROL_CHANNELS_ROLES_H
 
@@ -15,9 +15,10 @@ struct role_channel {
 	void (*on_up)(struct control *ctl); /* the role is there, for the first time or again */
 };
 
-/* @channels has ROLE_NUM entries, by enum role, and stays the caller's. */
+/* @channels has ROLE_NUM entries, by enum role, and is borrowed. */
 void role_channels_init(struct control *ctl, const struct role_channel *channels);
-/* Take the socket over, in place of the old channel.  -1: not a role that control talks to. */
+/* Takes over the socket, which replaces the role's old channel.  -1: control does not talk to this
+ * role, and the socket stays the caller's. */
 int role_channels_set(struct control *ctl, enum role role, int fd);
 void role_channels_close(struct control *ctl);
 

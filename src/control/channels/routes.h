@@ -1,4 +1,5 @@
-/* routes.h - what the proxy is told about endpoints, and what it says of them (ipc/route.h). */
+/* routes.h - what control tells the proxy about endpoints, and what the proxy says of them
+ * (ipc/route.h). */
 #ifndef CONTROL_CHANNELS_ROUTES_H
 #define CONTROL_CHANNELS_ROUTES_H
 
@@ -15,9 +16,9 @@ struct routes_ops {
 };
 void routes_open(struct control *ctl, const struct routes_ops *ops);
 
-void routes_push(struct microvm *vm);       /* as its state says */
-void routes_open_early(struct microvm *vm); /* the guest is ready, and its row is on the way */
-/* Fail all held requests with 502, then publish the route for the current state. */
+void routes_push(struct microvm *vm);       /* publish the route for the current state */
+void routes_open_early(struct microvm *vm); /* the guest is ready before its row is durable */
+/* Fails all held requests with 502, then publishes the route for the current state. */
 void routes_refuse(struct microvm *vm);
 void routes_gone(struct microvm *vm);
 void routes_hold(struct microvm *vm); /* hold new requests; `held` answers */

@@ -1,8 +1,7 @@
-/* agent_read.h - what a guest says (ipc/agent.h), taken apart and doubted.  Pure: no I/O, no clock.
+/* agent_read.h - what a guest says (ipc/agent.h), parsed and not trusted.  Pure: no I/O, no clock.
  *
- * Frames of a type or a form that nobody expects are ignored; a stream that is
- * not frames is broken for good.  Output over LIMIT_LOG_RATE is dropped and
- * counted. */
+ * A frame of an unknown type or form is ignored.  A stream that does not consist of frames is
+ * broken for good.  Output above LIMIT_LOG_RATE is dropped and counted. */
 #ifndef CONTROL_MACHINE_AGENT_READ_H
 #define CONTROL_MACHINE_AGENT_READ_H
 

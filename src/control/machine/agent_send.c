@@ -6,9 +6,9 @@
 #include "control/machine/calls.h"
 #include "wire/agent.h"
 
-#define HOOK_GRACE_MS 3000 /* above the hook's own timeout, which the agent keeps */
+#define HOOK_GRACE_MS 3000 /* beyond the hook's own timeout, which the agent enforces */
 
-/* A frame is a piece of a byte stream: cut as the messages need it. */
+/* The agent reads a stream of bytes, so a frame may be cut into messages anywhere. */
 static void machine_send_frame(struct machine *m, const struct buf *b)
 {
 	for (size_t at = 0; at < b->size;) {
@@ -25,7 +25,8 @@ static uint64_t machine_agent_id(void)
 {
 	uint64_t id;
 
-	rand_bytes(&id, sizeof(id)); /* a clone may still answer what the image was asked */
+	/* A clone may still answer a request that its image was sent, so ids never repeat. */
+	rand_bytes(&id, sizeof(id));
 	return id;
 }
 

@@ -61,7 +61,7 @@ void machine_drop_calls(struct machine *m)
 	list_each(call, &m->calls, struct machine_call, in) machine_drop_call(call);
 }
 
-/* One call at a time: a callback may end the machine. */
+/* It answers one call at a time, because a callback may end the machine. */
 void machine_expire(struct machine *m, int64_t now)
 {
 	struct err e;

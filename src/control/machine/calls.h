@@ -1,11 +1,11 @@
-/* calls.h - what a machine or its guest has been asked and has not answered: between
- * process.c and agent_send.c. */
+/* calls.h - the requests that a machine or its guest has not answered yet; process.c and
+ * agent_send.c share them. */
 #ifndef CONTROL_MACHINE_CALLS_H
 #define CONTROL_MACHINE_CALLS_H
 
 #include "control/machine/machine.h"
 
-#define TAG_HELLO 0 /* no request has it */
+#define TAG_HELLO 0 /* no request has this tag */
 
 enum call_kind { CALL_MACHINE, CALL_ACK, CALL_HOOK };
 

@@ -1,10 +1,10 @@
 /* machine.h - one machine: a process that priv started, its protocol (ipc/machine.h) and the agent
  * behind it (ipc/agent.h).
  *
- * A machine has one owner at a time, the pool or a microVM.  Calls are answered
- * in any order, once, on the loop: rc 0, or -1 with *e (the machine refused, the
- * deadline passed).  After `down` or machine_end nothing is called any more; the
- * struct frees itself when priv has cleared what belongs to the process. */
+ * A machine has one owner at a time, the pool or a microVM.  Each call is answered once, on the
+ * loop and in any order: rc 0, or -1 with *e if the machine refused or its deadline passed.
+ * Nothing is called after `down` or machine_end.  The struct frees itself when priv has cleared
+ * what belongs to the process. */
 #ifndef CONTROL_MACHINE_MACHINE_H
 #define CONTROL_MACHINE_MACHINE_H
 
@@ -13,13 +13,13 @@
 #include "control/model/model.h"
 
 struct machine_ops {
-	/* The process answers; @run says where it is. */
+	/* The process has said hello; @run is the state that it is in. */
 	void (*up)(struct machine *m, enum machine_run run);
-	/* It ended by itself or never began; @reason is a sentence.  Cleared by itself. */
+	/* It ended by itself or never began; @reason is a sentence.  The machine clears itself. */
 	void (*down)(struct machine *m, const char *reason);
 	void (*log)(struct machine *m, const uint8_t *data, size_t size, uint64_t dropped);
 	void (*exited)(struct machine *m, unsigned code); /* the application's process 1 */
-	/* A save is complete that an owner before asked for; may be NULL. */
+	/* A save is complete that an earlier control had asked for; may be NULL. */
 	void (*saved)(struct machine *m, const struct machine_saved *saved);
 };
 
@@ -36,7 +36,7 @@ struct machine {
 	struct image_version *version;
 	const struct machine_ops *ops;
 	void *owner;
-	enum machine_run run; /* as it said last */
+	enum machine_run run; /* as it said in its hello, and CONTINUE since then */
 	/* Of the last STATS, and when that came; 0: never. */
 	uint64_t private_bytes, proportional_bytes, cpu_ns;
 	int64_t stats_ms;
@@ -46,9 +46,9 @@ struct machine {
 	struct agent_stream agent;
 	struct list calls;
 	char last_words[IPC_TEXT_SIZE];
-	bool adopted; /* it was there before this control was */
+	bool adopted; /* an earlier control started it */
 	bool ending;
-	bool cleared; /* priv has said so */
+	bool cleared; /* priv has cleared it */
 	machine_ended *ended;
 	void *ended_arg;
 };
@@ -59,34 +59,36 @@ unsigned machines_count(const struct control *ctl);
 struct list *machines_all(const struct control *ctl); /* of struct machine, by `in` */
 
 void machine_new_id(char id[IPC_ID_SIZE]);
-/* Start a process for this version, or reconnect to one that runs; then `up` or `down`. */
+/* Starts a process for this version.  `up` or `down` follows. */
 struct machine *machine_start(struct control *ctl, struct image_version *v, const char *id,
 			      bool internet, const struct machine_ops *ops, void *owner);
-/* A process without an image, of an engine that can take one later; ->version is its taker's. */
+/* Starts a process without an image.  Whoever takes it later sets its version. */
 struct machine *machine_start_spare(struct control *ctl, enum priv_machine_kind kind,
 				    const struct machine_shape *shape,
 				    const struct machine_ops *ops, void *owner);
+/* Connects to a process that an earlier control started. */
 struct machine *machine_adopt(struct control *ctl, struct image_version *v, const char *id,
 			      const struct machine_ops *ops, void *owner);
 void machine_own(struct machine *m, const struct machine_ops *ops, void *owner);
 
-/* Requests of ipc/machine.h, with a deadline of their own; descriptors stay the caller's. */
+/* Requests of ipc/machine.h.  Each type has its deadline; descriptors stay the caller's. */
 void machine_ask(struct machine *m, enum machine_type type, const void *body, const int *fds,
 		 unsigned n_fds, machine_done *done);
 void machine_simple(struct machine *m, enum machine_type type, machine_done *done);
 void machine_stats(struct machine *m, machine_done *done);
 
-/* Agent frames; `done` when the guest acknowledged. */
+/* Frames to the agent.  `done` is called when the guest has acknowledged. */
 void machine_resumed(struct machine *m, const char *identity, int64_t timeout_ms,
 		     machine_done *done);
 void machine_prewarm(struct machine *m, int64_t timeout_ms, machine_done *done);
 void machine_hook(struct machine *m, enum hook hook, const char *body, machine_hooked *done);
 
-/* Kill it and clear all that is its; @ended (may be NULL) when that is done. */
+/* Kills the process and clears all that belongs to it, then calls @ended (may be NULL). */
 void machine_end(struct machine *m, machine_ended *ended, void *arg);
 
-struct machine *machine_find(struct control *ctl, const char *id); /* NULL: none, or gone */
+struct machine *machine_find(struct control *ctl, const char *id); /* NULL: there is none */
 
-void machine_gone(struct control *ctl, const char *id); /* of priv */
+/* For priv_open: priv says that this process has ended. */
+void machine_gone(struct control *ctl, const char *id);
 
 #endif

@@ -14,8 +14,8 @@
 #define MACHINE_RECONNECT_MS 1000
 #define MACHINE_HELLO_MS     30000
 
-/* How long an answer may take on a host that is busy.  A save takes as long as its disk does, and
- * giving it up would help nobody: microvm/suspend.c watches it. */
+/* How long an answer may take on a busy host.  A save may take as long as its disk needs, because
+ * giving it up would help nobody; microvm/suspend.c watches its progress. */
 static const int64_t machine_patience_ms[MACHINE_NUM_TYPES] = {
 	[MACHINE_SAVE] = INT64_MAX, [MACHINE_RESTORE] = 60000,   [MACHINE_PAUSE] = 10000,
 	[MACHINE_CONTINUE] = 10000, [MACHINE_GET_STATS] = 10000,
@@ -43,7 +43,7 @@ static void machine_free(struct machine *m)
 		ended(arg);
 }
 
-/* Freed when both are done: priv has cleared, and the channel is closed. */
+/* The struct is freed when priv has cleared the machine and the channel is closed. */
 static void machine_try_free(struct machine *m)
 {
 	if (m->cleared && !m->chan.open && !m->chan.msg)
@@ -104,13 +104,13 @@ void machine_gone(struct control *ctl, const char *id)
 {
 	struct machine *m = machine_find(ctl, id);
 
-	if (!m) /* of a control before us; its name and slot are still taken */
+	if (!m) /* an earlier control started it, and it still has its name and its slot */
 		priv_end(ctl, id, NULL, NULL);
-	else if (!m->chan.open) /* else what it said last may still wait in there */
+	else if (!m->chan.open) /* else its last words may still be in the channel */
 		machine_died(m, "The machine ended.");
 }
 
-/* What comes from it. */
+/* Messages from the machine. */
 
 static void machine_acked(void *arg, uint64_t id)
 {
@@ -173,7 +173,7 @@ static void machine_hello(struct machine *m, const struct ipc_msg *msg)
 		return;
 	}
 	if (!call)
-		return; /* it has said so before */
+		return; /* it said hello before */
 	machine_drop_call(call);
 	m->run = (enum machine_run)hello->run;
 	if (m->ops)
@@ -247,7 +247,8 @@ static void machine_await_hello(struct machine *m, int64_t timeout_ms)
 	machine_call(m, CALL_MACHINE, MACHINE_HELLO, TAG_HELLO, timeout_ms)->done = machine_silent;
 }
 
-/* One that was adopted may be busy with a disk and hold a guest's state: it is waited for. */
+/* An adopted machine may be waiting for a disk while it holds a guest's state, so control waits for
+ * it. */
 static void machine_silent(struct machine *m, int rc, const struct ipc_msg *answer,
 			   const struct err *e)
 {
@@ -368,7 +369,7 @@ void machine_own(struct machine *m, const struct machine_ops *ops, void *owner)
 	m->owner = owner;
 }
 
-/* What is asked of it. */
+/* Requests to the machine. */
 
 void machine_ask(struct machine *m, enum machine_type type, const void *body, const int *fds,
 		 unsigned n_fds, machine_done *done)

@@ -1,4 +1,5 @@
-/* sweep.c - all machines of this control: their clock, and the search for what is nobody's. */
+/* sweep.c - all machines of this control: their clock, and the search for machines without an
+ * owner. */
 
 #include <string.h>
 
@@ -23,7 +24,7 @@ static void machines_swept(void *arg, const struct priv_machine_item *item)
 
 	if (machine_find(ctl, item->machine))
 		return;
-	log_warn("a machine that is nobody's ends machine=%.79s", item->machine);
+	log_warn("a machine without an owner is ended machine=%.79s", item->machine);
 	priv_end(ctl, item->machine, NULL, NULL);
 }
 
@@ -36,7 +37,8 @@ static void machines_swept_all(void *arg, int rc, const struct err *e)
 		log_warn("priv cannot say which machines run error=\"%s\"", e->text);
 }
 
-/* A start that outlived the control that asked for it was not yet on the list at adoption. */
+/* If an earlier control crashed during a start, priv may make that machine after adoption has read
+ * the list. */
 static void machines_sweep(struct control *ctl, int64_t now)
 {
 	struct machines *all = ctl->machines;

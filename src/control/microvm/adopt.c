@@ -13,10 +13,10 @@
 #include "control/storage/checkpoint.h"
 #include "control/storage/leftovers.h"
 
-#define ADOPT_LIST_MS  1000  /* before priv is asked for its list again */
-#define ADOPT_HELLO_MS 20000 /* for all machines together; the late ones are adopted later */
+#define ADOPT_LIST_MS  1000  /* until priv is asked for its list again */
+#define ADOPT_HELLO_MS 20000 /* for all machines together; late ones are adopted later */
 
-/* A machine of the list that priv gave. */
+/* A machine in priv's list. */
 struct adopt_item {
 	struct list in;
 	char machine[IPC_ID_SIZE];
@@ -26,7 +26,7 @@ struct adopting {
 	struct control *ctl;
 	struct list items;
 	unsigned waiting; /* machines that have not said hello */
-	uv_timer_t timer; /* the list again, or the end of the wait */
+	uv_timer_t timer; /* until the next list, or until the end of the wait */
 	void (*done)(struct control *ctl);
 };
 
@@ -36,8 +36,8 @@ enum adopt_do adopt_decide(const struct adopt_facts *f)
 
 	switch (f->state) {
 	case VM_PENDING:
-		/* One that stands still was told nothing yet; without a hook telling it twice does
-		 * no harm. */
+		/* The guest of a paused machine was not told its identity yet.  Without a /run
+		 * hook it does no harm to tell it twice. */
 		if (f->found == FOUND_PAUSED || (alive && !f->run_hook))
 			return ADOPT_IDENTIFY;
 		return ADOPT_RESTART;
@@ -52,7 +52,7 @@ enum adopt_do adopt_decide(const struct adopt_facts *f)
 			return ADOPT_SAVE;
 		return f->draft ? ADOPT_PUBLISH : ADOPT_LOST;
 	case VM_SUSPENDED:
-		/* A machine that was being resumed ends: the save is the truth. */
+		/* A machine that was being resumed ends, because the checkpoint is the truth. */
 		return ADOPT_KEEP;
 	case VM_TERMINATING:
 		return ADOPT_END;
@@ -63,7 +63,7 @@ enum adopt_do adopt_decide(const struct adopt_facts *f)
 	return ADOPT_KEEP;
 }
 
-/* What is to be done, a row each. */
+/* What adopt_decide can say, a function each. */
 
 static void do_keep(struct microvm *vm)
 {
@@ -142,7 +142,7 @@ static void adopt_microvm(struct microvm *vm)
 	enum adopt_do what;
 
 	if (vm->state == VM_SUSPENDING) {
-		/* What another boot left unpublished may not be on disk. */
+		/* If the host was rebooted, a draft may have its header and lack other data. */
 		facts.draft = !strcmp(vm->boot_id, vm->ctl->boot_id) && checkpoint_has_draft(vm);
 		facts.saved = checkpoint_is_published(vm);
 	}
@@ -191,7 +191,7 @@ static void adopt_finish(struct adopting *a)
 	done(ctl);
 }
 
-/* Until it has said hello, a machine's owner is the adoption. */
+/* The adoption owns a machine until it says hello. */
 
 static void adopt_answered(struct microvm *vm)
 {
@@ -199,7 +199,7 @@ static void adopt_answered(struct microvm *vm)
 
 	lifecycle_of(vm)->adopting = false;
 	if (!a)
-		adopt_microvm(vm); /* a late one */
+		adopt_microvm(vm); /* it is late */
 	else if (!--a->waiting)
 		adopt_finish(a);
 }
@@ -215,13 +215,13 @@ static void adopt_down(struct machine *m, const char *reason)
 {
 	struct microvm *vm = m->owner;
 
-	log_warn("a machine of before the restart is gone id=%s machine=%s error=\"%s\"", vm->id,
-		 m->id, reason);
+	log_warn("a machine ended before control had adopted it id=%s machine=%s error=\"%s\"",
+		 vm->id, m->id, reason);
 	vm->machine = NULL;
 	adopt_answered(vm);
 }
 
-/* Nobody will say again what its application did in between: it is remembered as an end. */
+/* The exit is reported only once, so the machine counts as ended from now on. */
 static void adopt_exited(struct machine *m, unsigned code)
 {
 	(void)code;
@@ -234,7 +234,7 @@ static struct microvm *adopt_owner(struct control *ctl, const char *machine)
 {
 	list_each(vm, &ctl->microvms, struct microvm, in_control)
 	{
-		/* A SUSPENDED one has none: a machine that was to resume it ends. */
+		/* A SUSPENDED microVM has no machine: one that was to resume it ends. */
 		if (vm->state != VM_SUSPENDED && !strcmp(vm->machine_id, machine))
 			return vm;
 	}
@@ -249,7 +249,7 @@ static void adopt_take(struct adopting *a, const struct adopt_item *item)
 	if (machine_find(a->ctl, item->machine))
 		return;
 	if (!vm) {
-		log_info("a machine without a microVM ends machine=%s", item->machine);
+		log_info("a machine without a microVM is ended machine=%s", item->machine);
 		priv_end(a->ctl, item->machine, NULL, NULL);
 		return;
 	}
@@ -296,7 +296,7 @@ static void adopt_listed(void *arg, int rc, const struct err *e)
 		uv_timer_start(&a->timer, adopt_ask, ADOPT_LIST_MS, 0);
 		return;
 	}
-	a->waiting = 1; /* ourselves */
+	a->waiting = 1; /* for the end of this loop */
 	list_each(i, &a->items, struct adopt_item, in) adopt_take(a, i);
 	adopt_drop_items(a);
 	if (!--a->waiting)

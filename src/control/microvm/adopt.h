@@ -1,7 +1,8 @@
-/* adopt.h - what ran before this process: found, checked against the rows, taken over or ended.
+/* adopt.h - adoption: control finds the machines that ran before it started, compares them with the
+ * rows, and takes them over or ends them.
  *
- * Each microVM then is in the state that is true: decided by adopt_decide, a pure
- * table of its row, of what was found of its machine, and of what lies on disk. */
+ * Afterwards each microVM is in the state that is true.  adopt_decide, a pure table, says what is
+ * done about it, from its row, from its machine and from what is on disk. */
 #ifndef CONTROL_MICROVM_ADOPT_H
 #define CONTROL_MICROVM_ADOPT_H
 
@@ -17,12 +18,12 @@ enum adopt_found {
 
 enum adopt_do {
 	ADOPT_KEEP,     /* nothing is to be done */
-	ADOPT_CONTINUE, /* it was paused for a save that is not made */
-	ADOPT_IDENTIFY, /* tell the guest who it is, once more */
-	ADOPT_RESTART,  /* end what is left and start anew from the image */
+	ADOPT_CONTINUE, /* it was paused for a save that will not be made */
+	ADOPT_IDENTIFY, /* tell the guest once more who it is */
+	ADOPT_RESTART,  /* end its machine and start it anew from the image */
 	ADOPT_SAVE,     /* go on with the suspend */
-	ADOPT_PUBLISH,  /* the machine made the save and ended; nobody was there to hear it */
-	ADOPT_SAVED,    /* the save was made and published, only the row is missing */
+	ADOPT_PUBLISH,  /* the machine saved and ended while no control ran */
+	ADOPT_SAVED,    /* the save was published, and only the row is missing */
 	ADOPT_LOST,     /* TERMINATED: its machine is gone */
 	ADOPT_END,      /* go on with the end */
 	ADOPT_NUM,
@@ -31,13 +32,14 @@ enum adopt_do {
 struct adopt_facts {
 	enum vm_state state;
 	enum adopt_found found;
-	bool run_hook; /* the image has one: it may have been called */
-	bool draft;    /* the next save's draft has its header, which the machine writes last */
-	bool saved;    /* the next save lies there, published */
+	bool run_hook; /* the image has a /run hook, which may have been called */
+	bool draft;    /* there is a complete draft of the next checkpoint */
+	bool saved;    /* the next checkpoint is published */
 };
 enum adopt_do adopt_decide(const struct adopt_facts *f);
 
-/* Ask priv, reconcile, then `done`: ctl->adopted is true from then on. */
+/* Asks priv for its machines, adopts them, and then calls `done`.  ctl->adopted is true from then
+ * on. */
 void adopt_start(struct control *ctl, void (*done)(struct control *ctl));
 
 #endif

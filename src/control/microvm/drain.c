@@ -23,9 +23,9 @@ struct drain {
 };
 
 struct drain_count {
-	unsigned suspended, failed; /* of those that were tried */
-	unsigned saving;            /* under way now */
-	unsigned moving;            /* what ends by itself: starts, hooks, ends */
+	unsigned suspended, failed; /* of those that this drain has tried */
+	unsigned saving;            /* now */
+	unsigned moving;            /* starts, hooks and ends, which end by themselves */
 	unsigned untried;
 };
 

@@ -15,13 +15,13 @@ static void expiry_forget(struct microvm *vm)
 {
 	struct store_txn *t = store_begin(vm->ctl->store);
 
-	/* If this is not durable the row is there at the next start, and is forgotten then. */
+	/* If this is not durable, the row is there at the next start, and is forgotten then. */
 	store_del_microvm(t, vm->id);
 	store_commit(t, NULL, NULL);
 	lifecycle_forget(vm);
 }
 
-/* It may free the microVM. */
+/* This may free the microVM. */
 static void expiry_check(struct microvm *vm, int64_t boot_ms)
 {
 	switch (policy_due(vm, boot_ms, vm->ctl->conf->terminated_keep_ms)) {

@@ -14,17 +14,17 @@
 
 #define GUEST_LOG_NAME (IPC_ID_SIZE + 16)
 
-/* It outlives its microVM while the worker has something to do. */
+/* It may outlive its microVM, until the worker is done. */
 struct guest_log {
 	struct disk_task task;
 	struct control *ctl;
-	struct microvm *vm; /* NULL: forgotten */
+	struct microvm *vm; /* NULL: the microVM is gone */
 	char id[IPC_ID_SIZE];
 	struct buf waiting;
 	uint64_t dropped;
 	bool closes;    /* once all is written */
 	bool removes;   /* once all is written */
-	bool under_way; /* the worker has what follows */
+	bool under_way; /* the worker owns what follows */
 	bool removing;
 	struct buf writing;
 	int fd;
@@ -63,7 +63,7 @@ static void log_rotate(struct guest_log *g)
 		fd_close(&g->fd);
 }
 
-/* A log that cannot be written is no reason to stop anything: the disk may be full. */
+/* If the log cannot be written, for instance because the disk is full, the microVM runs on. */
 static void log_run(struct disk_task *task)
 {
 	struct guest_log *g = container_of(task, struct guest_log, task);
@@ -171,7 +171,7 @@ void guest_log_close(struct microvm *vm)
 	log_free(g);
 }
 
-/* A worker that writes would make the files again, so they go after its work. */
+/* A worker that still writes would make the files again, so they are removed after its work. */
 void guest_log_remove(struct microvm *vm)
 {
 	struct guest_log *g = vm->lifecycle ? vm->lifecycle->log : NULL;

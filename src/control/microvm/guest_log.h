@@ -1,9 +1,9 @@
-/* guest_log.h - stdout and stderr of microVMs, in <log>/microvms/<microvmId>.log; at LIMIT_LOG_FILE
- * the file becomes .log.1 and a new one begins.
+/* guest_log.h - stdout and stderr of microVMs, in <log>/microvms/<microvmId>.log.  At
+ * LIMIT_LOG_FILE the file is renamed to .log.1, and a new one begins.
  *
- * A worker writes.  What comes while it writes waits in memory, up to LIMIT_LOG_BACKLOG; beyond
- * that output is dropped, and the log says how much: a slow disk stops neither the loop nor a
- * guest. */
+ * A worker writes the log, so that a slow disk stops neither the loop nor a guest.  Output that
+ * comes meanwhile waits in memory, up to LIMIT_LOG_BACKLOG.  What exceeds that is dropped, and the
+ * log says how much. */
 #ifndef CONTROL_MICROVM_GUEST_LOG_H
 #define CONTROL_MICROVM_GUEST_LOG_H
 
@@ -11,10 +11,11 @@
 
 struct guest_log;
 
-/* For struct machine_ops: the machine's owner is a microVM.  @dropped bytes were lost before it. */
+/* For struct machine_ops; the machine's owner is a microVM.  @dropped bytes were lost before @data.
+ */
 void guest_log_write(struct machine *m, const uint8_t *data, size_t size, uint64_t dropped);
-/* Write what waits, then close.  It opens again with the next output. */
+/* Writes what waits, then closes the log.  The next output opens it again. */
 void guest_log_close(struct microvm *vm);
-void guest_log_remove(struct microvm *vm); /* the files of one that is forgotten */
+void guest_log_remove(struct microvm *vm); /* removes the files, when all is written */
 
 #endif

@@ -1,6 +1,6 @@
 #include "control/microvm/lifecycle_internal.h"
 
-/* As the reasons write them. */
+/* The names as they appear in reasons. */
 static const char *const hook_title[NUM_HOOKS] = {
 	[HOOK_READY] = "Ready",   [HOOK_VALIDATE] = "Validate", [HOOK_RUN] = "Run",
 	[HOOK_RESUME] = "Resume", [HOOK_SUSPEND] = "Suspend",   [HOOK_TERMINATE] = "Terminate",

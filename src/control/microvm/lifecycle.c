@@ -1,8 +1,8 @@
 /* lifecycle.c - the table of steps, and how a step becomes durable before it is taken.
  *
- * At most one step of a microVM is on its way to the store.  What happens
- * meanwhile is remembered as a bit per event and tried afterwards, the gravest
- * first; what then has no step any more is dropped. */
+ * At most one step of a microVM is on its way to the store.  An event that comes meanwhile sets its
+ * bit.  The set bits are tried afterwards, in the order of highest_priority_first, and an event
+ * that has no step in the new state is dropped. */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@
 #include "control/microvm/lifecycle_internal.h"
 #include "control/microvm/waiters.h"
 
-/* A step without an action does not exist: the event is refused in that state. */
+/* If a step has no action, it does not exist, and the event is refused in that state. */
 static const struct step {
 	void (*enter)(struct microvm *vm, enum vm_state from);
 	enum vm_state to;
@@ -71,8 +71,8 @@ struct lifecycle *lifecycle_of(struct microvm *vm)
 	return l;
 }
 
-/* What a step changes in the row, besides the state.  Applied to the copy that is written, then to
- * the microVM. */
+/* What a step changes in the row besides the state.  It is applied to the copy that is written, and
+ * later to the microVM. */
 static void lifecycle_apply(struct microvm *vm, const struct lifecycle *l, enum vm_state to)
 {
 	switch (l->event) {
@@ -102,10 +102,10 @@ static void lifecycle_apply(struct microvm *vm, const struct lifecycle *l, enum 
 	case VM_NUM_EVENTS:
 		break;
 	}
-	vm->state = to; /* the only writer of this field, but for the load */
+	vm->state = to; /* nothing else writes this field, except for the load */
 }
 
-/* The reason of the end is the first one: that of a terminate, if one was asked for. */
+/* The reason of an end is the first one: that of a terminate, if it was terminated. */
 static const char *lifecycle_reason(const struct microvm *vm, const struct lifecycle *l)
 {
 	if (l->event == EV_TERMINATE)
@@ -167,8 +167,9 @@ static void lifecycle_committed(void *arg, int rc, const struct err *e)
 	enum vm_event event = l->event;
 	const struct step *step = &steps[from][event];
 	const char *reason = lifecycle_reason(vm, l);
-	/* If the disk is full, this row cannot be written either.  It is applied all the same:
-	 * after a crash the machine is found alive in SUSPENDING, and is saved then. */
+	/* If the disk is full, this row cannot be written either.  The step is taken all the same:
+	 * after a crash, adoption finds the machine alive with its row in SUSPENDING, and saves it
+	 * then. */
 	bool apply_even_if_not_durable = event == EV_UNSAVED;
 
 	l->committing = false;
@@ -208,7 +209,7 @@ static void lifecycle_commit(struct microvm *vm, enum vm_event event)
 	l->event = event;
 	l->step_wall_ms = clock_wall_ms();
 	l->step_boot_ms = clock_boot_ms();
-	/* The row is read at once, so that it may borrow. */
+	/* model_put_microvm copies the row, so it may borrow the text. */
 	row.reason = (char *)(uintptr_t)lifecycle_reason(vm, l);
 	lifecycle_apply(&row, l, step->to);
 	t = store_begin(vm->ctl->store);
@@ -229,7 +230,7 @@ int lifecycle_step(struct microvm *vm, enum vm_event event, const char *why, str
 	if (!l->committing && !steps[vm->state][event].enter)
 		return err_set(e, ERR_CONFLICT, "The MicroVM %s is %s.", vm->id,
 			       vm_state_name[vm->state]);
-	if (why && !l->why[event]) /* the first reason of an event stays */
+	if (why && !l->why[event]) /* the first reason of an event counts */
 		l->why[event] = xstrdup(why);
 	if (l->committing)
 		l->pending_events |= 1u << event;

@@ -1,8 +1,8 @@
-/* lifecycle_internal.h - what the files of this folder share: a microVM's state machine, and what
- * is due when it enters a state.
+/* lifecycle_internal.h - what the files of this folder share: a microVM's state machine, and the
+ * actions of its steps.
  *
- * lifecycle.c decides and makes durable; the on_ functions, in start.c, suspend.c and stop.c, do
- * what is due, and are called after the step is durable. */
+ * lifecycle.c decides about a step and makes it durable.  Then it calls one of the on_ functions,
+ * which are in start.c, suspend.c and stop.c, and which do what the step demands. */
 #ifndef CONTROL_MICROVM_LIFECYCLE_INTERNAL_H
 #define CONTROL_MICROVM_LIFECYCLE_INTERNAL_H
 
@@ -10,11 +10,11 @@
 #include "control/model/microvm.h"
 
 enum vm_event {
-	EV_STARTED,   /* the guest took its identity and answered /run */
+	EV_STARTED,   /* the guest has its identity and answered /run */
 	EV_SUSPEND,   /* asked for, or idle too long */
-	EV_SAVED,     /* the save is durable */
-	EV_UNSAVED,   /* it could not be saved: it runs on */
-	EV_RESUME,    /* asked for, or traffic came */
+	EV_SAVED,     /* the checkpoint is durable */
+	EV_UNSAVED,   /* it could not be saved, and runs on */
+	EV_RESUME,    /* asked for, or a request came */
 	EV_RESUMED,   /* the guest answered /resume */
 	EV_TERMINATE, /* asked for, or out of time, or a hook failed */
 	EV_EXITED,    /* the machine is gone */
@@ -27,13 +27,13 @@ struct lifecycle {
 	bool committing; /* the row of a step is on its way to the store */
 	enum vm_event event;
 	int64_t step_wall_ms, step_boot_ms; /* the time that the row will carry */
-	unsigned pending_events;  /* bits of events that came meanwhile, or could not be written */
-	unsigned durable_events;  /* bits of events that must be taken, not only asked for */
-	char *why[VM_NUM_EVENTS]; /* what the row will say is the reason */
+	unsigned pending_events;  /* bits: events that came meanwhile, or could not be written */
+	unsigned durable_events;  /* bits: events that are tried until they are durable */
+	char *why[VM_NUM_EVENTS]; /* the reason that the row will give */
 	bool wake;                /* resume it as soon as it is SUSPENDED */
-	int64_t checkpoint;       /* the one that EV_SAVED writes into the row */
+	int64_t checkpoint;       /* its number, for EV_SAVED to write into the row */
 	struct list suspends, resumes, ends; /* of waiters.h */
-	/* Each of the file of its name; NULL until it is needed. */
+	/* Each belongs to the file of its name, and is NULL until it is needed. */
 	struct run *run;
 	struct start *start;
 	struct suspend *suspend;
@@ -45,20 +45,21 @@ struct lifecycle {
 
 struct lifecycle *lifecycle_of(struct microvm *vm); /* made at its first use */
 
-/* Take the step that @event means in this state, once it is durable; ERR_CONFLICT if there is none.
- * An event that comes while another step is being made durable waits for it.  @why (may be NULL)
- * becomes the reason that the API shows. */
+/* Makes the step that @event means in this state durable, then takes it; ERR_CONFLICT if there is
+ * no such step.  An event that comes while another step is being made durable waits for it.  @why
+ * (may be NULL) becomes the reason that the API shows. */
 int lifecycle_step(struct microvm *vm, enum vm_event event, const char *why,
 		   struct err *e) must_check;
-/* The same for events of the world, which are nobody's fault when they come too late. */
+/* The same for an event that no caller asked for: it is ignored if it comes too late. */
 void lifecycle_event(struct microvm *vm, enum vm_event event, const char *why);
-/* As lifecycle_event, and again until it is durable. */
+/* The same, and tried again until the step is durable. */
 void lifecycle_event_durable(struct microvm *vm, enum vm_event event, const char *why);
-/* This event waits to be made durable, and shall not be any more. */
+/* Withdraws an event that waits to be made durable. */
 void lifecycle_drop_event(struct microvm *vm, enum vm_event event);
 
-void lifecycle_tick(struct microvm *vm);   /* once a second: what could not be made durable */
-void lifecycle_forget(struct microvm *vm); /* TERMINATED, and its row is on its way out */
+void lifecycle_tick(struct microvm *vm); /* once a second: tries pending events again */
+/* Frees a TERMINATED microVM whose row is being deleted. */
+void lifecycle_forget(struct microvm *vm);
 void lifecycle_free(struct microvm *vm);
 
 /* @from: the state before. */
@@ -70,16 +71,17 @@ void on_resume(struct microvm *vm, enum vm_state from);            /* start from
 void on_resume_lost(struct microvm *vm, enum vm_state from);       /* its machine died on the way */
 void on_enter_terminating(struct microvm *vm, enum vm_state from); /* hook, then end the machine */
 void on_enter_terminated(struct microvm *vm, enum vm_state from);  /* give everything back */
-/* The row of a step could not be written, and @event need not be taken. */
+/* The row of @event's step could not be written, and the step is given up. */
 void on_step_refused(struct microvm *vm, enum vm_event event, const struct err *e);
-/* SuspendMicrovm was asked for: hold traffic, then EV_SUSPEND. */
+/* Somebody wants it suspended: hold its requests, then EV_SUSPEND. */
 void on_suspend_asked(struct microvm *vm);
-void on_forgotten(struct microvm *vm); /* its row is on its way out */
-/* Before the struct is freed: what these files have under way for it. */
+void on_forgotten(struct microvm *vm); /* its row is being deleted */
+/* Give up what these files have under way; called before the struct is freed. */
 void start_free(struct microvm *vm);
 void suspend_free(struct microvm *vm);
 
-/* What a hook's answer means: NULL if it is fine, else the reason (service.md 13), the caller's. */
+/* What a hook's answer means: NULL if the hook succeeded, else the reason (service.md 13), which is
+ * the caller's to free. */
 char *hook_failure(enum hook hook, enum agent_outcome outcome, unsigned status, int64_t timeout_ms,
 		   uint16_t port);
 bool hook_wanted(const struct microvm *vm, enum hook hook);

@@ -15,9 +15,9 @@ static void machine_down(struct machine *m, const char *reason)
 {
 	struct microvm *vm = m->owner;
 
-	vm->machine = NULL; /* it is clearing itself */
+	vm->machine = NULL; /* it clears itself */
 	if (lifecycle_of(vm)->run)
-		return; /* run.c looks once the row is there */
+		return; /* run.c will see it when the row is durable */
 	if (vm->state == VM_PENDING && !vm->ctl->adopted)
 		return; /* adopt.c starts another one */
 	if (vm->starting)
@@ -39,7 +39,7 @@ static void application_exited(struct machine *m, unsigned code)
 	}
 	if (vm->starting)
 		start_cancel(vm);
-	/* A resume that ends so has come too far to go back to the checkpoint. */
+	/* A guest that was resumed has run, so its checkpoint is no longer true. */
 	lifecycle_event_durable(vm, vm->state == VM_SUSPENDED ? EV_TERMINATE : EV_EXITED, why);
 }
 

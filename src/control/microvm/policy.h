@@ -1,9 +1,8 @@
-/* policy.h - what time does to a microVM (service.md 11): idle, suspended too long, lived too long,
- * forgotten.
+/* policy.h - what becomes due for a microVM as time passes (service.md 11).  Pure.
  *
- * A row carries times of the wall clock, which a restart can compare.  While control runs it
- * measures on a clock that also counts a sleep of the host and that nobody sets (clock_boot_ms), so
- * that a step of the wall clock neither suspends nor ends anything.  Pure. */
+ * A row has times of the wall clock, which keep their meaning over a restart.  While control runs,
+ * it measures on clock_boot_ms, which nobody sets and which also counts a sleep of the host.  So a
+ * step of the wall clock neither suspends nor ends anything. */
 #ifndef CONTROL_MICROVM_POLICY_H
 #define CONTROL_MICROVM_POLICY_H
 
@@ -20,11 +19,11 @@ enum policy_due {
 enum policy_due policy_due(const struct microvm *vm, int64_t boot_ms, int64_t keep_ms);
 bool policy_idle(const struct microvm *vm, int64_t boot_ms);
 
-/* A wall-clock time of the past on the other clock; one that lies ahead is now. */
+/* The time on clock_boot_ms of a past time on the wall clock; a time in the future becomes now. */
 int64_t policy_since(int64_t then_wall_ms, int64_t wall_ms, int64_t boot_ms);
-/* All of a row's times: after it was loaded or made. */
+/* Converts all times of a row; call it when the row was loaded or made. */
 void policy_begin(struct microvm *vm, int64_t wall_ms, int64_t boot_ms);
-/* Bytes passed at this wall-clock time.  False: that is no news. */
+/* Bytes passed at this time on the wall clock.  False: a later byte is known already. */
 bool policy_note_byte(struct microvm *vm, int64_t last_byte_ms, int64_t wall_ms, int64_t boot_ms);
 
 #endif

@@ -1,5 +1,5 @@
-/* run.c - RunMicrovm: memory, a clone or a spare if there is one, the durable row, the answer, the
- * start. */
+/* run.c - RunMicrovm: it takes a clone, or waits for memory and takes a spare if there is one; then
+ * it makes the row durable, answers, and starts the machine. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,13 +15,13 @@
 #include "control/pool/spares.h"
 #include "control/store/store.h"
 
-/* Until the row is there. */
+/* It lasts until the row is durable. */
 struct run {
 	struct microvm *vm;
 	struct store_txn *with;
 	change_done *made;
 	void *arg;
-	bool clone, spare; /* what the machine is, or was if it died meanwhile */
+	bool clone, spare; /* what the machine is, or what it was if it has died */
 };
 
 static void run_fail(struct run *r, const struct err *e)
@@ -63,7 +63,7 @@ static void run_committed(void *arg, int rc, const struct err *e)
 	if ((vm->machine && now.clone) || vm->state != VM_PENDING || vm->lifecycle->committing)
 		return;
 	if ((now.clone || now.spare) && !vm->machine)
-		start_again(vm); /* the row names one that has died meanwhile */
+		start_again(vm); /* the machine that the row names has died */
 	else
 		start_machine(vm);
 }
@@ -77,7 +77,7 @@ static void run_commit(struct run *r)
 	store_commit(t, run_committed, r);
 }
 
-/* Under its own id: the row is to say which machine it is. */
+/* The spare keeps its id, and the row gets it. */
 static void run_take_spare(struct run *r)
 {
 	struct microvm *vm = r->vm;

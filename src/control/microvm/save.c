@@ -1,5 +1,5 @@
-/* save.c - a suspend's way to disk: the guest's hook, a draft, the machine's SAVE, publishing; or
- * CONTINUE, if the machine cannot be saved. */
+/* save.c - how a suspend gets to disk: the guest answers its hook, a draft is made, the machine
+ * saves into it, and it is published.  If the machine cannot be saved, it continues. */
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -23,7 +23,7 @@ void save_hooked(struct machine *m, enum agent_outcome outcome, unsigned status)
 		save_draft(vm);
 }
 
-/* What cannot be saved runs on; those who asked hear why. */
+/* The microVM runs on; whoever asked for the suspend is told why when it does. */
 static void save_give_up(struct microvm *vm, const struct err *e)
 {
 	struct suspend *s = suspend_of(vm);
@@ -77,7 +77,8 @@ static void save_note(const struct microvm *vm, const struct machine_saved *save
 		 (unsigned long long)saved->paused_us);
 }
 
-/* The draft of an earlier save may be what the machine is busy with: it is kept. */
+/* The machine may be busy with the draft of an earlier control, so only our own draft is dropped.
+ */
 static void save_find(struct microvm *vm)
 {
 	struct suspend *s = suspend_of(vm);
@@ -116,9 +117,9 @@ void suspend_on_saved(struct machine *m, const struct machine_saved *saved)
 	suspend_publish(vm);
 }
 
-/* The draft is written to the end, or would be if its machine had not died on the last line: the
- * header, which comes last, decides.  Nothing was saved before the hook has answered, nor is
- * there anything to publish once the guest may have run on. */
+/* The machine may have written the whole draft and died before it said so; publishing looks for the
+ * header, which it writes last.  Before the hook has answered nothing was saved, and once the guest
+ * may have run on a draft is out of date. */
 bool suspend_on_machine_end(struct microvm *vm)
 {
 	struct suspend *s = suspend_of(vm);
@@ -143,7 +144,7 @@ static void save_published(struct microvm *vm, int rc, int64_t n, const struct e
 		return;
 	}
 	if (e->kind == ERR_NOT_FOUND && vm->machine) {
-		save_give_up(vm, e); /* it said SAVED and was not */
+		save_give_up(vm, e); /* it said SAVED, which was not true */
 		return;
 	}
 	if (e->kind == ERR_NOT_FOUND) {
@@ -171,7 +172,7 @@ void suspend_publish(struct microvm *vm)
 	if (s->phase == SUSPEND_PUBLISHING)
 		return;
 	suspend_enter(vm, SUSPEND_PUBLISHING);
-	/* What an earlier suspend published is no part of this one. */
+	/* The checkpoint of an earlier suspend does not count. */
 	if (s->above < vm->checkpoint)
 		s->above = vm->checkpoint;
 	s->tries = 0;
@@ -200,7 +201,7 @@ static void save_continued(struct machine *m, int rc, const struct ipc_msg *answ
 	}
 	log_err("a microVM is paused and does not run on yet id=%s error=\"%s\"", vm->id, e->text);
 	if (e->kind == ERR_CONFLICT && vm->state == VM_SUSPENDING)
-		suspend_enter(vm, SUSPEND_FINDING); /* it saves, after all */
+		suspend_enter(vm, SUSPEND_FINDING); /* it is saving after all */
 	suspend_retry_later(s);
 }
 

@@ -42,8 +42,8 @@ void start_free(struct microvm *vm)
 	vm->lifecycle->start = NULL;
 }
 
-/* The stages, from top to bottom.  Each is begun by the one before and ends in start_next, at once
- * or later, or in start_failed. */
+/* The stages, from top to bottom.  Each is begun by the one before it.  It ends, at once or later,
+ * by calling start_next or start_failed. */
 
 static void start_next(struct microvm *vm);
 
@@ -98,7 +98,8 @@ static void begin_template(struct microvm *vm)
 	template_load(template_of(vm->ctl, vm->version), &start_of(vm)->wait, template_ready);
 }
 
-/* A resume binds its machine in memory alone, so it may take a spare with an id of its own here. */
+/* A resume binds its machine only in memory, so it may take a spare here, which has an id of its
+ * own. */
 static void begin_machine(struct microvm *vm)
 {
 	if (!vm->machine && vm->state == VM_SUSPENDED)
@@ -119,7 +120,7 @@ void start_on_machine_up(struct microvm *vm)
 		start_next(vm);
 }
 
-/* An image's snapshot may be refused for what this host is; then there is a remedy. */
+/* If this host cannot restore the image's snapshot, the reason names the remedy. */
 static void start_refused(struct microvm *vm, const struct err *e)
 {
 	autofree char *why = NULL, *rebuild = NULL;
@@ -201,9 +202,9 @@ static void begin_hook(struct microvm *vm)
 	autofree char *body = NULL;
 
 	if (!hook_wanted(vm, hook)) {
-		/* If the row of the next step is lost, a restart finds the machine and asks it
-		 * again, so that traffic may begin now.  A resume has to wait: there the
-		 * checkpoint would win. */
+		/* Requests may come now: if the row of the next step is lost, a restart finds the
+		 * machine and identifies it again.  A resume has to wait, because after a restart
+		 * its checkpoint would win. */
 		if (vm->state == VM_PENDING)
 			routes_open_early(vm);
 		start_next(vm);
@@ -216,7 +217,7 @@ static void begin_hook(struct microvm *vm)
 
 static void begin_open(struct microvm *vm)
 {
-	start_cancel(vm); /* the slot is the next one's */
+	start_cancel(vm); /* the next start may have the slot */
 	lifecycle_event_durable(vm, vm->state == VM_PENDING ? EV_STARTED : EV_RESUMED, NULL);
 }
 
@@ -242,7 +243,7 @@ static void start_enter(struct microvm *vm, enum start_stage stage)
 
 static void start_next(struct microvm *vm)
 {
-	/* What a cancelled start had asked of its machine is answered all the same. */
+	/* A cancelled start may still get the machine's answer to its last request. */
 	if (vm->starting)
 		start_enter(vm, start_of(vm)->stage + 1);
 }
@@ -271,8 +272,8 @@ void start_again(struct microvm *vm)
 {
 	struct store_txn *t = store_begin(vm->ctl->store);
 
-	/* If this row is lost, a restart finds a machine without a microVM, ends it, and begins
-	 * again in the same way. */
+	/* If this row is lost, a restart finds a machine without a microVM, ends it, and starts
+	 * another one in the same way. */
 	start_bind(vm);
 	model_put_microvm(t, vm);
 	store_commit(t, NULL, NULL);
@@ -292,7 +293,7 @@ static void machine_checked(struct machine *m, int rc, const struct ipc_msg *ans
 	struct microvm *vm = m->owner;
 
 	(void)e;
-	/* One that is being saved stands still, and one that says nothing may run. */
+	/* A machine that is being saved is paused, and one that does not answer may be running. */
 	if (stats && stats->run == MACHINE_PAUSED && vm->state != VM_SUSPENDING)
 		start_failed(vm, "The machine did not continue.");
 }
@@ -317,13 +318,14 @@ static void machine_continued(struct machine *m, int rc, const struct ipc_msg *a
 
 void start_paused(struct microvm *vm)
 {
-	/* The guest reads its identity as soon as it runs: neither waits for the other. */
+	/* The guest reads its identity as soon as it runs, so neither request waits for the other.
+	 */
 	machine_simple(vm->machine, MACHINE_CONTINUE, machine_continued);
 	start_identity(vm);
 }
 
-/* A resume that failed leaves the checkpoint as it was: whoever waits hears why, and whoever comes
- * later tries again. */
+/* A resume that failed leaves the checkpoint as it was.  Whoever waits is told why, and the next
+ * request tries again. */
 static void start_stay_suspended(struct microvm *vm, const char *why)
 {
 	struct lifecycle *l = lifecycle_of(vm);
@@ -351,7 +353,8 @@ void on_resume(struct microvm *vm, enum vm_state from)
 		return;
 	}
 	lifecycle_of(vm)->wake = false;
-	/* Bound in memory alone: while the row says SUSPENDED the checkpoint is the truth. */
+	/* The machine is bound only in memory: while the row says SUSPENDED, the checkpoint is the
+	 * truth. */
 	start_bind(vm);
 	start_machine(vm);
 	routes_push(vm);

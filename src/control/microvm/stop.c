@@ -1,4 +1,4 @@
-/* stop.c - a microVM that is open to traffic, and one that ends. */
+/* stop.c - what is done when a microVM opens to requests, and when it ends. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +23,7 @@ void on_enter_running(struct microvm *vm, enum vm_state from)
 	routes_push(vm);
 	waiters_notify(&l->resumes, 0, NULL);
 	if (!list_empty(&l->suspends))
-		on_suspend_asked(vm); /* asked for while it woke */
+		on_suspend_asked(vm); /* it was asked for during the resume */
 }
 
 void on_forgotten(struct microvm *vm)
@@ -32,8 +32,8 @@ void on_forgotten(struct microvm *vm)
 	guest_log_remove(vm);
 }
 
-/* The machine that is being cleared, for a microVM that need not outlive it: its application may
- * have ended too, and then it is TERMINATED before the machine is cleared. */
+/* A machine that is being cleared.  Its microVM may be gone before that: if its application has
+ * ended too, it is TERMINATED at once, and may be deleted. */
 struct stop {
 	struct control *ctl;
 	char id[IPC_ID_SIZE];
@@ -72,12 +72,12 @@ static void stop_hooked(struct machine *m, enum agent_outcome outcome, unsigned 
 	autofree char *why = hook_failure(HOOK_TERMINATE, outcome, status,
 					  hooks->each[HOOK_TERMINATE].timeout_ms, hooks->port);
 
-	if (why) /* it ends all the same */
+	if (why) /* the microVM ends all the same */
 		log_info("microVM id=%s hook=terminate answer=\"%s\"", vm->id, why);
 	stop_machine(vm);
 }
 
-/* Nobody who waits is left, and nothing that is under way goes on. */
+/* Answers everybody who waits, and gives up everything that is under way. */
 static void stop_all(struct microvm *vm)
 {
 	struct lifecycle *l = lifecycle_of(vm);

@@ -13,11 +13,13 @@
 #include "control/microvm/waiters.h"
 #include "control/storage/checkpoint.h"
 
-#define SUSPEND_HELD_MS      2000   /* for the proxy's answer; without one our own clock decides */
-#define SUSPEND_RETRY_MS     1000   /* before something is tried again, then twice as long ... */
-#define SUSPEND_RETRY_MAX_MS 30000  /* ... up to this */
-#define SUSPEND_STALL_MS     120000 /* a save that has written nothing for so long is reported ... */
-#define SUSPEND_SLOWEST      (10 * MIB) /* ... and each second of this many bytes a second more */
+#define SUSPEND_HELD_MS      2000  /* for the proxy's answer; then our own clock decides */
+#define SUSPEND_RETRY_MS     1000  /* until the first retry; each further one waits twice as long */
+#define SUSPEND_RETRY_MAX_MS 30000 /* but no longer than this */
+/* A save that has written nothing for this time, and for a second more per SUSPEND_SLOWEST bytes
+ * that it has to write, is reported. */
+#define SUSPEND_STALL_MS 120000
+#define SUSPEND_SLOWEST  (10 * MIB)
 
 struct suspend *suspend_of(struct microvm *vm)
 {
@@ -63,7 +65,7 @@ void suspend_retry_later(struct suspend *s)
 		clock_mono_ms() + (wait_ms < SUSPEND_RETRY_MAX_MS ? wait_ms : SUSPEND_RETRY_MAX_MS);
 }
 
-/* Those who wait for it are told, and it goes on. */
+/* Answers whoever waits for the suspend, which goes on. */
 void suspend_notify_late(struct microvm *vm, const struct err *why)
 {
 	struct err e;
@@ -83,7 +85,7 @@ void on_suspend_asked(struct microvm *vm)
 	struct lifecycle *l = lifecycle_of(vm);
 
 	if (vm->state != VM_RUNNING || (l->committing && l->event == EV_SUSPEND))
-		return; /* it is on its way */
+		return; /* the suspend has begun */
 	suspend_enter(vm, SUSPEND_NONE);
 	routes_hold(vm);
 	lifecycle_event(vm, EV_SUSPEND, NULL);
@@ -125,8 +127,8 @@ void on_enter_suspending(struct microvm *vm, enum vm_state from)
 	s->tries = 0;
 	routes_push(vm);
 	if (!vm->machine)
-		return; /* it died meanwhile: EV_EXITED comes next */
-	/* One that was found paused after a restart has answered its hook before. */
+		return; /* it has died, and EV_EXITED comes next */
+	/* If the machine was found paused after a restart, its guest has answered the hook. */
 	if (!hook_wanted(vm, HOOK_SUSPEND) || vm->machine->run == MACHINE_PAUSED) {
 		save_draft(vm);
 		return;
@@ -163,7 +165,7 @@ static void tick_saving(struct microvm *vm, struct suspend *s, int64_t now)
 	if (s->reported || now - s->grown_ms < patience_ms)
 		return;
 	s->reported = true;
-	log_warn("a save makes no progress and is waited for id=%s mib=%llu of_mib=%llu", vm->id,
+	log_warn("a save makes no progress id=%s mib=%llu of_mib=%llu", vm->id,
 		 (unsigned long long)(s->written / MIB), (unsigned long long)(s->total / MIB));
 	err_set(&e, ERR_CAPACITY,
 		"%llu MiB are written, and the disk of the data directory is slow or stuck",
@@ -226,8 +228,8 @@ struct suspend_progress suspend_progress(const struct microvm *vm)
 	};
 }
 
-/* After a restart of control the machine may still be writing the draft of before, so a new save
- * gets a draft of its own; the machine refuses it while it is busy. */
+/* After a restart of control the machine may still be writing the draft of the earlier control.  So
+ * the new save gets a draft of its own, which the machine refuses while it is busy. */
 void suspend_adopt(struct microvm *vm)
 {
 	if (suspend_of(vm)->phase == SUSPEND_NONE)

@@ -7,7 +7,7 @@
 #include "control/microvm/suspend.h"
 #include "control/store/store.h"
 
-#define TRAFFIC_LAST_BYTE_MS 10000 /* the idle clock is written at most so often */
+#define TRAFFIC_LAST_BYTE_MS 10000 /* between two writes of the last byte's time to the store */
 
 static void traffic_wake(struct microvm *vm)
 {
@@ -16,7 +16,7 @@ static void traffic_wake(struct microvm *vm)
 	if (vm->state == VM_SUSPENDED || vm->state == VM_SUSPENDING)
 		lifecycle_resume(vm, NULL, NULL);
 	else
-		routes_push(vm); /* the proxy does not know this state yet */
+		routes_push(vm); /* the proxy does not know its state yet */
 }
 
 static void traffic_active(struct microvm *vm, int64_t last_byte_ms)
@@ -27,7 +27,7 @@ static void traffic_active(struct microvm *vm, int64_t last_byte_ms)
 	if (vm->state != VM_RUNNING ||
 	    !policy_note_byte(vm, last_byte_ms, clock_wall_ms(), clock_boot_ms()))
 		return;
-	/* A row that is on its way is newer in all but this. */
+	/* A row that is on its way to the store is newer in everything but this time. */
 	if (l->committing || vm->since.last_byte_ms - l->written_ms < TRAFFIC_LAST_BYTE_MS)
 		return;
 	l->written_ms = vm->since.last_byte_ms;

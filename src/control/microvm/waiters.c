@@ -24,7 +24,7 @@ void waiters_notify(struct list *waits, int rc, const struct err *e)
 {
 	struct list now;
 
-	/* Whoever is told may wait again. */
+	/* A callback may wait again, so the list is emptied first. */
 	list_init(&now);
 	list_each(w, waits, struct waiter, in)
 	{

@@ -1,4 +1,4 @@
-/* waiters.h - who waits for the answer of lifecycle_suspend, _resume or _terminate. */
+/* waiters.h - the callers that wait for the answer of lifecycle_suspend, _resume or _terminate. */
 #ifndef CONTROL_MICROVM_WAITERS_H
 #define CONTROL_MICROVM_WAITERS_H
 
@@ -9,7 +9,7 @@
 void waiters_add(struct list *waits, change_done *done, void *arg); /* @done may be NULL */
 void waiters_notify(struct list *waits, int rc, const struct err *e);
 void waiters_notify_ended(const struct microvm *vm, struct list *waits);
-/* 400: it has been terminated. */
+/* The error of a microVM that has been terminated; returns -1. */
 int waiters_ended(const struct microvm *vm, struct err *e);
 
 #endif

@@ -23,7 +23,7 @@ struct pool {
 	uint64_t budget;
 };
 
-/* A clone on its way or ready; it is gone from here once taken. */
+/* A clone that is being made or is ready.  The struct is freed when the clone is taken. */
 struct clone {
 	struct list in;
 	struct template *t;
@@ -77,7 +77,7 @@ static void pool_measured(struct machine *m, int rc, const struct ipc_msg *answe
 {
 	(void)answer;
 	(void)e;
-	if (!rc) /* it may have been taken meanwhile */
+	if (!rc) /* a microVM may own it by now */
 		template_of(m->ctl, m->version)->clone_bytes = m->private_bytes;
 }
 
@@ -261,7 +261,7 @@ static void pool_tick(uv_timer_t *timer)
 
 void pool_wake(struct control *ctl)
 {
-	/* From the loop, not from inside of what just changed. */
+	/* The check runs from the loop, so that the caller can finish its change first. */
 	if (ctl->pool && !ctl->stopping)
 		uv_timer_start(&ctl->pool->idle, pool_tick, 1, 0);
 }
@@ -328,7 +328,7 @@ void pool_evict(struct control *ctl)
 
 		if (!oldest)
 			continue;
-		/* Not again until somebody runs it, or the shortage is over. */
+		/* No new clone is made until the version runs, or the shortage is over. */
 		t->retry_ms = clock_mono_ms() + POOL_BACKOFF_MAX_MS;
 		pool_drop(oldest);
 		return;

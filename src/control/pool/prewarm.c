@@ -21,9 +21,9 @@
 struct prewarm {
 	struct machine *m;
 	prewarm_done *done;
-	size_t step; /* the next one of warm_what */
-	size_t port; /* of this step: index into `listening` */
-	bool refusable;
+	size_t step;    /* the next one of prewarm_next */
+	size_t port;    /* of this step: index into `listening` */
+	bool refusable; /* this step sends what is no request */
 	struct knocking *probe;
 	unsigned checks;
 	int64_t check_ms;
@@ -121,8 +121,8 @@ static void prewarm_check(uv_timer_t *timer)
 
 static void prewarm_next(struct prewarm *w);
 
-/* A port that does not refuse it has taken it for something: nobody may use this clone any more,
- * and the next ones are not asked. */
+/* If a port does not refuse the text, the application may have seen it.  So nobody may use this
+ * clone, and later clones do not get the text on this port. */
 static void prewarm_not_refused(struct prewarm *w, unsigned status)
 {
 	struct machine *m = w->m;
@@ -130,7 +130,8 @@ static void prewarm_not_refused(struct prewarm *w, unsigned status)
 
 	template_of(m->ctl, m->version)->not_refusing[w->port] = true;
 	err_set(&e, ERR_CONFLICT,
-		"port %u answered %u to what is no request; later clones are warmed without",
+		"port %u answered %u to a text that is no request; later clones are warmed without "
+		"it",
 		m->version->listening[w->port], status);
 	prewarm_end(m, -1, &e);
 }
@@ -156,7 +157,7 @@ static void prewarm_probe(struct prewarm *w, uint16_t port, const char *text)
 								  .arg = w });
 }
 
-/* First connections, then what is refused, then the operator's own request. */
+/* The steps: connections, then texts that are refused, then the operator's own request. */
 static void prewarm_next(struct prewarm *w)
 {
 	const struct image_version *v = w->m->version;

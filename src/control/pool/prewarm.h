@@ -1,10 +1,12 @@
-/* prewarm.h - make a restored machine run what a request runs, without a request (ADR 0006).
+/* prewarm.h - make a restored machine run the code that a request runs, without a request
+ * (ADR 0006).
  *
- * The agent goes through what it does at a resume; each listening port is connected and closed a
- * few times, then told what is no request, so that the server refuses it and the application sees
- * nothing (a clone of which a port answers it otherwise is thrown away, and the port is left alone
- * from then on); a request of the operator's own follows if one is configured; then the machine is
- * paused as soon as it is quiet. */
+ * First the agent does what it does at a resume.  Then each listening port is probed: a connection
+ * is opened and closed a few times, then a text is sent that no server takes for a request, so that
+ * the server refuses it and the application sees nothing.  If a port answers that text in any other
+ * way, the clone is thrown away, and later clones do not get the text on that port.  If the
+ * operator has configured a request, it follows.  At last the machine is paused as soon as it is
+ * quiet. */
 #ifndef CONTROL_POOL_PREWARM_H
 #define CONTROL_POOL_PREWARM_H
 
@@ -12,10 +14,10 @@
 
 struct prewarm;
 
-/* rc 0: paused and warm.  The machine's owner keeps it and ends it on -1. */
+/* rc 0: the machine is warm and paused.  -1: its owner, who keeps it, is to end it. */
 typedef void prewarm_done(struct machine *m, int rc, const struct err *e);
 void prewarm_start(struct machine *m, prewarm_done *done);
-void prewarm_cancel(struct prewarm *w); /* when the machine is gone; `done` does not come */
+void prewarm_cancel(struct prewarm *w); /* the machine is gone; `done` is not called */
 
 /* [pool] warm_request, "image=port:/path, ...": this image's port and path; false if it has none.
  */

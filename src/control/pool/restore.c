@@ -11,8 +11,8 @@
 #include "control/storage/checkpoint_dir.h"
 #include "control/storage/lanes.h"
 
-/* What a worker of LANE_FILES is given and gives back.  The machine may end meanwhile: it is looked
- * up again by its id, which no other ever has. */
+/* What a worker of LANE_FILES gets and returns.  The machine may end meanwhile, so it is looked up
+ * again by its id, which no other machine ever has. */
 struct restore {
 	struct disk_task task;
 	struct control *ctl;

@@ -4,8 +4,9 @@
 
 #include "control/pool/template.h"
 
-/* Open the files off the loop, then ask the machine; `done` as for machine_ask.  The template is
- * loaded.  @checkpoint: N of vm's checkpoint; 0: from the image alone, and @vm may be NULL. */
+/* Opens the files off the loop, then asks the machine; `done` is called as for machine_ask.  The
+ * template must be loaded.  @checkpoint is N of the microVM's checkpoint; if it is 0, the machine
+ * is restored from the image alone, and @vm may be NULL. */
 void restore_machine(struct template *t, struct machine *m, const struct microvm *vm,
 		     int64_t checkpoint, machine_done *done);
 

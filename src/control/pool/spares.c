@@ -13,7 +13,7 @@ struct spares {
 	void (*wanted)(struct control *ctl);
 };
 
-/* A shape in use; rows stay, there are few. */
+/* A shape that was used.  It is never freed, because there are few shapes. */
 struct spare_shape {
 	struct list in;
 	struct control *ctl;
@@ -23,7 +23,7 @@ struct spare_shape {
 	struct list all; /* of struct spare */
 };
 
-/* On its way or ready; gone from here once taken. */
+/* A spare that is being made or is ready.  The struct is freed when the spare is taken. */
 struct spare {
 	struct list in;
 	struct spare_shape *of;
@@ -78,7 +78,7 @@ static void spares_up(struct machine *m, enum machine_run run)
 {
 	struct spare *spare = m->owner;
 
-	(void)run; /* it was asked nothing */
+	(void)run; /* it has nothing to run yet */
 	spare->ready = true;
 	admission_leave(&spare->ticket);
 }
@@ -189,7 +189,7 @@ static void spares_check_shape(struct control *ctl, struct spare_shape *s)
 		spares_add(s);
 }
 
-/* What a run without a version would get is in use from its build on. */
+/* The active version of an image counts as used from the end of its build on. */
 static void spares_note(struct control *ctl, const struct image_version *v)
 {
 	int64_t since_ms = clock_wall_ms() - v->recent_ms;

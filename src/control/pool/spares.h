@@ -1,23 +1,23 @@
-/* spares.h - machines that were asked nothing yet: processes in their jails, waiting for any image
- * of their shape (engines[].spares).
+/* spares.h - spare monitors: processes in their jails without an image, each waiting for any image
+ * of its shape (engines[].spares).
  *
- * [pool] spares of them are kept for each shape that ran of late, made when nobody waits to start.
- * They have no row: after a restart of control they end as any machine without one, and new ones
- * are made. */
+ * For each shape that ran recently, [pool] spares of them are kept.  They are made only when nobody
+ * waits to start.  A spare has no row, so after a restart of control it ends like any machine
+ * without one, and a new one is made. */
 #ifndef CONTROL_POOL_SPARES_H
 #define CONTROL_POOL_SPARES_H
 
 #include "control/machine/machine.h"
 
-/* A spare for a machine of this version, whose owner is the caller now, or NULL.  Either way the
- * shape is in use from here on. */
-/* @wanted is called when one is missing: spares_check makes it, later. */
+/* @wanted is called when a spare is missing; it is to call spares_check later. */
 void spares_open(struct control *ctl, void (*wanted)(struct control *ctl));
 
+/* A spare for a machine of this version, which the caller owns from now on; NULL: none is ready.
+ * Either way the shape counts as used. */
 struct machine *spares_take(struct control *ctl, struct image_version *v, bool internet,
 			    const struct machine_ops *ops, void *owner);
-void spares_give_back(struct machine *m); /* untouched since spares_take */
-void spares_check(struct control *ctl);   /* make what is missing, end what is too much */
+void spares_give_back(struct machine *m); /* it was not used since spares_take */
+void spares_check(struct control *ctl);   /* makes what is missing, ends what is too much */
 unsigned spares_ready(const struct control *ctl);
 
 /* How many a shape should have; pure. */

@@ -14,7 +14,7 @@
 #include "control/storage/lanes.h"
 #include "ipc/touched.h"
 
-/* What a worker of LANE_COPY is given and gives back. */
+/* What a worker of LANE_COPY gets and returns. */
 struct template_load {
 	struct disk_task task;
 	struct template *t; /* NULL: cancelled */
@@ -25,7 +25,7 @@ struct template_load {
 	int rc;
 };
 
-/* What a worker of LANE_READ_AHEAD is given: descriptors of a version. */
+/* What a worker of LANE_READ_AHEAD gets: two descriptors of a version. */
 struct read_ahead {
 	struct disk_task task;
 	int touched, memory;
@@ -71,8 +71,8 @@ static void template_notify(struct template *t, int rc, const struct err *e)
 	}
 }
 
-/* Reading ahead: nothing of the memory of a version that has not run for a while may be in the
- * host's memory.  The machine does not wait for it. */
+/* Reading ahead.  If a version has not run for a while, the host's page cache may hold nothing of
+ * its memory file.  The machine does not wait for this. */
 
 static void read_ahead_run(struct disk_task *task)
 {
@@ -96,7 +96,7 @@ static void read_ahead_done(struct disk_task *task)
 	struct read_ahead *r = container_of(task, struct read_ahead, task);
 
 	if (r->rc)
-		log_warn("what a start touches cannot be read ahead error=\"%s\"",
+		log_warn("the pages that a start touches cannot be read ahead error=\"%s\"",
 			 strerror(-r->rc));
 	fd_close(&r->touched);
 	fd_close(&r->memory);

@@ -1,5 +1,6 @@
 /* template.h - what all machines of an image version share: its RAM in a sealed memfd, and the
- * files of images/<image>/<version>/.  doze-vmm maps the file itself: there is nothing to copy. */
+ * files of images/<image>/<version>/.  doze-vmm maps the memory file itself, so for it nothing is
+ * copied. */
 #ifndef CONTROL_POOL_TEMPLATE_H
 #define CONTROL_POOL_TEMPLATE_H
 
@@ -10,7 +11,7 @@ struct template_wait {
 	void (*ready)(struct template_wait *w, int rc, const struct err *e);
 };
 
-/* The pool's part of a version, made at its first use. */
+/* The pool's part of a version; it is made at its first use. */
 struct template
 {
 	struct list in; /* pool.c */
@@ -32,14 +33,15 @@ struct template
 char *template_path(const struct template *t, const char *file);
 
 struct template *template_of(struct control *ctl, struct image_version *v);
-/* Load it, off the loop; `ready` comes at once only if it is loaded already. */
+/* Loads it off the loop.  `ready` is called at once if it is loaded already, else later. */
 void template_load(struct template *t, struct template_wait *w,
 		   void (*ready)(struct template_wait *w, int rc, const struct err *e));
-void template_leave(struct template_wait *w);            /* harmless on a fresh one */
-void template_unload(struct template *t);                /* machines keep their mappings */
-void template_cancel(struct template *t);                /* before it is freed */
-uint64_t template_bytes(const struct template *t);       /* of the memfd, grown holes included */
-uint64_t template_clone_bytes(const struct template *t); /* of a clone; reckoned, then measured */
-uint64_t template_cost(struct template *t);              /* what a new machine will take */
+void template_leave(struct template_wait *w);      /* harmless on a fresh one */
+void template_unload(struct template *t);          /* machines keep their mappings */
+void template_cancel(struct template *t);          /* call it before it is freed */
+uint64_t template_bytes(const struct template *t); /* that the memfd takes */
+uint64_t
+template_clone_bytes(const struct template *t); /* of a clone: an estimate, then measured */
+uint64_t template_cost(struct template *t);     /* bytes that a new machine will take */
 
 #endif

@@ -200,7 +200,7 @@ int checkpoint_dir_draft(int dir_fd, const char *id, const char *machine, int64_
 	for (size_t i = 0; i < SAVE_NUM_FDS; i++)
 		fd_close(&fds[i]);
 	if (io_remove_tree(dir_fd, path))
-		return -1; /* the next start removes it; the reason in *e is the first one */
+		return -1; /* the next start removes it; *e keeps the first failure */
 	return -1;
 }
 
@@ -213,7 +213,7 @@ static int dir_sync(int dir_fd, const char *path, int flags)
 	return fsync(fd) ? -errno : 0;
 }
 
-/* The machine has synced the files, unless it ended before it said so. */
+/* The machine has synced the files, unless it ended before it said SAVED. */
 static int dir_publish_draft(int dir_fd, const char *id, int64_t n)
 {
 	char draft[CHECKPOINT_PATH], final[CHECKPOINT_PATH], path[CHECKPOINT_PATH];

@@ -1,5 +1,6 @@
-/* checkpoint_dir.h - one microVM's directory of checkpoints on disk: names, what lies there, making
- * a draft, publishing it.  All of it waits for the disk; nothing of it knows the loop. */
+/* checkpoint_dir.h - one microVM's directory of checkpoints: how its files are called, what is in
+ * it, and how a draft is made and published.  These functions wait for the disk, and know no loop.
+ */
 #ifndef CONTROL_STORAGE_CHECKPOINT_DIR_H
 #define CONTROL_STORAGE_CHECKPOINT_DIR_H
 
@@ -13,11 +14,11 @@ struct checkpoint_entry {
 	bool draft;
 };
 
-/* microvms/<id>/save-N or .save-N.new, and @file in it unless that is "". */
+/* The path microvms/<id>/save-N, or .save-N.new for a draft; and of @file in it unless it is "". */
 void checkpoint_dir_path(char to[CHECKPOINT_PATH], const char *id, int64_t n, bool draft,
 			 const char *file);
 
-/* The number in a name of the directory; false: it is no checkpoint's.  Pure. */
+/* The number in a name; false: this is no name of a checkpoint.  Pure. */
 bool checkpoint_parse_name(const char *name, int64_t *n, bool *draft);
 
 struct checkpoint_list {
@@ -44,7 +45,8 @@ int checkpoint_dir_publish(int dir_fd, const char *id, int64_t above, int64_t *n
 #define CHECKPOINT_NUM_FDS (RESTORE_NUM_SAVE_FDS - RESTORE_FD_SAVE_HEADER)
 int checkpoint_open(int dir_fd, const char *microvm, int64_t n, int fds[CHECKPOINT_NUM_FDS],
 		    struct err *e) must_check;
-/* The working disk of a machine, a copy of @empty_fd: read-write, the caller's. */
+/* Makes the working disk of a machine, a copy of @empty_fd.  The descriptor is read-write and the
+ * caller's. */
 int checkpoint_new_overlay(int dir_fd, const char *machine, int empty_fd, struct err *e) must_check;
 
 #endif

@@ -24,7 +24,7 @@ struct gc_task {
 	int rc;
 };
 
-/* A full disk may have no room for another name: then the tree is deleted where it is. */
+/* A full disk may have no room for another name.  Then the tree is deleted where it is. */
 int gc_remove(int dir_fd, const char *path)
 {
 	char to[sizeof(GC_TRASH) + UUID_SIZE], uuid[UUID_SIZE];
@@ -43,7 +43,7 @@ static void gc_run(struct disk_task *task)
 	t->rc = gc_remove(t->dir_fd, t->path);
 }
 
-/* What lay in the trash at start stays there until it is deleted. */
+/* The trash of an earlier process is deleted in its place. */
 static void gc_run_sweep(struct disk_task *task)
 {
 	struct gc_task *t = container_of(task, struct gc_task, task);

@@ -1,5 +1,5 @@
-/* lanes.h - control's disk work by kind, on libuv's thread pool: none of it waits for another kind,
- * and the loop waits for none (net/disk_task.h). */
+/* lanes.h - control's disk work, by kind, on libuv's thread pool.  No kind of work waits for
+ * another kind, and the loop waits for none of it (net/disk_task.h). */
 #ifndef CONTROL_STORAGE_LANES_H
 #define CONTROL_STORAGE_LANES_H
 
@@ -10,13 +10,13 @@ enum lane {
 	LANE_FILES,      /* opening and creating the files of machines and checkpoints */
 	LANE_PUBLISH,    /* making checkpoints durable */
 	LANE_COPY,       /* the memory of an image version into its template */
-	LANE_READ_AHEAD, /* what a start will touch */
-	LANE_GC,         /* one at a time: moving away and deleting what nobody needs */
-	LANE_LOG,        /* guests' output, and those who read it */
+	LANE_READ_AHEAD, /* reading the pages that a start will touch */
+	LANE_GC,         /* moving away and deleting what nobody needs, one tree at a time */
+	LANE_LOG,        /* writing and reading guests' output */
 	NUM_LANES
 };
 
-/* Before the first thread of libuv's pool is there. */
+/* Call it before libuv's pool has its first thread. */
 void lanes_open(struct control *ctl);
 struct disk_lane *lane(const struct control *ctl, enum lane which);
 

@@ -12,7 +12,7 @@
 
 typedef bool leftovers_keep(struct control *ctl, const struct microvm *vm, const char *name);
 
-/* Each name in data/control/<folder> that `keeps` does not want goes. */
+/* Removes each name in data/control/<folder> that `keeps` does not want. */
 static void leftovers_remove_in(struct control *ctl, const char *folder, const struct microvm *vm,
 				leftovers_keep *keeps)
 {
@@ -56,7 +56,8 @@ static bool leftovers_keep_microvm(struct control *ctl, const struct microvm *un
 	return vm && vm->state != VM_TERMINATED;
 }
 
-/* The live one, and of one that is being made whatever may become it: adopt.c looks. */
+/* The microVM's checkpoint stays.  If a suspend is under way, every newer one stays too, because
+ * adopt.c will look which of them is complete. */
 static bool leftovers_keep_checkpoint(struct control *ctl, const struct microvm *vm,
 				      const char *name)
 {
@@ -69,7 +70,7 @@ static bool leftovers_keep_checkpoint(struct control *ctl, const struct microvm 
 		(vm->state == VM_SUSPENDING && n > vm->checkpoint));
 }
 
-/* Earlier releases moved their trash aside under such names. */
+/* Earlier releases gave their trash such names. */
 static bool leftovers_keep_top(struct control *ctl, const struct microvm *unused, const char *name)
 {
 	(void)ctl;

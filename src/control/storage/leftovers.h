@@ -1,10 +1,11 @@
-/* leftovers.h - what a control before us left in data/control and belongs to no row. */
+/* leftovers.h - files in data/control that an earlier control left and that belong to no row. */
 #ifndef CONTROL_STORAGE_LEFTOVERS_H
 #define CONTROL_STORAGE_LEFTOVERS_H
 
 #include "control/control.h"
 
-/* At start, once the rows are there and it is known which machines live; the files go later. */
+/* Call it at start, once the rows are loaded and it is known which machines live.  The files are
+ * removed later (gc.h). */
 void leftovers_remove(struct control *ctl);
 
 #endif
