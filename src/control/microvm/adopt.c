@@ -117,12 +117,25 @@ static void do_end(struct microvm *vm)
 	on_enter_terminating(vm, VM_TERMINATING);
 }
 
-static void (*const adopt_table[ADOPT_NUM])(struct microvm *vm) = {
-	[ADOPT_KEEP] = do_keep,         [ADOPT_CONTINUE] = do_continue,
-	[ADOPT_IDENTIFY] = do_identify, [ADOPT_RESTART] = do_restart,
-	[ADOPT_PUBLISH] = do_publish,   [ADOPT_SAVE] = do_save,
-	[ADOPT_SAVED] = do_publish,     [ADOPT_LOST] = do_lost,
-	[ADOPT_END] = do_end,
+static const struct {
+	const char *name;
+	void (*act)(struct microvm *vm);
+} adopt_table[ADOPT_NUM] = {
+	[ADOPT_KEEP] = { "keep", do_keep },
+	[ADOPT_CONTINUE] = { "continue", do_continue },
+	[ADOPT_IDENTIFY] = { "identify", do_identify },
+	[ADOPT_RESTART] = { "restart", do_restart },
+	[ADOPT_SAVE] = { "save", do_save },
+	[ADOPT_PUBLISH] = { "publish", do_publish },
+	[ADOPT_SAVED] = { "saved", do_publish },
+	[ADOPT_LOST] = { "lost", do_lost },
+	[ADOPT_END] = { "end", do_end },
+};
+
+static const char *const found_name[FOUND_NUM] = {
+	[FOUND_NOTHING] = "nothing",
+	[FOUND_RUNNING] = "running",
+	[FOUND_PAUSED] = "paused",
 };
 
 static enum adopt_found adopt_found(const struct microvm *vm)
@@ -148,9 +161,9 @@ static void adopt_microvm(struct microvm *vm)
 	}
 	what = adopt_decide(&facts);
 	if (what != ADOPT_KEEP)
-		log_info("adopt id=%s state=%s found=%d do=%d", vm->id, vm_state_name[vm->state],
-			 (int)facts.found, (int)what);
-	adopt_table[what](vm);
+		log_info("adopt id=%s state=%s found=%s do=%s", vm->id, vm_state_name[vm->state],
+			 found_name[facts.found], adopt_table[what].name);
+	adopt_table[what].act(vm);
 }
 
 /* A machine that stays silent may wait for a disk while it holds a guest's state, so its microVM is

@@ -1,4 +1,4 @@
-/* expiry.h - once a second: what time does to each microVM (policy.h) is done to it. */
+/* expiry.h - once a second, each microVM gets what has become due for it (policy.h). */
 #ifndef CONTROL_MICROVM_EXPIRY_H
 #define CONTROL_MICROVM_EXPIRY_H
 

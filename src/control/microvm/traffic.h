@@ -1,4 +1,5 @@
-/* traffic.h - what the proxy says of a microVM: somebody waits for it, bytes passed, it is held. */
+/* traffic.h - what control does when the proxy says that a request waits for a microVM, that bytes
+ * passed, or that requests are held. */
 #ifndef CONTROL_MICROVM_TRAFFIC_H
 #define CONTROL_MICROVM_TRAFFIC_H
 
