@@ -9,130 +9,8 @@
 
 #include <cmocka.h>
 
-#include "control/microvm/lifecycle.h"
-#include "control/microvm/lifecycle_internal.h"
 #include "control/microvm/waiters.h"
-#include "control/model/model.h"
-
-const char *const vm_state_name[VM_NUM_STATES] = { "PENDING",   "RUNNING",     "SUSPENDING",
-						   "SUSPENDED", "TERMINATING", "TERMINATED" };
-
-/* The world: what the last step did, and a store that answers when it is told to. */
-static const char *did;
-static enum vm_state did_from;
-static struct {
-	store_done *done;
-	void *arg;
-	enum vm_state state;
-	char reason[128], machine[IPC_ID_SIZE];
-	int64_t save;
-	int commits;
-} store;
-
-#define FAKE(name)                                        \
-	void name(struct microvm *vm, enum vm_state from) \
-	{                                                 \
-		(void)vm;                                 \
-		did = #name;                              \
-		did_from = from;                          \
-	}                                                 \
-	struct microvm /* takes the ; */
-
-FAKE(on_enter_running);
-FAKE(on_enter_suspending);
-FAKE(on_enter_suspended);
-FAKE(on_suspend_failed);
-FAKE(on_resume);
-FAKE(on_resume_lost);
-FAKE(on_enter_terminating);
-FAKE(on_enter_terminated);
-
-void on_step_refused(struct microvm *vm, enum vm_event event, const struct err *e)
-{
-	(void)vm;
-	(void)event;
-	(void)e;
-	did = "on_step_refused";
-}
-
-void on_suspend_asked(struct microvm *vm)
-{
-	lifecycle_event(vm, EV_SUSPEND, NULL);
-}
-
-void start_free(struct microvm *vm)
-{
-	(void)vm;
-}
-
-void suspend_free(struct microvm *vm)
-{
-	(void)vm;
-}
-
-void on_forgotten(struct microvm *vm)
-{
-	(void)vm;
-}
-
-void model_microvm_free(struct microvm *vm)
-{
-	free(vm->reason);
-	free(vm);
-}
-
-struct store_txn *store_begin(struct store *s)
-{
-	return (struct store_txn *)s;
-}
-
-void model_put_microvm(struct store_txn *t, const struct microvm *vm)
-{
-	(void)t;
-	store.state = vm->state;
-	store.save = vm->checkpoint;
-	strcpy(store.machine, vm->machine_id);
-	strncpy(store.reason, vm->reason ? vm->reason : "", sizeof(store.reason) - 1);
-}
-
-void store_commit(struct store_txn *t, store_done *done, void *arg)
-{
-	(void)t;
-	store.done = done;
-	store.arg = arg;
-	store.commits++;
-}
-
-void store_del_microvm(struct store_txn *t, const char *id)
-{
-	(void)t;
-	(void)id;
-}
-
-static void answer(int rc)
-{
-	store_done *done = store.done;
-	struct err e = { ERR_CAPACITY, "the disk is full" };
-
-	assert_non_null(done);
-	store.done = NULL;
-	done(store.arg, rc, rc ? &e : NULL);
-}
-
-static struct control ctl;
-
-static struct microvm *microvm(enum vm_state state)
-{
-	struct microvm *vm = xcalloc(1, sizeof(*vm));
-
-	strcpy(vm->id, "microvm-1");
-	strcpy(vm->machine_id, "m-1");
-	vm->ctl = &ctl;
-	vm->state = state;
-	did = NULL;
-	memset(&store, 0, sizeof(store));
-	return vm;
-}
+#include "lifecycle_world.h"
 
 static const struct {
 	enum vm_state from;
@@ -403,6 +281,20 @@ static void test_calls_answer_as_the_service_does(void **unused)
 	}
 }
 
+static void test_a_machine_that_has_not_said_hello_cannot_be_suspended(void **unused)
+{
+	struct microvm *vm = microvm(VM_RUNNING);
+	struct told t = { 0 };
+
+	(void)unused;
+	lifecycle_of(vm)->adopting = true;
+	lifecycle_suspend(vm, tell, &t);
+	assert_int_equal(t.calls, 1);
+	assert_int_equal(t.kind, ERR_CAPACITY);
+	assert_int_equal(store.commits, 0);
+	lifecycle_free(vm);
+}
+
 static void test_terminate_answers_everywhere(void **unused)
 {
 	(void)unused;
@@ -452,6 +344,7 @@ int main(void)
 		cmocka_unit_test(test_the_first_reason_stays),
 		cmocka_unit_test(test_a_save_is_in_the_row_that_says_suspended),
 		cmocka_unit_test(test_calls_answer_as_the_service_does),
+		cmocka_unit_test(test_a_machine_that_has_not_said_hello_cannot_be_suspended),
 		cmocka_unit_test(test_terminate_answers_everywhere),
 		cmocka_unit_test(test_a_resume_during_a_suspend_is_remembered),
 	};
