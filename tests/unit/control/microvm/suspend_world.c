@@ -186,7 +186,7 @@ static void publish_answers(const struct err *e)
 
 static void draft_answers(const struct err *e)
 {
-	static const int fds[SAVE_NUM_FDS] = { 0, 1, 2 };
+	static const int fds[SAVE_NUM_FDS] = { -1, -1, -1 };
 	checkpoint_drafted *done = world.drafted;
 
 	assert_non_null(done);
