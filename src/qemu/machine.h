@@ -12,6 +12,8 @@
 #ifndef QEMU_MACHINE_H
 #define QEMU_MACHINE_H
 
+#include <sys/types.h>
+
 #include "ipc/machine.h"
 #include "machine/format.h"
 #include "machine/owner.h"
@@ -75,6 +77,7 @@ struct machine {
 	int save_disk_set; /* QEMU's descriptor set of the save's disk */
 	unsigned saves;    /* attempts */
 	int64_t settle_until_ms;
+	blkcnt_t flattened_blocks; /* of the overlay, as it was last seen */
 	int64_t paused_at_us;
 	struct machine_saved saved;
 };

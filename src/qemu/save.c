@@ -17,7 +17,7 @@
 #include "qemu/start.h"
 
 #define SAVE_SETTLE_MS  2000  /* for the guest to read what its agent was sent */
-#define SAVE_FLATTEN_MS 60000 /* for the old save's disk to be copied */
+#define SAVE_FLATTEN_MS 60000 /* for the next block of the old save's disk to be copied */
 #define SAVE_POLL_MS    2
 #define SAVE_FIRST_SET  10000 /* numbers of QEMU's descriptor sets that are not descriptors */
 
@@ -49,6 +49,17 @@ static void save_settle_again(struct timer *t)
 	machine_next(m);
 }
 
+/* Copying the old save's disk takes as long as it gets on: how far it is shows in the overlay. */
+static bool save_flattens(struct machine *m)
+{
+	struct stat st;
+
+	if (fstat(m->overlay_fd, &st) || st.st_blocks == m->flattened_blocks)
+		return false;
+	m->flattened_blocks = st.st_blocks;
+	return true;
+}
+
 /* The disk must be flat, and the guest must have read what its agent was sent. */
 static enum step save_settle(struct machine *m, struct err *e)
 {
@@ -57,7 +68,7 @@ static enum step save_settle(struct machine *m, struct err *e)
 
 	if (flat && (m->owner.run == MACHINE_PAUSED || !port_unsent(&m->port)))
 		return STEP_NEXT;
-	if (!m->settle_until_ms)
+	if (!m->settle_until_ms || (!flat && save_flattens(m)))
 		m->settle_until_ms = now + (flat ? SAVE_SETTLE_MS : SAVE_FLATTEN_MS);
 	if (now >= m->settle_until_ms || m->disk == DISK_LAYERED) {
 		err_set(e, ERR_CAPACITY, "%s",

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "control/channels/routes.h"
 #include "control/microvm/lifecycle_internal.h"
+#include "control/microvm/suspend.h"
 #include "control/microvm/waiters.h"
 #include "control/pool/restore.h"
 #include "control/pool/spares.h"
@@ -294,7 +295,11 @@ static void machine_checked(struct machine *m, int rc, const struct ipc_msg *ans
 
 	(void)e;
 	/* A machine that is being saved is paused, and one that does not answer may be running. */
-	if (stats && stats->run == MACHINE_PAUSED && vm->state != VM_SUSPENDING)
+	if (!stats || stats->run != MACHINE_PAUSED || vm->state == VM_SUSPENDING)
+		return;
+	if (vm->state == VM_RUNNING)
+		suspend_run_on(vm);
+	else
 		start_failed(vm, "The machine did not continue.");
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/io.h"
 #include "control/storage/checkpoint_dir.h"
+#include "control/storage/gc.h"
 #include "control/storage/lanes.h"
 
 /* What a worker of LANE_FILES gets and returns.  The machine may end meanwhile, so it is looked up
@@ -71,6 +72,16 @@ static void restore_run(struct disk_task *task)
 	r->rc = restore_open_all(r, &r->e);
 }
 
+/* The machine ended meanwhile, and its directory may have been removed before the overlay was made
+ * in it. */
+static void restore_drop_overlay(const struct restore *r)
+{
+	char path[IPC_ID_SIZE + 16];
+
+	snprintf(path, sizeof(path), "machines/%s", r->machine);
+	gc_put(r->ctl, path);
+}
+
 static void restore_opened(struct disk_task *task)
 {
 	struct restore *r = container_of(task, struct restore, task);
@@ -82,6 +93,8 @@ static void restore_opened(struct disk_task *task)
 	else if (m && !m->ending)
 		machine_ask(m, MACHINE_RESTORE, &ask, r->fds,
 			    r->checkpoint ? RESTORE_NUM_SAVE_FDS : RESTORE_NUM_FDS, r->done);
+	else
+		restore_drop_overlay(r);
 	for (size_t i = 0; i < ARRAY_SIZE(r->fds); i++)
 		fd_close(&r->fds[i]);
 	free(r->image_dir);
