@@ -9,7 +9,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "base/io.h"
 
 #define CHAN_MOST (8 * MIB)
 
@@ -210,12 +209,11 @@ int ipc_connect(const char *path, int type, struct err *e)
 	if (strlen(path) >= sizeof(to.sun_path))
 		return err_set(e, ERR_INVALID, "the socket path '%s' is too long", path);
 	memcpy(to.sun_path, path, strlen(path) + 1);
-	fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+	/* A listener that does not accept must not hold us up: EAGAIN if its queue is full. */
+	fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return err_sys(e, "make a socket");
 	if (connect(fd, (const struct sockaddr *)&to, sizeof(to)))
 		return err_sys(e, "connect to '%s'", path);
-	if (io_nonblock(fd))
-		return err_sys(e, "set '%s' non-blocking", path);
 	return fd_steal(&fd);
 }

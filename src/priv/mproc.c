@@ -195,14 +195,16 @@ void mprocs_end_all(struct priv *p)
 int mproc_adopt(struct priv *p, const struct priv_machine_item *item, struct err *e)
 {
 	struct mproc *m = mproc_new(p, MPROC_LIVES);
+	int rc;
 
 	m->item = *item;
 	m->pidfd = pidfd_open(item->pid, 0);
-	if (mproc_watch(m, e)) {
+	rc = m->pidfd < 0 && errno == ESRCH ? 1 : mproc_watch(m, e);
+	if (rc) {
 		fd_close(&m->pidfd);
 		list_del(&m->in);
 		free(m);
-		return -1;
+		return rc;
 	}
 	slots_adopt(&p->slots, item->slot);
 	log_info("a machine was found again machine=%s slot=%u pid=%d", item->machine, item->slot,

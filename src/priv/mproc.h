@@ -52,7 +52,8 @@ void mproc_fail(struct mproc *m, const struct err *e); /* refuses its starter, t
 void mprocs_orphaned(struct priv *p, enum priv_owner_role role);
 void mprocs_end_all(struct priv *p);
 
-/* Watches a machine that an earlier priv started, and marks its slot as taken. */
+/* Watches a machine that an earlier priv started, and marks its slot as taken.  1: it is gone; -1:
+ * it lives and cannot be watched. */
 int mproc_adopt(struct priv *p, const struct priv_machine_item *item, struct err *e) must_check;
 
 #endif

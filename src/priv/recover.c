@@ -22,15 +22,17 @@ static void recover_group(const char *name, void *arg)
 		log_warn("processes do not end cgroup=%s", name);
 }
 
-static void recover_machine(struct priv *p, const char *name)
+/* What cannot be taken over for a shortage of ours must not be killed: then priv fails and is
+ * started again. */
+static int recover_machine(struct priv *p, const char *name, struct err *e)
 {
 	struct priv_machine_item item;
-	struct err e;
 
 	if (!machine_dir_load(p, name, &item))
-		return;
-	if (mproc_adopt(p, &item, &e))
-		log_warn("a machine is given up machine=%s cause='%s'", name, e.text);
+		return 0;
+	if (mproc_adopt(p, &item, e) < 0)
+		return err_wrap(e, "take over the machine %s", name);
+	return 0;
 }
 
 static int recover_directories(struct priv *p, bool adopt, struct err *e)
@@ -43,8 +45,11 @@ static int recover_directories(struct priv *p, bool adopt, struct err *e)
 	while ((entry = readdir(dir))) {
 		if (entry->d_name[0] == '.')
 			continue;
-		if (adopt && names_id_valid(entry->d_name, sizeof(entry->d_name), 'm'))
-			recover_machine(p, entry->d_name);
+		if (adopt && names_id_valid(entry->d_name, sizeof(entry->d_name), 'm') &&
+		    recover_machine(p, entry->d_name, e)) {
+			closedir(dir);
+			return -1;
+		}
 		if (!adopt && !mproc_find(p, entry->d_name))
 			machine_dir_remove(p, entry->d_name);
 	}

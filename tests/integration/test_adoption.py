@@ -1,4 +1,8 @@
 """What a restart of control finds while machines, priv and the pool do not stand still: nothing that a user was promised is lost."""
+import contextlib
+import socket
+import sqlite3
+
 import pytest
 
 import scripted_monitor as monitors
@@ -11,7 +15,7 @@ if not ALONE.exists():
     pytest.skip(f"{ALONE} is not built", allow_module_level=True)
 
 HOOKS = {"port": 9000, "microvmImageHooks": {"ready": "ENABLED"}, "microvmHooks": {"suspend": "ENABLED"}}
-CLONES = "[pool]\nper_image=1\nshells=0\n[machine]\nmemory_percent=100\n"
+CLONES = "[pool]\nper_image=1\nspares=0\n[machine]\nmemory_percent=100\n"
 
 
 @pytest.fixture(name="rig")
@@ -191,3 +195,42 @@ def test_the_hook_is_called_again_after_a_machine_that_was_found_paused_ran_on(r
     rig.wait_state(vm, "RUNNING")
     rig.api.suspend(vm)
     assert machine.hooks == ["suspend"] * 2
+
+
+@pytest.mark.parametrize("how", ["state = 'HIBERNATED'", "version = 99"], ids=["unknown state", "no such version"])
+def test_a_row_that_cannot_be_understood_keeps_what_belongs_to_it(rig, image, how):
+    asleep, awake = rig.run(image), rig.run(image)
+    rig.api.suspend(asleep)
+    machine = rig.machine(awake)
+    rig.stop(kill=True)
+    with contextlib.closing(sqlite3.connect(f"{rig.dir}/data/control/doze.db")) as db:
+        db.execute(f"UPDATE microvm SET {how}")
+        db.commit()
+    rig.start()
+    rig.pass_time(90, 2)
+    assert rig.saves(asleep) and machine.alive
+    assert rig.row(asleep) and rig.row(awake)
+
+
+def test_a_machine_whose_queue_is_full_is_connected_to_later(rig, image):
+    vm = rig.run(image)
+    machine, waiting = rig.machine(vm), []
+    rig.stop(kill=True)
+    with rig.reactor.lock:
+        rig.reactor.poll.unregister(machine.listener)
+        machine.listener.listen(1)
+    with contextlib.suppress(BlockingIOError):
+        while len(waiting) < 10:
+            waiting.append(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK))
+            waiting[-1].connect(f"{machine.dir}/machine.sock")
+    rig.start(ready=False)
+    rig.pass_time(60, 1)
+    assert rig.api.state(vm) == "RUNNING" and machine.alive
+    with rig.reactor.lock:
+        for each in waiting[:-1]:
+            machine.listener.accept()[0].close()
+            each.close()
+        rig.reactor.add(machine.listener, machine._accept)
+    rig.pass_time(5, 1)
+    rig.api.suspend(vm)
+    assert rig.api.state(vm) == "SUSPENDED" and rig.saves(vm)

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "control/channels/priv.h"
 #include "control/machine/calls.h"
+#include "control/model/model.h"
 
 #define MACHINE_TICK_MS        200
 #define MACHINE_FIRST_SWEEP_MS 2000
@@ -22,7 +23,7 @@ static void machines_swept(void *arg, const struct priv_machine_item *item)
 {
 	struct control *ctl = arg;
 
-	if (machine_find(ctl, item->machine))
+	if (machine_find(ctl, item->machine) || model_is_left_out(ctl, item->machine))
 		return;
 	log_warn("a machine without an owner is ended machine=%.79s", item->machine);
 	priv_end(ctl, item->machine, NULL, NULL);

@@ -259,7 +259,7 @@ static void adopt_take(struct adopting *a, const struct adopt_item *item)
 	struct microvm *vm = adopt_owner(a->ctl, item->machine);
 
 	/* A priv that came back has listed it a second time, or this control has started it. */
-	if (machine_find(a->ctl, item->machine))
+	if (machine_find(a->ctl, item->machine) || model_is_left_out(a->ctl, item->machine))
 		return;
 	if (!vm) {
 		log_info("a machine without a microVM is ended machine=%s", item->machine);

@@ -113,15 +113,27 @@ static void load_build(void *arg, const struct store_build *row)
 	b->disk_bytes = row->disk_bytes;
 }
 
+/* A row that cannot be understood is left alone with all that belongs to it: whoever restores its
+ * image, or runs the doze that wrote it, finds the microVM as it was. */
+static void load_leave_out(struct control *ctl, const struct store_microvm *row, const char *why)
+{
+	log_err("a microVM is left out: %s id=%s image=%s state=%s", why, row->id, row->image,
+		row->state);
+	model_leave_out(ctl, row->id);
+	if (row->machine)
+		model_leave_out(ctl, row->machine);
+}
+
 static void load_microvm(void *arg, const struct store_microvm *row)
 {
 	struct control *ctl = ((const struct loading *)arg)->ctl;
 	struct image *image = model_image_by_id(ctl, row->image);
 	struct image_version *v = image ? model_version(image, row->version) : NULL;
+	int state = load_word(row->state, vm_state_name, VM_NUM_STATES, VM_NUM_STATES);
 	struct microvm *vm;
 
-	if (!v) {
-		log_err("a microVM's image is gone id=%s image=%s", row->id, row->image);
+	if (!v || state == VM_NUM_STATES) {
+		load_leave_out(ctl, row, v ? "its state is unknown" : "its image is gone");
 		return;
 	}
 	vm = model_microvm_new(ctl, v, model_parse(row->params));
@@ -129,9 +141,7 @@ static void load_microvm(void *arg, const struct store_microvm *row)
 	snprintf(vm->endpoint, sizeof(vm->endpoint), "%s", row->endpoint);
 	snprintf(vm->machine_id, sizeof(vm->machine_id), "%s", row->machine ? row->machine : "");
 	snprintf(vm->boot_id, sizeof(vm->boot_id), "%s", row->boot_id ? row->boot_id : "");
-	/* A microVM in a state that is none of ours is ended. */
-	vm->state =
-		(enum vm_state)load_word(row->state, vm_state_name, VM_NUM_STATES, VM_TERMINATING);
+	vm->state = (enum vm_state)state;
 	vm->reason = copy(row->reason);
 	vm->checkpoint = row->save;
 	vm->started_ms = row->started_ms;

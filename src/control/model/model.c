@@ -154,6 +154,7 @@ void model_init(struct control *ctl)
 	list_init(&ctl->microvms);
 	hash_init(&ctl->microvms_by_id);
 	hash_init(&ctl->microvms_by_endpoint);
+	hash_init(&ctl->left_out);
 }
 
 void model_add_microvm(struct microvm *vm)
@@ -251,4 +252,25 @@ int model_runs_here(const struct control *ctl, const struct image_version *v, st
 		"('%s' says why): run it where it is, or make a version for this host from "
 		"its disk with '%s'.",
 		(long long)v->number, v->image->name, engines[v->engine].title, doctor, rebuild);
+}
+
+struct left_out {
+	struct hash_node in;
+	char id[IPC_ID_SIZE];
+};
+
+void model_leave_out(struct control *ctl, const char *id)
+{
+	struct left_out *l;
+
+	if (model_is_left_out(ctl, id))
+		return;
+	l = xcalloc(1, sizeof(*l));
+	snprintf(l->id, sizeof(l->id), "%s", id);
+	hash_add(&ctl->left_out, &l->in, l->id, strlen(l->id));
+}
+
+bool model_is_left_out(struct control *ctl, const char *id)
+{
+	return hash_find_node(&ctl->left_out, id, strnlen(id, IPC_ID_SIZE));
 }

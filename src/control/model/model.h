@@ -50,6 +50,10 @@ void model_put_image(struct store_txn *t, const struct image *image);
 void model_put_version(struct store_txn *t, const struct image_version *v);
 void model_put_build(struct store_txn *t, const struct build *b);
 void model_put_microvm(struct store_txn *t, const struct microvm *vm);
+/* What belongs to a row that was left out when the rows were loaded: its microVM or machine is
+ * known here by its id alone, and nobody may end it or remove its files. */
+void model_leave_out(struct control *ctl, const char *id);
+bool model_is_left_out(struct control *ctl, const char *id);
 /* All rows; client tokens, which the API keeps, to `token`. */
 int model_load(struct control *ctl,
 	       void (*token)(struct control *ctl, const struct store_token *row),

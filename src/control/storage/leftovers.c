@@ -44,7 +44,7 @@ static bool leftovers_keep_machine(struct control *ctl, const struct microvm *un
 		if (vm->machine && !strcmp(vm->machine_id, name))
 			return true;
 	}
-	return false;
+	return model_is_left_out(ctl, name);
 }
 
 static bool leftovers_keep_microvm(struct control *ctl, const struct microvm *unused,
@@ -53,7 +53,7 @@ static bool leftovers_keep_microvm(struct control *ctl, const struct microvm *un
 	const struct microvm *vm = model_microvm(ctl, name);
 
 	(void)unused;
-	return vm && vm->state != VM_TERMINATED;
+	return vm ? vm->state != VM_TERMINATED : model_is_left_out(ctl, name);
 }
 
 /* The microVM's checkpoint stays.  If a suspend is under way, every newer one stays too, because
