@@ -245,6 +245,11 @@ class Group:
         if state == "TERMINATED":
             if not cell.may_end():
                 cell.problems.append(f"it was ended: {got['stateReason']}")
+            for _ in range(20):  # a worker removes them after the row is there
+                if not (machine or saves):
+                    break
+                rig.settle()
+                machine, saves = rig.machine(cell.vm), rig.saves(cell.vm)
             if machine or saves:
                 cell.problems.append("it is TERMINATED and its machine or its save is still there")
         elif cell.must_end():
