@@ -79,6 +79,20 @@ def pytest_runtest_logreport(report):
         print(f"\n{'ok' if report.passed else 'not ok'} - {report.nodeid.rpartition('/')[2]} {report.when}", flush=True)
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "daemon: it needs an instance; the others drive a program or a role alone")
+    config.addinivalue_line("markers", "last: it waits for what goes on meanwhile")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """`-m daemon` and `-m "not daemon"` are two runs that may go side by side."""
+    for item in items:
+        if "doze" in item.fixturenames:
+            item.add_marker("daemon")
+    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
+
+
 def pytest_sessionstart(session):
     if os.geteuid() != 0:
         pytest.exit("the integration tests make namespaces and cgroups: run them as root", 1)
