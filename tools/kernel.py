@@ -132,7 +132,11 @@ def unpack_package(package, version, wanted, target):
             for name in order:
                 run(["strip", "--strip-unneeded", "-R", ".BTF", "-o", str(draft / f"modules/{name}.ko"),
                      str(modules[name])])
-        draft.rename(target)
+        try:
+            draft.rename(target)
+        except OSError:
+            if not target.is_dir():  # another process has made it meanwhile
+                raise
 
 
 def kernel_files(cache, arch, wanted):
