@@ -3,6 +3,7 @@
 30 kills; 200 with DOZE_LONG=1 (./check --long).  The seed is printed and may be given as DOZE_SEED.
 """
 import contextlib
+import http.client
 import os
 import random
 import signal
@@ -17,6 +18,8 @@ from rig import wait_for
 KILLS = int(os.environ.get("DOZE_KILLS", 200 if os.environ.get("DOZE_LONG") else 30))
 POLICY = {"maxIdleDurationSeconds": 600, "suspendedDurationSeconds": 3600, "autoResumeEnabled": True}
 SETTLED = ("RUNNING", "SUSPENDED", "TERMINATED")
+# What a client may hear of a kill: an error, no answer, or half of one.
+KILLED = (ClientError, BotoCoreError, OSError, http.client.HTTPException, AssertionError)
 
 
 class Load:
@@ -32,7 +35,7 @@ class Load:
 
     def work(self):
         while not self.stopping.is_set():
-            with contextlib.suppress(ClientError, BotoCoreError, OSError, AssertionError, ValueError):
+            with contextlib.suppress(*KILLED, ValueError):
                 self.step()
             time.sleep(0.02)
 
@@ -170,7 +173,7 @@ def test_a_role_that_dies_comes_back_and_serves(doze, images, microvms, role):
     wait_for(f"{role} is back", lambda: doze.role_pid(role) not in (0, pid), 20)
 
     def works():
-        with contextlib.suppress(ClientError, BotoCoreError, OSError, AssertionError):
+        with contextlib.suppress(*KILLED):
             return doze.call(vm)["n"] >= 2
         return False
     wait_for(f"requests are served after {role} died", works, 30, 0.2)
