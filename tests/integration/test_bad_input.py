@@ -93,13 +93,14 @@ def test_an_unknown_base_fails_in_seconds_and_names_the_way_out(doze, tmp_path):
     assert "doze base import" in doze.build_log("bad-base")
 
 
+# It fails in the way that its run is told of.
 HOOK_SERVER = b"""
-import http.server, sys, time
-kind = sys.argv[1]
+import http.server, json, time
 class H(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
-        self.rfile.read(int(self.headers.get('content-length') or 0))
+        body = self.rfile.read(int(self.headers.get('content-length') or 0))
         name = self.path.rsplit('/', 1)[1]
+        kind = json.loads(body)['runHookPayload'] if name == 'run' else None
         if name == 'run' and kind == 'never':
             time.sleep(1000)
         if name == 'run' and kind == 'garbage':
@@ -113,17 +114,22 @@ http.server.ThreadingHTTPServer(('127.0.0.1', 9000), H).serve_forever()
 """
 
 
-@pytest.mark.parametrize("kind, reason", [("500", "Run lifecycle hook returned HTTP status 500"), ("never", "timed out after 2 seconds"),
-                                          ("garbage", "Run lifecycle hook")])
-def test_a_run_hook_that_fails_ends_the_microvm_with_the_reason(doze, tmp_path, microvms, kind, reason):
-    name = f"hook-{kind}"
+@pytest.fixture(name="hooked", scope="module")
+def _hooked(doze, tmp_path_factory):
     version = dockerfile_image(
-        doze, tmp_path, name, "FROM public.ecr.aws/lambda/microvms:al2023-minimal\nRUN dnf install -y python3\n"
-        f'COPY hooks.py /\nCMD ["python3", "/hooks.py", "{kind}"]\n', [("hooks.py", HOOK_SERVER, 0o100644)],
+        doze, tmp_path_factory.mktemp("hooked"), "hooked",
+        "FROM public.ecr.aws/lambda/microvms:al2023-minimal\nRUN dnf install -y python3\n"
+        'COPY hooks.py /\nCMD ["python3", "/hooks.py"]\n', [("hooks.py", HOOK_SERVER, 0o100644)],
         hooks={"port": 9000, "microvmImageHooks": {"ready": "ENABLED"},
                "microvmHooks": {"run": "ENABLED", "runTimeoutInSeconds": 2}})
-    assert version["state"] == "SUCCESSFUL", doze.build_log(name)
-    vm = microvms(doze.image_arn(name))
+    assert version["state"] == "SUCCESSFUL", doze.build_log("hooked")
+    return doze.image_arn("hooked")
+
+
+@pytest.mark.parametrize("kind, reason", [("500", "Run lifecycle hook returned HTTP status 500"), ("never", "timed out after 2 seconds"),
+                                          ("garbage", "Run lifecycle hook")])
+def test_a_run_hook_that_fails_ends_the_microvm_with_the_reason(doze, microvms, hooked, kind, reason):
+    vm = microvms(hooked, runHookPayload=kind)
     doze.wait_state(vm["microvmId"], "TERMINATED", 30)
     assert reason in doze.api.get_microvm(microvmIdentifier=vm["microvmId"])["stateReason"]
 
