@@ -81,7 +81,8 @@ def pytest_runtest_logreport(report):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "daemon: it needs an instance; the others drive a program or a role alone")
-    config.addinivalue_line("markers", "last: it waits for what goes on meanwhile")
+    config.addinivalue_line("markers", "first: it begins what goes on while others run")
+    config.addinivalue_line("markers", "last: it waits for that")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -90,7 +91,7 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if "doze" in item.fixturenames:
             item.add_marker("daemon")
-    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
+    items.sort(key=lambda item: bool(item.get_closest_marker("last")) - bool(item.get_closest_marker("first")))
 
 
 def pytest_sessionstart(session):

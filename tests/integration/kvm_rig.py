@@ -102,9 +102,8 @@ def add_instance(doze, arn, to):
     mirror(doze.data / "images" / uuid, to)
 
 
-def make(doze, arn, to):
-    """The folder that tests/kvm/run makes a disk of."""
-    to.mkdir()
+def add_system(instance, to):
+    """All else, around the instance: the folder that tests/kvm/run makes a disk of."""
     run("tar", "-C", str(to), "-xf", str(debian()), "--exclude=./dev/*")
     add_users(to)
     for folder in ("bin", "libexec"):
@@ -114,6 +113,5 @@ def make(doze, arn, to):
     (home / "tools").mkdir()
     shutil.copy(ROOT / "tools/sweep", home / "tools/sweep")
     add_python(home / "python")
-    add_instance(doze, arn, to)
-    (home / "run").write_text(RUN.format(prefix=PREFIX, instance=doze.name, kills=KILLS))
+    (home / "run").write_text(RUN.format(prefix=PREFIX, instance=instance, kills=KILLS))
     (home / "run").chmod(0o755)
