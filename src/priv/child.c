@@ -37,10 +37,12 @@ static void child_ready(struct watch *w, uint32_t events)
 int child_start(struct loop *l, struct child *c, int (*run)(void *arg), void *arg,
 		void (*ended)(struct child *c, int status), struct err *e)
 {
+	pid_t pid = child_fork(run, arg);
+
 	*c = (struct child){ .loop = l, .ended = ended, .pidfd = -1 };
-	c->pid = child_fork(run, arg);
-	if (c->pid < 0)
+	if (pid < 0)
 		return err_sys(e, "fork");
+	c->pid = pid;
 	c->pidfd = pidfd_open(c->pid, 0);
 	if (c->pidfd >= 0 && !loop_watch(l, &c->watch, c->pidfd, EPOLLIN, child_ready, e))
 		return 0;
@@ -54,7 +56,7 @@ int child_start(struct loop *l, struct child *c, int (*run)(void *arg), void *ar
 
 void child_kill(struct child *c)
 {
-	if (c->pid)
+	if (c->pid > 0) /* -1 would be every process of the host */
 		kill(c->pid, SIGKILL);
 }
 
