@@ -2,7 +2,8 @@
  *
  * api/ reads requests and asks images/ and microvm/, which change the model through the store and
  * drive builds, machines, clones and routes.  Nothing below api/ knows HTTP.  A folder knows only
- * those below it (tools/check-layers), and each member belongs to the file that stands beside it. */
+ * those below it (tools/check-layers), and each member belongs to the file that stands beside it.
+ */
 #ifndef CONTROL_CONTROL_H
 #define CONTROL_CONTROL_H
 

@@ -9,7 +9,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-
 #define CHAN_MOST (8 * MIB)
 
 struct chan_item {

@@ -1,5 +1,5 @@
-/* arch.h - what each processor architecture gives to a virtual machine; src/vmm/arch has a folder for
- * each. */
+/* arch.h - what each processor architecture gives to a virtual machine; src/vmm/arch has a folder
+ * for each. */
 #ifndef VMM_PROCESSOR_ARCH_H
 #define VMM_PROCESSOR_ARCH_H
 
