@@ -37,7 +37,7 @@ ONLY_ASKED = "[pool]\nper_image=0\nspares=0\n[machine]\nmemory_percent=100\n"
 
 def first_line(path):
     with open(path, "rb") as file:
-        return guest_in(file.read(100))
+        return guest_in(file.read(200))
 
 
 class Process:

@@ -143,7 +143,7 @@ class Group:
 
     @staticmethod
     def guest_of(ask):
-        return guest_in(os.pread(ask.fds[ipc.RESTORE_FD_SAVE_STATE], 100, 0))
+        return guest_in(os.pread(ask.fds[ipc.RESTORE_FD_SAVE_STATE], 200, 0))
 
     def fall_ill(self):
         self.ill = True

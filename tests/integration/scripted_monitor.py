@@ -40,9 +40,12 @@ def number(data):
     return struct.unpack("<Q", data)[0]
 
 
+HEADER = b"DOZESNAP" + bytes(64)  # of no section (docs/snapshot-format.md); the guest's name stands behind it
+
+
 def guest_in(data):
-    """The name that a file begins with, None if there is none."""
-    name, end, _ = data[:100].partition(b"\n")
+    """The name that a file begins with, behind a header if it has one; None if there is none."""
+    name, end, _ = data.removeprefix(HEADER).partition(b"\n")
     return name + end if end else None
 
 
@@ -159,7 +162,7 @@ class Monitor:
             return
         if ask.body.from_save:
             saves = ask.fds[ipc.RESTORE_FD_SAVE_HEADER:ipc.RESTORE_NUM_SAVE_FDS]
-            guests = {guest_in(os.pread(fd, 100, 0)) for fd in saves}
+            guests = {guest_in(os.pread(fd, 200, 0)) for fd in saves}
             if len(guests) != 1 or None in guests:
                 ask.fault("INTERNAL", "the save is not whole")
                 return
@@ -178,8 +181,8 @@ class Monitor:
         return True
 
     def end_save(self, ask):
-        for fd in ask.fds:
-            os.pwrite(fd, self.guest, 0)
+        for which, fd in enumerate(ask.fds):
+            os.pwrite(fd, HEADER + self.guest if which == ipc.SAVE_FD_HEADER else self.guest, 0)
         self.busy = None
         self.saves += 1
         for _ in range(ask.repeats):  # to whoever is there now
@@ -268,6 +271,14 @@ def dies_while_saving(ask):
     """The header is not written yet."""
     if ask.actor.begin_save(ask):
         os.pwrite(ask.fds[ipc.SAVE_FD_MEMORY], ask.actor.guest, 0)
+        ask.actor.die()
+
+
+def dies_in_the_header(ask):
+    """Its last bytes are cut off."""
+    if ask.actor.begin_save(ask):
+        for which, fd in enumerate(ask.fds):
+            os.pwrite(fd, HEADER[:4] if which == ipc.SAVE_FD_HEADER else ask.actor.guest, 0)
         ask.actor.die()
 
 

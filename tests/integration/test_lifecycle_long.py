@@ -249,6 +249,14 @@ def test_a_stop_before_it_is_known_what_runs_suspends_it_all_the_same(rig, image
     rig.start()
 
 
+def test_half_a_header_is_no_checkpoint(rig, image):
+    vm = rig.run(image)
+    rig.machine(vm).script.always("SAVE", monitors.dies_in_the_header)
+    with pytest.raises(Refused):
+        rig.api.suspend(vm)
+    assert rig.api.state(vm) == "TERMINATED" and "before it was saved" in rig.api.get(vm)["stateReason"]
+
+
 def test_a_flood_of_one_machine_leaves_the_others_alone(rig, image):
     loud, other = rig.run(image), rig.run(image)
     rig.script.always("SAVE", monitors.floods(5000))

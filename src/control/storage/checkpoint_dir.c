@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/io.h"
 
 static const char *const checkpoint_files[] = { "header", "state", "memory", "disk" };
@@ -83,17 +84,51 @@ void checkpoint_list_free(struct checkpoint_list *list)
 	*list = (struct checkpoint_list){ 0 };
 }
 
-/* The machine writes the header last, and syncs it with the other files before it says SAVED.
- * 1: it is complete, 0: it is not, or -errno. */
+/* As docs/snapshot-format.md has it: magic, number of sections, and of each its offset and length.
+ */
+#define HEAD_MAGIC    "DOZESNAP"
+#define HEAD_SECTIONS 64
+#define HEAD_FIXED    72
+#define HEAD_ENTRY    32
+
+bool checkpoint_header_whole(const uint8_t *head, size_t n, uint64_t file_size)
+{
+	uint32_t sections;
+
+	if (n < HEAD_FIXED || memcmp(head, HEAD_MAGIC, strlen(HEAD_MAGIC)) != 0)
+		return false;
+	sections = get_le32(head + HEAD_SECTIONS);
+	if (sections > (n - HEAD_FIXED) / HEAD_ENTRY)
+		return false;
+	for (uint32_t i = 0; i < sections; i++) {
+		const uint8_t *entry = head + HEAD_FIXED + i * HEAD_ENTRY;
+		uint64_t at = get_le64(entry + 16), size = get_le64(entry + 24);
+
+		if (at > file_size || size > file_size - at)
+			return false;
+	}
+	return true;
+}
+
+/* The machine writes the header last, and syncs it with the other files before it says SAVED.  One
+ * that was killed in the middle leaves a part of it.  1: it is complete, 0: it is not, or -errno.
+ */
 static int dir_complete(int dir_fd, const char *id, const struct checkpoint_entry *entry)
 {
 	char path[CHECKPOINT_PATH];
+	uint8_t head[CHECKPOINT_HEAD];
+	autoclose int fd = -1;
 	struct stat st;
+	ssize_t n;
 
 	checkpoint_dir_path(path, id, entry->n, entry->draft, "header");
-	if (fstatat(dir_fd, path, &st, AT_SYMLINK_NOFOLLOW))
-		return errno == ENOENT ? 0 : -errno;
-	return st.st_size > 0;
+	fd = io_open_below(dir_fd, path, O_RDONLY, 0);
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fd;
+	n = fstat(fd, &st) ? -1 : pread(fd, head, sizeof(head), 0);
+	if (n < 0)
+		return -errno;
+	return checkpoint_header_whole(head, (size_t)n, (uint64_t)st.st_size);
 }
 
 int checkpoint_dir_find(int dir_fd, const char *id, int64_t above, int64_t *n, bool *draft)

@@ -26,6 +26,12 @@ struct checkpoint_list {
 	size_t count;
 };
 
+/* True if the file of a snapshot's header is as long as its table says (docs/snapshot-format.md);
+ * @head are its first bytes.  One that was cut off has no complete table, or ends before its
+ * sections. Pure. */
+#define CHECKPOINT_HEAD 4096
+bool checkpoint_header_whole(const uint8_t *head, size_t n, uint64_t file_size);
+
 /* What lies there, in no order: nothing if there is no directory.  0 or -errno; *list is the
  * caller's to free. */
 int checkpoint_dir_list(int dir_fd, const char *id, struct checkpoint_list *list) must_check;

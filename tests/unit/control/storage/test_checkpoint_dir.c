@@ -101,13 +101,25 @@ static int64_t draft(int64_t above)
 	return n;
 }
 
+/* Of no section. */
+static const char empty_header[73] = "DOZESNAP";
+
+static void make_header(const char *path, size_t size)
+{
+	int fd = openat(dir_fd, path, O_WRONLY | O_CREAT, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, empty_header, size), size);
+	close(fd);
+}
+
 static int64_t complete_draft(int64_t above)
 {
 	char path[CHECKPOINT_PATH];
 	int64_t n = draft(above);
 
 	checkpoint_dir_path(path, ID, n, true, "header");
-	make(path, "the header");
+	make_header(path, 72);
 	return n;
 }
 
@@ -322,9 +334,45 @@ static void test_a_checkpoint_that_lacks_a_file_is_not_opened(void **unused)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
+static void test_a_header_that_was_cut_off_is_not_whole(void **unused)
+{
+	uint8_t head[72 + 2 * 32] = "DOZESNAP";
+
+	(void)unused;
+	head[64] = 2;
+	head[72 + 16] = 136; /* the first section: 100 bytes behind the table */
+	head[72 + 24] = 100;
+	head[104 + 16] = 236; /* the second one: 20 more */
+	head[104 + 24] = 20;
+	assert_true(checkpoint_header_whole(head, sizeof(head), 256));
+	assert_false(checkpoint_header_whole(head, sizeof(head), 255));
+	for (size_t n = 0; n < sizeof(head); n++)
+		assert_false(checkpoint_header_whole(head, n, n));
+	memset(head + 104 + 24, 0xff, 8);
+	assert_false(checkpoint_header_whole(head, sizeof(head), 256));
+	head[0] = 'd';
+	assert_false(checkpoint_header_whole(head, sizeof(head), 256));
+}
+
+static void test_a_draft_with_half_a_header_is_not_found(void **unused)
+{
+	char path[CHECKPOINT_PATH];
+	int64_t n = draft(0), found;
+	bool is_draft;
+
+	(void)unused;
+	checkpoint_dir_path(path, ID, n, true, "header");
+	unlinkat(dir_fd, path, 0);
+	make_header(path, 4);
+	assert_int_equal(checkpoint_dir_find(dir_fd, ID, 0, &found, &is_draft), 0);
+	assert_int_equal(found, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_header_that_was_cut_off_is_not_whole),
+		TEST(test_a_draft_with_half_a_header_is_not_found),
 		cmocka_unit_test(test_a_name_is_parsed_strictly),
 		cmocka_unit_test(test_a_path_has_the_name_that_is_parsed),
 		TEST(test_a_number_is_not_used_twice),
