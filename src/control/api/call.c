@@ -128,7 +128,8 @@ void call_fail(struct call *c, const struct err *e)
 	call_fail_as(c, faults[e->kind].status, faults[e->kind].type, e->text);
 }
 
-static void call_fail_text(struct call *c, enum err_kind kind, const char *fmt, va_list args)
+static void printf_like(3, 0)
+	call_fail_text(struct call *c, enum err_kind kind, const char *fmt, va_list args)
 {
 	char text[4096];
 
