@@ -257,6 +257,22 @@ def test_half_a_header_is_no_checkpoint(rig, image):
     assert rig.api.state(vm) == "TERMINATED" and "before it was saved" in rig.api.get(vm)["stateReason"]
 
 
+def test_what_a_stop_suspended_wakes_on_a_request_whatever_its_policy(rig, image):
+    drained, asked = rig.run(image), rig.run(image)
+    rig.api.suspend(asked)
+    assert rig.stop(drain=True) == 0
+    rig.start()
+    assert rig.api.state(drained) == rig.api.state(asked) == "SUSPENDED"
+    for vm in (drained, asked):
+        rig.proxy.say("WAKE", rig.row(vm)["endpoint"])
+    rig.wait_state(drained, "RUNNING")
+    assert rig.api.state(asked) == "SUSPENDED" and "dozeDrained" not in rig.api.get(drained)
+    rig.api.suspend(drained)  # this time it was asked for
+    rig.proxy.say("WAKE", rig.row(drained)["endpoint"])
+    rig.pass_time(3)
+    assert rig.api.state(drained) == "SUSPENDED"
+
+
 def test_a_flood_of_one_machine_leaves_the_others_alone(rig, image):
     loud, other = rig.run(image), rig.run(image)
     rig.script.always("SAVE", monitors.floods(5000))

@@ -14,7 +14,8 @@ enum route_state routes_state(const struct microvm *vm)
 	case VM_SUSPENDED:
 		if (vm->starting)
 			return ROUTE_WAITING;
-		return vm->idle.given && vm->idle.auto_resume ? ROUTE_SLEEPING : ROUTE_DEAD;
+		return vm->drained || (vm->idle.given && vm->idle.auto_resume) ? ROUTE_SLEEPING
+									       : ROUTE_DEAD;
 	case VM_TERMINATING:
 	case VM_TERMINATED:
 	case VM_NUM_STATES:

@@ -91,6 +91,7 @@ static void drain_check(uv_timer_t *timer)
 		if (vm->state != VM_RUNNING || l->drain_tried || l->committing)
 			continue;
 		l->drain_tried = true;
+		model_set_drained(vm, true);
 		n.saving++;
 		lifecycle_suspend(vm, NULL, NULL);
 	}

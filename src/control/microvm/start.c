@@ -127,6 +127,11 @@ static void start_refused(struct microvm *vm, const struct err *e)
 	autofree char *why = NULL, *rebuild = NULL;
 
 	start_of(vm)->failure = *e;
+	if (e->kind == ERR_CAPACITY)
+		err_set(&start_of(vm)->failure, ERR_CAPACITY,
+			"the disk of the data directory is full: free some space on it, then try "
+			"again (%.512s)",
+			e->text);
 	if (e->kind == ERR_CONFLICT && vm->state == VM_PENDING) {
 		rebuild = model_rebuild_command(vm->ctl, vm->version);
 		why = xasprintf("%s. '%s' makes a version for this host.", e->text, rebuild);

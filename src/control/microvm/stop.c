@@ -20,6 +20,7 @@ void on_enter_running(struct microvm *vm, enum vm_state from)
 
 	(void)from;
 	l->wake = false;
+	model_set_drained(vm, false);
 	routes_push(vm);
 	waiters_notify(&l->resumes, 0, NULL);
 	if (!list_empty(&l->suspends))

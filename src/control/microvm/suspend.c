@@ -145,23 +145,12 @@ static void tick_holding(struct microvm *vm, struct suspend *s, int64_t now)
 		suspend_decide(vm);
 }
 
-static void tick_saving(struct microvm *vm, struct suspend *s, int64_t now)
+/* It is said once how far the disk has come, if that is no farther than for a long time. */
+static void suspend_report(struct microvm *vm, struct suspend *s, int64_t now)
 {
 	int64_t patience_ms = SUSPEND_STALL_MS + (int64_t)(s->total / SUSPEND_SLOWEST) * 1000;
-	uint64_t written = 0;
-	struct stat st;
 	struct err e;
 
-	if (vm->machine && vm->machine->private_bytes > s->total)
-		s->total = vm->machine->private_bytes;
-	for (size_t i = 0; i < SAVE_NUM_FDS; i++)
-		if (!fstat(s->fds[i], &st))
-			written += (uint64_t)st.st_blocks * 512;
-	if (written > s->written) {
-		s->written = written;
-		s->grown_ms = now;
-		s->reported = false;
-	}
 	if (s->reported || now - s->grown_ms < patience_ms)
 		return;
 	s->reported = true;
@@ -173,6 +162,24 @@ static void tick_saving(struct microvm *vm, struct suspend *s, int64_t now)
 	suspend_notify_late(vm, &e);
 }
 
+static void tick_saving(struct microvm *vm, struct suspend *s, int64_t now)
+{
+	uint64_t written = 0;
+	struct stat st;
+
+	if (vm->machine && vm->machine->private_bytes > s->total)
+		s->total = vm->machine->private_bytes;
+	for (size_t i = 0; i < SAVE_NUM_FDS; i++)
+		if (!fstat(s->fds[i], &st))
+			written += (uint64_t)st.st_blocks * 512;
+	if (written > s->written) {
+		s->written = written;
+		s->grown_ms = now;
+		s->reported = false;
+	}
+	suspend_report(vm, s, now);
+}
+
 static void tick_finding(struct microvm *vm, struct suspend *s, int64_t now)
 {
 	if (vm->machine && now >= s->retry_ms)
@@ -181,9 +188,10 @@ static void tick_finding(struct microvm *vm, struct suspend *s, int64_t now)
 
 static void tick_publishing(struct microvm *vm, struct suspend *s, int64_t now)
 {
-	if (!s->job && s->retry_ms && now >= s->retry_ms) {
+	if (s->job)
+		suspend_report(vm, s, now);
+	else if (s->retry_ms && now >= s->retry_ms)
 		save_publish_again(vm);
-	}
 }
 
 static void tick_continuing(struct microvm *vm, struct suspend *s, int64_t now)
@@ -199,7 +207,7 @@ static const struct {
 	[SUSPEND_NONE] = { NULL, NULL },
 	[SUSPEND_HOLDING] = { "holding", tick_holding },
 	[SUSPEND_HOOK] = { "hook", NULL },
-	[SUSPEND_DRAFTING] = { "drafting", NULL },
+	[SUSPEND_DRAFTING] = { "drafting", suspend_report },
 	[SUSPEND_SAVING] = { "saving", tick_saving },
 	[SUSPEND_FINDING] = { "finding", tick_finding },
 	[SUSPEND_PUBLISHING] = { "publishing", tick_publishing },
@@ -263,6 +271,7 @@ void on_suspend_failed(struct microvm *vm, enum vm_state from)
 	struct err e;
 
 	(void)from;
+	model_set_drained(vm, false);
 	suspend_enter(vm, SUSPEND_NONE);
 	err_set(&e, s->failure.kind, "The MicroVM %s could not be suspended and runs on: %.512s%s",
 		vm->id, s->failure.text,

@@ -11,7 +11,7 @@
 
 static void traffic_wake(struct microvm *vm)
 {
-	if (vm->ctl->draining || !vm->idle.auto_resume)
+	if (vm->ctl->draining || !(vm->idle.auto_resume || vm->drained))
 		return;
 	if (vm->state == VM_SUSPENDED || vm->state == VM_SUSPENDING)
 		lifecycle_resume(vm, NULL, NULL);

@@ -53,6 +53,7 @@ struct microvm {
 	struct idle_policy idle;
 	int64_t max_duration_ms;
 	bool http_ingress, internet;
+	bool drained; /* doze suspended it in order to stop: traffic wakes it whatever its policy */
 	char machine_id[IPC_ID_SIZE]; /* as in the row; "" when none is bound */
 	char boot_id[UUID_SIZE];      /* of the host when it was bound */
 	bool starting; /* a machine is on its way to being this microVM (microvm/start.c) */

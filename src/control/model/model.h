@@ -68,5 +68,7 @@ char *model_image_arn(const struct control *ctl,
 /* The hooks and the memory class of a version, and what a microVM may do, out of their params. */
 void model_read_version_params(const struct conf *conf, struct image_version *v);
 void model_read_microvm_params(const struct conf *conf, struct microvm *vm);
+/* Sets vm->drained, which the next row of the microVM carries. */
+void model_set_drained(struct microvm *vm, bool drained);
 
 #endif

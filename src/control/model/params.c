@@ -68,6 +68,18 @@ static int64_t params_seconds(const json_t *object, const char *name, int64_t fa
 	return json_is_integer(value) ? json_integer_value(value) * 1000 : fallback_ms;
 }
 
+/* Among the parameters, but none that the API knows (api/encode.c). */
+#define MODEL_DRAINED "dozeDrained"
+
+void model_set_drained(struct microvm *vm, bool drained)
+{
+	vm->drained = drained;
+	if (drained)
+		json_object_set_new(vm->params, MODEL_DRAINED, json_true());
+	else
+		json_object_del(vm->params, MODEL_DRAINED);
+}
+
 void model_read_microvm_params(const struct conf *conf, struct microvm *vm)
 {
 	const json_t *idle = json_object_get(vm->params, "idlePolicy");
@@ -81,6 +93,7 @@ void model_read_microvm_params(const struct conf *conf, struct microvm *vm)
 			.suspended_ms = params_seconds(idle, "suspendedDurationSeconds", 0),
 			.auto_resume = json_is_true(json_object_get(idle, "autoResumeEnabled")),
 		};
+	vm->drained = json_is_true(json_object_get(vm->params, MODEL_DRAINED));
 	vm->max_duration_ms =
 		params_seconds(vm->params, "maximumDurationInSeconds", conf->max_duration_s * 1000);
 	vm->http_ingress = !json_array_size(in) || params_have_connector(in, "HTTP_INGRESS") ||
