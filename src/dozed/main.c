@@ -76,6 +76,18 @@ static int choose_engine(struct conf *conf, struct err *e)
 	return 0;
 }
 
+/* Says what to do where a file had to be written and its disk has no room. */
+static int start_failed(const struct conf *conf, struct err *e)
+{
+	autofree char *up = conf_command(conf, false, "up");
+	struct err inner = *e;
+
+	if (e->kind == ERR_CAPACITY)
+		err_set(e, ERR_CAPACITY, "%s; free some space below %s or %s, then run '%s' again",
+			inner.text, conf->data_dir, conf->run_dir, up);
+	return -1;
+}
+
 static int supervise(struct super_setup *setup, struct err *e)
 {
 	autoclose int data_fd = -1;
@@ -92,12 +104,12 @@ static int supervise(struct super_setup *setup, struct err *e)
 	umask(022);
 	raise_file_limit();
 	if (places_make(setup->conf, &data_fd, e))
-		return -1;
+		return start_failed(setup->conf, e);
 	lock = places_lock(setup->conf, e);
 	if (lock < 0 || choose_engine(setup->conf, e) ||
 	    secrets_load(&setup->secrets, setup->conf, data_fd, e) ||
 	    listeners_open(&setup->listeners, setup->conf, e))
-		return -1;
+		return start_failed(setup->conf, e);
 	if (!super_run(setup, e))
 		return 0;
 	/* For `doze down`, which is not the parent. */

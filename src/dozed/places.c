@@ -65,6 +65,7 @@ static int place_ids(const struct conf *conf, const struct place *p, uid_t *uid,
 static int place_make(const struct conf *conf, int root, const struct place *p, struct err *e)
 {
 	autoclose int fd = -1;
+	struct stat st;
 	uid_t uid;
 	gid_t gid;
 	int rc;
@@ -74,7 +75,11 @@ static int place_make(const struct conf *conf, int root, const struct place *p, 
 	rc = io_mkdir(root, p->path, 0700);
 	fd = rc ? rc : io_open_below(root, p->path, O_RDONLY | O_DIRECTORY, 0);
 	errno = fd < 0 ? -fd : 0;
-	if (fd < 0 || fchown(fd, uid, gid) || fchmod(fd, p->mode))
+	if (fd < 0 || fstat(fd, &st))
+		return err_sys(e, "make the directory '%s'", p->path);
+	/* Some file systems need room even for a change that changes nothing. */
+	if (((st.st_uid != uid || st.st_gid != gid) && fchown(fd, uid, gid)) ||
+	    ((st.st_mode & 07777) != p->mode && fchmod(fd, p->mode)))
 		return err_sys(e, "make the directory '%s'", p->path);
 	return 0;
 }

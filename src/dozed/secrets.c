@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -35,6 +36,22 @@ static int secret_write(int dir, const char *name, const struct buf *data, mode_
 			struct err *e)
 {
 	return io_replace(dir, name, data->data, data->size, mode, e);
+}
+
+/* Gives clients a copy of a secret. A copy that is right already is left alone, because a start
+ * must not need room on a disk that is full. */
+static int secret_publish(int data_fd, const char *name, const struct buf *data, mode_t mode,
+			  struct err *e)
+{
+	autoclose int fd = io_open_below(data_fd, name, O_RDONLY, 0);
+	autobuf struct buf have = { .secret = true };
+	struct stat st;
+
+	if (fd >= 0 && !fstat(fd, &st) && (st.st_mode & 07777) == mode &&
+	    !io_read_all(fd, &have, SECRET_MOST) && have.size == data->size &&
+	    !memcmp(have.data, data->data, data->size))
+		return 0;
+	return io_replace(data_fd, name, data->data, data->size, mode, e);
 }
 
 /* The key is written first. After a crash between the two, the next start makes a new pair. */
@@ -146,10 +163,8 @@ int secrets_load(struct secrets *s, const struct conf *conf, int data_fd, struct
 	     secrets_credentials(dir, &s->each[SECRET_CREDENTIALS], e) ||
 	     secrets_leaves(s, conf, &ca_key, e) ||
 	     /* for clients: the certificate to trust, and root's credentials */
-	     io_replace(data_fd, "ca.crt", s->each[SECRET_CA_CERT].data,
-			s->each[SECRET_CA_CERT].size, 0644, e) ||
-	     io_replace(data_fd, "client-credentials", s->each[SECRET_CREDENTIALS].data,
-			s->each[SECRET_CREDENTIALS].size, 0600, e);
+	     secret_publish(data_fd, "ca.crt", &s->each[SECRET_CA_CERT], 0644, e) ||
+	     secret_publish(data_fd, "client-credentials", &s->each[SECRET_CREDENTIALS], 0600, e);
 	return rc ? -1 : 0;
 }
 

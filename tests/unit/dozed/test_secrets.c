@@ -2,10 +2,12 @@
 
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -52,6 +54,50 @@ static void test_a_second_start_reads_what_the_first_made(void **unused)
 	assert_int_equal(io_remove_tree(AT_FDCWD, dir), 0);
 }
 
+static void test_a_start_writes_only_what_has_changed(void **unused)
+{
+	static const char *const copies[] = { "ca.crt", "client-credentials" };
+	char dir[] = "/tmp/doze-test-secrets-XXXXXX";
+	struct rlimit before, none;
+	struct secrets s;
+	struct conf conf;
+	struct stat st;
+	struct err e;
+	int fd, rc;
+
+	(void)unused;
+	assert_non_null(mkdtemp(dir));
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	conf_defaults(&conf, "");
+	assert_int_equal(secrets_load(&s, &conf, fd, &e), 0);
+	secrets_free(&s);
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	none = (struct rlimit){ 0, before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+	rc = secrets_load(&s, &conf, fd, &e); /* no file can be written */
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_int_equal(rc, 0);
+	secrets_free(&s);
+	for (size_t i = 0; i < ARRAY_SIZE(copies); i++) {
+		assert_int_equal(unlinkat(fd, copies[i], 0), 0);
+		assert_int_equal(symlinkat("secrets/ca.key", fd, copies[i]), 0);
+	}
+	assert_int_equal(secrets_load(&s, &conf, fd, &e), 0); /* what is wrong is replaced */
+	secrets_free(&s);
+	for (size_t i = 0; i < ARRAY_SIZE(copies); i++) {
+		assert_int_equal(fstatat(fd, copies[i], &st, AT_SYMLINK_NOFOLLOW), 0);
+		assert_true(S_ISREG(st.st_mode));
+		assert_int_equal(fchmodat(fd, copies[i], 0640, 0), 0);
+	}
+	assert_int_equal(secrets_load(&s, &conf, fd, &e), 0);
+	secrets_free(&s);
+	assert_int_equal(fstatat(fd, "client-credentials", &st, 0), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	close(fd);
+	assert_int_equal(io_remove_tree(AT_FDCWD, dir), 0);
+}
+
 static void test_no_copy_of_a_secret_stays_behind(void **unused)
 {
 	static const char *const marks[] = { "PRIVATE KEY",
@@ -84,6 +130,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_second_start_reads_what_the_first_made),
+		cmocka_unit_test(test_a_start_writes_only_what_has_changed),
 		cmocka_unit_test(test_no_copy_of_a_secret_stays_behind),
 	};
 
