@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "cli/cli.h"
+#include "cli/machines.h"
 #include "cli/progress.h"
 #include "cli/suggest.h"
 
@@ -89,11 +90,12 @@ static int up_foreground(const char *dozed, const char *const *argv)
 static int up_background(struct client *c, const char *dozed, const char *const *argv)
 {
 	autofree char *env = command_text(&c->conf, "env");
+	autofree char *who = instance_text(&c->conf);
 
 	if (run_wait(dozed, argv))
 		return say_text("doze did not start: the end of '%s/dozed.log' says why",
 				c->conf.log_dir);
-	printf("doze is up: type eval \"$(%s)\" to point AWS clients at it\n", env);
+	printf("%s is up: type eval \"$(%s)\" to point AWS clients at it\n", who, env);
 	return 0;
 }
 
@@ -102,11 +104,12 @@ int cmd_up(struct client *c, const struct typed *t)
 	const char *config = typed_option(t, "--config");
 	bool foreground = typed_option(t, "--foreground");
 	autofree char *dozed = xasprintf("%s/dozed", c->conf.libexec_dir);
+	autofree char *who = instance_text(&c->conf);
 	const char *argv[8];
 	size_t n = 0;
 
 	if (daemon_lives(c)) {
-		printf("doze is up already\n");
+		printf("%s is up already\n", who);
 		return 0;
 	}
 	if (!foreground && !config && systemd_runs(c))
@@ -175,10 +178,29 @@ static int down_columns(void)
 	return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) || !size.ws_col ? 80 : size.ws_col;
 }
 
+/* Machines outlive a daemon that was killed, or was stopped with --keep. Who takes doze for stopped
+ * may shut down the host, and loses them. */
+static int down_already(const struct client *c, bool keep)
+{
+	unsigned n = keep ? 0 : machines_alive(c->conf.run_dir);
+	autofree char *who = instance_text(&c->conf);
+	autofree char *up = command_text(&c->conf, "up");
+	autofree char *down = command_text(&c->conf, "down");
+
+	if (!n) {
+		printf("%s is not up\n", who);
+		return 0;
+	}
+	return say_text("%s is not up, but %u machine%s on without it (running microVMs and the "
+			"pool's clones): '%s', then '%s' suspends the microVMs",
+			who, n, n == 1 ? " runs" : "s run", up, down);
+}
+
 int cmd_down(struct client *c, const struct typed *t)
 {
 	bool keep = typed_option(t, "--keep");
 	autofree char *log = daemon_log(c);
+	autofree char *who = instance_text(&c->conf);
 	struct progress progress;
 	pid_t pid;
 	autoclose int file = daemon_file(c, &pid);
@@ -186,10 +208,8 @@ int cmd_down(struct client *c, const struct typed *t)
 	struct err e;
 	bool ask;
 
-	if (process < 0) {
-		printf("doze is not up\n");
-		return 0;
-	}
+	if (process < 0)
+		return down_already(c, keep);
 	c->timeout_ms = DOWN_ASK_MS;
 	ask = !keep && !client_connect(c, &e);
 	/* The supervisor suspends the machines on SIGINT and leaves them running on SIGTERM. */
@@ -199,13 +219,13 @@ int cmd_down(struct client *c, const struct typed *t)
 	down_wait(c, process, &progress, ask);
 	if (keep) {
 		(void)progress_end(&progress, true, &c->conf, log);
-		printf("doze is down; its microVMs run on\n");
+		printf("%s is down; its microVMs run on\n", who);
 		return 0;
 	}
 	if (progress_end(&progress, down_clean(file), &c->conf, log)) {
-		printf("doze is down; not all of its microVMs are suspended\n");
+		printf("%s is down; not all of its microVMs are suspended\n", who);
 		return 1;
 	}
-	printf("doze is down; its microVMs are suspended\n");
+	printf("%s is down; its microVMs are suspended\n", who);
 	return 0;
 }

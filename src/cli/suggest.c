@@ -19,3 +19,8 @@ char *command_text(const struct conf *conf, const char *words)
 {
 	return conf_command(conf, command_needs_root(words) && geteuid() != 0, words);
 }
+
+char *instance_text(const struct conf *conf)
+{
+	return *conf->instance ? xasprintf("instance %s", conf->instance) : xstrdup("doze");
+}

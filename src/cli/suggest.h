@@ -9,5 +9,7 @@ bool command_needs_root(const char *words);
 /* How the reader types this command to reach this instance, with sudo where it needs that.  Owned
  * by the caller. */
 char *command_text(const struct conf *conf, const char *words);
+/* What a sentence calls this instance: "doze" or "instance NAME". Owned by the caller. */
+char *instance_text(const struct conf *conf);
 
 #endif

@@ -12,6 +12,7 @@
 
 #include "base/io.h"
 #include "base/log.h"
+#include "base/proc.h"
 
 #define MACHINE_DIR_TEXT_MOST (4 * KIB)
 #define MACHINE_DIR_BACKLOG   128
@@ -139,7 +140,7 @@ bool machine_dir_load(struct priv *p, const char *machine, struct priv_machine_i
 	slot[strcspn(slot, "\n")] = '\0';
 	item->slot = (uint32_t)names_number(slot, NAMES_SLOTS);
 	return item->owner < PRIV_NUM_OWNERS && item->slot < NAMES_SLOTS && item->pid > 1 &&
-	       item->start_time && machine_dir_start_time(item->pid) == item->start_time &&
+	       item->start_time && proc_start_time(item->pid) == item->start_time &&
 	       machine_dir_is_in_group(item->pid, machine);
 }
 
@@ -151,23 +152,4 @@ void machine_dir_remove(struct priv *p, const char *machine)
 	if (rc)
 		log_warn("a directory stays behind path=%s/%s: %s", p->machines_dir, machine,
 			 strerror(-rc));
-}
-
-/* The line reads "pid (any name) S ppid ...", and the name may itself contain parentheses, so the
- * last one ends it. */
-uint64_t machine_dir_start_time(pid_t pid)
-{
-	autofree char *path = xasprintf("/proc/%d/stat", (int)pid);
-	autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
-	autobuf struct buf text = { 0 };
-	char *at;
-
-	if (fd < 0 || io_read_all(fd, &text, MACHINE_DIR_TEXT_MOST))
-		return 0;
-	at = strrchr(buf_str(&text), ')');
-	if (!at || strlen(at) < 3 || at[2] == 'Z' || at[2] == 'X')
-		return 0;
-	for (unsigned field = 2; at && field < 22; field++)
-		at = strchr(at + 1, ' ');
-	return at ? strtoull(at, NULL, 10) : 0;
 }

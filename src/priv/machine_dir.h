@@ -20,7 +20,4 @@ int machine_dir_set_pid(struct priv *p, const struct priv_machine_item *item,
 bool machine_dir_load(struct priv *p, const char *machine, struct priv_machine_item *item);
 void machine_dir_remove(struct priv *p, const char *machine);
 
-/* Returns field 22 of /proc/<pid>/stat, or 0 if there is no such process or it is dead. */
-uint64_t machine_dir_start_time(pid_t pid);
-
 #endif

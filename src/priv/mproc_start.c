@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/proc.h"
 #include "priv/jail.h"
 #include "priv/machine_dir.h"
 #include "priv/mproc.h"
@@ -14,7 +15,7 @@ static void mproc_runs(struct mproc *m)
 	struct err e;
 
 	status_close(&m->status);
-	if (!m->item.start_time || machine_dir_start_time(m->item.pid) != m->item.start_time) {
+	if (!m->item.start_time || proc_start_time(m->item.pid) != m->item.start_time) {
 		err_set(&e, ERR_INTERNAL,
 			"its process ended at once; the machines' log may say why");
 		mproc_fail(m, &e);
@@ -32,7 +33,7 @@ static int mproc_told(struct mproc *m, struct ipc_msg *msg, struct err *e)
 
 	memcpy(&started, msg->body, sizeof(started));
 	m->item.pid = started.pid;
-	m->item.start_time = machine_dir_start_time(started.pid);
+	m->item.start_time = proc_start_time(started.pid);
 	fd_close(&m->pidfd);
 	m->pidfd = ipc_msg_take_fd(msg, 0);
 	loop_unwatch(m->priv->loop, &m->pid_watch);

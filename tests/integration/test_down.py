@@ -77,10 +77,27 @@ def down():
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
+def test_machines_that_run_on_without_their_daemon_are_no_success(places):
+    run = places[1].parent
+    assert (down().returncode, down().stdout) == (0, f"instance {INSTANCE} is not up\n")
+    with subprocess.Popen(["sleep", "60"]) as machine:
+        started = pathlib.Path(f"/proc/{machine.pid}/stat").read_text().rsplit(")", 1)[1].split()[19]
+        folder = run / "m/m-a99f1c2d-0000-4000-8000-000000000000"
+        folder.mkdir(parents=True)
+        (folder / "owner").write_text("control")
+        (folder / "pid").write_text(f"{machine.pid} {started}\n")
+        done = down()
+        machine.kill()
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"instance {INSTANCE} is not up, but 1 machine runs on without it" in done.stderr
+    assert f"'doze --instance {INSTANCE} up', then 'doze --instance {INSTANCE} down'" in done.stderr
+    assert down().returncode == 0
+
+
 def test_each_change_is_a_line_where_there_is_no_terminal(daemon):
     daemon([answer(0, 1, saving(0)), answer(0, 1, saving(1)), answer(0, 1, saving(256)), answer(1, 0)])
     done = down()
-    assert (done.returncode, done.stdout) == (0, "doze is down; its microVMs are suspended\n")
+    assert (done.returncode, done.stdout) == (0, f"instance {INSTANCE} is down; its microVMs are suspended\n")
     assert done.stderr == f"{ID}: saving, 0 of 512 MiB\n{ID}: saving, 256 of 512 MiB\n{ID}: suspended\n"
 
 
@@ -92,7 +109,7 @@ def test_a_terminal_sees_one_line_that_is_rewritten(daemon):
     os.close(its)
     seen = os.read(ours, 4096).decode()
     os.close(ours)
-    assert done.stdout == "doze is down; its microVMs are suspended\n"
+    assert done.stdout == f"instance {INSTANCE} is down; its microVMs are suspended\n"
     assert seen.startswith("\rsuspended 0 of 1; a99f1c2d saving, 128 of 512 MiB\rsuspended 1 of 1"), seen
     assert seen.count("\n") == 1
 
@@ -101,14 +118,14 @@ def test_a_daemon_without_the_operation_is_waited_for(daemon):
     process = daemon([])
     with subprocess.Popen([DOZE, "--instance", INSTANCE, "down"], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as asks:
         out, err = asks.communicate(timeout=60)
-    assert (asks.returncode, out, err) == (0, "doze is down; its microVMs are suspended\n", "")
+    assert (asks.returncode, out, err) == (0, f"instance {INSTANCE} is down; its microVMs are suspended\n", "")
     assert process.wait(10) == 0
 
 
 def test_what_could_not_be_suspended_is_named_with_the_reason(daemon):
     daemon([answer(0, 1, saving(0)), answer(0, 0, saving(0, state="RUNNING", error="the disk is full"), failed=1)])
     done = down()
-    assert (done.returncode, done.stdout) == (1, "doze is down; not all of its microVMs are suspended\n")
+    assert (done.returncode, done.stdout) == (1, f"instance {INSTANCE} is down; not all of its microVMs are suspended\n")
     assert f"{ID} is not suspended: the disk is full" in done.stderr
     assert f"'doze --instance {INSTANCE} suspend {ID}'" in done.stderr
 
