@@ -20,6 +20,7 @@
 #include "cli/machines.h"
 #include "cli/progress.h"
 #include "cli/suggest.h"
+#include "ipc/super.h"
 
 #define DOWN_LOOK_MS 500
 #define DOWN_ASK_MS  5000
@@ -51,26 +52,25 @@ static int run_wait(const char *file, const char *const *argv)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
-/* The supervisor keeps its pid file locked while it lives.  An owned descriptor of the file, or -1;
- * *pid is 0 if no supervisor lives. */
-static int daemon_file(const struct client *c, pid_t *pid)
+struct supervisor {
+	pid_t pid; /* 0: none lives */
+	bool stopping;
+};
+
+/* The supervisor keeps its pid file locked while it lives.  An owned descriptor of the file, or -1.
+ */
+static int daemon_file(const struct client *c, struct supervisor *s)
 {
 	autofree char *path = xasprintf("%s/dozed.pid", c->conf.run_dir);
 	autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
 	autobuf struct buf text = { 0 };
 
-	*pid = 0;
-	if (fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) && !io_read_all(fd, &text, 64))
-		*pid = (pid_t)strtol(buf_str(&text), NULL, 10);
+	*s = (struct supervisor){ 0 };
+	if (fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) && !io_read_all(fd, &text, 64)) {
+		s->pid = (pid_t)strtol(buf_str(&text), NULL, 10);
+		s->stopping = strstr(buf_str(&text), SUPER_FILE_STOPPING);
+	}
 	return fd_steal(&fd);
-}
-
-static bool daemon_lives(const struct client *c)
-{
-	pid_t pid;
-	autoclose int file = daemon_file(c, &pid);
-
-	return file >= 0 && pid;
 }
 
 /* Names the place where the daemon's log is. */
@@ -99,19 +99,33 @@ static int up_background(struct client *c, const char *dozed, const char *const 
 	return 0;
 }
 
+static int up_already(const struct client *c, const struct supervisor *s)
+{
+	autofree char *who = instance_text(&c->conf);
+	autofree char *up = command_text(&c->conf, "up");
+	autofree char *down = command_text(&c->conf, "down");
+
+	if (s->stopping)
+		return say_text("%s is being stopped: '%s' shows how far that is and waits for "
+				"the end, then '%s' starts it again",
+				who, down, up);
+	printf("%s is up already\n", who);
+	return 0;
+}
+
 int cmd_up(struct client *c, const struct typed *t)
 {
 	const char *config = typed_option(t, "--config");
 	bool foreground = typed_option(t, "--foreground");
 	autofree char *dozed = xasprintf("%s/dozed", c->conf.libexec_dir);
-	autofree char *who = instance_text(&c->conf);
+	struct supervisor supervisor;
+	autoclose int file = -1;
 	const char *argv[8];
 	size_t n = 0;
 
-	if (daemon_lives(c)) {
-		printf("%s is up already\n", who);
-		return 0;
-	}
+	file = daemon_file(c, &supervisor);
+	if (supervisor.pid)
+		return up_already(c, &supervisor);
 	if (!foreground && !config && systemd_runs(c))
 		return run_wait("systemctl",
 				(const char *const[]){ "systemctl", "start", "doze", NULL });
@@ -160,13 +174,12 @@ static void down_wait(struct client *c, int process, struct progress *p, bool as
 	}
 }
 
-/* The supervisor writes "failed" below its pid when a role did not end cleanly. */
 static bool down_clean(int file)
 {
 	autobuf struct buf text = { 0 };
 
 	return lseek(file, 0, SEEK_SET) || io_read_all(file, &text, 64) ||
-	       !strstr(buf_str(&text), "failed");
+	       !strstr(buf_str(&text), SUPER_FILE_FAILED);
 }
 
 static int down_columns(void)
@@ -202,9 +215,9 @@ int cmd_down(struct client *c, const struct typed *t)
 	autofree char *log = daemon_log(c);
 	autofree char *who = instance_text(&c->conf);
 	struct progress progress;
-	pid_t pid;
-	autoclose int file = daemon_file(c, &pid);
-	autoclose int process = pid ? pidfd_open(pid, 0) : -1;
+	struct supervisor supervisor;
+	autoclose int file = daemon_file(c, &supervisor);
+	autoclose int process = supervisor.pid ? pidfd_open(supervisor.pid, 0) : -1;
 	struct err e;
 	bool ask;
 
@@ -214,7 +227,8 @@ int cmd_down(struct client *c, const struct typed *t)
 	ask = !keep && !client_connect(c, &e);
 	/* The supervisor suspends the machines on SIGINT and leaves them running on SIGTERM. */
 	if (pidfd_send_signal(process, keep ? SIGTERM : SIGINT, NULL, 0))
-		return say_text("cannot stop dozed, process %d: %s", (int)pid, strerror(errno));
+		return say_text("cannot stop dozed, process %d: %s", (int)supervisor.pid,
+				strerror(errno));
 	progress_begin(&progress, stderr, down_columns());
 	down_wait(c, process, &progress, ask);
 	if (keep) {

@@ -110,10 +110,11 @@ static int supervise(struct super_setup *setup, struct err *e)
 	    secrets_load(&setup->secrets, setup->conf, data_fd, e) ||
 	    listeners_open(&setup->listeners, setup->conf, e))
 		return start_failed(setup->conf, e);
+	setup->pid_file = lock;
 	if (!super_run(setup, e))
 		return 0;
 	/* For `doze down`, which is not the parent. */
-	(void)!write(lock, "failed\n", strlen("failed\n"));
+	(void)!write(lock, SUPER_FILE_FAILED, strlen(SUPER_FILE_FAILED));
 	return -1;
 }
 
@@ -159,7 +160,7 @@ int main(int argc, char **argv)
 		dozed_options, option_parse, NULL, dozed_summary, 0, 0, 0
 	};
 	struct options o = { .instance = "" };
-	struct super_setup setup = { .patience = &super_patience, .ready_fd = -1 };
+	struct super_setup setup = { .patience = &super_patience, .pid_file = -1, .ready_fd = -1 };
 	struct conf conf;
 	autofree char *usual = NULL;
 	autofree char *given = NULL;

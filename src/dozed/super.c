@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -241,6 +242,8 @@ static void super_begin_stop(struct super *s, bool keep)
 	log_info("stopping machines=%s", keep ? "stay" : "are suspended");
 	s->stopping = true;
 	s->keep = keep;
+	/* For a `doze up` that comes meanwhile. */
+	(void)!write(s->setup->pid_file, SUPER_FILE_STOPPING, strlen(SUPER_FILE_STOPPING));
 	/* One that waits to be started again suspends nothing. */
 	s->unsaved = !keep && !s->roles[ROLE_CONTROL].pid;
 	s->failed |= s->unsaved;

@@ -22,6 +22,7 @@ struct super_setup {
 	const char *config_file;    /* "" when there is none */
 	struct listeners listeners; /* owned by the supervisor from here on */
 	struct secrets secrets;     /* likewise */
+	int pid_file;               /* borrowed; gets SUPER_FILE_STOPPING when a stop begins */
 	int ready_fd;               /* gets one byte when every role serves; -1: nobody waits */
 	bool stopped;               /* out: the end was asked for by a signal */
 };

@@ -14,6 +14,10 @@
 #define SUPER_FD        3
 #define SUPER_CONFIG_FD 4
 
+/* What the supervisor writes into its pid file, below the pid, for the command line. */
+#define SUPER_FILE_STOPPING "stopping\n" /* it has been asked to end */
+#define SUPER_FILE_FAILED   "failed\n"   /* a role did not end cleanly */
+
 enum role { ROLE_PRIV, ROLE_OBJECTS, ROLE_IMAGE, ROLE_CONTROL, ROLE_PROXY, ROLE_NUM };
 
 /* Secrets, each in a memfd that the receiver reads whole and closes. */

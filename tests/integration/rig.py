@@ -186,7 +186,7 @@ class Doze:
 
     def pid(self):
         try:
-            return int((self.run_dir / "dozed.pid").read_text())
+            return int((self.run_dir / "dozed.pid").read_text().split("\n")[0])
         except (FileNotFoundError, ValueError):
             return 0
 

@@ -94,6 +94,18 @@ def test_machines_that_run_on_without_their_daemon_are_no_success(places):
     assert down().returncode == 0
 
 
+def test_a_start_during_a_stop_is_refused(places, daemon):
+    daemon([answer(1, 0)])
+    up = [DOZE, "--instance", INSTANCE, "up"]
+    done = subprocess.run(up, text=True, capture_output=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (0, f"instance {INSTANCE} is up already\n")
+    with places[1].open("a", encoding="ascii") as pid_file:
+        pid_file.write("stopping\n")
+    done = subprocess.run(up, text=True, capture_output=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"instance {INSTANCE} is being stopped: 'doze --instance {INSTANCE} down'" in done.stderr
+
+
 def test_each_change_is_a_line_where_there_is_no_terminal(daemon):
     daemon([answer(0, 1, saving(0)), answer(0, 1, saving(1)), answer(0, 1, saving(256)), answer(1, 0)])
     done = down()

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -136,8 +137,11 @@ static int teardown(void **unused)
 static int stop_instance(const char *instance, int signal)
 {
 	struct super_patience patience = { PATIENCE_MS, PATIENCE_MS, PATIENCE_MS };
-	struct super_setup s = { .patience = &patience, .config_file = "" };
+	struct super_setup s = { .patience = &patience,
+				 .config_file = "",
+				 .pid_file = memfd_create("pid", MFD_CLOEXEC) };
 	struct conf conf;
+	autobuf struct buf said = { 0 };
 	int ready[2], status;
 	struct err e;
 	pid_t pid;
@@ -155,8 +159,13 @@ static int stop_instance(const char *instance, int signal)
 	close(ready[1]);
 	assert_int_equal(read(ready[0], &byte, 1), 1);
 	close(ready[0]);
+	assert_int_equal(lseek(s.pid_file, 0, SEEK_END), 0);
 	assert_int_equal(kill(pid, signal), 0);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(lseek(s.pid_file, 0, SEEK_SET), 0);
+	assert_int_equal(io_read_all(s.pid_file, &said, 64), 0);
+	assert_string_equal(buf_str(&said), "stopping\n");
+	close(s.pid_file);
 	assert_true(WIFEXITED(status));
 	return WEXITSTATUS(status);
 }
