@@ -22,6 +22,7 @@
 #include "cli/suggest.h"
 #include "ipc/super.h"
 
+#define NOT_STARTED  127 /* as of a shell */
 #define DOWN_LOOK_MS 500
 #define DOWN_ASK_MS  5000
 #define DOWN_HINT_MS 30000
@@ -45,7 +46,7 @@ static int run_wait(const char *file, const char *const *argv)
 		return say_text("cannot start %s: %s", file, strerror(errno));
 	if (!pid) {
 		execvp(file, (char *const *)(uintptr_t)argv);
-		_exit(127);
+		_exit(NOT_STARTED);
 	}
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
@@ -92,9 +93,12 @@ static int up_background(struct client *c, const char *dozed, const char *const 
 	autofree char *env = command_text(&c->conf, "env");
 	autofree char *who = instance_text(&c->conf);
 
-	if (run_wait(dozed, argv))
-		return say_text("doze did not start: the end of '%s/dozed.log' says why",
-				c->conf.log_dir);
+	int status = run_wait(dozed, argv);
+
+	if (status == NOT_STARTED)
+		return say_text("cannot start '%s': install doze with tools/install", dozed);
+	if (status)
+		return 1; /* dozed has said why */
 	printf("%s is up: type eval \"$(%s)\" to point AWS clients at it\n", who, env);
 	return 0;
 }

@@ -17,6 +17,7 @@
 
 #include "base/log.h"
 #include "conf/engine.h"
+#include "dozed/logged.h"
 #include "dozed/options.h"
 #include "dozed/places.h"
 #include "dozed/process.h"
@@ -122,16 +123,19 @@ static int supervise(struct super_setup *setup, struct err *e)
 static int go_to_background(struct super_setup *setup, struct err *e)
 {
 	autofree char *log_path = xasprintf("%s/dozed.log", setup->conf->log_dir);
+	autofree char *why = NULL;
 	int ready[2], log, status;
+	off_t before;
 	char byte;
 	pid_t pid;
 
 	if (pipe2(ready, O_CLOEXEC))
 		return err_sys(e, "make a pipe");
 	mkdir(setup->conf->log_dir, 0755);
-	log = open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
+	log = open(log_path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
 	if (log < 0)
 		return err_sys(e, "open '%s'", log_path);
+	before = lseek(log, 0, SEEK_END);
 	pid = fork();
 	if (pid < 0)
 		return err_sys(e, "go to the background");
@@ -151,7 +155,10 @@ static int go_to_background(struct super_setup *setup, struct err *e)
 	if (read(ready[0], &byte, 1) == 1)
 		_exit(0);
 	waitpid(pid, &status, 0);
-	return err_set(e, ERR_INTERNAL, "dozed did not start; the end of '%s' says why", log_path);
+	why = logged_error(log, before);
+	fprintf(stderr, "dozed: dozed did not start%s%s; the end of '%s' says %s\n",
+		why ? ": " : "", why ? why : "", log_path, why ? "more" : "why");
+	_exit(1);
 }
 
 int main(int argc, char **argv)
