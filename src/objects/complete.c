@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hex.h"
 #include "base/log.h"
 #include "objects/commit.h"
 #include "objects/multipart.h"
@@ -32,20 +33,12 @@ void complete_op_drop(struct request *r)
 	free(r->own);
 }
 
-static void complete_bytes(const char *hex, uint8_t *out)
-{
-	for (int i = 0; i < 16; i++) {
-		char two[3] = { hex[2 * i], hex[2 * i + 1], '\0' };
-
-		out[i] = (uint8_t)strtoul(two, NULL, 16);
-	}
-}
-
 static bool complete_part_fits(const struct upload *u, const struct s3_part *asked)
 {
 	const struct upload_part *p = upload_part(u, asked->number);
+	uint8_t raw[16];
 
-	return p && !strcmp(p->md5, asked->etag) &&
+	return p && !strcmp(p->md5, asked->etag) && hex_decode(p->md5, raw, sizeof(raw)) &&
 	       (!asked->sum[0] || asked->sum_kind != u->sum_kind || !strcmp(asked->sum, p->sum));
 }
 
@@ -72,13 +65,13 @@ static void complete_etag(struct complete *m, const struct s3_complete *c)
 	if (!md5 || EVP_DigestInit_ex(md5, EVP_md5(), NULL) != 1)
 		abort();
 	for (size_t i = 0; i < c->n; i++) {
-		complete_bytes(upload_part(m->upload, c->parts[i].number)->md5, raw);
+		if (!hex_decode(upload_part(m->upload, c->parts[i].number)->md5, raw, sizeof(raw)))
+			abort();
 		EVP_DigestUpdate(md5, raw, sizeof(raw));
 	}
 	EVP_DigestFinal_ex(md5, raw, NULL);
 	EVP_MD_CTX_free(md5);
-	for (size_t i = 0; i < sizeof(raw); i++)
-		sprintf(m->etag + 2 * i, "%02x", raw[i]);
+	hex_encode(raw, sizeof(raw), m->etag);
 	sprintf(m->etag + 2 * sizeof(raw), "-%zu", c->n);
 }
 

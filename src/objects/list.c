@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hex.h"
 #include "objects/list.h"
 #include "objects/ops.h"
 
@@ -19,15 +20,8 @@ void list_put_name(struct buf *b, const char *element, const char *name, bool ur
 {
 	autobuf struct buf text = { 0 };
 
-	for (const char *c = name; url && *c; c++) {
-		bool plain = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
-			     (*c >= '0' && *c <= '9') || strchr("-._~/*", *c);
-
-		if (plain)
-			buf_add(&text, c, 1);
-		else
-			buf_addf(&text, "%%%02X", (uint8_t)*c);
-	}
+	if (url)
+		percent_encode(&text, name, "/*");
 	s3_xml_put(b, element, url ? buf_str(&text) : name);
 }
 
@@ -178,14 +172,8 @@ static bool list_untoken(const char *token, char *name)
 {
 	size_t size = strlen(token);
 
-	if (!size || size % 2 || size / 2 >= S3_KEY_SIZE ||
-	    strspn(token, "0123456789abcdef") != size)
+	if (!size || size % 2 || size / 2 >= S3_KEY_SIZE || !hex_decode(token, name, size / 2))
 		return false;
-	for (size_t i = 0; i < size / 2; i++) {
-		char hex[3] = { token[2 * i], token[2 * i + 1], '\0' };
-
-		name[i] = (char)strtoul(hex, NULL, 16);
-	}
 	name[size / 2] = '\0';
 	return true;
 }
@@ -198,7 +186,7 @@ void list_op_v2(struct request *r)
 	struct list_page p = { 0 };
 	struct list_ask ask = { 0 };
 	autobuf struct buf b = { 0 };
-	char after[S3_KEY_SIZE];
+	char after[S3_KEY_SIZE], next[2 * S3_KEY_SIZE];
 
 	if (!bucket || !list_ask(r, &ask, "max-keys"))
 		return;
@@ -218,8 +206,8 @@ void list_op_v2(struct request *r)
 		list_put_name(&b, "StartAfter", list_param(r, "start-after"), ask.url);
 	if (p.truncated) {
 		buf_adds(&b, "<NextContinuationToken>");
-		for (const char *c = p.last; *c; c++)
-			buf_addf(&b, "%02x", (uint8_t)*c);
+		hex_encode(p.last, strlen(p.last), next);
+		buf_adds(&b, next);
 		buf_adds(&b, "</NextContinuationToken>");
 	}
 	list_finish(r, &b, &p);

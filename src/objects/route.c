@@ -1,11 +1,11 @@
 /* route.c - from the head of a request to its bucket, key, parameters and operation. */
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/hex.h"
 #include "objects/request.h"
 
 /* Sub-resources of S3 that are not served here.  A refusal is better than the answer to another
@@ -40,27 +40,12 @@ static const char *const route_missing[] = {
 	"website",
 };
 
-/* %XX decoded in place ('+' is a blank in a query); -1: a broken escape or a NUL. */
-static int route_decode(char *text, bool query)
+/* In place. */
+static bool route_decode(char *text, bool query)
 {
-	char *to = text;
+	size_t size = strlen(text);
 
-	for (; *text; text++) {
-		if (*text == '%') {
-			char hex[3] = { text[1], text[1] ? text[2] : '\0', '\0' };
-
-			if (!isxdigit((unsigned char)hex[0]) || !isxdigit((unsigned char)hex[1]))
-				return -1;
-			*to = (char)strtoul(hex, NULL, 16);
-			if (!*to++)
-				return -1;
-			text += 2;
-		} else {
-			*to++ = query && *text == '+' ? ' ' : *text;
-		}
-	}
-	*to = '\0';
-	return 0;
+	return percent_decode(text, size, query, text, size + 1);
 }
 
 static int route_params(struct request *r, char *query)
@@ -74,7 +59,7 @@ static int route_params(struct request *r, char *query)
 			return -1;
 		if (equals)
 			*equals++ = '\0';
-		if (route_decode(p, true) || (equals && route_decode(equals, true)))
+		if (!route_decode(p, true) || (equals && !route_decode(equals, true)))
 			return -1;
 		r->params[r->n_params].name = p;
 		r->params[r->n_params++].value = equals ? equals : "";
@@ -104,7 +89,7 @@ static bool route_resource(struct request *r, char *path)
 	size_t n = route_host_bucket(host);
 	char *bucket = NULL, *key = path + 1, *slash;
 
-	if (route_decode(path, false)) {
+	if (!route_decode(path, false)) {
 		answer_fault(r, FAULT_INVALID_ARGUMENT, "Couldn't parse the specified URI.");
 		return false;
 	}

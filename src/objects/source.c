@@ -1,10 +1,10 @@
 #include "objects/source.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hex.h"
 #include "objects/object.h"
 
 static char *source_copy(const struct request *r, const char *header)
@@ -17,22 +17,15 @@ static char *source_copy(const struct request *r, const char *header)
 /* %XX decoded in place; what is no escape stays as it is. */
 static void source_decode(char *text)
 {
-	char *to = text;
+	const char *from = text, *end = text + strlen(text);
 
-	for (const char *c = text; *c; c++) {
-		char hex[3] = { *c == '%' ? c[1] : '\0', '\0', '\0' };
+	while (from < end) {
+		int byte = percent_byte(from, (size_t)(end - from));
 
-		if (hex[0])
-			hex[1] = c[2];
-		if (isxdigit((unsigned char)hex[0]) && isxdigit((unsigned char)hex[1]) &&
-		    strcmp(hex, "00") != 0) {
-			*to++ = (char)strtoul(hex, NULL, 16);
-			c += 2;
-		} else {
-			*to++ = *c;
-		}
+		*text++ = byte > 0 ? (char)byte : *from;
+		from += byte > 0 ? 3 : 1;
 	}
-	*to = '\0';
+	*text = '\0';
 }
 
 int source_begin(struct request *r)
