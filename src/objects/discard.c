@@ -51,7 +51,7 @@ void discard_data(struct store *s, struct bucket *b, const char *data)
 	disk_task_start(&s->lanes[STORE_BULK], &d->task);
 }
 
-void discard_fd(struct store *s, int *fd)
+void discard_fd(struct store *s, enum store_lane lane, int *fd)
 {
 	struct discard *d;
 
@@ -60,5 +60,5 @@ void discard_fd(struct store *s, int *fd)
 	d = discard_new();
 	d->fd = *fd;
 	*fd = -1;
-	disk_task_start(&s->lanes[STORE_READS], &d->task);
+	disk_task_start(&s->lanes[lane], &d->task);
 }

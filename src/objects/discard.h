@@ -6,6 +6,7 @@
 #include "objects/store.h"
 
 void discard_data(struct store *s, struct bucket *b, const char *data); /* a data file */
-void discard_fd(struct store *s, int *fd); /* takes it over; does nothing with -1 */
+/* Takes the descriptor over; does nothing with -1. */
+void discard_fd(struct store *s, enum store_lane lane, int *fd);
 
 #endif

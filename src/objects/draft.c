@@ -58,7 +58,8 @@ void draft_drop(struct store *s, struct draft *d)
 {
 	if (!d->bucket)
 		return;
-	discard_fd(s, &d->fd);
+	/* Whichever of the two comes last frees the blocks, and a draft may be large. */
+	discard_fd(s, STORE_BULK, &d->fd);
 	if (d->made)
 		discard_data(s, d->bucket, d->data);
 	draft_keep(d);
@@ -71,7 +72,7 @@ void copying_begin(struct copying *c)
 
 void copying_free(struct store *s, struct copying *c)
 {
-	discard_fd(s, &c->fd);
+	discard_fd(s, STORE_READS, &c->fd);
 	s3_sum_free(c->summing, NULL);
 	free(c->names);
 	*c = (struct copying){ .fd = -1 };

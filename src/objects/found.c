@@ -57,6 +57,6 @@ int found_open(struct found *f, const struct bucket *b, const char *key, bool da
 
 void found_free(struct store *s, struct found *f)
 {
-	discard_fd(s, &f->fd);
+	discard_fd(s, STORE_READS, &f->fd);
 	found_clear(f);
 }

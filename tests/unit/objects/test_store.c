@@ -235,6 +235,19 @@ static void test_a_dropped_draft_leaves_nothing(void **unused)
 	assert_null(store_bucket(&store, "apps"));
 }
 
+static void test_a_dropped_draft_keeps_no_reader_waiting(void **unused)
+{
+	struct bucket *b = make("apps");
+	struct draft d;
+
+	(void)unused;
+	write_draft(&d, b, "half");
+	draft_drop(&store, &d);
+	assert_true(disk_lane_idle(&store.lanes[STORE_READS]));
+	uv_run(&loop, UV_RUN_DEFAULT);
+	drop(b);
+}
+
 static void test_an_unreadable_json_clears_no_data(void **unused)
 {
 	struct bucket *b = make("apps");
@@ -356,6 +369,8 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_a_dropped_draft_leaves_nothing, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(test_a_dropped_draft_keeps_no_reader_waiting,
+						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_an_unreadable_json_clears_no_data, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_a_full_bucket_is_not_dropped, set_up,
