@@ -7,7 +7,7 @@
 
 #include "base/io.h"
 
-#define RESOLV_MOST (64 * KIB)
+#define RESOLV_MAX (64 * KIB)
 
 /* In the second file systemd-resolved lists the resolvers that its stub asks. */
 static const char *const resolv_files[] = { "/etc/resolv.conf",
@@ -54,7 +54,7 @@ uint32_t resolv_read(const char *configured, bool *behind_stub)
 		autoclose int fd = open(resolv_files[i], O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 		autobuf struct buf text = { 0 };
 
-		if (fd >= 0 && !io_read_all(fd, &text, RESOLV_MOST))
+		if (fd >= 0 && !io_read_all(fd, &text, RESOLV_MAX))
 			ip = resolv_parse(buf_str(&text));
 		if (behind_stub)
 			*behind_stub = ip && i > 0;

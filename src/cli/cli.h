@@ -9,8 +9,8 @@
 
 #include "cli/client.h"
 
-#define OPTIONS_MOST  8
-#define EXAMPLES_MOST 4
+#define OPTIONS_MAX  8
+#define EXAMPLES_MAX 4
 
 /* Status of a command that was typed wrongly; 1 is that of one that failed. */
 #define USAGE 2
@@ -45,8 +45,8 @@ struct command {
 	size_t least, most;    /* how many arguments */
 	const char *summary;
 	const char *help; /* more sentences, or "" */
-	struct option options[OPTIONS_MOST];
-	struct example examples[EXAMPLES_MOST];
+	struct option options[OPTIONS_MAX];
+	struct example examples[EXAMPLES_MAX];
 	command_fn *run;
 	enum command_group group;
 	bool local; /* works without a key pair: up, down, doctor */
@@ -67,7 +67,7 @@ command_fn cmd_run, cmd_ls, cmd_get, cmd_suspend, cmd_resume, cmd_rm, cmd_logs, 
 struct typed {
 	const struct command *command;
 	struct words words;
-	const char *values[OPTIONS_MOST]; /* NULL: not given; "" for a flag that was */
+	const char *values[OPTIONS_MAX]; /* NULL: not given; "" for a flag that was */
 };
 
 /* The value of "--name", NULL where it was not given.  Only for names that the command's row has.

@@ -17,7 +17,7 @@
 #include "wire/sigv4.h"
 
 #define EMPTY_SHA256 "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-#define ANSWER_MOST  (256 * MIB)
+#define ANSWER_MAX   (256 * MIB)
 
 int client_locate(struct client *c, const char *instance, struct err *e)
 {
@@ -114,7 +114,7 @@ static size_t client_take(char *data, size_t one, size_t n, void *arg)
 {
 	struct buf *b = arg;
 
-	if (b->size + one * n > ANSWER_MOST)
+	if (b->size + one * n > ANSWER_MAX)
 		return 0;
 	buf_add(b, data, one * n);
 	return one * n;

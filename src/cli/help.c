@@ -77,7 +77,7 @@ char *help_usage(const struct command *cmd, const struct conf *conf)
 	bool optional = false;
 
 	buf_adds(&b, cmd->name);
-	for (const struct option *o = cmd->options; o < cmd->options + OPTIONS_MOST && o->name; o++)
+	for (const struct option *o = cmd->options; o < cmd->options + OPTIONS_MAX && o->name; o++)
 		if (o->required)
 			buf_addf(&b, " %s %s", o->name, o->argument);
 		else
@@ -99,10 +99,10 @@ void help_one(FILE *to, const struct command *cmd, const struct conf *conf)
 		help_fill(to, cmd->help, 0);
 	if (cmd->options[0].name)
 		fputs("\nOptions:\n", to);
-	for (const struct option *o = cmd->options; o < cmd->options + OPTIONS_MOST && o->name; o++)
+	for (const struct option *o = cmd->options; o < cmd->options + OPTIONS_MAX && o->name; o++)
 		help_option(to, o);
 	fputs("\nExamples:\n", to);
-	for (const struct example *x = cmd->examples; x < cmd->examples + EXAMPLES_MOST && x->words;
+	for (const struct example *x = cmd->examples; x < cmd->examples + EXAMPLES_MAX && x->words;
 	     x++) {
 		autofree char *text = command_text(conf, x->words);
 

@@ -6,7 +6,7 @@
 
 const char *typed_option(const struct typed *t, const char *name)
 {
-	for (size_t i = 0; i < OPTIONS_MOST && t->command->options[i].name; i++)
+	for (size_t i = 0; i < OPTIONS_MAX && t->command->options[i].name; i++)
 		if (!strcmp(t->command->options[i].name, name))
 			return t->values[i];
 	assert(false); /* the command's row does not have this option */
@@ -42,7 +42,7 @@ static int typed_check(const struct typed *t, const struct conf *conf)
 		say_text("'%s' is one argument too many", t->words.at[cmd->most]);
 		return typed_usage(cmd, conf);
 	}
-	for (size_t i = 0; i < OPTIONS_MOST && cmd->options[i].name; i++)
+	for (size_t i = 0; i < OPTIONS_MAX && cmd->options[i].name; i++)
 		if (cmd->options[i].required && !t->values[i]) {
 			say_text("%s %s is missing", cmd->options[i].name,
 				 cmd->options[i].argument);
@@ -54,12 +54,12 @@ static int typed_check(const struct typed *t, const struct conf *conf)
 int typed_read(struct typed *t, const struct command *cmd, struct words w, const char **rest,
 	       const struct conf *conf)
 {
-	struct option_def defs[2 * OPTIONS_MOST];
-	bool flags[OPTIONS_MOST] = { false };
+	struct option_def defs[2 * OPTIONS_MAX];
+	bool flags[OPTIONS_MAX] = { false };
 	size_t n = 0;
 
 	*t = (struct typed){ .command = cmd, .words = w };
-	for (size_t i = 0; i < OPTIONS_MOST && cmd->options[i].name; i++) {
+	for (size_t i = 0; i < OPTIONS_MAX && cmd->options[i].name; i++) {
 		const struct option *o = &cmd->options[i];
 		bool *flag = o->argument ? NULL : &flags[i];
 
@@ -69,7 +69,7 @@ int typed_read(struct typed *t, const struct command *cmd, struct words w, const
 	}
 	if (words_options(&t->words, defs, n, rest))
 		return typed_usage(cmd, conf);
-	for (size_t i = 0; i < OPTIONS_MOST; i++)
+	for (size_t i = 0; i < OPTIONS_MAX; i++)
 		if (flags[i])
 			t->values[i] = "";
 	return typed_check(t, conf);

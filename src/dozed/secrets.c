@@ -14,7 +14,7 @@
 #include "base/rand.h"
 #include "dozed/pki.h"
 
-#define SECRET_MOST (64 * KIB)
+#define SECRET_MAX (64 * KIB)
 
 /* 1: read; 0: there is none; -1. */
 static int secret_read(int dir, const char *name, struct buf *to, struct err *e)
@@ -27,7 +27,7 @@ static int secret_read(int dir, const char *name, struct buf *to, struct err *e)
 	errno = -fd;
 	if (fd < 0)
 		return err_sys(e, "open secrets/%s", name);
-	rc = io_read_all(fd, to, SECRET_MOST);
+	rc = io_read_all(fd, to, SECRET_MAX);
 	errno = -rc;
 	return rc ? err_sys(e, "read secrets/%s", name) : 1;
 }

@@ -29,7 +29,7 @@
 #include "dozed/roles.h"
 
 #define BACKOFF_FIRST_MS 100
-#define BACKOFF_MOST_MS  10000
+#define BACKOFF_MAX_MS   10000
 #define HEALTHY_MS       30000
 #define GIVE_UP_MS       1600 /* a role whose pause is this long before all were ready once */
 
@@ -259,7 +259,7 @@ static void super_start_again(struct timer *t)
 
 	if (super_start(r->super, r, &e)) {
 		log_err("%s", e.text);
-		loop_timer(r->super->loop, &r->again, BACKOFF_MOST_MS, super_start_again);
+		loop_timer(r->super->loop, &r->again, BACKOFF_MAX_MS, super_start_again);
 	}
 }
 
@@ -279,8 +279,8 @@ static void super_died(struct super *s, struct super_role *r, int status)
 		return;
 	}
 	r->pause_ms = healthy || !r->pause_ms ? BACKOFF_FIRST_MS : r->pause_ms * 2;
-	if (r->pause_ms > BACKOFF_MOST_MS)
-		r->pause_ms = BACKOFF_MOST_MS;
+	if (r->pause_ms > BACKOFF_MAX_MS)
+		r->pause_ms = BACKOFF_MAX_MS;
 	if (!s->announced && r->pause_ms >= GIVE_UP_MS) {
 		log_err("a role does not start, so doze ends role=%s", role_name[r->role]);
 		s->failed = true;

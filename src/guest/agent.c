@@ -15,7 +15,7 @@
 #include "guest/resume.h"
 #include "guest/streams.h"
 
-#define AGENT_FILES (2 * STREAMS_MOST + 256)
+#define AGENT_FILES (2 * STREAMS_MAX + 256)
 
 struct agent {
 	struct loop *loop;

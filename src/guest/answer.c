@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#define ANSWER_MOST (16 * KIB) /* status lines and interim headers */
+#define ANSWER_MAX (16 * KIB) /* status lines and interim headers */
 
 static bool answer_digit(char c)
 {
@@ -48,7 +48,7 @@ int answer_feed(struct answer *a, const uint8_t *data, size_t size)
 	for (size_t i = 0; i < size; i++) {
 		int rc;
 
-		if (++a->total > ANSWER_MOST)
+		if (++a->total > ANSWER_MAX)
 			return -1;
 		if (data[i] != '\n') {
 			if (a->n_line < sizeof(a->line))

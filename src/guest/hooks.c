@@ -215,7 +215,7 @@ void hooks_add(struct hooks *h, const struct agent_frame *f)
 		hook_free(hook);
 		return;
 	}
-	if (h->n_waiting >= HOOKS_MOST || !hooks_parse(f, hook)) {
+	if (h->n_waiting >= HOOKS_MAX || !hooks_parse(f, hook)) {
 		hooks_send_result(h->port, hook->id, OUTCOME_GARBAGE, 0);
 		hook_free(hook);
 		return;

@@ -6,7 +6,7 @@
 #include "guest/answer.h"
 #include "guest/port.h"
 
-#define HOOKS_MOST 16 /* waiting; the host sends one at a time */
+#define HOOKS_MAX 16 /* waiting; the host sends one at a time */
 
 struct hooks {
 	struct port *port; /* borrowed */

@@ -7,7 +7,7 @@ static void listen_report(const struct listen *l)
 	size_t mark = agent_begin(&l->port->out, AGENT_LISTEN), n = 0;
 
 	for (size_t word = 0; word < ARRAY_SIZE(l->known.bits); word++) {
-		for (uint64_t bits = l->known.bits[word]; bits && n < LISTEN_MOST;
+		for (uint64_t bits = l->known.bits[word]; bits && n < LISTEN_MAX;
 		     bits &= bits - 1, n++)
 			agent_put_u64(&l->port->out, FIELD_PORT,
 				      word * 64 + (unsigned)__builtin_ctzll(bits));

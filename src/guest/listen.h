@@ -6,7 +6,7 @@
 #include "guest/port.h"
 
 #define LISTEN_EVERY_MS 100
-#define LISTEN_MOST     1024 /* ports in one frame, the lowest first */
+#define LISTEN_MAX      1024 /* ports in one frame, the lowest first */
 
 struct listen {
 	struct port *port; /* borrowed */

@@ -188,7 +188,7 @@ static void stream_new(struct streams *all, int fd)
  * first. */
 static bool streams_make_room(struct streams *all)
 {
-	if (all->n < STREAMS_MOST)
+	if (all->n < STREAMS_MAX)
 		return true;
 	list_each(s, &all->all, struct stream, in)
 	{

@@ -8,7 +8,7 @@
 #include "base/loop.h"
 #include "guest/hostlink.h"
 
-#define STREAMS_MOST HOSTLINK_STREAMS
+#define STREAMS_MAX  HOSTLINK_STREAMS
 #define STREAMS_LINE 32 /* the longest CONNECT line */
 
 struct streams {

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define USER_ID_MOST 2147483647UL
+#define USER_ID_MAX  2147483647UL
 #define USER_COLUMNS 7
 
 /* A part of one of the files. */
@@ -40,7 +40,7 @@ static bool span_number(struct span s, unsigned *value)
 		n = n * 10 + (unsigned long)(s.at[i] - '0');
 	}
 	*value = (unsigned)n;
-	return n <= USER_ID_MOST;
+	return n <= USER_ID_MAX;
 }
 
 /* Read the columns of the next line.  False at the end.  Missing columns are empty. */

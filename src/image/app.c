@@ -14,7 +14,7 @@ static int app_add(char ***list, size_t *n, const json_t *text, const char *what
 
 	if (!value || strlen(value) != json_string_length(text))
 		return err_set(e, ERR_INVALID, "the image's %s is malformed", what);
-	if (*n == APP_MOST)
+	if (*n == APP_MAX)
 		return err_set(e, ERR_INVALID, "the image's %s is too long", what);
 	*list = xrealloc(*list, (*n + 2) * sizeof(**list));
 	(*list)[(*n)++] = xstrdup(value);

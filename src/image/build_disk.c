@@ -11,8 +11,8 @@
 #include "base/io.h"
 #include "image/build.h"
 
-#define APP_FILE_MOST (8 * MIB) /* twice the size of what a step may report */
-#define OVERLAY_MOST  ((off_t)(16 * MIB))
+#define APP_FILE_MAX (8 * MIB) /* twice the size of what a step may report */
+#define OVERLAY_MAX  ((off_t)(16 * MIB))
 
 /* doze-build may write into this file, because the directory's group is its own. */
 static int build_shared_file(struct build *b, const char *name)
@@ -120,7 +120,7 @@ static int build_load_app(struct build *b, struct err *e)
 	json_t *said;
 	int rc;
 
-	if (fd < 0 || io_read_all(fd, &text, APP_FILE_MOST))
+	if (fd < 0 || io_read_all(fd, &text, APP_FILE_MAX))
 		return err_set(e, ERR_INTERNAL, "its " BUILD_APP_FILE " cannot be read");
 	said = json_loadb((const char *)text.data, text.size, JSON_REJECT_DUPLICATES, NULL);
 	rc = build_read_app(b, said, e);
@@ -176,7 +176,7 @@ static int build_put_overlay(struct build *b, struct err *e)
 
 	if (to < 0)
 		return -1;
-	if (from < 0 || fstat(from, &st) || !S_ISREG(st.st_mode) || st.st_size > OVERLAY_MOST)
+	if (from < 0 || fstat(from, &st) || !S_ISREG(st.st_mode) || st.st_size > OVERLAY_MAX)
 		return err_set(e, ERR_INTERNAL, "the step left no proper overlay");
 	rc = io_copy_sparse(from, to);
 	errno = -rc;

@@ -114,7 +114,7 @@ static int build_read_spec(struct build *b, int fd, struct err *e)
 {
 	autobuf struct buf text = { 0 };
 
-	if (lseek(fd, 0, SEEK_SET) || io_read_all(fd, &text, SPEC_MOST))
+	if (lseek(fd, 0, SEEK_SET) || io_read_all(fd, &text, SPEC_MAX))
 		return err_set(e, ERR_INVALID, "the build spec cannot be read");
 	if (!uuid_valid(b->what.name.build) || !uuid_valid(b->what.version.image) ||
 	    !b->what.version.version)

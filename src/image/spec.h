@@ -8,7 +8,7 @@
 #include "base/err.h"
 #include "ipc/build.h"
 
-#define SPEC_MOST (256 * KIB) /* the JSON */
+#define SPEC_MAX (256 * KIB) /* the JSON */
 
 struct spec_hook {
 	bool enabled;
@@ -38,7 +38,7 @@ struct spec_shape spec_shape(int64_t class_mib, long cores);
 
 /* The image's own configuration as container builders write it (service.md 10.1: the application).
  */
-#define APP_MOST 4096 /* words of argv, variables */
+#define APP_MAX 4096 /* words of argv, variables */
 
 struct app {
 	char **argv, **env; /* NULL-terminated, owned */

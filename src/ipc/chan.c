@@ -9,7 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define CHAN_MOST (8 * MIB)
+#define CHAN_MAX (8 * MIB)
 
 struct chan_item {
 	struct list in;
@@ -143,7 +143,7 @@ static int chan_queue(struct chan *c, const struct ipc_head *head, const void *b
 {
 	struct chan_item *item;
 
-	if (c->queued + head->size > CHAN_MOST)
+	if (c->queued + head->size > CHAN_MAX)
 		return -ENOBUFS;
 	item = xcalloc(1, sizeof(*item) + head->size);
 	item->head = *head;

@@ -13,7 +13,7 @@
 #define TOUCHED_FILE "touched"
 #define TOUCHED_PAGE 4096
 #define TOUCHED_GAP  16        /* pages; runs that are nearer are joined into one read */
-#define TOUCHED_MOST (4 * MIB) /* bytes of the file that are read */
+#define TOUCHED_MAX  (4 * MIB) /* bytes of the file that are read */
 
 /* Pages must come by ascending address. */
 struct touched {

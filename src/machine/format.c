@@ -11,7 +11,7 @@
 #define MAGIC      "DOZESNAP"
 #define FIXED_SIZE 72 /* magic, format, arch, kind, writer, number of sections, crc */
 #define ENTRY_SIZE 32 /* tag, version, flags, crc, offset, length */
-#define MOST_TABLE 64
+#define MAX_TABLE  64
 #define MANDATORY  1U
 #define RUN_SIZE   16
 
@@ -244,8 +244,8 @@ static int parse_fixed(const uint8_t *data, size_t size, struct format *f, struc
 			       "the snapshot has format %" PRIu32 "; this program reads format %d",
 			       get_le32(data + 8), FORMAT_VERSION);
 	n = get_le32(data + 64);
-	head = FIXED_SIZE + (size_t)(n < MOST_TABLE ? n : MOST_TABLE) * ENTRY_SIZE;
-	if (n > MOST_TABLE || size < head)
+	head = FIXED_SIZE + (size_t)(n < MAX_TABLE ? n : MAX_TABLE) * ENTRY_SIZE;
+	if (n > MAX_TABLE || size < head)
 		return err_set(e, ERR_INVALID, "the snapshot's header is cut off");
 	memcpy(zero, data, FIXED_SIZE);
 	put_le32(zero + 68, 0);

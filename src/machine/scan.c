@@ -4,8 +4,8 @@
 
 #include "machine/memory.h"
 
-#define PAGE       ((uint64_t)FORMAT_PAGE)
-#define PAGES_MOST 4096 /* found in one stretch */
+#define PAGE      ((uint64_t)FORMAT_PAGE)
+#define PAGES_MAX 4096 /* found in one stretch */
 
 #define PAGE_PRESENT (1ULL << 63)
 #define PAGE_SWAPPED (1ULL << 62)
@@ -57,7 +57,7 @@ static bool scan_regions(struct scan *s)
 		.end = s->at + s->pages * PAGE,
 		.vec = (uintptr_t)found,
 		.vec_len = SCAN_RUNS,
-		.max_pages = PAGES_MOST,
+		.max_pages = PAGES_MAX,
 		.inverted = s->alone ? PM_FILE : 0,
 		.mask = s->alone ? PM_FILE : 0,
 		.any_of = PM_PRESENT | PM_SWAPPED,

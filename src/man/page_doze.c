@@ -29,7 +29,7 @@ static void command(FILE *to, const struct command *cmd)
 
 	fputs(".It Ic", to);
 	mdoc_word(to, cmd->name);
-	for (; n < OPTIONS_MOST && cmd->options[n].name; n++) {
+	for (; n < OPTIONS_MAX && cmd->options[n].name; n++) {
 		fputs(cmd->options[n].required ? "" : " Oo", to);
 		option(to, &cmd->options[n]);
 		fputs(cmd->options[n].required ? "" : " Oc", to);
@@ -64,7 +64,7 @@ static void example_list(FILE *to)
 {
 	fputs(".Sh EXAMPLES\n.Bd -literal\n", to);
 	for (size_t i = 0; i < n_commands; i++)
-		for (size_t k = 0; k < EXAMPLES_MOST && commands[i].examples[k].words; k++) {
+		for (size_t k = 0; k < EXAMPLES_MAX && commands[i].examples[k].words; k++) {
 			const struct example *x = &commands[i].examples[k];
 			autofree char *text = xasprintf("%s%sdoze %s%s", x->before ? x->before : "",
 							command_needs_root(x->words) ? "sudo " : "",

@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "net/chan_uv.h"
 
-#define ROLE_SECRET_MOST MIB
+#define ROLE_SECRET_MAX MIB
 
 struct role_link {
 	struct chan_uv chan;
@@ -27,7 +27,7 @@ static void role_got_secret(struct role_link *r, struct ipc_msg *m)
 
 	if (!r->events->secret || w->which >= SECRET_NUM)
 		return;
-	if (lseek(fd, 0, SEEK_SET) || io_read_all(fd, &b, ROLE_SECRET_MOST)) {
+	if (lseek(fd, 0, SEEK_SET) || io_read_all(fd, &b, ROLE_SECRET_MAX)) {
 		log_err("cannot read a secret which=%u", w->which);
 		return;
 	}

@@ -109,12 +109,12 @@ bool list_ask(struct request *r, struct list_ask *ask, const char *max)
 
 	ask->prefix = list_param(r, "prefix");
 	ask->delimiter = list_param(r, "delimiter");
-	ask->max = LIST_MOST;
+	ask->max = LIST_MAX;
 	if (text && (!*text || strspn(text, "0123456789") != strlen(text) || strlen(text) > 9)) {
 		answer_fault(r, FAULT_INVALID_ARGUMENT, "Provided max-keys is not an integer.");
 		return false;
 	}
-	if (text && strtoul(text, NULL, 10) < LIST_MOST)
+	if (text && strtoul(text, NULL, 10) < LIST_MAX)
 		ask->max = strtoul(text, NULL, 10);
 	if (encoding && strcmp(encoding, "url") != 0) {
 		answer_fault(r, FAULT_INVALID_ARGUMENT,

@@ -4,7 +4,7 @@
 
 #include "objects/request.h"
 
-#define LIST_MOST 1000 /* entries of a page */
+#define LIST_MAX 1000 /* entries of a page */
 
 struct list_ask {
 	const char *prefix, *delimiter, *after; /* after: only names above it are listed */

@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 
-#define OBJECT_HEADERS_MOST (8 * KIB)
+#define OBJECT_HEADERS_MAX (8 * KIB)
 
 const struct object_kept object_kept[OBJECT_KEPT] = {
 	{ "cache-control", "response-cache-control" },
@@ -54,7 +54,7 @@ json_t *object_headers(struct request *r)
 		size += strlen(name) + strlen(value);
 		text = strcmp(name, "content-encoding") ? json_string(value)
 							: object_encoding(value);
-		if (!text || size > OBJECT_HEADERS_MOST || ++n > OBJECT_HEADERS_NUM) {
+		if (!text || size > OBJECT_HEADERS_MAX || ++n > OBJECT_HEADERS_NUM) {
 			json_decref(text);
 			json_decref(headers);
 			answer_fault(r, FAULT_INVALID_ARGUMENT,

@@ -8,14 +8,14 @@
 
 #include "base/io.h"
 
-#define RECORD_MOST (64 * KIB)
+#define RECORD_MAX  (64 * KIB)
 #define RECORD_NAME 96 /* of a record, and what is added around it */
 
 int record_read(int dir, const char *name, json_t **json)
 {
 	autoclose int fd = io_open_below(dir, name, O_RDONLY, 0);
 	autobuf struct buf b = { 0 };
-	int rc = fd < 0 ? fd : io_read_all(fd, &b, RECORD_MOST);
+	int rc = fd < 0 ? fd : io_read_all(fd, &b, RECORD_MAX);
 
 	if (rc < 0)
 		return rc;

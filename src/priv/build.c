@@ -11,7 +11,7 @@
 #include "priv/enders.h"
 #include "priv/status.h"
 
-#define BUILD_MOST_ARGS 512
+#define BUILD_MAX_ARGS 512
 
 enum build_state {
 	BUILD_WAITS,  /* for the layer store, then for a slot; nothing of the build exists yet */
@@ -252,7 +252,7 @@ static int build_check(struct priv *p, const struct priv_build *w, struct err *e
 	if (!names_id_valid(w->build, sizeof(w->build), 'b'))
 		return err_set(e, ERR_INVALID, "this is not the name of a build");
 	if (w->program >= PRIV_NUM_PROGRAMS || w->internet >= PRIV_NUM_NETS || !w->n_args ||
-	    w->n_args > BUILD_MOST_ARGS || w->memory_bytes < 16 * MIB || w->cpu_percent < 1 ||
+	    w->n_args > BUILD_MAX_ARGS || w->memory_bytes < 16 * MIB || w->cpu_percent < 1 ||
 	    w->cpu_percent > 100000 || w->pids < 8 || w->pids > 4000000)
 		return err_set(e, ERR_INVALID,
 			       "the build's program, network or limits are out of range");
@@ -268,7 +268,7 @@ char **build_argv(char *bytes, size_t size, uint32_t n)
 	char **argv;
 	size_t at = 0;
 
-	if (n > BUILD_MOST_ARGS)
+	if (n > BUILD_MAX_ARGS)
 		return NULL;
 	argv = xcalloc((size_t)n + 1, sizeof(*argv));
 	for (uint32_t i = 0; i < n; i++) {

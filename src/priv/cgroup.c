@@ -15,7 +15,7 @@
 #include "base/io.h"
 #include "base/log.h"
 
-#define CG_TEXT_MOST  (1 * MIB)
+#define CG_TEXT_MAX   (1 * MIB)
 #define CG_PERIOD_US  100000
 #define CG_WARN_TRIES 500
 
@@ -42,7 +42,7 @@ static const char *cg_read(const char *dir, const char *file, struct buf *b)
 	autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	buf_clear(b);
-	if (fd < 0 || io_read_all(fd, b, CG_TEXT_MOST))
+	if (fd < 0 || io_read_all(fd, b, CG_TEXT_MAX))
 		buf_clear(b);
 	return buf_str(b);
 }

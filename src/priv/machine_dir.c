@@ -14,8 +14,8 @@
 #include "base/log.h"
 #include "base/proc.h"
 
-#define MACHINE_DIR_TEXT_MOST (4 * KIB)
-#define MACHINE_DIR_BACKLOG   128
+#define MACHINE_DIR_TEXT_MAX (4 * KIB)
+#define MACHINE_DIR_BACKLOG  128
 
 static int machine_dir_open(const struct priv *p, const char *machine)
 {
@@ -38,7 +38,7 @@ static char *machine_dir_read(int dir, const char *name)
 	autoclose int fd = io_open_below(dir, name, O_RDONLY, 0);
 	autobuf struct buf text = { 0 };
 
-	if (fd < 0 || io_read_all(fd, &text, MACHINE_DIR_TEXT_MOST))
+	if (fd < 0 || io_read_all(fd, &text, MACHINE_DIR_TEXT_MAX))
 		return NULL;
 	return xstrdup(buf_str(&text));
 }
@@ -116,7 +116,7 @@ static bool machine_dir_is_in_group(pid_t pid, const char *machine)
 	autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
 	autobuf struct buf text = { 0 };
 
-	return fd >= 0 && !io_read_all(fd, &text, MACHINE_DIR_TEXT_MOST) &&
+	return fd >= 0 && !io_read_all(fd, &text, MACHINE_DIR_TEXT_MAX) &&
 	       strstr(buf_str(&text), machine);
 }
 

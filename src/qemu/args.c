@@ -44,7 +44,7 @@ static void argv_add(struct argv *v, const char *fmt, ...)
 	va_list ap;
 	int n;
 
-	assert(v->n < ARGV_MOST - 1);
+	assert(v->n < ARGV_MAX - 1);
 	va_start(ap, fmt);
 	n = vasprintf(&v->at[v->n], fmt, ap);
 	va_end(ap);

@@ -33,10 +33,10 @@ struct qemu_args {
 	uint64_t tsc_khz; /* BOOT */
 };
 
-#define ARGV_MOST 96
+#define ARGV_MAX 96
 
 struct argv {
-	char *at[ARGV_MOST]; /* owned; ends with NULL */
+	char *at[ARGV_MAX]; /* owned; ends with NULL */
 	size_t n;
 };
 

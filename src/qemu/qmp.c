@@ -9,7 +9,7 @@
 
 #include "base/io.h"
 
-#define QMP_MOST_LINE (1 * MIB)
+#define QMP_MAX_LINE (1 * MIB)
 
 static void qmp_end(struct qmp *q)
 {
@@ -40,7 +40,7 @@ static bool qmp_answered(struct qmp *q, const json_t *result, const json_t *erro
 	if (!q->n_waiting)
 		return false;
 	done = q->waiting[q->first];
-	q->first = (q->first + 1) % QMP_MOST_WAITING;
+	q->first = (q->first + 1) % QMP_MAX_WAITING;
 	q->n_waiting--;
 	if (error)
 		err_set(&why, ERR_INTERNAL, "QEMU refused: %s", desc ? desc : "it did not say why");
@@ -81,7 +81,7 @@ static void qmp_ready(struct watch *w, uint32_t events)
 	n = recv(q->fd, q->in.data + q->in.size, 16 * KIB, 0);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n <= 0 || q->in.size + (size_t)n > QMP_MOST_LINE) {
+	if (n <= 0 || q->in.size + (size_t)n > QMP_MAX_LINE) {
 		qmp_end(q);
 		return;
 	}
@@ -138,10 +138,10 @@ int qmp_send(struct qmp *q, const char *command, json_t *args, int fd, qmp_answe
 		abort(); /* Either memory ran out, or our arguments are not JSON. */
 	if (q->fd < 0)
 		return err_set(e, ERR_CONFLICT, "QEMU is not running");
-	if (q->n_waiting == QMP_MOST_WAITING)
+	if (q->n_waiting == QMP_MAX_WAITING)
 		return err_set(e, ERR_INTERNAL, "QEMU does not answer");
 	if (qmp_write(q, text, strlen(text), fd))
 		return err_sys(e, "send '%s' to QEMU", command);
-	q->waiting[(q->first + q->n_waiting++) % QMP_MOST_WAITING] = done;
+	q->waiting[(q->first + q->n_waiting++) % QMP_MAX_WAITING] = done;
 	return 0;
 }

@@ -12,7 +12,7 @@
 #include "base/buf.h"
 #include "base/loop.h"
 
-#define QMP_MOST_WAITING 16
+#define QMP_MAX_WAITING 16
 
 struct qmp;
 /* @result is borrowed.  It is NULL if QEMU refused, with the reason in *why. */
@@ -31,7 +31,7 @@ struct qmp {
 	struct watch watch;
 	int fd; /* owned; -1: closed */
 	struct buf in;
-	qmp_answer *waiting[QMP_MOST_WAITING]; /* a ring */
+	qmp_answer *waiting[QMP_MAX_WAITING]; /* a ring */
 	unsigned first, n_waiting;
 };
 

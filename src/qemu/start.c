@@ -10,14 +10,14 @@
 #include "base/hash.h"
 #include "base/log.h"
 
-#define START_MOST_VCPUS 64
-#define START_LATE_MS    5000 /* for QEMU to end after its connection has */
+#define START_MAX_VCPUS 64
+#define START_LATE_MS   5000 /* for QEMU to end after its connection has */
 
 int start_check_shape(const struct machine_shape *shape, struct err *e)
 {
-	if (!shape->vcpus || shape->vcpus > START_MOST_VCPUS)
+	if (!shape->vcpus || shape->vcpus > START_MAX_VCPUS)
 		return err_set(e, ERR_INVALID, "a machine has 1 to %d vCPUs, not %u",
-			       START_MOST_VCPUS, shape->vcpus);
+			       START_MAX_VCPUS, shape->vcpus);
 	if (shape->memory_mib < 64 || shape->memory_mib > 1024 * 1024)
 		return err_set(e, ERR_INVALID, "a machine has 64 to 1048576 MiB of memory, not %u",
 			       shape->memory_mib);
@@ -69,14 +69,14 @@ static const struct qmp_ops start_qmp_ops = {
 	.ended = start_ended,
 };
 
-#define START_MOST_WORDS 300
+#define START_MAX_WORDS 300
 
 /* QEMU names the option, which may be long, before its reason. */
 static const char *start_reason(const struct tail *t)
 {
 	size_t size = strlen(t->last);
 
-	return size > START_MOST_WORDS ? t->last + size - START_MOST_WORDS : t->last;
+	return size > START_MAX_WORDS ? t->last + size - START_MAX_WORDS : t->last;
 }
 
 static void start_explain(const struct machine *m, struct err *why)

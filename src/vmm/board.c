@@ -15,7 +15,7 @@
 #include "vmm/virtio/core.h"
 
 #define BOARD_LEAST_MIB 64
-#define BOARD_MOST_MIB  (1024 * 1024)
+#define BOARD_MAX_MIB   (1024 * 1024)
 #define BOARD_VERSION   1 /* of the records of the board's own devices */
 
 static struct board *board_of(struct vm *vm)
@@ -151,9 +151,9 @@ static int board_wire(struct board *s, struct err *e)
 
 static int board_check_shape(const struct machine_shape *shape, struct err *e)
 {
-	if (shape->memory_mib < BOARD_LEAST_MIB || shape->memory_mib > BOARD_MOST_MIB)
+	if (shape->memory_mib < BOARD_LEAST_MIB || shape->memory_mib > BOARD_MAX_MIB)
 		return err_set(e, ERR_INVALID, "a machine has %d to %d MiB of memory, not %u",
-			       BOARD_LEAST_MIB, BOARD_MOST_MIB, shape->memory_mib);
+			       BOARD_LEAST_MIB, BOARD_MAX_MIB, shape->memory_mib);
 	return 0;
 }
 

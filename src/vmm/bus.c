@@ -15,7 +15,7 @@ static struct bus_range *bus_find(const struct bus *b, uint64_t at, unsigned siz
 
 void bus_add(struct bus *b, struct bus_range *r)
 {
-	assert(b->n < BUS_MOST && r->size && r->base + r->size > r->base);
+	assert(b->n < BUS_MAX && r->size && r->base + r->size > r->base);
 	for (unsigned i = 0; i < b->n; i++)
 		assert(r->base + r->size <= b->ranges[i]->base ||
 		       b->ranges[i]->base + b->ranges[i]->size <= r->base);

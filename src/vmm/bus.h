@@ -8,7 +8,7 @@
 
 #include "base/base.h"
 
-#define BUS_MOST 16
+#define BUS_MAX 16
 
 /* Embedded in a device, found again by container_of.  @offset is inside the range, and so is
  * offset + size; size is 1, 2, 4 or 8.  Called under the lock of the devices. */
@@ -19,7 +19,7 @@ struct bus_range {
 };
 
 struct bus {
-	struct bus_range *ranges[BUS_MOST]; /* borrowed */
+	struct bus_range *ranges[BUS_MAX]; /* borrowed */
 	unsigned n;
 };
 

@@ -21,7 +21,7 @@
 #define HEAP_SIZE  (256UL << 20)
 #define HEAP_HEAD  16UL
 #define HEAP_LEAST 5 /* 32 bytes with the head */
-#define HEAP_MOST  26
+#define HEAP_MAX   26
 
 struct block {
 	union {
@@ -34,14 +34,14 @@ struct block {
 void *pvalloc(size_t size); /* in no header of musl */
 
 static pthread_mutex_t heap_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct block *heap_free[HEAP_MOST + 1];
+static struct block *heap_free[HEAP_MAX + 1];
 static uint8_t *heap_at, *heap_end;
 
 static unsigned heap_class(size_t size)
 {
 	unsigned class = HEAP_LEAST;
 
-	while (class <= HEAP_MOST && (1UL << class) - HEAP_HEAD < size)
+	while (class <= HEAP_MAX && (1UL << class) - HEAP_HEAD < size)
 		class ++;
 	return class;
 }
@@ -78,7 +78,7 @@ static void *heap_alloc(size_t size)
 	unsigned class = heap_class(size);
 	struct block *b = NULL;
 
-	if (class <= HEAP_MOST) {
+	if (class <= HEAP_MAX) {
 		pthread_mutex_lock(&heap_lock);
 		b = heap_new(class);
 		pthread_mutex_unlock(&heap_lock);

@@ -50,8 +50,8 @@ int vm_open(struct vm *vm, const struct vm_ops *ops, int kvm_fd, const struct me
 	    unsigned n_vcpus, struct err *e)
 {
 	*vm = (struct vm){ .ops = ops, .kvm_fd = kvm_fd, .mem = mem, .fd = -1, .end_fd = -1 };
-	if (n_vcpus < 1 || n_vcpus > VM_VCPUS_MOST)
-		return err_set(e, ERR_INVALID, "a machine has 1 to %d vCPUs", VM_VCPUS_MOST);
+	if (n_vcpus < 1 || n_vcpus > VM_VCPUS_MAX)
+		return err_set(e, ERR_INVALID, "a machine has 1 to %d vCPUs", VM_VCPUS_MAX);
 	vm->n_vcpus = n_vcpus;
 	for (unsigned i = 0; i < n_vcpus; i++)
 		vm->vcpus[i].fd = -1;

@@ -12,7 +12,7 @@
 
 static void mem_lay_out(struct mem *m)
 {
-	uint64_t low = m->size < MEM_LOW_MOST ? m->size : MEM_LOW_MOST;
+	uint64_t low = m->size < MEM_LOW_MAX ? m->size : MEM_LOW_MAX;
 
 	m->range[0] = (struct mem_range){ 0, low, 0 };
 	m->range[1] = (struct mem_range){ MEM_HIGH, m->size - low, low };

@@ -3,7 +3,7 @@
  * The window's place is chosen once.  KVM's memory slots point into it before anything is mapped
  * there, and an image's memory is then mapped once, copy-on-write.  Byte 0 of the window is byte 0
  * of a snapshot's MEMORY file.  In both, guest addresses from MEM_HIGH on directly follow those
- * below MEM_LOW_MOST.
+ * below MEM_LOW_MAX.
  *
  * A guest address is a stranger's number.  mem_slice is the only way to make a pointer of it. */
 #ifndef VMM_MEM_H
@@ -11,9 +11,9 @@
 
 #include "base/err.h"
 
-#define MEM_LOW_MOST (3 * GIB) /* RAM below the hole for devices */
-#define MEM_HIGH     (4 * GIB) /* the rest begins here */
-#define MEM_RANGES   2
+#define MEM_LOW_MAX (3 * GIB) /* RAM below the hole for devices */
+#define MEM_HIGH    (4 * GIB) /* the rest begins here */
+#define MEM_RANGES  2
 
 struct mem_range {
 	uint64_t gpa, size;

@@ -15,7 +15,7 @@
 
 #define PROBE_MEMORY   (64 * KIB)
 #define PROBE_LOOPS    200000U
-#define PROBE_MOST_NS  20000000ULL  /* CPU time of the loop; a slower host emulates */
+#define PROBE_MAX_NS   20000000ULL  /* CPU time of the loop; a slower host emulates */
 #define PROBE_FIRST_NS 500000000ULL /* until the first exit, which is slow on a nested host */
 #define PROBE_TICK_NS  2000000L
 #define PROBE_CODE     0x1000
@@ -173,7 +173,7 @@ static bool probe_run(struct probe *p)
 		return probe_no(p, "be bounded by a timer");
 	probe_running = p->run;
 	timer_settime(timer, 0, &every, NULL);
-	runs = probe_until_out(p, PROBE_FIRST_NS) && probe_until_out(p, PROBE_MOST_NS);
+	runs = probe_until_out(p, PROBE_FIRST_NS) && probe_until_out(p, PROBE_MAX_NS);
 	timer_delete(timer);
 	probe_running = NULL;
 	if (!runs)

@@ -13,7 +13,7 @@
 #include "base/limits.h"
 #include "vmm/machine.h"
 
-#define RESTORE_STATE_MOST (4 * MIB)
+#define RESTORE_STATE_MAX (4 * MIB)
 
 static_assert(RESTORE_FD_STATE == RESTORE_FD_HEADER + 1 &&
 		      RESTORE_FD_SAVE_STATE == RESTORE_FD_SAVE_HEADER + 1,
@@ -50,7 +50,7 @@ static int restore_state(struct machine *m, int fd, const struct format *f, stru
 {
 	struct buf *state = &m->state;
 
-	if (restore_read(fd, state, RESTORE_STATE_MOST, "state", e))
+	if (restore_read(fd, state, RESTORE_STATE_MAX, "state", e))
 		return -1;
 	if (state->size != f->state_bytes)
 		return err_set(e, ERR_INVALID, "the snapshot's state file is not whole");

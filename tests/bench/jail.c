@@ -29,9 +29,9 @@
 #include "priv/slotmake.h"
 #include "priv/status.h"
 
-#define UID         65533
-#define MEMORY_MIB  128
-#define END_MOST_MS 5000
+#define UID        65533
+#define MEMORY_MIB 128
+#define END_MAX_MS 5000
 
 static struct cgroups groups;
 static const char *folder;
@@ -117,7 +117,7 @@ static void run(struct jail_plan *plan, const char *name)
 	printf("JAIL cgroup_ns=%" PRId64 " start_ns=%" PRId64 "\n", grouped - begin,
 	       started - grouped);
 	close(pair[0]);
-	if (!cgroup_kill_wait(&groups, name, END_MOST_MS))
+	if (!cgroup_kill_wait(&groups, name, END_MAX_MS))
 		fail((err_set(&e, ERR_INTERNAL, "the machine does not end"), &e));
 }
 

@@ -13,7 +13,7 @@ import traceback
 from ipc_structs import ipc
 
 HEAD = struct.Struct("=IIQ")
-MOST_FDS = 16
+MAX_FDS = 16
 
 
 class Reactor:
@@ -81,7 +81,7 @@ def _pending(sock):
 def receive(sock):
     """As socket.recv_fds, whose flags go nowhere."""
     fds = array.array("i")
-    data, rights, _, _ = sock.recvmsg(1 << 16, socket.CMSG_SPACE(MOST_FDS * fds.itemsize),
+    data, rights, _, _ = sock.recvmsg(1 << 16, socket.CMSG_SPACE(MAX_FDS * fds.itemsize),
                                       socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC)
     for _, _, given in rights:
         fds.frombytes(given)

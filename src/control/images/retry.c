@@ -28,7 +28,7 @@ void retry_later(struct retry *r)
 	if (uv_is_active((const uv_handle_t *)&r->timer))
 		return;
 	uv_timer_start(&r->timer, retry_fire, r->pause_ms, 0);
-	r->pause_ms = r->pause_ms * 2 < RETRY_MOST_MS ? r->pause_ms * 2 : RETRY_MOST_MS;
+	r->pause_ms = r->pause_ms * 2 < RETRY_MAX_MS ? r->pause_ms * 2 : RETRY_MAX_MS;
 }
 
 void retry_succeeded(struct retry *r)

@@ -7,7 +7,7 @@
 #include "base/base.h"
 
 #define RETRY_FIRST_MS 500
-#define RETRY_MOST_MS  30000
+#define RETRY_MAX_MS   30000
 
 struct retry {
 	uv_timer_t timer; /* its data is the owner's */

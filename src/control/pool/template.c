@@ -81,7 +81,7 @@ static void read_ahead_run(struct disk_task *task)
 	void *runs;
 
 	r->rc = -EINVAL;
-	if (fstat(r->touched, &st) || st.st_size <= 0 || st.st_size > (off_t)TOUCHED_MOST)
+	if (fstat(r->touched, &st) || st.st_size <= 0 || st.st_size > (off_t)TOUCHED_MAX)
 		return;
 	runs = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, r->touched, 0);
 	r->rc = runs == MAP_FAILED ? -errno : 0;

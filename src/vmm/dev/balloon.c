@@ -7,8 +7,8 @@
 #include "vmm/virtio/core.h"
 #include "vmm/virtio/queue.h"
 
-#define PAGE      4096UL
-#define PFNS_MOST 256 /* in one request of a driver */
+#define PAGE     4096UL
+#define PFNS_MAX 256 /* in one request of a driver */
 
 /* As Linux numbers them without the features that are not offered. */
 enum { INFLATE, DEFLATE, REPORTING, QUEUES };
@@ -37,7 +37,7 @@ static bool balloon_inflate(struct virtio_dev *dev, struct vq_chain *c)
 {
 	uint32_t pfn;
 
-	if (c->out.size > PFNS_MOST * sizeof(pfn))
+	if (c->out.size > PFNS_MAX * sizeof(pfn))
 		return false;
 	while (span_take(&c->out, &pfn, sizeof(pfn))) {
 		void *page = mem_slice(dev->mem, le32toh(pfn) * PAGE, PAGE);

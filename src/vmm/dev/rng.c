@@ -9,7 +9,7 @@
 /* The bytes go directly into the guest's memory, and none of ours keeps a copy. */
 static size_t rng_fill(struct span *in)
 {
-	size_t most = in->size < RNG_MOST ? in->size : RNG_MOST, done = 0;
+	size_t most = in->size < RNG_MAX ? in->size : RNG_MAX, done = 0;
 
 	while (done < most) {
 		size_t n = in->at->iov_len < most - done ? in->at->iov_len : most - done;

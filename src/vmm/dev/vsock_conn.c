@@ -9,7 +9,7 @@
 #include "vmm/virtio/queue.h"
 
 #define SHUT_BOTH   (VIRTIO_VSOCK_SHUTDOWN_RCV | VIRTIO_VSOCK_SHUTDOWN_SEND)
-#define PACKET_MOST (64 * KIB)
+#define PACKET_MAX  (64 * KIB)
 #define CREDIT_TOLD (VSOCK_CREDIT / 2) /* so much is taken before the guest is told of it alone */
 #define HEADER_SIZE sizeof(struct virtio_vsock_hdr)
 
@@ -70,7 +70,7 @@ static ssize_t conn_read(struct vsock_conn *c, struct span *in)
 	uint32_t most = conn_credit(c);
 	ssize_t n;
 
-	span_trim(in, most < PACKET_MOST ? most : PACKET_MOST);
+	span_trim(in, most < PACKET_MAX ? most : PACKET_MAX);
 	n = c->ops->read(c, in->at, in->n);
 	if (n > 0)
 		return n;

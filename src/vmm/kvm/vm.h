@@ -15,8 +15,8 @@
 #include "vmm/mem.h"
 #include "vmm/processor/arch.h"
 
-#define VM_VCPUS_MOST 16
-#define VM_OVER       UINT32_MAX /* turn: the threads end */
+#define VM_VCPUS_MAX 16
+#define VM_OVER      UINT32_MAX /* turn: the threads end */
 
 struct vm;
 
@@ -53,7 +53,7 @@ struct vm {
 	int fd;                       /* owned */
 	size_t run_size;
 	unsigned n_vcpus;
-	struct vcpu vcpus[VM_VCPUS_MOST];
+	struct vcpu vcpus[VM_VCPUS_MAX];
 	struct arch_vm arch;
 
 	/* Odd while the vCPUs should run.  Each vCPU serves each odd turn once. */

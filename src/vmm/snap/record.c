@@ -6,8 +6,8 @@
 
 #include "base/crc32c.h"
 
-#define MANDATORY   1U
-#define RECORD_MOST 256 /* records in a row: 16 vCPUs have some 180 */
+#define MANDATORY  1U
+#define RECORD_MAX 256 /* records in a row: 16 vCPUs have some 180 */
 
 /* The header of a record in the file, in little endian. */
 struct head {
@@ -94,14 +94,14 @@ static bool record_is_filled(const uint8_t *from, uint64_t n)
 
 int record_check(const uint8_t *data, size_t size, struct err *e)
 {
-	uint64_t keys[RECORD_MOST];
+	uint64_t keys[RECORD_MAX];
 	size_t at = 0, n = 0;
 
 	while (at < size) {
 		struct head h;
 		uint64_t length;
 
-		if (size - at < sizeof(h) || n == RECORD_MOST)
+		if (size - at < sizeof(h) || n == RECORD_MAX)
 			return record_damaged(e);
 		memcpy(&h, data + at, sizeof(h));
 		keys[n++] = record_key(&h);

@@ -16,7 +16,7 @@
 #include "base/log.h"
 #include "machine/owner.h"
 
-#define FDS_MOST    15U
+#define FDS_MAX     15U
 #define WHOLE       0x10U
 #define ANOTHER     0x20U
 #define PIECE       4U
@@ -137,10 +137,10 @@ static void owner_sends(int fd, unsigned how, uint8_t type, const uint8_t *bytes
 	struct ipc_head head = { .type = type, .size = (uint32_t)size, .tag = 1 };
 	struct iovec iov[2] = { { &head, sizeof(head) },
 				{ (void *)(uintptr_t)bytes, size } }; /* sendmsg only reads */
-	unsigned n_fds = how & FDS_MOST;
+	unsigned n_fds = how & FDS_MAX;
 	union {
 		struct cmsghdr align;
-		char room[CMSG_SPACE(sizeof(int) * FDS_MOST)];
+		char room[CMSG_SPACE(sizeof(int) * FDS_MAX)];
 	} control = { 0 };
 	struct msghdr msg = { .msg_iov = how & WHOLE ? iov : iov + 1,
 			      .msg_iovlen = how & WHOLE ? 2 : 1 };

@@ -15,9 +15,9 @@
 #include "vmm/snap/record.h"
 #include "vmm/virtio/core.h"
 
-#define MEMORY     (128 * MIB)
-#define HEAD       32U /* of a record: its length at 16, its CRC at 24 */
-#define STATE_MOST (256 * KIB)
+#define MEMORY    (128 * MIB)
+#define HEAD      32U /* of a record: its length at 16, its CRC at 24 */
+#define STATE_MAX (256 * KIB)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned seed);
@@ -28,7 +28,7 @@ static size_t length_at(const uint8_t *data, size_t at)
 	uint64_t length;
 
 	memcpy(&length, data + at + 16, sizeof(length));
-	return length < STATE_MOST ? (size_t)length : STATE_MOST;
+	return length < STATE_MAX ? (size_t)length : STATE_MAX;
 }
 
 static size_t record_ends(const uint8_t *data, size_t at)
@@ -79,7 +79,7 @@ static void host_cpuid(struct cpuid *c)
 
 	if (!golden.n) {
 		fd = open(GOLDEN "doze-vmm-4.state", O_RDONLY | O_CLOEXEC);
-		if (fd < 0 || io_read_all(fd, &state, STATE_MOST) ||
+		if (fd < 0 || io_read_all(fd, &state, STATE_MAX) ||
 		    record_find(&(struct rows){ state.data, state.size, 0 }, "CPUI", 0, 1, &r, &e))
 			abort();
 		close(fd);

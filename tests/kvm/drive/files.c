@@ -86,7 +86,7 @@ static int file_read_ahead(const char *image, int memory, struct err *e)
 	autoclose int fd = file_open(image, TOUCHED_FILE, O_RDONLY, e);
 	autobuf struct buf runs = { 0 };
 
-	if (fd < 0 || io_read_all(fd, &runs, TOUCHED_MOST))
+	if (fd < 0 || io_read_all(fd, &runs, TOUCHED_MAX))
 		return -1;
 	touched_read_ahead(runs.data, runs.size, memory);
 	return 0;

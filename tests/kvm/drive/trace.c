@@ -19,8 +19,8 @@
 #define NR_EXECVE   59
 #define NR_EXECVEAT 322
 #define OWN         (-1L) /* in no call */
-#define KEYS_MOST   256
-#define THREAD_MOST 64
+#define KEYS_MAX    256
+#define THREAD_MAX  64
 
 struct count {
 	unsigned n;
@@ -40,8 +40,8 @@ struct thread {
 	uint64_t since; /* on a CPU; 0: it is not */
 };
 
-static struct key keys[KEYS_MOST];
-static struct thread threads[THREAD_MOST];
+static struct key keys[KEYS_MAX];
+static struct thread threads[THREAD_MAX];
 static unsigned n_keys, n_threads;
 static bool marked;
 
@@ -93,9 +93,9 @@ static struct key *key_of(long nr, unsigned long request)
 
 	while (i < n_keys && (keys[i].nr != nr || keys[i].request != request))
 		i++;
-	if (i == n_keys && n_keys < KEYS_MOST)
+	if (i == n_keys && n_keys < KEYS_MAX)
 		keys[n_keys++] = (struct key){ .nr = nr, .request = request };
-	return &keys[i < KEYS_MOST ? i : KEYS_MOST - 1];
+	return &keys[i < KEYS_MAX ? i : KEYS_MAX - 1];
 }
 
 static struct thread *thread_of(long pid)
@@ -104,9 +104,9 @@ static struct thread *thread_of(long pid)
 
 	while (i < n_threads && threads[i].pid != pid)
 		i++;
-	if (i == n_threads && n_threads < THREAD_MOST)
+	if (i == n_threads && n_threads < THREAD_MAX)
 		threads[n_threads++] = (struct thread){ .pid = pid, .in = key_of(OWN, 0) };
-	return &threads[i < THREAD_MOST ? i : THREAD_MOST - 1];
+	return &threads[i < THREAD_MAX ? i : THREAD_MAX - 1];
 }
 
 /* Up to now it was on a CPU, in what it is in. */

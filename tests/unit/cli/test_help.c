@@ -78,7 +78,7 @@ static void test_every_row_says_what_help_and_manual_need(void **unused)
 		assert_non_null(cmd->examples[0].words);
 		assert_true(cmd->least <= cmd->most);
 		assert_int_equal(!*cmd->arguments, !cmd->most);
-		for (size_t k = 0; k < OPTIONS_MOST && cmd->options[k].name; k++)
+		for (size_t k = 0; k < OPTIONS_MAX && cmd->options[k].name; k++)
 			assert_non_null(cmd->options[k].help);
 	}
 }
@@ -89,9 +89,9 @@ static void test_a_command_is_explained_with_its_options_and_examples(void **unu
 	instance("");
 	for (size_t i = 0; i < n_commands; i++) {
 		print_one(&commands[i]);
-		for (size_t k = 0; k < OPTIONS_MOST && commands[i].options[k].name; k++)
+		for (size_t k = 0; k < OPTIONS_MAX && commands[i].options[k].name; k++)
 			assert_non_null(strstr(text, commands[i].options[k].name));
-		for (size_t k = 0; k < EXAMPLES_MOST && commands[i].examples[k].words; k++)
+		for (size_t k = 0; k < EXAMPLES_MAX && commands[i].examples[k].words; k++)
 			assert_non_null(strstr(text, commands[i].examples[k].words));
 	}
 }

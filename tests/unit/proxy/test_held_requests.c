@@ -9,7 +9,7 @@
 
 #include "proxy/held_requests.h"
 
-#define HELD_MOST 1000
+#define HELD_MAX 1000
 
 static void test_waiters_leave_in_the_order_they_came(void **unused)
 {
@@ -22,7 +22,7 @@ static void test_waiters_leave_in_the_order_they_came(void **unused)
 	held_clock_init(&c);
 	assert_int_equal(held_next_ms(&c), -1);
 	for (size_t i = 0; i < ARRAY_SIZE(w); i++)
-		assert_true(held_add(&h, &c, &w[i], 100, HELD_MOST));
+		assert_true(held_add(&h, &c, &w[i], 100, HELD_MAX));
 	assert_ptr_equal(held_first(&h), &w[0]);
 	held_remove(&w[0]);
 	held_remove(&w[0]); /* twice is harmless */
@@ -36,7 +36,7 @@ static void test_waiters_leave_in_the_order_they_came(void **unused)
 
 static void test_only_so_many_may_wait_at_one_endpoint(void **unused)
 {
-	struct waiter *w = xcalloc(HELD_MOST + 1, sizeof(*w)), other = { 0 };
+	struct waiter *w = xcalloc(HELD_MAX + 1, sizeof(*w)), other = { 0 };
 	struct held_requests h, h2;
 	struct held_clock c;
 
@@ -44,12 +44,12 @@ static void test_only_so_many_may_wait_at_one_endpoint(void **unused)
 	held_init(&h);
 	held_init(&h2);
 	held_clock_init(&c);
-	for (size_t i = 0; i < HELD_MOST; i++)
-		assert_true(held_add(&h, &c, &w[i], (int64_t)i, HELD_MOST));
-	assert_false(held_add(&h, &c, &w[HELD_MOST], 9, HELD_MOST));
-	assert_true(held_add(&h2, &c, &other, 9, HELD_MOST));
+	for (size_t i = 0; i < HELD_MAX; i++)
+		assert_true(held_add(&h, &c, &w[i], (int64_t)i, HELD_MAX));
+	assert_false(held_add(&h, &c, &w[HELD_MAX], 9, HELD_MAX));
+	assert_true(held_add(&h2, &c, &other, 9, HELD_MAX));
 	held_remove(&w[0]);
-	assert_true(held_add(&h, &c, &w[HELD_MOST], 9, HELD_MOST));
+	assert_true(held_add(&h, &c, &w[HELD_MAX], 9, HELD_MAX));
 	free(w);
 }
 
@@ -62,8 +62,8 @@ static void test_unread_bytes_are_counted_once(void **unused)
 	(void)unused;
 	held_init(&h);
 	held_clock_init(&c);
-	assert_true(held_add(&h, &c, &a, 1, HELD_MOST));
-	assert_true(held_add(&h, &c, &b, 1, HELD_MOST));
+	assert_true(held_add(&h, &c, &a, 1, HELD_MAX));
+	assert_true(held_add(&h, &c, &b, 1, HELD_MAX));
 	assert_true(held_unread(&a, 600, 1000));
 	assert_true(held_unread(&a, 700, 1000)); /* the same bytes and some more */
 	assert_true(held_unread(&b, 300, 1000));
@@ -84,9 +84,9 @@ static void test_the_soonest_deadline_is_served_first(void **unused)
 	held_init(&h);
 	held_init(&h2);
 	held_clock_init(&c);
-	assert_true(held_add(&h, &c, &a, 100, HELD_MOST));
-	assert_true(held_add(&h2, &c, &b, 200, HELD_MOST));
-	assert_true(held_add(&h, &c, &again, 50, HELD_MOST)); /* it had waited before */
+	assert_true(held_add(&h, &c, &a, 100, HELD_MAX));
+	assert_true(held_add(&h2, &c, &b, 200, HELD_MAX));
+	assert_true(held_add(&h, &c, &again, 50, HELD_MAX)); /* it had waited before */
 	assert_int_equal(held_next_ms(&c), 50);
 	assert_null(held_late(&c, 49));
 	assert_ptr_equal(held_late(&c, 150), &again);

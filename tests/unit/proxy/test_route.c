@@ -11,7 +11,7 @@
 
 #include "proxy/route.h"
 
-#define HELD_MOST 1000
+#define HELD_MAX 1000
 
 static struct route_set row_of(const char *endpoint, const char *machine, enum route_state state)
 {
@@ -156,7 +156,7 @@ static void test_many_waiters_wake_once(void **unused)
 	r = put(&t, "a", "", ROUTE_SLEEPING, 0, &left);
 	assert_false(route_take_wake(r)); /* nobody waits */
 	for (size_t i = 0; i < ARRAY_SIZE(w); i++) {
-		assert_true(held_add(&r->waiting, &c, &w[i], 1, HELD_MOST));
+		assert_true(held_add(&r->waiting, &c, &w[i], 1, HELD_MAX));
 		wakes += route_take_wake(r);
 	}
 	assert_int_equal(wakes, 1);

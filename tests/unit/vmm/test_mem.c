@@ -18,8 +18,8 @@ static void memory_beyond_the_hole_lies_directly_behind_in_the_window(void **sta
 	assert_int_equal(mem_reserve(&m, 5 * GIB, &e), 0);
 	assert_int_equal(m.n_ranges, 2);
 	assert_ptr_equal(mem_slice(&m, 0, 1), m.window);
-	assert_ptr_equal(mem_slice(&m, MEM_LOW_MOST - 1, 1), m.window + MEM_LOW_MOST - 1);
-	assert_ptr_equal(mem_slice(&m, MEM_HIGH, 1), m.window + MEM_LOW_MOST);
+	assert_ptr_equal(mem_slice(&m, MEM_LOW_MAX - 1, 1), m.window + MEM_LOW_MAX - 1);
+	assert_ptr_equal(mem_slice(&m, MEM_HIGH, 1), m.window + MEM_LOW_MAX);
 	assert_ptr_equal(mem_slice(&m, MEM_HIGH + 2 * GIB - 4, 4), m.window + 5 * GIB - 4);
 	mem_release(&m);
 }
@@ -30,8 +30,8 @@ static void what_is_not_wholly_in_one_range_is_no_memory(void **state)
 		uint64_t gpa, len;
 	} cases[] = {
 		{ 0, 0 },
-		{ MEM_LOW_MOST - 1, 2 },
-		{ MEM_LOW_MOST, 1 },
+		{ MEM_LOW_MAX - 1, 2 },
+		{ MEM_LOW_MAX, 1 },
 		{ MEM_HIGH - 1, 2 },
 		{ MEM_HIGH + 2 * GIB, 1 },
 		{ MEM_HIGH + 2 * GIB - 1, 2 },
@@ -58,7 +58,7 @@ static void a_guest_of_32_gib_and_one_of_exactly_the_low_part_fit(void **state)
 	assert_int_equal(mem_reserve(&m, 32 * GIB, &e), 0);
 	assert_non_null(mem_slice(&m, MEM_HIGH + 29 * GIB - 1, 1));
 	mem_release(&m);
-	assert_int_equal(mem_reserve(&m, MEM_LOW_MOST, &e), 0);
+	assert_int_equal(mem_reserve(&m, MEM_LOW_MAX, &e), 0);
 	assert_int_equal(m.n_ranges, 1);
 	assert_null(mem_slice(&m, MEM_HIGH, 1));
 	mem_release(&m);

@@ -15,7 +15,7 @@
 #include "control/pool/spares.h"
 
 #define STATS_LOOK_MS 10
-#define STATS_MOST_MS 500
+#define STATS_MAX_MS  500
 
 struct stats {
 	struct call *call;
@@ -104,7 +104,7 @@ static void stats_look(uv_timer_t *timer)
 	list_each(m, machines_all(c->ctl), struct machine, in)
 	{
 		if (m->chan.open && !m->ending && m->stats_ms < s->begin_ms &&
-		    clock_mono_ms() - s->begin_ms < STATS_MOST_MS)
+		    clock_mono_ms() - s->begin_ms < STATS_MAX_MS)
 			return;
 	}
 	uv_close((uv_handle_t *)timer, stats_free);

@@ -8,18 +8,18 @@
 #include "vmm/kvm/vm.h"
 
 /* In the first pages of memory, which the kernel takes as its own when it has read them. */
-#define GDT_GPA           0x1000
-#define TABLES_GPA        0x2000 /* six pages: PML4, PDPT, four directories: the first 4 GiB */
-#define PARAMS_GPA        0x8000 /* zero page, or PVH's start info and what it points to */
-#define STACK_GPA         0xa000
-#define COMMAND_LINE_GPA  0x20000
-#define COMMAND_LINE_MOST 2047 /* the kernel's own limit */
-#define LOW_END           0x9fc00
+#define GDT_GPA          0x1000
+#define TABLES_GPA       0x2000 /* six pages: PML4, PDPT, four directories: the first 4 GiB */
+#define PARAMS_GPA       0x8000 /* zero page, or PVH's start info and what it points to */
+#define STACK_GPA        0xa000
+#define COMMAND_LINE_GPA 0x20000
+#define COMMAND_LINE_MAX 2047 /* the kernel's own limit */
+#define LOW_END          0x9fc00
 
 #define PVH_MAGIC    0x336ec578
 #define MAP_RAM      1
 #define MAP_TAKEN    2
-#define MAP_MOST     8
+#define MAP_MAX      8
 #define LOADER_OTHER 0xff
 
 /* The kernel's include/xen/interface/hvm/start_info.h. */
@@ -41,11 +41,11 @@ struct pvh_map {
 struct pvh_page {
 	struct pvh_start start;
 	struct pvh_module initrd;
-	struct pvh_map map[MAP_MOST];
+	struct pvh_map map[MAP_MAX];
 };
 
 /* What is memory, and what of the first MiB is taken. */
-static unsigned boot_map(const struct mem *m, struct pvh_map map[MAP_MOST])
+static unsigned boot_map(const struct mem *m, struct pvh_map map[MAP_MAX])
 {
 	unsigned n = 0;
 
@@ -85,7 +85,7 @@ static void boot_put_pvh(const struct mem *m, const struct load *l)
 static void boot_put_zero_page(const struct mem *m, const struct load *l)
 {
 	struct boot_params page = { 0 };
-	struct pvh_map map[MAP_MOST];
+	struct pvh_map map[MAP_MAX];
 	unsigned n = boot_map(m, map);
 
 	memcpy((uint8_t *)&page + BZIMAGE_HEADER, l->header, l->header_size);
@@ -169,7 +169,7 @@ int arch_boot(struct vm *vm, const struct arch_boot *b, struct err *e)
 	const struct mem *m = vm->mem;
 	struct load l;
 
-	if (length > COMMAND_LINE_MOST)
+	if (length > COMMAND_LINE_MAX)
 		return err_set(e, ERR_INVALID, "the kernel's command line is too long");
 	if (m->range[0].size < 2 * LOAD_LEAST)
 		return err_set(e, ERR_INVALID, "the guest has too little memory");

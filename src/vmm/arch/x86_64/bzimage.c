@@ -10,7 +10,7 @@ enum {
 	AT_JUMP = 0x200, /* its second byte is the size of the header behind it */
 	AT_MAGIC = 0x202,
 	AT_VERSION = 0x206,
-	AT_INITRD_MOST = 0x22c,
+	AT_INITRD_MAX = 0x22c,
 	AT_XLOADFLAGS = 0x236,
 	AT_PREFERRED = 0x258,
 	AT_INIT_SIZE = 0x260,
@@ -60,7 +60,7 @@ int bzimage_read(struct bzimage *b, const uint8_t *head, size_t size, uint64_t f
 		return bzimage_bad(e, "it does not fit the guest's memory");
 	b->end = b->gpa + room;
 	b->entry = b->gpa + ENTRY_64;
-	b->initrd_most = (uint64_t)get_le32(head + AT_INITRD_MOST) + 1;
+	b->initrd_most = (uint64_t)get_le32(head + AT_INITRD_MAX) + 1;
 	b->header_size = AT_MAGIC + (size_t)head[AT_JUMP + 1] - BZIMAGE_HEADER;
 	if (b->header_size < AT_END - BZIMAGE_HEADER ||
 	    b->header_size > HEADER_END - BZIMAGE_HEADER)

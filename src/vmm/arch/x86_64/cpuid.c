@@ -4,11 +4,11 @@
 
 #include "vmm/arch/x86_64/cpuid_names.h"
 
-#define LEAF_MOST     0xdU /* of the basic leaves */
-#define LEAF_EXT      0x80000000U
-#define LEAF_EXT_MOST 0x80000021U
-#define LEAF_KVM      0x40000000U
-#define KEEP_ALL      UINT32_MAX
+#define LEAF_MAX     0xdU /* of the basic leaves */
+#define LEAF_EXT     0x80000000U
+#define LEAF_EXT_MAX 0x80000021U
+#define LEAF_KVM     0x40000000U
+#define KEEP_ALL     UINT32_MAX
 
 #define XSTATES 0x2e7U /* x87, SSE, AVX, AVX-512, PKRU */
 
@@ -96,7 +96,7 @@ static void cpuid_add_topology(struct cpuid *c, unsigned n_vcpus)
 {
 	unsigned width = cpuid_width(n_vcpus);
 
-	for (uint32_t level = 0; level < 3 && c->n < CPUID_MOST; level++)
+	for (uint32_t level = 0; level < 3 && c->n < CPUID_MAX; level++)
 		c->entries[c->n++] = (struct kvm_cpuid_entry2){
 			.function = 0xb,
 			.index = level,
@@ -171,10 +171,10 @@ void cpuid_template(struct cpuid *c, unsigned n_vcpus)
 		x.ebx &= r->ebx;
 		x.ecx &= r->ecx;
 		x.edx &= r->edx;
-		if (x.function == 0 && x.eax > LEAF_MOST)
-			x.eax = LEAF_MOST;
-		if (x.function == LEAF_EXT && x.eax > LEAF_EXT_MOST)
-			x.eax = LEAF_EXT_MOST;
+		if (x.function == 0 && x.eax > LEAF_MAX)
+			x.eax = LEAF_MAX;
+		if (x.function == LEAF_EXT && x.eax > LEAF_EXT_MAX)
+			x.eax = LEAF_EXT_MAX;
 		if (x.function == LEAF_KVM)
 			x.eax = LEAF_KVM + 1;
 		if (x.function == 0x7 && x.index == 0 && x.eax > 2)

@@ -10,12 +10,12 @@
 
 #include "base/err.h"
 
-#define CPUID_MOST 128
+#define CPUID_MAX 128
 
 /* Laid out as struct kvm_cpuid2, with room. */
 struct cpuid {
 	uint32_t n, zero;
-	struct kvm_cpuid_entry2 entries[CPUID_MOST];
+	struct kvm_cpuid_entry2 entries[CPUID_MAX];
 };
 
 /* Make the template of a machine of @n_vcpus from what KVM supports. */

@@ -16,8 +16,8 @@ static struct msrs scratch; /* its pages are there since msrs_prepare */
 int msrs_save(int fd, const struct vm *vm, struct msrs *m, struct err *e)
 {
 	struct {
-		uint32_t n, index[MSRS_MOST];
-	} list = { .n = MSRS_MOST }; /* laid out as struct kvm_msr_list */
+		uint32_t n, index[MSRS_MAX];
+	} list = { .n = MSRS_MAX }; /* laid out as struct kvm_msr_list */
 	uint32_t kept = 0;
 
 	if (vm_ioctl(vm->kvm_fd, KVM_GET_MSR_INDEX_LIST, &list, "list its registers", e) < 0)
@@ -93,7 +93,7 @@ static int msrs_take(struct rows *rows, unsigned index, struct err *e)
 		memcpy(&x, r.data + at, sizeof(x));
 		if (msr_is_fresh(&x, &next))
 			continue;
-		if (m->n > MSRS_MOST - 2)
+		if (m->n > MSRS_MAX - 2)
 			return err_set(e, ERR_INVALID, "the snapshot's record MSRS has too many");
 		if (x.index == MSR_TSC && !index)
 			m->entry[m->n++] = (struct kvm_msr_entry){ .index = MSR_TSC,

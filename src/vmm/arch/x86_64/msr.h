@@ -7,12 +7,12 @@
 #include "vmm/kvm/vm.h"
 #include "vmm/snap/record.h"
 
-#define MSRS_MOST 256
+#define MSRS_MAX 256
 
 /* Laid out as struct kvm_msrs, with room. */
 struct msrs {
 	uint32_t n, zero;
-	struct kvm_msr_entry entry[MSRS_MOST];
+	struct kvm_msr_entry entry[MSRS_MAX];
 };
 
 /* Call it once, before a vCPU has run.  It records the values that need not be set. */

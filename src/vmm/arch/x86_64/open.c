@@ -22,7 +22,7 @@ int arch_vcpus_open(struct vm *vm, struct err *e)
 
 	static_assert(sizeof(*c) == sizeof(struct kvm_cpuid2) + sizeof(c->entries), "as KVM's");
 	vm->arch.cpuid = c;
-	c->n = CPUID_MOST;
+	c->n = CPUID_MAX;
 	if (vm_ioctl(vm->kvm_fd, KVM_GET_SUPPORTED_CPUID, c, "tell what CPU it offers", e) < 0)
 		return -1;
 	cpuid_template(c, vm->n_vcpus);
