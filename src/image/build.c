@@ -340,7 +340,7 @@ static void build_clear(struct build *b)
 {
 	b->clearing = true;
 	request_drop(&b->artifact.request);
-	build_knock_cancel(b);
+	build_port_probe_cancel(b);
 	/* A task or job that runs may still write into the draft. When it has ended, build_stopped
 	 * goes on. */
 	if (b->task)

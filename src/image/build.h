@@ -13,7 +13,7 @@
 #include "image/ready.h"
 #include "image/spec.h"
 #include "image/vm.h"
-#include "net/knock.h"
+#include "net/port_probe.h"
 
 #define BUILD_STAGES   16
 #define BUILD_APP_FILE "app.json" /* of a version: docs/data-layout.md */
@@ -80,13 +80,13 @@ struct build {
 		uint64_t id; /* of the agent frame that waits for its result; 0: none */
 	} hook;
 
-	/* build_knock.c */
+	/* build_port_probe.c */
 	struct {
 		unsigned times; /* each port */
 		size_t begun;
-		struct knocking *under_way;
+		struct port_probe *under_way;
 		void (*then)(struct build *b);
-	} knock;
+	} port_probe;
 
 	/* build_settle.c */
 	struct {
@@ -153,11 +153,11 @@ int build_overlay(struct build *b, bool scratch, struct err *e) must_check;
 uint64_t build_expect_ack(struct build *b, void (*acknowledged)(struct build *b));
 /* build_settle.c */
 void build_settle(struct build *b);
-/* build_knock.c */
+/* build_port_probe.c */
 /* Connects @times times to each port on which the application listens, one connection after the
  * other, and sends nothing. */
-void build_knock(struct build *b, unsigned times, void (*then)(struct build *b));
-void build_knock_cancel(struct build *b);
+void build_port_probe(struct build *b, unsigned times, void (*then)(struct build *b));
+void build_port_probe_cancel(struct build *b);
 /* build_touched.c */
 void build_touched(struct build *b);
 /* build_validate.c */

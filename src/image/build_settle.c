@@ -7,7 +7,7 @@
 #include "image/build.h"
 
 #define SETTLE_ACK_MS  30000
-#define SETTLE_KNOCKS  2 /* connections to each port */
+#define SETTLE_PROBES  2 /* connections to each port */
 #define SETTLE_LOOK_MS 100
 #define SETTLE_PERCENT 20 /* of a core, between two looks */
 #define SETTLE_LOOKS   20 /* after that many the snapshot is taken anyway */
@@ -37,7 +37,7 @@ static void settle_look(uv_timer_t *t)
 	vm_sample(&b->vm, settle_sampled);
 }
 
-static void settle_knocked(struct build *b)
+static void settle_probed(struct build *b)
 {
 	build_tick(b, SETTLE_LOOK_MS, settle_look);
 }
@@ -45,7 +45,7 @@ static void settle_knocked(struct build *b)
 static void settle_acknowledged(struct build *b)
 {
 	build_timer_end(&b->tick);
-	build_knock(b, SETTLE_KNOCKS, settle_knocked);
+	build_port_probe(b, SETTLE_PROBES, settle_probed);
 }
 
 static void settle_late(uv_timer_t *t)

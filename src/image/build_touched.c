@@ -39,5 +39,5 @@ static void touched_ask(struct build *b)
 
 void build_touched(struct build *b)
 {
-	build_knock(b, 1, touched_ask);
+	build_port_probe(b, 1, touched_ask);
 }

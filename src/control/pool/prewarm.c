@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "control/pool/template.h"
-#include "net/knock.h"
+#include "net/port_probe.h"
 
 #define PREWARM_CONNECTS  4 /* of each port */
 #define PREWARM_REFUSALS  4 /* of each port */
@@ -24,7 +24,7 @@ struct prewarm {
 	size_t step;    /* the next one of prewarm_next */
 	size_t port;    /* of this step: index into `listening` */
 	bool refusable; /* this step sends what is no request */
-	struct knocking *probe;
+	struct port_probe *probe;
 	unsigned checks;
 	int64_t check_ms;
 	uint64_t check_cpu_ns;
@@ -67,7 +67,7 @@ static void prewarm_closed(uv_handle_t *handle)
 void prewarm_cancel(struct prewarm *w)
 {
 	if (w->probe)
-		knock_cancel(w->probe);
+		port_probe_cancel(w->probe);
 	w->m->prewarm = NULL;
 	uv_close((uv_handle_t *)&w->timer, prewarm_closed);
 }
@@ -141,7 +141,7 @@ static void prewarm_probed(void *arg, unsigned status)
 	struct prewarm *w = arg;
 
 	w->probe = NULL;
-	if (w->refusable && status != KNOCK_UNSAID && status != 400 && status != 505)
+	if (w->refusable && status != PORT_PROBE_UNSENT && status != 400 && status != 505)
 		prewarm_not_refused(w, status);
 	else
 		prewarm_next(w);
@@ -149,12 +149,13 @@ static void prewarm_probed(void *arg, unsigned status)
 
 static void prewarm_probe(struct prewarm *w, uint16_t port, const char *text)
 {
-	w->probe = knock_start(&w->m->ctl->loop, &(struct knock){ .stream = w->stream,
-								  .port = port,
-								  .text = text,
-								  .most_ms = PREWARM_STEP_MS,
-								  .done = prewarm_probed,
-								  .arg = w });
+	w->probe = port_probe_start(&w->m->ctl->loop,
+				    &(struct port_probe_what){ .stream = w->stream,
+							       .port = port,
+							       .text = text,
+							       .most_ms = PREWARM_STEP_MS,
+							       .done = prewarm_probed,
+							       .arg = w });
 }
 
 /* The steps: connections, then texts that are refused, then the operator's own request. */
@@ -173,7 +174,7 @@ static void prewarm_next(struct prewarm *w)
 		if (w->refusable && t->not_refusing[w->port])
 			continue;
 		w->step++;
-		prewarm_probe(w, v->listening[w->port], w->refusable ? KNOCK_REFUSABLE : NULL);
+		prewarm_probe(w, v->listening[w->port], w->refusable ? PORT_PROBE_REFUSABLE : NULL);
 		return;
 	}
 	w->refusable = false;

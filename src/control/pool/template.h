@@ -22,7 +22,8 @@ struct template
 	uint64_t file_bytes;           /* of the version's memory file; 0: not looked at yet */
 	struct list waits;             /* of struct template_wait */
 	struct list clones;
-	bool not_refusing[BUILD_MAX_PORTS]; /* of version->listening: not to be told KNOCK_REFUSABLE
+	bool not_refusing[BUILD_MAX_PORTS]; /* of version->listening: not to be told
+					     * PORT_PROBE_REFUSABLE
 					     */
 	uint64_t clone_bytes;               /* private memory of a clone, measured; 0: not yet */
 	unsigned demand;                    /* runs of late */

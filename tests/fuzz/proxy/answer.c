@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "net/dial.h"
-#include "net/knock.h"
+#include "net/port_probe.h"
 #include "proxy/header_filter.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (dial_answer((const char *)data, size) == 1)
 		assert(size >= 3 && !memcmp(data, "OK\n", 3));
-	assert(knock_status((const char *)data, size) < 1000);
+	assert(port_probe_status((const char *)data, size) < 1000);
 	if (http1_next(p, data, size, &used, &body, &body_size) == HTTP1_HEAD) {
 		header_filter_to_client(http1_head(p), "id", true, &f);
 		for (size_t i = 0; i < f.n; i++) {

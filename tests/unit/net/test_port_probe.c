@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "net/knock.h"
+#include "net/port_probe.h"
 
 /* A machine process that serves one CONNECT in a child: what the guest got goes into a pipe. */
 struct machine {
@@ -67,7 +67,7 @@ static void machine_begin(struct machine *m, const char *answer)
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0), report[2];
 
-	snprintf(m->path, sizeof(m->path), "/tmp/doze-test-knock-%d", (int)getpid());
+	snprintf(m->path, sizeof(m->path), "/tmp/doze-test-probe-%d", (int)getpid());
 	memcpy(at.sun_path, m->path, sizeof(m->path));
 	unlink(m->path);
 	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
@@ -88,8 +88,8 @@ static void came(void *arg, unsigned status)
 	*to = status;
 }
 
-/* The status that a knock ends with, and in *heard what machine and guest got. */
-static unsigned knock(const char *text, const char *answer, char heard[128])
+/* The status that a probe ends with, and in *heard what machine and guest got. */
+static unsigned probe(const char *text, const char *answer, char heard[128])
 {
 	struct machine m;
 	uv_loop_t loop;
@@ -99,12 +99,12 @@ static unsigned knock(const char *text, const char *answer, char heard[128])
 
 	machine_begin(&m, answer);
 	uv_loop_init(&loop);
-	knock_start(&loop, &(struct knock){ .stream = m.path,
-					    .port = 5000,
-					    .text = text,
-					    .most_ms = 5000,
-					    .done = came,
-					    .arg = &status });
+	port_probe_start(&loop, &(struct port_probe_what){ .stream = m.path,
+							   .port = 5000,
+							   .text = text,
+							   .most_ms = 5000,
+							   .done = came,
+							   .arg = &status });
 	uv_run(&loop, UV_RUN_DEFAULT);
 	assert_int_equal(uv_loop_close(&loop), 0);
 	while (n < 127 && (more = read(m.heard, heard + n, 127 - n)) > 0)
@@ -115,12 +115,12 @@ static unsigned knock(const char *text, const char *answer, char heard[128])
 	return status;
 }
 
-static void a_knock_without_a_text_connects_and_closes(void **state)
+static void a_probe_without_a_text_connects_and_closes(void **state)
 {
 	char heard[128];
 
 	(void)state;
-	assert_int_equal(knock(NULL, NULL, heard), 0);
+	assert_int_equal(probe(NULL, NULL, heard), 0);
 	assert_string_equal(heard, "CONNECT 5000\n");
 }
 
@@ -129,8 +129,9 @@ static void a_refused_line_brings_the_status(void **state)
 	char heard[128];
 
 	(void)state;
-	assert_int_equal(knock(KNOCK_REFUSABLE, "HTTP/1.1 400 Bad Request\r\n\r\n", heard), 400);
-	assert_string_equal(heard, "CONNECT 5000\n" KNOCK_REFUSABLE);
+	assert_int_equal(probe(PORT_PROBE_REFUSABLE, "HTTP/1.1 400 Bad Request\r\n\r\n", heard),
+			 400);
+	assert_string_equal(heard, "CONNECT 5000\n" PORT_PROBE_REFUSABLE);
 }
 
 static void what_does_not_speak_http_has_no_status(void **state)
@@ -138,22 +139,23 @@ static void what_does_not_speak_http_has_no_status(void **state)
 	char heard[128];
 
 	(void)state;
-	assert_int_equal(knock(KNOCK_REFUSABLE, "-ERR unknown command\r\n", heard), 0);
-	assert_int_equal(knock(KNOCK_REFUSABLE, "", heard), 0);
+	assert_int_equal(probe(PORT_PROBE_REFUSABLE, "-ERR unknown command\r\n", heard), 0);
+	assert_int_equal(probe(PORT_PROBE_REFUSABLE, "", heard), 0);
 }
 
-static void a_machine_that_is_not_there_ends_the_knock(void **state)
+static void a_machine_that_is_not_there_ends_the_probe(void **state)
 {
 	unsigned status = 9999;
 	uv_loop_t loop;
 
 	(void)state;
 	uv_loop_init(&loop);
-	knock_start(&loop, &(struct knock){ .stream = "/tmp/doze-test-no-such-socket",
-					    .port = 1,
-					    .most_ms = 5000,
-					    .done = came,
-					    .arg = &status });
+	port_probe_start(&loop,
+			 &(struct port_probe_what){ .stream = "/tmp/doze-test-no-such-socket",
+						    .port = 1,
+						    .most_ms = 5000,
+						    .done = came,
+						    .arg = &status });
 	uv_run(&loop, UV_RUN_DEFAULT);
 	assert_int_equal(uv_loop_close(&loop), 0);
 	assert_int_equal(status, 0);
@@ -166,29 +168,31 @@ static void what_reaches_nobody_is_told_apart_from_no_answer(void **state)
 
 	(void)state;
 	uv_loop_init(&loop);
-	knock_start(&loop, &(struct knock){ .stream = "/tmp/doze-test-no-such-socket",
-					    .port = 1,
-					    .text = KNOCK_REFUSABLE,
-					    .most_ms = 5000,
-					    .done = came,
-					    .arg = &status });
+	port_probe_start(&loop,
+			 &(struct port_probe_what){ .stream = "/tmp/doze-test-no-such-socket",
+						    .port = 1,
+						    .text = PORT_PROBE_REFUSABLE,
+						    .most_ms = 5000,
+						    .done = came,
+						    .arg = &status });
 	uv_run(&loop, UV_RUN_DEFAULT);
 	assert_int_equal(uv_loop_close(&loop), 0);
-	assert_int_equal(status, KNOCK_UNSAID);
+	assert_int_equal(status, PORT_PROBE_UNSENT);
 }
 
-static void a_cancelled_knock_is_silent(void **state)
+static void a_cancelled_probe_is_silent(void **state)
 {
 	unsigned status = 9999;
 	uv_loop_t loop;
 
 	(void)state;
 	uv_loop_init(&loop);
-	knock_cancel(knock_start(&loop, &(struct knock){ .stream = "/tmp/doze-test-no-such-socket",
-							 .port = 1,
-							 .most_ms = 5000,
-							 .done = came,
-							 .arg = &status }));
+	port_probe_cancel(port_probe_start(
+		&loop, &(struct port_probe_what){ .stream = "/tmp/doze-test-no-such-socket",
+						  .port = 1,
+						  .most_ms = 5000,
+						  .done = came,
+						  .arg = &status }));
 	uv_run(&loop, UV_RUN_DEFAULT);
 	assert_int_equal(uv_loop_close(&loop), 0);
 	assert_int_equal(status, 9999);
@@ -197,22 +201,22 @@ static void a_cancelled_knock_is_silent(void **state)
 static void a_status_is_three_digits_behind_http_1(void **state)
 {
 	(void)state;
-	assert_int_equal(knock_status("HTTP/1.0 505 x", 14), 505);
-	assert_int_equal(knock_status("HTTP/1.1 40", 11), 0);
-	assert_int_equal(knock_status("HTTP/2.0 400 ", 13), 0);
-	assert_int_equal(knock_status("HTTP/1.1 4x0 ", 13), 0);
-	assert_int_equal(knock_status("HTTP/1.1x400 ", 13), 0);
+	assert_int_equal(port_probe_status("HTTP/1.0 505 x", 14), 505);
+	assert_int_equal(port_probe_status("HTTP/1.1 40", 11), 0);
+	assert_int_equal(port_probe_status("HTTP/2.0 400 ", 13), 0);
+	assert_int_equal(port_probe_status("HTTP/1.1 4x0 ", 13), 0);
+	assert_int_equal(port_probe_status("HTTP/1.1x400 ", 13), 0);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_knock_without_a_text_connects_and_closes),
+		cmocka_unit_test(a_probe_without_a_text_connects_and_closes),
 		cmocka_unit_test(a_refused_line_brings_the_status),
 		cmocka_unit_test(what_does_not_speak_http_has_no_status),
-		cmocka_unit_test(a_machine_that_is_not_there_ends_the_knock),
+		cmocka_unit_test(a_machine_that_is_not_there_ends_the_probe),
 		cmocka_unit_test(what_reaches_nobody_is_told_apart_from_no_answer),
-		cmocka_unit_test(a_cancelled_knock_is_silent),
+		cmocka_unit_test(a_cancelled_probe_is_silent),
 		cmocka_unit_test(a_status_is_three_digits_behind_http_1),
 	};
 
