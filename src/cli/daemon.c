@@ -22,10 +22,10 @@
 #include "cli/suggest.h"
 #include "ipc/super.h"
 
-#define NOT_STARTED  127 /* as of a shell */
-#define DOWN_LOOK_MS 500
-#define DOWN_ASK_MS  5000
-#define DOWN_HINT_MS 30000
+#define NOT_STARTED   127 /* as of a shell */
+#define DOWN_CHECK_MS 500
+#define DOWN_ASK_MS   5000
+#define DOWN_HINT_MS  30000
 
 static bool systemd_runs(const struct client *c)
 {
@@ -168,7 +168,7 @@ static void down_wait(struct client *c, int process, struct progress *p, bool as
 	struct pollfd ended = { .fd = process, .events = POLLIN };
 	int64_t hint_ms = clock_mono_ms() + DOWN_HINT_MS;
 
-	while (poll(&ended, 1, DOWN_LOOK_MS) != 1) {
+	while (poll(&ended, 1, DOWN_CHECK_MS) != 1) {
 		ask = ask && down_ask(c, p);
 		if (p->last || !hint_ms || clock_mono_ms() < hint_ms)
 			continue;

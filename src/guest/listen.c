@@ -16,12 +16,12 @@ static void listen_report(const struct listen *l)
 	port_send(l->port);
 }
 
-static void listen_look(struct timer *t)
+static void listen_check(struct timer *t)
 {
 	static struct diag_ports now;
 	struct listen *l = container_of(t, struct listen, timer);
 
-	loop_timer(l->port->loop, &l->timer, LISTEN_EVERY_MS, listen_look);
+	loop_timer(l->port->loop, &l->timer, LISTEN_EVERY_MS, listen_check);
 	if (port_is_full(l->port) || diag_listening(l->diag_fd, &now) ||
 	    !memcmp(&now, &l->known, sizeof(now)))
 		return;
@@ -32,7 +32,7 @@ static void listen_look(struct timer *t)
 void listen_start(struct listen *l, struct port *port, int diag_fd)
 {
 	*l = (struct listen){ .port = port, .diag_fd = diag_fd };
-	loop_timer(port->loop, &l->timer, LISTEN_EVERY_MS, listen_look);
+	loop_timer(port->loop, &l->timer, LISTEN_EVERY_MS, listen_check);
 }
 
 void listen_stop(struct listen *l)

@@ -90,8 +90,8 @@ struct build {
 
 	/* build_settle.c */
 	struct {
-		unsigned looks;
-		int64_t look_ms;
+		unsigned checks;
+		int64_t checked_ms;
 		uint64_t cpu_ns;
 	} settle;
 

@@ -6,31 +6,31 @@
 #include "base/clock.h"
 #include "image/build.h"
 
-#define SETTLE_ACK_MS  30000
-#define SETTLE_PROBES  2 /* connections to each port */
-#define SETTLE_LOOK_MS 100
-#define SETTLE_PERCENT 20 /* of a core, between two looks */
-#define SETTLE_LOOKS   20 /* after that many the snapshot is taken anyway */
+#define SETTLE_ACK_MS   30000
+#define SETTLE_PROBES   2 /* connections to each port */
+#define SETTLE_CHECK_MS 100
+#define SETTLE_PERCENT  20 /* of a core, between two checks */
+#define SETTLE_CHECKS   20 /* after that many the snapshot is taken anyway */
 
 static void settle_sampled(struct vm *vm, const struct machine_stats *s)
 {
 	struct build *b = container_of(vm, struct build, vm);
-	int64_t now = clock_mono_ms(), passed = now - b->settle.look_ms;
+	int64_t now = clock_mono_ms(), passed = now - b->settle.checked_ms;
 	uint64_t used = s->cpu_ns - b->settle.cpu_ns;
-	bool quiet = b->settle.looks && passed > 0 &&
+	bool quiet = b->settle.checks && passed > 0 &&
 		     used * 100 < (uint64_t)passed * 1000000 * SETTLE_PERCENT;
 
 	if (b->clearing || !build_is_at(b, build_settle))
 		return;
-	if (quiet || b->settle.looks++ == SETTLE_LOOKS) {
+	if (quiet || b->settle.checks++ == SETTLE_CHECKS) {
 		build_next(b);
 		return;
 	}
-	b->settle.look_ms = now;
+	b->settle.checked_ms = now;
 	b->settle.cpu_ns = s->cpu_ns;
 }
 
-static void settle_look(uv_timer_t *t)
+static void settle_check(uv_timer_t *t)
 {
 	struct build *b = t->data;
 
@@ -39,7 +39,7 @@ static void settle_look(uv_timer_t *t)
 
 static void settle_probed(struct build *b)
 {
-	build_tick(b, SETTLE_LOOK_MS, settle_look);
+	build_tick(b, SETTLE_CHECK_MS, settle_check);
 }
 
 static void settle_acknowledged(struct build *b)

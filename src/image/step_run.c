@@ -45,7 +45,7 @@ struct step_watch {
 	bool full;
 };
 
-static void step_look(struct step_watch *w, const char *data, size_t size)
+static void step_check(struct step_watch *w, const char *data, size_t size)
 {
 	static const char word[] = "o space left on device";
 
@@ -75,7 +75,7 @@ static int step_drain(int fd, struct buf *out, struct step_watch *w, struct err 
 			buf_add(out, data, (size_t)n);
 		if (out)
 			continue;
-		step_look(w, data, (size_t)n);
+		step_check(w, data, (size_t)n);
 		if (io_write_full(1, data, (size_t)n))
 			return err_set(e, ERR_INTERNAL, "the build log cannot be written");
 	}

@@ -228,7 +228,7 @@ static void build_got_slot(struct slot_wait *w, int slot, const struct err *why)
 		build_free(b);
 		return;
 	}
-	host_setup_look(&b->priv->host);
+	host_setup_check(&b->priv->host);
 	b->slot = slot;
 	b->state = BUILD_STARTS;
 	if (build_make(b, &e))

@@ -12,8 +12,8 @@
 #include "base/resolv.h"
 #include "priv/nft.h"
 
-#define HOST_SETUP_LOOK_MS 5000
-#define HOST_SETUP_FORWARD "/proc/sys/net/ipv4/ip_forward"
+#define HOST_SETUP_CHECK_MS 5000
+#define HOST_SETUP_FORWARD  "/proc/sys/net/ipv4/ip_forward"
 
 static int host_setup_nft(void *text)
 {
@@ -28,9 +28,9 @@ static void host_setup_rules(const struct host_setup *h, struct buf *text)
 		log_warn("guests have no resolver: /etc/resolv.conf names only loopback addresses");
 }
 
-static void host_setup_look_again(struct timer *t)
+static void host_setup_check_again(struct timer *t)
 {
-	host_setup_look(container_of(t, struct host_setup, look));
+	host_setup_check(container_of(t, struct host_setup, check));
 }
 
 static void host_setup_loaded(struct child *c, int status)
@@ -40,16 +40,16 @@ static void host_setup_loaded(struct child *c, int status)
 	if (!status)
 		return;
 	log_err("the rules for a new resolver could not be loaded");
-	h->resolver = 0; /* so that the next look tries again */
+	h->resolver = 0; /* so that the next check tries again */
 }
 
-void host_setup_look(struct host_setup *h)
+void host_setup_check(struct host_setup *h)
 {
 	uint32_t now = resolv_read(h->configured, NULL);
 	autobuf struct buf text = { 0 };
 	struct err e;
 
-	loop_timer(h->loop, &h->look, HOST_SETUP_LOOK_MS, host_setup_look_again);
+	loop_timer(h->loop, &h->check, HOST_SETUP_CHECK_MS, host_setup_check_again);
 	if (now == h->resolver || h->loading.pid)
 		return;
 	h->resolver = now;
@@ -92,7 +92,7 @@ int host_setup_open(struct host_setup *h, struct loop *l, const struct names *n,
 	host_setup_rules(h, &text);
 	if (child_run(host_setup_nft, buf_str(&text)))
 		return err_set(e, ERR_INTERNAL, "nft refused the rules; the line above says why");
-	loop_timer(l, &h->look, HOST_SETUP_LOOK_MS, host_setup_look_again);
+	loop_timer(l, &h->check, HOST_SETUP_CHECK_MS, host_setup_check_again);
 	return host_setup_forward(h, e);
 }
 
@@ -127,7 +127,7 @@ void host_setup_close(struct host_setup *h, bool remove)
 {
 	autobuf struct buf text = { 0 };
 
-	loop_untimer(h->loop, &h->look);
+	loop_untimer(h->loop, &h->check);
 	if (remove) {
 		nft_host_remove_text(&text, h->names);
 		if (child_run(host_setup_nft, buf_str(&text)))

@@ -122,7 +122,7 @@ static void mproc_got_slot(struct slot_wait *w, int slot, const struct err *why)
 		mproc_free(m);
 		return;
 	}
-	host_setup_look(&m->priv->host);
+	host_setup_check(&m->priv->host);
 	m->item.slot = (uint32_t)slot;
 	m->state = MPROC_STARTS;
 	if (mproc_make(m, &e))

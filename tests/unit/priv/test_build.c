@@ -114,7 +114,7 @@ char *slot_netns_path(const struct slots *s, uint32_t slot)
 	return xasprintf("/netns/%u", slot);
 }
 
-void host_setup_look(struct host_setup *h)
+void host_setup_check(struct host_setup *h)
 {
 	(void)h;
 }

@@ -20,8 +20,8 @@
 #include "control/model/model.h"
 #include "control/storage/lanes.h"
 
-#define LOG_PIECE   (256 * KIB)
-#define LOG_LOOK_MS 200
+#define LOG_PIECE    (256 * KIB)
+#define LOG_CHECK_MS 200
 
 struct log_read {
 	struct call *call; /* NULL: it was answered, or the client is gone */
@@ -170,7 +170,7 @@ static void log_done(struct disk_task *task)
 	}
 }
 
-static void log_look(uv_timer_t *timer)
+static void log_check(uv_timer_t *timer)
 {
 	struct log_read *r = container_of(timer, struct log_read, timer);
 	struct log_subject s;
@@ -209,8 +209,8 @@ static void log_begin(struct call *c, bool of_build)
 	c->gone = log_gone;
 	r->timer_open = true;
 	uv_timer_init(&c->ctl->loop, &r->timer);
-	uv_timer_start(&r->timer, log_look, LOG_LOOK_MS, LOG_LOOK_MS);
-	log_look(&r->timer);
+	uv_timer_start(&r->timer, log_check, LOG_CHECK_MS, LOG_CHECK_MS);
+	log_check(&r->timer);
 }
 
 void doze_build_log(struct call *c)

@@ -14,8 +14,8 @@
 #include "control/pool/pool.h"
 #include "control/pool/spares.h"
 
-#define STATS_LOOK_MS 10
-#define STATS_MAX_MS  500
+#define STATS_CHECK_MS 10
+#define STATS_MAX_MS   500
 
 struct stats {
 	struct call *call;
@@ -96,7 +96,7 @@ static void stats_free(uv_handle_t *timer)
 	free(container_of((uv_timer_t *)timer, struct stats, timer));
 }
 
-static void stats_look(uv_timer_t *timer)
+static void stats_check(uv_timer_t *timer)
 {
 	struct stats *s = container_of(timer, struct stats, timer);
 	struct call *c = s->call;
@@ -123,6 +123,6 @@ void doze_stats(struct call *c)
 			machine_stats(m, NULL);
 	}
 	uv_timer_init(&c->ctl->loop, &s->timer);
-	uv_timer_start(&s->timer, stats_look, STATS_LOOK_MS, STATS_LOOK_MS);
-	stats_look(&s->timer);
+	uv_timer_start(&s->timer, stats_check, STATS_CHECK_MS, STATS_CHECK_MS);
+	stats_check(&s->timer);
 }
