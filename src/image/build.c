@@ -135,7 +135,7 @@ bool build_is_at(const struct build *b, void (*stage)(struct build *b))
 	       build_stages[b->stage.at].start == stage;
 }
 
-static void build_say_step(struct build *b)
+static void build_send_step(struct build *b)
 {
 	struct build_step step = { .name = b->what.name,
 				   .n = (uint32_t)b->stage.at + 1,
@@ -189,7 +189,7 @@ void build_next(struct build *b)
 	}
 	b->stage.open = true;
 	b->stage.began_ms = clock_mono_ms();
-	build_say_step(b);
+	build_send_step(b);
 	/* Stop before the disk is really full, because the layers' file system would lose writes
 	 * then. */
 	if (build_disk_is_full(b)) {

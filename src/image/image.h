@@ -59,7 +59,7 @@ void request_drop(struct request *r); /* nobody is told; harmless if not sent */
 bool request_answered(struct image_role *role, struct chan_uv *peer, struct ipc_msg *m);
 void requests_lost(struct image_role *role, const struct chan_uv *peer);
 /* Sends a request whose answer does not matter. */
-void request_tell(struct chan_uv *peer, uint32_t type, const void *body, size_t size);
+void request_notify(struct chan_uv *peer, uint32_t type, const void *body, size_t size);
 /* True, and *e says why, if the answer is a FAULT of priv or the peer is lost. */
 bool request_failed(const struct ipc_msg *m, struct err *e);
 

@@ -58,7 +58,7 @@ void requests_lost(struct image_role *role, const struct chan_uv *peer)
 	}
 }
 
-void request_tell(struct chan_uv *peer, uint32_t type, const void *body, size_t size)
+void request_notify(struct chan_uv *peer, uint32_t type, const void *body, size_t size)
 {
 	if (peer)
 		chan_uv_send(peer, type, chan_tag(&peer->chan), body, size, NULL, 0);

@@ -51,7 +51,7 @@ static bool sweep_machine(struct request *r, struct ipc_msg *m)
 	if (!sweep_known(s->role, item->machine)) {
 		log_info("A microVM of an earlier build is ended machine=%s", item->machine);
 		memcpy(end.machine, item->machine, sizeof(end.machine));
-		request_tell(s->role->priv, PRIV_MACHINE_END, &end, sizeof(end));
+		request_notify(s->role->priv, PRIV_MACHINE_END, &end, sizeof(end));
 	}
 	return true;
 }
@@ -98,7 +98,7 @@ static void sweep_dir(struct sweep *s, const char *name)
 		    strlen(entry->d_name) >= sizeof(id.build))
 			continue;
 		memcpy(id.build, entry->d_name, strlen(entry->d_name));
-		request_tell(s->role->priv, PRIV_BUILD_END, &id, sizeof(id));
+		request_notify(s->role->priv, PRIV_BUILD_END, &id, sizeof(id));
 	}
 	if (dir)
 		closedir(dir);

@@ -114,7 +114,7 @@ struct role_link *role_open(uv_loop_t *loop, int super_fd, const struct role_eve
 	return r;
 }
 
-static void role_tell(struct role_link *r, uint32_t type)
+static void role_notify(struct role_link *r, uint32_t type)
 {
 	const struct super_which none = { 0, 0 };
 
@@ -123,12 +123,12 @@ static void role_tell(struct role_link *r, uint32_t type)
 
 void role_ready(struct role_link *r)
 {
-	role_tell(r, SUPER_READY);
+	role_notify(r, SUPER_READY);
 }
 
 void role_progress(struct role_link *r)
 {
-	role_tell(r, SUPER_PROGRESS);
+	role_notify(r, SUPER_PROGRESS);
 }
 
 void role_finish(struct role_link *r)

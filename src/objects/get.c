@@ -40,14 +40,14 @@ struct get_answer {
 	char etag[80], date[40], range[80];
 };
 
-static void get_say(struct get_answer *a, const char *name, const char *value)
+static void get_send_header(struct get_answer *a, const char *name, const char *value)
 {
 	if (value && *value && a->n < ARRAY_SIZE(a->headers))
 		a->headers[a->n++] = (struct http_header){ name, value };
 }
 
-static void get_say_headers(struct request *r, struct get_answer *a, const struct object *o,
-			    json_t *meta)
+static void get_send_headers(struct request *r, struct get_answer *a, const struct object *o,
+			     json_t *meta)
 {
 	json_t *headers = json_object_get(meta, "headers"), *value;
 	time_t at = (time_t)(o->at_ms / 1000);
@@ -57,13 +57,13 @@ static void get_say_headers(struct request *r, struct get_answer *a, const struc
 	gmtime_r(&at, &tm);
 	strftime(a->date, sizeof(a->date), "%a, %d %b %Y %H:%M:%S GMT", &tm);
 	snprintf(a->etag, sizeof(a->etag), "\"%s\"", o->etag);
-	get_say(a, "accept-ranges", "bytes");
-	get_say(a, "etag", a->etag);
-	get_say(a, "last-modified", a->date);
+	get_send_header(a, "accept-ranges", "bytes");
+	get_send_header(a, "etag", a->etag);
+	get_send_header(a, "last-modified", a->date);
 	for (size_t i = 0; i < OBJECT_KEPT; i++)
-		get_say(a, object_kept[i].header, request_param(r, object_kept[i].param));
+		get_send_header(a, object_kept[i].header, request_param(r, object_kept[i].param));
 	if (!json_object_get(headers, "content-type") && !request_param(r, "response-content-type"))
-		get_say(a, "content-type", "binary/octet-stream");
+		get_send_header(a, "content-type", "binary/octet-stream");
 	json_object_foreach(headers, name, value)
 	{
 		bool said = false;
@@ -71,11 +71,11 @@ static void get_say_headers(struct request *r, struct get_answer *a, const struc
 		for (size_t i = 0; i < a->n; i++)
 			said = said || !strcmp(a->headers[i].name, name);
 		if (!said)
-			get_say(a, name, json_string_value(value));
+			get_send_header(a, name, json_string_value(value));
 	}
 }
 
-static void get_say_sum(struct request *r, struct get_answer *a, json_t *meta)
+static void get_send_sum(struct request *r, struct get_answer *a, json_t *meta)
 {
 	const char *mode = request_header(r, "x-amz-checksum-mode");
 	const char *kind = json_string_value(json_object_get(meta, "sumKind"));
@@ -83,9 +83,9 @@ static void get_say_sum(struct request *r, struct get_answer *a, json_t *meta)
 
 	if (!mode || strcmp(mode, "ENABLED") != 0 || !kind || !*kind)
 		return;
-	get_say(a, s3_sum_rows[s3_sum_by_name(kind)].header,
-		json_string_value(json_object_get(meta, "sum")));
-	get_say(a, "x-amz-checksum-type", whole ? "FULL_OBJECT" : "COMPOSITE");
+	get_send_header(a, s3_sum_rows[s3_sum_by_name(kind)].header,
+			json_string_value(json_object_get(meta, "sum")));
+	get_send_header(a, "x-amz-checksum-type", whole ? "FULL_OBJECT" : "COMPOSITE");
 }
 
 static void get_send(struct request *r, const struct object *o, json_t *meta)
@@ -95,8 +95,8 @@ static void get_send(struct request *r, const struct object *o, json_t *meta)
 	int range = object_range(request_header(r, "range"), o->size, &at, &left);
 	unsigned status;
 
-	get_say(&a, "x-amz-request-id", r->id);
-	get_say_headers(r, &a, o, meta);
+	get_send_header(&a, "x-amz-request-id", r->id);
+	get_send_headers(r, &a, o, meta);
 	status = get_conditions(r, o);
 	if (status == 412 || (!status && range < 0)) {
 		answer_fault(r, status ? FAULT_PRECONDITION : FAULT_INVALID_RANGE, NULL);
@@ -109,9 +109,9 @@ static void get_send(struct request *r, const struct object *o, json_t *meta)
 	if (range > 0) {
 		snprintf(a.range, sizeof(a.range), "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, at,
 			 at + left - 1, o->size);
-		get_say(&a, "content-range", a.range);
+		get_send_header(&a, "content-range", a.range);
 	} else {
-		get_say_sum(r, &a, meta);
+		get_send_sum(r, &a, meta);
 	}
 	r->phase = REQUEST_ANSWERED;
 	http_send_head(r->x, range > 0 ? 206 : 200, a.headers, a.n, (int64_t)left);

@@ -60,7 +60,7 @@ static void build_free(struct build *b)
 	struct priv *p = b->priv;
 
 	if (b->told)
-		(void)!priv_tell(p, PRIV_OWNER_IMAGE, PRIV_BUILD_GONE, &b->gone, sizeof(b->gone));
+		(void)!priv_notify(p, PRIV_OWNER_IMAGE, PRIV_BUILD_GONE, &b->gone, sizeof(b->gone));
 	enders_done(p, &b->enders);
 	for (unsigned i = 0; i < BUILD_NUM_FDS; i++)
 		fd_close(&b->fds[i]);

@@ -86,8 +86,8 @@ void priv_refuse(struct priv *p, const struct request *a, const struct err *e)
 	priv_answer(p, a, PRIV_FAULT, &fault, sizeof(fault));
 }
 
-bool priv_tell(struct priv *p, enum priv_owner_role role, uint32_t type, const void *body,
-	       size_t size)
+bool priv_notify(struct priv *p, enum priv_owner_role role, uint32_t type, const void *body,
+		 size_t size)
 {
 	return peer_send(&p->peers[role], type, 0, body, size);
 }

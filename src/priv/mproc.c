@@ -109,7 +109,7 @@ static void mproc_died(struct watch *w, uint32_t events)
 	mproc_unwatch(m);
 	m->state = MPROC_IS_DEAD;
 	memcpy(gone.machine, m->item.machine, sizeof(gone.machine));
-	if (!priv_tell(m->priv, m->item.owner, PRIV_MACHINE_GONE, &gone, sizeof(gone)))
+	if (!priv_notify(m->priv, m->item.owner, PRIV_MACHINE_GONE, &gone, sizeof(gone)))
 		mproc_to_end(m);
 }
 

@@ -64,6 +64,6 @@ void priv_answer(struct priv *p, const struct request *a, uint32_t type, const v
 void priv_done(struct priv *p, const struct request *a);
 void priv_refuse(struct priv *p, const struct request *a, const struct err *e);
 /* Sends an event to the owner; false if it is not there. */
-bool priv_tell(struct priv *p, enum priv_owner_role role, uint32_t type, const void *body,
-	       size_t size);
+bool priv_notify(struct priv *p, enum priv_owner_role role, uint32_t type, const void *body,
+		 size_t size);
 #endif

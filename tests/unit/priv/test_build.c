@@ -140,8 +140,8 @@ void priv_refuse(struct priv *p, const struct request *a, const struct err *e)
 	world.refused++;
 }
 
-bool priv_tell(struct priv *p, enum priv_owner_role role, uint32_t type, const void *body,
-	       size_t size)
+bool priv_notify(struct priv *p, enum priv_owner_role role, uint32_t type, const void *body,
+		 size_t size)
 {
 	(void)p;
 	(void)role;
