@@ -48,7 +48,7 @@ static int secret_publish(int data_fd, const char *name, const struct buf *data,
 	struct stat st;
 
 	if (fd >= 0 && !fstat(fd, &st) && (st.st_mode & 07777) == mode &&
-	    !io_read_all(fd, &have, SECRET_MOST) && have.size == data->size &&
+	    !io_read_all(fd, &have, SECRET_MAX) && have.size == data->size &&
 	    !memcmp(have.data, data->data, data->size))
 		return 0;
 	return io_replace(data_fd, name, data->data, data->size, mode, e);
