@@ -106,6 +106,8 @@ char *name_image(struct client *c, const char *given, struct err *e);
 /* Pure: the one of `all` that is `given`, or the only one that starts with it.  NULL: none, or
  * several (*several). */
 const char *name_pick(const char *const *all, size_t n, const char *given, bool *several);
+/* False: nothing, or no more than what every id begins with. */
+bool name_given(const char *given);
 
 /* A table of text with aligned columns; `cells` holds n_rows * n_columns. */
 void table_print(const char *const *head, size_t n_columns, const char *const *cells,

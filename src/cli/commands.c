@@ -76,7 +76,7 @@ const struct command commands[] = {
 	{ .name = "run", .arguments = "IMAGE", .least = 1, .most = 1, .summary = "start a microVM", .group = GROUP_MICROVMS, .run = cmd_run,
 	  .help = "Prints its id, its state and its address. Without --idle it never goes to sleep by itself.",
 	  .options = {
-		{ .name = "--idle", .argument = "SECONDS", .help = "suspend it after this time without a request (60 to 28800)" },
+		{ .name = "--idle", .argument = "SECONDS", .help = "suspend it after this time without a byte to or from it, even if a request is unanswered (60 to 28800)" },
 		{ .name = "--suspended", .argument = "SECONDS", .help = "end it after this time asleep (0 to 28800; default: 3600)" },
 		{ .name = "--no-auto-resume", .help = "do not wake it on a request" },
 		{ .name = "--max-duration", .argument = "SECONDS", .help = "end it after this time in any case (1 to 28800)" },

@@ -32,6 +32,11 @@ struct name_kind {
 	const char *list; /* the command that lists them */
 };
 
+bool name_given(const char *given)
+{
+	return *given && strcmp(given, MICROVM_PREFIX) != 0;
+}
+
 /* @whole is what was typed, completed by the prefix that people leave out. */
 static char *name_choose(const struct client *c, const json_t *items, const struct name_kind *kind,
 			 const char *given, const char *whole, struct err *e)
@@ -44,6 +49,11 @@ static char *name_choose(const struct client *c, const json_t *items, const stru
 	bool several;
 	char *copy = NULL;
 
+	if (!name_given(given)) { /* every name begins so: an unset variable must name none */
+		err_set(e, ERR_INVALID, "no %s is named; '%s' lists them", kind->what, list);
+		free(all);
+		return NULL;
+	}
 	json_array_foreach(items, i, item) all[i] = json_text(item, kind->key);
 	found = name_pick(all, n, whole, &several);
 	if (found)

@@ -73,9 +73,19 @@ static void test_an_image_becomes_its_arn(void **unused)
 	free(arn);
 }
 
+static void test_an_empty_name_names_nothing(void **unused)
+{
+	(void)unused;
+	assert_false(name_given(""));
+	assert_false(name_given("microvm-"));
+	assert_true(name_given("microvm-a"));
+	assert_true(name_given("a"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_an_empty_name_names_nothing),
 		cmocka_unit_test(test_the_whole_name_wins_over_a_longer_one),
 		cmocka_unit_test(test_a_unique_begin_is_enough_and_an_ambiguous_one_is_not),
 		cmocka_unit_test(test_a_microvm_is_found_without_its_prefix_unless_it_is_over),
