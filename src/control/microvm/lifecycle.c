@@ -173,9 +173,10 @@ static void lifecycle_committed(void *arg, int rc, const struct err *e)
 	bool apply_even_if_not_durable = event == EV_UNSAVED;
 
 	l->committing = false;
-	if (rc)
+	if (rc && !l->reported)
 		log_err("a step is not durable id=%s state=%s error=\"%s\"", vm->id,
 			vm_state_name[from], e->text);
+	l->reported = rc; /* it is tried each second, and said once */
 	if (rc && !apply_even_if_not_durable) {
 		lifecycle_not_durable(vm, e);
 		return;

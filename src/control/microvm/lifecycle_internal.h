@@ -25,6 +25,7 @@ struct lifecycle {
 	struct microvm *vm;
 	/* lifecycle.c */
 	bool committing; /* the row of a step is on its way to the store */
+	bool reported;   /* that the last row could not be written */
 	enum vm_event event;
 	int64_t step_wall_ms, step_boot_ms; /* the time that the row will carry */
 	unsigned pending_events;  /* bits: events that came meanwhile, or could not be written */

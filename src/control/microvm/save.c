@@ -28,7 +28,8 @@ static void save_give_up(struct microvm *vm, const struct err *e)
 {
 	struct suspend *s = suspend_of(vm);
 
-	log_err("a microVM could not be saved and runs on id=%s error=\"%s\"", vm->id, e->text);
+	log_err("a microVM could not be saved and is told to run on id=%s error=\"%s\"", vm->id,
+		e->text);
 	s->failure = *e;
 	if (s->draft)
 		checkpoint_drop_draft(vm, s->draft);
