@@ -26,7 +26,9 @@
  *   head_timeout_ms     between h2o (http1-request-timeout 10 s) and nginx (client_header_timeout
  *                       60 s); Apache's mod_reqtimeout allows 20 to 40 s
  *   idle_timeout_ms     longer than nginx (75 s) and h2o (10 s), because SDKs expect minutes
- *   min_rate            Apache's mod_reqtimeout (body MinRate=500); Kestrel's is 240, each way
+ *   min_rate            Apache's mod_reqtimeout (body MinRate=500); Kestrel's is 240, each way.
+ *                       Bodies for an application have none, as with nginx: it may be a sensor
+ *                       that speaks now and then, and nothing is held for it
  *   body_timeout_ms     nginx's client_body_timeout
  *   send_timeout_ms     five times nginx's send_timeout: a reader may pause a download
  *   response_timeout_ms and
@@ -37,9 +39,9 @@ struct client_limits {
 	int64_t connections, connections_per_address;
 	int64_t head_timeout_ms; /* from a head's first byte to its last */
 	int64_t idle_timeout_ms; /* a connection without a request */
-	int64_t min_rate; /* bytes a second that a client sends of a body, or takes of an answer
-			     that lies ready for it; 0: the time-outs count silence alone */
-	int64_t body_timeout_ms;     /* that a body may lag behind the rate */
+	int64_t min_rate; /* bytes a second that a client sends of a body to doze itself, or takes
+			     of an answer that lies ready; 0: the time-outs count silence alone */
+	int64_t body_timeout_ms;     /* that a body may lag behind the rate, or be silent */
 	int64_t send_timeout_ms;     /* that taking an answer may lag behind the rate */
 	int64_t response_timeout_ms; /* silence of an application that has a request */
 	int64_t tunnel_timeout_ms;   /* silence of an upgraded connection, both ways */

@@ -29,6 +29,9 @@ struct http_handler {
 	void (*done)(struct http_exchange *x);
 	/* A request cannot be parsed.  May be NULL: then it gets an answer in plain text. */
 	void (*bad)(struct http_exchange *x, unsigned status, const char *why);
+	/* Bodies go on to somebody else as they come: a client may be slow with them, but not
+	 * silent. */
+	bool passes_bodies_on;
 };
 
 /* @tls NULL: plain.  Handlers find @arg with http_server_arg. */

@@ -34,12 +34,15 @@ static void h1_free(struct h1 *h)
 /* An exchange begins, and what the last one left is forgotten. */
 static void h1_activate(struct h1 *h, const struct http_head *head)
 {
+	const struct http_server *s = h->x.server;
+
 	list_del(&h->wait.in);
 	h1_go(h, H1_ACTIVE);
 	h->x.head = head;
 	h->x.user = NULL;
 	http_link_works(&h->link);
-	conn_pace_in(h->c, h->x.server->limits.body_timeout_ms, h->x.server->limits.min_rate);
+	conn_pace_in(h->c, s->limits.body_timeout_ms,
+		     s->handler->passes_bodies_on ? 0 : s->limits.min_rate);
 	h->answer = H1_NO_ANSWER;
 	h->framing = H1_BY_LENGTH;
 	h->request_done = h->rest.stopped = h->own_answer = h->full = false;

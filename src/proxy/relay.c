@@ -265,4 +265,5 @@ const struct http_handler relay_handler = {
 	.writable = relay_writable,
 	.done = relay_done,
 	.bad = relay_bad,
+	.passes_bodies_on = true,
 };

@@ -91,6 +91,24 @@ def test_a_body_that_does_not_come_is_ended_and_its_bytes_given_back(control):
     assert ask(control, b" " * (100 * KIB), "127.0.0.2")[0] != 429
 
 
+def test_a_body_that_drips_is_ended_and_one_that_keeps_the_rate_is_not(control):
+    drips = [forged(control, "127.0.0.2", 0) for _ in range(4)]
+    steady = forged(control, "127.0.0.3", 0, 3200)
+    for _ in range(16):  # four seconds: 3200 bytes in one, 16 in each of the others
+        steady.sendall(b" " * 200)
+        for sock in drips:
+            with contextlib.suppress(ConnectionError):
+                sock.send(b" ")
+        time.sleep(0.25)
+    for sock in drips:
+        sock.settimeout(5)
+        with contextlib.suppress(ConnectionError):
+            assert sock.recv(1 << 16) == b"", "it was ended"
+        sock.close()
+    assert steady.recv(1 << 16).startswith(b"HTTP/1.1 403 ")
+    steady.close()
+
+
 def test_the_clients_of_one_address_leave_room_for_another(control):
     crowd = [forged(control, "127.0.0.2", 1) for _ in range(80)]
     assert ask(control, b"{}")[0] == 400
