@@ -139,6 +139,7 @@ struct removal {
 	struct build_version version;
 	uint64_t tag;
 	int dir_fd;
+	bool moved; /* no directory has the version's name any more */
 	char gone[32];
 };
 
@@ -162,7 +163,9 @@ static void removal_done(void *arg, int rc)
 	if (rc)
 		log_warn("an image version's files stay image=%s version=%u", r->version.image,
 			 r->version.version);
-	if (r->role->control)
+	/* Without this answer control keeps the version's row and asks again.  Files that are moved
+	 * away need no row: the next sweep deletes them. */
+	if (r->moved && r->role->control)
 		chan_uv_send(r->role->control, BUILD_REMOVED, r->tag, &r->version,
 			     sizeof(r->version), NULL, 0);
 	fd_close(&r->dir_fd);
@@ -182,15 +185,17 @@ void remove_version(struct image_role *role, struct ipc_msg *m)
 	r->version.image[UUID_SIZE - 1] = '\0';
 	r->dir_fd = uuid_valid(r->version.image) ? io_open_below(role->images_fd, r->version.image,
 								 O_RDONLY | O_DIRECTORY, 0)
-						 : -1;
-	if (r->dir_fd < 0) { /* there are no files */
-		removal_done(r, 0);
+						 : -ENOENT;
+	r->moved = !uuid_valid(r->version.image) || r->dir_fd == -ENOENT;
+	if (r->dir_fd < 0) {
+		removal_done(r, r->moved ? 0 : r->dir_fd);
 		return;
 	}
 	snprintf(name, sizeof(name), "%u", r->version.version);
 	snprintf(r->gone, sizeof(r->gone), ".%u.gone", r->version.version);
-	if (io_remove_tree(r->dir_fd, r->gone) ||
-	    (renameat(r->dir_fd, name, r->dir_fd, r->gone) && errno != ENOENT) ||
+	r->moved = !io_remove_tree(r->dir_fd, r->gone) &&
+		   (!renameat(r->dir_fd, name, r->dir_fd, r->gone) || errno == ENOENT);
+	if (!r->moved ||
 	    !fork_task_start(role->loop, removal_work, r, (int[]){ r->dir_fd, role->images_fd }, 2,
 			     removal_done, r, &e))
 		removal_done(r, -EIO);

@@ -18,7 +18,9 @@ enum build_type {
 	BUILD_START,  /* struct build_start; fd: a memfd with the JSON of docs/data-layout.md "build
 			 spec" */
 	BUILD_CANCEL, /* struct build_name: stop and clear; no answer but BUILD_DONE */
-	BUILD_REMOVE, /* struct build_version: delete images/<id>/<version> -> BUILD_REMOVED */
+	/* struct build_version: delete images/<id>/<version> -> BUILD_REMOVED, or nothing if it
+	 * cannot be: to be asked again when the role comes back */
+	BUILD_REMOVE,
 	BUILD_BASE_IMPORT, /* struct build_base; fd: a root file system as tar -> BUILD_BASE_DONE */
 	BUILD_BASE_LIST,   /* struct build_none -> BUILD_BASE_ITEM ..., BUILD_BASE_DONE */
 
