@@ -104,6 +104,7 @@ class Control:
         self.settings, self.tls = (ONLY_ASKED if machines else "") + settings, tls
         self.reactor, self.lies, self.script = Reactor(), Lies(), Script()
         self.priv, self.process, self.supervisor = Priv(self), None, None
+        self.ends_all = False  # what control was told last to leave behind
         self.api = Api(self, KEY, SECRET, REGION)
         if not machines:
             self.priv.script.always("MACHINE_START", refuse("INTERNAL", "the rig has no machines"))
@@ -113,6 +114,7 @@ class Control:
     # The process.
 
     def start(self, ready=True):
+        self._end_machines()
         listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port = listener.getsockname()[1]
         self.supervisor = Channel(self.reactor, "super")
@@ -170,11 +172,22 @@ class Control:
     def new_priv(self):
         self._peer(ipc.ROLE_PRIV, self.priv.connect())
 
+    def say_stop(self, keep=False):
+        self.ends_all = not keep
+        self.supervisor.say("STOP", which=int(keep))
+
+    def _end_machines(self):
+        """What the supervisor and priv do when control has gone: whoever says that all is saved is believed."""
+        if self.process and self.ends_all and self.process.poll() == 0:
+            for monitor in self.priv.alive():
+                self.priv.machines.pop(monitor.name).clear()
+        self.ends_all = False
+
     def stop(self, kill=False, drain=False, seconds=20):
         if kill:
             self.process.kill()
         elif self.process.poll() is None:
-            self.supervisor.say("STOP", which=0 if drain else 1)
+            self.say_stop(keep=not drain)
         return self.process.wait(seconds)
 
     def restart(self):

@@ -29,7 +29,7 @@ class Lies:
     # Calls that fail.
 
     def tell(self, call, answer, who="ANYONE", skip=0, times=0, text=""):
-        """From now on `call` answers so: an errno, a code of SQLite's, ipc.LIE_DIES_BEFORE or _AFTER.
+        """From now on `call` answers so: an errno, a code of SQLite's, ipc.LIE_DIES_BEFORE, _AFTER or LIE_STALLS.
 
         `skip` calls go well before, `times` are lied to (0: all, until `truth`).  `text`: only commits that write it.
         """

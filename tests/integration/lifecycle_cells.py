@@ -16,6 +16,8 @@ from signed import Refused
 
 IDLE = 60  # the shortest that the service takes
 LONG = 28800
+SAVES = ("suspend", "idle", "drain")  # events of which each saves something
+SAVES_NEED = ("COMMIT", "FSYNC", "RENAME", "CREATE", "MKDIR", "LINK")
 TAKES_TIME = ("idle", "lifetime", "suspended too long")
 SETTINGS = "[machine]\nstart_at_once=64\n[limits]\nmax_memory_mib=4096000\n"
 
@@ -170,7 +172,7 @@ class Group:
         elif self.event == "restart":
             self.start_again(kill=True)
         elif self.event == "drain":
-            rig.supervisor.say("STOP", which=0)
+            rig.say_stop()
         elif self.event in TAKES_TIME:
             rig.pass_time(65, step=5)
         if self.answer.priv_dies:
@@ -275,6 +277,9 @@ class Group:
             if cell.vm in alive and not cell.problems:
                 self.check_back(cell, resumed[cell.vm])
         owned = {rig.machine(cell.vm) for cell in self.cells}
+        for call in self.answer.lies:
+            if self.event in SAVES and call in SAVES_NEED and not rig.lies.told(call):
+                self.cells[0].problems.append(f"nobody was lied to: {call} was not called")
         strays = [monitor.name for monitor in rig.priv.alive() if monitor not in owned]
         if strays:
             self.cells[0].problems.append(f"machines of nobody run: {strays}")

@@ -77,9 +77,11 @@ def test_a_save_that_stands_still_loses_nothing(rig, image):
 
 
 @pytest.mark.parametrize("call, answer, more", [
-    ("FORK", errno.EAGAIN, {}), ("FORK", 1001, {}), ("FSYNC", errno.EIO, {}), ("FSYNC", errno.EIO, {"skip": 5}),
+    ("MKDIR", ipc.LIE_STALLS, {"who": "HELPERS"}), ("FSYNC", ipc.LIE_STALLS, {"who": "HELPERS"}),
+    ("RENAME", ipc.LIE_STALLS, {"who": "HELPERS"}), ("FSYNC", errno.EIO, {}), ("FSYNC", errno.EIO, {"skip": 5}),
     ("FSYNC", errno.EIO, {"skip": 6}), ("RENAME", errno.EIO, {"who": "HELPERS"}), ("CREATE", errno.ENOSPC, {}),
-], ids=["no fork", "killed child", "no fsync", "directory's fsync", "last fsync", "no rename", "no room"])
+], ids=["mkdir stalls", "fsync stalls", "rename stalls", "no fsync", "directory's fsync", "last fsync", "no rename",
+        "no room"])
 def test_what_fails_on_the_way_to_disk_is_tried_again(rig, image, call, answer, more):
     vm = rig.run(image)
     guest = rig.machine(vm).guest
@@ -89,6 +91,7 @@ def test_what_fails_on_the_way_to_disk_is_tried_again(rig, image, call, answer, 
     row = rig.row(vm)
     assert row["state"] not in ("TERMINATING", "TERMINATED"), row["reason"]
     assert rig.saves(vm) or rig.machine(vm), "neither its save nor its machine is there"
+    assert rig.lies.told(call), "nobody was lied to"
     rig.lies.truth()
     rig.pass_time(60, step=2)
     if asked.done() and asked.exception():
@@ -101,9 +104,18 @@ def test_a_complete_save_is_kept_until_a_newer_one_is_durable(rig, image):
     vm = rig.run(image)
     guest = rig.machine(vm).guest
     rig.api.suspend(vm)
+    whole = rig.saves(vm)
+    assert list(whole.values()) == [guest]
     comes_back(rig, vm, guest)
-    rig.script.always("SAVE", monitors.dies_while_saving)
+    rig.pass_time(30)
+    assert rig.saves(vm) == whole, "while it runs"
+    saving = Hold()
+    rig.script.once("SAVE", saving)
     rig.api.later("suspend", vm)
+    wait_for("it is saved anew", lambda: saving.asks)
+    rig.pass_time(30)
+    assert rig.saves(vm) == whole, "while the newer one is written"
+    saving.release(monitors.dies_while_saving)
     rig.pass_time(30)
     assert rig.api.state(vm) == "TERMINATED"  # its machine died: that is an end, and not ours
 
@@ -112,7 +124,7 @@ def test_a_drain_waits_for_a_save_that_makes_progress(rig, image):
     vms = [rig.run(image) for _ in range(6)]
     guests = {vm: rig.machine(vm).guest for vm in vms}
     rig.script.always("SAVE", monitors.slow_save(400))
-    rig.supervisor.say("STOP", which=0)
+    rig.say_stop()
     pass_until(rig, "control is gone", lambda: rig.process.poll() is not None, 1200, 5)
     assert rig.process.wait() == 0
     assert {rig.row(vm)["state"] for vm in vms} == {"SUSPENDED"}
@@ -126,7 +138,7 @@ def test_a_second_stop_does_not_disturb_the_drain_of_the_first(rig, image):
     vms = [rig.run(image) for _ in range(2)]
     rig.script.always("SAVE", monitors.slow_save(30))
     for _ in range(3):
-        rig.supervisor.say("STOP", which=0)
+        rig.say_stop()
         rig.pass_time(3)
     asked = rig.api.later("resume", vms[0])
     pass_until(rig, "control is gone", lambda: rig.process.poll() is not None, 120)
@@ -240,7 +252,7 @@ def test_a_stop_before_it_is_known_what_runs_suspends_it_all_the_same(rig, image
     rig.priv.script.once("MACHINE_LIST", listing)
     rig.start(ready=False)
     wait_for("control asks what runs", lambda: listing.asks)
-    rig.supervisor.say("STOP", which=0)
+    rig.say_stop()
     rig.pass_time(3)
     assert rig.process.poll() is None, "control ended before it knew what runs"
     listing.release()

@@ -29,8 +29,7 @@ ANSWERS = [("SAVE", monitors.fails_to_save("INTERNAL")), ("SAVE", monitors.fails
            ("RESUMED", never), ("GET_STATS", never), ("GET_STATS", refuse("INTERNAL"))]
 PRIV = [("MACHINE_START", refuse("CAPACITY")), ("MACHINE_START", never), ("MACHINE_END", never),
         ("MACHINE_END", refuse("INTERNAL")), ("MACHINE_LIST", refuse("INTERNAL"))]
-LIES = [("COMMIT", lies.FULL), ("COMMIT", lies.IOERR), ("COMMIT", lies.BUSY), ("FORK", errno.EAGAIN), ("FORK", 1001),
-        ("FSYNC", errno.EIO), ("RENAME", errno.EIO), ("CREATE", errno.ENOSPC), ("MKDIR", errno.ENOSPC),
+LIES = [("COMMIT", lies.FULL), ("COMMIT", lies.IOERR), ("COMMIT", lies.BUSY), ("FSYNC", errno.EIO), ("RENAME", errno.EIO), ("CREATE", errno.ENOSPC), ("MKDIR", errno.ENOSPC),
         ("LINK", errno.ENOSPC), ("MEMFD", errno.EMFILE), ("COMMIT", 1001), ("COMMIT", 1002), ("RENAME", 1001),
         ("RENAME", 1002)]
 

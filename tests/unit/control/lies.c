@@ -55,6 +55,7 @@ static bool lies_meets(const struct lie *l)
 static int lies_answer(enum lie_call call)
 {
 	struct lie *l;
+	uint32_t answer;
 
 	if (!lies || (lies_inside && call != LIE_COMMIT))
 		return 0;
@@ -69,9 +70,14 @@ static int lies_answer(enum lie_call call)
 	if (l->times && l->told >= l->times)
 		return 0;
 	__atomic_add_fetch(&l->told, 1, __ATOMIC_SEQ_CST);
-	if (l->answer == LIE_DIES_BEFORE && call != LIE_FORK)
+	answer = l->answer;
+	if (answer == LIE_DIES_BEFORE)
 		kill(getpid(), SIGKILL);
-	return (int)l->answer;
+	if (answer != LIE_STALLS)
+		return (int)answer;
+	while (__atomic_load_n(&l->answer, __ATOMIC_SEQ_CST) == LIE_STALLS)
+		usleep(500);
+	return 0;
 }
 
 /* True: the call is not made, errno is set. */
@@ -138,22 +144,7 @@ int epoll_wait(int epfd, struct epoll_event *events, int n, int timeout)
 	return epoll_pwait(epfd, events, n, timeout, NULL);
 }
 
-/* Processes and files. */
-
-pid_t fork(void)
-{
-	static pid_t (*behind_fork)(void);
-	pid_t pid;
-	int answer;
-
-	BEHIND(fork);
-	if (lies_fails(LIE_FORK, &answer))
-		return -1;
-	pid = behind_fork();
-	if (!pid && answer)
-		kill(getpid(), SIGKILL);
-	return pid;
-}
+/* Files. */
 
 static int lies_sync(int fd, int (*behind)(int))
 {

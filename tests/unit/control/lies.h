@@ -1,8 +1,8 @@
 /* lies.h - what the control role under test is told that is not so.
  *
- * One page of memory that the rig shares with the role and, over fork, with its helpers.  The rig
- * writes what is to be told and reads how often it was; lies.c stands in front of libc and SQLite
- * and tells it.  Descriptor LIES_FD is the page; without it everything is the truth. */
+ * One page of memory that the rig shares with the role.  The rig writes what is to be told and
+ * reads how often it was; lies.c stands in front of libc and SQLite and tells it.  Descriptor
+ * LIES_FD is the page; without it everything is the truth. */
 #ifndef TESTS_CONTROL_LIES_H
 #define TESTS_CONTROL_LIES_H
 
@@ -12,8 +12,7 @@
 
 enum lie_call {
 	LIE_COMMIT, /* of the store: the answer is SQLite's code */
-	LIE_FORK,
-	LIE_FSYNC, /* fdatasync too */
+	LIE_FSYNC,  /* fdatasync too */
 	LIE_RENAME,
 	LIE_LINK,
 	LIE_CREATE, /* open with O_CREAT */
@@ -22,12 +21,14 @@ enum lie_call {
 	LIE_NUM_CALLS,
 };
 
-/* Who is lied to.  Helpers are forked, or threads; SQLite's own calls are nobody's. */
+/* Who is lied to.  Helpers are threads of libuv's pool; SQLite's own calls are nobody's. */
 enum lie_who { LIE_ANYONE, LIE_ROLE, LIE_HELPERS };
 
-/* Instead of an error: the process dies at the call (of a fork: the child does). */
+/* Instead of an error: the process dies at the call, or the call waits until the lie is taken back
+ * and then is made. */
 #define LIE_DIES_BEFORE 1001
 #define LIE_DIES_AFTER  1002
+#define LIE_STALLS      1003
 
 struct lie {
 	uint32_t answer; /* an errno, a code of SQLite's, LIE_DIES_...; 0: the truth */
