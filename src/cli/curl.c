@@ -10,9 +10,12 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "cli/child.h"
 #include "cli/cli.h"
+#include "cli/refusal.h"
 
-#define MICROVMS "/2025-09-09/microvms"
+#define MICROVMS   "/2025-09-09/microvms"
+#define HEADS_MOST (1 * MIB)
 
 /* The port that an image EXPOSEs, if it is the only one; 8080 otherwise. */
 static long curl_default_port(struct client *c, const char *arn)
@@ -57,14 +60,18 @@ static int curl_config(struct client *c, const char *token, long port, struct er
 	return fd;
 }
 
-static int curl_exec(struct client *c, const char *url, const char *token, long port,
-		     struct words more)
+/* Runs curl, and gives its status and the heads of the answers that it got. */
+static int curl_run(struct client *c, const char *url, const char *token, long port,
+		    struct words more, struct buf *heads)
 {
-	const char **argv = xcalloc(more.n + 6, sizeof(*argv));
+	const char **argv = xcalloc(more.n + 8, sizeof(*argv));
+	autoclose int head = memfd_create("heads", 0);
 	struct err e;
-	int fd = curl_config(c, token, port, &e);
+	autoclose int fd = curl_config(c, token, port, &e);
 	autofree char *config = xasprintf("/dev/fd/%d", fd);
+	autofree char *dump = xasprintf("/dev/fd/%d", head);
 	size_t n = 0;
+	int rc;
 
 	if (fd < 0) {
 		free(argv);
@@ -74,13 +81,38 @@ static int curl_exec(struct client *c, const char *url, const char *token, long 
 	argv[n++] = "--config";
 	argv[n++] = config;
 	argv[n++] = "-sS";
+	if (head >= 0) {
+		argv[n++] = "--dump-header";
+		argv[n++] = dump;
+	}
 	argv[n++] = url;
 	for (size_t i = 0; i < more.n; i++)
 		argv[n++] = more.at[i];
-	fflush(stdout);
-	execvp("curl", (char *const *)(uintptr_t)argv);
+	rc = child_run("curl", argv);
 	free(argv);
-	return say_text("curl is not installed: install it with 'sudo apt-get install curl'");
+	if (rc == CHILD_NOT_STARTED)
+		return say_text(
+			"curl is not installed: install it with 'sudo apt-get install curl'");
+	if (head >= 0 && !lseek(head, 0, SEEK_SET))
+		(void)!io_read_all(head, heads, HEADS_MOST);
+	return rc;
+}
+
+/* Says why there is no answer of the application, if there is none. */
+static int curl_explain(struct client *c, const char *id, long port, struct buf *heads)
+{
+	int status = refusal_status(buf_str(heads));
+	autofree char *path = xasprintf(MICROVMS "/%s", id);
+	autofree char *why = NULL;
+	json_t *vm;
+	struct err e;
+
+	if (!status)
+		return 0;
+	vm = client_json(c, "GET", path, NULL, &e);
+	why = vm ? refusal_text(&c->conf, vm, port, status) : xstrdup(e.text);
+	json_decref(vm);
+	return say_text("the endpoint of %s answered %d: %s", id, status, why);
 }
 
 int cmd_curl(struct client *c, const struct typed *t)
@@ -90,9 +122,11 @@ int cmd_curl(struct client *c, const struct typed *t)
 	autofree char *id = NULL;
 	autofree char *token = NULL;
 	autofree char *url = NULL;
+	autobuf struct buf heads = { 0 };
 	json_t *vm;
 	struct err e;
 	long port = 0;
+	int rc, explained;
 
 	if (w.at[1][0] != '/')
 		return say_text("the path '%s' must start with a slash", w.at[1]);
@@ -112,5 +146,7 @@ int cmd_curl(struct client *c, const struct typed *t)
 	token = curl_token(c, id, port, &e);
 	if (!token)
 		return say(&e);
-	return curl_exec(c, url, token, port, (struct words){ w.at + 2, w.n - 2 });
+	rc = curl_run(c, url, token, port, (struct words){ w.at + 2, w.n - 2 }, &heads);
+	explained = curl_explain(c, id, port, &heads);
+	return rc ? rc : explained;
 }

@@ -11,18 +11,17 @@
 #include <sys/ioctl.h>
 #include <sys/pidfd.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "cli/child.h"
 #include "cli/cli.h"
 #include "cli/machines.h"
 #include "cli/progress.h"
 #include "cli/suggest.h"
 #include "ipc/super.h"
 
-#define NOT_STARTED   127 /* as of a shell */
 #define DOWN_CHECK_MS 500
 #define DOWN_ASK_MS   5000
 #define DOWN_HINT_MS  30000
@@ -35,22 +34,6 @@ static bool systemd_runs(const struct client *c)
 	       (!access("/etc/systemd/system/doze.service", F_OK) ||
 		!access("/usr/local/lib/systemd/system/doze.service", F_OK) ||
 		!access("/lib/systemd/system/doze.service", F_OK));
-}
-
-static int run_wait(const char *file, const char *const *argv)
-{
-	pid_t pid = fork();
-	int status = 0;
-
-	if (pid < 0)
-		return say_text("cannot start %s: %s", file, strerror(errno));
-	if (!pid) {
-		execvp(file, (char *const *)(uintptr_t)argv);
-		_exit(NOT_STARTED);
-	}
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
 struct supervisor {
@@ -93,9 +76,9 @@ static int up_background(struct client *c, const char *dozed, const char *const 
 	autofree char *env = command_text(&c->conf, "env");
 	autofree char *who = instance_text(&c->conf);
 
-	int status = run_wait(dozed, argv);
+	int status = child_run(dozed, argv);
 
-	if (status == NOT_STARTED)
+	if (status == CHILD_NOT_STARTED)
 		return say_text("cannot start '%s': install doze with tools/install", dozed);
 	if (status)
 		return 1; /* dozed has said why */
@@ -131,8 +114,8 @@ int cmd_up(struct client *c, const struct typed *t)
 	if (supervisor.pid)
 		return up_already(c, &supervisor);
 	if (!foreground && !config && systemd_runs(c))
-		return run_wait("systemctl",
-				(const char *const[]){ "systemctl", "start", "doze", NULL });
+		return child_run("systemctl",
+				 (const char *const[]){ "systemctl", "start", "doze", NULL });
 	argv[n++] = "dozed";
 	argv[n++] = "--instance";
 	argv[n++] = c->conf.instance;
