@@ -181,6 +181,7 @@ int conf_read(struct conf *c, int fd, const char *name, struct err *e)
 {
 	struct conf_reading r = { c, name, e, false };
 	FILE *file;
+	bool broken;
 	int line;
 
 	if (fd < 0)
@@ -189,7 +190,12 @@ int conf_read(struct conf *c, int fd, const char *name, struct err *e)
 	if (!file)
 		return err_sys(e, "read '%s'", name);
 	line = ini_parse_file(file, conf_line, &r);
+	broken = ferror(file); /* to the parser that is the end of the file */
+	if (broken)
+		err_sys(e, "read '%s'", name);
 	fclose(file);
+	if (broken)
+		return -1;
 	if (r.failed)
 		return -1;
 	if (line)

@@ -1,5 +1,6 @@
 /* The configuration: defaults, what a file may say, and what it is told when it errs. */
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -70,6 +71,18 @@ static void test_an_error_names_the_key_and_what_is_allowed(void **unused)
 	assert_non_null(strstr(e.text, "'size'"));
 	assert_int_equal(read_text(&c, "[pool\n", &e), -1);
 	assert_non_null(strstr(e.text, "doze.ini:1"));
+}
+
+static void test_a_file_that_cannot_be_read_is_refused(void **unused)
+{
+	autoclose int fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct conf c;
+	struct err e;
+
+	(void)unused;
+	conf_defaults(&c, "t1");
+	assert_int_equal(conf_read(&c, fd, "doze.ini", &e), -1);
+	assert_string_equal(e.text, "read 'doze.ini': Is a directory");
 }
 
 static void test_a_command_reaches_the_instance_that_suggests_it(void **unused)
@@ -154,6 +167,7 @@ int main(void)
 		cmocka_unit_test(test_the_limits_for_clients_are_those_of_the_servers_themselves),
 		cmocka_unit_test(test_a_file_overrides_the_defaults),
 		cmocka_unit_test(test_an_error_names_the_key_and_what_is_allowed),
+		cmocka_unit_test(test_a_file_that_cannot_be_read_is_refused),
 		cmocka_unit_test(test_a_command_reaches_the_instance_that_suggests_it),
 		cmocka_unit_test(test_an_instance_cannot_be_called_like_a_path),
 		cmocka_unit_test(test_the_help_names_every_section),
