@@ -78,7 +78,8 @@ static void progress_lines(struct progress *p, const json_t *drain)
 
 		id = json_text(item, "microvmId");
 		json_object_set_new(now, id, json_string(change));
-		if (strcmp(json_text(p->said, id), change) != 0)
+		/* What failed is named at the end, with what to do. */
+		if (!*json_text(item, "error") && strcmp(json_text(p->said, id), change) != 0)
 			fprintf(p->to, "%s: %s\n", id, text);
 	}
 	json_object_foreach(p->said, id, before)
@@ -145,22 +146,27 @@ void progress_show(struct progress *p, const json_t *drain)
 	p->last = json_deep_copy(drain);
 }
 
-static void progress_failure(const struct conf *conf, const char *id, const char *why)
+static void progress_failure(struct buf *ids, const char *id, const char *why)
 {
-	autofree char *suspend_words = xasprintf("suspend %s", id);
-	autofree char *rm_words = xasprintf("rm %s", id);
+	say_text("%s is not suspended: %s", id, why);
+	buf_addf(ids, " %s", id);
+}
+
+/* Says once what to do with all of them. */
+static void progress_advise(const struct conf *conf, struct buf *ids)
+{
+	autofree char *suspend_words = xasprintf("suspend%s", buf_str(ids));
+	autofree char *rm_words = xasprintf("rm%s", buf_str(ids));
 	autofree char *up = command_text(conf, "up");
 	autofree char *suspend = command_text(conf, suspend_words);
 	autofree char *rm = command_text(conf, rm_words);
 
-	say_text("%s is not suspended: %s. If it still runs, '%s' takes it over. Try '%s' then, or "
-		 "end it with '%s'",
-		 id, why, up, suspend, rm);
+	say_text("'%s' takes over what still runs. Try '%s' then, or '%s' to end it", up, suspend,
+		 rm);
 }
 
 /* Names the microVMs that were under way when the daemon ended. */
-static unsigned progress_broken_off(const struct progress *p, const struct conf *conf,
-				    const char *log)
+static unsigned progress_broken_off(const struct progress *p, struct buf *ids, const char *log)
 {
 	const json_t *items = json_object_get(p->last, "items");
 	unsigned n = 0;
@@ -175,7 +181,7 @@ static unsigned progress_broken_off(const struct progress *p, const struct conf 
 		if (*json_text(item, "error"))
 			continue;
 		why = xasprintf("the daemon ended while it was %s; %s says why", text, log);
-		progress_failure(conf, json_text(item, "microvmId"), why);
+		progress_failure(ids, json_text(item, "microvmId"), why);
 		n++;
 	}
 	return n;
@@ -185,14 +191,17 @@ unsigned progress_end(struct progress *p, bool clean, const struct conf *conf, c
 {
 	unsigned failed = (unsigned)progress_number(p->last, "failed");
 	unsigned n = (unsigned)json_object_size(p->errors);
+	autobuf struct buf ids = { 0 };
 	const char *id;
 	json_t *why;
 
 	if (p->shown)
 		fputc('\n', p->to);
-	json_object_foreach(p->errors, id, why) progress_failure(conf, id, json_string_value(why));
+	json_object_foreach(p->errors, id, why) progress_failure(&ids, id, json_string_value(why));
 	if (!clean)
-		n += progress_broken_off(p, conf, log);
+		n += progress_broken_off(p, &ids, log);
+	if (ids.size)
+		progress_advise(conf, &ids);
 	if (failed > n || (!clean && !n)) {
 		autofree char *up = command_text(conf, "up");
 

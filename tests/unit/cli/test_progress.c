@@ -68,6 +68,11 @@ static unsigned end(struct progress *p, bool clean)
 	"{\"microvmId\":\"microvm-b17\",\"state\":\"RUNNING\",\"phase\":\"waiting\"," \
 	"\"error\":\"the disk is full\"}]}"
 
+#define TWO_FAILED                                                                              \
+	"{\"draining\":true,\"suspended\":0,\"failed\":2,\"remaining\":0,\"items\":["           \
+	"{\"microvmId\":\"microvm-a99\",\"state\":\"RUNNING\",\"error\":\"the disk is full\"}," \
+	"{\"microvmId\":\"microvm-b17\",\"state\":\"RUNNING\",\"error\":\"the disk is full\"}]}"
+
 #define ALL_DONE "{\"draining\":true,\"suspended\":3,\"failed\":0,\"remaining\":0,\"items\":[]}"
 
 static void test_a_terminal_gets_one_line_that_is_rewritten(void **unused)
@@ -154,8 +159,8 @@ static void test_what_failed_is_named_with_the_reason_and_what_to_do(void **unus
 	(void)unused;
 	begin(&p, 0);
 	show(&p, ONE_FAILED);
-	assert_string_equal(printed(&p), "microvm-b17: not suspended: the disk is full\n");
-	show(&p, ALL_DONE); /* it is remembered */
+	assert_string_equal(printed(&p), ""); /* the end says it, once */
+	show(&p, ALL_DONE);                   /* it is remembered */
 	assert_string_equal(printed(&p), "");
 	said = complaint(&p, true, &n);
 	assert_int_equal(n, 1);
@@ -163,6 +168,35 @@ static void test_what_failed_is_named_with_the_reason_and_what_to_do(void **unus
 	assert_non_null(strstr(said, "doze --instance t1 up'"));
 	assert_non_null(strstr(said, "'doze --instance t1 suspend microvm-b17'"));
 	assert_non_null(strstr(said, "'doze --instance t1 rm microvm-b17'"));
+}
+
+static unsigned count(const char *in, const char *what)
+{
+	unsigned n = 0;
+
+	for (const char *at = in; (at = strstr(at, what)); at++)
+		n++;
+	return n;
+}
+
+static void test_what_to_do_with_several_is_said_once(void **unused)
+{
+	struct progress p;
+	const char *said;
+	unsigned n;
+
+	(void)unused;
+	for (int columns = 0; columns <= 100; columns += 100) {
+		begin(&p, columns);
+		show(&p, TWO_FAILED);
+		printed(&p);
+		said = complaint(&p, true, &n);
+		assert_int_equal(n, 2);
+		assert_int_equal(count(said, "the disk is full"), 2);
+		assert_int_equal(count(said, " up'"), 1);
+		assert_int_equal(count(said, " suspend microvm-a99 microvm-b17'"), 1);
+		assert_int_equal(count(said, " rm microvm-a99 microvm-b17'"), 1);
+	}
 }
 
 static void test_a_daemon_that_breaks_off_leaves_the_names_of_what_was_under_way(void **unused)
@@ -208,6 +242,7 @@ int main(void)
 		cmocka_unit_test(test_elsewhere_each_change_gets_a_line_and_nothing_else_does),
 		cmocka_unit_test(test_a_drain_that_has_not_begun_is_no_progress),
 		cmocka_unit_test(test_what_failed_is_named_with_the_reason_and_what_to_do),
+		cmocka_unit_test(test_what_to_do_with_several_is_said_once),
 		cmocka_unit_test(
 			test_a_daemon_that_breaks_off_leaves_the_names_of_what_was_under_way),
 		cmocka_unit_test(test_failures_without_a_name_are_not_kept_quiet),
