@@ -103,6 +103,8 @@ char *help_usage(const struct command *cmd, const struct conf *conf);
  * NULL: *e says why. */
 char *name_microvm(struct client *c, const char *given, struct err *e);
 char *name_image(struct client *c, const char *given, struct err *e);
+/* What an image may be called: up to 64 letters, digits, '-' and '_'. */
+bool name_image_valid(const char *name);
 /* Pure: the one of `all` that is `given`, or the only one that starts with it.  NULL: none, or
  * several (*several). */
 const char *name_pick(const char *const *all, size_t n, const char *given, bool *several);

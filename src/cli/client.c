@@ -333,7 +333,8 @@ static int client_send_file(struct client *c, struct request *r, int fd, struct 
 int client_put_object(struct client *c, const char *bucket, const char *key, int fd, struct err *e)
 {
 	autofree char *bucket_path = xasprintf("/%s", bucket);
-	autofree char *path = xasprintf("/%s/%s", bucket, key);
+	autofree char *escaped = client_escape(key);
+	autofree char *path = xasprintf("/%s/%s", bucket, escaped);
 	struct request make = { .method = "PUT",
 				.path = bucket_path,
 				.service = "s3",

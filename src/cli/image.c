@@ -213,13 +213,21 @@ int cmd_image_build(struct client *c, const struct typed *t)
 	struct err e;
 	int rc;
 
-	zip = pack_directory(t->words.at[0], &e);
-	if (zip < 0)
-		return say(&e);
+	if (!name_image_valid(o.name)) {
+		say_text("'%s' cannot be the name of an image: give up to 64 letters, digits, '-' "
+			 "and '_'",
+			 o.name);
+		return USAGE;
+	}
 	key = xasprintf("%s-%lld.zip", o.name, (long long)clock_wall_ms());
 	in = build_request(c, &o, key);
 	if (!in)
 		return 1;
+	zip = pack_directory(t->words.at[0], &e);
+	if (zip < 0) {
+		json_decref(in);
+		return say(&e);
+	}
 	rc = client_put_object(c, BUCKET, key, zip, &e) ? say(&e) : build_submit(c, &o, in);
 	json_decref(in);
 	return rc;

@@ -7,6 +7,16 @@
 #include "cli/suggest.h"
 
 #define MICROVM_PREFIX "microvm-"
+#define NAME_MOST      64
+
+bool name_image_valid(const char *name)
+{
+	size_t size = strlen(name);
+
+	return size && size <= NAME_MOST &&
+	       !name[strspn(name,
+			    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")];
+}
 
 const char *name_pick(const char *const *all, size_t n, const char *given, bool *several)
 {

@@ -92,10 +92,17 @@ int pack_directory(const char *dir, struct err *e)
 {
 	char path[] = "/tmp/doze-pack-XXXXXX";
 	autofree char *dockerfile = xasprintf("%s/Dockerfile", dir);
+	struct stat st;
 	zip_error_t why;
 	zip_t *zip;
 	int fd, code;
 
+	if (stat(dir, &st))
+		return errno == ENOENT ? err_set(e, ERR_INVALID, "there is no folder '%s'", dir)
+				       : err_sys(e, "read the folder '%s'", dir);
+	if (!S_ISDIR(st.st_mode))
+		return err_set(e, ERR_INVALID,
+			       "'%s' is no folder: give the folder that has the Dockerfile", dir);
 	if (access(dockerfile, R_OK))
 		return err_set(e, ERR_INVALID,
 			       "there is no Dockerfile in '%s': give the directory that has one",

@@ -82,6 +82,25 @@ static void test_an_empty_name_names_nothing(void **unused)
 	assert_true(name_given("a"));
 }
 
+static void test_an_image_is_called_as_the_api_allows(void **unused)
+{
+	static const char *const good[] = { "a", "Hello-World_2", "-" };
+	static const char *const bad[] = { "", "b d!", "a/b", "a.b", "\xc3\xa4" };
+	char name[66];
+
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++)
+		assert_true(name_image_valid(good[i]));
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_false(name_image_valid(bad[i]));
+	memset(name, 'a', sizeof(name));
+	name[64] = '\0';
+	assert_true(name_image_valid(name));
+	name[64] = 'a';
+	name[65] = '\0';
+	assert_false(name_image_valid(name));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -90,6 +109,7 @@ int main(void)
 		cmocka_unit_test(test_a_unique_begin_is_enough_and_an_ambiguous_one_is_not),
 		cmocka_unit_test(test_a_microvm_is_found_without_its_prefix_unless_it_is_over),
 		cmocka_unit_test(test_an_image_becomes_its_arn),
+		cmocka_unit_test(test_an_image_is_called_as_the_api_allows),
 	};
 
 	return cmocka_run_group_tests_name("cli/name", tests, NULL, NULL);

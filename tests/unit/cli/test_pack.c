@@ -83,6 +83,20 @@ static void test_a_directory_without_a_dockerfile_is_refused(void **unused)
 	assert_non_null(strstr(e.text, "no Dockerfile"));
 }
 
+static void test_what_is_no_folder_is_called_so(void **unused)
+{
+	autofree char *missing = xasprintf("%s/nothing", dir);
+	autofree char *file = xasprintf("%s/Dockerfile", dir);
+	struct err e;
+
+	(void)unused;
+	put("Dockerfile", 0644);
+	assert_int_equal(pack_directory(missing, &e), -1);
+	assert_non_null(strstr(e.text, "there is no folder '"));
+	assert_int_equal(pack_directory(file, &e), -1);
+	assert_non_null(strstr(e.text, "is no folder"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -90,6 +104,8 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(test_a_directory_without_a_dockerfile_is_refused,
 						setup, teardown),
+		cmocka_unit_test_setup_teardown(test_what_is_no_folder_is_called_so, setup,
+						teardown),
 	};
 
 	return cmocka_run_group_tests_name("cli/pack", tests, NULL, NULL);
