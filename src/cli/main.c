@@ -91,23 +91,30 @@ static int command_run(const struct command *cmd, const struct globals *g, struc
 	return rc;
 }
 
-/* Lists the commands that begin with @word, as those of "image" do.  False: none does. */
-static bool family_print(const char *word)
+/* Tells whether the command is one of those that begin with @word, as those of "image" do. */
+static bool family_includes(const struct command *cmd, const char *word)
 {
-	bool any = false;
+	const char *space = strchr(cmd->name, ' ');
 
-	for (size_t i = 0; i < n_commands; i++) {
-		const char *space = strchr(commands[i].name, ' ');
+	return space && strlen(word) == (size_t)(space - cmd->name) &&
+	       !strncmp(word, cmd->name, strlen(word));
+}
 
-		if (!space || strlen(word) != (size_t)(space - commands[i].name) ||
-		    strncmp(word, commands[i].name, strlen(word)) != 0)
-			continue;
-		if (!any)
-			say_text("'%s' is followed by one of these:", word);
-		any = true;
-		fprintf(stderr, "  %-13s  %s\n", commands[i].name, commands[i].summary);
-	}
-	return any;
+static bool family_has(const char *word)
+{
+	for (size_t i = 0; i < n_commands; i++)
+		if (family_includes(&commands[i], word))
+			return true;
+	return false;
+}
+
+static int family_print(const char *word)
+{
+	say_text("'%s' is followed by one of these:", word);
+	for (size_t i = 0; i < n_commands; i++)
+		if (family_includes(&commands[i], word))
+			fprintf(stderr, "  %-13s  %s\n", commands[i].name, commands[i].summary);
+	return USAGE;
 }
 
 static int command_dispatch(const struct globals *g, struct words w)
@@ -125,14 +132,14 @@ static int command_dispatch(const struct globals *g, struct words w)
 		help_one(stdout, &commands[i], &conf);
 		return 0;
 	}
-	if (g->help || !w.n || !strcmp(w.at[0], "help")) {
+	if (!w.n || !strcmp(w.at[0], "help") || (g->help && family_has(w.at[0]))) {
 		bool asked = g->help || w.n;
 
 		help_all(asked ? stdout : stderr, &conf);
 		return asked ? 0 : USAGE;
 	}
-	if (family_print(w.at[0]))
-		return USAGE;
+	if (family_has(w.at[0]))
+		return family_print(w.at[0]);
 	autofree char *help = command_text(&conf, "--help");
 	say_text("there is no command '%s'; '%s' lists all", w.at[0], help);
 	return USAGE;
