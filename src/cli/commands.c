@@ -18,11 +18,11 @@ const size_t n_global_options = ARRAY_SIZE(global_options);
 
 const struct command commands[] = {
 	{ .name = "up", .arguments = "", .summary = "start the daemon", .group = GROUP_DAEMON, .run = cmd_up, .local = true,
-	  .help = "Returns when everything serves. Where systemd runs, it starts the unit doze.service. MicroVMs that were suspended "
+	  .help = "Returns when everything serves. Where systemd runs, the default instance is started as the unit doze.service. MicroVMs that were suspended "
 		  "wake on their next request.",
 	  .options = {
 		{ .name = "--foreground", .help = "stay in the foreground and log to the terminal" },
-		{ .name = "--config", .argument = "FILE", .help = "read this configuration instead of /etc/doze/doze.ini" } },
+		{ .name = "--config", .argument = "FILE", .help = "read this configuration instead of {etc}/doze.ini" } },
 	  .examples = { { .words = "up" }, { .words = "up --foreground" } } },
 	{ .name = "down", .arguments = "", .summary = "suspend all microVMs and stop the daemon", .group = GROUP_DAEMON,
 	  .run = cmd_down, .local = true,

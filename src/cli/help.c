@@ -34,8 +34,9 @@ static void help_fill(FILE *to, const char *text, int indent)
 	fputc('\n', to);
 }
 
-static void help_option(FILE *to, const struct option *o)
+static void help_option(FILE *to, const struct option *o, const struct conf *conf)
 {
+	autofree char *text = help_text(conf, o->help);
 	autofree char *name =
 		xasprintf("  %s%s%s%s%s", o->letter ? o->letter : "    ", o->letter ? ", " : "",
 			  o->name, o->argument ? " " : "", o->argument ? o->argument : "");
@@ -44,7 +45,7 @@ static void help_option(FILE *to, const struct option *o)
 		fprintf(to, "%s\n%*s", name, HELP_INDENT, "");
 	else
 		fprintf(to, "%-*s", HELP_INDENT, name);
-	help_fill(to, o->help, HELP_INDENT);
+	help_fill(to, text, HELP_INDENT);
 }
 
 void help_all(FILE *to, const struct conf *conf)
@@ -66,7 +67,7 @@ void help_all(FILE *to, const struct conf *conf)
 	}
 	fputs("\nOptions:\n", to);
 	for (size_t i = 0; i < n_global_options; i++)
-		help_option(to, &global_options[i]);
+		help_option(to, &global_options[i], conf);
 	fputc('\n', to);
 	help_fill(to, more, 0);
 }
@@ -100,7 +101,7 @@ void help_one(FILE *to, const struct command *cmd, const struct conf *conf)
 	if (cmd->options[0].name)
 		fputs("\nOptions:\n", to);
 	for (const struct option *o = cmd->options; o < cmd->options + OPTIONS_MAX && o->name; o++)
-		help_option(to, o);
+		help_option(to, o, conf);
 	fputs("\nExamples:\n", to);
 	for (const struct example *x = cmd->examples; x < cmd->examples + EXAMPLES_MAX && x->words;
 	     x++) {

@@ -24,3 +24,13 @@ char *instance_text(const struct conf *conf)
 {
 	return *conf->instance ? xasprintf("instance %s", conf->instance) : xstrdup("doze");
 }
+
+char *help_text(const struct conf *conf, const char *text)
+{
+	static const char etc[] = "{etc}";
+	const char *at = strstr(text, etc);
+
+	return at ? xasprintf("%.*s%s%s", (int)(at - text), text, conf->etc_dir,
+			      at + sizeof(etc) - 1)
+		  : xstrdup(text);
+}

@@ -11,5 +11,8 @@ bool command_needs_root(const char *words);
 char *command_text(const struct conf *conf, const char *words);
 /* What a sentence calls this instance: "doze" or "instance NAME". Owned by the caller. */
 char *instance_text(const struct conf *conf);
+/* A text of the table of commands, with the instance's directory of configuration for "{etc}".
+ * Owned by the caller. */
+char *help_text(const struct conf *conf, const char *text);
 
 #endif

@@ -13,12 +13,17 @@ static void option(FILE *to, const struct option *o)
 
 static void option_list(FILE *to, const struct option *options, size_t n)
 {
+	struct conf conf;
+
+	conf_defaults(&conf, "");
 	fputs(".Bl -tag -width Ds\n", to);
 	for (size_t i = 0; i < n; i++) {
+		autofree char *text = help_text(&conf, options[i].help);
+
 		fputs(".It", to);
 		option(to, &options[i]);
 		fputc('\n', to);
-		mdoc_text(to, options[i].help);
+		mdoc_text(to, text);
 	}
 	fputs(".El\n", to);
 }

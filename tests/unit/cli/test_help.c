@@ -116,6 +116,23 @@ static void test_every_command_that_is_suggested_names_its_instance(void **unuse
 	assert_non_null(strstr(text, "'doze --instance t1 COMMAND --help'"));
 }
 
+static void test_the_help_of_up_names_the_configuration_of_its_instance(void **unused)
+{
+	(void)unused;
+	assert_string_equal(commands[0].name, "up");
+	instance("t1");
+	print_one(&commands[0]);
+	assert_non_null(strstr(text, "/etc/doze-t1/doze.ini"));
+	assert_null(strstr(text, "/etc/doze/"));
+	instance("");
+	print_one(&commands[0]);
+	assert_non_null(strstr(text, "/etc/doze/doze.ini"));
+	for (size_t i = 0; i < n_commands; i++) {
+		print_one(&commands[i]);
+		assert_null(strstr(text, "{etc}"));
+	}
+}
+
 static void test_sudo_stands_before_what_only_root_can_do(void **unused)
 {
 	static const struct {
@@ -144,6 +161,7 @@ int main(void)
 		cmocka_unit_test(test_every_row_says_what_help_and_manual_need),
 		cmocka_unit_test(test_a_command_is_explained_with_its_options_and_examples),
 		cmocka_unit_test(test_every_command_that_is_suggested_names_its_instance),
+		cmocka_unit_test(test_the_help_of_up_names_the_configuration_of_its_instance),
 		cmocka_unit_test(test_sudo_stands_before_what_only_root_can_do),
 	};
 
