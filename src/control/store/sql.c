@@ -185,22 +185,36 @@ static int sql_migrate(sqlite3 *db, struct err *e)
 	return sql_exec(db, set, e) ? -1 : sql_exec(db, "COMMIT", e);
 }
 
-sqlite3 *sql_open(int dirfd, struct err *e)
+/* @locking is NORMAL or EXCLUSIVE. */
+static sqlite3 *sql_open_as(const char *path, const char *locking, struct err *e)
 {
 	const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX;
+	char lock[64];
 	sqlite3 *db = NULL;
-	char path[64];
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d/doze.db", dirfd);
+	snprintf(lock, sizeof(lock), "PRAGMA locking_mode = %s", locking);
 	if (sqlite3_open_v2(path, &db, flags, NULL) != SQLITE_OK) {
 		sql_err(db, e, "be opened");
-	} else if (!sql_exec(db, "PRAGMA journal_mode = WAL", e) &&
+	} else if (!sql_exec(db, lock, e) && !sql_exec(db, "PRAGMA journal_mode = WAL", e) &&
 		   !sql_exec(db, "PRAGMA synchronous = FULL", e) &&
 		   !sql_exec(db, "PRAGMA foreign_keys = ON", e) && !sql_migrate(db, e)) {
 		return db;
 	}
 	sqlite3_close(db);
 	return NULL;
+}
+
+/* The index of SQLite's log is a file that is made anew at a start, which a full disk has no room
+ * for. With the exclusive lock the index is in memory; then nobody else can read the store
+ * meanwhile, so that is the second choice. */
+sqlite3 *sql_open(int dirfd, struct err *e)
+{
+	sqlite3 *db;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d/doze.db", dirfd);
+	db = sql_open_as(path, "NORMAL", e);
+	return db ? db : sql_open_as(path, "EXCLUSIVE", e);
 }
 
 /* A row that exists is updated in place, so that the order of rows stays the order of creation. */

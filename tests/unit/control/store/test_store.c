@@ -10,7 +10,9 @@
 #include <cmocka.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <sqlite3.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -314,6 +316,24 @@ static void test_a_newer_format_is_refused_with_a_sentence(void **state)
 	assert_non_null(strstr(e.text, "format 99"));
 }
 
+static void test_the_store_opens_where_its_shared_index_cannot_be_made(void **state)
+{
+	struct fixture *f = *state;
+	struct rlimit before, none;
+	struct store *store;
+	struct err e;
+
+	store_close(open_store(f->dir));
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	none = (struct rlimit){ 0, before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+	store = store_open(f->dir, &e); /* no file can grow */
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_non_null(store);
+	store_close(store);
+}
+
 #define STORE_TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 
 int main(void)
@@ -324,6 +344,7 @@ int main(void)
 		STORE_TEST(test_an_image_takes_its_versions_and_builds_along),
 		STORE_TEST(test_a_failed_transaction_leaves_the_others),
 		STORE_TEST(test_a_kill_loses_nothing_that_was_answered),
+		STORE_TEST(test_the_store_opens_where_its_shared_index_cannot_be_made),
 		STORE_TEST(test_a_newer_format_is_refused_with_a_sentence),
 	};
 
