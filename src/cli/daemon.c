@@ -57,6 +57,16 @@ static int daemon_file(const struct client *c, struct supervisor *s)
 	return fd_steal(&fd);
 }
 
+/* Keeps no lock on the pid file, so that a daemon can be started next. */
+static struct supervisor daemon_supervisor(const struct client *c)
+{
+	struct supervisor s;
+	int file = daemon_file(c, &s);
+
+	fd_close(&file);
+	return s;
+}
+
 /* Names the place where the daemon's log is. */
 static char *daemon_log(const struct client *c)
 {
@@ -105,12 +115,10 @@ int cmd_up(struct client *c, const struct typed *t)
 	const char *config = typed_option(t, "--config");
 	bool foreground = typed_option(t, "--foreground");
 	autofree char *dozed = xasprintf("%s/dozed", c->conf.libexec_dir);
-	struct supervisor supervisor;
-	autoclose int file = -1;
+	struct supervisor supervisor = daemon_supervisor(c);
 	const char *argv[8];
 	size_t n = 0;
 
-	file = daemon_file(c, &supervisor);
 	if (supervisor.pid)
 		return up_already(c, &supervisor);
 	if (!foreground && !config && systemd_runs(c))
