@@ -322,5 +322,6 @@ int control_main(const struct conf *conf, int super_fd)
 	store_close(r->ctl.store); /* what is queued is written */
 	images_close(&r->ctl);
 	api_free(&r->ctl);
+	model_close(&r->ctl);
 	return r->failed ? 1 : rc;
 }

@@ -274,3 +274,17 @@ bool model_is_left_out(struct control *ctl, const char *id)
 {
 	return hash_find_node(&ctl->left_out, id, strnlen(id, IPC_ID_SIZE));
 }
+
+void model_close(struct control *ctl)
+{
+	hash_each(l, &ctl->left_out, struct left_out, in)
+	{
+		hash_del(&ctl->left_out, &l->in);
+		free(l);
+	}
+	hash_free(&ctl->left_out);
+	hash_free(&ctl->images_by_id);
+	hash_free(&ctl->images_by_name);
+	hash_free(&ctl->microvms_by_id);
+	hash_free(&ctl->microvms_by_endpoint);
+}

@@ -10,7 +10,8 @@
 struct conf;
 struct control;
 
-void model_init(struct control *ctl); /* empty; before anything else here */
+void model_init(struct control *ctl);  /* empty; before anything else here */
+void model_close(struct control *ctl); /* the tables; the rows in them are left as they are */
 
 /* Make and free.  A new row is known to nobody until it is added, which its owner does once the
  * store has it; a new build belongs to its version at once.  Freeing takes a row out again, and its

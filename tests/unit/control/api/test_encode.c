@@ -45,10 +45,7 @@ static struct world *world_new(void)
 static void world_free(struct world *w)
 {
 	model_image_free(&w->ctl, w->image);
-	hash_free(&w->ctl.images_by_id);
-	hash_free(&w->ctl.images_by_name);
-	hash_free(&w->ctl.microvms_by_id);
-	hash_free(&w->ctl.microvms_by_endpoint);
+	model_close(&w->ctl);
 	free(w);
 }
 

@@ -149,11 +149,7 @@ static char *view(struct control *c)
 static void free_model(struct control *c)
 {
 	list_each(image, &c->images, struct image, in_control) model_image_free(c, image);
-	hash_free(&c->left_out);
-	hash_free(&c->images_by_id);
-	hash_free(&c->images_by_name);
-	hash_free(&c->microvms_by_id);
-	hash_free(&c->microvms_by_endpoint);
+	model_close(c);
 }
 
 static void load(struct control *c)

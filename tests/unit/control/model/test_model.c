@@ -41,10 +41,7 @@ static void end(struct control *ctl)
 	store_close(ctl->store);
 	list_each(vm, &ctl->microvms, struct microvm, in_control) model_microvm_free(vm);
 	list_each(image, &ctl->images, struct image, in_control) model_image_free(ctl, image);
-	hash_free(&ctl->images_by_id);
-	hash_free(&ctl->images_by_name);
-	hash_free(&ctl->microvms_by_id);
-	hash_free(&ctl->microvms_by_endpoint);
+	model_close(ctl);
 }
 
 static void put_all(struct control *ctl)
