@@ -6,7 +6,7 @@
 
 #include "base/io.h"
 
-#define PROC_STAT_MOST (4 * KIB)
+#define PROC_STAT_MAX (4 * KIB)
 
 /* The line reads "pid (any name) S ppid ...", and the name may itself contain parentheses, so the
  * last one ends it. */
@@ -17,7 +17,7 @@ uint64_t proc_start_time(pid_t pid)
 	autobuf struct buf text = { 0 };
 	char *at;
 
-	if (fd < 0 || io_read_all(fd, &text, PROC_STAT_MOST))
+	if (fd < 0 || io_read_all(fd, &text, PROC_STAT_MAX))
 		return 0;
 	at = strrchr(buf_str(&text), ')');
 	if (!at || strlen(at) < 3 || at[2] == 'Z' || at[2] == 'X')

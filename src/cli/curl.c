@@ -14,8 +14,8 @@
 #include "cli/cli.h"
 #include "cli/refusal.h"
 
-#define MICROVMS   "/2025-09-09/microvms"
-#define HEADS_MOST (1 * MIB)
+#define MICROVMS  "/2025-09-09/microvms"
+#define HEADS_MAX (1 * MIB)
 
 /* The port that an image EXPOSEs, if it is the only one; 8080 otherwise. */
 static long curl_default_port(struct client *c, const char *arn)
@@ -94,7 +94,7 @@ static int curl_run(struct client *c, const char *url, const char *token, long p
 		return say_text(
 			"curl is not installed: install it with 'sudo apt-get install curl'");
 	if (head >= 0 && !lseek(head, 0, SEEK_SET))
-		(void)!io_read_all(head, heads, HEADS_MOST);
+		(void)!io_read_all(head, heads, HEADS_MAX);
 	return rc;
 }
 

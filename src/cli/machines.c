@@ -8,8 +8,8 @@
 #include "base/io.h"
 #include "base/proc.h"
 
-#define FACT_MOST 64
-#define OWNER     "control" /* the owner of machines that are no build's */
+#define FACT_MAX 64
+#define OWNER    "control" /* the owner of machines that are no build's */
 
 static char *machine_fact(int dir, const char *machine, const char *name)
 {
@@ -17,7 +17,7 @@ static char *machine_fact(int dir, const char *machine, const char *name)
 	autoclose int fd = io_open_below(dir, path, O_RDONLY, 0);
 	autobuf struct buf text = { 0 };
 
-	if (fd < 0 || io_read_all(fd, &text, FACT_MOST))
+	if (fd < 0 || io_read_all(fd, &text, FACT_MAX))
 		return NULL;
 	return xstrdup(buf_str(&text));
 }

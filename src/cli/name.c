@@ -7,13 +7,13 @@
 #include "cli/suggest.h"
 
 #define MICROVM_PREFIX "microvm-"
-#define NAME_MOST      64
+#define NAME_MAX_SIZE  64
 
 bool name_image_valid(const char *name)
 {
 	size_t size = strlen(name);
 
-	return size && size <= NAME_MOST &&
+	return size && size <= NAME_MAX_SIZE &&
 	       !name[strspn(name,
 			    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")];
 }

@@ -5,7 +5,7 @@
 
 #include "base/io.h"
 
-#define LOGGED_MOST (1 * MIB)
+#define LOGGED_MAX (1 * MIB)
 
 char *logged_error(int fd, off_t from)
 {
@@ -15,7 +15,7 @@ char *logged_error(int fd, off_t from)
 
 	if (lseek(fd, from, SEEK_SET) < 0)
 		return NULL;
-	(void)!io_read_all(fd, &text, LOGGED_MOST); /* the beginning is enough */
+	(void)!io_read_all(fd, &text, LOGGED_MAX); /* the beginning is enough */
 	buf_str(&text);
 	for (char *line = strtok_r((char *)text.data, "\n", &save); line;
 	     line = strtok_r(NULL, "\n", &save)) {
