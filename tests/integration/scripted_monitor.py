@@ -180,9 +180,12 @@ class Monitor:
         self.run, self.busy, self.written, self.to_write = ipc.MACHINE_PAUSED, "save", 0, 100 << 20
         return True
 
-    def end_save(self, ask):
+    def write_save(self, ask):
         for which, fd in enumerate(ask.fds):
             os.pwrite(fd, HEADER + self.guest if which == ipc.SAVE_FD_HEADER else self.guest, 0)
+
+    def end_save(self, ask):
+        self.write_save(ask)
         self.busy = None
         self.saves += 1
         for _ in range(ask.repeats):  # to whoever is there now
@@ -284,8 +287,7 @@ def dies_in_the_header(ask):
 
 def dies_saved(ask):
     """All is on disk, and nobody was told."""
-    for fd in ask.fds:
-        os.pwrite(fd, ask.actor.guest, 0)
+    ask.actor.write_save(ask)
     ask.actor.die()
 
 

@@ -6,7 +6,6 @@
 #include "base/log.h"
 #include "control/channels/routes.h"
 #include "control/microvm/lifecycle_internal.h"
-#include "control/microvm/suspend.h"
 #include "control/microvm/waiters.h"
 #include "control/pool/restore.h"
 #include "control/pool/spares.h"
@@ -300,11 +299,7 @@ static void machine_checked(struct machine *m, int rc, const struct ipc_msg *ans
 
 	(void)e;
 	/* A machine that is being saved is paused, and one that does not answer may be running. */
-	if (!stats || stats->run != MACHINE_PAUSED || vm->state == VM_SUSPENDING)
-		return;
-	if (vm->state == VM_RUNNING)
-		suspend_run_on(vm);
-	else
+	if (stats && stats->run == MACHINE_PAUSED && vm->state != VM_SUSPENDING)
 		start_failed(vm, "The machine did not continue.");
 }
 

@@ -249,11 +249,6 @@ bool suspend_on_machine_end(struct microvm *of)
 	return world.suspend_takes_it;
 }
 
-void suspend_run_on(struct microvm *of)
-{
-	(void)of;
-}
-
 void suspend_on_saved(struct machine *m, const struct machine_saved *saved)
 {
 	(void)m;
