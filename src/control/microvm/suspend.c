@@ -292,6 +292,7 @@ void on_step_refused(struct microvm *vm, enum vm_event event, const struct err *
 		return;
 	}
 	suspend_of(vm)->failure = *e;
+	model_set_drained(vm, false);
 	l->wake = false; /* it runs */
 	routes_release(vm);
 	waiters_notify(&l->suspends, -1, e);

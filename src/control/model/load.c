@@ -148,6 +148,9 @@ static void load_microvm(void *arg, const struct store_microvm *row)
 	vm->terminated_ms = row->terminated_ms;
 	vm->suspended_ms = row->suspended_ms;
 	vm->last_byte_ms = row->last_byte_ms;
+	if (vm->state != VM_SUSPENDING && vm->state != VM_SUSPENDED)
+		model_set_drained(vm,
+				  false); /* it woke in the step that this row was written for */
 	model_add_microvm(vm);
 	v->n_microvms += vm->state != VM_TERMINATED;
 }
