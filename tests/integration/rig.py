@@ -20,6 +20,8 @@ ACCOUNT = "000000000000"
 BASE_ARN = f"arn:aws:lambda:{REGION}:aws:microvm-image:al2023-1"
 ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/build"
 NAME = "chk"  # instances of ours are chk<pid>
+# Runs of the tests beside each other on one host need different numbers from 0 to 20: ids and networks follow from it.
+WORLD = int(os.environ.get("DOZE_TEST_WORLD", "0"))
 
 EXAMPLES = {
     "flask-hello": {},
@@ -91,9 +93,9 @@ class Doze:
             pathlib.Path(f"{p}/doze-{self.name}") for p in ("/etc", "/var/lib", "/run", "/var/log"))
         self.settings = {
             "service": {"api_port": self.api_port, "s3_port": self.s3_port, "endpoint_port": self.endpoint_port},
-            "machine": {"uid_first": 500000, "uid_count": 4000},
-            "build": {"map_first": 600000},
-            "network": {"slots": "100.101.0.0/16"},
+            "machine": {"uid_first": 500000 + 4000 * WORLD, "uid_count": 4000},
+            "build": {"map_first": 600000 + 65536 * WORLD},
+            "network": {"slots": f"100.{101 + WORLD}.0.0/16"},
         }
         for section, keys in settings.items():
             self.settings.setdefault(section, {}).update(keys)
