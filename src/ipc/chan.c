@@ -7,9 +7,11 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
-#define CHAN_MAX (8 * MIB)
+#define CHAN_MAX      (8 * MIB)
+#define CHAN_PAUSE_NS 1000000
 
 struct chan_item {
 	struct list in;
@@ -50,6 +52,20 @@ static void msg_set_fds(struct msghdr *msg, union fd_control *control, const int
 	memcpy(CMSG_DATA(c), fds, sizeof(int) * n);
 }
 
+/* A host that is short of memory says nothing about the other side, which may hold the only copy of
+ * a guest.  The pause keeps a loop from trying again at once and for ever. */
+static int ipc_failed(int error)
+{
+	static const int shortages[] = { ENOMEM, ENOBUFS, ETOOMANYREFS };
+
+	for (size_t i = 0; i < ARRAY_SIZE(shortages); i++)
+		if (error == shortages[i]) {
+			nanosleep(&(struct timespec){ .tv_nsec = CHAN_PAUSE_NS }, NULL);
+			return -EAGAIN;
+		}
+	return -error;
+}
+
 int ipc_send(int sock, const struct ipc_head *head, const void *body, const int *fds,
 	     unsigned n_fds)
 {
@@ -65,7 +81,7 @@ int ipc_send(int sock, const struct ipc_head *head, const void *body, const int 
 	do
 		n = sendmsg(sock, &msg, MSG_NOSIGNAL);
 	while (n < 0 && errno == EINTR);
-	return n < 0 ? -errno : 0;
+	return n < 0 ? ipc_failed(errno) : 0;
 }
 
 static void msg_take_fds(struct msghdr *msg, struct ipc_msg *m)
@@ -93,7 +109,7 @@ int ipc_recv(int sock, struct ipc_msg *m, const struct ipc_row *rows, size_t n_r
 		n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
-		return -errno;
+		return ipc_failed(errno);
 	msg_take_fds(&msg, m);
 	if (!n && !m->n_fds)
 		return 0;

@@ -40,13 +40,14 @@ struct ipc_msg {
 /* Check a received message: known type, fitting size and number of descriptors.  Pure; fuzzed. */
 bool ipc_check(const struct ipc_msg *m, const struct ipc_row *rows, size_t n_rows);
 
-/* Send one message; the caller keeps the descriptors.  Returns 0 or -errno (-EAGAIN if the socket
- * is full). */
+/* Send one message; the caller keeps the descriptors.  Returns 0 or -errno: -EAGAIN if the socket
+ * is full or the host is short of memory. */
 int ipc_send(int sock, const struct ipc_head *head, const void *body, const int *fds,
 	     unsigned n_fds) must_check;
 
 /* Receive one message into *m.  Returns 1, 0 at the end of the connection, or -errno: -EAGAIN if
- * there is none, -EBADMSG if it is truncated or not in `rows` and the connection must be closed. */
+ * there is none or the host is short of memory, -EBADMSG if it is truncated or not in `rows` and
+ * the connection must be closed. */
 int ipc_recv(int sock, struct ipc_msg *m, const struct ipc_row *rows, size_t n_rows) must_check;
 void ipc_msg_close(struct ipc_msg *m);
 int ipc_msg_take_fd(struct ipc_msg *m, unsigned i); /* owned by the caller now; -1 if absent */

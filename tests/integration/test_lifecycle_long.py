@@ -200,6 +200,18 @@ def test_priv_that_cannot_list_is_asked_again(rig, image):
     assert rig.api.state(vm) == "RUNNING" and rig.machine(vm) is machine
 
 
+@pytest.mark.parametrize("call", ["SENDMSG", "RECVMSG"])
+def test_a_host_short_of_memory_loses_no_machine(rig, image, call):
+    vm = rig.run(image)
+    guest = rig.machine(vm).guest
+    rig.lies.tell(call, errno.ENOMEM, times=20)
+    asked = rig.api.later("suspend", vm)
+    wait_for("it was short", lambda: rig.lies.told(call) == 20)
+    asked.result(10)
+    wait_for("it is SUSPENDED", lambda: rig.api.state(vm) == "SUSPENDED")
+    comes_back(rig, vm, guest)
+
+
 def test_a_machine_that_says_hello_late_is_not_lost(rig, image):
     vm = rig.run(image)
     machine = rig.machine(vm)

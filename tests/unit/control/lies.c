@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -211,6 +212,24 @@ int memfd_create(const char *name, unsigned flags)
 
 	BEHIND(memfd_create);
 	return lies_fails(LIE_MEMFD, &answer) ? -1 : behind_memfd_create(name, flags);
+}
+
+ssize_t sendmsg(int sock, const struct msghdr *msg, int flags)
+{
+	static ssize_t (*behind_sendmsg)(int, const struct msghdr *, int);
+	int answer;
+
+	BEHIND(sendmsg);
+	return lies_fails(LIE_SENDMSG, &answer) ? -1 : behind_sendmsg(sock, msg, flags);
+}
+
+ssize_t recvmsg(int sock, struct msghdr *msg, int flags)
+{
+	static ssize_t (*behind_recvmsg)(int, struct msghdr *, int);
+	int answer;
+
+	BEHIND(recvmsg);
+	return lies_fails(LIE_RECVMSG, &answer) ? -1 : behind_recvmsg(sock, msg, flags);
 }
 
 /* What has no function of its own in libc.  How many arguments there are the number alone says:

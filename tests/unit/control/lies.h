@@ -18,6 +18,8 @@ enum lie_call {
 	LIE_CREATE, /* open with O_CREAT */
 	LIE_MKDIR,
 	LIE_MEMFD,
+	LIE_SENDMSG,
+	LIE_RECVMSG,
 	LIE_NUM_CALLS,
 };
 

@@ -26,6 +26,32 @@ static const struct ipc_row rows[] = {
 
 static int pair[2];
 
+static int shortage, shortages; /* the errno of so many calls to come */
+
+ssize_t __real_sendmsg(int sock, const struct msghdr *msg, int flags);
+ssize_t __real_recvmsg(int sock, struct msghdr *msg, int flags);
+ssize_t __wrap_sendmsg(int sock, const struct msghdr *msg, int flags);
+ssize_t __wrap_recvmsg(int sock, struct msghdr *msg, int flags);
+
+static bool is_short(void)
+{
+	if (!shortages)
+		return false;
+	shortages--;
+	errno = shortage;
+	return true;
+}
+
+ssize_t __wrap_sendmsg(int sock, const struct msghdr *msg, int flags)
+{
+	return is_short() ? -1 : __real_sendmsg(sock, msg, flags);
+}
+
+ssize_t __wrap_recvmsg(int sock, struct msghdr *msg, int flags)
+{
+	return is_short() ? -1 : __real_recvmsg(sock, msg, flags);
+}
+
 static int setup(void **unused)
 {
 	struct err e;
@@ -105,6 +131,32 @@ static void test_a_full_socket_queues_and_keeps_the_order(void **unused)
 	chan_close(&c);
 }
 
+static void test_a_shortage_of_the_host_delays_a_message(void **unused)
+{
+	static const int errors[] = { ENOMEM, ENOBUFS, ETOOMANYREFS };
+	static struct ipc_msg m;
+
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
+		struct ping body = { i };
+		struct chan c;
+
+		chan_init(&c, dup(pair[0]), rows, ARRAY_SIZE(rows));
+		shortage = errors[i];
+		shortages = 2;
+		assert_int_equal(chan_send(&c, 1, 0, &body, sizeof(body), NULL, 0), 0);
+		assert_int_equal(chan_flush(&c), 0);
+		assert_true(chan_wants_write(&c));
+		assert_int_equal(chan_flush(&c), 0);
+		assert_false(chan_wants_write(&c));
+		shortages = 1;
+		assert_int_equal(ipc_recv(pair[1], &m, rows, ARRAY_SIZE(rows)), -EAGAIN);
+		assert_int_equal(ipc_recv(pair[1], &m, rows, ARRAY_SIZE(rows)), 1);
+		assert_int_equal(((struct ping *)(void *)m.body)->n, i);
+		chan_close(&c);
+	}
+}
+
 static void test_the_end_of_a_connection_is_told(void **unused)
 {
 	static struct ipc_msg m;
@@ -123,6 +175,8 @@ int main(void)
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_full_socket_queues_and_keeps_the_order,
 						setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_shortage_of_the_host_delays_a_message, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_the_end_of_a_connection_is_told, setup,
 						teardown),
 	};
