@@ -61,12 +61,12 @@ def make_image(control, api, name, **more):
     return made["imageArn"], build
 
 
-def raw(control, method, target, body=b"", headers=(), sign=True, service="lambda", secret=SECRET):
+def raw(control, method, target, body=b"", headers=(), sign=True, service="lambda", secret=SECRET, region=REGION):
     request = botocore.awsrequest.AWSRequest(method, control.url + target, data=body,
                                              headers=dict(headers))
     if sign:
         botocore.auth.SigV4Auth(botocore.credentials.Credentials(KEY, secret), service,
-                                REGION).add_auth(request)
+                                region).add_auth(request)
     conn = http.client.HTTPConnection("127.0.0.1", control.port, timeout=20)
     conn.request(method, target, body, dict(request.headers.items()))
     answer = conn.getresponse()
@@ -133,8 +133,10 @@ def test_absent_members_are_null_on_the_wire(control, api):
     assert status == 200 and headers["content-type"] == "application/json"
     assert headers["x-amzn-requestid"]
     for member in ("hooks", "logging", "description", "cpuConfigurations", "stateReason", "tags",
-                   "environmentVariables", "additionalOsCapabilities", "buildPhaseOverrides"):
+                   "environmentVariables", "additionalOsCapabilities"):
         assert body[member] is None, member
+    for member in ("buildPhaseOverrides", "roleConfiguration", "kmsKeyIdentifier"):
+        assert member not in body
     assert body["versionStateTimeBucket"].startswith("SUCCESSFUL#2")
     body = json.loads(raw(control, "GET", "/2025-09-09/microvms")[2])
     assert body["nextToken"] is None
@@ -425,6 +427,7 @@ def test_arm64_is_built_for_this_host_with_a_warning(control, api):
     (dict(sign=False), 403, "MissingAuthenticationTokenException"),
     (dict(secret="wrong"), 403, "InvalidSignatureException"),
     (dict(service="s3"), 403, "InvalidSignatureException"),
+    (dict(region="eu-west-1"), 403, "InvalidSignatureException"),
 ])
 def test_who_does_not_sign_is_denied(control, how, status, kind):
     got, headers, body = raw(control, "GET", "/2025-09-09/microvms", **how)

@@ -59,12 +59,14 @@ static void put(json_t *to, const char *name, json_t *value)
 	json_object_set_new(to, name, value);
 }
 
+/* A member that nobody set is null, but the service leaves out a key that it owns itself. */
 static void put_params(json_t *to, const json_t *params, const char *const *names, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		json_t *value = json_object_get(params, names[i]);
 
-		put(to, names[i], value ? json_incref(value) : json_null());
+		if (value || strcmp(names[i], "kmsKeyIdentifier") != 0)
+			put(to, names[i], value ? json_incref(value) : json_null());
 	}
 }
 
@@ -127,8 +129,6 @@ json_t *encode_version(const struct control *ctl, const struct image_version *v)
 	put_params(o, v->params, version_params, ARRAY_SIZE(version_params));
 	put(o, "tags", encode_tags(v->image->tags));
 	put(o, "versionStateTimeBucket", json_string(bucket));
-	put(o, "buildPhaseOverrides", json_null());
-	put(o, "roleConfiguration", json_null());
 	return o;
 }
 

@@ -85,17 +85,33 @@ static bool route_match(const char *want, const char *got, size_t got_size, stru
 	}
 }
 
-const struct op *op_find(const char *method, const char *path, size_t path_size,
-			 struct op_segments *s)
+static const struct op *route_find(const char *method, const char *path, size_t path_size,
+				   struct op_segments *s)
 {
 	memset(s, 0, sizeof(*s));
-	/* Some clients end every path with a slash. */
-	if (path_size > 1 && path[path_size - 1] == '/')
-		path_size--;
 	for (size_t i = 0; i < ops_count; i++) {
 		if (!strcmp(ops[i].method, method) && route_match(ops[i].path, path, path_size, s))
 			return &ops[i];
 		op_segments_free(s);
 	}
 	return NULL;
+}
+
+const struct op *op_find(const char *method, const char *path, size_t path_size,
+			 struct op_segments *s)
+{
+	const struct op *op;
+
+	/* Some clients end every path with a slash.  Where an identifier may follow it, a path that
+	 * ends there names nothing, and the list above it is not what was asked for. */
+	if (path_size > 1 && path[path_size - 1] == '/') {
+		autofree char *named = xasprintf("%.*s-", (int)path_size, path);
+
+		op = route_find(method, named, path_size + 1, s);
+		op_segments_free(s);
+		if (op)
+			return NULL;
+		path_size--;
+	}
+	return route_find(method, path, path_size, s);
 }

@@ -62,6 +62,12 @@ static int server_claim(struct call *c, struct err *e)
 			       "SignatureDoesNotMatch: Credential should be scoped to correct "
 			       "service: '%s'.",
 			       service);
+	/* Clients sign requests to the global STS for us-east-1, wherever they are. */
+	if (c->op != &sts_op && strcmp(c->claim.region, c->ctl->conf->region) != 0)
+		return err_set(e, ERR_DENIED,
+			       "SignatureDoesNotMatch: Credential should be scoped to a valid "
+			       "region: '%s'.",
+			       c->ctl->conf->region);
 	if (!creds_secret(&c->ctl->creds, c->claim.access_key))
 		return err_set(e, ERR_DENIED,
 			       "InvalidClientTokenId: The security token included in the request "

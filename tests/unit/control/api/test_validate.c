@@ -231,7 +231,10 @@ static void test_only_whole_paths_find_an_operation(void **unused)
 		const char *method, *path, *name;
 	} rows[] = {
 		{ "GET", "/2025-09-09/microvms", "ListMicrovms" },
-		{ "GET", "/2025-09-09/microvms/", "ListMicrovms" },
+		{ "POST", "/2025-09-09/microvms/", "RunMicrovm" },
+		{ "GET", "/2025-09-09/microvms/m/", "GetMicrovm" },
+		{ "GET", "/2025-09-09/microvms/", NULL }, /* of a microVM without an id */
+		{ "GET", IMAGE "/", NULL },
 		{ "POST", "/2025-09-09/microvms", "RunMicrovm" },
 		{ "GET", "/2025-09-09/microvms/m", "GetMicrovm" },
 		{ "POST", "/2025-09-09/microvms/m/suspend", "SuspendMicrovm" },
