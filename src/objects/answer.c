@@ -30,6 +30,7 @@ static const struct { const char *code; unsigned status; const char *text; } fau
 	[FAULT_NO_BUCKET]          = { "NoSuchBucket", 404, "The specified bucket does not exist" },
 	[FAULT_NO_KEY]             = { "NoSuchKey", 404, "The specified key does not exist." },
 	[FAULT_NO_SPACE]           = { "InsufficientStorage", 507, "The disk of the data directory is full." },
+	[FAULT_NO_TAGS]            = { "NoSuchTagSet", 404, "The TagSet does not exist" },
 	[FAULT_NO_UPLOAD]          = { "NoSuchUpload", 404, "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed." },
 	[FAULT_NOT_IMPLEMENTED]    = { "NotImplemented", 501, "A header or query you provided implies functionality that is not implemented" },
 	[FAULT_PRECONDITION]       = { "PreconditionFailed", 412, "At least one of the pre-conditions you specified did not hold" },
@@ -110,13 +111,17 @@ static void answer_send(struct request *r, unsigned status, const struct http_he
 	}
 }
 
-static void answer_code(struct request *r, const char *code, unsigned status, const char *text)
+/* @region NULL: the client is not told which one it should have signed for. */
+static void answer_code(struct request *r, const char *code, unsigned status, const char *text,
+			const char *region)
 {
 	autobuf struct buf b = { 0 };
 
 	buf_adds(&b, XML_HEAD "<Error>");
 	s3_xml_put(&b, "Code", code);
 	s3_xml_put(&b, "Message", text);
+	if (region)
+		s3_xml_put(&b, "Region", region);
 	if (r->bucket_name[0])
 		s3_xml_put(&b, "BucketName", r->bucket_name);
 	if (r->key[0])
@@ -131,7 +136,18 @@ static void answer_code(struct request *r, const char *code, unsigned status, co
 
 void answer_fault(struct request *r, enum fault fault, const char *text)
 {
-	answer_code(r, faults[fault].code, faults[fault].status, text ? text : faults[fault].text);
+	answer_code(r, faults[fault].code, faults[fault].status, text ? text : faults[fault].text,
+		    NULL);
+}
+
+void answer_region(struct request *r)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text),
+		 "The authorization header is malformed; the region '%s' is wrong; expecting '%s'",
+		 r->claim.region, r->s3->region);
+	answer_code(r, "AuthorizationHeaderMalformed", 403, text, r->s3->region);
 }
 
 void answer_err(struct request *r, enum fault fault, const struct err *e)
@@ -153,7 +169,7 @@ void answer_signature(struct request *r, const struct err *e)
 
 	for (size_t i = 0; size && i < ARRAY_SIZE(checks); i++)
 		if (strlen(checks[i].prefix) == size && !strncmp(e->text, checks[i].prefix, size)) {
-			answer_code(r, checks[i].code, checks[i].status, colon + 2);
+			answer_code(r, checks[i].code, checks[i].status, colon + 2, NULL);
 			return;
 		}
 	answer_err(r, e->kind == ERR_DENIED ? FAULT_ACCESS_DENIED : FAULT_INTERNAL, e);

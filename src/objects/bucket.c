@@ -174,3 +174,50 @@ void bucket_op_versioning(struct request *r)
 	buf_adds(&b, "</VersioningConfiguration>");
 	answer_xml(r, &b);
 }
+
+/* The bucket, and the object if the request names one. */
+static bool bucket_or_key(struct request *r)
+{
+	const struct bucket *b = request_bucket(r);
+
+	if (b && r->key[0] && !bucket_find(b, r->key)) {
+		answer_fault(r, FAULT_NO_KEY, NULL);
+		return false;
+	}
+	return b != NULL;
+}
+
+/* Everything belongs to the one account, which may do all. */
+void bucket_op_acl(struct request *r)
+{
+	autobuf struct buf b = { 0 };
+
+	if (!bucket_or_key(r))
+		return;
+	xml_begin(&b, "AccessControlPolicy");
+	xml_owner(&b, r->s3, "Owner");
+	buf_addf(&b,
+		 "<AccessControlList><Grant>"
+		 "<Grantee xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" "
+		 "xsi:type=\"CanonicalUser\"><ID>%s</ID><DisplayName>doze</DisplayName></Grantee>"
+		 "<Permission>FULL_CONTROL</Permission></Grant></AccessControlList>"
+		 "</AccessControlPolicy>",
+		 r->s3->owner);
+	answer_xml(r, &b);
+}
+
+/* Nothing has tags.  S3 says so by a fault for a bucket, and by an empty set for an object. */
+void bucket_op_tagging(struct request *r)
+{
+	autobuf struct buf b = { 0 };
+
+	if (!bucket_or_key(r))
+		return;
+	if (!r->key[0]) {
+		answer_fault(r, FAULT_NO_TAGS, NULL);
+		return;
+	}
+	xml_begin(&b, "Tagging");
+	buf_adds(&b, "<TagSet></TagSet></Tagging>");
+	answer_xml(r, &b);
+}

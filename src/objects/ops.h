@@ -10,6 +10,8 @@ void bucket_op_head(struct request *r);
 void bucket_op_delete(struct request *r);
 void bucket_op_location(struct request *r);
 void bucket_op_versioning(struct request *r);
+void bucket_op_acl(struct request *r);
+void bucket_op_tagging(struct request *r);
 void bucket_op_drop(struct request *r);
 
 void list_op_v1(struct request *r);

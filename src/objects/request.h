@@ -48,6 +48,7 @@ enum fault {
 	FAULT_NO_BUCKET,
 	FAULT_NO_KEY,
 	FAULT_NO_SPACE,
+	FAULT_NO_TAGS,
 	FAULT_NO_UPLOAD,
 	FAULT_NOT_IMPLEMENTED,
 	FAULT_PRECONDITION,
@@ -180,6 +181,8 @@ void answer_fault(struct request *r, enum fault fault, const char *text); /* tex
 void answer_err(struct request *r, enum fault fault,
 		const struct err *e); /* ERR_CAPACITY: no space */
 void answer_signature(struct request *r, const struct err *e);
+/* The signature is for another region.  The answer names ours, so that clients can sign again. */
+void answer_region(struct request *r);
 void answer_empty(struct request *r, unsigned status, const struct http_header *headers, size_t n);
 void answer_xml(struct request *r, struct buf *b);
 void answer_raw_fault(struct http_exchange *x, unsigned status, const char *why);

@@ -7,9 +7,10 @@
 #include "base/clock.h"
 #include "base/hex.h"
 #include "objects/request.h"
+#include "wire/sigv2.h"
 
-/* Sub-resources of S3 that are not served here.  A refusal is better than the answer to another
- * question. */
+/* Sub-resources of S3 that are served by no operation, or only by those that name them.  A refusal
+ * is better than the answer to another question. */
 static const char *const route_missing[] = {
 	"accelerate",
 	"acl",
@@ -136,24 +137,50 @@ static bool route_parse(struct request *r)
 	return route_resource(r, r->param_text);
 }
 
+/* A URL of Version 2 names neither a region nor a service, and its body is never signed. */
+static int route_verify_v2(struct request *r, struct err *e)
+{
+	const struct http_head *head = http_request(r->x);
+	struct sigv2_claim claim;
+
+	if (sigv2_read(head, &claim, e))
+		return -1;
+	snprintf(r->claim.access_key, sizeof(r->claim.access_key), "%s", claim.access_key);
+	snprintf(r->claim.payload, sizeof(r->claim.payload), "UNSIGNED-PAYLOAD");
+	return sigv2_verify(head, &claim, creds_secret(&r->s3->creds, claim.access_key),
+			    route_host_bucket(head->host) ? r->bucket_name : "", clock_wall_ms(),
+			    e);
+}
+
+static int route_verify_v4(struct request *r, struct err *e)
+{
+	const struct http_head *head = http_request(r->x);
+
+	if (sigv4_read(head, &r->claim, e))
+		return -1;
+	return sigv4_verify(head, &r->claim, creds_secret(&r->s3->creds, r->claim.access_key), NULL,
+			    false, clock_wall_ms(), e);
+}
+
 static bool route_authenticate(struct request *r)
 {
 	const struct http_head *head = http_request(r->x);
-	const char *secret;
+	bool v2 = !http_header(head, "authorization") && sigv2_is(head->target);
 	struct err e;
 
-	if (sigv4_read(head, &r->claim, &e)) {
+	if (v2 ? route_verify_v2(r, &e) : route_verify_v4(r, &e)) {
 		answer_signature(r, &e);
 		return false;
 	}
-	secret = creds_secret(&r->s3->creds, r->claim.access_key);
-	if (sigv4_verify(head, &r->claim, secret, NULL, false, clock_wall_ms(), &e)) {
-		answer_signature(r, &e);
-		return false;
-	}
+	if (v2)
+		return true;
 	if (strcmp(r->claim.service, "s3") != 0) {
 		answer_fault(r, FAULT_ACCESS_DENIED,
 			     "The signature is for another service than s3.");
+		return false;
+	}
+	if (strcmp(r->claim.region, r->s3->region) != 0) {
+		answer_region(r);
 		return false;
 	}
 	return true;
@@ -178,12 +205,16 @@ static const struct op *route_find(const struct request *r)
 
 static bool route_choose(struct request *r)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(route_missing); i++)
-		if (request_param(r, route_missing[i])) {
+	r->op = route_find(r);
+	for (size_t i = 0; i < ARRAY_SIZE(route_missing); i++) {
+		const char *name = route_missing[i];
+		bool meant = r->op && r->op->param && !strcmp(r->op->param, name);
+
+		if (request_param(r, name) && !meant) {
 			answer_fault(r, FAULT_NOT_IMPLEMENTED, NULL);
 			return false;
 		}
-	r->op = route_find(r);
+	}
 	if (!r->op)
 		answer_fault(r, FAULT_METHOD, NULL);
 	return r->op != NULL;
