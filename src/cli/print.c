@@ -35,9 +35,12 @@ void table_print(const char *const *head, size_t n_columns, const char *const *c
 		row_print(cells + r * n_columns, widths, n_columns);
 }
 
+#define JSON_TIME_DIGITS 13 /* seconds since 1970 with milliseconds, as the API prints them */
+
 void json_print(const json_t *value)
 {
-	json_dumpf(value, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
+	json_dumpf(value, stdout,
+		   JSON_INDENT(2) | JSON_ENCODE_ANY | JSON_REAL_PRECISION(JSON_TIME_DIGITS));
 	putchar('\n');
 }
 

@@ -138,7 +138,7 @@ static int secrets_leaves(struct secrets *s, const struct conf *conf, struct buf
 	const char *const local[] = { "DNS:localhost", "IP:127.0.0.1", "IP:::1", NULL };
 	const char *const s3[] = { "DNS:localhost", "DNS:s3.localhost", "DNS:*.s3.localhost",
 				   "IP:127.0.0.1",  "IP:::1",           NULL };
-	const char *const endpoint[] = { wild, NULL };
+	const char *const endpoint[] = { wild, "IP:127.0.0.1", "IP:::1", NULL };
 	struct buf *ca = &s->each[SECRET_CA_CERT];
 
 	if (pki_make_leaf(ca_key, ca, local, &s->each[SECRET_TLS_API], e) ||
