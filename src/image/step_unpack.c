@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -58,14 +59,25 @@ static int step_zip_judge(struct step_zip *z, uint64_t i)
 	entry.name = st.name;
 	entry.size = st.valid & ZIP_STAT_SIZE ? st.size : 0;
 	entry.packed = st.valid & ZIP_STAT_COMP_SIZE ? st.comp_size : 0;
-	if (!zip_file_get_external_attributes(z->zip, i, 0, &system, &attributes) &&
-	    (system == ZIP_OPSYS_UNIX || system == ZIP_OPSYS_OS_X))
-		entry.unix_mode = attributes >> 16;
+	if (!zip_file_get_external_attributes(z->zip, i, 0, &system, &attributes)) {
+		if (system == ZIP_OPSYS_UNIX || system == ZIP_OPSYS_OS_X)
+			entry.unix_mode = attributes >> 16;
+		entry.dos = system == ZIP_OPSYS_DOS || system == ZIP_OPSYS_WINDOWS_NTFS;
+	}
 	if (zip_policy_add(z->policy, &entry, &z->plans[i], z->e))
 		return step_fail(z->s, zip_policy_code(z->policy), z->e, "%s", z->e->text);
 	if ((st.valid & ZIP_STAT_ENCRYPTION_METHOD) && st.encryption_method != ZIP_EM_NONE)
 		return step_zip_bad(z, "it is encrypted", "");
 	return 0;
+}
+
+static void step_zip_tell_repeated(const struct step_zip *z)
+{
+	for (size_t i = 0; i < z->n; i++)
+		if (!zip_policy_keeps(z->policy, i) && z->plans[i].kind != ZIP_KIND_DIR)
+			printf("doze: warning: the archive holds '%s' more than once; the last one "
+			       "is used\n",
+			       z->plans[i].path);
 }
 
 /* Every entry is checked before anything is written. */
@@ -82,6 +94,7 @@ static int step_zip_judge_all(struct step_zip *z)
 			return -1;
 	if (zip_policy_end(z->policy, z->e))
 		return step_fail(z->s, zip_policy_code(z->policy), z->e, "%s", z->e->text);
+	step_zip_tell_repeated(z);
 	return 0;
 }
 
@@ -142,6 +155,8 @@ static int step_zip_entry(struct step_zip *z, uint64_t i)
 	autobuf struct buf target = { 0 };
 	autoclose int fd = -1;
 
+	if (!zip_policy_keeps(z->policy, i))
+		return 0;
 	if (step_zip_parents(z, plan->path))
 		return -1;
 	switch (plan->kind) {

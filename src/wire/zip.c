@@ -4,20 +4,31 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/buf.h"
 #include "base/limits.h"
 
 #define ZIP_COMPONENT  255           /* NAME_MAX */
 #define ZIP_RATIO_FROM (64ULL * MIB) /* small archives may be as dense as they like */
 
+#define ZIP_LINK      4095 /* PATH_MAX without its NUL */
+#define ZIP_OFFENDERS 8    /* that a refusal names */
+
 struct zip_name {
 	char *path;
 	enum zip_kind kind;
+	size_t at; /* its number in the archive */
 };
 
 struct zip_policy {
-	struct zip_name *names;
+	struct zip_name *names; /* in the archive's order, sorted by zip_policy_end */
 	size_t n, room;
+	/* Since the end: the last of each name, sorted, its path borrowed; and which these are. */
+	struct zip_name *kept;
+	size_t n_kept;
+	bool *keeps;
 	uint64_t size, packed;
+	struct buf wrong; /* "'x' is absolute; ..." */
+	size_t n_wrong;
 	const char *code;
 };
 
@@ -36,6 +47,9 @@ void zip_policy_free(struct zip_policy *p)
 	for (size_t i = 0; i < p->n; i++)
 		free(p->names[i].path);
 	free(p->names);
+	free(p->kept);
+	free(p->keeps);
+	buf_free(&p->wrong);
 	free(p);
 }
 
@@ -56,32 +70,44 @@ static const char *zip_show(const char *name)
 	return shown;
 }
 
-/* Clean a relative path of empty and "." parts.  @to has room for the whole name. */
-static int zip_clean(const char *name, char *to, struct err *e)
+static void zip_offends(struct zip_policy *p, const char *name, const char *why)
 {
-	const char *why = NULL;
+	if (p->n_wrong++ < ZIP_OFFENDERS)
+		buf_addf(&p->wrong, "%s'%s' %s", p->n_wrong > 1 ? "; " : "", zip_show(name), why);
+}
+
+/* What is wrong with one part of a name; NULL: nothing. */
+static const char *zip_part(const char *part, size_t n)
+{
+	if (n == 2 && !memcmp(part, "..", 2))
+		return "leads out of the archive";
+	if (n > ZIP_COMPONENT)
+		return "has a part that is too long";
+	for (size_t i = 0; i < n; i++)
+		if ((unsigned char)part[i] < ' ' || part[i] == 127)
+			return "holds a control character";
+	return NULL;
+}
+
+/* Clean a relative path of empty and "." parts.  @to has room for LIMIT_ZIP_NAME bytes.  Returns
+ * what is wrong with it, or NULL. */
+static const char *zip_clean(const char *name, char *to)
+{
 	size_t out = 0;
 	int depth = 0;
 
+	to[0] = '\0';
 	if (*name == '/')
-		why = "is absolute";
-	else if (strlen(name) > LIMIT_ZIP_NAME)
-		why = "is too long";
-	while (!why && *name) {
+		return "is absolute";
+	while (*name) {
 		size_t n = strcspn(name, "/");
+		const char *why = zip_part(name, n);
 
-		if (n == 2 && !memcmp(name, "..", 2))
-			why = "leads out of the archive";
-		else if (n > ZIP_COMPONENT)
-			why = "has a part that is too long";
-		for (size_t i = 0; !why && i < n; i++)
-			if ((unsigned char)name[i] < ' ' || name[i] == 127)
-				why = "holds a control character";
-		if (n && !(n == 1 && *name == '.') && ++depth > LIMIT_ZIP_DEPTH)
-			why = "has too many parts";
-		if (why)
-			break;
 		if (n && !(n == 1 && *name == '.')) {
+			if (!why && ++depth > LIMIT_ZIP_DEPTH)
+				why = "has too many parts";
+			if (why)
+				return why;
 			if (out)
 				to[out++] = '/';
 			memcpy(to + out, name, n);
@@ -92,13 +118,13 @@ static int zip_clean(const char *name, char *to, struct err *e)
 			name++;
 	}
 	to[out] = '\0';
-	return why ? err_set(e, ERR_INVALID, "The archive holds an entry whose name %s.", why) : 0;
+	return NULL;
 }
 
-static int zip_kind_of(const struct zip_entry *z, enum zip_kind *kind, struct err *e)
+static const char *zip_kind_of(const struct zip_entry *z, enum zip_kind *kind)
 {
 	size_t n = strlen(z->name);
-	bool slash = n && z->name[n - 1] == '/';
+	bool slash = n && strchr(z->dos ? "/\\" : "/", z->name[n - 1]);
 
 	switch (z->unix_mode & S_IFMT) {
 	case S_IFLNK:
@@ -112,18 +138,13 @@ static int zip_kind_of(const struct zip_entry *z, enum zip_kind *kind, struct er
 		*kind = slash ? ZIP_KIND_DIR : ZIP_KIND_FILE;
 		break;
 	default:
-		return err_set(e, ERR_INVALID,
-			       "The archive entry '%s' is neither a file nor a directory nor a "
-			       "link.",
-			       zip_show(z->name));
+		return "is neither a file nor a directory nor a link";
 	}
 	if (*kind == ZIP_KIND_DIR && z->size)
-		return err_set(e, ERR_INVALID, "The archive entry '%s' is a directory with data.",
-			       zip_show(z->name));
-	if (*kind == ZIP_KIND_LINK && (!z->size || z->size > LIMIT_ZIP_NAME || slash))
-		return err_set(e, ERR_INVALID, "The archive entry '%s' is a malformed link.",
-			       zip_show(z->name));
-	return 0;
+		return "is a directory with data";
+	if (*kind == ZIP_KIND_LINK && (!z->size || z->size > ZIP_LINK || slash))
+		return "is a malformed link";
+	return NULL;
 }
 
 /* Tools such as `git archive` give no mode, or zero, for an ordinary file (service.md 9.1). */
@@ -149,59 +170,62 @@ static int zip_count(struct zip_policy *p, const struct zip_entry *z, struct err
 	return 0;
 }
 
+/* Tools of Windows that join the parts of a name by backslashes use no slashes then. */
+static void zip_take_name(const struct zip_entry *z, char name[LIMIT_ZIP_NAME + 1])
+{
+	bool backslashes = z->dos && !strchr(z->name, '/');
+
+	memcpy(name, z->name, strlen(z->name) + 1);
+	for (; backslashes && *name; name++)
+		*name = *name == '\\' ? '/' : *name;
+}
+
 int zip_policy_add(struct zip_policy *p, const struct zip_entry *z, struct zip_plan *plan,
 		   struct err *e)
 {
-	char path[LIMIT_ZIP_NAME + 1];
+	char name[LIMIT_ZIP_NAME + 1] = "", path[LIMIT_ZIP_NAME + 1] = "";
 	enum zip_kind kind = ZIP_KIND_FILE;
+	const char *why = "has a name that is too long";
 
 	p->code = ZIP_CODE_INVALID;
-	if (zip_clean(z->name, path, e) || zip_kind_of(z, &kind, e) || zip_count(p, z, e))
+	if (zip_count(p, z, e))
 		return -1;
-	if (!*path && kind != ZIP_KIND_DIR)
-		return err_set(e, ERR_INVALID, "The archive holds an entry without a name.");
+	if (strlen(z->name) <= LIMIT_ZIP_NAME) {
+		zip_take_name(z, name);
+		why = zip_clean(name, path);
+		if (!why)
+			why = zip_kind_of(z, &kind);
+		if (!why && !*path && kind != ZIP_KIND_DIR)
+			why = "is an entry without a name";
+	}
+	if (why)
+		zip_offends(p, z->name, why);
 	if (p->n == p->room) {
 		p->room = p->room ? 2 * p->room : 64;
 		p->names = xrealloc(p->names, p->room * sizeof(*p->names));
 	}
-	p->names[p->n] = (struct zip_name){ xstrdup(path), kind };
+	p->names[p->n] = (struct zip_name){ xstrdup(path), kind, p->n };
 	*plan = (struct zip_plan){ p->names[p->n].path, kind, zip_mode_of(z, kind) };
 	p->n++;
 	return 0;
 }
 
-/* Only leading ".." parts are allowed.  No name passes through a link, so they can be counted from
- * the link's own directory, and the rest of the target only goes down. */
 int zip_policy_link(const char *path, const char *target, struct err *e)
 {
-	size_t depth = 0;
-	bool down = false;
-
-	for (const char *s = path; *s; s++)
-		depth += *s == '/';
-	if (!*target || *target == '/' || strlen(target) > LIMIT_ZIP_NAME)
-		return err_set(e, ERR_INVALID, "The archive's link '%s' does not lead inside it.",
-			       zip_show(path));
-	for (const char *s = target; *s;) {
-		size_t n = strcspn(s, "/");
-
-		if (n == 2 && !memcmp(s, "..", 2)) {
-			if (down || !depth)
-				return err_set(e, ERR_INVALID,
-					       "The archive's link '%s' leads out of it.",
-					       zip_show(path));
-			depth--;
-		} else if (n && !(n == 1 && *s == '.')) {
-			down = true;
-		}
-		s += n;
-		if (*s)
-			s++;
-	}
-	return 0;
+	if (*target && strlen(target) <= ZIP_LINK)
+		return 0;
+	return err_set(e, ERR_INVALID, "The archive's link '%s' leads nowhere.", zip_show(path));
 }
 
 static int zip_name_order(const void *a, const void *b)
+{
+	const struct zip_name *x = a, *y = b;
+	int order = strcmp(x->path, y->path);
+
+	return order ? order : x->at < y->at ? -1 : x->at > y->at;
+}
+
+static int zip_path_order(const void *a, const void *b)
 {
 	const struct zip_name *x = a, *y = b;
 
@@ -214,20 +238,33 @@ static const struct zip_name *zip_find(const struct zip_policy *p, const char *p
 
 	/* bsearch does not write through this pointer. */
 	memcpy(&key.path, &path, sizeof(path));
-	return bsearch(&key, p->names, p->n, sizeof(*p->names), zip_name_order);
+	return bsearch(&key, p->kept, p->n_kept, sizeof(*p->kept), zip_path_order);
 }
 
-/* No name may appear twice, directories apart, and none may lie below a file or a link. */
-static int zip_check_tree(const struct zip_policy *p, struct err *e)
+/* Of entries with one name the last is kept, as other tools do. */
+static void zip_drop_repeated(struct zip_policy *p)
 {
+	p->keeps = xcalloc(p->n + 1, sizeof(*p->keeps));
+	p->kept = xcalloc(p->n + 1, sizeof(*p->kept));
+	if (p->n)
+		qsort(p->names, p->n, sizeof(*p->names), zip_name_order);
 	for (size_t i = 0; i < p->n; i++) {
 		const struct zip_name *a = &p->names[i];
+
+		if (i + 1 < p->n && !strcmp(a->path, a[1].path))
+			continue;
+		p->keeps[a->at] = true;
+		p->kept[p->n_kept++] = *a;
+	}
+}
+
+/* None may lie below a file or a link. */
+static void zip_check_tree(struct zip_policy *p)
+{
+	for (size_t i = 0; i < p->n_kept; i++) {
+		const struct zip_name *a = &p->kept[i];
 		char parent[LIMIT_ZIP_NAME + 1];
 
-		if (i && !strcmp(a->path, a[-1].path) &&
-		    (a->kind != ZIP_KIND_DIR || a[-1].kind != ZIP_KIND_DIR))
-			return err_set(e, ERR_INVALID, "The archive holds '%s' more than once.",
-				       zip_show(a->path));
 		memcpy(parent, a->path, strlen(a->path) + 1);
 		for (char *cut; (cut = strrchr(parent, '/'));) {
 			const struct zip_name *above;
@@ -235,13 +272,19 @@ static int zip_check_tree(const struct zip_policy *p, struct err *e)
 			*cut = '\0';
 			above = zip_find(p, parent);
 			if (above && above->kind != ZIP_KIND_DIR)
-				return err_set(e, ERR_INVALID,
-					       "The archive holds '%s', which is no directory, and "
-					       "entries below it.",
-					       zip_show(parent));
+				zip_offends(p, parent, "is no directory, but has entries below it");
 		}
 	}
-	return 0;
+}
+
+static int zip_refuse(const struct zip_policy *p, struct err *e)
+{
+	autofree char *more = p->n_wrong > ZIP_OFFENDERS
+				      ? xasprintf("; and %zu more", p->n_wrong - ZIP_OFFENDERS)
+				      : xstrdup("");
+
+	return err_set(e, ERR_INVALID, "The archive is refused: %.*s%s.", (int)p->wrong.size,
+		       (const char *)p->wrong.data, more);
 }
 
 int zip_policy_end(struct zip_policy *p, struct err *e)
@@ -253,15 +296,20 @@ int zip_policy_end(struct zip_policy *p, struct err *e)
 		return err_set(e, ERR_INVALID,
 			       "The archive unpacks to more than %d times its size.",
 			       LIMIT_ZIP_RATIO);
-	if (p->n)
-		qsort(p->names, p->n, sizeof(*p->names), zip_name_order);
-	if (zip_check_tree(p, e))
-		return -1;
-	dockerfile = p->n ? zip_find(p, "Dockerfile") : NULL;
+	zip_drop_repeated(p);
+	zip_check_tree(p);
+	if (p->n_wrong)
+		return zip_refuse(p, e);
+	dockerfile = zip_find(p, "Dockerfile");
 	if (!dockerfile || dockerfile->kind != ZIP_KIND_FILE) {
 		p->code = ZIP_CODE_NO_DOCKERFILE;
 		return err_set(e, ERR_INVALID,
 			       "The archive holds no file named Dockerfile at its root.");
 	}
 	return 0;
+}
+
+bool zip_policy_keeps(const struct zip_policy *p, size_t i)
+{
+	return p->keeps[i];
 }

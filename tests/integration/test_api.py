@@ -166,6 +166,8 @@ def test_a_failed_build_says_why_everywhere(control, api):
     control.image.finish_next(seen)
     wait_for("it is UPDATED", lambda: api.get_microvm_image(imageIdentifier=arn)["state"] == "UPDATED")
     assert api.get_microvm_image(imageIdentifier=arn)["latestActiveImageVersion"] == "2.0"
+    api.delete_microvm_image_version(imageIdentifier=arn, imageVersion="1.0")
+    wait_for("it is gone", lambda: "latestFailedImageVersion" not in api.get_microvm_image(imageIdentifier=arn))
 
 
 def test_the_codes_of_the_guide_stand_before_our_sentence(control, api):

@@ -173,6 +173,21 @@ static int64_t change_latest_active(const struct change *c)
 	return latest;
 }
 
+/* The newest version that failed and is not being deleted. */
+static int64_t change_latest_failed(const struct change *c)
+{
+	int64_t latest = 0;
+
+	list_each(v, &c->image->versions, struct image_version, in_image)
+	{
+		const struct image_version *row = v == c->of.version ? &c->version_row : v;
+
+		if (row->state == VERSION_FAILED)
+			latest = row->number;
+	}
+	return latest;
+}
+
 static void change_draft(struct change *c, const struct image_states *to)
 {
 	change_forget_draft(c); /* an earlier try may have left one */
@@ -192,8 +207,10 @@ static void change_draft(struct change *c, const struct image_states *to)
 	}
 	if (c->ops->draft)
 		c->ops->draft(c);
-	if (c->of.version)
+	if (c->of.version) {
 		c->image_row.latest_active = change_latest_active(c);
+		c->image_row.latest_failed = change_latest_failed(c);
+	}
 }
 
 static void change_put(const struct change *c, struct store_txn *t)
