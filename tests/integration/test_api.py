@@ -245,6 +245,24 @@ def test_an_update_makes_a_version_and_locks_the_image(control, api):
     wait_for("the image is gone", lambda: arn not in [i["imageArn"] for i in api.list_microvm_images()["items"]])
 
 
+def test_what_is_deleted_already_may_be_deleted_again(control, api):
+    arn, _ = make_image(control, api, "twice")
+    seen = len(control.image.started)
+    api.update_microvm_image(imageIdentifier=arn, **BUILD)
+    control.image.finish_next(seen)
+    wait_for("it is UPDATED", lambda: api.get_microvm_image(imageIdentifier=arn)["state"] == "UPDATED")
+    api.delete_microvm_image_version(imageIdentifier=arn, imageVersion="1.0")
+    wait_for("it is gone", lambda: len(api.list_microvm_image_versions(imageIdentifier=arn)["items"]) == 1)
+    assert api.delete_microvm_image_version(imageIdentifier=arn, imageVersion="1.0")["state"] == "DELETED"
+    refused(lambda: api.delete_microvm_image_version(imageIdentifier=arn, imageVersion="9.0"), "ResourceNotFoundException", 404,
+            "MicroVMImage not found")
+    api.delete_microvm_image(imageIdentifier=arn)
+    wait_for("the image is gone", lambda: arn not in [i["imageArn"] for i in api.list_microvm_images()["items"]])
+    assert api.delete_microvm_image(imageIdentifier=arn)["state"] == "DELETED"
+    assert api.delete_microvm_image_version(imageIdentifier=arn, imageVersion="2.0")["state"] == "DELETED"
+    refused(lambda: api.get_microvm_image(imageIdentifier=arn), "ResourceNotFoundException", 404, "MicroVMImage not found")
+
+
 def rebuild(control, name, **body):
     status, _, data = raw(control, "POST", f"/doze/v1/images/{name}/rebuild", json.dumps(body).encode() if body else b"")
     return status, json.loads(data)

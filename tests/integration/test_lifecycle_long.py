@@ -200,6 +200,21 @@ def test_priv_that_cannot_list_is_asked_again(rig, image):
     assert rig.api.state(vm) == "RUNNING" and rig.machine(vm) is machine
 
 
+def test_a_microvm_that_ended_outlives_its_image(rig, image):
+    vm = rig.run(image)
+    before = rig.api.get(vm)
+    rig.api.terminate(vm)
+    wait_for("it is TERMINATED", lambda: rig.api.state(vm) == "TERMINATED")
+    rig.api.delete_image(image)
+    wait_for("the image is gone", lambda: not rig.api.call("GET", "/2025-09-09/microvm-images")["items"])
+    for _ in range(2):
+        got = rig.api.get(vm)
+        assert (got["state"], got["imageArn"], got["imageVersion"]) == ("TERMINATED", before["imageArn"], before["imageVersion"])
+        assert [i["microvmId"] for i in rig.api.call("GET", "/2025-09-09/microvms")["items"]] == [vm]
+        rig.api.terminate(vm)
+        rig.restart()
+
+
 @pytest.mark.parametrize("call", ["SENDMSG", "RECVMSG"])
 def test_a_host_short_of_memory_loses_no_machine(rig, image, call):
     vm = rig.run(image)

@@ -170,12 +170,13 @@ json_t *encode_build(const struct control *ctl, const struct build *b, bool summ
 
 json_t *encode_microvm_item(const struct control *ctl, const struct microvm *vm)
 {
+	autofree char *arn = model_arn_of(ctl, vm->origin.name);
 	json_t *o = json_object();
 
 	put(o, "microvmId", json_string(vm->id));
 	put(o, "state", json_string(vm_state_name[vm->state]));
-	put(o, "imageArn", encode_arn(ctl, vm->version->image));
-	put(o, "imageVersion", encode_version_number(vm->version->number));
+	put(o, "imageArn", json_string(arn));
+	put(o, "imageVersion", encode_version_number(vm->origin.number));
 	put(o, "startedAt", encode_time(vm->started_ms));
 	return o;
 }

@@ -60,7 +60,8 @@ bool arn_managed_connector(const char *arn, const char **name)
 	return true;
 }
 
-struct image *find_image(struct control *ctl, const char *arn)
+/* The name in the ARN of an image of this account; NULL if it is none. */
+static const char *resolve_image_name(const struct control *ctl, const char *arn)
 {
 	struct arn_field f[ARN_N];
 
@@ -69,7 +70,19 @@ struct image *find_image(struct control *ctl, const char *arn)
 	    !field_is(&f[ARN_REGION], ctl->conf->region) ||
 	    !field_is(&f[ARN_ACCOUNT], ctl->conf->account))
 		return NULL;
-	return model_image_by_name(ctl, f[ARN_NAME].at);
+	return f[ARN_NAME].at;
+}
+
+struct image *find_image(struct control *ctl, const char *arn)
+{
+	const char *name = resolve_image_name(ctl, arn);
+
+	return name ? model_image_by_name(ctl, name) : NULL;
+}
+
+bool image_is_gone(struct control *ctl, const char *arn)
+{
+	return resolve_image_name(ctl, arn) && !find_image(ctl, arn);
 }
 
 struct image *find_image_any(struct control *ctl, const char *text)

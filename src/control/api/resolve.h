@@ -16,7 +16,9 @@ bool arn_managed_connector(const char *arn, const char **name);
 
 struct image *find_image(struct control *ctl, const char *arn);      /* NULL: none */
 struct image *find_image_any(struct control *ctl, const char *text); /* by id, name or ARN */
-int64_t version_number(const char *text);                            /* "1" or "1.0"; 0: neither */
+/* It is the ARN of an image of this account, and there is no such image (any more). */
+bool image_is_gone(struct control *ctl, const char *arn);
+int64_t version_number(const char *text); /* "1" or "1.0"; 0: neither */
 
 /* What a member of the request names; NULL: nothing, and the call has failed. */
 struct image *call_image(struct call *c, const char *member);

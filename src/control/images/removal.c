@@ -22,7 +22,7 @@ static bool removal_is_last(const struct change *c)
 
 static void removal_write(struct change *c, struct store_txn *t)
 {
-	lifecycle_delete_ended(c->ctl, c->of.version, t);
+	lifecycle_keep_ended(c->ctl, c->of.version, t);
 	store_del_version(t, c->image->id, c->number);
 	if (removal_is_last(c))
 		store_del_image(t, c->image->id);
@@ -34,7 +34,7 @@ static void removal_apply(struct change *c)
 {
 	bool last = removal_is_last(c);
 
-	lifecycle_forget_ended(c->ctl, c->of.version);
+	lifecycle_part_ended(c->ctl, c->of.version);
 	pool_forget(
 		c->of.version); /* nothing may point at it, whoever asked for its template last */
 	model_version_free(c->of.version);

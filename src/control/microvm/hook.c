@@ -35,5 +35,5 @@ char *hook_failure(enum hook hook, enum agent_outcome outcome, unsigned status, 
 
 bool hook_wanted(const struct microvm *vm, enum hook hook)
 {
-	return vm->version->hooks.each[hook].enabled;
+	return vm->version && vm->version->hooks.each[hook].enabled;
 }

@@ -367,20 +367,22 @@ void lifecycle_free(struct microvm *vm)
 	model_microvm_free(vm);
 }
 
-void lifecycle_delete_ended(struct control *ctl, const struct image_version *v, struct store_txn *t)
+void lifecycle_keep_ended(struct control *ctl, const struct image_version *v, struct store_txn *t)
 {
 	list_each(vm, &ctl->microvms, struct microvm, in_control)
 	{
-		if (vm->version == v && vm->state == VM_TERMINATED)
-			store_del_microvm(t, vm->id);
+		if (vm->version != v || vm->state != VM_TERMINATED)
+			continue;
+		model_keep_without_version(vm);
+		model_put_microvm(t, vm);
 	}
 }
 
-void lifecycle_forget_ended(struct control *ctl, const struct image_version *v)
+void lifecycle_part_ended(struct control *ctl, const struct image_version *v)
 {
 	list_each(vm, &ctl->microvms, struct microvm, in_control)
 	{
 		if (vm->version == v && vm->state == VM_TERMINATED)
-			lifecycle_forget(vm);
+			vm->version = NULL;
 	}
 }

@@ -38,10 +38,9 @@ void lifecycle_suspend(struct microvm *vm, change_done *done, void *arg);
 void lifecycle_resume(struct microvm *vm, change_done *done, void *arg);
 void lifecycle_terminate(struct microvm *vm, const char *reason, change_done *done, void *arg);
 
-/* The TERMINATED microVMs of a version are deleted with it: first their rows, in the transaction
- * that deletes the version, and once that is durable the structs. */
-void lifecycle_delete_ended(struct control *ctl, const struct image_version *v,
-			    struct store_txn *t);
-void lifecycle_forget_ended(struct control *ctl, const struct image_version *v);
+/* The TERMINATED microVMs of a version outlive it: first their rows, in the transaction that
+ * deletes the version, and once that is durable the structs. */
+void lifecycle_keep_ended(struct control *ctl, const struct image_version *v, struct store_txn *t);
+void lifecycle_part_ended(struct control *ctl, const struct image_version *v);
 
 #endif

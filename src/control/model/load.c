@@ -130,13 +130,18 @@ static void load_microvm(void *arg, const struct store_microvm *row)
 	struct image *image = model_image_by_id(ctl, row->image);
 	struct image_version *v = image ? model_version(image, row->version) : NULL;
 	int state = load_word(row->state, vm_state_name, VM_NUM_STATES, VM_NUM_STATES);
+	json_t *params = model_parse(row->params);
+	const char *kept = v || state != VM_TERMINATED ? NULL : model_kept_name(params);
 	struct microvm *vm;
 
-	if (!v || state == VM_NUM_STATES) {
+	if ((!v && !kept) || state == VM_NUM_STATES) {
 		load_leave_out(ctl, row, v ? "its state is unknown" : "its image is gone");
+		json_decref(params);
 		return;
 	}
-	vm = model_microvm_new(ctl, v, model_parse(row->params));
+	vm = model_microvm_new(ctl, v, params);
+	if (kept)
+		model_set_origin(vm, row->image, kept, row->version);
 	snprintf(vm->id, sizeof(vm->id), "%s", row->id);
 	snprintf(vm->endpoint, sizeof(vm->endpoint), "%s", row->endpoint);
 	snprintf(vm->machine_id, sizeof(vm->machine_id), "%s", row->machine ? row->machine : "");
@@ -152,7 +157,8 @@ static void load_microvm(void *arg, const struct store_microvm *row)
 		model_set_drained(vm,
 				  false); /* it woke in the step that this row was written for */
 	model_add_microvm(vm);
-	v->n_microvms += vm->state != VM_TERMINATED;
+	if (v)
+		v->n_microvms += vm->state != VM_TERMINATED;
 }
 
 static void load_token(void *arg, const struct store_token *row)

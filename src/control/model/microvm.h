@@ -40,7 +40,12 @@ struct microvm {
 	struct control *ctl; /* borrowed */
 	char id[IPC_ID_SIZE];
 	char endpoint[UUID_SIZE];
-	struct image_version *version;
+	struct image_version *version; /* NULL: it is TERMINATED, and its version was deleted */
+	struct {
+		char image[UUID_SIZE];
+		char *name; /* of the image */
+		int64_t number;
+	} origin; /* what it was made from; it outlives the version */
 	enum vm_state state;
 	char *reason;
 	int64_t checkpoint; /* N of save-N; 0: none */

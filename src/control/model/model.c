@@ -100,6 +100,14 @@ struct build *model_build_new(struct image_version *v)
 	return b;
 }
 
+void model_set_origin(struct microvm *vm, const char *image, const char *name, int64_t number)
+{
+	snprintf(vm->origin.image, sizeof(vm->origin.image), "%s", image);
+	free(vm->origin.name);
+	vm->origin.name = xstrdup(name);
+	vm->origin.number = number;
+}
+
 struct microvm *model_microvm_new(struct control *ctl, struct image_version *v, json_t *params)
 {
 	struct microvm *vm = xcalloc(1, sizeof(*vm));
@@ -111,6 +119,8 @@ struct microvm *model_microvm_new(struct control *ctl, struct image_version *v, 
 	list_init(&vm->in_control);
 	vm->ctl = ctl;
 	vm->version = v;
+	if (v)
+		model_set_origin(vm, v->image->id, v->image->name, v->number);
 	vm->state = VM_PENDING;
 	vm->started_ms = clock_wall_ms();
 	vm->params = params;
@@ -172,6 +182,7 @@ void model_microvm_free(struct microvm *vm)
 	hash_del(&vm->ctl->microvms_by_endpoint, &vm->by_endpoint);
 	list_del(&vm->in_control);
 	json_decref(vm->params);
+	free(vm->origin.name);
 	free(vm->reason);
 	free(vm);
 }
@@ -225,10 +236,15 @@ struct microvm *model_microvm_by_endpoint(struct control *ctl, const char *endpo
 			 by_endpoint);
 }
 
-char *model_image_arn(const struct control *ctl, const struct image *image)
+char *model_arn_of(const struct control *ctl, const char *name)
 {
 	return xasprintf("arn:aws:lambda:%s:%s:microvm-image:%s", ctl->conf->region,
-			 ctl->conf->account, image->name);
+			 ctl->conf->account, name);
+}
+
+char *model_image_arn(const struct control *ctl, const struct image *image)
+{
+	return model_arn_of(ctl, image->name);
 }
 
 char *model_rebuild_command(const struct control *ctl, const struct image_version *v)

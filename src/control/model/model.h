@@ -21,7 +21,8 @@ struct image_version *model_version_new(struct image *image, int64_t number, jso
 struct build *model_build_new(struct image_version *v);
 void model_add_image(struct control *ctl, struct image *image);
 void model_add_version(struct image_version *v);
-/* With id, endpoint and started_ms; @params is taken over and read (idle, duration, connectors). */
+/* With id, endpoint and started_ms; @params is taken over and read (idle, duration, connectors).
+ * @v is NULL for a row whose version was deleted: its owner sets the origin. */
 struct microvm *model_microvm_new(struct control *ctl, struct image_version *v, json_t *params);
 /* Into the list and the tables of control: it can be found from now on. */
 void model_add_microvm(struct microvm *vm);
@@ -64,11 +65,17 @@ char *model_rebuild_command(const struct control *ctl, const struct image_versio
 /* Can this version run here?  ERR_CONFLICT says what it needs. */
 int model_runs_here(const struct control *ctl, const struct image_version *v,
 		    struct err *e) must_check;
-char *model_image_arn(const struct control *ctl,
-		      const struct image *image); /* owned by the caller */
+/* The ARN of an image of this name, and of this image; owned by the caller. */
+char *model_arn_of(const struct control *ctl, const char *name);
+char *model_image_arn(const struct control *ctl, const struct image *image);
 /* The hooks and the memory class of a version, and what a microVM may do, out of their params. */
 void model_read_version_params(const struct conf *conf, struct image_version *v);
 void model_read_microvm_params(const struct conf *conf, struct microvm *vm);
+void model_set_origin(struct microvm *vm, const char *image, const char *name, int64_t number);
+/* Lets the next row of a TERMINATED microVM stand without its version. */
+void model_keep_without_version(struct microvm *vm);
+/* The image's name in the params of such a row; NULL: the row needs its version. */
+const char *model_kept_name(const json_t *params);
 /* Sets vm->drained, which the next row of the microVM carries. */
 void model_set_drained(struct microvm *vm, bool drained);
 

@@ -70,6 +70,17 @@ static int64_t params_seconds(const json_t *object, const char *name, int64_t fa
 
 /* Among the parameters, but none that the API knows (api/encode.c). */
 #define MODEL_DRAINED "dozeDrained"
+#define MODEL_IMAGE   "dozeImageName"
+
+void model_keep_without_version(struct microvm *vm)
+{
+	json_object_set_new(vm->params, MODEL_IMAGE, json_string(vm->origin.name));
+}
+
+const char *model_kept_name(const json_t *params)
+{
+	return json_string_value(json_object_get(params, MODEL_IMAGE));
+}
 
 void model_set_drained(struct microvm *vm, bool drained)
 {

@@ -94,8 +94,8 @@ void model_put_microvm(struct store_txn *t, const struct microvm *vm)
 	store_put_microvm(t, &(struct store_microvm){
 				     .id = vm->id,
 				     .endpoint = vm->endpoint,
-				     .image = vm->version->image->id,
-				     .version = vm->version->number,
+				     .image = vm->origin.image,
+				     .version = vm->origin.number,
 				     .state = vm_state_name[vm->state],
 				     .reason = vm->reason,
 				     .machine = *vm->machine_id ? vm->machine_id : NULL,

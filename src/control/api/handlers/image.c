@@ -311,8 +311,15 @@ void image_list(struct call *c)
 
 void image_delete(struct call *c)
 {
-	struct image *image = call_image(c, "imageIdentifier");
+	const char *arn = call_text(c, "imageIdentifier");
+	struct image *image;
 
+	/* A client that never heard the answer to its first try asks again. */
+	if (image_is_gone(c->ctl, arn)) {
+		call_answer(c, json_pack("{s:s,s:s}", "imageIdentifier", arn, "state", "DELETED"));
+		return;
+	}
+	image = call_image(c, "imageIdentifier");
 	if (!image)
 		return;
 	c->made = json_pack("{s:s,s:s}", "imageIdentifier", call_text(c, "imageIdentifier"),

@@ -170,9 +170,9 @@ void vm_list(struct call *c)
 		return;
 	list_each_back(vm, &c->ctl->microvms, struct microvm, in_control)
 	{
-		if (image && vm->version->image != image)
+		if (image && strcmp(vm->origin.image, image->id) != 0)
 			continue;
-		if (text && vm->version->number != version_number(text))
+		if (text && vm->origin.number != version_number(text))
 			continue;
 		if (page_takes(&page, vm->id, vm->started_ms))
 			page_add(&page, encode_microvm_item(c->ctl, vm));

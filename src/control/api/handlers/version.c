@@ -60,10 +60,30 @@ void version_update(struct call *c)
 				  version_updated, c);
 }
 
+/* Tells whether this version was there once. */
+static bool version_is_gone(struct call *c)
+{
+	const char *arn = call_text(c, "imageIdentifier");
+	int64_t number = version_number(call_text(c, "imageVersion"));
+	struct image *image = find_image(c->ctl, arn);
+
+	if (!image)
+		return image_is_gone(c->ctl, arn);
+	return number && number < image->next_version && !model_version(image, number);
+}
+
 void version_delete(struct call *c)
 {
-	struct image_version *v = call_version(c);
+	struct image_version *v;
 
+	/* A client that never heard the answer to its first try asks again. */
+	if (version_is_gone(c)) {
+		call_answer(c, json_pack("{s:s,s:s,s:s}", "imageIdentifier",
+					 call_text(c, "imageIdentifier"), "imageVersion",
+					 call_text(c, "imageVersion"), "state", "DELETED"));
+		return;
+	}
+	v = call_version(c);
 	if (!v)
 		return;
 	c->made = json_pack("{s:s,s:o,s:s}", "imageIdentifier", call_text(c, "imageIdentifier"),

@@ -106,14 +106,14 @@ void pool_forget(struct image_version *v)
 	(void)v;
 }
 
-void lifecycle_delete_ended(struct control *c, const struct image_version *v, struct store_txn *t)
+void lifecycle_keep_ended(struct control *c, const struct image_version *v, struct store_txn *t)
 {
 	(void)c;
 	(void)v;
 	(void)t;
 }
 
-void lifecycle_forget_ended(struct control *c, const struct image_version *v)
+void lifecycle_part_ended(struct control *c, const struct image_version *v)
 {
 	(void)c;
 	(void)v;
