@@ -1,8 +1,12 @@
-/* http1.c - collects the whole head, has http1_head.c read it, then llhttp.  Both must agree on
- * where the head ends and how the body is framed.  llhttp reads the body and pauses after every
- * piece. */
+/* http1.c - collects the whole head, and has http1_head.c read it.  llhttp reads the body and
+ * pauses after every piece.
+ *
+ * A request's head is read by llhttp too, and both must agree on where it ends and how the body is
+ * framed.  Of a response, whose head may be odd, llhttp gets a head of ours that frames the body as
+ * http1_head.c understood it. */
 
 #include <llhttp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,7 +32,7 @@ struct http1 {
 	struct http_head head;
 	uint8_t last;    /* byte of the head */
 	size_t line_end; /* where its last whole line ended */
-	unsigned blank_lines, early_status;
+	unsigned blank_lines;
 	bool chunked; /* llhttp's view of the body */
 	int64_t length;
 	size_t extra; /* bytes of extensions and trailers */
@@ -41,7 +45,7 @@ struct http1 {
 static int http1_on_headers(llhttp_t *l)
 {
 	struct http1 *p = l->data;
-	unsigned status = p->early_status;
+	unsigned status = p->head.status;
 
 	p->headers_done = true;
 	p->chunked = l->flags & F_CHUNKED;
@@ -170,35 +174,48 @@ static void http1_begin(struct http1 *p)
 	p->llhttp.data = p;
 }
 
-/* llhttp gives the second opinion.  It must see the bytes before http1_head_parse rewrites them. */
-static bool http1_execute_head(struct http1 *p)
+static bool http1_execute_head(struct http1 *p, const char *text, size_t size)
 {
-	struct buf *text = &p->head.text;
-	const char *end = (const char *)text->data + text->size;
-	enum llhttp_errno rc = llhttp_execute(&p->llhttp, (const char *)text->data, text->size);
+	const char *end = text + size;
+	enum llhttp_errno rc = llhttp_execute(&p->llhttp, text, size);
 
 	if (rc == HPE_PAUSED) {
 		end = llhttp_get_error_pos(&p->llhttp);
 		llhttp_resume(&p->llhttp);
 	}
-	return (rc == HPE_OK || rc == HPE_PAUSED) && p->headers_done &&
-	       end == (const char *)text->data + text->size;
+	return (rc == HPE_OK || rc == HPE_PAUSED) && p->headers_done && end == text + size;
+}
+
+static bool http1_execute_framing(struct http1 *p)
+{
+	const struct http_head *h = &p->head;
+	char text[96];
+	int n = snprintf(text, sizeof(text), "HTTP/1.1 %u X\r\n", h->status);
+
+	if (h->chunked)
+		n += snprintf(text + n, sizeof(text) - (size_t)n, "transfer-encoding: chunked\r\n");
+	else if (h->length >= 0)
+		n += snprintf(text + n, sizeof(text) - (size_t)n, "content-length: %lld\r\n",
+			      (long long)h->length);
+	n += snprintf(text + n, sizeof(text) - (size_t)n, "\r\n");
+	return http1_execute_head(p, text, (size_t)n);
 }
 
 static enum http1_event http1_head_done(struct http1 *p)
 {
 	struct http_head *h = &p->head;
 	const char *why = NULL;
+	bool agreed = true;
 	unsigned status;
-	bool agreed;
 
-	/* http1_on_headers needs the status before http1_head_parse gives it. */
-	p->early_status =
-		p->requests ? 0 : (unsigned)strtoul((const char *)h->text.data + 8, NULL, 10);
-	agreed = http1_execute_head(p);
+	/* llhttp must see a request before http1_head_parse rewrites its bytes. */
+	if (p->requests)
+		agreed = http1_execute_head(p, (const char *)h->text.data, h->text.size);
 	status = http1_head_parse(h, p->requests, &why);
 	if (status)
 		return http1_bad(p, status, why);
+	if (!p->requests)
+		agreed = http1_execute_framing(p);
 	if (!agreed || p->chunked != h->chunked || p->length != h->length)
 		return http1_bad(p, 400, "the head is not strict HTTP/1.1");
 	p->state = p->message_done ? HTTP1_AT_END : HTTP1_IN_BODY;
@@ -207,30 +224,53 @@ static enum http1_event http1_head_done(struct http1 *p)
 	return HTTP1_HEAD;
 }
 
+/* Some applications end the lines of a head with LF alone, which no reader takes for anything else
+ * (RFC 9112 2.2).  Clients get no such leniency, because what stands between them and us may read
+ * their bytes in another way. */
+static bool http1_may_follow(const struct http1 *p, uint8_t byte)
+{
+	if (!byte)
+		return false;
+	if (p->last == '\r')
+		return byte == '\n';
+	return byte != '\n' || !p->requests;
+}
+
+/* Move what was read of a line to the head; its end becomes CR LF. */
+static void http1_add_line(struct http1 *p, const uint8_t *data, size_t size)
+{
+	bool bare = p->last != '\r';
+
+	buf_add(&p->head.text, data, bare ? size - 1 : size);
+	if (bare)
+		buf_adds(&p->head.text, "\r\n");
+}
+
 static enum http1_event http1_take_head(struct http1 *p, const uint8_t *data, size_t size,
 					size_t *used)
 {
 	struct buf *text = &p->head.text;
-	size_t start = 0, n;
+	size_t start = 0;
 
 	for (size_t i = 0; i < size; i++) {
-		if (!data[i] || (data[i] == '\n') != (p->last == '\r'))
+		if (!http1_may_follow(p, data[i]))
 			return http1_bad(p, 400, "a NUL, or a line that does not end in CR LF");
+		if (data[i] == '\n') {
+			http1_add_line(p, data + start, i + 1 - start);
+			start = i + 1;
+		}
 		p->last = data[i];
 		if (data[i] != '\n')
 			continue;
-		n = text->size + i + 1 - start;
-		if (n > LIMIT_HTTP_HEAD)
+		if (text->size > LIMIT_HTTP_HEAD)
 			break;
-		if (n - p->line_end > 2) {
-			p->line_end = n;
+		if (text->size - p->line_end > 2) {
+			p->line_end = text->size;
 		} else if (p->line_end) {
-			buf_add(text, data + start, i + 1 - start);
 			*used = i + 1;
 			return http1_head_done(p);
 		} else if (p->requests && p->blank_lines++ < 2) {
-			start = i + 1; /* RFC 9112 2.2 */
-			buf_clear(text);
+			buf_clear(text); /* RFC 9112 2.2 */
 		} else {
 			return http1_bad(p, 400, "an empty line where a head should begin");
 		}

@@ -1,5 +1,11 @@
 /* http1.h - HTTP/1.1 messages (RFC 9112) as a strict, pure parser and an encoder.
  *
+ * A request is a stranger's, and a proxy in front of us may have read it otherwise.  Of it all of
+ * the following is refused.  A response is the owner's application's, so what is odd in it but has
+ * one meaning is taken: lines that end in LF alone, equal lengths, any status up to 999, space
+ * before a colon (RFC 9112 5.1), control characters in a value, which become spaces, and a name
+ * that is no token, whose field is left out.
+ *
  * llhttp frames bodies: chunk sizes, extensions, trailers.  http1_head.c owns every refusal of a
  * head, because llhttp lets through what a proxy must refuse: a field name that is not a token,
  * space before the colon, obs-fold, a request with no Host or several, Content-Length with
@@ -43,6 +49,7 @@ unsigned http1_status(const struct http1 *p);
 /* Encoders; name and value are checked: false if either would break the message. */
 void http1_put_request(struct buf *b, const char *method, const char *target);
 void http1_put_status(struct buf *b, unsigned status);
+void http1_put_status_as(struct buf *b, unsigned status, const char *reason);
 bool http1_put_header(struct buf *b, const char *name, const char *value) must_check;
 void http1_put_end(struct buf *b);
 void http1_put_chunk(struct buf *b, const uint8_t *data, size_t size); /* size 0 is ignored */

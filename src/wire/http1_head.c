@@ -106,44 +106,91 @@ static unsigned http1_request_line(struct http_head *h, char *line, const char *
 	return status ? status : http1_target(h, target, authority, authority_size, why);
 }
 
+/* A later minor version may be read as the latest that the reader knows (RFC 9110 2.5). */
 static unsigned http1_status_line(struct http_head *h, char *line, const char **why)
 {
-	unsigned status;
-
+	if (strncmp(line, "HTTP/", 5) != 0)
+		return http1_refuse(400, why, "the answer does not begin as HTTP does");
 	if (strlen(line) < 12 || line[8] != ' ' || (line[12] && line[12] != ' '))
 		return http1_refuse(400, why, "the status line is broken");
 	for (int i = 9; i < 12; i++)
 		if (line[i] < '0' || line[i] > '9')
 			return http1_refuse(400, why, "the status is no number");
-	if (!http1_is_value(line))
-		return http1_refuse(400, why, "a control character in the status line");
 	h->status = (unsigned)((line[9] - '0') * 100 + (line[10] - '0') * 10 + line[11] - '0');
-	if (h->status < 100 || h->status > 599)
+	if (h->status < 100)
 		return http1_refuse(400, why, "the status is out of range");
-	line[8] = '\0';
-	status = http1_version(h, line, why);
-	return status;
+	if (strncmp(line, "HTTP/1.", 7) != 0 || line[7] < '0' || line[7] > '9')
+		return http1_refuse(505, why, "only HTTP/1.0 and HTTP/1.1 are spoken here");
+	h->minor = line[7] != '0';
+	h->reason = line[12] && http1_is_value(line + 13) ? line + 13 : "";
+	return 0;
+}
+
+static char *http1_trim(char *text, char *end)
+{
+	while (end > text && (end[-1] == ' ' || end[-1] == '\t'))
+		end--;
+	*end = '\0';
+	return end;
+}
+
+/* The fields that say what the bytes after the head are must not leave a doubt. */
+static bool http1_is_framing(const char *name)
+{
+	static const char *const names[] = { "content-length", "transfer-encoding", "connection",
+					     "upgrade" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (!strcmp(names[i], name))
+			return true;
+	return false;
+}
+
+static bool http1_mend_value(const struct http_head *h, const char *name, char *value)
+{
+	if (http1_is_value(value))
+		return true;
+	if (h->request || http1_is_framing(name))
+		return false;
+	for (char *s = value; *s; s++)
+		if (((uint8_t)*s < 0x20 && *s != '\t') || *s == 0x7f)
+			*s = ' ';
+	return true;
+}
+
+/* Of an answer, a field that cannot be written again is left out: it means nothing to anybody. */
+static bool http1_is_left_out(const struct http_head *h, const char *line, size_t size)
+{
+	if (h->request || !size || http1_is_token(line, size))
+		return false;
+	for (size_t i = 0; i < size; i++)
+		if ((uint8_t)line[i] <= 0x20 || line[i] == 0x7f)
+			return false;
+	return true;
 }
 
 static unsigned http1_field(struct http_head *h, char *line, const char **why)
 {
-	char *colon = strchr(line, ':'), *value, *end;
+	char *colon = strchr(line, ':'), *end = colon, *value;
 
 	if (*line == ' ' || *line == '\t')
 		return http1_refuse(400, why, "a folded header line");
-	if (!colon || !http1_is_token(line, (size_t)(colon - line)))
+	if (!colon)
+		return http1_refuse(400, why, "a header line without a colon");
+	if (!h->request)
+		end = http1_trim(line, colon);
+	if (http1_is_left_out(h, line, (size_t)(end - line)))
+		return 0;
+	if (!http1_is_token(line, (size_t)(end - line)))
 		return http1_refuse(400, why, "a header name that is no token");
 	if (h->n_headers == LIMIT_HTTP_HEADERS)
 		return http1_refuse(431, why, "too many headers");
-	*colon = '\0';
-	for (char *s = line; s < colon; s++)
+	*end = '\0';
+	for (char *s = line; s < end; s++)
 		*s = http1_lower(*s);
 	value = colon + 1 + strspn(colon + 1, " \t");
-	end = value + strlen(value);
-	while (end > value && (end[-1] == ' ' || end[-1] == '\t'))
-		end--;
-	*end = '\0';
-	if (!http1_is_value(value))
+	http1_trim(value, value + strlen(value));
+	if (!http1_mend_value(h, line, value))
 		return http1_refuse(400, why, "a control character in a header");
 	h->headers[h->n_headers++] = (struct http_header){ line, value };
 	return 0;
@@ -172,29 +219,70 @@ static bool http1_list_has(const struct http_head *h, const char *name, const ch
 	return false;
 }
 
+/* The number of @size digits, of which 18 always fit an int64_t; -1: it is none. */
+static int64_t http1_number(const char *text, size_t size)
+{
+	int64_t number = 0;
+
+	if (!size || size > 18)
+		return -1;
+	for (size_t i = 0; i < size; i++) {
+		if (text[i] < '0' || text[i] > '9')
+			return -1;
+		number = number * 10 + (text[i] - '0');
+	}
+	return number;
+}
+
+/* Take the next length of a field's value.  *at is NULL after the last one. */
+static int64_t http1_next_length(const struct http_head *h, const char **at)
+{
+	const char *from = *at + strspn(*at, " \t");
+	size_t n = strcspn(from, ", \t");
+	const char *end = from + n + strspn(from + n, " \t");
+
+	*at = *end == ',' && !h->request ? end + 1 : NULL;
+	return !*end || *at ? http1_number(from, n) : -1;
+}
+
+/* An answer may give its length several times, as fields or as a list, if all are equal (RFC 9110
+ * 8.6). */
+static unsigned http1_length(struct http_head *h, const char **why)
+{
+	for (size_t i = 0; i < h->n_headers; i++) {
+		const char *at = h->headers[i].value;
+
+		if (strcmp(h->headers[i].name, "content-length") != 0)
+			continue;
+		while (at) {
+			int64_t length = http1_next_length(h, &at);
+
+			if (length < 0)
+				return http1_refuse(400, why, "content-length is no number");
+			if (h->length >= 0 && h->length != length)
+				return http1_refuse(400, why, "two lengths that differ");
+			h->length = length;
+		}
+	}
+	return 0;
+}
+
 static unsigned http1_framing(struct http_head *h, const char **why)
 {
 	size_t n_te = http_header_count(h, "transfer-encoding");
 	size_t n_cl = http_header_count(h, "content-length");
-	const char *te = http_header(h, "transfer-encoding"),
-		   *cl = http_header(h, "content-length");
+	const char *te = http_header(h, "transfer-encoding");
 
 	if (n_te && n_cl)
 		return http1_refuse(400, why, "both transfer-encoding and content-length");
-	if (n_te > 1 || n_cl > 1)
+	if (n_te > 1 || (n_cl > 1 && h->request))
 		return http1_refuse(400, why, "the length of the body is given twice");
 	if (te && !h->minor)
 		return http1_refuse(400, why, "transfer-encoding in HTTP/1.0");
 	if (te && strcasecmp(te, "chunked") != 0)
 		return http1_refuse(h->request ? 501 : 400, why, "an unknown transfer-encoding");
 	h->chunked = te != NULL;
-	if (!cl)
-		return 0;
-	/* 18 digits always fit an int64_t. */
-	if (!*cl || strlen(cl) > 18 || strspn(cl, "0123456789") != strlen(cl))
-		return http1_refuse(400, why, "content-length is no number");
-	h->length = strtoll(cl, NULL, 10);
-	return 0;
+	return http1_length(h, why);
 }
 
 static unsigned http1_host(struct http_head *h, const char *authority, size_t authority_size,

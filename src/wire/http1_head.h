@@ -1,6 +1,7 @@
 /* http1_head.h - parses the head of a message once it is complete; private to wire/http1.
  *
- * It works in the head's own memory: names become lower case, separators become NULs. */
+ * It works in the head's own memory: names become lower case, separators become NULs. Responses
+ * may be odd (http1.h). */
 #ifndef WIRE_HTTP1_HEAD_H
 #define WIRE_HTTP1_HEAD_H
 

@@ -44,7 +44,15 @@ void http1_put_request(struct buf *b, const char *method, const char *target)
 
 void http1_put_status(struct buf *b, unsigned status)
 {
-	buf_addf(b, "HTTP/1.1 %u %s\r\n", status, http_reason(status));
+	http1_put_status_as(b, status, http_reason(status));
+}
+
+void http1_put_status_as(struct buf *b, unsigned status, const char *reason)
+{
+	assert(http1_is_value(reason));
+	buf_addf(b, "HTTP/1.1 %u ", status);
+	buf_adds(b, reason);
+	buf_adds(b, "\r\n");
 }
 
 bool http1_put_header(struct buf *b, const char *name, const char *value)

@@ -17,7 +17,9 @@ struct http_head {
 	char method[24];    /* request */
 	const char *target; /* request: origin-form "/path?query", or "*" */
 	const char *host;   /* request: Host or absolute-form authority, lower case, port kept */
-	unsigned status;    /* response */
+	unsigned status;    /* response, 100 to 999 */
+	const char *reason; /* response: as the application wrote it; "": none that may be written
+			     */
 	unsigned minor;     /* HTTP/1.minor */
 	struct http_header headers[LIMIT_HTTP_HEADERS];
 	size_t n_headers;

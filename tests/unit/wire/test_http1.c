@@ -181,13 +181,45 @@ static const struct row responses[] = {
 	ROW("two lengths", OK "Content-Length: 2\r\nContent-Length: 3\r\n\r\nabc", "!400"),
 	ROW("TE gzip", OK "Transfer-Encoding: gzip\r\n\r\n", "!400"),
 	ROW("TE in 1.0", "HTTP/1.0 200 OK\r\n" CHUNKED "\r\n0\r\n\r\n", "!400"),
-	ROW("bare LF", "HTTP/1.1 200 OK\nContent-Length: 0\n\n", "!400"),
+	ROW("bare LF", "HTTP/1.1 200 OK\nContent-Length: 2\n\nhi", "H[hi]E."),
+	ROW("bare LF and CR LF", "HTTP/1.1 200 OK\nContent-Length: 2\r\nX: y\n\r\nhi", "H[hi]E."),
+	ROW("bare LF, until close", "HTTP/1.0 200 OK\n\n\nhi", "H[\nhi]."),
+	ROW("bare LF and chunks", "HTTP/1.1 200 OK\n" "Transfer-Encoding: chunked\n\n2\r\nhi\r\n0\r\n\r\n", "H[hi]E."),
+	ROW("bare CR", OK "X: a\rY: b\r\n\r\n", "!400"),
+	ROW("CR CR LF", OK "X: a\r\r\n\r\n", "!400"),
+	ROW("NUL", OK "X: a\0b\r\n\r\n", "!400"),
+	ROW("the same length twice", OK "Content-Length: 2\r\nContent-Length: 2\r\n\r\nhi", "H[hi]E."),
+	ROW("the same length as a list", OK "Content-Length: 2, 2 ,02\r\n\r\nhi", "H[hi]E."),
+	ROW("a list of lengths that differ", OK "Content-Length: 2, 3\r\n\r\nhi", "!400"),
+	ROW("a list without an end", OK "Content-Length: 2,\r\n\r\nhi", "!400"),
+	ROW("two lengths in one", OK "Content-Length: 2 2\r\n\r\nhi", "!400"),
+	ROW("a signed length", OK "Content-Length: +2\r\n\r\nhi", "!400"),
+	ROW("a length with a control byte", OK "Content-Length: 2\x0b\r\n\r\nhi", "!400"),
+	ROW("space before the colon", OK "Content-Length : 2\r\nX\t: y\r\n\r\nhi", "H[hi]E."),
+	ROW("TE with a space before the colon, and CL", OK "Transfer-Encoding : chunked\r\nContent-Length: 2\r\n\r\nhi", "!400"),
+	ROW("TE with a byte before", OK "Transfer-Encoding: \x0b""chunked\r\n\r\n0\r\n\r\n", "!400"),
+	ROW("TE twice", OK CHUNKED CHUNKED "\r\n0\r\n\r\n", "!400"),
+	ROW("a space in a name", OK "X Y: z\r\n\r\n", "!400"),
+	ROW("a control byte in a name", OK "X\x01: z\r\n\r\n", "!400"),
+	ROW("an empty name", OK ": z\r\n\r\n", "!400"),
+	ROW("a line without a colon", OK "abc\r\n\r\n", "!400"),
+	ROW("a name that is no token", OK "X(y): a\r\nX\xe9: b\r\nContent-Length: 2\r\n\r\nhi", "H[hi]E."),
+	ROW("a control byte in a value", OK "X: a\x01\x7f""b\r\nContent-Length: 2\r\n\r\nhi", "H[hi]E."),
+	ROW("obs-text in a value", OK "X: \xe9\r\nContent-Length: 2\r\n\r\nhi", "H[hi]E."),
+	ROW("a control byte in the reason", "HTTP/1.1 200 O\x01K\r\nContent-Length: 2\r\n\r\nhi", "H[hi]E."),
+	ROW("an empty reason", "HTTP/1.1 200 \r\nContent-Length: 2\r\n\r\nhi", "H[hi]E."),
+	ROW("a status without a space behind", "HTTP/1.1 200OK\r\n\r\n", "!400"),
+	ROW("a later minor version", "HTTP/1.2 200 OK\r\nContent-Length: 2\r\n\r\nhi", "H[hi]E."),
+	ROW("status 099", "HTTP/1.1 099 OK\r\n\r\n", "!400"),
+	ROW("status 999", "HTTP/1.1 999 Denied\r\nContent-Length: 2\r\n\r\nhi" OK CHUNKED "\r\n0\r\n\r\n", "H[hi]EHE."),
+	ROW("no HTTP", "SSH-2.0-OpenSSH_9.2\r\n\r\n", "!400"),
+	ROW("a TLS alert", "\x15\x03\x01\x00\x02\x02\x46", "!400"),
 	ROW("obs-fold", OK "X: a\r\n b\r\n\r\n", "!400"),
 	ROW("an empty line in front", "\r\n" OK "\r\n", "!400"),
 	ROW("a request", GET "\r\n", "!400"),
 	ROW("status 20", "HTTP/1.1 20 OK\r\n\r\n", "!400"),
 	ROW("status 2000", "HTTP/1.1 2000 OK\r\n\r\n", "!400"),
-	ROW("status 600", "HTTP/1.1 600 OK\r\n\r\n", "!400"),
+	ROW("status 600", "HTTP/1.1 600 OK\r\nContent-Length: 2\r\n\r\nhi", "H[hi]E."),
 	ROW("HTTP/2", "HTTP/2 200 OK\r\n\r\n", "!400"),
 };
 /* clang-format on */
@@ -258,6 +290,28 @@ static void test_a_head_is_taken_apart(void **unused)
 	assert_null(http_header(h, "x-b"));
 	assert_int_equal(h->length, 7);
 	assert_true(h->expect_continue && !h->keep_alive && !h->upgrade && !h->chunked);
+	http1_free(p);
+}
+
+static void test_an_odd_answer_is_mended_and_not_more(void **unused)
+{
+	struct http1 *p = http1_new(false);
+	const struct http_head *h;
+
+	(void)unused;
+	h = head_of(p, "HTTP/1.1 999 Denied\nX-A : b\x01"
+		       "c \nX(y): d\nX-\xc3\xa9: e\n"
+		       "Content-Length: 3\nContent-Length: 3\n\n");
+	assert_int_equal(h->status, 999);
+	assert_string_equal(h->reason, "Denied");
+	assert_string_equal(http_header(h, "x-a"), "b c");
+	assert_int_equal(h->n_headers, 3);
+	assert_int_equal(h->length, 3);
+	http1_free(p);
+	p = http1_new(false);
+	h = head_of(p, "HTTP/1.0 200\n\n");
+	assert_string_equal(h->reason, "");
+	assert_false(h->keep_alive);
 	http1_free(p);
 }
 
@@ -370,6 +424,7 @@ int main(void)
 		cmocka_unit_test(test_responses_are_read_or_refused_however_they_are_cut),
 		cmocka_unit_test(test_the_answer_to_a_head_request_has_no_body),
 		cmocka_unit_test(test_a_head_is_taken_apart),
+		cmocka_unit_test(test_an_odd_answer_is_mended_and_not_more),
 		cmocka_unit_test(test_keep_alive_follows_the_version_and_the_connection_header),
 		cmocka_unit_test(test_a_head_over_the_limits_is_refused),
 		cmocka_unit_test(test_what_is_written_is_read_again),
