@@ -1,6 +1,8 @@
 #include "guest/relay.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "base/limits.h"
@@ -32,9 +34,32 @@ static int relay_watch(struct relay_side *side)
 	return 0;
 }
 
+/* Has the peer of this side got everything, so that a reset takes nothing from it?  On a socket
+ * that cannot tell, the peer has to end the relay itself. */
+static bool relay_has_all(const struct relay_side *side)
+{
+	int queued = 0;
+
+	return side->shut && !ioctl(side->fd, SIOCOUTQ, &queued) && !queued;
+}
+
+static bool relay_is_over(const struct relay *r, bool *broken)
+{
+	const struct relay_side *a = &r->side[0], *b = &r->side[1];
+
+	*broken = false;
+	if (a->ended && b->ended && a->shut && b->shut)
+		return true;
+	*broken = (a->ended && a->deaf && relay_has_all(b)) ||
+		  (b->ended && b->deaf && relay_has_all(a));
+	return *broken;
+}
+
 /* After bytes or an end, pass the end on and watch what matters now. */
 static void relay_settle(struct relay *r)
 {
+	bool broken;
+
 	for (int i = 0; i < 2; i++) {
 		struct relay_side *from = &r->side[!i], *to = &r->side[i];
 
@@ -43,48 +68,61 @@ static void relay_settle(struct relay *r)
 			to->shut = true;
 		}
 	}
-	if (r->side[0].shut && r->side[1].shut)
-		r->done(r, false);
+	if (relay_is_over(r, &broken))
+		r->done(r, broken);
 	else if (relay_watch(&r->side[0]) || relay_watch(&r->side[1]))
 		r->done(r, true);
 }
 
-/* Returns -1 if this side is broken. */
-static int relay_write(struct relay_side *to, const uint8_t *data, size_t size)
+static void relay_deafen(struct relay_side *side)
 {
-	ssize_t n = send(to->fd, data, size, MSG_NOSIGNAL);
+	side->deaf = side->shut = true;
+	buf_free(&side->rest);
+}
 
-	if (n < 0 && errno != EAGAIN && errno != EINTR)
-		return -1;
+static void relay_write(struct relay_side *to, const uint8_t *data, size_t size)
+{
+	ssize_t n;
+
+	if (to->deaf)
+		return;
+	n = send(to->fd, data, size, MSG_NOSIGNAL);
+	if (n < 0 && errno != EAGAIN && errno != EINTR) {
+		relay_deafen(to);
+		return;
+	}
 	if (n < 0)
 		n = 0;
 	buf_add(&to->rest, data + n, size - (size_t)n);
-	return 0;
 }
 
-static int relay_write_rest(struct relay_side *to)
+static void relay_write_rest(struct relay_side *to)
 {
 	ssize_t n = send(to->fd, to->rest.data, to->rest.size, MSG_NOSIGNAL);
 
+	if (n < 0 && errno != EAGAIN && errno != EINTR)
+		relay_deafen(to);
 	if (n < 0)
-		return errno == EAGAIN || errno == EINTR ? 0 : -1;
+		return;
 	buf_drop(&to->rest, (size_t)n);
 	if (!to->rest.size)
 		buf_free(&to->rest);
-	return 0;
 }
 
-static int relay_move(struct relay_side *from)
+/* What a peer sent before it reset its connection comes before the error. */
+static void relay_move(struct relay_side *from)
 {
 	ssize_t n = recv(from->fd, relay_piece, sizeof(relay_piece), 0);
 
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
 	if (n < 0)
-		return errno == EAGAIN || errno == EINTR ? 0 : -1;
-	from->ended = n == 0;
-	return n ? relay_write(relay_other(from), relay_piece, (size_t)n) : 0;
+		relay_deafen(from);
+	from->ended = n <= 0;
+	if (n > 0)
+		relay_write(relay_other(from), relay_piece, (size_t)n);
 }
 
-/* Read a broken socket to its end first, because what its peer sent before still counts. */
 static void relay_ready(struct watch *w, uint32_t events)
 {
 	struct relay_side *side = container_of(w, struct relay_side, watch);
@@ -93,18 +131,12 @@ static void relay_ready(struct watch *w, uint32_t events)
 
 	if (side->rest.size && (events & ~(uint32_t)EPOLLIN)) {
 		wrote = true;
-		if (relay_write_rest(side)) {
-			side->relay->done(side->relay, true);
-			return;
-		}
+		relay_write_rest(side);
 	}
-	if (!side->ended && !other->rest.size && (events & ~(uint32_t)EPOLLOUT) &&
-	    relay_move(side)) {
-		side->relay->done(side->relay, true);
-		return;
-	}
-	if (wrote || side->ended ||
-	    other->rest.size) /* else both sides wait for the same as before */
+	if (!side->ended && !other->rest.size && (events & ~(uint32_t)EPOLLOUT))
+		relay_move(side);
+	/* Otherwise both sides wait for the same as before. */
+	if (wrote || side->ended || other->rest.size || other->deaf)
 		relay_settle(side->relay);
 }
 
@@ -117,12 +149,9 @@ void relay_init(struct relay *r, struct loop *l, void (*done)(struct relay *r, b
 
 void relay_start(struct relay *r)
 {
-	for (int i = 0; i < 2; i++) {
-		if (r->side[i].rest.size && relay_write_rest(&r->side[i])) {
-			r->done(r, true);
-			return;
-		}
-	}
+	for (int i = 0; i < 2; i++)
+		if (r->side[i].rest.size)
+			relay_write_rest(&r->side[i]);
 	relay_settle(r);
 }
 
