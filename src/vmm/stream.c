@@ -11,6 +11,8 @@
 #include "ipc/agent.h"
 #include "vmm/virtio/queue.h"
 
+#define STREAMS_OVER 64 /* the heap has room for them beside those that are open */
+
 struct stream {
 	struct vsock_conn conn;
 	struct streams *all; /* borrowed */
@@ -19,6 +21,7 @@ struct stream {
 	int fd;              /* owned */
 	bool hung_up;        /* the peer neither reads nor writes any more */
 	bool finished;       /* nothing follows `rest` */
+	bool over;           /* the guest's side is gone, and `conn` is not used any more */
 	struct buf rest;     /* sent by the guest, not taken by the peer yet */
 };
 
@@ -31,6 +34,7 @@ static void stream_free(struct stream *s)
 {
 	loop_untimer(s->all->loop, &s->timer);
 	loop_unwatch(s->all->loop, &s->watch);
+	s->all->n_over -= s->over;
 	fd_close(&s->fd);
 	buf_free(&s->rest);
 	free(s);
@@ -102,12 +106,31 @@ static void stream_opened(struct vsock_conn *c)
 	loop_untimer(s->all->loop, &s->timer);
 }
 
+/* A socket that is closed with unread bytes gives its peer an error instead of the end that was
+ * meant, and the peer would take what it has got for a part. */
+static void stream_end(struct stream *s)
+{
+	char piece[4096];
+	struct iovec v = { piece, sizeof(piece) };
+
+	shutdown(s->fd, SHUT_RDWR);
+	while (readv(s->fd, &v, 1) > 0)
+		;
+	stream_free(s);
+}
+
 static void stream_closed(struct vsock_conn *c, bool refused)
 {
-	if (refused)
-		stream_refuse(stream_of(c), "ERR the guest's agent does not listen\n");
-	else
-		stream_free(stream_of(c));
+	struct stream *s = stream_of(c);
+
+	if (refused) {
+		stream_refuse(s, "ERR the guest's agent does not listen\n");
+	} else if (s->rest.size && s->all->n_over < STREAMS_OVER) {
+		s->over = true;
+		s->all->n_over++;
+	} else {
+		stream_end(s);
+	}
 }
 
 static const struct vsock_end_ops stream_ops = {
@@ -125,12 +148,18 @@ static bool stream_flush(struct stream *s)
 	ssize_t n = v.iov_len ? stream_write(s, &v, 1) : 0;
 
 	if (n < 0) {
-		vsock_abort(&s->conn);
+		if (!s->over)
+			vsock_abort(&s->conn);
 		stream_free(s);
 		return false;
 	}
 	buf_drop(&s->rest, (size_t)n);
-	vsock_taken(&s->conn, (uint32_t)n);
+	if (!s->over)
+		vsock_taken(&s->conn, (uint32_t)n);
+	if (s->over && !s->rest.size) {
+		stream_end(s);
+		return false;
+	}
 	if (!s->rest.size) {
 		buf_free(&s->rest);
 		if (n && s->finished)
@@ -144,7 +173,7 @@ static void stream_ready(struct watch *w, uint32_t events)
 	struct stream *s = container_of(w, struct stream, watch);
 
 	s->hung_up |= (events & (EPOLLHUP | EPOLLERR)) != 0;
-	if (!stream_flush(s))
+	if (!stream_flush(s) || s->over)
 		return;
 	if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 		vsock_readable(&s->conn);

@@ -1,7 +1,8 @@
 /* stream.h - stream.sock: each connection becomes a stream of the vsock device to the guest's
  * agent, which reads the CONNECT line and answers on it (ipc/machine.h).  The bytes pass unread.
  *
- * If the guest refuses, or does not accept within LIMIT_STREAM_MS, ERR is answered here. */
+ * If the guest refuses, or does not accept within LIMIT_STREAM_MS, ERR is answered here.  What the
+ * guest has sent reaches the peer even if the guest's side is gone meanwhile. */
 #ifndef VMM_STREAM_H
 #define VMM_STREAM_H
 
@@ -11,6 +12,7 @@ struct streams {
 	struct loop *loop;   /* borrowed */
 	struct vsock *vsock; /* borrowed */
 	struct watch listen;
+	unsigned n_over; /* streams whose guest is gone, and whose peer does not have all yet */
 };
 
 int streams_open(struct streams *s, struct loop *l, struct vsock *v, int listen_fd,
