@@ -1,5 +1,6 @@
 #include "net/conn.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
@@ -214,6 +215,15 @@ void conn_resume(struct conn *c)
 		return;
 	c->reading = CONN_RESUMES;
 	conn_arm(c);
+}
+
+bool conn_is_quiet(const struct conn *c)
+{
+	uv_os_fd_t fd;
+	char byte;
+
+	return c->coming == CONN_MORE && !uv_fileno(&c->uv.handle, &fd) &&
+	       recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
 }
 
 void conn_count(struct conn *c, struct quota_source *s)

@@ -44,8 +44,10 @@ void conn_pause(struct conn *c);      /* stop reading */
 /* Kept bytes are given again from the loop, not from inside this call. */
 void conn_resume(struct conn *c);
 size_t conn_kept(const struct conn *c); /* bytes that `data` did not take yet */
-void conn_shutdown(struct conn *c);     /* send what is queued, then close_notify and FIN */
-void conn_close(struct conn *c);        /* at once; queued bytes are lost */
+/* Nothing can be read at the moment: neither bytes, nor an end, nor an error.  For plain ones. */
+bool conn_is_quiet(const struct conn *c);
+void conn_shutdown(struct conn *c); /* send what is queued, then close_notify and FIN */
+void conn_close(struct conn *c);    /* at once; queued bytes are lost */
 void conn_close_after_write(struct conn *c);
 /* Close after so long a silence in both directions; 0: off. */
 void conn_timeout(struct conn *c, int64_t ms);

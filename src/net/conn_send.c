@@ -8,9 +8,9 @@
 
 #define CONN_HIGH LIMIT_HTTP_BUFFER
 #define CONN_LOW  (LIMIT_HTTP_BUFFER / 4)
-#define CONN_LINGER_MS                                                         \
-	2000 /* we read on after our FIN, because unread bytes would reset the \
-		connection and lose our last bytes */
+/* We read on after our FIN, because unread bytes would reset the connection and lose our last
+ * bytes: until the peer is silent for so long, but not longer than LIMIT_CONN_FINISH_MS. */
+#define CONN_LINGER_MS 2000
 
 static void conn_said_all(struct conn *c)
 {
@@ -19,10 +19,9 @@ static void conn_said_all(struct conn *c)
 		return;
 	}
 	conn_go(c, CONN_LINGERING);
-	c->timeout_ms = 0;
-	c->deadline_ms = conn_now(c) + CONN_LINGER_MS;
+	c->deadline_ms = conn_now(c) + LIMIT_CONN_FINISH_MS;
 	conn_set_reading(c);
-	conn_arm(c);
+	conn_timeout(c, CONN_LINGER_MS);
 }
 
 static void conn_on_shutdown(uv_shutdown_t *req, int status)

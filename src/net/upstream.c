@@ -3,43 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "net/http_rest.h"
-
-/* What the connection is doing; the right column is where it may go (upstream_go asserts it).
- *
- *   FREE       a request may be sent                          ASKED, FAILED, CLOSING
- *   ASKED      the final answer's head has not come yet       ANSWERED, FAILED, CLOSING
- *   ANSWERED   its body follows, or it was a 101              FREE, SPENT, FAILED, CLOSING
- *   SPENT      the answer is complete, no request may follow  FAILED, CLOSING
- *   FAILED     `failed` was called                            CLOSING
- *   CLOSING    the owner called upstream_close                - */
-enum upstream_state {
-	UPSTREAM_FREE,
-	UPSTREAM_ASKED,
-	UPSTREAM_ANSWERED,
-	UPSTREAM_SPENT,
-	UPSTREAM_FAILED,
-	UPSTREAM_CLOSING,
-	UPSTREAM_NUM_STATES
-};
-
-struct upstream {
-	enum upstream_state state;
-	struct conn *c;       /* NULL: taken */
-	struct http1 *parser; /* NULL: no request is under way */
-	const struct upstream_ops *ops;
-	void *owner; /* borrowed */
-	struct http_rest rest;
-	int64_t left;      /* of a request body with a length */
-	bool parsing;      /* a callback is running, so freeing waits until it returns */
-	bool chunked;      /* how the request's body is framed */
-	bool request_done; /* its last byte was queued */
-	bool full;         /* the owner was told to wait for `writable` */
-	bool answered;     /* a byte came since the request */
-	bool keep;         /* the answer allows another request after it */
-	bool eof;          /* the other side will send no more */
-	bool more;         /* the connection holds bytes after those that are being parsed */
-};
+#include "net/upstream_parts.h"
 
 static const struct conn_ops upstream_conn_ops;
 
@@ -59,15 +23,10 @@ static const uint8_t upstream_may_go[UPSTREAM_NUM_STATES] = {
 	[UPSTREAM_FAILED] = 1U << UPSTREAM_CLOSING,
 };
 
-static void upstream_go(struct upstream *u, enum upstream_state to)
+void upstream_go(struct upstream *u, enum upstream_state to)
 {
 	assert(upstream_may_go[u->state] & 1U << to);
 	u->state = to;
-}
-
-static bool upstream_busy(const struct upstream *u)
-{
-	return u->state == UPSTREAM_ASKED || u->state == UPSTREAM_ANSWERED;
 }
 
 static bool upstream_is_over(const struct upstream *u)
@@ -75,7 +34,7 @@ static bool upstream_is_over(const struct upstream *u)
 	return u->state == UPSTREAM_FAILED || u->state == UPSTREAM_CLOSING;
 }
 
-static void upstream_set_turn(struct upstream *u)
+void upstream_set_turn(struct upstream *u)
 {
 	if (u->c)
 		conn_await(u->c, upstream_busy(u) && u->request_done && !u->rest.stopped);
@@ -116,71 +75,6 @@ void upstream_set_owner(struct upstream *u, const struct upstream_ops *ops, void
 	u->owner = owner;
 }
 
-static bool upstream_put_headers(struct buf *b, const struct http_header *headers, size_t n)
-{
-	bool upgrade = false;
-
-	for (size_t i = 0; i < n; i++) {
-		if (!http1_put_header(b, headers[i].name, headers[i].value))
-			return false;
-		upgrade = upgrade || !strcmp(headers[i].name, "upgrade");
-	}
-	if (upgrade)
-		buf_adds(b, "connection: upgrade\r\n");
-	return true;
-}
-
-bool upstream_request(struct upstream *u, const char *method, const char *target,
-		      const struct http_header *headers, size_t n, int64_t length)
-{
-	autobuf struct buf b = { 0 };
-
-	assert(u->state == UPSTREAM_FREE);
-	http1_put_request(&b, method, target);
-	if (!upstream_put_headers(&b, headers, n))
-		return false;
-	if (length >= 0)
-		buf_addf(&b, "content-length: %lld\r\n", (long long)length);
-	else if (length == UPSTREAM_CHUNKED)
-		buf_adds(&b, "transfer-encoding: chunked\r\n");
-	http1_put_end(&b);
-	u->parser = http1_new(false);
-	http1_expect_no_body(u->parser, !strcmp(method, "HEAD"));
-	u->chunked = length == UPSTREAM_CHUNKED;
-	u->left = length > 0 ? length : 0;
-	u->request_done = !u->chunked && !u->left;
-	u->answered = u->rest.stopped = u->full = u->keep = false;
-	upstream_go(u, UPSTREAM_ASKED);
-	conn_write(u->c, b.data, b.size);
-	upstream_set_turn(u);
-	return true;
-}
-
-bool upstream_send_body(struct upstream *u, const void *data, size_t size)
-{
-	if (u->chunked) {
-		autobuf struct buf b = { 0 };
-
-		http1_put_chunk(&b, data, size);
-		conn_write(u->c, b.data, b.size);
-	} else {
-		assert((int64_t)size <= u->left);
-		u->left -= (int64_t)size;
-		conn_write(u->c, data, size);
-	}
-	u->full = conn_full(u->c);
-	return !u->full;
-}
-
-void upstream_send_end(struct upstream *u)
-{
-	if (u->chunked && !u->request_done)
-		conn_write(u->c, "0\r\n\r\n", 5);
-	assert(u->chunked || !u->left);
-	u->request_done = true;
-	upstream_set_turn(u);
-}
-
 /* The answer is complete.  Bytes after it answer nothing that was asked, so the connection is not
  * used again. */
 static void upstream_end(struct upstream *u, bool more)
@@ -213,6 +107,8 @@ static void upstream_got_body(struct upstream *u, const uint8_t *data, size_t si
 
 	if (taken < size && u->state != UPSTREAM_CLOSING) {
 		http_rest_keep(&u->rest, data + taken, size - taken);
+		/* An error that follows the bytes would overtake them, so it is not read either. */
+		conn_pause(u->c);
 		upstream_set_turn(u);
 	}
 }
@@ -271,6 +167,15 @@ static size_t upstream_data(struct conn *c, const uint8_t *data, size_t size)
 	return upstream_run(u, data, size);
 }
 
+static const char *upstream_cut_short(const struct upstream *u)
+{
+	if (u->state == UPSTREAM_ASKED && !u->answered)
+		return "the application closed the connection without an answer";
+	return upstream_busy(u)
+		       ? "the application closed the connection before its answer was whole"
+		       : "the connection ended";
+}
+
 static void upstream_on_end(struct conn *c)
 {
 	struct upstream *u = conn_owner(c);
@@ -281,9 +186,7 @@ static void upstream_on_end(struct conn *c)
 	if (u->state == UPSTREAM_ANSWERED && http1_finish(u->parser))
 		upstream_end(u, false);
 	else
-		upstream_fail(u, upstream_busy(u)
-					 ? "the connection ended before the answer was complete"
-					 : "the connection ended");
+		upstream_fail(u, upstream_cut_short(u));
 }
 
 static void upstream_resumed(struct conn *c)
@@ -320,9 +223,13 @@ static void upstream_closed(struct conn *c)
 {
 	struct upstream *u = conn_owner(c);
 
+	/* Who answers and closes before it has read the request resets the connection. */
+	if (u->state == UPSTREAM_ANSWERED && u->has_body && !conn_timed_out(c) &&
+	    http1_finish(u->parser))
+		upstream_end(u, false);
 	if (!upstream_is_over(u)) {
 		upstream_go(u, UPSTREAM_FAILED);
-		u->ops->failed(u, "the connection broke or was silent for too long");
+		u->ops->failed(u, upstream_cut_short(u));
 	}
 	u->ops->closed(u);
 	upstream_free(u);
@@ -350,6 +257,11 @@ bool upstream_answered(const struct upstream *u)
 bool upstream_reusable(const struct upstream *u)
 {
 	return u->state == UPSTREAM_FREE && !conn_is_closing(u->c);
+}
+
+bool upstream_is_quiet(const struct upstream *u)
+{
+	return upstream_reusable(u) && conn_is_quiet(u->c);
 }
 
 void upstream_limit(struct upstream *u, int64_t silence_ms)

@@ -57,6 +57,9 @@ void upstream_read_more(struct upstream *u);      /* the body callback has room 
 bool upstream_answered(const struct upstream *u); /* a byte of the answer came, so the request
 						     must not be repeated */
 bool upstream_reusable(const struct upstream *u);
+/* Can neither bytes nor an end be read?  What is read of a connection without a request ends it,
+ * and may not have been read yet. */
+bool upstream_is_quiet(const struct upstream *u);
 /* Call `failed` when the other side, while it has a request, neither takes nor sends a byte for
  * this long.  Time in which the owner takes nothing does not count. */
 void upstream_limit(struct upstream *u, int64_t silence_ms);

@@ -263,6 +263,60 @@ static void test_an_answer_before_the_request_is_sent_ends_the_use(void **unused
 	finish();
 }
 
+/* clang-format off */
+static const struct {
+	const char *name, *answer;
+	int64_t length; /* of the request's body, of which the server reads nothing */
+	const char *want;
+} resets[] = {
+	{ "a length", OK "Content-Length: 9\r\n\r\ntoo large", 1000, "h200 too large NC" },
+	{ "chunks", OK "Transfer-Encoding: chunked\r\n\r\n9\r\ntoo large\r\n0\r\n\r\n", UPSTREAM_CHUNKED, "h200 too large NC" },
+	{ "until close", OK "\r\ntoo large", 1000, "h200 too large NC" },
+	{ "cut", OK "Content-Length: 9\r\n\r\ntoo", 1000, "h200 too FC" },
+	{ "no answer", "", 1000, " FC" },
+};
+/* clang-format on */
+
+static void test_what_was_said_before_a_reset_is_told(void **unused)
+{
+	static const size_t most[] = { 0, 1 };
+
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_SIZE(resets) * ARRAY_SIZE(most); i++) {
+		const char *answer = resets[i / 2].answer;
+		char byte;
+		int64_t until = clock_mono_ms() + DEADLINE_MS;
+
+		begin();
+		t.most = most[i % 2];
+		assert_true(upstream_request(t.up, "POST", "/", NULL, 0, resets[i / 2].length));
+		while (recv(t.peer, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0)
+			uv_run(&t.loop, UV_RUN_NOWAIT);
+		assert_int_equal(send(t.peer, answer, strlen(answer), 0), strlen(answer));
+		close(t.peer);
+		t.peer = -1;
+		while (t.up && clock_mono_ms() < until)
+			turn();
+		if (strcmp(buf_str(&t.told), resets[i / 2].want))
+			fail_msg("%s, %zu at once: '%s'", resets[i / 2].name, t.most,
+				 buf_str(&t.told));
+		finish();
+	}
+}
+
+/* The loop has not seen the end yet, but it lies there to be read. */
+static void test_a_connection_that_was_ended_is_seen_before_it_is_used(void **unused)
+{
+	(void)unused;
+	begin();
+	turn();
+	assert_true(upstream_is_quiet(t.up));
+	shutdown(t.peer, SHUT_WR);
+	assert_true(upstream_reusable(t.up));
+	assert_false(upstream_is_quiet(t.up));
+	finish();
+}
+
 static void test_bytes_on_an_idle_connection_end_it(void **unused)
 {
 	(void)unused;
@@ -357,6 +411,8 @@ int main(void)
 		cmocka_unit_test(test_every_answer_is_told_or_refused),
 		cmocka_unit_test(test_one_connection_carries_several_requests),
 		cmocka_unit_test(test_an_answer_before_the_request_is_sent_ends_the_use),
+		cmocka_unit_test(test_what_was_said_before_a_reset_is_told),
+		cmocka_unit_test(test_a_connection_that_was_ended_is_seen_before_it_is_used),
 		cmocka_unit_test(test_bytes_on_an_idle_connection_end_it),
 		cmocka_unit_test(test_an_upgrade_hands_the_connection_over_with_early_bytes),
 		cmocka_unit_test(test_a_server_that_does_not_read_is_not_flooded),

@@ -1,0 +1,72 @@
+/* upstream_send.c - requests to a server: their head, and how their body is framed. */
+
+#include <string.h>
+
+#include "net/upstream.h"
+#include "net/upstream_parts.h"
+
+static bool upstream_put_headers(struct buf *b, const struct http_header *headers, size_t n)
+{
+	bool upgrade = false;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!http1_put_header(b, headers[i].name, headers[i].value))
+			return false;
+		upgrade = upgrade || !strcmp(headers[i].name, "upgrade");
+	}
+	if (upgrade)
+		buf_adds(b, "connection: upgrade\r\n");
+	return true;
+}
+
+bool upstream_request(struct upstream *u, const char *method, const char *target,
+		      const struct http_header *headers, size_t n, int64_t length)
+{
+	autobuf struct buf b = { 0 };
+
+	assert(u->state == UPSTREAM_FREE);
+	http1_put_request(&b, method, target);
+	if (!upstream_put_headers(&b, headers, n))
+		return false;
+	if (length >= 0)
+		buf_addf(&b, "content-length: %lld\r\n", (long long)length);
+	else if (length == UPSTREAM_CHUNKED)
+		buf_adds(&b, "transfer-encoding: chunked\r\n");
+	http1_put_end(&b);
+	u->parser = http1_new(false);
+	http1_expect_no_body(u->parser, !strcmp(method, "HEAD"));
+	u->chunked = length == UPSTREAM_CHUNKED;
+	u->left = length > 0 ? length : 0;
+	u->has_body = u->chunked || u->left;
+	u->request_done = !u->has_body;
+	u->answered = u->rest.stopped = u->full = u->keep = false;
+	upstream_go(u, UPSTREAM_ASKED);
+	conn_write(u->c, b.data, b.size);
+	upstream_set_turn(u);
+	return true;
+}
+
+bool upstream_send_body(struct upstream *u, const void *data, size_t size)
+{
+	if (u->chunked) {
+		autobuf struct buf b = { 0 };
+
+		http1_put_chunk(&b, data, size);
+		conn_write(u->c, b.data, b.size);
+	} else {
+		assert((int64_t)size <= u->left);
+		u->left -= (int64_t)size;
+		conn_write(u->c, data, size);
+	}
+	u->full = conn_full(u->c);
+	return !u->full;
+}
+
+void upstream_send_end(struct upstream *u)
+{
+	if (u->chunked && !u->request_done)
+		conn_write(u->c, "0\r\n\r\n", 5);
+	assert(u->chunked || !u->left);
+	u->request_done = true;
+	upstream_set_turn(u);
+}
