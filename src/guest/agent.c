@@ -60,6 +60,8 @@ static void agent_warmed(struct exercising *x)
 	struct agent *a = container_of(x, struct agent, exercising);
 
 	resume_rehearse(&a->resume);
+	if (a->app.pid) /* one that has ended opens nothing any more */
+		streams_note_ports(&a->streams, a->diag_fd);
 	port_send_id(&a->port, AGENT_ACK, a->warm_id);
 }
 

@@ -8,6 +8,8 @@
 #include "guest/loopback.h"
 #include "guest/relay.h"
 
+#define STREAM_PATIENCE_MS 100 /* for the loopback to answer a connect, which takes it no time */
+
 enum stream_state {
 	STREAM_ASKING,     /* the host is connected, but its line is not complete */
 	STREAM_CONNECTING, /* to the application */
@@ -22,6 +24,7 @@ struct stream {
 	enum stream_state state;
 	struct relay relay;
 	struct watch watch; /* until the relay begins */
+	struct timer timer; /* while it connects */
 	uint8_t line[STREAMS_LINE];
 	size_t n_line;
 	uint16_t port;
@@ -59,6 +62,7 @@ static void stream_free(struct stream *s, bool abort)
 	const struct linger none = { .l_onoff = 1 };
 
 	loop_unwatch(s->streams->loop, &s->watch);
+	loop_untimer(s->streams->loop, &s->timer);
 	if (abort)
 		setsockopt(s->relay.side[STREAM_HOST].fd, SOL_SOCKET, SO_LINGER, &none,
 			   sizeof(none));
@@ -79,22 +83,51 @@ static void stream_refuse(struct stream *s, const char *answer)
 	stream_free(s, false);
 }
 
+/* Writes only what changes: every clone would have to keep a page of its own. */
+static void ports_add(struct diag_ports *ports, uint16_t port)
+{
+	uint64_t bit = 1ULL << port % 64;
+
+	if (!(ports->bits[port / 64] & bit))
+		ports->bits[port / 64] |= bit;
+}
+
 static void stream_connected(struct stream *s)
 {
 	s->state = STREAM_RELAYING;
 	loop_unwatch(s->streams->loop, &s->watch);
+	loop_untimer(s->streams->loop, &s->timer);
+	ports_add(&s->streams->opened, s->port);
 	buf_adds(&s->relay.side[STREAM_HOST].rest, "OK\n");
 	relay_start(&s->relay);
+}
+
+static const char *stream_refusal(const struct stream *s, int error)
+{
+	bool opened = s->streams->opened.bits[s->port / 64] & 1ULL << s->port % 64;
+
+	if (error != -ECONNREFUSED)
+		return "ERR unreachable\n";
+	return opened ? "ERR refused\n" : "ERR starting\n";
 }
 
 static void stream_failed(struct stream *s, int error)
 {
 	loop_unwatch(s->streams->loop, &s->watch);
+	loop_untimer(s->streams->loop, &s->timer);
 	fd_close(&s->relay.side[STREAM_APP].fd);
 	if (error == -ECONNREFUSED && !s->six)
 		stream_connect(s, true);
 	else
-		stream_refuse(s, error == -ECONNREFUSED ? "ERR refused\n" : "ERR unreachable\n");
+		stream_refuse(s, stream_refusal(s, error));
+}
+
+/* The kernel drops a connection for which the application's backlog has no room, and tries it again
+ * after a second, then two, four and so on.  The host can do better: it knows who came first, and
+ * it hears of every place that gets free. */
+static void stream_is_late(struct timer *t)
+{
+	stream_refuse(container_of(t, struct stream, timer), "ERR busy\n");
 }
 
 static void stream_connect_ready(struct watch *w, uint32_t events)
@@ -128,6 +161,8 @@ static void stream_connect(struct stream *s, bool six)
 	} else if (loop_watch(s->streams->loop, &s->watch, *fd, EPOLLOUT, stream_connect_ready,
 			      &e)) {
 		stream_free(s, true);
+	} else {
+		loop_timer(s->streams->loop, &s->timer, STREAM_PATIENCE_MS, stream_is_late);
 	}
 }
 
@@ -222,6 +257,14 @@ int streams_open(struct streams *s, struct loop *l, const struct hostlink *host,
 	*s = (struct streams){ .loop = l, .host = host };
 	list_init(&s->all);
 	return loop_watch(l, &s->watch, host->streams, EPOLLIN, streams_accept, e);
+}
+
+void streams_note_ports(struct streams *s, int diag_fd)
+{
+	static struct diag_ports now;
+
+	if (!diag_listening(diag_fd, &now) && memcmp(&now, &s->opened, sizeof(now)) != 0)
+		s->opened = now;
 }
 
 void streams_reset(struct streams *s)

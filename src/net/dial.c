@@ -64,6 +64,19 @@ int dial_answer(const char *text, size_t size)
 	return size < DIAL_ANSWER ? 0 : -1;
 }
 
+enum dial_result dial_refusal(const char *text, size_t size)
+{
+	static const struct {
+		const char *answer;
+		enum dial_result result;
+	} rows[] = { { "ERR starting\n", DIAL_STARTING }, { "ERR busy\n", DIAL_BUSY } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (size == strlen(rows[i].answer) && !memcmp(text, rows[i].answer, size))
+			return rows[i].result;
+	return DIAL_REFUSED;
+}
+
 /* Take one descriptor at most, and close all others. */
 static void dial_take_fds(struct dial *d, struct msghdr *msg)
 {
@@ -124,9 +137,10 @@ static void dial_read(struct dial *d)
 	}
 	d->size += (size_t)n;
 	rc = dial_answer(d->answer, d->size);
-	if (rc)
-		dial_finish(d,
-			    rc == 1 && (d->fd < 0 || is_stream(d->fd)) ? DIAL_OPEN : DIAL_REFUSED);
+	if (rc < 0)
+		dial_finish(d, dial_refusal(d->answer, d->size));
+	else if (rc)
+		dial_finish(d, d->fd < 0 || is_stream(d->fd) ? DIAL_OPEN : DIAL_REFUSED);
 }
 
 static void dial_ready(uv_poll_t *poll, int status, int events)

@@ -14,10 +14,13 @@
 #include "base/base.h"
 
 enum dial_result {
-	DIAL_OPEN,    /* the descriptor is the caller's */
-	DIAL_REFUSED, /* there is no machine, nothing listens on the port, or the machine broke
-			 the protocol */
-	DIAL_BUSY,    /* the machine has too many callers at the moment: try again */
+	DIAL_OPEN,     /* the descriptor is the caller's */
+	DIAL_REFUSED,  /* there is no machine, nothing listens on the port, or the machine broke
+			  the protocol */
+	DIAL_STARTING, /* nothing has listened on the port since the microVM's start */
+	DIAL_BUSY,     /* the machine, or the application, has too many callers at the moment: try
+			  again */
+	DIAL_NUM_RESULTS
 };
 
 struct dial;
@@ -31,5 +34,7 @@ void dial_cancel(struct dial *d); /* call it before `done`, which is then never 
 /* What the answer so far means; pure, fuzzed.  1: OK; 0: more is needed; -1: refused, or no such
  * answer exists. */
 int dial_answer(const char *text, size_t size) must_check;
+/* Why a refusal was given; pure, fuzzed. */
+enum dial_result dial_refusal(const char *text, size_t size) must_check;
 
 #endif

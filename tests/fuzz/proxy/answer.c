@@ -20,6 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (dial_answer((const char *)data, size) == 1)
 		assert(size >= 3 && !memcmp(data, "OK\n", 3));
+	assert(dial_refusal((const char *)data, size) != DIAL_OPEN);
 	assert(port_probe_status((const char *)data, size) < 1000);
 	if (http1_next(p, data, size, &used, &body, &body_size) == HTTP1_HEAD) {
 		header_filter_to_client(http1_head(p), "id", true, &f);

@@ -1,12 +1,18 @@
-/* The line that asks for a port. */
+/* The line that asks for a port, and what is answered to it. */
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "guest/loopback.h"
 #include "guest/streams.h"
 
 // clang-format off
@@ -50,10 +56,164 @@ static void test_only_connect_with_a_port_is_a_line(void **unused)
 	}
 }
 
+static struct {
+	struct loop *loop;
+	struct streams streams;
+	struct hostlink host;
+	struct timer timer;
+	struct sockaddr_un at;
+	socklen_t at_size;
+	int app;                 /* what the last connection leads to */
+	int refusal;             /* of a connect; 0: none */
+	bool pends;              /* a connect is not answered */
+	struct diag_ports ports; /* that listen */
+} t;
+
+int loopback_connect(uint16_t port, bool six, bool *done)
+{
+	int pair[2];
+
+	(void)port, (void)six;
+	if (t.refusal)
+		return t.refusal;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+	if (t.app >= 0)
+		close(t.app);
+	t.app = pair[1];
+	*done = !t.pends;
+	if (t.pends) { /* nor is there room to write, which would be an answer */
+		static char bytes[4096];
+
+		while (send(pair[0], bytes, sizeof(bytes), 0) > 0)
+			;
+	}
+	return pair[0];
+}
+
+int loopback_result(int fd)
+{
+	(void)fd;
+	return 0;
+}
+
+int diag_listening(int fd, struct diag_ports *ports)
+{
+	(void)fd;
+	*ports = t.ports;
+	return 0;
+}
+
+static bool anybody(const struct sockaddr_storage *peer)
+{
+	(void)peer;
+	return true;
+}
+
+static int begin(void **unused)
+{
+	struct err e;
+
+	(void)unused;
+	memset(&t, 0, sizeof(t));
+	t.app = -1;
+	t.loop = loop_new(&e);
+	t.host.streams = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	t.host.is_host = anybody;
+	t.at.sun_family = AF_UNIX;
+	t.at_size = sizeof(t.at);
+	assert_int_equal(bind(t.host.streams, (struct sockaddr *)&t.at, sizeof(t.at.sun_family)),
+			 0);
+	assert_int_equal(listen(t.host.streams, 4), 0);
+	assert_int_equal(getsockname(t.host.streams, (struct sockaddr *)&t.at, &t.at_size), 0);
+	assert_int_equal(streams_open(&t.streams, t.loop, &t.host, &e), 0);
+	return 0;
+}
+
+static int end(void **unused)
+{
+	(void)unused;
+	streams_reset(&t.streams);
+	loop_unwatch(t.loop, &t.streams.watch);
+	loop_free(t.loop);
+	close(t.host.streams);
+	if (t.app >= 0)
+		close(t.app);
+	return 0;
+}
+
+static void fire(struct timer *timer)
+{
+	(void)timer;
+	loop_stop(t.loop);
+}
+
+/* What a host that asks for this port is told. */
+static const char *ask(unsigned port)
+{
+	static char answer[64];
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0), n = -1;
+	char line[32];
+	struct err e;
+
+	assert_int_equal(connect(fd, (struct sockaddr *)&t.at, t.at_size), 0);
+	snprintf(line, sizeof(line), "CONNECT %u\n", port);
+	assert_int_equal(write(fd, line, strlen(line)), strlen(line));
+	for (int i = 0; i < 1000 && n < 0; i++) {
+		loop_timer(t.loop, &t.timer, 1, fire);
+		assert_int_equal(loop_run(t.loop, &e), 0);
+		n = (int)read(fd, answer, sizeof(answer) - 1);
+	}
+	assert_true(n > 0);
+	answer[n] = '\0';
+	close(fd);
+	return answer;
+}
+
+static void test_a_port_that_never_opened_is_starting_and_one_that_closed_is_refused(void **unused)
+{
+	(void)unused;
+	t.refusal = -ECONNREFUSED;
+	assert_string_equal(ask(80), "ERR starting\n");
+	t.refusal = 0;
+	assert_string_equal(ask(80), "OK\n");
+	t.refusal = -ECONNREFUSED;
+	assert_string_equal(ask(80), "ERR refused\n");
+	assert_string_equal(ask(81), "ERR starting\n");
+	t.refusal = -ENETUNREACH;
+	assert_string_equal(ask(81), "ERR unreachable\n");
+}
+
+static void test_the_ports_of_the_snapshot_are_those_that_opened(void **unused)
+{
+	(void)unused;
+	assert_string_equal(ask(9000), "OK\n"); /* by the build, and closed before its snapshot */
+	t.ports.bits[8080 / 64] = 1ULL << 8080 % 64;
+	streams_note_ports(&t.streams, -1);
+	t.refusal = -ECONNREFUSED;
+	assert_string_equal(ask(8080), "ERR refused\n");
+	assert_string_equal(ask(9000), "ERR starting\n");
+}
+
+static void test_a_full_backlog_is_told_to_the_host(void **unused)
+{
+	(void)unused;
+	t.pends = true;
+	assert_string_equal(ask(80), "ERR busy\n");
+	assert_int_equal(t.streams.n, 0);
+	t.pends = false;
+	assert_string_equal(ask(80), "OK\n");
+}
+
+#define STREAMS_TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_only_connect_with_a_port_is_a_line),
+		STREAMS_TEST(
+			test_a_port_that_never_opened_is_starting_and_one_that_closed_is_refused),
+		STREAMS_TEST(test_the_ports_of_the_snapshot_are_those_that_opened),
+		STREAMS_TEST(test_a_full_backlog_is_told_to_the_host),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -144,6 +144,23 @@ static void test_anything_else_is_refused(void **unused)
 	close(pipes[1]);
 }
 
+static void test_a_refusal_says_whether_it_may_pass(void **unused)
+{
+	static const struct {
+		const char *answer;
+		enum dial_result want;
+	} rows[] = {
+		{ "ERR starting\n", DIAL_STARTING },  { "ERR busy\n", DIAL_BUSY },
+		{ "ERR refused\n", DIAL_REFUSED },    { "ERR starting", DIAL_REFUSED },
+		{ "ERR starting\n\n", DIAL_REFUSED }, { "ERR busy again\n", DIAL_REFUSED },
+		{ "err busy\n", DIAL_REFUSED },
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		assert_int_equal(play(rows[i].answer, NULL, 0).result, rows[i].want);
+}
+
 static void test_an_endless_answer_is_refused(void **unused)
 {
 	char text[512];
@@ -205,6 +222,7 @@ int main(void)
 		cmocka_unit_test(test_ok_with_a_stream_socket_opens),
 		cmocka_unit_test(test_ok_without_a_descriptor_is_the_port_itself),
 		cmocka_unit_test(test_anything_else_is_refused),
+		cmocka_unit_test(test_a_refusal_says_whether_it_may_pass),
 		cmocka_unit_test(test_an_endless_answer_is_refused),
 		cmocka_unit_test(test_no_machine_refuses_and_a_busy_one_says_so),
 		cmocka_unit_test(test_a_cancelled_dial_is_silent),
