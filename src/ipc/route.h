@@ -23,6 +23,7 @@ enum route_type {
 	ROUTE_ACTIVE, /* struct route_bytes: at most once a second per endpoint */
 	ROUTE_HELD,   /* struct route_bytes: answer to HOLD, with the last byte's time */
 	ROUTE_WAKE,   /* struct route_endpoint: requests wait at a SLEEPING endpoint; sent once */
+	ROUTE_NOTE,   /* struct route_note: for the microVM's log, a few per minute */
 	ROUTE_NUM_TYPES,
 };
 
@@ -53,6 +54,16 @@ struct route_bytes {
 	char endpoint[UUID_SIZE];
 	char pad[3];
 	int64_t last_byte_ms; /* wall clock; 0: none since the proxy started */
+};
+
+#define ROUTE_NOTE_SIZE 320
+
+/* Why a request was refused. */
+struct route_note {
+	char endpoint[UUID_SIZE];
+	char pad[3];
+	uint64_t missed; /* so many were not sent, since the last one */
+	char text[ROUTE_NOTE_SIZE];
 };
 
 struct route_none {

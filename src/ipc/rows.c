@@ -54,6 +54,7 @@ const struct ipc_row route_rows[ROUTE_NUM_TYPES] = {
 	[ROUTE_ACTIVE]  = ROW(route_bytes),
 	[ROUTE_HELD]    = ROW(route_bytes),
 	[ROUTE_WAKE]    = ROW(route_endpoint),
+	[ROUTE_NOTE]    = ROW(route_note),
 };
 
 const struct ipc_row build_rows[BUILD_NUM_TYPES] = {

@@ -89,10 +89,14 @@ void routes_open(struct control *ctl, const struct routes_ops *ops)
 void routes_on_message(struct control *ctl, struct ipc_msg *m)
 {
 	struct route_bytes *bytes = (void *)m->body; /* begins as struct route_endpoint */
+	struct route_note *note = (void *)m->body;
 	const struct routes_ops *ops = ctl->routes_ops;
 	struct microvm *vm;
 
 	static_assert(offsetof(struct route_bytes, endpoint) ==
+			      offsetof(struct route_endpoint, endpoint),
+		      "routes_on_message");
+	static_assert(offsetof(struct route_note, endpoint) ==
 			      offsetof(struct route_endpoint, endpoint),
 		      "routes_on_message");
 	bytes->endpoint[UUID_SIZE - 1] = '\0';
@@ -105,4 +109,6 @@ void routes_on_message(struct control *ctl, struct ipc_msg *m)
 		ops->held(vm, bytes->last_byte_ms);
 	else if (m->head.type == ROUTE_ACTIVE)
 		ops->active(vm, bytes->last_byte_ms);
+	else if (m->head.type == ROUTE_NOTE && memchr(note->text, '\0', sizeof(note->text)))
+		ops->note(vm, note->text, note->missed);
 }

@@ -13,6 +13,8 @@ struct routes_ops {
 	/* The answer to routes_hold: requests wait, and the last byte passed at this time. */
 	void (*held)(struct microvm *vm, int64_t last_byte_ms);
 	void (*active)(struct microvm *vm, int64_t last_byte_ms); /* bytes passed */
+	/* Why a request was refused; @missed others were refused since the last one. */
+	void (*note)(struct microvm *vm, const char *text, uint64_t missed);
 };
 void routes_open(struct control *ctl, const struct routes_ops *ops);
 

@@ -134,13 +134,13 @@ static struct guest_log *log_new(struct microvm *vm)
 	return g;
 }
 
-void guest_log_write(struct machine *m, const uint8_t *data, size_t size, uint64_t dropped)
+static void log_append(struct microvm *vm, const void *data, size_t size, uint64_t dropped)
 {
-	struct lifecycle *l = lifecycle_of(m->owner);
+	struct lifecycle *l = lifecycle_of(vm);
 	struct guest_log *g;
 
 	if (!l->log)
-		l->log = log_new(m->owner);
+		l->log = log_new(vm);
 	g = l->log;
 	g->closes = false;
 	g->dropped += dropped;
@@ -156,6 +156,25 @@ void guest_log_write(struct machine *m, const uint8_t *data, size_t size, uint64
 	buf_add(&g->waiting, data, size);
 	if (!g->under_way)
 		log_start_work(g);
+}
+
+void guest_log_write(struct machine *m, const uint8_t *data, size_t size, uint64_t dropped)
+{
+	log_append(m->owner, data, size, dropped);
+}
+
+void guest_log_note(struct microvm *vm, const char *text)
+{
+	autobuf struct buf line = { 0 };
+
+	buf_addf(&line, "[doze: %s]\n", text);
+	for (size_t i = 0; i + 1 < line.size; i++)
+		if (line.data[i] < ' ' || line.data[i] > '~')
+			line.data[i] = '?';
+	log_append(vm, line.data, line.size, 0);
+	/* Without a machine nothing else will come and be followed by a close. */
+	if (vm->state != VM_RUNNING)
+		guest_log_close(vm);
 }
 
 void guest_log_close(struct microvm *vm)

@@ -1,6 +1,9 @@
 #include "control/microvm/traffic.h"
 
+#include <stdio.h>
+
 #include "base/clock.h"
+#include "control/microvm/guest_log.h"
 #include "control/microvm/lifecycle.h"
 #include "control/microvm/lifecycle_internal.h"
 #include "control/microvm/policy.h"
@@ -42,4 +45,20 @@ static void traffic_held(struct microvm *vm, int64_t last_byte_ms)
 	suspend_on_held(vm);
 }
 
-const struct routes_ops microvm_routes_ops = { traffic_wake, traffic_held, traffic_active };
+static void traffic_note(struct microvm *vm, const char *text, uint64_t missed)
+{
+	char line[sizeof(((struct route_note *)NULL)->text) + 64];
+
+	snprintf(line, sizeof(line), "%s", text);
+	if (missed)
+		snprintf(line, sizeof(line), "%s; %llu more were refused before", text,
+			 (unsigned long long)missed);
+	guest_log_note(vm, line);
+}
+
+const struct routes_ops microvm_routes_ops = {
+	.wake = traffic_wake,
+	.held = traffic_held,
+	.active = traffic_active,
+	.note = traffic_note,
+};

@@ -190,6 +190,32 @@ static void test_output_beyond_the_backlog_is_dropped_and_counted(void **unused)
 	guest_log_close(&vm);
 }
 
+static void test_what_doze_has_to_say_is_a_line_of_its_own_and_printable(void **unused)
+{
+	(void)unused;
+	vm.state = VM_RUNNING;
+	write_text("one\n");
+	guest_log_note(&vm, "the answer to GET /\n[doze: x] \x1b[2J was 502: no");
+	worker_works();
+	worker_works();
+	assert_non_null(lifecycle.log);
+	guest_log_close(&vm);
+	assert_file("microvms/microvm-1.log",
+		    "one\n[doze: the answer to GET /?[doze: x] ?[2J was 502: no]\n");
+}
+
+static void test_a_note_about_a_microvm_that_sleeps_leaves_no_open_file(void **unused)
+{
+	(void)unused;
+	vm.state = VM_SUSPENDED;
+	guest_log_note(&vm, "a");
+	guest_log_note(&vm, "b");
+	while (given)
+		worker_works();
+	assert_null(lifecycle.log);
+	assert_file("microvms/microvm-1.log", "[doze: a]\n[doze: b]\n");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -198,6 +224,8 @@ int main(void)
 		TEST(test_output_that_comes_while_the_worker_writes_follows),
 		TEST(test_a_close_waits_for_what_was_written_before),
 		TEST(test_output_after_a_close_opens_it_again),
+		TEST(test_what_doze_has_to_say_is_a_line_of_its_own_and_printable),
+		TEST(test_a_note_about_a_microvm_that_sleeps_leaves_no_open_file),
 		TEST(test_a_log_that_is_removed_while_it_is_written_stays_removed),
 		TEST(test_a_log_that_nobody_writes_is_removed_with_the_rotated_one),
 		TEST(test_output_beyond_the_backlog_is_dropped_and_counted),
