@@ -81,6 +81,7 @@ static void agent_warm(struct agent *a, const struct agent_frame *f)
 	if (!agent_get_u64(f, FIELD_ID, &a->warm_id))
 		return;
 	listen_stop(&a->listen);
+	resume_renew(&a->resume, f);
 	if (!agent_get_u64(f, FIELD_EXERCISE, &exercise) || !exercise)
 		(first ? agent_prepared : agent_warmed)(&a->exercising);
 	else if (first)

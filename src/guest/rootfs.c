@@ -11,7 +11,9 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/log.h"
 #include "guest/boot.h"
+#include "guest/generation.h"
 
 /* linux/mount.h and glibc's sys/mount.h cannot be included together. */
 #define TREE_CLONE      1 /* OPEN_TREE_CLONE */
@@ -186,6 +188,19 @@ static int rootfs_bind_files(const struct app_spec *s, const int *trees, struct 
 	return 0;
 }
 
+/* An image may have something of its own in the place.  It starts without the file then. */
+static void rootfs_bind_generation(const int trees[GENERATION_NUM])
+{
+	for (size_t i = 0; i < GENERATION_NUM; i++) {
+		const char *path = generation_files[i][1];
+		struct err e;
+
+		if (rootfs_make_target(path, &e) ||
+		    rootfs_put_tree(trees[i], path, SAFE | MS_RDONLY, &e))
+			log_warn("%s", e.text);
+	}
+}
+
 /* Make the root disk the root of this mount namespace, over the initramfs, and drop the initramfs's
  * own mounts.  Afterwards no path leads to anything of the agent's. */
 static int rootfs_change(struct err *e)
@@ -210,8 +225,8 @@ static dev_t rootfs_fuse(const struct app_spec *s)
 int rootfs_enter(const struct app_spec *s, struct err *e)
 {
 	autofree int *trees = xcalloc(s->n_files + 1, sizeof(*trees));
+	int generation[GENERATION_NUM], cgroup;
 	dev_t fuse = rootfs_fuse(s);
-	int cgroup;
 
 	umask(022);
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
@@ -224,10 +239,16 @@ int rootfs_enter(const struct app_spec *s, struct err *e)
 		if (trees[i] < 0)
 			return -1;
 	}
+	for (size_t i = 0; i < GENERATION_NUM; i++) {
+		generation[i] = rootfs_take_tree(generation_files[i][0], e);
+		if (generation[i] < 0)
+			return -1;
+	}
 	cgroup = rootfs_take_tree(s->all_caps ? "/sys/fs/cgroup" : CONTAINER_CGROUP, e);
 	if (cgroup < 0 || rootfs_change(e) || rootfs_mount_all(e) || rootfs_fill_dev(fuse, e) ||
 	    rootfs_put_tree(cgroup, "/sys/fs/cgroup", SAFE | (s->all_caps ? 0 : MS_RDONLY), e) ||
 	    rootfs_bind_files(s, trees, e))
 		return -1;
+	rootfs_bind_generation(generation);
 	return s->all_caps ? 0 : rootfs_restrict(e);
 }

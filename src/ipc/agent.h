@@ -37,8 +37,9 @@ enum agent_type {
 			* all streams that have a port (their host ends are gone), then ACKs */
 	AGENT_HOOK,    /* FIELD_ID, FIELD_NAME, FIELD_PORT, FIELD_TIMEOUT_MS, FIELD_BODY (may be
 			  absent) */
-	AGENT_WARM,    /* FIELD_ID, FIELD_EXERCISE: do what RESUMED does without changing anything,
-			* then ACK; sent before the snapshot and in the pool */
+	AGENT_WARM,    /* FIELD_ID, FIELD_EXERCISE, FIELD_RANDOM: do what RESUMED does without
+			* changing anything but the randomness, then ACK; sent before the snapshot,
+			* without FIELD_RANDOM, and in the pool */
 
 	/* From the guest. */
 	AGENT_HELLO,       /* FIELD_PROTOCOL: the agent runs and waits for START */

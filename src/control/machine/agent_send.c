@@ -56,8 +56,12 @@ void machine_prewarm(struct machine *m, int64_t timeout_ms, machine_done *done)
 	autobuf struct buf b = { 0 };
 	uint64_t id = machine_agent_id();
 	size_t mark = agent_begin(&b, AGENT_WARM);
+	uint8_t random[64];
 
+	/* The application may draw while it is warmed. */
+	rand_bytes(random, sizeof(random));
 	agent_put_u64(&b, FIELD_ID, id);
+	agent_put(&b, FIELD_RANDOM, random, sizeof(random));
 	agent_put_u64(&b, FIELD_EXERCISE,
 		      engines[m->version->engine].translates && m->ctl->conf->exercise);
 	agent_end(&b, mark);

@@ -262,6 +262,27 @@ def test_resumed_sets_clock_randomness_and_cuts_outbound(guest):
         m.http_get(stream, "/hello")
 
 
+def test_the_application_sees_each_resume(guest):
+    def generation():
+        return guest.get("/read/run/doze/generation"), guest.get("/read/dev/sysgenid").encode("latin-1")
+
+    def said(kind, *fields):
+        number = secrets.randbits(40)
+        guest.agent.send(kind, (m.ID, number), *fields)
+        guest.agent.wait(m.ACK, lambda f: f[m.ID] == number)
+        return generation()
+
+    seen = [generation()]
+    assert said(m.WARM) == seen[0]  # before the snapshot
+    for kind, fields in ((m.WARM, ()), (m.RESUMED, ((m.WALL_NS, time.time_ns()), (m.IDENTITY, "microvm-1"))), (m.RESUMED, ())):
+        seen.append(said(kind, (m.RANDOM, secrets.token_bytes(64)), *fields))
+    texts, counters = zip(*seen)
+    assert all(len(text) == 33 and bytes.fromhex(text.strip()) for text in texts) and len(set(texts)) == len(texts)
+    assert [counter[0] for counter in counters] == list(range(counters[0][0], counters[0][0] + len(counters)))
+    assert guest.get("/write/run/doze/generation") == "Read-only file system"
+    assert guest.get("/write/dev/sysgenid") == "Read-only file system"
+
+
 def test_an_idle_guest_costs_nothing(guest):
     time.sleep(1)
     before = guest.cpu_seconds()
