@@ -98,8 +98,10 @@ int step_use_store(struct step *s, struct err *e)
  * is running. */
 int step_drop_left(struct step *s, struct err *e) must_check;
 
-/* Bases (step_base.c, step_debian.c). */
+/* Bases (step_base.c, step_debian.c, step_clones.c). */
 const char *step_debian(struct step *s, const char *name, struct err *e) must_check; /* its image */
+/* Dresses the tree of a base of ours so that its clones draw different secrets. */
+int step_clones(struct step *s, const char *root, struct err *e) must_check;
 /* Resolves one name to an image and setup lines, which the caller owns. 0 or -1. */
 int step_resolve(struct step *s, const char *name, char **image, char **setup,
 		 struct err *e) must_check;

@@ -15,19 +15,20 @@
 #include "base/io.h"
 #include "image/step.h"
 
-#define DEBIAN_FRONT 2 /* increase it with every change of the front or of the files below */
+#define DEBIAN_FRONT 3 /* increase it with every change of the front or of the files below */
 
 static const struct debian_suite {
 	const char *name, *suite;
 } debian_suites[] = { { "debian-12", "bookworm" }, { "debian-13", "trixie" } };
 
-/* dpkg need not sync each file, because a build that dies starts again from its layers. */
+/* dpkg need not sync each file, because a build that dies starts again from its layers.  It does
+ * not ask about files that the base has changed. */
 static const struct debian_file {
 	const char *path, *text;
 } debian_files[] = {
 	{ "etc/pip.conf", "[global]\nbreak-system-packages = true\nroot-user-action = ignore\n"
 			  "disable-pip-version-check = true\n" },
-	{ "etc/dpkg/dpkg.cfg.d/doze", "force-unsafe-io\n" },
+	{ "etc/dpkg/dpkg.cfg.d/doze", "force-unsafe-io\nforce-confdef\nforce-confold\n" },
 	{ "etc/apt/apt.conf.d/50doze",
 	  "APT::Install-Recommends \"false\";\nAcquire::Languages \"none\";\n"
 	  "Acquire::Retries \"3\";\nDir::Cache::srcpkgcache \"\";\nDir::Cache::pkgcache \"\";\n" },
@@ -110,7 +111,7 @@ static int debian_dress(struct step *s, const char *root, struct err *e)
 	for (size_t i = 0; i < ARRAY_SIZE(debian_files); i++)
 		if (debian_write(root, debian_files[i].path, debian_files[i].text, 0644, e))
 			return -1;
-	return 0;
+	return step_clones(s, root, e);
 }
 
 static int debian_finish(struct step *s, const char *raw, const char *image, struct err *e)
