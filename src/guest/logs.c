@@ -30,6 +30,57 @@ size_t log_rate_take(struct log_rate *r, int64_t now_ms, size_t want)
 	return got;
 }
 
+void log_tail_add(struct log_tail *t, const void *data, size_t size)
+{
+	size_t kept;
+
+	if (size > sizeof(t->text)) {
+		data = (const char *)data + (size - sizeof(t->text));
+		size = sizeof(t->text);
+	}
+	kept = t->n + size > sizeof(t->text) ? sizeof(t->text) - size : t->n;
+	memmove(t->text, t->text + (t->n - kept), kept);
+	memcpy(t->text + kept, data, size);
+	t->n = kept + size;
+}
+
+/* How many bytes of an escape sequence of a terminal begin here. */
+static size_t log_tail_escape(const char *at, size_t left)
+{
+	size_t n = 2;
+
+	if (left < 2 || at[0] != '\033' || at[1] != '[')
+		return at[0] == '\033';
+	while (n < left && (at[n] < '@' || at[n] > '~'))
+		n++;
+	return n < left ? n + 1 : left;
+}
+
+void log_tail_text(const struct log_tail *t, char *text, size_t room)
+{
+	size_t n = 0;
+	bool line_ends = false;
+
+	for (size_t i = 0, escape; i < t->n && n + 4 < room; i++) {
+		char c = t->text[i];
+
+		escape = log_tail_escape(t->text + i, t->n - i);
+		if (escape) {
+			i += escape - 1;
+		} else if (c == '\n' || c == '\r') {
+			line_ends = n > 0;
+		} else if ((unsigned char)c >= ' ' || c == '\t') {
+			if (line_ends) {
+				memcpy(text + n, " | ", 3);
+				n += 3;
+			}
+			line_ends = false;
+			text[n++] = c == '\t' ? ' ' : c;
+		}
+	}
+	text[n] = '\0';
+}
+
 static void logs_send(struct port *port, enum log_stream stream, const void *data, size_t size,
 		      uint64_t dropped)
 {
@@ -65,6 +116,7 @@ static bool logs_move(struct log_pipe *p)
 		logs_close(p);
 	if (n <= 0)
 		return false;
+	log_tail_add(&p->logs->tail, piece, (size_t)n);
 	if (!port_is_full(p->logs->port))
 		pass = log_rate_take(&p->logs->rate, clock_mono_ms(), (size_t)n);
 	if (pass) {
@@ -91,6 +143,7 @@ static int logs_open_pipe(struct logs *l, struct log_pipe *p, int fd, enum log_s
 int logs_open(struct logs *l, struct port *port, int out, int err, struct err *e)
 {
 	l->port = port;
+	l->tail.n = 0;
 	l->rate = (struct log_rate){ clock_mono_ms(), LIMIT_LOG_RATE };
 	if (logs_open_pipe(l, &l->out, out, LOG_STDOUT, e) ||
 	    logs_open_pipe(l, &l->err, err, LOG_STDERR, e))

@@ -16,6 +16,17 @@ struct log_rate {
 };
 size_t log_rate_take(struct log_rate *r, int64_t now_ms, size_t want);
 
+/* The last bytes of all output, of which the end may have to be told in a line.  Pure. */
+#define LOG_TAIL 512
+struct log_tail {
+	char text[LOG_TAIL];
+	size_t n;
+};
+void log_tail_add(struct log_tail *t, const void *data, size_t size);
+/* The last lines as one, with " | " between them, and without what a terminal would obey.  A room
+ * of 3 * LOG_TAIL + 1 is always enough. */
+void log_tail_text(const struct log_tail *t, char *text, size_t room);
+
 struct log_pipe {
 	struct logs *logs; /* borrowed */
 	struct watch watch;
@@ -27,6 +38,7 @@ struct log_pipe {
 struct logs {
 	struct port *port; /* borrowed */
 	struct log_rate rate;
+	struct log_tail tail;
 	struct log_pipe out, err;
 };
 

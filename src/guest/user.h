@@ -8,7 +8,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-#define USER_GROUPS 64   /* supplementary groups; more are left out */
+#define USER_GROUPS 1024 /* supplementary groups; more are left out */
 #define USER_HOME   4096 /* a longer home directory is ignored */
 
 struct user {
@@ -20,7 +20,8 @@ struct user {
 };
 
 /* @who is name|uid[:group|gid].  A number needs no entry (its group is then 0, its home /), but a
- * name does.  If @who has no group, the user gets its own group and all that list it. */
+ * name does.  If @who has no group, the user gets its own group and all that list it.  No group is
+ * listed twice, and `gid` is not listed at all. */
 int user_resolve(const char *who, const struct buf *passwd, const struct buf *group, struct user *u,
 		 struct err *e) must_check;
 

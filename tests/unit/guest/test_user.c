@@ -16,11 +16,14 @@ static const char passwd_text[] = "root:x:0:0:root:/root:/bin/bash\n"
 				  "web:x:1000:1001:Web,,,:/srv/web:/bin/sh\n"
 				  "short:x:7:8\n"
 				  "1234:x:55:56::/odd:\n"
+				  "big:x:4294967294:3000000000::/big:\n"
+				  "none:x:4294967295:1::/none:\n"
+				  "toor:x:0:9::/toor:\n"
 				  "last:x:2000:2000::/home/last:/bin/sh"; /* no newline */
 
 static const char group_text[] =
 	"root:x:0:\nweb:x:1001:\nstaff:x:50:foo,web,bar\nnear:x:51:webby,we\n"
-	"broken:x:x:web\ndocker:x:998:web\n";
+	"broken:x:x:web\ndocker:x:998:web\nagain:x:50:web\nown:x:1001:web\n999:x:40:\n";
 
 struct user_row {
 	const char *who;
@@ -43,7 +46,11 @@ static const struct user_row rows[] = {
 	{ ":staff",       true,  0,     50,   "/root",      0 },
 	{ "4711",         true,  4711,  0,    "/",          0 },
 	{ "4711:42",      true,  4711,  42,   "/",          0 },
-	{ "1234",         true,  55,    56,   "/odd",       0 },
+	{ "1234",         true,  1234,  0,    "/",          0 }, /* an id, though it is somebody's name */
+	{ "55",           true,  55,    56,   "/odd",       0 },
+	{ "web:999",      true,  1000,  999,  "/srv/web",   0 }, /* likewise */
+	{ "big",          true,  4294967294, 3000000000, "/big", 0 },
+	{ "toor",         true,  0,     9,    "/root",      0 }, /* the first home of its id */
 	{ "short",        true,  7,     8,    "/",          0 },
 	{ "last",         true,  2000,  2000, "/home/last", 0 },
 	{ "2147483647",   true,  2147483647, 0, "/",        0 },
@@ -52,6 +59,7 @@ static const struct user_row rows[] = {
 	{ "nobody",       false, 0, 0, NULL, 0 },
 	{ "bad",          false, 0, 0, NULL, 0 },
 	{ "huge",         false, 0, 0, NULL, 0 },
+	{ "none",         false, 0, 0, NULL, 0 },
 	{ "web:nogroup",  false, 0, 0, NULL, 0 },
 	{ "web:broken",   false, 0, 0, NULL, 0 },
 	{ "web:1:2",      false, 0, 0, NULL, 0 },
