@@ -69,7 +69,9 @@ static const struct conf_key conf_keys[] = {
 	{ "build", "pull", NUM(pull, 0, 1), "1", "pull base images that no local name maps to" },
 	{ "build", "insecure_registries", TEXT(insecure_registries), "", "host:port of registries without TLS, comma-separated" },
 	{ "build", "site_ca", TEXT(site_ca), "/etc/ssl/certs/ca-certificates.crt", "CA bundle bound into builds and guests; empty: none" },
-	{ "build", "site_ca_in_guest", NUM(site_ca_in_guest, 0, 1), "1", "bind it in running guests too" },
+	{ "build", "site_ca_in_guest", NUM(site_ca_in_guest, 0, 1), "1", "put it in running guests too" },
+
+	{ "guest", "no_new_privs", NUM(no_new_privs, 0, 1), "0", "1: set-user-ID programs (sudo, su, ping) and file capabilities have no effect in new images' microVMs" },
 
 	{ "limits", "ready_timeout_s", NUM(ready_timeout_s, 1, 3600), "60", "/ready hook without a timeout of its own" },
 	{ "limits", "validate_timeout_s", NUM(validate_timeout_s, 1, 3600), "60", "/validate hook likewise" },

@@ -45,7 +45,8 @@ struct conf {
 	char build_env[CONF_TEXT];
 	char site_ca[CONF_TEXT]; /* bundle bound into builds and guests; "" = none */
 	int64_t site_ca_in_guest;
-	int64_t pull; /* 1: names in no local map may be pulled */
+	int64_t no_new_privs; /* in guests */
+	int64_t pull;         /* 1: names in no local map may be pulled */
 	char insecure_registries[CONF_TEXT];
 
 	int64_t ready_timeout_s, validate_timeout_s, hook_timeout_s; /* defaults, service.md 23 */

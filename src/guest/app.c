@@ -13,10 +13,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "guest/boot.h"
 #include "guest/container.h"
+#include "guest/ending.h"
 #include "guest/sysctl.h"
 #include "ipc/agent.h"
 
@@ -24,43 +26,34 @@
 #define APP_PIDS    "8192"
 #define APP_SLICE   "/sys/fs/cgroup/system.slice"
 
+/* As Docker writes it. */
+#define APP_HOSTS                                         \
+	"127.0.0.1\tlocalhost\n"                          \
+	"::1\tlocalhost ip6-localhost ip6-loopback\n"     \
+	"fe00::\tip6-localnet\nff00::\tip6-mcastprefix\n" \
+	"ff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n"
+
 /* The child gets the write ends.  All ends are close-on-exec. */
 struct app_pipes {
 	int out[2], err[2], report[2];
 };
 
-static int app_write_files(const struct app_spec *s, struct err *e)
+static uint64_t app_memory(void)
 {
-	if (mkdir(CONTAINER_FILES, 0755) && errno != EEXIST)
-		return err_sys(e, "make '%s'", CONTAINER_FILES);
-	for (size_t i = 0; i < s->n_files; i++) {
-		char path[64];
-		autoclose int fd = -1;
-		int rc;
+	struct sysinfo info;
 
-		snprintf(path, sizeof(path), CONTAINER_FILES "/%zu", i);
-		fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-		if (fd < 0)
-			return err_sys(e, "write '%s'", path);
-		rc = io_write_full(fd, s->files[i].data, s->files[i].size);
-		errno = -rc;
-		if (rc)
-			return err_sys(e, "write '%s'", s->files[i].path);
-	}
-	return 0;
+	sysinfo(&info);
+	return (uint64_t)info.totalram * info.mem_unit - APP_RESERVE;
 }
 
 /* Open the directory of the application's cgroup, or return -1. */
 static int app_cgroup(struct err *e)
 {
 	static const char *const groups[] = { APP_SLICE, CONTAINER_CGROUP };
-	struct sysinfo info;
 	char memory[32];
 	int fd;
 
-	sysinfo(&info);
-	snprintf(memory, sizeof(memory), "%llu",
-		 (unsigned long long)info.totalram * info.mem_unit - APP_RESERVE);
+	snprintf(memory, sizeof(memory), "%llu", (unsigned long long)app_memory());
 	if (file_put("/sys/fs/cgroup/cgroup.subtree_control", "+memory +pids", e))
 		return -1;
 	for (size_t i = 0; i < ARRAY_SIZE(groups); i++)
@@ -83,23 +76,10 @@ static int app_open_pipes(struct app_pipes *p, struct err *e)
 	return 0;
 }
 
-static int app_stdio(const struct app_pipes *p, struct err *e)
-{
-	autoclose int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-
-	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(p->out[1], STDOUT_FILENO) < 0 ||
-	    dup2(p->err[1], STDERR_FILENO) < 0)
-		return err_sys(e, "set up standard input and output");
-	return 0;
-}
-
 static _Noreturn void app_child(struct app_spec *s, const struct app_pipes *p)
 {
-	struct err e = { 0 };
-
-	if (!app_stdio(p, &e))
+	if (dup2(p->out[1], STDOUT_FILENO) >= 0 && dup2(p->err[1], STDERR_FILENO) >= 0)
 		container_enter(s, p->report[1]);
-	(void)!write(p->report[1], e.text, strlen(e.text));
 	_exit(CONTAINER_FAILED);
 }
 
@@ -116,16 +96,20 @@ static int app_clone(int cgroup)
 	return (int)syscall(SYS_clone3, &args, sizeof(args));
 }
 
-/* Log what the child reports.  It reports only if it could not become the application. */
-static void app_log_report(struct app *a, int report)
+/* Keep what the child reports until it is the application, or has ended (container_enter). */
+static void app_read_report(struct app *a, int report)
 {
-	char text[1024];
-	ssize_t n = read(report, text, sizeof(text) - 1);
+	size_t n = 0;
+	ssize_t got;
 
-	if (n <= 0)
-		return;
-	text[n] = '\0';
-	logs_note(a->port, "%s", text);
+	while (n < sizeof(a->report) - 2 &&
+	       (got = read(report, a->report + n, sizeof(a->report) - 2 - n)) > 0)
+		n += (size_t)got;
+	memset(a->report + n, 0, sizeof(a->report) - n);
+	a->hint = a->report;
+	a->failure = a->report + strlen(a->report) + 1;
+	if (*a->failure)
+		logs_note(a->port, "%s", a->failure);
 }
 
 static int app_run(struct app *a, struct app_spec *s, struct err *e)
@@ -137,11 +121,11 @@ static int app_run(struct app *a, struct app_spec *s, struct err *e)
 		return -1;
 	spec_file_default(s, "/etc/resolv.conf", "nameserver " SLOT_DNS_IP "\n");
 	spec_file_default(s, "/etc/hostname", CONTAINER_HOSTNAME "\n");
-	spec_file_default(s, "/etc/hosts",
-			  "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n");
+	spec_file_default(s, "/etc/hosts", APP_HOSTS);
 	cgroup = app_cgroup(e);
-	if (cgroup < 0 || app_write_files(s, e) || app_open_pipes(&p, e))
+	if (cgroup < 0 || app_open_pipes(&p, e))
 		return -1;
+	a->started_ms = clock_mono_ms();
 	a->pid = app_clone(cgroup);
 	if (!a->pid)
 		app_child(s, &p);
@@ -154,16 +138,17 @@ static int app_run(struct app *a, struct app_spec *s, struct err *e)
 	}
 	if (logs_open(&a->logs, a->port, p.out[0], p.err[0], e))
 		return -1;
-	app_log_report(a, p.report[0]);
+	app_read_report(a, p.report[0]);
 	close(p.report[0]);
 	return 0;
 }
 
-static void app_exit(struct app *a, uint64_t code)
+static void app_exit(struct app *a, uint64_t code, const char *reason)
 {
 	size_t mark = agent_begin(&a->port->out, AGENT_EXIT);
 
 	agent_put_u64(&a->port->out, FIELD_CODE, code);
+	agent_put_text(&a->port->out, FIELD_REASON, reason);
 	agent_end(&a->port->out, mark);
 	port_send(a->port);
 }
@@ -177,20 +162,46 @@ void app_start(struct app *a, struct port *port, const struct agent_frame *f)
 		return;
 	a->started = true;
 	a->port = port;
+	a->hint = a->failure = "";
 	if (spec_parse(f, &spec, &e) || app_run(a, &spec, &e)) {
 		logs_note(port, "%s", e.text);
-		app_exit(a, CONTAINER_FAILED);
+		app_exit(a, CONTAINER_FAILED, e.text);
 	}
 	spec_free(&spec);
 }
 
+/* How often the kernel has killed a process of the application for want of memory. */
+static uint64_t app_oom_kills(void)
+{
+	static const char key[] = "oom_kill ";
+	char text[512];
+	autoclose int fd = open(CONTAINER_CGROUP "/memory.events", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	const char *at;
+
+	text[n < 0 ? 0 : n] = '\0';
+	at = strstr(text, key);
+	return at ? strtoull(at + sizeof(key) - 1, NULL, 10) : 0;
+}
+
 void app_reaped(struct app *a, int pid, int status)
 {
-	int code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+	char output[3 * LOG_TAIL + 1], text[ENDING_TEXT];
+	struct ending end = { .status = status, .failure = a->failure, .hint = a->hint };
 
 	if (!a->pid || pid != a->pid)
 		return;
 	a->pid = 0;
 	logs_drain(&a->logs);
-	app_exit(a, (uint64_t)code);
+	end.ran_ms = clock_mono_ms() - a->started_ms;
+	end.oom_kills = app_oom_kills();
+	end.memory_max = app_memory();
+	end.output = "";
+	ending_text(&end, text, sizeof(text));
+	if (!*a->failure)
+		logs_note(a->port, "%s", text);
+	log_tail_text(&a->logs.tail, output, sizeof(output));
+	end.output = output;
+	ending_text(&end, text, sizeof(text));
+	app_exit(a, (uint64_t)ending_code(&end), text);
 }

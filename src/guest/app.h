@@ -2,6 +2,7 @@
 #ifndef GUEST_APP_H
 #define GUEST_APP_H
 
+#include "guest/container.h"
 #include "guest/logs.h"
 #include "guest/spec.h"
 
@@ -9,6 +10,9 @@ struct app {
 	struct logs logs;
 	struct port *port; /* borrowed */
 	int pid;           /* 0: not started, or ended */
+	int64_t started_ms;
+	char report[CONTAINER_REPORT]; /* both texts below are in it */
+	const char *hint, *failure;    /* what looked wrong before the start; why there was none */
 	bool started;
 };
 

@@ -54,16 +54,27 @@ static int link_default_route(int sock, struct err *e)
 	return ioctl(sock, SIOCADDRT, &route) ? err_sys(e, "set the default route") : 0;
 }
 
+static const struct {
+	const char *name, *value;
+} link_settings[] = {
+	/* The slot has only IPv4.  Without IPv6 there is no address detection, no router
+	 * solicitation and none of their timers. */
+	{ "net/ipv6/conf/eth0/disable_ipv6", "1" },
+	/* Docker's containers may do both without any capability: listen on port 80, and ping. */
+	{ "net/ipv4/ip_unprivileged_port_start", "0" },
+	{ "net/ipv4/ping_group_range", "0 2147483647" },
+};
+
 int boot_link(struct err *e)
 {
 	autoclose int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	if (sock < 0)
 		return err_sys(e, "make a socket");
-	/* The slot has only IPv4.  Without IPv6 there is no address detection, no router
-	 * solicitation and none of their timers. */
-	if (sysctl_set("net/ipv6/conf/eth0/disable_ipv6", "1", e) ||
-	    link_ioctl(sock, "lo", SIOCSIFFLAGS, NULL, e) ||
+	for (size_t i = 0; i < ARRAY_SIZE(link_settings); i++)
+		if (sysctl_set(link_settings[i].name, link_settings[i].value, e))
+			return -1;
+	if (link_ioctl(sock, "lo", SIOCSIFFLAGS, NULL, e) ||
 	    link_ioctl(sock, "eth0", SIOCSIFADDR, SLOT_GUEST_IP, e) ||
 	    link_ioctl(sock, "eth0", SIOCSIFNETMASK, NULL, e) ||
 	    link_ioctl(sock, "eth0", SIOCSIFFLAGS, NULL, e))

@@ -48,7 +48,10 @@ static int privs_bound(uint64_t caps, struct err *e)
 
 static int privs_identity(const struct user *u, struct err *e)
 {
-	if (setgroups(u->n_groups, u->groups) || setresgid(u->gid, u->gid, u->gid) ||
+	gid_t groups[USER_GROUPS + 1] = { u->gid }; /* Docker's lists hold the user's own group. */
+
+	memcpy(groups + 1, u->groups, u->n_groups * sizeof(*groups));
+	if (setgroups(u->n_groups + 1, groups) || setresgid(u->gid, u->gid, u->gid) ||
 	    setresuid(u->uid, u->uid, u->uid))
 		return err_sys(e, "become user %u, group %u", u->uid, u->gid);
 	return 0;
@@ -67,17 +70,27 @@ static int privs_caps(uint64_t caps, struct err *e)
 	return syscall(SYS_capset, &head, sets) ? err_sys(e, "set the capabilities") : 0;
 }
 
+/* The kernel derives the number of processes from the memory.  The cgroup limits them for all users
+ * together, so no user needs a limit of his own. */
+static int privs_limits(const struct app_spec *s, struct err *e)
+{
+	rlim_t files = s->all_caps ? NOFILE_ALL : NOFILE;
+	const struct rlimit open_files = { .rlim_cur = files, .rlim_max = files };
+	const struct rlimit processes = { .rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY };
+
+	if (setrlimit(RLIMIT_NOFILE, &open_files) || setrlimit(RLIMIT_NPROC, &processes))
+		return err_sys(e, "set the limits");
+	return 0;
+}
+
 int privs_drop(const struct app_spec *s, const struct user *u, struct err *e)
 {
 	uint64_t caps = s->all_caps ? CAPS_ALL : CAPS_DEFAULT;
-	rlim_t files = s->all_caps ? NOFILE_ALL : NOFILE;
-	struct rlimit limit = { .rlim_cur = files, .rlim_max = files };
 
-	if (setrlimit(RLIMIT_NOFILE, &limit))
-		return err_sys(e, "limit open files");
-	if (privs_bound(caps, e) || privs_identity(u, e) || privs_caps(caps, e))
+	if (privs_limits(s, e) || privs_bound(caps, e) || privs_identity(u, e) ||
+	    privs_caps(caps, e))
 		return -1;
-	if (!s->all_caps && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+	if (s->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		return err_sys(e, "refuse new privileges");
 	return 0;
 }

@@ -2,7 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -38,7 +38,7 @@ static const struct rootfs_mount rootfs_mounts[] = {
 	{ "devpts", "/dev/pts",    "newinstance,ptmxmode=0666,mode=0620,gid=5", MS_NOSUID | MS_NOEXEC, false },
 	{ "tmpfs",  "/dev/shm",    "mode=1777,size=65536k",                 SAFE, false },
 	{ "mqueue", "/dev/mqueue", NULL,                                    SAFE, true },
-	{ "sysfs",  "/sys",        NULL,                                    SAFE, false },
+	{ "sysfs",  "/sys",        NULL,                                    SAFE | MS_RDONLY, false },
 };
 
 static const struct rootfs_node rootfs_nodes[] = {
@@ -69,17 +69,19 @@ static const char *const rootfs_masked[] = {
 };
 
 static const char *const rootfs_readonly[] = {
-	"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger", "/sys",
+	"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
 };
 
-static int rootfs_mount_all(struct err *e)
+/* With all capabilities nothing is read-only. */
+static int rootfs_mount_all(const struct app_spec *s, struct err *e)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(rootfs_mounts); i++) {
 		const struct rootfs_mount *m = &rootfs_mounts[i];
+		unsigned long flags = m->flags & ~(s->all_caps ? (unsigned long)MS_RDONLY : 0);
 
 		if (mkdir(m->at, 0755) && errno != EEXIST)
 			return err_sys(e, "make '%s'", m->at);
-		if (mount(m->type, m->at, m->type, m->flags, m->data) && !m->optional)
+		if (mount(m->type, m->at, m->type, flags, m->data) && !m->optional)
 			return err_sys(e, "mount '%s'", m->at);
 	}
 	return 0;
@@ -111,7 +113,7 @@ static int rootfs_protect(const char *path, struct err *e)
 
 	if (stat(path, &st))
 		return 0;
-	if (S_ISDIR(st.st_mode) ? mount("tmpfs", path, "tmpfs", SAFE | MS_RDONLY, NULL)
+	if (S_ISDIR(st.st_mode) ? mount("tmpfs", path, "tmpfs", MS_RDONLY, NULL)
 				: mount("/dev/null", path, NULL, MS_BIND, NULL))
 		return err_sys(e, "hide '%s'", path);
 	return 0;
@@ -164,27 +166,34 @@ static void rootfs_make_parents(const char *path)
 	}
 }
 
-/* The image may have a file here, nothing, or a dangling link. */
-static int rootfs_make_target(const char *path, struct err *e)
+/* The file is the application's own from now on.  A link of the image leads to where it is put, and
+ * other names of the image's file keep what they had. */
+static int rootfs_put_file(const struct app_file *f, struct err *e)
 {
-	int fd;
+	autofree char *real = realpath(f->path, NULL);
+	const char *path = real ? real : f->path;
+	autoclose int fd = -1;
+	int rc;
 
 	rootfs_make_parents(path);
-	fd = open(path, O_RDONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0644);
-	if (fd < 0 && errno == ENOENT && !unlink(path))
-		fd = open(path, O_RDONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0644);
+	if (unlink(path) && errno != ENOENT)
+		return err_sys(e, "replace '%s'", f->path);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (fd < 0)
-		return err_sys(e, "make '%s'", path);
-	close(fd);
-	return 0;
+		return err_sys(e, "make '%s'", f->path);
+	rc = io_write_full(fd, f->data, f->size);
+	errno = -rc;
+	return rc ? err_sys(e, "write '%s'", f->path) : 0;
 }
 
-static int rootfs_bind_files(const struct app_spec *s, const int *trees, struct err *e)
+static int rootfs_put_files(const struct app_spec *s, struct err *e)
 {
 	for (size_t i = 0; i < s->n_files; i++)
-		if (rootfs_make_target(s->files[i].path, e) ||
-		    rootfs_put_tree(trees[i], s->files[i].path, SAFE | MS_RDONLY, e))
+		if (rootfs_put_file(&s->files[i], e))
 			return -1;
+	/* Old programs read this file; an image that has its own keeps it. */
+	if (!access("/etc", F_OK))
+		(void)!symlink("/proc/mounts", "/etc/mtab");
 	return 0;
 }
 
@@ -224,30 +233,22 @@ static dev_t rootfs_fuse(const struct app_spec *s)
 
 int rootfs_enter(const struct app_spec *s, struct err *e)
 {
-	autofree int *trees = xcalloc(s->n_files + 1, sizeof(*trees));
-	int generation[GENERATION_NUM], cgroup;
+	int generation[GENERATION_NUM];
 	dev_t fuse = rootfs_fuse(s);
+	autoclose int cgroup = -1;
 
 	umask(022);
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
 		return err_sys(e, "make mounts private");
-	for (size_t i = 0; i < s->n_files; i++) {
-		char path[64];
-
-		snprintf(path, sizeof(path), CONTAINER_FILES "/%zu", i);
-		trees[i] = rootfs_take_tree(path, e);
-		if (trees[i] < 0)
-			return -1;
-	}
 	for (size_t i = 0; i < GENERATION_NUM; i++) {
 		generation[i] = rootfs_take_tree(generation_files[i][0], e);
 		if (generation[i] < 0)
 			return -1;
 	}
 	cgroup = rootfs_take_tree(s->all_caps ? "/sys/fs/cgroup" : CONTAINER_CGROUP, e);
-	if (cgroup < 0 || rootfs_change(e) || rootfs_mount_all(e) || rootfs_fill_dev(fuse, e) ||
+	if (cgroup < 0 || rootfs_change(e) || rootfs_mount_all(s, e) || rootfs_fill_dev(fuse, e) ||
 	    rootfs_put_tree(cgroup, "/sys/fs/cgroup", SAFE | (s->all_caps ? 0 : MS_RDONLY), e) ||
-	    rootfs_bind_files(s, trees, e))
+	    rootfs_put_files(s, e))
 		return -1;
 	rootfs_bind_generation(generation);
 	return s->all_caps ? 0 : rootfs_restrict(e);

@@ -39,7 +39,8 @@ static void spec_replace(char **member, char *text)
 static int spec_field(struct app_spec *s, const struct agent_field_view *v, char **path,
 		      struct err *e)
 {
-	bool is_text = v->tag != FIELD_FILE_DATA && v->tag != FIELD_ALL_CAPS;
+	bool is_text = v->tag != FIELD_FILE_DATA && v->tag != FIELD_ALL_CAPS &&
+		       v->tag != FIELD_NO_NEW_PRIVS;
 
 	if (is_text && memchr(v->data, '\0', v->size))
 		return err_set(e, ERR_INVALID, "START: a text has a NUL in it");
@@ -58,6 +59,9 @@ static int spec_field(struct app_spec *s, const struct agent_field_view *v, char
 		break;
 	case FIELD_ALL_CAPS:
 		s->all_caps = v->size && v->data[0];
+		break;
+	case FIELD_NO_NEW_PRIVS:
+		s->no_new_privs = v->size && v->data[0];
 		break;
 	case FIELD_FILE_PATH:
 		spec_replace(path, spec_text(v));
@@ -124,10 +128,38 @@ const char *spec_env(const struct app_spec *s, const char *key)
 	return NULL;
 }
 
-void spec_env_default(struct app_spec *s, const char *key, const char *value)
+void spec_env_set(struct app_spec *s, const char *key, const char *value)
 {
-	if (!spec_env(s, key))
-		spec_push(&s->env, &s->n_env, xasprintf("%s=%s", key, value));
+	size_t len = strlen(key);
+
+	for (size_t i = 0; i < s->n_env; i++)
+		if (!strncmp(s->env[i], key, len) && s->env[i][len] == '=') {
+			spec_replace(&s->env[i], xasprintf("%s=%s", key, value));
+			return;
+		}
+	spec_push(&s->env, &s->n_env, xasprintf("%s=%s", key, value));
+}
+
+static void spec_env_put(struct app_spec *s, const char *variable)
+{
+	const char *end = strchr(variable, '=');
+	autofree char *key = end ? xasprintf("%.*s", (int)(end - variable), variable) : NULL;
+
+	if (key)
+		spec_env_set(s, key, end + 1);
+}
+
+void spec_env_complete(struct app_spec *s, const char *const *defaults)
+{
+	char **image = s->env;
+
+	s->env = NULL;
+	s->n_env = 0;
+	for (; *defaults; defaults++)
+		spec_env_put(s, *defaults);
+	for (char **at = image; at && *at; at++)
+		spec_env_put(s, *at);
+	spec_free_list(image);
 }
 
 void spec_file_default(struct app_spec *s, const char *path, const char *text)

@@ -1,5 +1,5 @@
-/* tune.c - slows down the kernel's periodic work.  That work is what an idle microVM costs its
- * host, and because each clone does it anew, it delays every start. */
+/* tune.c - settings of the kernel.  Most slow down its periodic work: that work is what an idle
+ * microVM costs its host, and because each clone does it anew, it delays every start. */
 
 #include "base/log.h"
 #include "guest/boot.h"
@@ -14,6 +14,7 @@ static const struct {
 	  "6000" }, /* the disk is never needed without the memory */
 	{ "/sys/block/vda/queue/scheduler", "none" }, /* the host has one */
 	{ "/sys/block/vda/queue/wbt_lat_usec", "0" }, /* likewise */
+	{ "/proc/sys/kernel/dmesg_restrict", "0" },   /* dmesg works (service.md 12) */
 };
 
 void boot_tune(void)

@@ -178,6 +178,8 @@ static void build_start_application(struct build *b)
 		agent_put_text(&frame, FIELD_WORKDIR, b->app.workdir);
 	if (b->spec.all_capabilities)
 		agent_put_u64(&frame, FIELD_ALL_CAPS, 1);
+	if (b->role->conf->no_new_privs)
+		agent_put_u64(&frame, FIELD_NO_NEW_PRIVS, 1);
 	build_put_site_ca(b, &frame);
 	agent_end(&frame, mark);
 	vm_send(&b->vm, &frame);
@@ -261,16 +263,31 @@ static void build_guest_log(struct build *b, const struct agent_frame *f)
 			build_log(b, v.data, v.size);
 }
 
+/* The text is the guest's, and goes into JSON and to terminals. */
+static void build_plain(char *text)
+{
+	for (; *text; text++)
+		if (*text < ' ' || *text > '~')
+			*text = *text == '\n' ? ' ' : '?';
+}
+
 static void build_app_ended(struct build *b, const struct agent_frame *f)
 {
 	uint64_t code = 255;
+	char reason[1200];
 
 	if (!agent_get_u64(f, FIELD_CODE, &code))
 		code = 255;
-	build_fail(b, CODE_START,
-		   "Failed to start container: the application ended with exit code %llu before "
-		   "the snapshot was taken.",
-		   (unsigned long long)(code & 0xffff));
+	if (!agent_get_text(f, FIELD_REASON, reason, sizeof(reason)))
+		*reason = '\0';
+	build_plain(reason);
+	if (*reason)
+		build_fail(b, CODE_START, "Failed to start container: %s", reason);
+	else
+		build_fail(b, CODE_START,
+			   "Failed to start container: the application ended with exit code %llu "
+			   "before the snapshot was taken.",
+			   (unsigned long long)(code & 0xffff));
 }
 
 static void build_hello(struct build *b, const struct agent_frame *f)

@@ -48,7 +48,8 @@ enum agent_type {
 			    * reaches, the lowest 1024 */
 	AGENT_HOOK_RESULT, /* FIELD_ID, FIELD_OUTCOME, FIELD_STATUS */
 	AGENT_LOG,         /* FIELD_STREAM, FIELD_BYTES, FIELD_DROPPED (bytes lost before these) */
-	AGENT_EXIT,        /* FIELD_CODE: the application's process 1 ended; 128+signal if killed */
+	AGENT_EXIT,        /* FIELD_CODE: the application's process 1 ended; 128+signal if killed.
+			    * FIELD_REASON: what a person may want to know of it */
 	AGENT_ACK,         /* FIELD_ID */
 	AGENT_NUM_TYPES,
 };
@@ -62,7 +63,7 @@ enum agent_field {
 	FIELD_USER,      /* text as in a Dockerfile: name|uid[:group|gid]; absent: root */
 	FIELD_WORKDIR,   /* text; absent: / */
 	FIELD_ALL_CAPS,  /* u64 1: additionalOsCapabilities ["ALL"] */
-	FIELD_FILE_PATH, /* text, followed by FIELD_FILE_DATA: bound read-only over the path */
+	FIELD_FILE_PATH, /* text, followed by FIELD_FILE_DATA: written there for the application */
 	FIELD_FILE_DATA,
 	FIELD_WALL_NS,    /* u64 */
 	FIELD_RANDOM,     /* 64 bytes */
@@ -79,6 +80,8 @@ enum agent_field {
 	FIELD_CODE,     /* u64 */
 	FIELD_EXERCISE, /* u64 1: of WARM: run the application's interpreter once (guest/exercise.h)
 			 */
+	FIELD_NO_NEW_PRIVS, /* u64 1: set-user-ID bits and file capabilities have no effect */
+	FIELD_REASON,       /* text, one or more sentences */
 	AGENT_NUM_FIELDS,
 };
 

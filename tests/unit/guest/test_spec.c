@@ -35,6 +35,7 @@ static void test_everything_that_start_says_is_kept_in_order(void **unused)
 	agent_put_text(&b, FIELD_USER, "web");
 	agent_put_text(&b, FIELD_WORKDIR, "/srv");
 	agent_put_u64(&b, FIELD_ALL_CAPS, 1);
+	agent_put_u64(&b, FIELD_NO_NEW_PRIVS, 1);
 	agent_put_text(&b, FIELD_FILE_PATH, "/etc/ca");
 	agent_put(&b, FIELD_FILE_DATA, "a\0b", 3);
 	agent_put_text(&b, 4000, "of a later protocol");
@@ -47,6 +48,7 @@ static void test_everything_that_start_says_is_kept_in_order(void **unused)
 	assert_string_equal(s.user, "web");
 	assert_string_equal(s.workdir, "/srv");
 	assert_true(s.all_caps);
+	assert_true(s.no_new_privs);
 	assert_int_equal(s.n_files, 1);
 	assert_string_equal(s.files[0].path, "/etc/ca");
 	assert_int_equal(s.files[0].size, 3);
@@ -55,6 +57,7 @@ static void test_everything_that_start_says_is_kept_in_order(void **unused)
 
 static void test_defaults_give_way_to_what_the_image_says(void **unused)
 {
+	static const char *const defaults[] = { "PATH=/bin", "HOME=/", NULL };
 	autobuf struct buf b = { 0 };
 	struct app_spec s;
 	struct err e;
@@ -66,14 +69,40 @@ static void test_defaults_give_way_to_what_the_image_says(void **unused)
 	agent_put_text(&b, FIELD_FILE_PATH, "/etc/hosts");
 	agent_put_text(&b, FIELD_FILE_DATA, "mine");
 	assert_int_equal(spec_from(&b, &s, &e), 0);
-	spec_env_default(&s, "HOME", "/root");
-	spec_env_default(&s, "PATH", "/bin");
+	spec_env_complete(&s, defaults);
 	spec_file_default(&s, "/etc/hosts", "ours");
 	spec_file_default(&s, "/etc/hostname", "ours");
 	assert_string_equal(spec_env(&s, "HOME"), "");
+	spec_env_set(&s, "HOME", "/root");
+	assert_string_equal(spec_env(&s, "HOME"), "/root");
 	assert_string_equal(spec_env(&s, "PATH"), "/bin");
 	assert_int_equal(s.n_files, 2);
 	assert_memory_equal(s.files[0].data, "mine", 4);
+	spec_free(&s);
+}
+
+static void test_the_environment_has_dockers_order(void **unused)
+{
+	static const char *const defaults[] = { "PATH=/bin", "HOSTNAME=localhost", NULL };
+	static const char *const image[] = { "LANG=C",  "KEY=first", "PATH=/opt",
+					     "no sign", "EMPTY=",    "KEY=second=2" };
+	static const char *const want[] = { "PATH=/opt", "HOSTNAME=localhost", "LANG=C",
+					    "KEY=second=2", "EMPTY=" };
+	autobuf struct buf b = { 0 };
+	struct app_spec s;
+	struct err e;
+
+	(void)unused;
+	agent_begin(&b, AGENT_START);
+	agent_put_text(&b, FIELD_ARG, "x");
+	for (size_t i = 0; i < ARRAY_SIZE(image); i++)
+		agent_put_text(&b, FIELD_ENV, image[i]);
+	assert_int_equal(spec_from(&b, &s, &e), 0);
+	spec_env_complete(&s, defaults);
+	assert_int_equal(s.n_env, ARRAY_SIZE(want));
+	for (size_t i = 0; i < ARRAY_SIZE(want); i++)
+		assert_string_equal(s.env[i], want[i]);
+	assert_null(s.env[s.n_env]);
 	spec_free(&s);
 }
 
@@ -123,6 +152,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_everything_that_start_says_is_kept_in_order),
 		cmocka_unit_test(test_defaults_give_way_to_what_the_image_says),
+		cmocka_unit_test(test_the_environment_has_dockers_order),
 		cmocka_unit_test(test_what_makes_no_sense_is_refused_with_a_sentence),
 		cmocka_unit_test(test_an_image_without_a_program_is_refused),
 	};
