@@ -9,10 +9,12 @@
 
 #include "base/log.h"
 #include "guest/app.h"
+#include "guest/check.h"
 #include "guest/exercise.h"
 #include "guest/hooks.h"
 #include "guest/listen.h"
 #include "guest/resume.h"
+#include "guest/sample.h"
 #include "guest/streams.h"
 
 #define AGENT_FILES (2 * STREAMS_MAX + 256)
@@ -23,6 +25,8 @@ struct agent {
 	struct app app;
 	struct hooks hooks;
 	struct listen listen;
+	struct sampler sampler;
+	struct check check;
 	struct resume resume;
 	struct streams streams;
 	struct exercising exercising;
@@ -37,6 +41,14 @@ static void agent_start(struct agent *a, const struct agent_frame *f)
 		return;
 	app_start(&a->app, &a->port, f);
 	listen_start(&a->listen, &a->port, a->diag_fd);
+	sample_start(&a->sampler, &a->port, &a->app.logs);
+}
+
+/* What is told only while an image is made. */
+static void agent_stop_telling(struct agent *a)
+{
+	listen_stop(&a->listen);
+	sample_stop(&a->sampler);
 }
 
 static void agent_ack(struct agent *a, const struct agent_frame *f)
@@ -50,7 +62,7 @@ static void agent_ack(struct agent *a, const struct agent_frame *f)
 static void agent_resumed(struct agent *a, const struct agent_frame *f)
 {
 	resume_apply(&a->resume, f);
-	listen_stop(&a->listen);
+	agent_stop_telling(a);
 	streams_reset(&a->streams);
 	agent_ack(a, f);
 }
@@ -80,7 +92,7 @@ static void agent_warm(struct agent *a, const struct agent_frame *f)
 
 	if (!agent_get_u64(f, FIELD_ID, &a->warm_id))
 		return;
-	listen_stop(&a->listen);
+	agent_stop_telling(a);
 	resume_renew(&a->resume, f);
 	if (!agent_get_u64(f, FIELD_EXERCISE, &exercise) || !exercise)
 		(first ? agent_prepared : agent_warmed)(&a->exercising);
@@ -95,12 +107,15 @@ static void agent_hook(struct agent *a, const struct agent_frame *f)
 	hooks_add(&a->hooks, f);
 }
 
+static void agent_check(struct agent *a, const struct agent_frame *f)
+{
+	check_add(&a->check, f, a->app.pid);
+}
+
 /* What the host may ask.  Other types belong to a later protocol and are skipped. */
 static void (*const agent_frames[AGENT_NUM_TYPES])(struct agent *a, const struct agent_frame *f) = {
-	[AGENT_START] = agent_start,
-	[AGENT_RESUMED] = agent_resumed,
-	[AGENT_HOOK] = agent_hook,
-	[AGENT_WARM] = agent_warm,
+	[AGENT_START] = agent_start, [AGENT_RESUMED] = agent_resumed, [AGENT_HOOK] = agent_hook,
+	[AGENT_WARM] = agent_warm,   [AGENT_CHECK] = agent_check,
 };
 
 static void agent_frame(struct port *p, const struct agent_frame *f)
@@ -124,6 +139,7 @@ static void agent_reap(struct watch *w, uint32_t events)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		app_reaped(&a->app, pid, status);
 		exercise_reaped(&a->exercising, pid);
+		check_reaped(&a->check, pid, status);
 	}
 }
 
@@ -167,6 +183,7 @@ int agent_run(const struct hostlink *host, struct err *e)
 		return -1;
 	exercise_init(&agent.exercising, agent.loop);
 	hooks_init(&agent.hooks, &agent.port);
+	check_init(&agent.check, &agent.port);
 	agent_hello(&agent);
 	rc = loop_run(agent.loop, e);
 	loop_free(agent.loop);

@@ -124,6 +124,21 @@ static bool diag_is_reachable(const struct inet_diag_msg *m, const __be32 a[4])
 	return diag_is_any(m, a) || (is_v4 ? v4 == INADDR_LOOPBACK : diag_is_loopback(m, a));
 }
 
+static bool diag_is_agents(const struct inet_diag_msg *m)
+{
+	bool is_v4;
+
+	return diag_v4(m, m->id.idiag_src, &is_v4) == ntohl(inet_addr(SLOT_GUEST_IP)) && is_v4 &&
+	       m->id.idiag_sport == htons(AGENT_STREAM_PORT);
+}
+
+static void diag_place(struct diag_place *to, const struct inet_diag_msg *m, uint16_t port)
+{
+	to->family = m->idiag_family;
+	to->port = port;
+	memcpy(to->address, m->id.idiag_src, sizeof(to->address));
+}
+
 static void diag_each_listener(const struct inet_diag_msg *m, struct buf *found)
 {
 	struct diag_ports *ports = (struct diag_ports *)(void *)found->data;
@@ -131,6 +146,8 @@ static void diag_each_listener(const struct inet_diag_msg *m, struct buf *found)
 
 	if (diag_is_reachable(m, m->id.idiag_src))
 		ports->bits[port / 64] |= 1ULL << port % 64;
+	else if (!diag_is_agents(m) && ports->n_places < DIAG_PLACES)
+		diag_place(&ports->places[ports->n_places++], m, port);
 }
 
 int diag_listening(int fd, struct diag_ports *ports)
@@ -143,11 +160,7 @@ int diag_listening(int fd, struct diag_ports *ports)
 
 static void diag_each_connection(const struct inet_diag_msg *m, struct buf *found)
 {
-	bool is_v4;
-	bool agents = diag_v4(m, m->id.idiag_src, &is_v4) == ntohl(inet_addr(SLOT_GUEST_IP)) &&
-		      is_v4 && m->id.idiag_sport == htons(AGENT_STREAM_PORT);
-
-	if (!agents && !diag_is_loopback(m, m->id.idiag_src) &&
+	if (!diag_is_agents(m) && !diag_is_loopback(m, m->id.idiag_src) &&
 	    !diag_is_loopback(m, m->id.idiag_dst) && found->size < DIAG_ABORTS * sizeof(*m))
 		buf_add(found, m, sizeof(*m));
 }

@@ -5,15 +5,23 @@
 
 #include "base/err.h"
 
-/* One bit for every port. */
+#define DIAG_PLACES 8
+
+/* One bit for every port, and the first of the listeners that have another address. */
 struct diag_ports {
 	uint64_t bits[65536 / 64];
+	struct diag_place {
+		uint32_t family; /* AF_INET, AF_INET6 */
+		uint32_t port;
+		uint32_t address[4]; /* in network order */
+	} places[DIAG_PLACES];
+	size_t n_places;
 };
 
 int diag_open(struct err *e) must_check; /* an owned socket; for both calls below */
 
-/* Collect the ports that something listens on and that 127.0.0.1 or ::1 reaches.  Returns 0, or -1
- * if the kernel's answers are out of step. */
+/* Collect the ports that something listens on and that 127.0.0.1 or ::1 reaches, and the places of
+ * other listeners.  Returns 0, or -1 if the kernel's answers are out of step. */
 int diag_listening(int fd, struct diag_ports *ports) must_check;
 
 /* Abort every connection that leaves the guest, except those that the agent accepted.  With

@@ -1,6 +1,17 @@
 #include "guest/listen.h"
 
+#include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
+
+static void listen_put_place(struct buf *out, const struct diag_place *p)
+{
+	char address[INET6_ADDRSTRLEN] = "", text[INET6_ADDRSTRLEN + 16];
+
+	inet_ntop((int)p->family, p->address, address, sizeof(address));
+	snprintf(text, sizeof(text), p->family == AF_INET6 ? "[%s]:%u" : "%s:%u", address, p->port);
+	agent_put_text(out, FIELD_PLACE, text);
+}
 
 static void listen_report(const struct listen *l)
 {
@@ -12,6 +23,8 @@ static void listen_report(const struct listen *l)
 			agent_put_u64(&l->port->out, FIELD_PORT,
 				      word * 64 + (unsigned)__builtin_ctzll(bits));
 	}
+	for (size_t i = 0; i < l->known.n_places; i++)
+		listen_put_place(&l->port->out, &l->known.places[i]);
 	agent_end(&l->port->out, mark);
 	port_send(l->port);
 }

@@ -117,6 +117,7 @@ static bool logs_move(struct log_pipe *p)
 	if (n <= 0)
 		return false;
 	log_tail_add(&p->logs->tail, piece, (size_t)n);
+	p->logs->taken += (uint64_t)n;
 	if (!port_is_full(p->logs->port))
 		pass = log_rate_take(&p->logs->rate, clock_mono_ms(), (size_t)n);
 	if (pass) {

@@ -40,6 +40,7 @@ struct logs {
 	struct log_rate rate;
 	struct log_tail tail;
 	struct log_pipe out, err;
+	uint64_t taken; /* bytes of output, passed on or dropped */
 };
 
 /* Take over both read ends, which must be non-blocking. */

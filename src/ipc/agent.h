@@ -45,12 +45,21 @@ enum agent_type {
 	AGENT_HELLO,       /* FIELD_PROTOCOL: the agent runs and waits for START */
 	AGENT_LISTEN,      /* FIELD_PORT for each listening TCP port, sorted, at every change from
 			    * START until the first RESUMED or WARM; only what 127.0.0.1 or ::1
-			    * reaches, the lowest 1024 */
+			    * reaches, the lowest 1024.  FIELD_PLACE for some of the others */
 	AGENT_HOOK_RESULT, /* FIELD_ID, FIELD_OUTCOME, FIELD_STATUS */
 	AGENT_LOG,         /* FIELD_STREAM, FIELD_BYTES, FIELD_DROPPED (bytes lost before these) */
 	AGENT_EXIT,        /* FIELD_CODE: the application's process 1 ended; 128+signal if killed.
 			    * FIELD_REASON: what a person may want to know of it */
 	AGENT_ACK,         /* FIELD_ID */
+
+	/* Later ones stand below, because a snapshot holds the agent of its own release. */
+	AGENT_SAMPLE, /* from the guest, with all the fields of a sample, and FIELD_UDP_PORT for
+		       * each bound UDP port; four times a second, from START until the first
+		       * RESUMED or WARM */
+	AGENT_CHECK,  /* to the guest: run a command beside the application.  FIELD_ID,
+		       * FIELD_TIMEOUT_MS, and the fields of START but the files */
+	AGENT_CHECK_RESULT, /* FIELD_ID, FIELD_OUTCOME (STATUS, TIMEOUT, or GARBAGE if it could not
+			     * be run), FIELD_CODE, FIELD_BYTES (the begin of its output) */
 	AGENT_NUM_TYPES,
 };
 
@@ -82,6 +91,18 @@ enum agent_field {
 			 */
 	FIELD_NO_NEW_PRIVS, /* u64 1: set-user-ID bits and file capabilities have no effect */
 	FIELD_REASON,       /* text, one or more sentences */
+	FIELD_PLACE,    /* text "10.0.2.15:80": a listener that 127.0.0.1 and ::1 do not reach */
+	FIELD_UDP_PORT, /* u64 */
+
+	/* Of a sample, all u64.  Counters count from the guest's boot. */
+	FIELD_AT_MS,  /* since START, by the guest's clock */
+	FIELD_CPU_US, /* of the application's processes, and what the host kept from the guest */
+	FIELD_DISK_BYTES,   /* read and written */
+	FIELD_NET_BYTES,    /* received and sent by eth0 */
+	FIELD_BIRTHS,       /* processes and threads that began */
+	FIELD_TASKS,        /* of the application, now */
+	FIELD_OUTPUT_BYTES, /* that the application wrote to standard output and error */
+	FIELD_MEMORY_BYTES, /* of the application, now, with its files in the page cache */
 	AGENT_NUM_FIELDS,
 };
 

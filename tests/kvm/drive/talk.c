@@ -21,7 +21,8 @@ static const char *const agent_names[AGENT_NUM_TYPES] = {
 	[AGENT_WARM] = "WARM",       [AGENT_HELLO] = "HELLO",
 	[AGENT_LISTEN] = "LISTEN",   [AGENT_HOOK_RESULT] = "HOOK_RESULT",
 	[AGENT_LOG] = "LOG",         [AGENT_EXIT] = "EXIT",
-	[AGENT_ACK] = "ACK",
+	[AGENT_ACK] = "ACK",         [AGENT_SAMPLE] = "SAMPLE",
+	[AGENT_CHECK] = "CHECK",     [AGENT_CHECK_RESULT] = "CHECK_RESULT",
 };
 
 unsigned talk_agent_type(const char *name)
