@@ -55,7 +55,13 @@ static int app_port_order(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
-/* The object reads {"5000/tcp": {}}. UDP ports are ignored, and so is what is no port at all. */
+static void app_port(uint16_t *ports, size_t *n, unsigned long port)
+{
+	if (port && port <= UINT16_MAX && *n < BUILD_MAX_PORTS)
+		ports[(*n)++] = (uint16_t)port;
+}
+
+/* The object reads {"5000/tcp": {}, "53/udp": {}}. What is no port at all is ignored. */
 static void app_ports(struct app *a, const json_t *from)
 {
 	const char *name;
@@ -66,11 +72,13 @@ static void app_ports(struct app *a, const json_t *from)
 		char *end;
 		unsigned long port = strtoul(name, &end, 10);
 
-		if (port && port <= UINT16_MAX && (!*end || !strcmp(end, "/tcp")) &&
-		    a->n_ports < BUILD_MAX_PORTS)
-			a->ports[a->n_ports++] = (uint16_t)port;
+		if (!*end || !strcmp(end, "/tcp"))
+			app_port(a->ports, &a->n_ports, port);
+		else if (!strcmp(end, "/udp"))
+			app_port(a->udp_ports, &a->n_udp_ports, port);
 	}
 	qsort(a->ports, a->n_ports, sizeof(a->ports[0]), app_port_order);
+	qsort(a->udp_ports, a->n_udp_ports, sizeof(a->udp_ports[0]), app_port_order);
 }
 
 static bool app_has_env(const struct app *a, const char *key)

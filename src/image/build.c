@@ -265,6 +265,8 @@ static void build_free(struct build *b)
 	fd_close(&b->log.fd);
 	spec_free(&b->spec);
 	app_free(&b->app);
+	health_free(&b->check);
+	buf_free(&b->ready.places);
 	build_free_later(b);
 	builds_more(role);
 }

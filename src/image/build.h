@@ -8,6 +8,7 @@
 #define IMAGE_BUILD_H
 
 #include "image/codes.h"
+#include "image/health.h"
 #include "image/hook.h"
 #include "image/job.h"
 #include "image/ready.h"
@@ -64,9 +65,21 @@ struct build {
 		struct request request;
 	} artifact;
 	struct app app;
+	struct health_check check;
 
-	/* build_run.c: waiting for the application and its agent. */
-	struct quiet quiet;
+	/* build_ready.c: waiting for the application. Times are since its start. */
+	struct {
+		struct ready judge;
+		int64_t began_ms;  /* on the clock */
+		int64_t word_ms;   /* when the log gets the next word */
+		struct buf places; /* listeners that no stream reaches, as text */
+		struct health health;
+		uint64_t check_id;                      /* of the look that is under way; 0: none */
+		int64_t check_began_ms, check_ended_ms; /* of the last one */
+		bool unhealthy;
+	} ready;
+
+	/* build_run.c: waiting for the agent. */
 	struct {
 		uint64_t id; /* of an agent frame; 0: none */
 		void (*done)(struct build *b);
@@ -77,7 +90,8 @@ struct build {
 	struct {
 		const struct hook_kind *kind; /* NULL: none is under way */
 		int64_t began_ms, timeout_ms;
-		uint64_t id; /* of the agent frame that waits for its result; 0: none */
+		int64_t word_ms; /* when the log gets the next word, after its begin */
+		uint64_t id;     /* of the agent frame that waits for its result; 0: none */
 	} hook;
 
 	/* build_port_probe.c */
@@ -135,9 +149,17 @@ void build_env_each(struct build *b, void (*each)(struct build *b, const char *p
 void build_disk(struct build *b);
 void build_take_disk(struct build *b); /* a rebuild does this instead */
 void build_empty_overlay(struct build *b);
+/* build_ready.c */
+void build_ready(struct build *b);
+/* Takes frames of the guest. */
+void build_listening(struct build *b, const struct agent_frame *f);
+void build_sampled(struct build *b, const struct agent_frame *f);
+void build_checked(struct build *b, const struct agent_frame *f);
 /* build_run.c */
 void build_boot(struct build *b);
-void build_ready(struct build *b);
+void build_start_application(struct build *b);
+/* Puts what START and CHECK say of a process; false if it is too long. */
+bool build_put_process(struct build *b, struct buf *frame, char *const *argv, size_t n);
 void build_snapshot(struct build *b);
 void build_frame(struct build *b, const struct agent_frame *f);
 void build_vm_start(struct build *b,

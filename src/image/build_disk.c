@@ -44,7 +44,8 @@ static int build_read_app(struct build *b, const json_t *said, struct err *e)
 {
 	json_t *size = json_object_get(said, "codeBytes");
 
-	if (app_read(&b->app, json_object_get(said, "config"), e))
+	if (app_read(&b->app, json_object_get(said, "config"), e) ||
+	    health_read(&b->check, json_object_get(said, "config"), e))
 		return -1;
 	b->done.code_bytes = (uint64_t)json_integer_value(size);
 	b->done.n_ports = (uint32_t)b->app.n_ports;

@@ -5,6 +5,8 @@
 #include "image/build.h"
 
 #define HOOK_AGAIN_MS 250
+#define HOOK_FIRST_MS 30000 /* when the log says what is still waited for, and how often then */
+#define HOOK_WORD_MS  60000
 
 static void build_hook_send(struct build *b);
 
@@ -61,11 +63,36 @@ void build_hook(struct build *b, const struct hook_kind *kind, const struct spec
 	b->hook.kind = kind;
 	b->hook.began_ms = clock_mono_ms();
 	b->hook.timeout_ms = hook->timeout_ms;
+	b->hook.word_ms = HOOK_FIRST_MS;
+	build_logf(
+		b,
+		"doze: waiting until the /%s hook on port %lld answers 200, at most %lld seconds",
+		kind->name, (long long)b->spec.hook_port, (long long)hook->timeout_ms / 1000);
 	build_hook_send(b);
+}
+
+static void build_hook_word(struct build *b, bool refused)
+{
+	int64_t passed = clock_mono_ms() - b->hook.began_ms;
+
+	if (passed < b->hook.word_ms)
+		return;
+	b->hook.word_ms += HOOK_WORD_MS;
+	if (refused)
+		build_logf(b,
+			   "doze: after %lld seconds nothing listens on port %lld, where the /%s "
+			   "hook is",
+			   (long long)passed / 1000, (long long)b->spec.hook_port,
+			   b->hook.kind->name);
+	else
+		build_logf(b, "doze: after %lld seconds the /%s hook still answers 503",
+			   (long long)passed / 1000, b->hook.kind->name);
 }
 
 static void build_hook_fine(struct build *b)
 {
+	build_logf(b, "doze: the /%s hook answered 200 after %.1f seconds", b->hook.kind->name,
+		   (double)(clock_mono_ms() - b->hook.began_ms) / 1000);
 	b->hook.kind = NULL;
 	build_next(b);
 }
@@ -88,6 +115,7 @@ void build_hook_result(struct build *b, const struct agent_frame *f)
 		build_hook_fine(b);
 		return;
 	case HOOK_AGAIN:
+		build_hook_word(b, outcome == OUTCOME_REFUSED);
 		if (build_hook_left(b) <= HOOK_AGAIN_MS)
 			build_hook_late(b);
 		else

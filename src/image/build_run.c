@@ -1,4 +1,5 @@
-/* The stages from a disk to a snapshot: a microVM boots, starts the application, and is saved. */
+/* The stages from a disk to a snapshot: a microVM boots, starts the application, and is saved.
+ * build_ready.c waits for the application. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +14,6 @@
 #include "image/build.h"
 
 #define BOOT_MS       90000 /* until the agent's HELLO; a busy host has needed 7 s */
-#define SAMPLE_MS     250
 #define SITE_CA_PLACE "/etc/ssl/certs/ca-certificates.crt"
 
 void build_vm_down(struct vm *vm, const struct err *e)
@@ -157,96 +157,38 @@ static void build_put_site_ca(struct build *b, struct buf *frame)
 	agent_put(frame, FIELD_FILE_DATA, bundle.data, bundle.size);
 }
 
-static void build_start_application(struct build *b)
+bool build_put_process(struct build *b, struct buf *frame, char *const *argv, size_t n)
+{
+	if (app_bytes(&b->app) > LIMIT_AGENT_TO_GUEST / 4)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		agent_put_text(frame, FIELD_ARG, argv[i]);
+	for (size_t i = 0; i < b->app.n_env; i++)
+		agent_put_text(frame, FIELD_ENV, b->app.env[i]);
+	if (b->app.user)
+		agent_put_text(frame, FIELD_USER, b->app.user);
+	if (b->app.workdir)
+		agent_put_text(frame, FIELD_WORKDIR, b->app.workdir);
+	if (b->spec.all_capabilities)
+		agent_put_u64(frame, FIELD_ALL_CAPS, 1);
+	if (b->role->conf->no_new_privs)
+		agent_put_u64(frame, FIELD_NO_NEW_PRIVS, 1);
+	return true;
+}
+
+void build_start_application(struct build *b)
 {
 	autobuf struct buf frame = { 0 };
-	size_t mark;
+	size_t mark = agent_begin(&frame, AGENT_START);
 
 	build_environment(b);
-	if (app_bytes(&b->app) > LIMIT_AGENT_TO_GUEST / 4) {
+	if (!build_put_process(b, &frame, b->app.argv, b->app.n_argv)) {
 		build_fail(b, CODE_BUILD, "The image's command and environment are too long.");
 		return;
 	}
-	mark = agent_begin(&frame, AGENT_START);
-	for (size_t i = 0; i < b->app.n_argv; i++)
-		agent_put_text(&frame, FIELD_ARG, b->app.argv[i]);
-	for (size_t i = 0; i < b->app.n_env; i++)
-		agent_put_text(&frame, FIELD_ENV, b->app.env[i]);
-	if (b->app.user)
-		agent_put_text(&frame, FIELD_USER, b->app.user);
-	if (b->app.workdir)
-		agent_put_text(&frame, FIELD_WORKDIR, b->app.workdir);
-	if (b->spec.all_capabilities)
-		agent_put_u64(&frame, FIELD_ALL_CAPS, 1);
-	if (b->role->conf->no_new_privs)
-		agent_put_u64(&frame, FIELD_NO_NEW_PRIVS, 1);
 	build_put_site_ca(b, &frame);
 	agent_end(&frame, mark);
 	vm_send(&b->vm, &frame);
-}
-
-static void build_sampled(struct vm *vm, const struct machine_stats *s)
-{
-	struct build *b = container_of(vm, struct build, vm);
-	bool listens =
-		quiet_listens(b->done.listening, b->done.n_listening, b->app.ports, b->app.n_ports);
-
-	if (b->clearing || !build_is_at(b, build_ready))
-		return;
-	switch (quiet_sample(&b->quiet, clock_mono_ms(), listens, s->cpu_ns)) {
-	case QUIET_WAIT:
-		return;
-	case QUIET_SILENT:
-		build_logf(b,
-			   "doze: warning: nothing listens on %s after 30 seconds; the snapshot "
-			   "is taken as things are",
-			   b->app.n_ports ? "an EXPOSEd port" : "port 8080");
-		break;
-	case QUIET_BUSY:
-		build_logf(b, "doze: warning: the application listens, but is still busy; the "
-			      "snapshot is taken as things are");
-		break;
-	case QUIET_READY:
-		break;
-	}
-	build_next(b);
-}
-
-static void build_sample(uv_timer_t *t)
-{
-	struct build *b = t->data;
-
-	vm_sample(&b->vm, build_sampled);
-}
-
-void build_ready(struct build *b)
-{
-	build_start_application(b);
-	if (b->clearing)
-		return;
-	if (b->spec.ready.enabled) {
-		build_hook(b, &hook_ready, &b->spec.ready);
-		return;
-	}
-	quiet_begin(&b->quiet, clock_mono_ms());
-	build_tick(b, SAMPLE_MS, build_sample);
-}
-
-static void build_ports(struct build *b, const struct agent_frame *f)
-{
-	struct agent_field_view v;
-	size_t at = 0;
-
-	b->done.n_listening = 0;
-	while (agent_field_next(f, &at, &v) == 1) {
-		uint64_t port = 0;
-
-		if (v.tag != FIELD_PORT || v.size != sizeof(port))
-			continue;
-		memcpy(&port, v.data, sizeof(port)); /* little endian, like this host */
-		if (port && port <= UINT16_MAX && b->done.n_listening < BUILD_MAX_PORTS)
-			b->done.listening[b->done.n_listening++] = (uint16_t)port;
-	}
 }
 
 static void build_guest_log(struct build *b, const struct agent_frame *f)
@@ -325,12 +267,14 @@ void build_frame(struct build *b, const struct agent_frame *f)
 {
 	/* clang-format off */
 	static void (*const table[AGENT_NUM_TYPES])(struct build *b, const struct agent_frame *f) = {
-		[AGENT_HELLO]       = build_hello,
-		[AGENT_LISTEN]      = build_ports,
-		[AGENT_HOOK_RESULT] = build_hook_result,
-		[AGENT_LOG]         = build_guest_log,
-		[AGENT_EXIT]        = build_app_ended,
-		[AGENT_ACK]         = build_acknowledged,
+		[AGENT_HELLO]        = build_hello,
+		[AGENT_LISTEN]       = build_listening,
+		[AGENT_HOOK_RESULT]  = build_hook_result,
+		[AGENT_LOG]          = build_guest_log,
+		[AGENT_EXIT]         = build_app_ended,
+		[AGENT_ACK]          = build_acknowledged,
+		[AGENT_SAMPLE]       = build_sampled,
+		[AGENT_CHECK_RESULT] = build_checked,
 	};
 	/* clang-format on */
 

@@ -46,6 +46,8 @@ struct app {
 	char *user, *workdir; /* NULL: root, / */
 	uint16_t ports[BUILD_MAX_PORTS];
 	size_t n_ports; /* sorted */
+	uint16_t udp_ports[BUILD_MAX_PORTS];
+	size_t n_udp_ports; /* sorted */
 };
 
 /* @config is .OCIv1.config. It is not trusted: types, sizes and NUL bytes are checked. */
