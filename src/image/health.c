@@ -3,16 +3,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HEALTH_WORDS    256
-#define HEALTH_NS       1000000 /* of a millisecond */
-#define HEALTH_MOST_MS  (24 * 3600 * 1000)
-#define HEALTH_PAUSE_MS 5000
-#define HEALTH_REST_MS  1000
-#define HEALTH_SHARE    4 /* looks take at most a part of the time in which the guest works */
+#define HEALTH_WORDS   256
+#define HEALTH_NS      1000000 /* of a millisecond */
+#define HEALTH_MOST_MS (24 * 3600 * 1000)
+#define HEALTH_REST_MS 1000
+#define HEALTH_SHARE   4 /* looks take at most a part of the time in which the guest works */
 
 /* Docker's own. */
 #define HEALTH_INTERVAL_MS 30000
 #define HEALTH_TIMEOUT_MS  30000
+#define HEALTH_START_MS    5000 /* between looks in the start period */
 #define HEALTH_RETRIES     3
 
 static int health_add(struct health_check *c, const json_t *text, struct err *e)
@@ -79,6 +79,7 @@ int health_read(struct health_check *c, const json_t *config, struct err *e)
 		.interval_ms = health_ms(check, "Interval", HEALTH_INTERVAL_MS),
 		.timeout_ms = health_ms(check, "Timeout", HEALTH_TIMEOUT_MS),
 		.start_ms = health_ms(check, "StartPeriod", 0),
+		.start_interval_ms = health_ms(check, "StartInterval", HEALTH_START_MS),
 		.retries = retries > 0 ? retries : HEALTH_RETRIES,
 	};
 	if (!health_test(c, json_object_get(check, "Test"), json_object_get(config, "Shell"), e))
@@ -106,7 +107,7 @@ bool health_failed(struct health *h, const struct health_check *c, int64_t now_m
 
 int64_t health_pause_ms(const struct health_check *c, int64_t took_ms, bool rests)
 {
-	int64_t most = rests ? HEALTH_REST_MS : HEALTH_PAUSE_MS;
+	int64_t most = rests ? HEALTH_REST_MS : c->start_interval_ms;
 	int64_t pause = c->interval_ms < most ? c->interval_ms : most;
 
 	took_ms *= HEALTH_SHARE - 1;

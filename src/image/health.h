@@ -16,7 +16,7 @@
 struct health_check {
 	char **argv; /* owned */
 	size_t n_argv;
-	int64_t interval_ms, timeout_ms, start_ms;
+	int64_t interval_ms, timeout_ms, start_ms, start_interval_ms;
 	int64_t retries;
 };
 

@@ -15,9 +15,10 @@
 #define READY_OUTPUT_MS    10000
 #define READY_MEMORY_BYTES (2 * MIB) /* that may come and go while the work is steady */
 
-/* Slow starts have longer pauses. */
-#define READY_SLOWNESS    30   /* a part of the time since the start ... */
-#define READY_SLOWNESS_MS 2000 /* ... at most */
+/* Slow starts have longer pauses: a part of the time since the start, if that is more than what the
+ * table says, and at most so long. */
+#define READY_SLOWNESS    30
+#define READY_SLOWNESS_MS 3000
 
 /* Up to so many percent of a core a rest may use. */
 static const uint64_t ready_percent[READY_NUM_RESTS] = {
@@ -180,9 +181,8 @@ static int64_t ready_lasts(const struct ready *r, enum ready_rest rest, int64_t 
 	bool missing = r->open == READY_NOTHING && r->promised;
 	int64_t ms = ready_lasts_ms[missing ? READY_NUM_OPEN : r->open][rest];
 
-	if (r->open != READY_ALL || rest != READY_QUIET)
-		return ms;
-	return ms + (slow < READY_SLOWNESS_MS ? slow : READY_SLOWNESS_MS);
+	slow = slow < READY_SLOWNESS_MS ? slow : READY_SLOWNESS_MS;
+	return slow > ms ? slow : ms;
 }
 
 /* The rest that has lasted long enough, or READY_NUM_RESTS. */

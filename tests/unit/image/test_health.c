@@ -26,20 +26,20 @@ static void a_check_is_read_as_docker_writes_it(void **unused)
 	/* clang-format off */
 	static const struct {
 		const char *config, *argv[5];
-		int64_t interval_ms, timeout_ms, start_ms, retries;
+		int64_t interval_ms, timeout_ms, start_ms, retries, start_interval_ms;
 	} rows[] = {
-		{ "{}", { NULL }, 30000, 30000, 0, 3 },
-		{ "{\"Healthcheck\":null}", { NULL }, 30000, 30000, 0, 3 },
-		{ "{\"Healthcheck\":{\"Test\":[\"NONE\"]}}", { NULL }, 30000, 30000, 0, 3 },
-		{ "{\"Healthcheck\":{\"Test\":[]}}", { NULL }, 30000, 30000, 0, 3 },
+		{ "{}", { NULL }, 30000, 30000, 0, 3, 5000 },
+		{ "{\"Healthcheck\":null}", { NULL }, 30000, 30000, 0, 3, 5000 },
+		{ "{\"Healthcheck\":{\"Test\":[\"NONE\"]}}", { NULL }, 30000, 30000, 0, 3, 5000 },
+		{ "{\"Healthcheck\":{\"Test\":[]}}", { NULL }, 30000, 30000, 0, 3, 5000 },
 		{ "{\"Healthcheck\":{\"Test\":[\"CMD-SHELL\",\"curl -f localhost || exit 1\"]}}",
-		  { "/bin/sh", "-c", "curl -f localhost || exit 1" }, 30000, 30000, 0, 3 },
+		  { "/bin/sh", "-c", "curl -f localhost || exit 1" }, 30000, 30000, 0, 3, 5000 },
 		{ "{\"Shell\":[\"/bin/bash\",\"-ec\"],\"Healthcheck\":{\"Test\":[\"CMD-SHELL\",\"true\"]}}",
-		  { "/bin/bash", "-ec", "true" }, 30000, 30000, 0, 3 },
+		  { "/bin/bash", "-ec", "true" }, 30000, 30000, 0, 3, 5000 },
 		{ "{\"Healthcheck\":{\"Test\":[\"CMD\",\"/up\",\"-q\"],\"Interval\":5000000000,\"Timeout\":2000000000,"
-		  "\"StartPeriod\":60000000000,\"Retries\":5}}", { "/up", "-q" }, 5000, 2000, 60000, 5 },
+		  "\"StartPeriod\":60000000000,\"StartInterval\":2000000000,\"Retries\":5}}", { "/up", "-q" }, 5000, 2000, 60000, 5, 2000 },
 		{ "{\"Healthcheck\":{\"Test\":[\"CMD\",\"/up\"],\"Interval\":-5,\"Timeout\":\"x\",\"Retries\":0}}",
-		  { "/up" }, 30000, 30000, 0, 3 },
+		  { "/up" }, 30000, 30000, 0, 3, 5000 },
 	};
 	/* clang-format on */
 
@@ -56,6 +56,7 @@ static void a_check_is_read_as_docker_writes_it(void **unused)
 		assert_int_equal(c.timeout_ms, rows[i].timeout_ms);
 		assert_int_equal(c.start_ms, rows[i].start_ms);
 		assert_int_equal(c.retries, rows[i].retries);
+		assert_int_equal(c.start_interval_ms, rows[i].start_interval_ms);
 		health_free(&c);
 	}
 }
@@ -95,7 +96,9 @@ static void failures_count_once_an_interval_after_the_start_period(void **unused
 
 static void looks_leave_the_guest_most_of_its_time_unless_it_rests(void **unused)
 {
-	const struct health_check usual = { .interval_ms = 30000 }, often = { .interval_ms = 500 };
+	const struct health_check usual = { .interval_ms = 30000, .start_interval_ms = 5000 },
+				  often = { .interval_ms = 500, .start_interval_ms = 5000 },
+				  seldom = { .interval_ms = 30000, .start_interval_ms = 20000 };
 
 	(void)unused;
 	assert_int_equal(health_pause_ms(&usual, 100, false), 5000);
@@ -103,6 +106,8 @@ static void looks_leave_the_guest_most_of_its_time_unless_it_rests(void **unused
 	assert_int_equal(health_pause_ms(&usual, 4000, true), 1000);
 	assert_int_equal(health_pause_ms(&often, 100, false), 500);
 	assert_int_equal(health_pause_ms(&often, 100, true), 500);
+	assert_int_equal(health_pause_ms(&seldom, 100, false), 20000);
+	assert_int_equal(health_pause_ms(&seldom, 100, true), 1000);
 }
 
 int main(void)
