@@ -190,11 +190,13 @@ void check_add(struct check *c, const struct agent_frame *f, int application)
 	buf_clear(&c->output);
 	c->late = false;
 	if (!application || !agent_get_u64(f, FIELD_TIMEOUT_MS, &timeout_ms) ||
-	    timeout_ms > INT32_MAX || spec_parse(f, &spec, &e)) {
+	    timeout_ms > INT32_MAX) {
 		check_fail(c, "there is nothing to check");
 		return;
 	}
-	if (check_start(c, &spec, application))
+	if (spec_parse(f, &spec, &e))
+		check_fail(c, e.text);
+	else if (check_start(c, &spec, application))
 		check_fail(c, "its process cannot be made");
 	else
 		loop_timer(c->port->loop, &c->timer, (int64_t)timeout_ms, check_late);

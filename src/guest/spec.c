@@ -35,14 +35,17 @@ static void spec_replace(char **member, char *text)
 	*member = text;
 }
 
+static bool spec_is_text(uint16_t tag)
+{
+	return tag == FIELD_ARG || tag == FIELD_ENV || tag == FIELD_USER || tag == FIELD_WORKDIR ||
+	       tag == FIELD_FILE_PATH;
+}
+
 /* @path carries a file's path from its own field to the field of its data. */
 static int spec_field(struct app_spec *s, const struct agent_field_view *v, char **path,
 		      struct err *e)
 {
-	bool is_text = v->tag != FIELD_FILE_DATA && v->tag != FIELD_ALL_CAPS &&
-		       v->tag != FIELD_NO_NEW_PRIVS;
-
-	if (is_text && memchr(v->data, '\0', v->size))
+	if (spec_is_text(v->tag) && memchr(v->data, '\0', v->size))
 		return err_set(e, ERR_INVALID, "START: a text has a NUL in it");
 	switch (v->tag) {
 	case FIELD_ARG:

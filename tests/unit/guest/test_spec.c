@@ -38,7 +38,8 @@ static void test_everything_that_start_says_is_kept_in_order(void **unused)
 	agent_put_u64(&b, FIELD_NO_NEW_PRIVS, 1);
 	agent_put_text(&b, FIELD_FILE_PATH, "/etc/ca");
 	agent_put(&b, FIELD_FILE_DATA, "a\0b", 3);
-	agent_put_text(&b, 4000, "of a later protocol");
+	agent_put_u64(&b, FIELD_TIMEOUT_MS, 5); /* of CHECK */
+	agent_put(&b, 4000, "of a later\0protocol", 20);
 	assert_int_equal(spec_from(&b, &s, &e), 0);
 	assert_int_equal(s.n_argv, 2);
 	assert_string_equal(s.argv[1], "app:app");
