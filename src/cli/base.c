@@ -43,6 +43,35 @@ int cmd_base_import(struct client *c, const struct typed *t)
 	return 0;
 }
 
+/* Each is asked for by itself; the first that fails ends the command. */
+static int base_each(struct client *c, const struct typed *t, const char *method, const char *tail,
+		     const char *done)
+{
+	for (size_t i = 0; i < t->words.n; i++) {
+		autofree char *escaped = client_escape(t->words.at[i]);
+		autofree char *path = xasprintf("/doze/v1/bases/%s%s", escaped, tail);
+		json_t *answer;
+		struct err e;
+
+		answer = client_json(c, method, path, NULL, &e);
+		if (!answer)
+			return say(&e);
+		json_decref(answer);
+		printf("%s  %s\n", t->words.at[i], done);
+	}
+	return 0;
+}
+
+int cmd_base_rm(struct client *c, const struct typed *t)
+{
+	return base_each(c, t, "DELETE", "", "removed");
+}
+
+int cmd_base_pull(struct client *c, const struct typed *t)
+{
+	return base_each(c, t, "POST", "/pull", "pulled");
+}
+
 int cmd_stats(struct client *c, const struct typed *t)
 {
 	struct err e;

@@ -69,9 +69,18 @@ const struct command commands[] = {
 	{ .name = "base ls", .arguments = "", .summary = "list base images", .group = GROUP_IMAGES, .run = cmd_base_ls, .help = "",
 	  .examples = { { .words = "base ls" } } },
 	{ .name = "base import", .arguments = "NAME FILE.tar", .least = 2, .most = 2, .group = GROUP_IMAGES, .run = cmd_base_import,
-	  .summary = "make a base image from a tar of a root file system",
-	  .help = "A Dockerfile then begins with FROM and that name.",
+	  .summary = "make a base image from a tar",
+	  .help = "The tar is that of a root file system, or an archive of one image as docker save and OCI tools write it, whose configuration is kept. "
+		  "A Dockerfile then begins with FROM and that name, for which no registry is asked any more. NAME is any name that FROM can have.",
 	  .examples = { { .words = "base import example.com/base:1 base.tar" } } },
+	{ .name = "base pull", .arguments = "NAME...", .least = 1, .most = ANY, .group = GROUP_IMAGES, .run = cmd_base_pull,
+	  .summary = "fetch base images from their registries",
+	  .help = "The registry is asked even if there is a base of that name, also an imported one. doze.ini(5) says "
+		  "how mirrors and passwords are configured.",
+	  .examples = { { .words = "base pull node:22" }, { .words = "base pull registry.example.com:5000/team/base:1" } } },
+	{ .name = "base rm", .arguments = "NAME...", .least = 1, .most = ANY, .group = GROUP_IMAGES, .run = cmd_base_rm,
+	  .summary = "remove base images", .help = "Images that were built from them stay as they are.",
+	  .examples = { { .words = "base rm example.com/base:1" } } },
 
 	{ .name = "run", .arguments = "IMAGE", .least = 1, .most = 1, .summary = "start a microVM", .group = GROUP_MICROVMS, .run = cmd_run,
 	  .help = "Prints its id, its state and its address. Without --idle it never goes to sleep by itself.",

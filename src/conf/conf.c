@@ -1,15 +1,18 @@
 #include "conf/conf.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <ini.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 enum conf_kind { CONF_STRING, CONF_INT };
 
-/* One key: where it stands in struct conf, what it may be, what it is for. */
+/* One key: where it stands in struct conf or struct conf_registry, what it may be, what it is for.
+ */
 struct conf_key {
 	const char *section, *name;
 	enum conf_kind kind;
@@ -67,7 +70,7 @@ static const struct conf_key conf_keys[] = {
 	{ "build", "map_first", NUM(build_map_first, 1000, INT_MAX), "300000", "first user id that builds are mapped to" },
 	{ "build", "map_count", NUM(build_map_count, 65536, 65536), "65536", "how many" },
 	{ "build", "env", TEXT(build_env), "", "variables for RUN only, KEY=value, comma-separated" },
-	{ "build", "pull", NUM(pull, 0, 1), "1", "pull base images that no local name maps to" },
+	{ "build", "pull", TEXT(pull), "missing", "when a registry is asked for a base image: always (what has not changed is not fetched again), missing, never" },
 	{ "build", "insecure_registries", TEXT(insecure_registries), "", "host:port of registries without TLS, comma-separated" },
 	{ "build", "site_ca", TEXT(site_ca), "/etc/ssl/certs/ca-certificates.crt", "CA bundle bound into builds and guests; empty: none" },
 	{ "build", "site_ca_in_guest", NUM(site_ca_in_guest, 0, 1), "1", "put it in running guests too" },
@@ -101,21 +104,81 @@ static const struct conf_key conf_keys[] = {
 
 	{ "compat", "arm64_as_host", NUM(arm64_as_host, 0, 1), "1", "1: an image that asks for ARM_64 is built for this host; 0: refused" },
 };
+
+#define REGISTRY       "registry "
+#define REGISTRY_SHOWN REGISTRY "HOST"
+#define REG(m)         CONF_STRING, offsetof(struct conf_registry, m), sizeof(((struct conf_registry *)0)->m), 0, 0
+
+/* These keys may stand in any number of sections, one for each registry. */
+static const struct conf_key conf_registry_keys[] = {
+	{ REGISTRY_SHOWN, "mirror", REG(mirror), "", "host:port, with a path if need be, that is asked before the registry HOST itself" },
+	{ REGISTRY_SHOWN, "user", REG(user), "", "who logs in there, and at its mirror" },
+	{ REGISTRY_SHOWN, "password", REG(password), "", "that user's password; doze.ini can be read by everyone, so rather give password_file" },
+	{ REGISTRY_SHOWN, "password_file", REG(password_file), "", "file with the password alone, which the user doze-image can read" },
+};
 /* clang-format on */
 
-static int conf_set(struct conf *c, const struct conf_key *k, const char *value, struct err *e)
+/* The texts that are one of a few words. */
+static const struct conf_words {
+	const char *section, *name;
+	const char *words;     /* with blanks between them */
+	const char *old[2][2]; /* what may stand in the place of one: the value, the word */
+} conf_words[] = {
+	{ "build", "pull", "always missing never", { { "0", "never" }, { "1", "missing" } } },
+};
+
+/* NULL if the text may be anything. */
+static const struct conf_words *conf_words_of(const struct conf_key *k)
 {
-	char *at = (char *)c + k->offset;
+	for (size_t i = 0; i < ARRAY_SIZE(conf_words); i++)
+		if (!strcmp(conf_words[i].section, k->section) &&
+		    !strcmp(conf_words[i].name, k->name))
+			return &conf_words[i];
+	return NULL;
+}
+
+static const char *conf_word(const struct conf_words *w, const char *value)
+{
+	const char *words = w->words;
+	size_t n;
+
+	for (size_t i = 0; i < ARRAY_SIZE(w->old); i++)
+		if (w->old[i][0] && !strcmp(w->old[i][0], value))
+			return w->old[i][1];
+	for (; *words; words += n + strspn(words + n, " ")) {
+		n = strcspn(words, " ");
+		if (strlen(value) == n && !memcmp(words, value, n))
+			return value;
+	}
+	return NULL;
+}
+
+static int conf_set_text(char *at, const struct conf_key *k, const char *value, struct err *e)
+{
+	const struct conf_words *words = conf_words_of(k);
+	const char *given = value;
+
+	if (words)
+		value = conf_word(words, value);
+	if (!value)
+		return err_set(e, ERR_INVALID, "[%s] %s = '%s': give one of: %s", k->section,
+			       k->name, given, words->words);
+	if (strlen(value) >= k->size)
+		return err_set(e, ERR_INVALID, "[%s] %s is longer than %zu characters", k->section,
+			       k->name, k->size - 1);
+	memcpy(at, value, strlen(value) + 1);
+	return 0;
+}
+
+/* @in is the struct that the key's table is about. */
+static int conf_set(void *in, const struct conf_key *k, const char *value, struct err *e)
+{
+	char *at = (char *)in + k->offset;
 	char *end;
 	long long number;
 
-	if (k->kind == CONF_STRING) {
-		if (strlen(value) >= k->size)
-			return err_set(e, ERR_INVALID, "[%s] %s is longer than %zu characters",
-				       k->section, k->name, k->size - 1);
-		memcpy(at, value, strlen(value) + 1);
-		return 0;
-	}
+	if (k->kind == CONF_STRING)
+		return conf_set_text(at, k, value, e);
 	errno = 0;
 	number = strtoll(value, &end, 10);
 	if (errno || end == value || *end || number < k->low || number > k->high)
@@ -130,7 +193,36 @@ static const struct conf_key *conf_find(const char *section, const char *name)
 	for (size_t i = 0; i < ARRAY_SIZE(conf_keys); i++)
 		if (!strcmp(conf_keys[i].section, section) && !strcmp(conf_keys[i].name, name))
 			return &conf_keys[i];
+	for (size_t i = 0; i < ARRAY_SIZE(conf_registry_keys); i++)
+		if (!strncmp(section, REGISTRY, strlen(REGISTRY)) &&
+		    !strcmp(conf_registry_keys[i].name, name))
+			return &conf_registry_keys[i];
 	return NULL;
+}
+
+/* The struct of that section, which may be a new one. */
+static struct conf_registry *conf_registry(struct conf *c, const char *section, struct err *e)
+{
+	const char *host = section + strlen(REGISTRY);
+	struct conf_registry *r;
+
+	for (size_t i = 0; i < c->n_registries; i++)
+		if (!strcasecmp(c->registries[i].host, host))
+			return &c->registries[i];
+	if (!*host || host[strcspn(host, "/ ")] || strlen(host) >= sizeof(r->host)) {
+		err_set(e, ERR_INVALID, "[%s]: a registry is host or host:port, without a path",
+			section);
+		return NULL;
+	}
+	if (c->n_registries == CONF_REGISTRIES) {
+		err_set(e, ERR_INVALID, "[%s]: there are more than %d registries", section,
+			CONF_REGISTRIES);
+		return NULL;
+	}
+	r = &c->registries[c->n_registries++];
+	for (size_t i = 0; host[i]; i++)
+		r->host[i] = (char)tolower((unsigned char)host[i]);
+	return r;
 }
 
 static void conf_instance_dir(char *to, size_t size, const char *stem, const char *instance)
@@ -159,20 +251,43 @@ struct conf_reading {
 	const char *file;
 	struct err *e;
 	bool failed;
+	FILE *from;
+	char section[CONF_TEXT];
 };
+
+/* The parser cuts a section's name after 49 characters, so this keeps the whole of it. */
+static char *conf_next_line(char *line, int room, void *arg)
+{
+	struct conf_reading *r = arg;
+
+	if (!fgets(line, room, r->from))
+		return NULL;
+	if (*line == '[')
+		snprintf(r->section, sizeof(r->section), "%.*s", (int)strcspn(line + 1, "]"),
+			 line + 1);
+	return line;
+}
 
 static int conf_line(void *arg, const char *section, const char *name, const char *value)
 {
 	struct conf_reading *r = arg;
 	const struct conf_key *k = conf_find(section, name);
+	bool registry = k && !strcmp(k->section, REGISTRY_SHOWN);
+	void *in = r->conf;
 
 	if (r->failed)
 		return 0;
-	if (!k)
+	if (!strncmp(r->section, section, strlen(section)))
+		section = r->section;
+	if (registry)
+		in = conf_registry(r->conf, section, r->e);
+	if (!in)
+		err_wrap(r->e, "%s", r->file);
+	else if (!k)
 		err_set(r->e, ERR_INVALID,
 			"%s: there is no key '%s' in [%s]; doze.ini(5) lists all", r->file, name,
 			section);
-	else if (conf_set(r->conf, k, value, r->e))
+	else if (conf_set(in, k, value, r->e))
 		err_wrap(r->e, "%s", r->file);
 	else
 		return 1;
@@ -182,21 +297,20 @@ static int conf_line(void *arg, const char *section, const char *name, const cha
 
 int conf_read(struct conf *c, int fd, const char *name, struct err *e)
 {
-	struct conf_reading r = { c, name, e, false };
-	FILE *file;
+	struct conf_reading r = { .conf = c, .file = name, .e = e };
 	bool broken;
 	int line;
 
 	if (fd < 0)
 		return 0;
-	file = fdopen(dup(fd), "r");
-	if (!file)
+	r.from = fdopen(dup(fd), "r");
+	if (!r.from)
 		return err_sys(e, "read '%s'", name);
-	line = ini_parse_file(file, conf_line, &r);
-	broken = ferror(file); /* to the parser that is the end of the file */
+	line = ini_parse_stream(conf_next_line, &r, conf_line, &r);
+	broken = ferror(r.from); /* to the parser that is the end of the r.from */
 	if (broken)
 		err_sys(e, "read '%s'", name);
-	fclose(file);
+	fclose(r.from);
 	if (broken)
 		return -1;
 	if (r.failed)
@@ -207,12 +321,23 @@ int conf_read(struct conf *c, int fd, const char *name, struct err *e)
 	return 0;
 }
 
+size_t conf_n_rows(void)
+{
+	return ARRAY_SIZE(conf_keys) + ARRAY_SIZE(conf_registry_keys);
+}
+
+static const struct conf_key *conf_key(size_t i)
+{
+	return i < ARRAY_SIZE(conf_keys) ? &conf_keys[i]
+					 : &conf_registry_keys[i - ARRAY_SIZE(conf_keys)];
+}
+
 void conf_help(FILE *to)
 {
 	const char *section = "";
 
-	for (size_t i = 0; i < ARRAY_SIZE(conf_keys); i++) {
-		const struct conf_key *k = &conf_keys[i];
+	for (size_t i = 0; i < conf_n_rows(); i++) {
+		const struct conf_key *k = conf_key(i);
 
 		if (strcmp(section, k->section) != 0)
 			fprintf(to, "%s[%s]\n", *section ? "\n" : "", k->section);
@@ -221,17 +346,19 @@ void conf_help(FILE *to)
 	}
 }
 
-size_t conf_n_rows(void)
-{
-	return ARRAY_SIZE(conf_keys);
-}
-
 struct conf_row conf_row(size_t i)
 {
-	const struct conf_key *k = &conf_keys[i];
+	const struct conf_key *k = conf_key(i);
+	const struct conf_words *words = conf_words_of(k);
 
-	return (struct conf_row){ k->section,          k->name, k->fallback, k->help,
-				  k->kind == CONF_INT, k->low,  k->high };
+	return (struct conf_row){ .section = k->section,
+				  .name = k->name,
+				  .fallback = k->fallback,
+				  .help = k->help,
+				  .words = words ? words->words : NULL,
+				  .number = k->kind == CONF_INT,
+				  .low = k->low,
+				  .high = k->high };
 }
 
 void conf_find_libexec(struct conf *c, const char *below)

@@ -11,6 +11,14 @@
 
 #define CONF_TEXT 256
 
+#define CONF_REGISTRIES 32
+
+/* A section [registry HOST]. */
+struct conf_registry {
+	char host[CONF_TEXT]; /* as image names have it: "docker.io", "registry.example.com:5000" */
+	char mirror[CONF_TEXT], user[CONF_TEXT], password[CONF_TEXT], password_file[CONF_TEXT];
+};
+
 struct conf {
 	/* Where: derived from --instance, then overridden by [paths]. */
 	char instance[32]; /* "" is the default instance */
@@ -47,8 +55,10 @@ struct conf {
 	char site_ca[CONF_TEXT]; /* bundle bound into builds and guests; "" = none */
 	int64_t site_ca_in_guest;
 	int64_t no_new_privs; /* in guests */
-	int64_t pull;         /* 1: names in no local map may be pulled */
+	char pull[16];        /* always, missing, never */
 	char insecure_registries[CONF_TEXT];
+	struct conf_registry registries[CONF_REGISTRIES];
+	size_t n_registries;
 
 	int64_t ready_timeout_s, validate_timeout_s, hook_timeout_s; /* defaults, service.md 23 */
 	int64_t terminated_keep_ms;
@@ -78,7 +88,8 @@ void conf_help(FILE *to);
 /* One key as its row of the table has it. */
 struct conf_row {
 	const char *section, *name, *fallback, *help;
-	bool number; /* from low to high */
+	const char *words; /* those that the value may be, or NULL */
+	bool number;       /* from low to high */
 	int64_t low, high;
 };
 

@@ -1,4 +1,4 @@
-/* Serves `doze base import` and `doze base ls`, and deletes versions. */
+/* Serves `doze base`, and deletes versions. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,6 +11,8 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "image/maintenance.h"
+#include "image/registries.h"
+#include "wire/reference.h"
 
 static void bases_answer(struct image_role *role, uint64_t tag, bool ok, enum err_kind kind,
 			 const char *text)
@@ -22,6 +24,22 @@ static void bases_answer(struct image_role *role, uint64_t tag, bool ok, enum er
 		chan_uv_send(role->control, BUILD_BASE_DONE, tag, &r, sizeof(r), NULL, 0);
 }
 
+/* What the step's codes are to a client. */
+static const struct {
+	const char *code;
+	enum err_kind kind;
+} base_codes[] = { { "NOT_FOUND", ERR_NOT_FOUND }, { "CONFLICT", ERR_CONFLICT } };
+
+static enum err_kind bases_kind(const json_t *result)
+{
+	const char *code = json_string_value(json_object_get(result, "code"));
+
+	for (size_t i = 0; code && i < ARRAY_SIZE(base_codes); i++)
+		if (!strcmp(base_codes[i].code, code))
+			return base_codes[i].kind;
+	return ERR_INVALID;
+}
+
 static void bases_result(struct image_role *role, uint64_t tag, const json_t *result,
 			 const struct err *e)
 {
@@ -30,12 +48,12 @@ static void bases_result(struct image_role *role, uint64_t tag, const json_t *re
 	if (json_is_true(json_object_get(result, "ok")))
 		bases_answer(role, tag, true, ERR_INTERNAL, "");
 	else if (result)
-		bases_answer(role, tag, false, ERR_INVALID, reason ? reason : "it failed");
+		bases_answer(role, tag, false, bases_kind(result), reason ? reason : "it failed");
 	else
 		bases_answer(role, tag, false, e->kind, e->text);
 }
 
-static void bases_imported(struct maintenance *m, const json_t *result, const struct err *e)
+static void bases_done(struct maintenance *m, const json_t *result, const struct err *e)
 {
 	uint64_t *tag = maintenance_arg(m);
 
@@ -43,32 +61,66 @@ static void bases_imported(struct maintenance *m, const json_t *result, const st
 	free(tag);
 }
 
-/* A base's name has only letters that an image's name may have, so that FROM can name it. */
-static bool base_name_valid(const char *name, size_t room)
+/* The names of our own bases mean the systems below them. */
+static bool bases_name_valid(struct image_role *role, struct ipc_msg *m, struct reference *r)
 {
-	size_t n = strnlen(name, room);
+	struct build_base *base = (void *)m->body;
+	char text[IPC_TEXT_SIZE];
+	struct err e;
 
-	if (!n || n == room || name[0] == '-' || name[0] == '.')
-		return false;
-	return strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789._-:") == n &&
-	       strchr(name, ':') == strrchr(name, ':');
+	base->name[sizeof(base->name) - 1] = '\0';
+	if (!reference_parse(r, base->name, &e))
+		return true;
+	snprintf(text, sizeof(text), "'%.200s' is no name of an image: %.700s.", base->name,
+		 e.text);
+	bases_answer(role, m->head.tag, false, ERR_INVALID, text);
+	return false;
+}
+
+static void bases_start(struct image_role *role, struct ipc_msg *m, const char *step, int fd,
+			enum priv_net net)
+{
+	const struct build_base *base = (const void *)m->body;
+	uint64_t *tag = xmalloc(sizeof(*tag));
+
+	*tag = m->head.tag;
+	maintenance_start(role, &(struct maintenance_what){ NULL, step, base->name, fd, net },
+			  bases_done, tag);
 }
 
 void bases_import(struct image_role *role, struct ipc_msg *m)
 {
-	const struct build_base *base = (const void *)m->body;
-	uint64_t *tag;
+	struct reference r;
 
-	if (!base_name_valid(base->name, sizeof(base->name))) {
-		bases_answer(role, m->head.tag, false, ERR_INVALID,
-			     "A base's name is made of a-z, 0-9, '.', '_', '-' and one ':'.");
+	if (!bases_name_valid(role, m, &r))
 		return;
-	}
-	tag = xmalloc(sizeof(*tag));
-	*tag = m->head.tag;
 	lseek(m->fds[0], 0, SEEK_SET);
-	maintenance_start(role, &(struct maintenance_what){ NULL, "import", base->name, m->fds[0] },
-			  bases_imported, tag);
+	bases_start(role, m, "import", m->fds[0], PRIV_NET_NONE);
+}
+
+void bases_remove(struct image_role *role, struct ipc_msg *m)
+{
+	struct reference r;
+
+	if (bases_name_valid(role, m, &r))
+		bases_start(role, m, "remove", -1, PRIV_NET_NONE);
+}
+
+/* Whoever holds a key may name any registry, but only those of the configuration may be where a
+ * microVM cannot reach. */
+void bases_pull(struct image_role *role, struct ipc_msg *m)
+{
+	struct reference r;
+
+	if (!bases_name_valid(role, m, &r))
+		return;
+	if (!strcmp(role->conf->pull, "never"))
+		bases_answer(role, m->head.tag, false, ERR_CONFLICT,
+			     "No registry may be asked here ([build] pull = never).");
+	else
+		bases_start(role, m, "pull-base", -1,
+			    registries_know(role->conf, r.registry) ? PRIV_NET_HOST
+								    : PRIV_NET_SLOT);
 }
 
 /* Reads a size as buildah writes it: "271 MB". */
@@ -130,8 +182,8 @@ void bases_list(struct image_role *role, struct ipc_msg *m)
 	uint64_t *tag = xmalloc(sizeof(*tag));
 
 	*tag = m->head.tag;
-	maintenance_start(role, &(struct maintenance_what){ NULL, "list", NULL, -1 }, bases_listed,
-			  tag);
+	maintenance_start(role, &(struct maintenance_what){ NULL, "list", NULL, -1, PRIV_NET_NONE },
+			  bases_listed, tag);
 }
 
 struct removal {

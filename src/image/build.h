@@ -64,6 +64,9 @@ struct build {
 		int fd;
 		struct request request;
 	} artifact;
+	struct {
+		unsigned turns; /* of the two networks */
+	} base;
 	struct app app;
 	struct health_check check;
 

@@ -1,15 +1,14 @@
 /* The stages from the artifact to a container image. Build steps, which priv starts, do the work.
  */
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/limits.h"
-#include "base/resolv.h"
 #include "image/build.h"
+#include "image/registries.h"
 
 /* Errors of S3, in the sentences of service.md 10.1. */
 static const struct {
@@ -146,12 +145,32 @@ void build_unpack(struct build *b)
 	fd_close(&b->artifact.fd);
 }
 
+static void build_base_turn(struct build *b, enum priv_net net);
+
+/* Names whose registry is not configured wait for a step in the other network, whose turn it then
+ * is.  A step that has got no further by itself ends with an error, so the count only guards
+ * against one that lies. */
+static void build_based(struct build *b, const json_t *result)
+{
+	if (!json_is_true(json_object_get(result, "other_network")) || b->base.turns > 8) {
+		build_next(b);
+		return;
+	}
+	build_base_turn(b, b->job.net == PRIV_NET_HOST ? PRIV_NET_SLOT : PRIV_NET_HOST);
+}
+
+static void build_base_turn(struct build *b, enum priv_net net)
+{
+	b->base.turns++;
+	build_step(b, net == PRIV_NET_HOST ? "base" : "pull", net);
+	b->stepped = build_based;
+	registries_start(&b->job, net);
+}
+
 void build_base(struct build *b)
 {
-	build_step(b, "base", PRIV_NET_HOST);
-	if (b->role->conf->pull)
-		job_arg(&b->job, "--pull");
-	job_start(&b->job, -1);
+	b->base.turns = 0;
+	build_base_turn(b, PRIV_NET_HOST);
 }
 
 void build_env_each(struct build *b, void (*each)(struct build *b, const char *pair))
@@ -169,27 +188,13 @@ static void build_env_add(struct build *b, const char *pair)
 	job_option(&b->job, "--env", pair);
 }
 
-/* RUN gets a copy of the host's resolv.conf, whose loopbacks are out of a slot's reach. */
-static void build_resolver(struct build *b)
-{
-	const char *configured = b->role->conf->dns_upstream;
-	char address[INET_ADDRSTRLEN];
-	bool behind_stub;
-	struct in_addr in = { htonl(resolv_read(configured, &behind_stub)) };
-
-	if (*configured)
-		job_option(&b->job, "--dns", configured);
-	else if (behind_stub)
-		job_option(&b->job, "--dns", inet_ntop(AF_INET, &in, address, sizeof(address)));
-}
-
 void build_container(struct build *b)
 {
 	autofree char *tag = build_tag(b);
 
 	build_step(b, "build", b->spec.internet ? PRIV_NET_SLOT : PRIV_NET_NONE);
 	job_option(&b->job, "--tag", tag);
-	build_resolver(b);
+	registries_resolver(&b->job);
 	build_env_each(b, build_env_add);
 	job_start(&b->job, -1);
 }

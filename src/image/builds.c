@@ -176,6 +176,8 @@ void builds_got(struct image_role *role, struct ipc_msg *m)
 		[BUILD_CANCEL]      = builds_cancel,
 		[BUILD_REMOVE]      = remove_version,
 		[BUILD_BASE_IMPORT] = bases_import,
+		[BUILD_BASE_REMOVE] = bases_remove,
+		[BUILD_BASE_PULL]   = bases_pull,
 		[BUILD_BASE_LIST]   = bases_list,
 	};
 	/* clang-format on */

@@ -72,6 +72,8 @@ int image_create(const struct image_role *role, int dirfd, const char *name,
 void builds_got(struct image_role *role, struct ipc_msg *m); /* a message from control */
 void builds_more(struct image_role *role);                   /* starts the builds that may run */
 void bases_import(struct image_role *role, struct ipc_msg *m);
+void bases_remove(struct image_role *role, struct ipc_msg *m);
+void bases_pull(struct image_role *role, struct ipc_msg *m);
 void bases_list(struct image_role *role, struct ipc_msg *m);
 void remove_version(struct image_role *role, struct ipc_msg *m);
 /* Clears everything that no build of this role knows, then sets `cleared`. It is called at the

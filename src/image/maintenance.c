@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/rand.h"
 #include "image/build.h"
+#include "image/registries.h"
 
 struct maintenance {
 	struct image_role *role;
@@ -102,5 +103,8 @@ void maintenance_start(struct image_role *role, const struct maintenance_what *w
 	build_step_options(role, &m->job);
 	if (what->argument)
 		job_arg(&m->job, what->argument);
-	job_start(&m->job, what->stdin_fd);
+	if (what->net == PRIV_NET_NONE)
+		job_start(&m->job, what->stdin_fd);
+	else
+		registries_start(&m->job, what->net);
 }

@@ -15,6 +15,7 @@ struct maintenance_what {
 	const char *step;     /* NULL: only the sweep */
 	const char *argument; /* or NULL */
 	int stdin_fd;         /* stays the caller's; -1: nothing */
+	enum priv_net net;    /* HOST and SLOT are for a step that asks registries */
 };
 
 void maintenance_start(struct image_role *role, const struct maintenance_what *what,

@@ -30,15 +30,20 @@ struct step {
 	const char *registry; /* of npm; NULL: the public one */
 	const char *tag;      /* of the image being built */
 	const char *mirror;   /* of Debian; NULL: mmdebstrap's own choice */
+	const char *pull;     /* always, missing; NULL: no registry is asked */
+	const char *network;  /* host, slot: where registries are asked from; NULL: nowhere */
 	long gib;             /* of the disk */
-	bool pull, quiet;     /* quiet: an earlier step has printed this already */
+	bool quiet;           /* an earlier step has printed this already */
 	bool python13;        /* the Dockerfile asks for a Python that only Debian 13 has */
 	struct step_list env, insecure, args;
 
-	int hold;         /* the lock of step_use_store; -1: none */
-	const char *code; /* the code of a failure; NULL: INTERNAL_PLATFORM_ERROR */
-	json_t *result;   /* members of a success */
-	json_t *images;   /* the images of the store; NULL: not read yet */
+	int hold;           /* the lock of step_use_store; -1: none */
+	const char *code;   /* the code of a failure; NULL: INTERNAL_PLATFORM_ERROR */
+	json_t *result;     /* members of a success */
+	json_t *images;     /* the images of the store; NULL: not read yet */
+	json_t *bases;      /* what is known of each name (step_base.c); NULL: not read yet */
+	json_t *registries; /* the configured ones, by host: {"mirror", "user", "password"} */
+	const char *registries_conf; /* of buildah */
 };
 
 /* Jobs. They return 0, or -1 with a sentence for the user in *e and a code in s->code. */
@@ -48,8 +53,11 @@ int step_base(struct step *s,
 int step_build(struct step *s, struct err *e) must_check;
 int step_disk(struct step *s, struct err *e) must_check;
 int step_overlay(struct step *s, struct err *e) must_check; /* makes a qcow2 */
+int step_pull(struct step *s, struct err *e) must_check;    /* as `base`, from a slot's network */
 int step_import(struct step *s, struct err *e) must_check;
 int step_list_bases(struct step *s, struct err *e) must_check;
+int step_remove_base(struct step *s, struct err *e) must_check;
+int step_pull_base(struct step *s, struct err *e) must_check; /* one name, never a stand-in */
 int step_reset(struct step *s,
 	       struct err *e) must_check; /* removes what killed builds left in the store */
 int step_clean(struct step *s, struct err *e) must_check; /* empties this build's own directory */
@@ -61,7 +69,10 @@ int step_fail(struct step *s, const char *code, struct err *e, const char *fmt, 
 struct step_argv {
 	const char *v[160];
 	size_t n;
+	unsigned silence_s; /* ends it when it has neither read nor written so long; 0: never */
 };
+
+#define STEP_SILENT 256 /* in the place of an exit status: it was ended for its silence */
 
 void step_arg(struct step_argv *a, const char *arg); /* borrowed */
 /* Begins a call of buildah with this store; step_arg adds arguments. */
@@ -80,6 +91,10 @@ int step_setup(struct step *s, struct err *e) must_check; /* environment and con
 int step_images(struct step *s, struct err *e) must_check; /* reads the list unless it is known */
 bool step_image_exists(const struct step *s, const char *name); /* in that list */
 void step_images_forget(struct step *s);
+/* The id of the image of that name in the list, or NULL. */
+const char *step_image_id(const struct step *s, const char *name);
+/* Takes the name away; the image goes with its last one.  No such name is no failure. */
+int step_untag(struct step *s, const char *name, struct err *e) must_check;
 int step_tag(struct step *s, const char *image, const char *name, struct err *e) must_check;
 /* Makes and mounts a working container of @image (which may be "scratch"), and returns its name and
  * its root. */
@@ -102,15 +117,23 @@ int step_drop_left(struct step *s, struct err *e) must_check;
 const char *step_debian(struct step *s, const char *name, struct err *e) must_check; /* its image */
 /* Dresses the tree of a base of ours so that its clones draw different secrets. */
 int step_clones(struct step *s, const char *root, struct err *e) must_check;
-/* Resolves one name to an image and setup lines, which the caller owns. 0 or -1. */
+/* Resolves one name to an image and setup lines, which the caller owns. 0 or -1.  *image is NULL if
+ * only another step can tell, and then the result says so: `base` leaves registries that are not
+ * configured to `pull`. */
 int step_resolve(struct step *s, const char *name, char **image, char **setup,
 		 struct err *e) must_check;
+/* The image that stands in for a name where no registry answers (step_standin.c).  @name is as
+ * reference_name gives it.  *image is NULL if there is none for it. */
+int step_stand_in(struct step *s, const char *name, char **image, char **setup,
+		  struct err *e) must_check;
+/* Names that `doze base import` gives to the systems below our own bases, or NULL. */
+char *step_raw_name(const char *name);
+/* A second name that images have which were imported as @name, so that no registry is asked. */
+char *step_import_mark(const char *name);
 
 /* HTTP (step_fetch.c): fetches a body of at most @most bytes. */
 int step_fetch(const struct step *s, const char *url, const char *accept, size_t most,
 	       struct buf *body, struct err *e) must_check;
-/* Tells whether a server speaks HTTP there; with @plain it may do so without TLS. */
-bool step_answers(const struct step *s, const char *registry, bool plain);
 /* Puts Node of this major version into the store's node/ directory (step_node.c). */
 int step_node(struct step *s, int major, struct err *e) must_check;
 

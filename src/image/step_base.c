@@ -1,211 +1,309 @@
-/* Finds the image of the store for the name that a Dockerfile gives. */
+/* Finds the image of the store for the name that a Dockerfile gives.
+ *
+ * A name is looked for at its registry before anything stands in for it.  Registries of the
+ * configuration may be on this host or a private network, so a step in the host's network asks
+ * them.  All others are named by strangers, so they are asked from a slot, which reaches what a
+ * microVM reaches: the steps `base` (host) and `pull` (slot) take turns until each name has an
+ * image.  What they know stands in bases.json of the build's directory, which `build` reads. */
 
-#include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 
-#include "image/step.h"
+#include "base/io.h"
+#include "image/step_pull.h"
 
-/* These names mean a base of ours; with `offline` only if no registry answers. A name matches up to
- * the pattern's '*', and `setup` may use the version in that place. */
-static const struct base_name {
-	const char *pattern, *base;
-	bool offline;
-	const char *setup; /* %s: the version */
-} base_names[] = {
-	{ "public.ecr.aws/lambda/microvms:al2023*", "debian-12", false, NULL },
-	{ "docker.io/library/debian:bookworm*", "debian-12", true, NULL },
-	{ "docker.io/library/debian:12*", "debian-12", true, NULL },
-	{ "docker.io/library/debian:trixie*", "debian-13", true, NULL },
-	{ "docker.io/library/debian:13*", "debian-13", true, NULL },
-	{ "docker.io/library/debian:stable*", "debian-13", true, NULL },
-	{ "docker.io/library/debian:latest*", "debian-13", true, NULL },
-	{ "docker.io/library/debian:*", "debian-12", true, NULL },
-	{ "docker.io/library/amazonlinux:*", "debian-12", true, NULL },
-	{ "public.ecr.aws/amazonlinux/amazonlinux:2023*", "debian-12", true, NULL },
-	{ "docker.io/library/python:*", "python", true,
-	  "RUN dnf install -y python%s python%s-pip && ln -sf /usr/bin/python3 "
-	  "/usr/local/bin/python "
-	  "&& dnf clean all\nCMD [\"python3\"]" },
-	{ "docker.io/library/node:*", "debian-12", true,
-	  "RUN dnf install -y nodejs%s && dnf clean all\nCMD [\"node\"]" },
+#define BUILD_FAILED "The container image build failed. "
+
+#define RESOLVER "resolv.conf"
+
+#define BASES "bases.json" /* {name: {"image": ..., "setup": ..., "next": ...}} */
+
+/* Where the first has no image for this host, the second is asked for one.  A tag keeps what
+ * follows these letters. */
+static const struct base_other {
+	const char *registry, *path, *tag;
+	const char *other_path, *other_tag;
+} base_others[] = {
+	{ "public.ecr.aws", "lambda/microvms", "al2023", "amazonlinux/amazonlinux", "2023" },
 };
 
-/* "python:3.12-slim" -> "docker.io/library/python:3.12-slim"; a missing tag is "latest". */
-static char *base_full_name(const char *name)
+/* What a name may be found as, in the order in which registries are asked. */
+struct base_search {
+	struct step *s;
+	const char *name; /* as the Dockerfile has it */
+	char stored[REFERENCE_MAX];
+	struct reference at[4];
+	size_t n;
+	bool others; /* the last is another image, which is taken for this one */
+};
+
+static void base_others_of(struct base_search *b)
 {
-	const char *slash = strchr(name, '/');
-	size_t first = slash ? (size_t)(slash - name) : 0;
-	bool host = slash && (memchr(name, '.', first) || memchr(name, ':', first) ||
-			      (first == 9 && !memcmp(name, "localhost", 9)));
-	const char *last = strrchr(name, '/');
-	bool tagged = strchr(name, '@') || strchr(last ? last : name, ':');
+	const struct reference *first = &b->at[0];
 
-	return xasprintf("%s%s%s%s", host ? "" : "docker.io/", host || slash ? "" : "library/",
-			 name, tagged ? "" : ":latest");
-}
+	for (size_t i = 0; i < ARRAY_SIZE(base_others); i++) {
+		const struct base_other *o = &base_others[i];
+		size_t n = strlen(o->tag);
+		struct reference *to = &b->at[b->n];
 
-static const struct base_name *base_find(const char *full, bool offline, const char **version)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(base_names); i++) {
-		size_t n = strcspn(base_names[i].pattern, "*");
-
-		*version = full + n;
-		if (base_names[i].offline == offline && !strncmp(full, base_names[i].pattern, n))
-			return &base_names[i];
+		if (strcmp(first->registry, o->registry) != 0 ||
+		    strcmp(first->path, o->path) != 0 || strncmp(first->tag, o->tag, n) != 0 ||
+		    *first->digest)
+			continue;
+		*to = *first;
+		snprintf(to->path, sizeof(to->path), "%s", o->other_path);
+		snprintf(to->tag, sizeof(to->tag), "%s%s", o->other_tag, first->tag + n);
+		b->n++;
+		b->others = true;
+		return;
 	}
-	return NULL;
 }
 
-/* The leading number of a tag: "3.12-slim" -> "3.12", "22-slim" -> "22", "latest" -> "". */
-static void base_version(const char *tag, bool dots, char *to, size_t room)
+static int base_search(struct base_search *b, struct step *s, const char *name, struct err *e)
 {
-	size_t n = strspn(tag, dots ? "0123456789." : "0123456789");
+	struct reference unified;
+	struct err why;
 
-	if (n >= room || (n && tag[n - 1] == '.') || (tag[n] && tag[n] != '-' && tag[n] != '.'))
-		n = 0;
-	memcpy(to, tag, n);
-	to[n] = '\0';
-}
-
-/* "3.12.4" -> 3 and 12; false if it is not of that form. */
-static bool base_python_version(const char *version, unsigned long *major, unsigned long *minor)
-{
-	char *end;
-
-	*major = strtoul(version, &end, 10);
-	if (end == version || *end != '.' || !isdigit((unsigned char)end[1]))
-		return false;
-	*minor = strtoul(end + 1, NULL, 10);
-	return *major < 100 && *minor < 100;
-}
-
-static int base_take(struct step *s, const struct base_name *b, const char *tag, char **image,
-		     char **setup, struct err *e)
-{
-	bool python = !strcmp(b->base, "python");
-	unsigned long major, minor;
-	char version[48];
-	const char *base;
-
-	base_version(tag, python, version, sizeof(version));
-	base = s->python13 ? "debian-13" : python ? "debian-12" : b->base;
-	if (python && base_python_version(version, &major, &minor)) {
-		snprintf(version, sizeof(version), "%lu.%lu", major, minor);
-		base = minor >= 13 ? "debian-13"
-				   : "debian-12"; /* the Python that each of them has */
-	} else if (python) {
-		snprintf(version, sizeof(version), "3");
-	}
-	base = step_debian(s, base, e);
-	if (!base)
-		return -1;
-	*image = xstrdup(base);
-	*setup = NULL;
-	if (b->setup) {
-		autobuf struct buf text = { 0 };
-
-		for (const char *c = b->setup; *c; c++)
-			if (c[0] == '%' && c[1] == 's' && c++)
-				buf_adds(&text, version);
-			else
-				buf_add(&text, c, 1);
-		*setup = xstrdup(buf_str(&text));
-	}
+	*b = (struct base_search){ .s = s, .name = name };
+	if (reference_parse(&b->at[0], name, &why))
+		return step_fail(s, "CONTAINER_BUILD_FAILED", e,
+				 BUILD_FAILED "The base image '%s' has no proper name: %s.", name,
+				 why.text);
+	b->n = 1;
+	if (reference_twin(&b->at[0], &b->at[1]))
+		b->n++;
+	base_others_of(b);
+	unified = b->at[0];
+	reference_unify(&unified);
+	reference_name(&unified, b->stored);
 	return 0;
-}
-
-/* Registries on this host and those that the configuration names need no TLS. */
-static bool base_is_plain(const struct step *s, const char *full)
-{
-	size_t n = strcspn(full, "/");
-
-	for (size_t i = 0; i < s->insecure.n; i++)
-		if (strlen(s->insecure.v[i]) == n && !memcmp(s->insecure.v[i], full, n))
-			return true;
-	return !strncmp(full, "localhost:", 10) || !strncmp(full, "127.", 4);
-}
-
-static int base_pull(struct step *s, const char *name, const char *full, struct err *e)
-{
-	autobuf struct buf out = { 0 };
-	struct step_argv a;
-	int rc;
-
-	printf("doze: pulling %s\n", full);
-	step_buildah(s, &a, "pull");
-	step_arg(&a, "--quiet");
-	step_arg(&a, "--policy=missing");
-	if (base_is_plain(s, full))
-		step_arg(&a, "--tls-verify=false");
-	step_arg(&a, full);
-	rc = step_run(&a, &out, NULL, e);
-	step_images_forget(s);
-	if (rc > 0)
-		return step_fail(
-			s, "CONTAINER_BUILD_FAILED", e,
-			"The container image build failed. The registry of '%s' answers, but "
-			"does not give the image (see the build log).",
-			name);
-	return rc;
 }
 
 static int base_unknown(struct step *s, const char *name, struct err *e)
 {
 	return step_fail(s, "CONTAINER_BUILD_FAILED", e,
-			 "The container image build failed. The base image '%s' is not known here "
-			 "and %s; `doze base import NAME FILE.tar` brings one in.",
+			 BUILD_FAILED
+			 "The base image '%s' is not known here and %s; `doze base import NAME "
+			 "FILE.tar` brings one in.",
 			 name,
-			 s->pull ? "its registry does not answer" : "pulling is switched off");
+			 s->pull ? "its registry does not answer"
+				 : "no registry may be asked ([build] pull)");
 }
 
-static int base_from_outside(struct step *s, const char *name, const char *full, char **image,
-			     char **setup, struct err *e)
+static int base_stand_in(struct base_search *b, char **image, char **setup, struct err *e)
 {
-	autofree char *registry = NULL;
-	const struct base_name *b;
-	const char *version;
+	struct step *s = b->s;
 
-	registry = xstrdup(full);
-	registry[strcspn(registry, "/")] = '\0';
-	if (s->pull && step_answers(s, registry, base_is_plain(s, full))) {
-		*image = xstrdup(full);
-		*setup = NULL;
-		return base_pull(s, name, full, e);
-	}
-	b = base_find(full, true, &version);
-	if (!b)
-		return base_unknown(s, name, e);
+	if (step_stand_in(s, b->stored, image, setup, e))
+		return -1;
+	if (!*image)
+		return base_unknown(s, b->name, e);
 	if (!s->quiet)
-		printf("doze: warning: no registry answers for '%s'; a local base stands in for "
-		       "it, which "
-		       "may differ\n",
-		       name);
-	return base_take(s, b, version, image, setup, e);
+		printf("doze: warning: no registry has given '%s'; a local base stands in for it, "
+		       "which may differ\n",
+		       b->name);
+	return 0;
+}
+
+/* A registry that has just not answered is not asked again for a minute, so that builds of a host
+ * without one do not wait for it each time. */
+static bool base_skip(const struct base_search *b, const struct reference *r)
+{
+	return step_pull_silent(b->s, r->registry);
+}
+
+/* Asks for one after the other.  *next begins where an earlier step has ended, and is where the
+ * next one begins.  Returns 1 when the other network's turn has come. */
+static int base_ask(struct base_search *b, size_t *next, char **image, struct err *e)
+{
+	for (; *next < b->n; ++*next) {
+		const struct reference *r = &b->at[*next];
+		enum registry_answer answer;
+		struct err why = { 0 };
+
+		if (base_skip(b, r))
+			continue;
+		if (strcmp(step_pull_network(b->s, r), b->s->network) != 0)
+			return 1;
+		answer = step_pull_image(b->s, r, b->stored, image, &why);
+		if (answer == REGISTRY_HAS)
+			return 0;
+		printf("doze: %s\n", why.text);
+		if (answer == REGISTRY_FAILS || (answer != REGISTRY_SILENT && !b->others))
+			return step_fail(b->s, b->s->code ? b->s->code : "CONTAINER_BUILD_FAILED",
+					 e, BUILD_FAILED "The base image '%s' cannot be had: %s.",
+					 b->name, why.text);
+	}
+	return 0;
+}
+
+/* Returns true if the store has the image and no registry is to be asked. */
+static bool base_here(const struct base_search *b, char **image)
+{
+	autofree char *mark = step_import_mark(b->stored);
+	autofree char *old =
+		xasprintf("localhost/%s%s", b->name, strchr(b->name, ':') ? "" : ":latest");
+	const char *name = NULL;
+	bool always = b->s->pull && !strcmp(b->s->pull, "always") && b->s->network;
+
+	if (!strchr(b->name, '/') && !strchr(b->name, '@') && step_image_exists(b->s, old))
+		name = old; /* as imports were stored before they had registries */
+	else if (step_image_exists(b->s, b->stored) &&
+		 (step_image_exists(b->s, mark) || !always || *b->at[0].digest))
+		name = b->stored;
+	if (name)
+		*image = xstrdup(name);
+	return name;
+}
+
+/* "localhost" without a port is nobody's registry: images of that name are local ones. */
+static bool base_is_local(const struct base_search *b)
+{
+	return !strcmp(b->at[0].registry, "localhost");
+}
+
+static int base_find(struct base_search *b, size_t *next, char **image, char **setup, struct err *e)
+{
+	struct step *s = b->s;
+	int rc = 0;
+
+	if (step_images(s, e))
+		return -1;
+	if (!*next && base_here(b, image))
+		return 0;
+	if (s->pull && s->network && !base_is_local(b))
+		rc = base_ask(b, next, image, e);
+	if (rc || *image)
+		return rc;
+	/* A stand-in may be made of packages from a mirror of the site. */
+	if (s->network && strcmp(s->network, "host") != 0)
+		return 1;
+	return base_stand_in(b, image, setup, e);
+}
+
+static void bases_load(struct step *s)
+{
+	autobuf struct buf text = { 0 };
+	autoclose int fd = -1;
+
+	if (s->bases)
+		return;
+	fd = io_open_below(3, BASES, O_RDONLY, 0);
+	if (fd >= 0 && !io_read_all(fd, &text, MIB))
+		s->bases = json_loadb((const char *)text.data, text.size, 0, NULL);
+	if (!json_is_object(s->bases)) {
+		json_decref(s->bases);
+		s->bases = json_object();
+	}
+}
+
+static int bases_save(struct step *s, struct err *e)
+{
+	autofree char *text = json_dumps(s->bases, JSON_COMPACT);
+
+	return text ? io_replace(3, BASES, text, strlen(text), 0644, e)
+		    : err_set(e, ERR_INTERNAL, "write the list of bases");
+}
+
+static void base_note(struct step *s, const char *name, const char *image, const char *setup,
+		      size_t next)
+{
+	json_t *known = json_object();
+
+	if (image)
+		json_object_set_new(known, "image", json_string(image));
+	if (setup)
+		json_object_set_new(known, "setup", json_string(setup));
+	json_object_set_new(known, "next", json_integer((json_int_t)next));
+	json_object_set_new(s->bases, name, known);
+	if (!image)
+		json_object_set_new(s->result, "other_network", json_true());
+}
+
+static bool base_known(const struct step *s, const char *name, char **image, char **setup,
+		       size_t *next)
+{
+	json_t *known = json_object_get(s->bases, name);
+	const char *found = json_string_value(json_object_get(known, "image"));
+	const char *lines = json_string_value(json_object_get(known, "setup"));
+
+	*image = found ? xstrdup(found) : NULL;
+	*setup = lines ? xstrdup(lines) : NULL;
+	*next = (size_t)json_integer_value(json_object_get(known, "next"));
+	return found;
 }
 
 int step_resolve(struct step *s, const char *name, char **image, char **setup, struct err *e)
 {
-	autofree char *full = base_full_name(name);
-	autofree char *local = xasprintf("localhost/%s%s", name,
-					 strchr(name, ':') || strchr(name, '@') ? "" : ":latest");
-	const char *version;
-	const struct base_name *b = base_find(full, false, &version);
+	struct base_search b;
+	size_t next;
+	int rc;
 
-	*image = NULL;
-	*setup = NULL;
-	if (step_images(s, e))
+	bases_load(s);
+	if (base_known(s, name, image, setup, &next))
+		return 0;
+	if (base_search(&b, s, name, e))
 		return -1;
-	if (!strchr(name, '/') && step_image_exists(s, local)) { /* imported */
-		*image = xstrdup(local);
+	rc = base_find(&b, &next, image, setup, e);
+	if (rc < 0)
+		return -1;
+	base_note(s, name, *image, *setup, next);
+	return bases_save(s, e);
+}
+
+/* A slot cannot reach a resolver on the host's loopback. */
+static int base_use_resolver(const struct step *s, struct err *e)
+{
+	autofree char *text = xasprintf("nameserver %s\n", s->dns ? s->dns : "");
+
+	if (!s->dns)
 		return 0;
+	if (io_replace(3, RESOLVER, text, strlen(text), 0644, e))
+		return -1;
+	if (mount(RESOLVER, "/etc/resolv.conf", NULL, MS_BIND, NULL))
+		return err_sys(e, "give the step a resolver");
+	return 0;
+}
+
+/* The names are those that `base` has left. */
+int step_pull(struct step *s, struct err *e)
+{
+	const char *name;
+	json_t *known;
+	void *safe;
+
+	bases_load(s);
+	if (base_use_resolver(s, e))
+		return -1;
+	json_object_foreach_safe(s->bases, safe, name, known)
+	{
+		autofree char *image = NULL, *setup = NULL, *copy = xstrdup(name);
+
+		if (step_resolve(s, copy, &image, &setup, e))
+			return -1;
 	}
-	if (b)
-		return base_take(s, b, version, image, setup, e);
-	if (step_image_exists(s, full) || (strchr(name, '@') && step_image_exists(s, name))) {
-		*image = xstrdup(full);
-		return 0;
-	}
-	return base_from_outside(s, name, full, image, setup, e);
+	return 0;
+}
+
+/* No stand-in, and the registry is asked whatever the store has. */
+int step_pull_base(struct step *s, struct err *e)
+{
+	struct base_search b;
+	autofree char *image = NULL, *mark = NULL;
+	struct err why = { 0 };
+
+	if (s->args.n != 1)
+		return err_set(e, ERR_INVALID, "pull needs a name");
+	if (base_search(&b, s, s->args.v[0], e) || step_images(s, e) || base_use_resolver(s, e))
+		return -1;
+	if (base_is_local(&b))
+		return step_fail(s, "INVALID", e, "'%s' is a local name, which no registry has.",
+				 b.name);
+	if (step_pull_image(s, &b.at[0], b.stored, &image, &why) != REGISTRY_HAS)
+		return step_fail(s, "INVALID", e, "'%s' cannot be had: %s.", b.name, why.text);
+	mark = step_import_mark(b.stored);
+	return step_untag(s, mark, e);
 }

@@ -1,21 +1,14 @@
-/* HTTP for a step: it fetches from npm's registry and finds out whether an image registry answers.
- */
+/* HTTP for a step: what the requests to npm's registry and to image registries share. */
 
 #include <curl/curl.h>
 #include <string.h>
 
-#include "image/step.h"
+#include "image/step_http.h"
 
 #define STEP_CONNECT_MS 5000L
-#define STEP_PROBE_MS   8000L
 #define STEP_STALL_S    30L
 
-struct step_body {
-	struct buf *to;
-	size_t most;
-};
-
-static size_t step_take(char *data, size_t one, size_t n, void *arg)
+size_t step_take(char *data, size_t one, size_t n, void *arg)
 {
 	struct step_body *b = arg;
 
@@ -26,7 +19,7 @@ static size_t step_take(char *data, size_t one, size_t n, void *arg)
 	return n;
 }
 
-static CURL *step_curl(const struct step *s, const char *url)
+CURL *step_curl(const struct step *s, const char *url)
 {
 	CURL *c = curl_easy_init();
 
@@ -72,32 +65,4 @@ int step_fetch(const struct step *s, const char *url, const char *accept, size_t
 	if (status != 200)
 		return err_set(e, ERR_NOT_FOUND, "fetch %s: HTTP status %ld", url, status);
 	return 0;
-}
-
-/* The distribution API answers /v2/ with 200 or 401; a server that answers anything else is no
- * registry. */
-static bool step_probe(const struct step *s, const char *scheme, const char *registry)
-{
-	autofree char *url = xasprintf("%s://%s/v2/", scheme, registry);
-	autobuf struct buf body = { 0 };
-	struct step_body to = { &body, 64 * KIB };
-	CURL *c = step_curl(s, url);
-	long status = 0;
-
-	if (!c)
-		return false;
-	curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, STEP_PROBE_MS);
-	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, step_take);
-	curl_easy_setopt(c, CURLOPT_WRITEDATA, &to);
-	if (curl_easy_perform(c) == CURLE_OK)
-		curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &status);
-	curl_easy_cleanup(c);
-	return status == 200 || status == 401;
-}
-
-bool step_answers(const struct step *s, const char *registry, bool plain)
-{
-	const char *host = strcmp(registry, "docker.io") ? registry : "registry-1.docker.io";
-
-	return (plain && step_probe(s, "http", host)) || step_probe(s, "https", host);
 }

@@ -16,11 +16,12 @@ static const struct step_job {
 	int (*run)(struct step *s, struct err *e);
 	bool store; /* it works in the layer store */
 } step_jobs[] = {
-	{ "unpack", step_unpack, false },   { "base", step_base, true },
-	{ "build", step_build, true },      { "disk", step_disk, true },
-	{ "overlay", step_overlay, false }, { "import", step_import, true },
-	{ "list", step_list_bases, true },  { "reset", step_reset, false },
-	{ "clean", step_clean, false },
+	{ "unpack", step_unpack, false },     { "base", step_base, true },
+	{ "pull", step_pull, true },          { "build", step_build, true },
+	{ "disk", step_disk, true },          { "overlay", step_overlay, false },
+	{ "import", step_import, true },      { "list", step_list_bases, true },
+	{ "remove", step_remove_base, true }, { "pull-base", step_pull_base, true },
+	{ "reset", step_reset, false },       { "clean", step_clean, false },
 };
 
 static const struct step_option {
@@ -36,6 +37,8 @@ static const struct step_option {
 	{ "registry", offsetof(struct step, registry), 0 },
 	{ "tag", offsetof(struct step, tag), 0 },
 	{ "mirror", offsetof(struct step, mirror), 0 },
+	{ "pull", offsetof(struct step, pull), 0 },
+	{ "network", offsetof(struct step, network), 0 },
 	{ "env", 0, offsetof(struct step, env) },
 	{ "insecure", 0, offsetof(struct step, insecure) },
 };
@@ -58,13 +61,23 @@ static void step_list_add(struct step_list *l, const char *text)
 		l->v[l->n++] = text;
 }
 
+/* They come on standard input, because passwords are among them. */
+static json_t *step_read_registries(void)
+{
+	autobuf struct buf text = { .secret = true };
+
+	if (io_read_all(0, &text, MIB))
+		return NULL;
+	return json_loadb((const char *)text.data, text.size, 0, NULL);
+}
+
 static int step_parse(struct step *s, int argc, char **argv, struct err *e)
 {
 	for (int i = 2; i < argc; i++) {
 		const struct step_option *o = NULL;
 
-		if (!strcmp(argv[i], "--pull")) {
-			s->pull = true;
+		if (!strcmp(argv[i], "--registries")) {
+			s->registries = step_read_registries();
 			continue;
 		}
 		if (!strncmp(argv[i], "--gib=", 6)) {

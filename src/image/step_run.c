@@ -3,12 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -25,16 +27,17 @@ void step_arg(struct step_argv *a, const char *arg)
 
 void step_buildah(const struct step *s, struct step_argv *a, const char *verb)
 {
-	static const char *const fixed[] = { "--runroot",         "run",
-					     "--storage-driver",  "overlay",
-					     "--registries-conf", "registries.conf" };
+	static const char *const fixed[] = { "--runroot", "run", "--storage-driver", "overlay",
+					     "--registries-conf" };
 
 	a->n = 0;
+	a->silence_s = 0;
 	step_arg(a, "buildah");
 	step_arg(a, "--root");
 	step_arg(a, s->store);
 	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++)
 		step_arg(a, fixed[i]);
+	step_arg(a, s->registries_conf ? s->registries_conf : "registries.conf");
 	step_arg(a, verb);
 }
 
@@ -58,13 +61,56 @@ static void step_check(struct step_watch *w, const char *data, size_t size)
 	}
 }
 
-static int step_drain(int fd, struct buf *out, struct step_watch *w, struct err *e)
+/* A child that may be ended for doing nothing. */
+struct step_idle {
+	pid_t pid;
+	unsigned silence_s; /* 0: never */
+	uint64_t moved;     /* bytes that it had read and written when it was last looked at */
+	time_t since;
+};
+
+/* A child whose bytes cannot be counted is taken to work. */
+static bool step_is_idle(struct step_idle *i)
+{
+	autofree char *path = xasprintf("/proc/%d/io", (int)i->pid);
+	unsigned long long in = 0, out = 0;
+	FILE *file = fopen(path, "re");
+	time_t now = time(NULL);
+	bool read = file && fscanf(file, "rchar: %llu wchar: %llu", &in, &out) == 2;
+
+	if (file)
+		fclose(file);
+	if (!read || in + out != i->moved || !i->since) {
+		i->moved = in + out;
+		i->since = now;
+	}
+	return now - i->since >= (time_t)i->silence_s;
+}
+
+/* Waits for output, and ends a child that is idle for too long. */
+static bool step_await(int fd, struct step_idle *i)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	while (i->silence_s && poll(&p, 1, 1000) <= 0)
+		if (step_is_idle(i)) {
+			kill(i->pid, SIGKILL);
+			return false;
+		}
+	return true;
+}
+
+static int step_drain(int fd, struct buf *out, struct step_watch *w, struct step_idle *i,
+		      struct err *e)
 {
 	char data[16384];
 
 	for (;;) {
-		ssize_t n = read(fd, data, sizeof(data));
+		ssize_t n;
 
+		if (!step_await(fd, i))
+			return STEP_SILENT;
+		n = read(fd, data, sizeof(data));
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -99,6 +145,7 @@ static void step_child(struct step_argv *a, int output, bool with_errors)
 
 static int step_start(struct step_argv *a, struct buf *out, bool errors, bool *full, struct err *e)
 {
+	struct step_idle idle = { .silence_s = a->silence_s };
 	struct step_watch watch = { 0 };
 	int pipes[2], status, rc;
 	pid_t pid;
@@ -115,7 +162,8 @@ static int step_start(struct step_argv *a, struct buf *out, bool errors, bool *f
 	if (!pid)
 		step_child(a, pipes[1], errors);
 	close(pipes[1]);
-	rc = step_drain(pipes[0], out, &watch, e);
+	idle.pid = pid;
+	rc = step_drain(pipes[0], out, &watch, &idle, e);
 	close(pipes[0]);
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
@@ -123,7 +171,7 @@ static int step_start(struct step_argv *a, struct buf *out, bool errors, bool *f
 	if (full)
 		*full = watch.full;
 	if (rc)
-		return -1;
+		return rc;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 

@@ -33,27 +33,53 @@ void step_images_forget(struct step *s)
 	s->images = NULL;
 }
 
-bool step_image_exists(const struct step *s, const char *name)
+const char *step_image_id(const struct step *s, const char *name)
 {
 	json_t *image, *each;
 	size_t i, n;
 
-	json_array_foreach(s->images, i, image)
-		json_array_foreach(json_object_get(image, "names"), n,
-				   each) if (json_is_string(each) &&
-					     !strcmp(json_string_value(each), name)) return true;
-	return false;
+	json_array_foreach(s->images, i, image) json_array_foreach(
+		json_object_get(image, "names"), n,
+		each) if (json_is_string(each) &&
+			  !strcmp(json_string_value(each),
+				  name)) return json_string_value(json_object_get(image, "id"));
+	return NULL;
+}
+
+bool step_image_exists(const struct step *s, const char *name)
+{
+	return step_image_id(s, name);
+}
+
+int step_untag(struct step *s, const char *name, struct err *e)
+{
+	autobuf struct buf out = { 0 };
+	struct step_argv a;
+	int rc;
+
+	if (step_images(s, e))
+		return -1;
+	if (!step_image_exists(s, name))
+		return 0;
+	step_buildah(s, &a, "rmi");
+	step_arg(&a, name);
+	rc = step_must(&a, &out, e);
+	step_images_forget(s); /* @name may be in that list */
+	return rc;
 }
 
 int step_tag(struct step *s, const char *image, const char *name, struct err *e)
 {
 	autobuf struct buf out = { 0 };
 	struct step_argv a;
+	int rc;
 
 	step_buildah(s, &a, "tag");
 	step_arg(&a, image);
 	step_arg(&a, name);
-	return step_must(&a, &out, e);
+	rc = step_must(&a, &out, e);
+	step_images_forget(s); /* @image may be in that list */
+	return rc;
 }
 
 static void step_chomp(struct buf *b)

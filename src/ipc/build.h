@@ -21,7 +21,10 @@ enum build_type {
 	/* struct build_version: delete images/<id>/<version> -> BUILD_REMOVED, or nothing if it
 	 * cannot be: to be asked again when the role comes back */
 	BUILD_REMOVE,
-	BUILD_BASE_IMPORT, /* struct build_base; fd: a root file system as tar -> BUILD_BASE_DONE */
+	BUILD_BASE_IMPORT, /* struct build_base; fd: a root file system or an image as tar ->
+			      BUILD_BASE_DONE */
+	BUILD_BASE_REMOVE, /* struct build_base: take the name away -> BUILD_BASE_DONE */
+	BUILD_BASE_PULL,   /* struct build_base: fetch it from its registry -> BUILD_BASE_DONE */
 	BUILD_BASE_LIST,   /* struct build_none -> BUILD_BASE_ITEM ..., BUILD_BASE_DONE */
 
 	/* image -> control */
@@ -71,7 +74,7 @@ struct build_done {
 };
 
 struct build_base {
-	char name[128];  /* "debian-12" */
+	char name[512];  /* as FROM has it: "debian-12", "example.com/base:1" */
 	char digest[80]; /* sha256:... of what was imported; "" in a request */
 	uint64_t bytes;
 	int64_t created_ms;

@@ -15,6 +15,8 @@ static void key(FILE *to, const struct conf_row *row)
 	if (row->number)
 		fprintf(to, "From %lld to %lld, by default %s.\n", (long long)row->low,
 			(long long)row->high, row->fallback);
+	else if (row->words)
+		fprintf(to, "One of: %s.\nBy default\n.Ql %s .\n", row->words, row->fallback);
 	else if (*row->fallback)
 		fprintf(to, "By default\n.Ql %s .\n", row->fallback);
 	else

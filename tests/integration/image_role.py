@@ -51,6 +51,14 @@ class ImageRole:
         self.bases[ask.body.name] = os.fstat(ask.fds[0]).st_size, os.pread(ask.fds[0], 1 << 20, 0)
         ask.answer("BASE_DONE", ok=1)
 
+    def _base_remove(self, ask):
+        there = self.bases.pop(ask.body.name, None)
+        ask.answer("BASE_DONE", ok=1 if there else 0, kind=ipc.ERR_NOT_FOUND, text=b"There is no such base.")
+
+    def _base_pull(self, ask):
+        self.bases[ask.body.name] = 7, b"pulled"
+        ask.answer("BASE_DONE", ok=1)
+
     def _base_list(self, ask):
         for name, (size, _) in self.bases.items():
             ask.answer("BASE_ITEM", name=name, digest=b"sha256:00", bytes=size, created_ms=1500)

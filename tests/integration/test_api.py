@@ -8,6 +8,7 @@ import pathlib
 import subprocess
 import sys
 import time
+import urllib.parse
 
 import pytest
 
@@ -593,6 +594,20 @@ def test_a_base_is_imported_and_listed(control, size):
     status, headers, _ = raw(control, "POST", "/doze/v1/bases/bad", data + b"x",
                              {"x-amz-content-sha256": "0" * 64}, sign=True)
     assert status == 403
+
+
+LONG_NAME = "registry.example.com:5000/" + "a/" * 100 + "base:" + "1" * 128 + "@sha256:" + "0" * 64
+
+
+@pytest.mark.parametrize("name", ["node:22", "example.com:5000/team/base:1", LONG_NAME])
+def test_a_base_is_pulled_and_removed_by_any_legal_name(control, name):
+    path = "/doze/v1/bases/" + urllib.parse.quote(name, safe="")
+    status, _, body = raw(control, "POST", path + "/pull")
+    assert (status, json.loads(body)) == (200, {"name": name})
+    assert name in [base["name"] for base in json.loads(raw(control, "GET", "/doze/v1/bases")[2])["items"]]
+    assert raw(control, "DELETE", path)[::2] == (200, b"{}")
+    status, headers, _ = raw(control, "DELETE", path)
+    assert (status, headers["x-amzn-errortype"]) == (404, "ResourceNotFoundException")
 
 
 def test_a_client_that_leaves_harms_nobody(control, api):

@@ -246,7 +246,7 @@ static const struct member untag_resource[] = {
 };
 
 /* Ours. */
-STRING(base_name, 1, 127, &not_blank);
+STRING(base_name, 1, 511, &not_blank);
 INTEGER(wait_seconds, 0, 30);
 static const struct member read_log[] = {
 	{ "id", &identifier, true, IN_PATH },
@@ -261,7 +261,7 @@ static const struct member image_ports[] = {
 static const struct member rebuild_image[] = {
 	IMAGE_IN_PATH, { "imageVersion", &word, false, IN_BODY }, { "clientToken", &token_128, false, IN_BODY }, { 0 },
 };
-static const struct member import_base[] = { { "name", &base_name, true, IN_PATH }, { 0 } };
+static const struct member base_by_name[] = { { "name", &base_name, true, IN_PATH }, { 0 } };
 
 #define V       "/2025-09-09"
 #define IMAGE   V "/microvm-images/{imageIdentifier}"
@@ -307,7 +307,9 @@ const struct op ops[] = {
 	{ "RebuildMicrovmImage", "POST", DOZE "/images/{imageIdentifier}/rebuild", D, 200, rebuild_image, image_rebuild,
 	  false },
 	{ "ListBases", "GET", DOZE "/bases", D, 200, none, doze_list_bases, false },
-	{ "ImportBase", "POST", DOZE "/bases/{name}", D, 201, import_base, doze_import_base, true },
+	{ "ImportBase", "POST", DOZE "/bases/{name}", D, 201, base_by_name, doze_import_base, true },
+	{ "PullBase", "POST", DOZE "/bases/{name}/pull", D, 200, base_by_name, doze_pull_base, false },
+	{ "RemoveBase", "DELETE", DOZE "/bases/{name}", D, 200, base_by_name, doze_remove_base, false },
 	{ "Drain", "POST", DOZE "/drain", D, 200, none, doze_drain, false },
 	{ "GetDrain", "GET", DOZE "/drain", D, 200, none, doze_drain_progress, false },
 	{ "GetStats", "GET", DOZE "/stats", D, 200, none, doze_stats, false },

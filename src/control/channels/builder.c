@@ -53,6 +53,14 @@ void builder_import_base(struct control *ctl, uint64_t tag, const char *name, in
 	chan_uv_send(&ctl->image_role, BUILD_BASE_IMPORT, tag, &base, sizeof(base), &fd, 1);
 }
 
+void builder_change_base(struct control *ctl, enum build_type type, uint64_t tag, const char *name)
+{
+	struct build_base base = { 0 };
+
+	snprintf(base.name, sizeof(base.name), "%s", name);
+	chan_uv_send(&ctl->image_role, type, tag, &base, sizeof(base), NULL, 0);
+}
+
 void builder_list_bases(struct control *ctl, uint64_t tag)
 {
 	struct build_none none = { 0 };

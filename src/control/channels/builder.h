@@ -23,6 +23,8 @@ void builder_start(struct control *ctl, const struct build *b, int spec_fd); /* 
 void builder_cancel(struct control *ctl, const struct build *b);
 void builder_remove(struct control *ctl, const struct image_version *v);
 void builder_import_base(struct control *ctl, uint64_t tag, const char *name, int fd); /* a dup */
+/* @type is BUILD_BASE_REMOVE or BUILD_BASE_PULL. */
+void builder_change_base(struct control *ctl, enum build_type type, uint64_t tag, const char *name);
 void builder_list_bases(struct control *ctl, uint64_t tag);
 
 /* roles.c: the channel. */

@@ -13,7 +13,7 @@ struct base_task {
 	struct list in_tasks;
 	uint64_t tag;
 	json_t *list;
-	images_done *imported;
+	images_done *done;
 	bases_listed *listed;
 	void *arg;
 };
@@ -42,8 +42,8 @@ static struct base_task *bases_find(struct control *ctl, uint64_t tag)
 static void bases_end(struct base_task *task, int rc, const struct err *e)
 {
 	list_del(&task->in_tasks);
-	if (task->imported)
-		task->imported(task->arg, rc, e);
+	if (task->done)
+		task->done(task->arg, rc, e);
 	else
 		task->listed(task->arg, rc, task->list, e);
 	json_decref(task->list);
@@ -101,11 +101,33 @@ void bases_import(struct control *ctl, const char *name, int fd, images_done *do
 {
 	struct base_task *task = bases_new(ctl, arg);
 
-	task->imported = done;
+	task->done = done;
 	if (builder_there(ctl))
 		builder_import_base(ctl, task->tag, name, fd);
 	else
 		bases_fail(task);
+}
+
+static void bases_change(struct control *ctl, enum build_type type, const char *name,
+			 images_done *done, void *arg)
+{
+	struct base_task *task = bases_new(ctl, arg);
+
+	task->done = done;
+	if (builder_there(ctl))
+		builder_change_base(ctl, type, task->tag, name);
+	else
+		bases_fail(task);
+}
+
+void bases_remove(struct control *ctl, const char *name, images_done *done, void *arg)
+{
+	bases_change(ctl, BUILD_BASE_REMOVE, name, done, arg);
+}
+
+void bases_pull(struct control *ctl, const char *name, images_done *done, void *arg)
+{
+	bases_change(ctl, BUILD_BASE_PULL, name, done, arg);
 }
 
 void bases_list(struct control *ctl, bases_listed *done, void *arg)

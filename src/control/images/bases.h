@@ -1,4 +1,4 @@
-/* bases.h - base file systems, which the image role imports from a tar and lists. */
+/* bases.h - base file systems, which the image role imports, fetches, lists and removes. */
 #ifndef CONTROL_IMAGES_BASES_H
 #define CONTROL_IMAGES_BASES_H
 
@@ -7,6 +7,10 @@
 
 /* @fd stays the caller's. */
 void bases_import(struct control *ctl, const char *name, int fd, images_done *done, void *arg);
+
+/* Takes its name away, or fetches it from its registry. */
+void bases_remove(struct control *ctl, const char *name, images_done *done, void *arg);
+void bases_pull(struct control *ctl, const char *name, images_done *done, void *arg);
 
 /* [{"name", "digest", "sizeInBytes", "createdAt"}], borrowed until the callback returns. */
 typedef void bases_listed(void *arg, int rc, const json_t *list, const struct err *e);

@@ -58,6 +58,94 @@ static void test_a_file_overrides_the_defaults(void **unused)
 	assert_string_equal(c.region, "eu-west-1");
 }
 
+static void test_a_word_is_one_of_those_that_are_allowed(void **unused)
+{
+	static const struct {
+		const char *value, *means; /* NULL: refused */
+	} rows[] = {
+		{ "always", "always" }, { "missing", "missing" },  { "never", "never" },
+		{ "0", "never" },       { "1", "missing" },        { "2", NULL },
+		{ "alway", NULL },      { "never missing", NULL }, { "", NULL },
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char text[64];
+		struct conf c;
+		struct err e = { 0 };
+
+		snprintf(text, sizeof(text), "[build]\npull = %s\n", rows[i].value);
+		assert_int_equal(read_text(&c, text, &e), rows[i].means ? 0 : -1);
+		assert_string_equal(c.pull, rows[i].means ? rows[i].means : "missing");
+		if (!rows[i].means)
+			assert_non_null(strstr(e.text, "give one of: always missing never"));
+	}
+}
+
+static void test_each_registry_has_a_section_of_its_own(void **unused)
+{
+	static const char text[] = "[registry docker.io]\nmirror = 127.0.0.1:5000\n"
+				   "[service]\nregion = eu-west-1\n"
+				   "[registry 123456789012.dkr.ecr.ap-southeast-1.amazonaws.com]\n"
+				   "user = AWS\npassword_file = /etc/doze/ecr\n"
+				   "[registry Docker.io]\nuser = me\npassword = a b\n";
+	struct conf c;
+	struct err e = { 0 };
+
+	(void)unused;
+	assert_int_equal(read_text(&c, text, &e), 0);
+	assert_int_equal(c.n_registries, 2);
+	assert_string_equal(c.registries[0].host, "docker.io");
+	assert_string_equal(c.registries[0].mirror, "127.0.0.1:5000");
+	assert_string_equal(c.registries[0].user, "me");
+	assert_string_equal(c.registries[0].password, "a b");
+	assert_string_equal(c.registries[1].host,
+			    "123456789012.dkr.ecr.ap-southeast-1.amazonaws.com");
+	assert_string_equal(c.registries[1].user, "AWS");
+	assert_string_equal(c.registries[1].password_file, "/etc/doze/ecr");
+	assert_string_equal(c.region, "eu-west-1");
+}
+
+static void test_a_section_of_no_registry_is_refused_by_name(void **unused)
+{
+	static const struct {
+		const char *text, *says;
+	} rows[] = {
+		{ "[registry a/b]\nuser = x\n", "[registry a/b]: a registry is host or host:port" },
+		{ "[registry a b]\nuser = x\n", "[registry a b]: a registry is host or host:port" },
+		{ "[registry ]\nuser = x\n", "[registry ]: a registry is host or host:port" },
+		{ "[registry a]\ncolour = x\n", "no key 'colour' in [registry a]" },
+		{ "[registry]\nuser = x\n", "no key 'user' in [registry]" },
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct conf c;
+		struct err e = { 0 };
+
+		assert_int_equal(read_text(&c, rows[i].text, &e), -1);
+		if (!strstr(e.text, rows[i].says))
+			fail_msg("%s: %s", rows[i].text, e.text);
+	}
+}
+
+static void test_there_may_be_many_registries_but_not_any_number(void **unused)
+{
+	static char text[8192];
+	size_t n = 0;
+	struct conf c;
+	struct err e = { 0 };
+
+	(void)unused;
+	for (int i = 0; i < CONF_REGISTRIES; i++)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "[registry h%d]\nuser = u\n", i);
+	assert_int_equal(read_text(&c, text, &e), 0);
+	assert_int_equal(c.n_registries, CONF_REGISTRIES);
+	snprintf(text + n, sizeof(text) - n, "[registry one.more]\nuser = u\n");
+	assert_int_equal(read_text(&c, text, &e), -1);
+	assert_non_null(strstr(e.text, "more than 32 registries"));
+}
+
 static void test_an_error_names_the_key_and_what_is_allowed(void **unused)
 {
 	struct conf c;
@@ -166,6 +254,10 @@ int main(void)
 		cmocka_unit_test(test_an_instance_has_places_of_its_own),
 		cmocka_unit_test(test_the_limits_for_clients_are_those_of_the_servers_themselves),
 		cmocka_unit_test(test_a_file_overrides_the_defaults),
+		cmocka_unit_test(test_a_word_is_one_of_those_that_are_allowed),
+		cmocka_unit_test(test_each_registry_has_a_section_of_its_own),
+		cmocka_unit_test(test_a_section_of_no_registry_is_refused_by_name),
+		cmocka_unit_test(test_there_may_be_many_registries_but_not_any_number),
 		cmocka_unit_test(test_an_error_names_the_key_and_what_is_allowed),
 		cmocka_unit_test(test_a_file_that_cannot_be_read_is_refused),
 		cmocka_unit_test(test_a_command_reaches_the_instance_that_suggests_it),

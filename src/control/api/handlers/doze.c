@@ -68,6 +68,18 @@ void doze_list_bases(struct call *c)
 	bases_list(c->ctl, doze_bases_listed, c);
 }
 
+void doze_remove_base(struct call *c)
+{
+	c->made = json_object();
+	bases_remove(c->ctl, call_text(c, "name"), call_done, c);
+}
+
+void doze_pull_base(struct call *c)
+{
+	c->made = json_pack("{s:s}", "name", call_text(c, "name"));
+	bases_pull(c->ctl, call_text(c, "name"), call_done, c);
+}
+
 static void doze_drained(void *arg, unsigned suspended, unsigned failed)
 {
 	call_answer(arg,

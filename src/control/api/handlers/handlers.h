@@ -12,7 +12,8 @@ handler image_create, image_get, image_list, image_update, image_delete, image_r
 handler version_get, version_list, version_update, version_delete, build_get, build_list;
 handler managed_list, managed_list_versions, tags_list, tags_add, tags_remove;
 handler doze_build_log, doze_cancel_build, doze_vm_log, doze_ports, doze_list_bases,
-	doze_import_base, doze_drain, doze_drain_progress, doze_stats, doze_env;
+	doze_import_base, doze_remove_base, doze_pull_base, doze_drain, doze_drain_progress,
+	doze_stats, doze_env;
 
 /* GetCallerIdentity: POST /, its own protocol. */
 extern const struct op sts_op;
