@@ -253,11 +253,13 @@ enum registry_answer step_pull_image(struct step *s, const struct reference *r, 
 	if (mirrored != REGISTRY_HAS) {
 		answer = pull_from(s, &place, r, stored, &why);
 		/* What the mirror lacks, the registry might have had. */
-		if (answer == REGISTRY_SILENT &&
-		    (mirrored == REGISTRY_FAILS || mirrored == REGISTRY_OTHER))
-			answer = mirrored;
-		else
+		if (answer != REGISTRY_SILENT || mirrored == REGISTRY_SILENT)
 			*e = why;
+		else if (mirrored == REGISTRY_LACKS)
+			snprintf(e->text + strlen(e->text), sizeof(e->text) - strlen(e->text),
+				 ", and the registry itself does not answer");
+		else
+			answer = mirrored;
 	}
 	pull_note_silence(s, r->registry, answer == REGISTRY_SILENT && mirrored == REGISTRY_SILENT);
 	if (answer == REGISTRY_HAS)

@@ -12,6 +12,17 @@
 
 #include "image/step.h"
 
+/* Whoever reads the list takes it that every name is a text. */
+static bool step_images_proper(struct step *s)
+{
+	json_t *image, *each;
+	size_t i, n;
+
+	json_array_foreach(s->images, i, image) json_array_foreach(
+		json_object_get(image, "names"), n, each) if (!json_is_string(each)) return false;
+	return s->images;
+}
+
 int step_images(struct step *s, struct err *e)
 {
 	autobuf struct buf out = { 0 };
@@ -24,7 +35,9 @@ int step_images(struct step *s, struct err *e)
 	if (step_must(&a, &out, e))
 		return err_wrap(e, "list the images of the store");
 	s->images = json_loadb((const char *)out.data, out.size, 0, NULL);
-	return s->images ? 0 : err_set(e, ERR_INTERNAL, "the store's list of images is no JSON");
+	return step_images_proper(s)
+		       ? 0
+		       : err_set(e, ERR_INTERNAL, "the store's list of images is not as expected");
 }
 
 void step_images_forget(struct step *s)
@@ -208,14 +221,45 @@ void step_make_room(const struct step *s)
 		step_ballast(s, false);
 }
 
-/* Images without a name go first. If that is not enough, the results of finished builds go too,
- * which are only a cache because their disks are elsewhere. */
-static int step_prune_images(struct step *s, struct err *e)
+/* Results of finished builds are only a cache, because their disks are elsewhere.  So is an image
+ * that a registry gave and that no tag means any more. */
+static bool step_is_cache(const json_t *image, const char *name)
+{
+	json_t *names = json_object_get(image, "names"), *each;
+	size_t n;
+
+	if (!strncmp(name, "localhost/doze/image/", 21))
+		return true;
+	json_array_foreach(names, n, each) if (!strchr(json_string_value(each), '@')) return false;
+	return true;
+}
+
+static int step_prune_cache(struct step *s, struct err *e)
 {
 	autobuf struct buf out = { 0 };
 	struct step_argv a;
 	json_t *image, *name;
 	size_t i, n;
+
+	json_array_foreach(s->images, i, image)
+		json_array_foreach(json_object_get(image, "names"), n, name)
+	{
+		if (!step_is_cache(image, json_string_value(name)))
+			continue;
+		step_buildah(s, &a, "rmi");
+		step_arg(&a, json_string_value(name));
+		if (step_run(&a, &out, NULL, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Images without a name go first. If that is not enough, what is only a cache goes too. */
+static int step_prune_images(struct step *s, struct err *e)
+{
+	autobuf struct buf out = { 0 };
+	struct step_argv a;
+	int rc;
 
 	step_buildah(s, &a, "rmi");
 	step_arg(&a, "--prune");
@@ -227,19 +271,9 @@ static int step_prune_images(struct step *s, struct err *e)
 		return 0;
 	if (step_images(s, e))
 		return -1;
-	json_array_foreach(s->images, i, image)
-		json_array_foreach(json_object_get(image, "names"), n, name)
-	{
-		if (!json_is_string(name) ||
-		    strncmp(json_string_value(name), "localhost/doze/image/", 21) != 0)
-			continue;
-		step_buildah(s, &a, "rmi");
-		step_arg(&a, json_string_value(name));
-		if (step_run(&a, &out, NULL, e) < 0)
-			return -1;
-	}
+	rc = step_prune_cache(s, e);
 	step_images_forget(s);
-	return 0;
+	return rc;
 }
 
 int step_prune(struct step *s, struct err *e)

@@ -11,7 +11,7 @@ import sys
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from rig import Doze, clear_leftovers  # noqa: E402
+from rig import Doze, clear_leftovers, free_ports  # noqa: E402
 
 # The name of an instance whose data directory came from elsewhere, with its images (kvm_rig.py).
 PREBUILT = os.environ.get("DOZE_PREBUILT")
@@ -23,7 +23,11 @@ def doze(tmp_path_factory):
         clear_leftovers()
     # A terminated pytest unwinds its fixtures.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    settings = {"machine": {"engine": "kvm"}} if PREBUILT else {}
+    # The registry of test_registries.py, which begins to answer there.
+    mirror = f"127.0.0.1:{free_ports(1)[0]}"
+    settings = {"build": {"insecure_registries": mirror}, "registry registry.test": {"mirror": mirror}}
+    if PREBUILT:
+        settings["machine"] = {"engine": "kvm"}
     instance = Doze(tmp_path_factory.mktemp("doze"), PREBUILT, **settings)
     try:
         if not PREBUILT:

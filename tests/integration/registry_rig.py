@@ -1,6 +1,7 @@
 """Registries that say what a test wants, images made by hand, and build steps (doze-build-step) without a daemon."""
 import gzip
 import hashlib
+import http.client
 import http.server
 import io
 import json
@@ -11,6 +12,9 @@ import shutil
 import subprocess
 import tarfile
 import threading
+import urllib.parse
+
+from rig import wait_for
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 STEP = pathlib.Path(os.environ.get("DOZE_BUILD", ROOT / "build")) / "src/image/doze-build-step"
@@ -58,6 +62,7 @@ class Images:
         plain = tar_of(files)
         layer = gzip.compress(plain, mtime=0)
         config = json.dumps({"architecture": arch, "os": "linux", "config": {"Cmd": ["/app"]},
+                             "history": [{"created_by": "a test"}],
                              "rootfs": {"type": "layers", "diff_ids": [digest(plain)]}}).encode()
         return self._manifest(repository, tag, MANIFEST, {
             "config": {"mediaType": CONFIG, "digest": self.blob(config), "size": len(config)},
@@ -106,7 +111,7 @@ class Registry:
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.name = f"127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
 
     def answer(self, ask):
         match = re.fullmatch(r"/v2/(.+)/(manifests|blobs)/(.+)", ask.path)
@@ -134,6 +139,43 @@ class Registry:
     def close(self):
         self.server.shutdown()
         self.server.server_close()
+
+
+class DockerRegistry:
+    """Debian's docker-registry on a loopback port."""
+
+    def __init__(self, place, port):
+        self.name, self.place = f"127.0.0.1:{port}", place
+        (place / "config.yml").write_text(json.dumps({"version": 0.1, "log": {"level": "error"}, "http": {"addr": self.name},
+                                                      "storage": {"filesystem": {"rootdirectory": str(place / "blobs")}}}))
+        self.process = subprocess.Popen(["docker-registry", "serve", place / "config.yml"], stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.DEVNULL)
+        wait_for("the registry serves", lambda: self._ask("GET", "/v2/")[0] == 200)
+
+    def _ask(self, method, path, data=None, kind=None):
+        connection = http.client.HTTPConnection(self.name, timeout=30)
+        try:
+            connection.request(method, path, data, {"Content-Type": kind} if kind else {})
+            answer = connection.getresponse()
+            return answer.status, answer.headers, answer.read()
+        except ConnectionRefusedError:
+            return 0, {}, b""
+        finally:
+            connection.close()
+
+    def push(self, images):
+        """All of them; a list after what it lists."""
+        for repository in {repository for repository, _ in images.manifests}:
+            for name, data in images.blobs.items():
+                place = urllib.parse.urlsplit(self._ask("POST", f"/v2/{repository}/blobs/uploads/")[1]["Location"])
+                assert self._ask("PUT", f"{place.path}?{place.query}&digest={name}", data, "application/octet-stream")[0] == 201
+        for (repository, name), (kind, data) in sorted(images.manifests.items(), key=lambda item: item[1][0] == INDEX):
+            status, _, body = self._ask("PUT", f"/v2/{repository}/manifests/{name}", data, kind)
+            assert status == 201, body
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
 
 
 class Steps:

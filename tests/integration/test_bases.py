@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import subprocess
 
 import pytest
 
@@ -84,6 +85,22 @@ def test_a_digest_is_taken_at_its_word(steps, registry):
     steps.fresh()
     registry.images.manifests["library/app", digest(b"x")] = registry.images.manifests["library/app", "1"]
     assert "sends another image than the one with this digest" in docker.base(f"app@{digest(b'x')}")["reason"]
+
+
+def test_what_no_tag_means_any_more_goes_when_the_store_is_full(steps, registry):
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "layers", steps.store], check=True)
+    try:
+        docker = Docker(steps, registry)
+        for version in ("old", "new"):
+            image = registry.images.image("library/app", "1", {"app": version})
+            assert docker.base("app:1", pull="always")["ok"], steps.log
+            steps.fresh()
+        assert len(steps.bases()) == 2
+        (steps.store / "filler").write_bytes(bytes(50 << 20))
+        assert steps.run("reset")["ok"], steps.log
+        assert steps.bases() == {"app:1": image["digest"]}
+    finally:
+        subprocess.run(["umount", "--lazy", steps.store], check=True)
 
 
 def fault(status, **headers):
