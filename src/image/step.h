@@ -122,8 +122,10 @@ int step_clones(struct step *s, const char *root, struct err *e) must_check;
  * configured to `pull`. */
 int step_resolve(struct step *s, const char *name, char **image, char **setup,
 		 struct err *e) must_check;
-/* The image that stands in for a name where no registry answers (step_standin.c).  @name is as
- * reference_name gives it.  *image is NULL if there is none for it. */
+/* Whether anything stands in for a name, and the image that does so where no registry answers
+ * (step_standin.c).  @name is as reference_name gives it.  *image is NULL if there is none for it.
+ */
+bool step_stands_in(const char *name);
 int step_stand_in(struct step *s, const char *name, char **image, char **setup,
 		  struct err *e) must_check;
 /* Names that `doze base import` gives to the systems below our own bases, or NULL. */

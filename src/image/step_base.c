@@ -108,11 +108,11 @@ static int base_stand_in(struct base_search *b, char **image, char **setup, stru
 	return 0;
 }
 
-/* A registry that has just not answered is not asked again for a minute, so that builds of a host
- * without one do not wait for it each time. */
+/* Where something stands in for the image, builds of a host without a registry need not wait for it
+ * each time. */
 static bool base_skip(const struct base_search *b, const struct reference *r)
 {
-	return step_pull_silent(b->s, r->registry);
+	return step_stands_in(b->stored) && step_pull_silent(b->s, r->registry);
 }
 
 /* Asks for one after the other.  *next begins where an earlier step has ended, and is where the

@@ -18,7 +18,7 @@
 #define PULL_CONF      "pull.conf"
 #define PULL_AUTH      "pull-auth.json" /* mode 0600, and gone when the pull is over */
 #define PULL_SILENCE_S 60
-#define PULL_AGAIN_S   60
+#define PULL_AGAIN_S   300
 
 static const json_t *pull_section(const struct step *s, const char *registry)
 {

@@ -13,7 +13,7 @@ const char *step_pull_network(const struct step *s, const struct reference *r);
 enum registry_answer step_pull_image(struct step *s, const struct reference *r, const char *stored,
 				     char **image, struct err *e);
 
-/* Whether nobody has answered at that registry within the last minute. */
+/* Whether nobody has answered at that registry within the last five minutes. */
 bool step_pull_silent(const struct step *s, const char *registry);
 
 #endif

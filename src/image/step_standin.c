@@ -101,6 +101,13 @@ static int base_take(struct step *s, const struct base_name *b, const char *tag,
 	return 0;
 }
 
+bool step_stands_in(const char *name)
+{
+	const char *version;
+
+	return base_find(name, &version);
+}
+
 int step_stand_in(struct step *s, const char *name, char **image, char **setup, struct err *e)
 {
 	const char *version;
