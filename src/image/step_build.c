@@ -1,6 +1,6 @@
-/* Resolves the names in the Dockerfile, lowers it, and gives it to buildah. */
+/* step_build.c - resolves the names in the Dockerfile, lowers it, and gives it to buildah. */
 
-#include <ctype.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,15 +10,16 @@
 
 #include "base/io.h"
 #include "base/limits.h"
-#include "image/step.h"
-#include "wire/dockerfile.h"
+#include "image/step_lower.h"
 
 #define STEP_NODE_DEFAULT 22               /* the version that a plain "nodejs" means */
+#define PLAN_OWN          16               /* names of the build context */
 #define STEP_NODE_DIR     "/dev/doze-node" /* /dev is a tmpfs of the step, so nothing of it stays */
 
 struct step_name {
 	char *name;
-	char *image, *setup;
+	char *image, *setup, *id;
+	json_t *config;
 	struct dockerfile_base base;
 };
 
@@ -27,6 +28,7 @@ struct step_plan {
 	struct dockerfile *d;
 	struct step_name *names;
 	size_t n;
+	struct dockerfile_lowered lowered;
 	bool node[100]; /* major versions that are needed */
 };
 
@@ -36,8 +38,11 @@ static void plan_free(struct step_plan *p)
 		free(p->names[i].name);
 		free(p->names[i].image);
 		free(p->names[i].setup);
+		free(p->names[i].id);
+		json_decref(p->names[i].config);
 	}
 	free(p->names);
+	dockerfile_lowered_free(&p->lowered);
 	dockerfile_free(p->d);
 }
 
@@ -99,7 +104,6 @@ static int plan_resolve(struct step_plan *p, struct err *e)
 
 		if (step_resolve(p->s, n->name, &n->image, &n->setup, e))
 			return -1;
-		n->base = (struct dockerfile_base){ n->image, n->setup };
 	}
 	for (size_t major = 0; major < ARRAY_SIZE(p->node); major++)
 		if (p->node[major] && step_node(p->s, (int)major, e))
@@ -132,66 +136,119 @@ static const struct dockerfile_base *plan_base(void *arg, const char *name)
 	return NULL;
 }
 
-static int plan_write_file(int dir, const struct dockerfile_file *f, struct err *e)
+static const char *plan_content(void *arg, const char *path)
 {
-	autofree char *parent = xstrdup(f->path);
-	char *slash = strchr(parent, '/');
-	autoclose int fd = -1;
+	(void)arg;
+	return context_hash(path);
+}
 
-	if (slash) {
-		*slash = '\0';
-		if (io_mkdir(dir, parent, 0755))
-			return err_set(e, ERR_INTERNAL, "make a heredoc's directory");
+/* What a base brings with it is known before anything of the Dockerfile is rewritten. */
+static int plan_inspect(struct step_plan *p, struct err *e)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		struct step_name *n = &p->names[i];
+
+		if (inspect_base(p->s, &n->image, &n->id, &n->config, e))
+			return -1;
+		n->base = (struct dockerfile_base){ n->image, n->setup, n->id, n->config };
 	}
-	fd = io_open_below(dir, f->path, O_WRONLY | O_CREAT | O_TRUNC, f->script ? 0755 : 0644);
-	if (fd < 0 || io_write_full(fd, f->data.data, f->data.size))
-		return err_set(e, ERR_INTERNAL, "write a heredoc");
 	return 0;
 }
 
 static int plan_lower(struct step_plan *p, struct err *e)
 {
-	const struct dockerfile_lowering how = { p->s->arch, plan_base, p };
-	struct dockerfile_lowered l;
-	autoclose int dir = -1;
-	int rc = 0;
+	const struct dockerfile_lowering how = { p->s->arch, plan_base, plan_content, p };
+	struct dockerfile_lowered *l = &p->lowered;
 
-	if (io_mkdir(3, "heredocs", 0755) || fchmodat(3, "heredocs", 0755, 0))
-		return err_set(e, ERR_INTERNAL, "make the heredocs' directory");
-	dir = io_open_below(3, "heredocs", O_RDONLY | O_DIRECTORY, 0);
-	if (dir < 0)
-		return err_set(e, ERR_INTERNAL, "open the heredocs' directory");
-	if (dockerfile_lower(p->d, &how, &l, e))
+	if (context_ignore(p->s, e) || plan_inspect(p, e))
+		return -1;
+	if (dockerfile_lower(p->d, &how, l, e))
 		return step_fail(p->s, "CONTAINER_BUILD_FAILED", e,
 				 "The container image build failed. %s", e->text);
-	fputs(buf_str(&l.notes), stdout);
-	for (size_t i = 0; !rc && i < l.n_files; i++)
-		rc = plan_write_file(dir, &l.files[i], e);
-	if (!rc)
-		rc = io_replace(3, "Dockerfile.lowered", l.text.data, l.text.size, 0644, e);
-	dockerfile_lowered_free(&l);
-	return rc;
+	fputs(buf_str(&l->notes), stdout);
+	fflush(stdout);
+	if (l->n_own > PLAN_OWN)
+		return step_fail(p->s, "CONTAINER_BUILD_FAILED", e,
+				 "The container image build failed. More than %d steps mount "
+				 "different parts of the build context.",
+				 PLAN_OWN);
+	if (context_write(l, e) || get_all(p->s, l, e))
+		return -1;
+	return io_replace(3, "Dockerfile.lowered", l->text.data, l->text.size, 0644, e);
+}
+
+/* Paths by the names that the lowered Dockerfile uses for them. The texts must live as long as the
+ * arguments. */
+static void plan_contexts(const struct step_plan *p, struct step_argv *a, char **texts)
+{
+	const struct dockerfile_lowered *l = &p->lowered;
+	size_t n = 0;
+
+	texts[n++] = xasprintf("%s=heredocs", DOCKERFILE_CONTEXT);
+	if (l->n_fetches)
+		texts[n++] = xasprintf("%s=fetched", DOCKERFILE_FETCHED);
+	if (l->tools)
+		texts[n++] = xasprintf("%s=%s", DOCKERFILE_TOOLS, p->s->libexec);
+	for (size_t i = 0; i < l->n_own; i++)
+		texts[n++] = xasprintf("%s=context", l->own[i]);
+	for (size_t i = 0; i < n; i++) {
+		step_arg(a, "--build-context");
+		step_arg(a, texts[i]);
+	}
+}
+
+/* Caches of RUN live in the store, where the builder looks for them below its temporary folder. */
+static int plan_caches(const struct step *s, struct err *e)
+{
+	autofree char *caches = xasprintf("%s/caches", s->store);
+
+	if (mkdir(caches, 0700) && errno != EEXIST)
+		return err_sys(e, "make '%s'", caches);
+	if (symlinkat(caches, 3, "tmp/buildah-cache") && errno != EEXIST)
+		return err_sys(e, "place the caches");
+	return 0;
+}
+
+static int plan_failed(struct step_plan *p, const struct say *say, struct err *e)
+{
+	autobuf struct buf why = { 0 };
+
+	if (say->full)
+		return step_fail(p->s, "DISK_STORAGE_FULL", e,
+				 "The disk became full while the container image was built.");
+	say_failure(say, &why);
+	return step_fail(p->s, "CONTAINER_BUILD_FAILED", e,
+			 "The container image build failed.%s%.800s", why.size ? " " : "",
+			 buf_str(&why));
 }
 
 static int plan_bud(struct step_plan *p, struct err *e)
 {
-	static const char heredocs[] = DOCKERFILE_CONTEXT "=heredocs";
 	static const char *const fixed[] = {
-		"--pull-never",    "--layers=true", "--isolation", "oci",
-		"--runtime",       "runc",          "--network",   "host",
-		"--format",        "docker", /* the format that knows SHELL */
-		"--build-context", heredocs,        "-f",          "Dockerfile.lowered"
+		"--pull-never", "--layers=true",
+		"--isolation",  "oci",
+		"--network",    "host",
+		"--format",     "docker", /* the format that knows SHELL */
+		"--ignorefile", "/dev/null",
+		"-f",           "Dockerfile.lowered"
 	};
 	const struct step *s = p->s;
 	autofree char *ca = xasprintf("%s:%s:ro,nosuid,nodev", s->ca ? s->ca : "",
 				      "/etc/ssl/certs/ca-certificates.crt");
 	autofree char *nodes = xasprintf("%s/node:%s:ro,nosuid,nodev", s->store, STEP_NODE_DIR);
 	autofree char *node_dir = xasprintf("%s/node", s->store);
+	autofree char *runtime = xasprintf("%s/doze-build-runtime", s->libexec);
+	char *texts[PLAN_OWN + 3] = { NULL };
+	struct say say = { .lowered = &p->lowered };
 	struct step_argv a;
-	bool full = false;
 	int rc;
 
+	if (plan_caches(s, e))
+		return -1;
 	step_buildah(s, &a, "bud");
+	step_arg(&a, "--runtime");
+	step_arg(&a, runtime);
+	plan_contexts(p, &a, texts);
 	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++)
 		step_arg(&a, fixed[i]);
 	if (s->ca) {
@@ -213,13 +270,10 @@ static int plan_bud(struct step_plan *p, struct err *e)
 	step_arg(&a, "-t");
 	step_arg(&a, s->tag);
 	step_arg(&a, "context");
-	rc = step_run(&a, NULL, &full, e);
-	if (rc > 0)
-		return full ? step_fail(p->s, "DISK_STORAGE_FULL", e,
-					"The disk became full while the container image was built.")
-			    : step_fail(p->s, "CONTAINER_BUILD_FAILED", e,
-					"The container image build failed.");
-	return rc;
+	rc = say_run(&say, &a, e);
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		free(texts[i]);
+	return rc > 0 ? plan_failed(p, &say, e) : rc;
 }
 
 int step_build(struct step *s, struct err *e)

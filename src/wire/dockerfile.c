@@ -8,7 +8,7 @@
 #include <strings.h>
 
 #include "base/limits.h"
-#include "wire/dockerfile_word.h"
+#include "wire/dockerfile_parts.h"
 
 struct dockerfile_reader {
 	const char *at, *end;
@@ -47,31 +47,58 @@ static size_t dockerfile_indent(const struct dockerfile_line *l)
 	return i;
 }
 
-/* Read parser directives such as "# escape=`", which must come before anything else. */
-static void dockerfile_directives(struct dockerfile_reader *r)
+/* Returns the name of "# name = value" in @name, and what stands behind the '='. */
+static const char *dockerfile_directive(const struct dockerfile_line *l, char *name, size_t room,
+					size_t *size)
 {
+	size_t i = dockerfile_indent(l), n = 0;
+
+	if (i == l->size || l->text[i++] != '#')
+		return NULL;
+	while (i < l->size && (l->text[i] == ' ' || l->text[i] == '\t'))
+		i++;
+	for (; i < l->size && isalnum((unsigned char)l->text[i]) && n + 1 < room; i++)
+		name[n++] = l->text[i];
+	name[n] = '\0';
+	while (i < l->size && (l->text[i] == ' ' || l->text[i] == '\t'))
+		i++;
+	if (!n || i == l->size || l->text[i++] != '=')
+		return NULL;
+	while (i < l->size && (l->text[i] == ' ' || l->text[i] == '\t'))
+		i++;
+	*size = l->size - i;
+	return l->text + i;
+}
+
+/* Read parser directives such as "# escape=`", which must come before anything else. "syntax" names
+ * a front end and "check" its advice; both are BuildKit's own affair. */
+static int dockerfile_directives(struct dockerfile_reader *r)
+{
+	static const char *const others[] = { "syntax", "check" };
 	struct dockerfile_reader ahead = *r;
 	struct dockerfile_line l;
+	char name[16];
 
 	while (dockerfile_line(&ahead, &l)) {
-		size_t i = dockerfile_indent(&l), n;
+		size_t size;
+		const char *value = dockerfile_directive(&l, name, sizeof(name), &size);
+		bool other = false;
 
-		if (i == l.size || l.text[i++] != '#')
-			return;
-		while (i < l.size && (l.text[i] == ' ' || l.text[i] == '\t'))
-			i++;
-		for (n = 0; i + n < l.size && isalpha((unsigned char)l.text[i + n]);)
-			n++;
-		if (n != 6 || strncasecmp(l.text + i, "escape", 6) != 0) {
-			if (!n || !memchr(l.text + i, '=', l.size - i))
-				return;
+		for (size_t i = 0; value && i < ARRAY_SIZE(others); i++)
+			other = other || !strcasecmp(name, others[i]);
+		if (!value || (!other && strcasecmp(name, "escape") != 0))
+			return 0;
+		if (other)
 			continue;
-		}
-		for (i += n; i < l.size && strchr(" \t=", l.text[i]);)
-			i++;
-		if (i < l.size && (l.text[i] == '`' || l.text[i] == '\\'))
-			r->d->escape = l.text[i];
+		while (size && (value[size - 1] == ' ' || value[size - 1] == '\t'))
+			size--;
+		if (size != 1 || (*value != '`' && *value != '\\'))
+			return err_set(r->e, ERR_INVALID,
+				       "Dockerfile:%d: the escape character can be \\ or ` only.",
+				       ahead.line);
+		r->d->escape = *value;
 	}
+	return 0;
 }
 
 /* True if the line ends in one escape character, blanks apart, so that the instruction continues on
@@ -110,30 +137,49 @@ static int dockerfile_read_heredoc(struct dockerfile_reader *r, struct dockerfil
 		       "Dockerfile:%d: nothing ends the heredoc that begins here.", begin);
 }
 
-/* Is this word "<<NAME", "<<-NAME" or "<<'NAME'"?  The number of a descriptor may precede it. */
-static bool dockerfile_heredoc_word(const char *word, size_t size, struct dockerfile_heredoc *h)
+/* Is this word "<<NAME", "<<-NAME" or "<<'NAME'"?  The number of a descriptor may precede it, and
+ * blanks may stand before the name; *size then grows to its end. */
+static bool dockerfile_heredoc_word(const char *word, size_t *size, char escape,
+				    struct dockerfile_heredoc *h)
 {
-	struct dockerfile_vars none = { 0 };
 	autobuf struct buf name = { 0 };
-	size_t i = 0;
+	size_t i = 0, next;
 
-	while (i < size && isdigit((unsigned char)word[i]))
+	while (i < *size && isdigit((unsigned char)word[i]))
 		i++;
-	if (size - i < 3 || word[i] != '<' || word[i + 1] != '<')
+	if (*size - i < 2 || word[i] != '<' || word[i + 1] != '<')
 		return false;
 	i += 2;
-	h->strip = word[i] == '-';
+	h->strip = i < *size && word[i] == '-';
 	i += h->strip;
-	h->quoted = i < size && (word[i] == '"' || word[i] == '\'');
-	if (dockerfile_expand(&none, word + i, size - i, '\\', true, &name) || !name.size)
-		return false;
+	if (i == *size) {
+		next = i;
+		*size = dockerfile_word(word, &next, escape) + next;
+		i = next;
+	}
+	h->quoted = i < *size && (word[i] == '"' || word[i] == '\'');
+	dockerfile_unquote(word + i, *size - i, &name);
+	if (!name.size || isdigit(name.data[0]) || name.data[0] == '.' || name.data[0] == '-')
+		return false; /* "1 <<2" is arithmetic. */
 	for (size_t n = 0; n < name.size; n++)
 		if (!isalnum(name.data[n]) && !strchr("_.-", name.data[n]))
 			return false;
-	if (isdigit(name.data[0]) || name.data[0] == '.' || name.data[0] == '-')
-		return false; /* "1 <<2" is arithmetic. */
 	h->name = xstrdup(buf_str(&name));
 	return true;
+}
+
+/* An ONBUILD has the heredocs of the instruction that it keeps. */
+static bool dockerfile_may_have_heredocs(const struct dockerfile_inst *inst, const char *args)
+{
+	static const char *const words[] = { "RUN", "COPY", "ADD" };
+	bool onbuild = !strcmp(inst->word, "ONBUILD");
+	const char *word = onbuild ? args : inst->word;
+	size_t n = strcspn(word, " \t");
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (n == strlen(words[i]) && !strncasecmp(word, words[i], n))
+			return true;
+	return false;
 }
 
 static int dockerfile_heredocs(struct dockerfile_reader *r, struct dockerfile_inst *inst)
@@ -141,14 +187,15 @@ static int dockerfile_heredocs(struct dockerfile_reader *r, struct dockerfile_in
 	const char *args = buf_str(&inst->args);
 	size_t at = 0, n;
 
-	if (strcmp(inst->word, "RUN") != 0 && strcmp(inst->word, "COPY") != 0 &&
-	    strcmp(inst->word, "ADD") != 0)
+	if (!dockerfile_may_have_heredocs(inst, args))
 		return 0;
 	for (; (n = dockerfile_word(args, &at, r->d->escape)); at += n) {
-		struct dockerfile_heredoc h = { .at = at, .size = n };
+		size_t size = n;
+		struct dockerfile_heredoc h = { .at = at };
 
-		if (!dockerfile_heredoc_word(args + at, n, &h))
+		if (!dockerfile_heredoc_word(args + at, &size, r->d->escape, &h))
 			continue;
+		h.size = n = size;
 		inst->heredocs =
 			xrealloc(inst->heredocs, (inst->n_heredocs + 1) * sizeof(*inst->heredocs));
 		inst->heredocs[inst->n_heredocs++] = h;
@@ -187,16 +234,35 @@ static void dockerfile_join(struct dockerfile_reader *r, struct dockerfile_line 
 	}
 }
 
-/* Returns false if the word holds anything but letters. */
-static bool dockerfile_upper(char *word)
+static const char *const dockerfile_words[] = {
+	"ADD",    "ARG",        "CMD",         "COPY",   "ENTRYPOINT", "ENV",
+	"EXPOSE", "FROM",       "HEALTHCHECK", "LABEL",  "ONBUILD",    "RUN",
+	"SHELL",  "STOPSIGNAL", "USER",        "VOLUME", "WORKDIR",    "MAINTAINER",
+};
+
+bool dockerfile_upper(char *word)
 {
-	for (; *word; word++) {
-		if (*word >= 'a' && *word <= 'z')
-			*word = (char)(*word - 'a' + 'A');
-		if (*word < 'A' || *word > 'Z')
-			return false;
-	}
-	return true;
+	for (char *c = word; *c; c++)
+		*c = (char)toupper((unsigned char)*c);
+	for (size_t i = 0; i < ARRAY_SIZE(dockerfile_words); i++)
+		if (!strcmp(word, dockerfile_words[i]))
+			return true;
+	return false;
+}
+
+static int dockerfile_unknown(struct dockerfile_reader *r, int line, const char *word, size_t size)
+{
+	autofree char *text = xasprintf("%.*s", (int)(size < 40 ? size : 40), word);
+	const char *like = dockerfile_similar(text, dockerfile_words, ARRAY_SIZE(dockerfile_words));
+
+	return err_set(r->e, ERR_INVALID, "Dockerfile:%d: no such instruction: %s%s%s%s.", line,
+		       text, like ? " (do you mean " : "", like ? like : "", like ? "?)" : "");
+}
+
+static void dockerfile_trim_end(struct buf *b)
+{
+	while (b->size && (b->data[b->size - 1] == ' ' || b->data[b->size - 1] == '\t'))
+		b->size--;
 }
 
 static int dockerfile_split_word(struct dockerfile_reader *r, struct dockerfile_inst *inst)
@@ -206,16 +272,17 @@ static int dockerfile_split_word(struct dockerfile_reader *r, struct dockerfile_
 
 	if (strlen(args) != inst->args.size)
 		return err_set(r->e, ERR_INVALID, "Dockerfile:%d: a NUL byte.", inst->line);
-	if (n >= sizeof(inst->word))
-		return err_set(r->e, ERR_INVALID, "Dockerfile:%d: no such instruction.",
-			       inst->line);
-	memcpy(inst->word, args + begin, n);
-	if (!dockerfile_upper(inst->word))
-		return err_set(r->e, ERR_INVALID, "Dockerfile:%d: no such instruction.",
-			       inst->line);
+	if (n < sizeof(inst->word))
+		memcpy(inst->word, args + begin, n);
+	if (n >= sizeof(inst->word) || !dockerfile_upper(inst->word))
+		return dockerfile_unknown(r, inst->line, args + begin, n);
 	n += begin;
 	n += strspn(args + n, " \t");
 	buf_drop(&inst->args, n);
+	dockerfile_trim_end(&inst->args);
+	if (!inst->args.size && !strchr("FCE", *inst->word)) /* FROM, CMD and ENTRYPOINT say it */
+		return err_set(r->e, ERR_INVALID, "Dockerfile:%d: %s without an argument.",
+			       inst->line, inst->word);
 	return 0;
 }
 
@@ -255,8 +322,8 @@ struct dockerfile *dockerfile_parse(const char *text, size_t size, struct err *e
 	if (size > LIMIT_DOCKERFILE)
 		rc = err_set(e, ERR_INVALID, "The Dockerfile is longer than %llu KiB.",
 			     LIMIT_DOCKERFILE / KIB);
-	else
-		dockerfile_directives(&r);
+	else if (dockerfile_directives(&r))
+		rc = -1;
 	while (rc == 1)
 		rc = dockerfile_next(&r);
 	for (size_t i = 0; i < d->n; i++)

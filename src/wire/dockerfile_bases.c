@@ -1,36 +1,53 @@
-/* dockerfile_bases.c - lists the bases of a Dockerfile.  It lowers the file with a table that knows
- * every name, so that exactly those names are asked for which lowering needs. */
+/* dockerfile_bases.c - lists the images that a Dockerfile needs, each once.
+ *
+ * It looks at the stages alone. What only the configuration of a base would tell, such as its
+ * triggers, is not known yet. */
+
+#include <string.h>
 
 #include "wire/dockerfile.h"
-#include "wire/dockerfile_word.h"
+#include "wire/dockerfile_stage.h"
 
 struct dockerfile_seen {
+	struct dockerfile_stages stages;
+	size_t stage;                 /* that is looked at */
 	struct dockerfile_vars names; /* a set */
 	void (*base)(void *arg, const char *name);
 	void *arg;
 };
 
-static const struct dockerfile_base *dockerfile_see(void *arg, const char *name)
+static bool dockerfile_see(void *arg, const char *name)
 {
-	static const struct dockerfile_base any = { "scratch", NULL };
 	struct dockerfile_seen *seen = arg;
 
-	if (!dockerfile_vars_get(&seen->names, name))
-		seen->base(seen->arg, name);
+	if (!strcmp(name, "scratch") || !name[strspn(name, "0123456789")] || strchr(name, '$') ||
+	    dockerfile_stage_find(&seen->stages, name, seen->stage) ||
+	    dockerfile_vars_get(&seen->names, name))
+		return true;
 	dockerfile_vars_set(&seen->names, name, "");
-	return &any;
+	seen->base(seen->arg, name);
+	return true;
 }
 
 int dockerfile_bases(const struct dockerfile *d, const char *arch,
 		     void (*base)(void *arg, const char *name), void *arg, struct err *e)
 {
 	struct dockerfile_seen seen = { .base = base, .arg = arg };
-	const struct dockerfile_lowering how = { arch, dockerfile_see, &seen };
-	struct dockerfile_lowered out;
-	int rc = dockerfile_lower(d, &how, &out, e);
 
-	if (!rc)
-		dockerfile_lowered_free(&out);
+	if (dockerfile_stages_read(&seen.stages, d, arch, e))
+		return -1;
+	for (; seen.stage < seen.stages.n; seen.stage++) {
+		struct dockerfile_stage *stage = &seen.stages.v[seen.stage];
+		size_t first = (size_t)(stage->from - d->inst) + 1;
+
+		if (!stage->needed)
+			continue;
+		if (!stage->base)
+			dockerfile_see(&seen, buf_str(&stage->image));
+		for (size_t i = first; i < stage->end; i++)
+			dockerfile_refs(&d->inst[i], d->escape, dockerfile_see, &seen);
+	}
 	dockerfile_vars_free(&seen.names);
-	return rc;
+	dockerfile_stages_free(&seen.stages);
+	return 0;
 }

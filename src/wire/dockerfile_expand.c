@@ -1,10 +1,13 @@
-/* Puts the values of variables in: "$A", "${A}", "${A:-word}".  The text is read once from left to
- * right, so that the time grows with its length, whatever is left open. */
+/* dockerfile_expand.c - puts the values of variables in: "$A", "${A:-word}", "${A#pattern}".
+ *
+ * The text is read once from left to right, so that the time grows with its length, whatever is
+ * left open. */
 
 #include <ctype.h>
 #include <string.h>
 
 #include "base/limits.h"
+#include "wire/dockerfile_pattern.h"
 #include "wire/dockerfile_word.h"
 
 #define DOCKERFILE_NESTING 32 /* of "${A:-${B:-...}}"; each level is a recursion */
@@ -13,101 +16,207 @@ struct dockerfile_cursor {
 	const struct dockerfile_vars *vars;
 	const char *at, *end;
 	const char *why; /* NULL, or what is wrong with the text */
+	struct buf *say; /* the words of a "${A:?words}" that failed */
 	char escape;
+	bool quotes; /* quotes mean something; in a heredoc they do not */
 	int depth;
 };
 
-/* @to is NULL inside a word that is not wanted: it is read only to find its end. */
-static void dockerfile_put(struct buf *to, const char *data, size_t size)
+static void dockerfile_fail(struct dockerfile_cursor *c, const char *why)
 {
-	if (to)
-		buf_add(to, data, size);
+	if (!c->why)
+		c->why = why;
 }
 
-static void dockerfile_text(struct dockerfile_cursor *c, char stop, bool unquote, struct buf *to);
+static char dockerfile_peek(const struct dockerfile_cursor *c)
+{
+	return c->at < c->end ? *c->at : '\0';
+}
+
+static void dockerfile_text(struct dockerfile_cursor *c, char stop, bool raw, struct buf *to);
+
+/* "A: is not set", or the user's own words. */
+static void dockerfile_demand(struct dockerfile_cursor *c, const char *name, const char *words,
+			      const char *state)
+{
+	if (!c->say->size)
+		buf_addf(c->say, "the variable %s %s%s%s", name, *words ? "is missing: " : "is ",
+			 *words ? words : state, "");
+	dockerfile_fail(c, buf_str(c->say));
+}
+
+/* Read "/pattern/with" or "//pattern/with" and the '}' behind it. */
+static void dockerfile_replace(struct dockerfile_cursor *c, const char *value, struct buf *to)
+{
+	autobuf struct buf pattern = { 0 }, with = { 0 };
+	bool all = dockerfile_peek(c) == '/';
+
+	c->at += all;
+	dockerfile_text(c, '/', true, &pattern);
+	dockerfile_text(c, '}', false, &with);
+	if (!c->why && value)
+		dockerfile_fail(c, dockerfile_pattern_replace(buf_str(&pattern), value, all,
+							      buf_str(&with), to));
+}
+
+static void dockerfile_trim(struct dockerfile_cursor *c, char how, const char *word,
+			    const char *value, struct buf *to)
+{
+	bool greedy = *word == how;
+
+	if (!c->why && value)
+		dockerfile_fail(
+			c, dockerfile_pattern_trim(word + greedy, value, how == '%', greedy, to));
+}
 
 /* Read from behind "${NAME" to behind the '}'. */
-static void dockerfile_modifier(struct dockerfile_cursor *c, const char *value, struct buf *to)
+static void dockerfile_modifier(struct dockerfile_cursor *c, const char *name, struct buf *to)
 {
-	bool colon = c->at < c->end && *c->at == ':', set, word;
+	const char *value = dockerfile_vars_get(c->vars, name);
+	autobuf struct buf word = { 0 };
+	char how = dockerfile_peek(c);
+	bool colon = how == ':', set;
 
-	c->at += colon;
+	c->at += how != '\0';
+	if (colon && c->at < c->end)
+		how = *c->at++;
 	set = value && !(colon && !*value);
-	word = c->at < c->end && ((*c->at == '-' && !set) || (*c->at == '+' && set));
-	if (to && !word && !(c->at < c->end && *c->at == '+'))
+	if (how == '/' && !colon) {
+		dockerfile_replace(c, value, to);
+		return;
+	}
+	if (how == '}' && !colon) {
 		buf_adds(to, value ? value : "");
-	if (word)
-		c->at++;
-	dockerfile_text(c, '}', true, word ? to : NULL);
+		return;
+	}
+	if (!how || !strchr("+-?#%", how)) {
+		dockerfile_fail(c, how ? "a '${' has a modifier that does not exist"
+				       : "nothing closes a '${'");
+		return;
+	}
+	dockerfile_text(c, '}', how == '#' || how == '%', &word);
+	if (how == '#' || how == '%')
+		dockerfile_trim(c, how, buf_str(&word), value, to);
+	else if (how == '?' && !set && !c->why)
+		dockerfile_demand(c, name, buf_str(&word), value ? "empty" : "not set");
+	else if ((how == '-' && !set) || (how == '+' && set))
+		buf_adds(to, buf_str(&word));
+	else if (how != '+')
+		buf_adds(to, value ? value : "");
+}
+
+/* A name is letters, digits and '_', or a number, or one of the shell's special characters, which
+ * name nothing here. */
+static size_t dockerfile_name(const struct dockerfile_cursor *c)
+{
+	const char *at = c->at;
+
+	if (at < c->end && strchr("@*#?-$!", *at) && *at)
+		return 1;
+	if (at < c->end && isdigit((unsigned char)*at)) {
+		while (at < c->end && isdigit((unsigned char)*at))
+			at++;
+		return (size_t)(at - c->at);
+	}
+	while (at < c->end && (isalnum((unsigned char)*at) || *at == '_'))
+		at++;
+	return (size_t)(at - c->at);
 }
 
 /* Read from behind a '$', which stands for itself if it begins no variable. */
 static void dockerfile_variable(struct dockerfile_cursor *c, struct buf *to)
 {
 	autobuf struct buf name = { 0 };
-	const char *begin = c->at, *value;
-	bool brace = c->at < c->end && *c->at == '{';
+	bool brace = dockerfile_peek(c) == '{';
+	const char *value;
+	size_t n;
 
-	for (c->at += brace; c->at < c->end && (isalnum((unsigned char)*c->at) || *c->at == '_');)
-		c->at++;
-	if (c->at == begin + brace) {
-		c->at = begin;
-		dockerfile_put(to, "$", 1);
+	c->at += brace;
+	n = dockerfile_name(c);
+	if (!n && !brace) {
+		buf_add(to, "$", 1);
 		return;
 	}
-	buf_add(&name, begin + brace, (size_t)(c->at - begin) - brace);
+	if (!n) {
+		dockerfile_fail(c, c->at == c->end ? "nothing closes a '${'"
+						   : "a '${' is followed by no name");
+		return;
+	}
+	buf_add(&name, c->at, n);
+	c->at += n;
 	value = dockerfile_vars_get(c->vars, buf_str(&name));
 	if (brace)
-		dockerfile_modifier(c, value, to);
-	else if (to && value)
+		dockerfile_modifier(c, buf_str(&name), to);
+	else if (value)
 		buf_adds(to, value);
 }
 
-/* Take the character behind an escape character as it is. */
-static void dockerfile_escaped(struct dockerfile_cursor *c, char quote, struct buf *to)
+static void dockerfile_quoted(struct dockerfile_cursor *c, char quote, bool raw, struct buf *to)
 {
-	if (quote && *c->at != '"' && *c->at != '$' && *c->at != c->escape)
-		dockerfile_put(to, &c->escape, 1);
-	dockerfile_put(to, c->at++, 1);
+	while (!c->why && c->at < c->end) {
+		char next = *c->at++;
+
+		if (next == quote)
+			return;
+		if (next == '$' && quote == '"') {
+			dockerfile_variable(c, to);
+			continue;
+		}
+		if (next == c->escape && quote == '"') {
+			char then = dockerfile_peek(c);
+
+			if (c->at == c->end)
+				break;
+			if (raw)
+				buf_add(to, &next, 1);
+			if (then == '"' || then == '$' || then == c->escape)
+				next = *c->at++;
+			else if (raw)
+				continue;
+		}
+		buf_add(to, &next, 1);
+	}
+	dockerfile_fail(c, c->depth > 1 ? "nothing closes a '${'" : "nothing closes a quote");
 }
 
-/* Read to behind an unquoted @stop, or to the end if @stop is 0. */
-static void dockerfile_text(struct dockerfile_cursor *c, char stop, bool unquote, struct buf *to)
+/* Read to behind an unquoted @stop, or to the end if @stop is 0. @raw keeps escapes, as patterns
+ * need them. */
+static void dockerfile_text(struct dockerfile_cursor *c, char stop, bool raw, struct buf *to)
 {
 	bool closed = !stop;
-	char quote = 0;
 
 	if (++c->depth > DOCKERFILE_NESTING)
-		c->why = "'${' is nested too deeply";
+		dockerfile_fail(c, "'${' is nested too deeply");
 	while (!c->why && c->at < c->end && !(stop && closed)) {
 		char next = *c->at++;
 
-		if (to && to->size > LIMIT_DOCKERFILE)
-			c->why = "its variables make it too long";
-		else if (next == c->escape && c->at < c->end && quote != '\'' &&
-			 (unquote || *c->at == '$'))
-			dockerfile_escaped(c, quote, to);
-		else if (unquote && quote && next == quote)
-			quote = 0;
-		else if (unquote && !quote && (next == '"' || next == '\''))
-			quote = next;
-		else if (next == '$' && quote != '\'')
-			dockerfile_variable(c, to);
-		else if (stop && next == stop && !quote)
+		if (to->size > LIMIT_DOCKERFILE)
+			dockerfile_fail(c, "its variables make it too long");
+		else if (stop && next == stop)
 			closed = true;
-		else
-			dockerfile_put(to, &next, 1);
+		else if (next == '$')
+			dockerfile_variable(c, to);
+		else if (c->quotes && (next == '"' || next == '\''))
+			dockerfile_quoted(c, next, raw, to);
+		else if (next != c->escape) /* An escape at the very end is dropped. */
+			buf_add(to, &next, 1);
+		else if (c->at < c->end) {
+			if (raw)
+				buf_add(to, &next, 1);
+			buf_add(to, c->at++, 1);
+		}
 	}
-	if (!c->why && !closed)
-		c->why = "nothing closes a '${'";
+	if (!closed)
+		dockerfile_fail(c, "nothing closes a '${'");
 	c->depth--;
 }
 
 const char *dockerfile_expand(const struct dockerfile_vars *v, const char *text, size_t size,
-			      char escape, bool unquote, struct buf *to)
+			      char escape, bool quotes, struct buf *to, struct buf *say)
 {
-	struct dockerfile_cursor c = { v, text, text + size, NULL, escape, 0 };
+	struct dockerfile_cursor c = { v,      text, text + size, NULL, say, quotes ? escape : '\\',
+				       quotes, 0 };
 
-	dockerfile_text(&c, 0, unquote, to);
+	dockerfile_text(&c, 0, false, to);
 	return c.why;
 }

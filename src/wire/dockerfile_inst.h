@@ -33,4 +33,7 @@ struct dockerfile {
 	size_t n;
 };
 
+/* Turn a word into upper case.  Returns false if no instruction has this name. */
+bool dockerfile_upper(char *word);
+
 #endif

@@ -1,4 +1,4 @@
-/* dockerfile_parts.h - takes RUN, COPY and ADD apart before any of it is rewritten. */
+/* dockerfile_parts.h - takes an instruction apart before any of it is rewritten. */
 #ifndef WIRE_DOCKERFILE_PARTS_H
 #define WIRE_DOCKERFILE_PARTS_H
 
@@ -26,5 +26,10 @@ void dockerfile_parts_free(struct dockerfile_parts *p);
 
 /* "--name" or "--name=..." */
 bool dockerfile_flag_is(const struct dockerfile_part *flag, const char *name);
+/* What stands behind "--name=", without quotes.  A flag without '=' gives "". */
+void dockerfile_flag_value(const struct dockerfile_part *flag, struct buf *to);
+
+/* Append @text without its quotes; variables stay. */
+void dockerfile_unquote(const char *text, size_t size, struct buf *to);
 
 #endif

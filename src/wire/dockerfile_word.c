@@ -1,4 +1,4 @@
-/* dockerfile_word.c - words, the values of variables, and stages. */
+/* dockerfile_word.c - words, and the values of variables. */
 
 #include "wire/dockerfile_word.h"
 
@@ -29,8 +29,10 @@ void dockerfile_vars_set(struct dockerfile_vars *v, const char *name, const char
 {
 	for (size_t i = 0; i < v->n; i++)
 		if (!strcmp(v->v[i].name, name)) {
+			char *copy = xstrdup(value); /* @value may be the old one */
+
 			free(v->v[i].value);
-			v->v[i].value = xstrdup(value);
+			v->v[i].value = copy;
 			return;
 		}
 	if (v->n == DOCKERFILE_MAX)
@@ -39,12 +41,30 @@ void dockerfile_vars_set(struct dockerfile_vars *v, const char *name, const char
 	v->v[v->n++] = (struct dockerfile_var){ xstrdup(name), xstrdup(value) };
 }
 
+void dockerfile_vars_unset(struct dockerfile_vars *v, const char *name)
+{
+	for (size_t i = 0; i < v->n; i++)
+		if (!strcmp(v->v[i].name, name)) {
+			free(v->v[i].name);
+			free(v->v[i].value);
+			v->n--;
+			memmove(&v->v[i], &v->v[i + 1], (v->n - i) * sizeof(*v->v));
+			return;
+		}
+}
+
 const char *dockerfile_vars_get(const struct dockerfile_vars *v, const char *name)
 {
 	for (size_t i = 0; i < v->n; i++)
 		if (!strcmp(v->v[i].name, name))
 			return v->v[i].value;
 	return NULL;
+}
+
+void dockerfile_vars_copy(struct dockerfile_vars *to, const struct dockerfile_vars *from)
+{
+	for (size_t i = 0; i < from->n; i++)
+		dockerfile_vars_set(to, from->v[i].name, from->v[i].value);
 }
 
 void dockerfile_vars_free(struct dockerfile_vars *v)
@@ -57,178 +77,71 @@ void dockerfile_vars_free(struct dockerfile_vars *v)
 	*v = (struct dockerfile_vars){ 0 };
 }
 
-#define DOCKERFILE_VALUE \
-	(64 * KIB) /* of a variable, so that one which names itself stops growing */
-
-static void dockerfile_vars_put(struct dockerfile_vars *v, const char *name, size_t n,
-				const char *value, size_t size, char escape)
+void dockerfile_quote(struct buf *to, const char *text)
 {
-	autobuf struct buf key = { 0 }, text = { 0 };
+	for (; *text; text++) {
+		bool plain = isalnum((unsigned char)*text) || (unsigned char)*text >= 0x80 ||
+			     strchr("_./:@%+=,-", *text);
 
-	buf_add(&key, name, n);
-	(void)dockerfile_expand(v, value, size, escape, true,
-				&text); /* The builder reports what is wrong. */
-	if (text.size > DOCKERFILE_VALUE)
-		text.size = DOCKERFILE_VALUE;
-	dockerfile_vars_set(v, buf_str(&key), buf_str(&text));
+		if (!plain)
+			buf_adds(to, "\\");
+		buf_add(to, text, 1);
+	}
 }
 
-void dockerfile_vars_read(struct dockerfile_vars *v, const struct dockerfile_vars *outer,
-			  const struct dockerfile_inst *inst, char escape)
+void dockerfile_json(struct buf *to, const char *text)
 {
-	autobuf struct buf copy = { 0 };
-	const char *args;
-	size_t at = 0, n;
+	buf_adds(to, "\"");
+	for (; *text; text++) {
+		unsigned char c = (unsigned char)*text;
 
-	buf_add(&copy, inst->args.data, inst->args.size);
-	args = buf_str(&copy);
-	for (; (n = dockerfile_word(args, &at, escape)); at += n) {
-		const char *word = args + at, *equal = memchr(word, '=', n);
+		if (c == '"' || c == '\\')
+			buf_addf(to, "\\%c", c);
+		else if (c < 0x20 || c == 0x7f)
+			buf_addf(to, "\\u%04x", c);
+		else
+			buf_add(to, text, 1);
+	}
+	buf_adds(to, "\"");
+}
 
-		if (equal) {
-			dockerfile_vars_put(v, word, (size_t)(equal - word), equal + 1,
-					    n - (size_t)(equal - word) - 1, escape);
-		} else if (!strcmp(inst->word, "ENV")) { /* "ENV name the rest of the line" */
-			const char *rest = word + n + strspn(word + n, " \t");
+/* The number of letters to add, drop or change; words are short. */
+static size_t dockerfile_distance(const char *a, const char *b)
+{
+	size_t row[DOCKERFILE_WORD + 1], n = strlen(b);
 
-			dockerfile_vars_put(v, word, n, rest, strlen(rest), escape);
-			return;
-		} else {
-			autobuf struct buf name = { 0 };
-			const char *value;
+	if (n > DOCKERFILE_WORD)
+		return SIZE_MAX;
+	for (size_t i = 0; i <= n; i++)
+		row[i] = i;
+	for (; *a; a++) {
+		size_t diagonal = row[0]++;
 
-			buf_add(&name, word, n);
-			value = outer ? dockerfile_vars_get(outer, buf_str(&name)) : NULL;
-			if (value)
-				dockerfile_vars_set(v, buf_str(&name), value);
+		for (size_t i = 1; i <= n; i++) {
+			size_t change = diagonal + (toupper((unsigned char)*a) !=
+						    toupper((unsigned char)b[i - 1]));
+
+			diagonal = row[i];
+			row[i] = change < row[i] + 1 ? change : row[i] + 1;
+			if (row[i - 1] + 1 < row[i])
+				row[i] = row[i - 1] + 1;
 		}
 	}
+	return row[n];
 }
 
-void dockerfile_walk_begin(struct dockerfile_walk *w, const struct dockerfile *d, const char *arch)
+const char *dockerfile_similar(const char *word, const char *const *words, size_t n)
 {
-	static const char *const sides[] = { "TARGET", "BUILD" };
+	size_t least = 3;
+	const char *found = NULL;
 
-	*w = (struct dockerfile_walk){ .d = d };
-	for (size_t i = 0; i < ARRAY_SIZE(sides); i++) {
-		autofree char *os = xasprintf("%sOS", sides[i]);
-		autofree char *cpu = xasprintf("%sARCH", sides[i]);
-		autofree char *both = xasprintf("%sPLATFORM", sides[i]);
-		autofree char *value = xasprintf("linux/%s", arch);
+	for (size_t i = 0; i < n; i++) {
+		size_t distance = dockerfile_distance(word, words[i]);
 
-		dockerfile_vars_set(&w->global, os, "linux");
-		dockerfile_vars_set(&w->global, cpu, arch);
-		dockerfile_vars_set(&w->global, both, value);
-	}
-}
-
-void dockerfile_walk_end(struct dockerfile_walk *w)
-{
-	for (size_t i = 0; i < w->n_stages; i++)
-		free(w->stages[i]);
-	free(w->stages);
-	dockerfile_vars_free(&w->global);
-	dockerfile_vars_free(&w->stage);
-}
-
-void dockerfile_walk_note(struct dockerfile_walk *w, const struct dockerfile_inst *inst)
-{
-	struct dockerfile_from f = { 0 };
-	struct err ignored;
-
-	if (!strcmp(inst->word, "FROM")) {
-		dockerfile_vars_free(&w->stage);
-		if (dockerfile_from_read(w, inst, &f, &ignored))
-			buf_clear(&f.stage);
-		w->stages = xrealloc(w->stages, (w->n_stages + 1) * sizeof(*w->stages));
-		w->stages[w->n_stages++] = xstrdup(buf_str(&f.stage));
-		dockerfile_from_free(&f);
-	} else if (!strcmp(inst->word, "ARG") && !w->n_stages) {
-		dockerfile_vars_read(&w->global, NULL, inst, w->d->escape);
-	} else if (!strcmp(inst->word, "ARG") || !strcmp(inst->word, "ENV")) {
-		dockerfile_vars_read(&w->stage, &w->global, inst, w->d->escape);
-	}
-}
-
-bool dockerfile_walk_stage(const struct dockerfile_walk *w, const char *name)
-{
-	char *end;
-	unsigned long number = strtoul(name, &end, 10);
-
-	if (isdigit((unsigned char)*name) && !*end)
-		return number < w->n_stages;
-	for (size_t i = 0; i < w->n_stages; i++)
-		if (*name && !strcasecmp(w->stages[i], name))
-			return true;
-	return false;
-}
-
-int dockerfile_from_read(const struct dockerfile_walk *w, const struct dockerfile_inst *inst,
-			 struct dockerfile_from *f, struct err *e)
-{
-	autobuf struct buf copy = { 0 };
-	struct buf *next = &f->image;
-	bool as = false;
-	size_t at = 0, n;
-	const char *args, *why = NULL;
-
-	buf_add(&copy, inst->args.data, inst->args.size);
-	args = buf_str(&copy);
-	for (; !why && (n = dockerfile_word(args, &at, w->d->escape)); at += n) {
-		const char *word = args + at;
-
-		if (n > 11 && !memcmp(word, "--platform=", 11) && next == &f->image) {
-			why = dockerfile_expand(&w->global, word + 11, n - 11, w->d->escape, true,
-						&f->platform);
-		} else if (next == &f->stage && !as && n == 2 && !strncasecmp(word, "as", 2)) {
-			as = true;
-		} else if (next == &f->image || (next == &f->stage && as && !next->size)) {
-			why = dockerfile_expand(&w->global, word, n, w->d->escape, true, next);
-			next = &f->stage;
-		} else {
-			return err_set(e, ERR_INVALID, "Dockerfile:%d: FROM is not understood.",
-				       inst->line);
+		if (distance < least && distance < strlen(words[i])) {
+			least = distance;
+			found = words[i];
 		}
 	}
-	if (why)
-		return err_set(e, ERR_INVALID, "Dockerfile:%d: FROM: %s.", inst->line, why);
-	if (!f->image.size || (as && !f->stage.size))
-		return err_set(e, ERR_INVALID, "Dockerfile:%d: FROM without a name.", inst->line);
-	for (size_t i = 0; i < f->image.size + f->stage.size; i++) {
-		uint8_t c = i < f->image.size ? f->image.data[i] : f->stage.data[i - f->image.size];
-
-		if (!isalnum(c) && !strchr("._-/:@", c))
-			return err_set(e, ERR_INVALID, "Dockerfile:%d: FROM with a malformed name.",
-				       inst->line);
-	}
-	return 0;
-}
-
-void dockerfile_from_free(struct dockerfile_from *f)
-{
-	buf_free(&f->platform);
-	buf_free(&f->image);
-	buf_free(&f->stage);
-}
-
-size_t dockerfile_flag_image(const char *flag, size_t size, size_t *at)
-{
-	size_t i = 0, n;
-
-	if (size > 7 && !memcmp(flag, "--from=", 7)) {
-		*at = 7;
-		return size - 7;
-	}
-	if (size < 8 || memcmp(flag, "--mount=", 8) != 0)
-		return 0;
-	for (i = 8; i < size; i += n + 1) {
-		const char *comma = memchr(flag + i, ',', size - i);
-
-		n = comma ? (size_t)(comma - flag) - i : size - i;
-		if (n > 5 && !memcmp(flag + i, "from=", 5)) {
-			*at = i + 5;
-			return n - 5;
-		}
-	}
-	return 0;
+	return found;
 }

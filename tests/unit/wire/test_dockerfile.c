@@ -19,30 +19,52 @@ static void add_name(void *arg, const char *name)
 
 static const struct dockerfile_base *known(void *arg, const char *name)
 {
-	static const struct dockerfile_base base = { "localhost/base:1", NULL };
-	static const struct dockerfile_base node = { "localhost/base:1", "RUN install node" };
+	static const struct dockerfile_base node = { .image = "localhost/base:1",
+						     .setup = "RUN install node" };
+	static struct dockerfile_base base = { .image = "localhost/base:1" };
 
-	(void)arg;
 	if (!strncmp(name, "node", 4))
 		return &node;
+	base.config = strncmp(name, "with", 4) ? NULL : arg;
 	return strcmp(name, "unknown") ? &base : NULL;
 }
 
-/* The lowered text in *out, the notes in *notes; files are appended as "[data]". */
+static const char *content(void *arg, const char *path)
+{
+	(void)arg;
+	return *path ? "11112222" : "00000000";
+}
+
+/* A base image "with..." has this configuration. */
+static json_t *configuration(void)
+{
+	return json_pack("{s:[s,s], s:s, s:s, s:[s,s,s], s:{s:{}}, s:[s,s]}", "Env", "B=base",
+			 "PATH=/p", "WorkingDir", "/base", "User", "u", "Shell", "/bin/bash", "-e",
+			 "-c", "Volumes", "/vol", "OnBuild", "ENV T=trigger", "RUN made");
+}
+
+/* The lowered text in *out, the notes in *notes; files are appended as "[data]", fetches as
+ * "<url>". */
 static int lower(const char *text, struct buf *out, struct buf *notes, struct err *e)
 {
-	const struct dockerfile_lowering how = { "amd64", known, NULL };
+	json_t *config = configuration();
+	const struct dockerfile_lowering how = { "amd64", known, content, config };
 	struct dockerfile *d = dockerfile_parse(text, strlen(text), e);
 	struct dockerfile_lowered l;
 	int rc = d ? dockerfile_lower(d, &how, &l, e) : -1;
 
 	dockerfile_free(d);
+	json_decref(config);
 	if (rc)
 		return -1;
 	buf_adds(out, buf_str(&l.text));
 	buf_adds(notes, buf_str(&l.notes));
 	for (size_t i = 0; i < l.n_files; i++)
 		buf_addf(out, "%s[%s]", l.files[i].script ? "x" : "", buf_str(&l.files[i].data));
+	for (size_t i = 0; i < l.n_fetches; i++)
+		buf_addf(out, "<%s %s%s>", l.fetches[i].url,
+			 l.fetches[i].ref ? l.fetches[i].ref : "",
+			 l.fetches[i].subdir ? l.fetches[i].subdir : "");
 	dockerfile_lowered_free(&l);
 	return 0;
 }
@@ -68,11 +90,16 @@ static void test_bases_are_found_wherever_they_are_named(void **unused)
 		{ "FROM a\nFROM b\nCOPY --from=0 /x /\nCOPY --from=c/d:1 /x /", "a b c/d:1 " },
 		{ "FROM a\nRUN --mount=type=bind,from=tool:2,target=/t x", "a tool:2 " },
 		{ "FROM a\nRUN echo \\\n# comment\n\n  FROM b\nFROM a", "a " },
-		{ "# escape=`\nFROM a\nRUN dir c:\\\nFROM b", "a b " },
+		{ "# escape=`\nFROM a\nRUN dir c:\\\nFROM b\nCOPY --from=0 x x", "a b " },
+		{ "FROM a\nFROM b AS unused\nFROM a", "a " },
+		{ "FROM a AS x\nONBUILD COPY --from=y /y /\nFROM x", "a " },
+		{ "FROM y:1 AS Y\nFROM a AS x\nONBUILD COPY --from=y /y /\nFROM x", "y:1 a " },
+		{ "FROM a AS A\nFROM b\nRUN --mount=from=A,target=/a x", "a b " },
 		{ "\xef\xbb\xbf# syntax=docker/dockerfile:1\r\nFROM a\r\n", "a " },
-		{ "FROM a\nRUN <<EOF\nFROM b\nEOF\nFROM c", "a c " },
-		{ "FROM a\nRUN echo \"<<EOF\"\nFROM c", "a c " },
-		{ "FROM a\nRUN echo $((1 <<2)) <<<x\nFROM c", "a c " },
+		{ "FROM a\nRUN <<EOF\nFROM b\nEOF\nFROM c\nCOPY --from=0 x x", "a c " },
+		{ "FROM a\nRUN << EOF\nFROM b\nEOF\nFROM c\nCOPY --from=0 x x", "a c " },
+		{ "FROM a\nRUN echo \"<<EOF\"\nFROM c\nCOPY --from=0 x x", "a c " },
+		{ "FROM a\nRUN echo $((1 <<2)) <<<x\nFROM c\nCOPY --from=0 x x", "a c " },
 		{ "FROM x@sha256:0123", "x@sha256:0123 " },
 	};
 
@@ -113,6 +140,45 @@ static void test_what_is_no_dockerfile_is_refused_with_its_line(void **unused)
 		{ "FROM a\nCOPY --from=unknown /x /", "Dockerfile:2: the image 'unknown'" },
 		{ "FROM a\nCOPY --from=node:22 /x /", "Dockerfile:2: the image 'node:22'" },
 		{ "FROM a\nCOPY <<EOF\nx\nEOF\n", "COPY without a destination" },
+		{ "FROM a\nRUNN x", "Dockerfile:2: no such instruction: RUNN (do you mean RUN?)" },
+		{ "FROM a\nWORKDIRS x", "(do you mean WORKDIR?)" },
+		{ "# escape=x\nFROM a", "Dockerfile:1: the escape character" },
+		{ "RUN x\nFROM a", "Dockerfile:1: only ARG may stand before the first FROM" },
+		{ "FROM a\nENV A", "Dockerfile:2: ENV needs a name and a value" },
+		{ "FROM a\nENV A=1 B", "'B' is not NAME=VALUE" },
+		{ "FROM a\nENV A=${B?}", "Dockerfile:2: ENV: the variable B is not set" },
+		{ "FROM a\nARG B=\nENV A=\"${B:?give one}\"",
+		  "the variable B is missing: give one" },
+		{ "FROM a\nENV A=${B^^}", "a '${' has a modifier that does not exist" },
+		{ "FROM a\nENV A=${}", "a '${' is followed by no name" },
+		{ "FROM a\nENV A='x", "nothing closes a quote" },
+		{ "FROM a\nARG V=1\nENV A=${V#\\x}", "escapes nothing" },
+		{ "FROM a\nCOPY --form=b x /", "COPY has no flag --form (do you mean --from?)" },
+		{ "FROM a\nCOPY --from=$X x /", "Dockerfile:2: --from takes no variables" },
+		{ "FROM a\nCOPY a b /c", "needs a destination that ends with /" },
+		{ "FROM a\nCOPY --chmod=999 a /c", "neither octal nor symbolic" },
+		{ "FROM a\nCOPY https://x/y /c", "COPY takes no URL" },
+		{ "FROM a\nADD --checksum=md5:1 https://x/y /c", "--checksum is sha256:" },
+		{ "FROM a\nADD --checksum=sha256:1 y /c", "--checksum is for URLs" },
+		{ "FROM a\nADD git@x:y.git /c", "by SSH" },
+		{ "FROM a\nRUN --mount=type=bind x", "RUN --mount needs a target" },
+		{ "FROM a\nRUN --mount=target=/ x", "the target cannot be /" },
+		{ "FROM a\nRUN --mount=tpye=bind x", "does not understand 'tpye'" },
+		{ "FROM a\nRUN --mount=type=nfs,target=/x x", "there is no type nfs" },
+		{ "FROM a\nRUN --mount=type=ssh x", "builds have no SSH agent here" },
+		{ "FROM a\nRUN --mount=type=secret,id=x,required x", "this one is required" },
+		{ "FROM a\nRUN --network=bridge x", "default, none or host" },
+		{ "FROM a\nRUN --security=insecure x", "only sandbox" },
+		{ "FROM a\nRUN [\"a\", 1]", "an array may hold strings only" },
+		{ "FROM a\nSHELL /bin/sh -c", "SHELL takes an array" },
+		{ "FROM a\nEXPOSE 80x", "EXPOSE: '80x' is no port" },
+		{ "FROM a\nEXPOSE 90-80", "'90-80' is no port" },
+		{ "FROM a\nSTOPSIGNAL ;", "is no signal" },
+		{ "FROM a\nHEALTHCHECK x", "HEALTHCHECK takes NONE" },
+		{ "FROM a\nHEALTHCHECK --interval=5 CMD x", "'5' is not understood" },
+		{ "FROM a\nONBUILD FROM b", "ONBUILD cannot keep this" },
+		{ "FROM a\nONBUILD ONBUILD RUN x", "ONBUILD cannot keep this" },
+		{ "FROM a\nVOLUME [\"\"]", "a path is empty" },
 	};
 
 	(void)unused;
@@ -126,59 +192,139 @@ static void test_what_is_no_dockerfile_is_refused_with_its_line(void **unused)
 	}
 }
 
-#define MOUNT "RUN --mount=type=bind,from=doze-heredocs,source="
-#define AT    ",target=/dev/doze-heredoc "
+#define SH(command) "RUN [\"/bin/sh\",\"-c\",\"" command "\"]\n"
 
-static void test_lowering_changes_only_what_the_builder_does_not_know(void **unused)
+static void test_lowering_leaves_nothing_to_expand(void **unused)
 {
 	static const struct {
 		const char *text, *parts[4]; /* must stand in the result, in this order */
 	} cases[] = {
-		{ "FROM a\nRUN x \\\n  # c\n  && y\nCMD [\"a\", \"b\"]\n",
-		  { "FROM localhost/base:1\nRUN x \\\n  && y\nCMD [\"a\", \"b\"]\n" } },
-		{ "FROM a AS b\nFROM b", { "FROM localhost/base:1 AS b\nFROM b\n" } },
-		{ "FROM node:22-slim AS n\nENV A=1",
-		  { "FROM localhost/base:1 AS n\nRUN install node\nENV A=1\n" } },
-		{ "FROM a\nCOPY --link --chown=1:1 x /", { "\nCOPY --chown=1:1 x /\n" } },
+		/* variables */
+		{ "FROM a\nARG V=v1.2.3\nENV A=${V#v} B=${V%.*} C=${V%%.*} D=${V##*.} E=${V//./-} "
+		  "F=${V/./-}",
+		  { "ENV A=1.2.3 B=v1.2 C=v1 D=3 E=v1-2-3 F=v1-2.3\n" } },
+		{ "FROM a\nARG V=a\\*b\nENV A=${V#a\\*} B=${V/\\*/x} C=${V#?}",
+		  { "ENV A=b B=axb C=\\*b\n" } },
+		{ "FROM a\nARG E=\nENV A=${E:-x} B=${E-x} C=${N-y} D=${E:+z} F=${E+z} G=${N+z}",
+		  { "ENV A=x B= C=y D= F=z G=\n" } },
+		{ "FROM a\nENV A=1\nENV A=2 B=$A", { "ENV A=2 B=1\n" } },
+		{ "FROM a\nENV A \"x\" 'y' $B\\ z", { "ENV A=x\\ y\\ \\ z\n" } },
+		{ "FROM a\nENV A='$B' B=\"a\\\"b\\c\" C=a\\ b D=\\$x",
+		  { "ENV A=\\$B B=a\\\"b\\\\c C=a\\ b D=\\$x\n" } },
+		{ "FROM a\nENV A=$@b$1c${X}", { "ENV A=bc\n" } },
+		{ "FROM a\nENV N=A\nENV $N=1 ${N}B=2", { "ENV A=1 AB=2\n" } },
+		{ "ARG G=g\nFROM a\nARG G\nARG TARGETARCH\nENV A=$G-$TARGETARCH-$TARGETOS",
+		  { "ENV A=g-amd64-\n" } },
+		{ "FROM a\nARG A=1\nRUN x\nRUN y\nARG A=2\nRUN z",
+		  { "\nARG A=1\n" SH("x") SH("y") "ARG A=2\n" SH("z") } },
+		{ "FROM a\nARG A=1\nCOPY x /$A",
+		  { "FROM localhost/base:1 AS doze-stage-0-", "\nCOPY [\"/x\",\"/1\"]\n" } },
+		{ "FROM a AS p\nARG A=1\nFROM P\nRUN x",
+		  { "AS ", "FROM doze-stage-0-", "\nARG A=1\n" SH("x") } },
+		{ "FROM with\nENV A=$B-$T\nWORKDIR x\nUSER $B",
+		  { "ENV A=base-trigger\nWORKDIR /base/x\nUSER base\nVOLUME [\"/vol\"]\n" } },
+		/* stages */
+		{ "FROM a AS Build\nFROM b AS unused\nRUN no\nFROM build\nCOPY --from=BUILD x y",
+		  { "FROM localhost/base:1 AS doze-stage-0-", "\nFROM doze-stage-0-",
+		    "\nCOPY --from=doze-stage-0-", " [\"/x\",\"/y\"]\n" } },
+		{ "FROM a\nFROM b\nCOPY --from=0 x /", { "\nCOPY --from=doze-stage-0-" } },
+		{ "FROM node:22-slim AS n\nENV A=1", { "RUN install node\nENV A=1\n" } },
 		{ "FROM a\nCOPY --from=ext/tool:2 x /",
-		  { "\nCOPY --from=localhost/base:1 x /\n" } },
-		{ "FROM a\nRUN --mount=type=bind,from=t,target=/t x",
-		  { "\nRUN --mount=type=bind,from=localhost/base:1,target=/t x\n" } },
-		{ "FROM a\nHEALTHCHECK CMD x\nUSER u", { "FROM localhost/base:1\nUSER u\n" } },
+		  { "\nCOPY --from=localhost/base:1 [\"/x\",\"/\"]\n" } },
+		{ "FROM scratch\nCOPY x /", { "FROM scratch AS ", "COPY [\"/x\",\"/\"]\n" } },
+		{ "FROM a AS t\nONBUILD RUN <<E\nx\nE\nONBUILD ENV A=1\nFROM t\nENV B=$A",
+		  { "FROM doze-stage-0-", SH("x\\u000a") "ENV A=1\nENV B=1\n" } },
+		/* COPY and ADD */
+		{ "FROM a\nCOPY --link --chown=$X:1 --chmod=0755 x /",
+		  { "\nCOPY --chown=:1 --chmod=0755 [\"/x\",\"/\"]\n" } },
+		{ "FROM a\nWORKDIR /w\nCOPY . .\nCOPY ../../x ./y/../z/\nCOPY [\"a b\", \"c$\"]",
+		  { "COPY [\"/\",\"/w/\"]\nCOPY [\"/x\",\"/w/z/\"]\nCOPY "
+		    "[\"/a\\\\ b\",\"/w/c\\\\$\"]\n" } },
+		{ "FROM a\nCOPY *.js? [ab]*.c /x/",
+		  { "COPY [\"/\\\\*.js\\\\?\",\"/\\\\[ab\\\\]\\\\*.c\",\"/x/\"]\n" } },
+		{ "FROM a\nADD x.tar /\nADD --unpack=false x.tar /",
+		  { "ADD [\"/x.tar\",\"/\"]\nCOPY [\"/x.tar\",\"/\"]\n" } },
+		{ "FROM a\nADD --chown=1 l https://h/p/f.txt?q http://h /d/",
+		  { "ADD --chown=1 [\"/l\",\"/d/\"]\nCOPY --from=doze-fetched --chown=1 [\"",
+		    "/f.txt\",\"", "/__unnamed__\",\"/d/\"]\n<https://h/p/f.txt?q ><http://h >" } },
+		{ "FROM a\nADD https://h/r.git#v1:s/../d /d",
+		  { "COPY --from=doze-fetched [\"", "/tree/.\",\"/d\"]\n<https://h/r.git v1/d>" } },
+		{ "FROM a\nUSER u\nCOPY --parents --exclude=*.o x/./y /z/\nCOPY --chmod=u+x a /b",
+		  { "USER 0:0\nRUN --mount=type=bind,from=doze-context-00000000,source=/",
+		    "[\"/dev/doze-copy\",\"--parents\",\"--exclude=*.o\",\"--own\",\"--\",\"x/./"
+		    "y\","
+		    "\"/z/\"]\nUSER u\n",
+		    "from=doze-context-11112222,",
+		    "\"--chmod=u+x\",\"--own\",\"--\",\"a\",\"/b\"]\n" } },
+		/* heredocs */
 		{ "FROM a\nRUN <<EOF\nset -e\necho $A\nEOF\n",
-		  { MOUNT, AT ". /dev/doze-heredoc\n", "x[set -e\necho $A\n]" } },
+		  { SH("set -e\\u000aecho $A\\u000a") } },
 		{ "FROM a\nRUN <<-'EOF'\n\t#!/bin/python\n\tx\n\tEOF\n",
-		  { MOUNT, AT "/dev/doze-heredoc\n", "x[#!/bin/python\nx\n]" } },
-		{ "FROM a\nRUN --network=none cat <<A > /x && cat <<B\n1\nA\n2\nB\nUSER u",
-		  { "RUN --network=none --mount", "\nUSER u\n",
-		    "x[cat <<A > /x && cat <<B\n1\nA\n2\nB\n]" } },
-		{ "FROM a\nENV V=1\nCOPY <<c.txt /d/\n$V \\$V ${W:-w}\nc.txt\n",
-		  { "COPY --from=doze-heredocs ", "/c.txt /d/\n", "[1 $V w\n]" } },
-		{ "FROM a\nARG V=1\nADD --chmod=600 f <<'E' /d/\n$V\nE\n",
-		  { "ADD --chmod=600 f /d/\n", "COPY --chmod=600 --from=doze-heredocs ",
-		    "[$V\n]" } },
-		{ "FROM a\nARG B=b\nCOPY --link --chown=1 <<a \"p q\" <<'b' /d/\n"
+		  { "RUN --mount=type=bind,from=doze-heredocs,source=",
+		    "/script,target=/dev/doze-heredoc [\"/dev/doze-heredoc\"]\n",
+		    "x[#!/bin/python\nx\n]" } },
+		{ "FROM a\nRUN cat <<A > /x && cat <<B\n1\nA\n2\nB\nUSER u",
+		  { SH("cat <<A > /x && cat <<B\\u000a1\\u000aA\\u000a2\\u000aB\\u000a") "USER "
+											 "u\n" } },
+		{ "FROM a\nRUN 3<<E\nx\nE\n", { SH("3<<E\\u000ax\\u000aE\\u000a") } },
+		{ "FROM a\nENV V=1\nCOPY <<c.txt /d/\n$V \\$V ${W:-w} '\"\\n\nc.txt\n",
+		  { "COPY --from=doze-heredocs [\"", "/c.txt\",\"/d/\"]\n[1 $V w '\"n\n]" } },
+		{ "FROM a\nARG B=b\nCOPY --chown=1 <<a \"p q\" <<'b' /d/\n"
 		  "${A:-${B}} ${B:+${B:-n}c} ${A-'}'} ${A+'}'}\na\n${A:-${B}}\nb\nUSER u",
-		  { "COPY --chown=1 \"p q\" /d/\nCOPY --chown=1 --from=doze-heredocs ", "/a ",
-		    "/b /d/\nUSER u\n", "[b bc } \n][${A:-${B}}\n]" } },
+		  { "COPY --chown=1 [\"/p\\\\ q\",\"/d/\"]\nCOPY --from=doze-heredocs --chown=1 "
+		    "[\"",
+		    "/a\",\"", "/b\",\"/d/\"]\nUSER u\n" } },
 		{ "# escape=`\nFROM a\nENV A=\"`$`\"``x`y\"\nCOPY <<E /d\n$A\nE\n",
 		  { "[$\"`x`y\n]" } },
-		{ "FROM a\nADD --checksum=sha256:0 --keep-git-dir=true --chown=1 u <<a /d\nA\na\n",
-		  { "ADD --checksum=sha256:0 --keep-git-dir=true --chown=1 u /d\nCOPY --chown=1 "
-		    "--from=doze-heredocs ",
-		    "/a /d\n" } },
-		{ "FROM a\nCOPY --from=ext --chmod=755 f <<a /d/\nA\na\n",
-		  { "COPY --from=localhost/base:1 --chmod=755 f /d/\nCOPY --chmod=755 "
-		    "--from=doze-heredocs ",
-		    "/a /d/\n" } },
-		{ "FROM a\nRUN --mount=type=cache,target=/c --network=none <<E  \nx\nE\n",
-		  { "\nRUN --mount=type=cache,target=/c --network=none --mount=type=bind,",
-		    AT ". /dev/doze-heredoc\n", "x[x\n]" } },
-		{ "FROM a\nRUN --network=none 3<<E\nx\nE\n",
-		  { "\nRUN --network=none --mount=type=bind,", AT, "x[3<<E\nx\nE\n]" } },
-		{ "FROM a\nRUN <<E cat \"a  b\"\nx\nE\n",
-		  { MOUNT, AT, "x[<<E cat \"a  b\"\nx\nE\n]" } },
-		{ "# escape=`\nFROM a\nRUN x `\n y", { "# escape=`\nFROM", "RUN x `\n y\n" } },
+		/* RUN */
+		{ "FROM a\nRUN x \\\n  # c\n\n  && \"y\" $Z\n",
+		  { "\nRUN [\"/bin/sh\",\"-c\",\"x   && "
+		    "\\\"y\\\" $Z\"]\n" } },
+		{ "FROM a\nSHELL [\"bash\", \"-c\"]\nRUN x\nCMD y\nRUN [ \"a\" , \"b\"]\nCMD [x]",
+		  { "SHELL [\"bash\",\"-c\"]\nRUN [\"bash\",\"-c\",\"x\"]\nCMD "
+		    "[\"bash\",\"-c\",\"y\"]\nRUN [\"a\",\"b\"]\nCMD "
+		    "[\"bash\",\"-c\",\"[x]\"]\n" } },
+		{ "FROM with\nRUN x", { "\nRUN [\"/bin/bash\",\"-e\",\"-c\",\"x\"]\n" } },
+		{ "FROM a\nWORKDIR /w\nENV T=t\nRUN "
+		  "--mount=type=cache,target=$T,rw,id=/../x,sharing="
+		  "locked,uid=1,mode=0700 x",
+		  { "RUN --mount=type=cache,id=", ",sharing=locked,mode=0700,uid=1,target=/w/t "
+						  "[" } },
+		{ "FROM a\nRUN --mount=target=/x --mount=source=f,target=/f,rw x",
+		  { "RUN --mount=type=bind,from=doze-context-00000000,source=/,target=/x "
+		    "--mount=type=bind,from=doze-context-11112222,source=/f,target=/f,rw "
+		    "--mount=type=tmpfs,target=/dev/doze-own-copy/f [" } },
+		{ "FROM a AS s\nFROM a\nRUN --mount=from=S,target=/x --mount=from=t,target=/t x",
+		  { "RUN --mount=type=bind,from=doze-stage-0-",
+		    ",source=/,target=/x "
+		    "--mount=type=bind,from=localhost/base:1,source=/,target=/t [" } },
+		{ "FROM a\nRUN --mount=type=tmpfs,target=/x,size=2m --network=none x",
+		  { "RUN --mount=type=tmpfs,tmpfs-size=2097152,target=/x "
+		    "--mount=type=tmpfs,target=/dev/doze-no-network [" } },
+		{ "FROM a\nRUN --mount=type=secret,id=x --mount=type=ssh,required=false "
+		  "--network=default --security=sandbox x",
+		  { "AS ", "\n" SH("x") } },
+		/* the configuration */
+		{ "FROM a\nEXPOSE 80 90-92/UDP 1.2.3.4:5:6",
+		  { "EXPOSE 80/tcp 90/udp 91/udp 92/udp "
+		    "6/tcp\n" } },
+		{ "FROM a\nARG P=\"1 2\"\nEXPOSE $P", { "EXPOSE 1/tcp 2/tcp\n" } },
+		{ "FROM a\nVOLUME /a $B/b\nVOLUME [\"/c d\"]\nRUN x",
+		  { SH("x") "VOLUME [\"/a\",\"/b\",\"/c\\\\ d\"]\n" } },
+		{ "FROM a\nHEALTHCHECK --interval=1m30s --start-interval=1s CMD a || "
+		  "b\nHEALTHCHECK "
+		  "NONE",
+		  { "HEALTHCHECK --interval=1m30s CMD a || b\nHEALTHCHECK NONE\n" } },
+		{ "FROM a\nLABEL a.b=c \"d e\"='f'\nMAINTAINER A <b@c>\nSTOPSIGNAL SIGQUIT",
+		  { "LABEL a.b=c d\\ e=f\nMAINTAINER A\\ \\<b@c\\>\nSTOPSIGNAL SIGQUIT\n" } },
+		{ "FROM a\nENTRYPOINT exec x\nCMD\nENTRYPOINT []",
+		  { "ENTRYPOINT [\"/bin/sh\",\"-c\",\"exec x\"]\nCMD []\nENTRYPOINT []\n" } },
+		{ "FROM a\nONBUILD RUN x", { "ONBUILD RUN x\n" } },
+		/* lines */
+		{ "\xef\xbb\xbf# syntax=x\r\n# check=skip=all\r\n# escape=`\r\nfrom a\r\nrun x "
+		  "`\r\n y\r\n",
+		  { SH("x  y") } },
+		{ "FROM a\n\tEnV\tA=1\n", { "ENV A=1\n" } },
 	};
 
 	(void)unused;
@@ -197,6 +343,56 @@ static void test_lowering_changes_only_what_the_builder_does_not_know(void **unu
 			at += strlen(cases[i].parts[n]);
 		}
 	}
+}
+
+static void test_steps_keep_the_numbers_of_their_user(void **unused)
+{
+	static const char text[] = "FROM a AS x\nARG A=1\nRUN one\nFROM b AS y\nRUN no\n"
+				   "FROM x\nCOPY <<E f /d/\nE\nVOLUME /v\n";
+	static const struct {
+		unsigned stage, number, of;
+		int line;
+	} steps[] = { { 1, 1, 3, 1 }, { 1, 0, 0, 3 }, { 1, 3, 3, 3 }, { 2, 1, 3, 6 },
+		      { 2, 2, 3, 7 }, { 2, 2, 3, 7 }, { 2, 0, 0, 6 } };
+	const struct dockerfile_lowering how = { "amd64", known, content, NULL };
+	struct err e = { 0 };
+	struct dockerfile *d = dockerfile_parse(text, strlen(text), &e);
+	struct dockerfile_lowered l;
+
+	(void)unused;
+	assert_non_null(d);
+	assert_int_equal(dockerfile_lower(d, &how, &l, &e), 0);
+	assert_int_equal(l.n_steps, ARRAY_SIZE(steps));
+	assert_int_equal(l.n_stages, 2);
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		assert_int_equal(l.steps[i].stage, steps[i].stage);
+		assert_int_equal(l.steps[i].number, steps[i].number);
+		assert_int_equal(l.steps[i].of, steps[i].of);
+		assert_int_equal(l.steps[i].line, steps[i].line);
+	}
+	assert_string_equal(l.steps[2].text, "RUN one");
+	dockerfile_lowered_free(&l);
+	dockerfile_free(d);
+}
+
+static void test_a_long_line_is_broken_where_the_builder_joins_it(void **unused)
+{
+	autobuf struct buf text = { 0 }, out = { 0 }, notes = { 0 };
+	struct err e = { 0 };
+	size_t longest = 0;
+
+	(void)unused;
+	buf_adds(&text, "FROM a\nRUN x");
+	while (text.size < 120000) /* 60,000 of them remain */
+		buf_adds(&text, " \\\n  word");
+	assert_int_equal(lower(buf_str(&text), &out, &notes, &e), 0);
+	for (const char *at = buf_str(&out); *at;) {
+		size_t n = strcspn(at, "\n");
+
+		longest = n > longest ? n : longest;
+		at += n + (at[n] == '\n');
+	}
+	assert_in_range(longest, 1, 60000);
 }
 
 static void test_unclosed_variables_are_refused_in_the_time_of_one_reading(void **unused)
@@ -227,13 +423,14 @@ static void test_notes_say_what_was_left_out_and_what_may_not_run(void **unused)
 	struct err e = { 0 };
 
 	(void)unused;
-	assert_int_equal(lower("FROM --platform=linux/arm64 a\nHEALTHCHECK NONE\nCOPY --link a /\n"
+	assert_int_equal(lower("FROM --platform=linux/arm64 a\nRUN --mount=type=secret,id=x y\n"
+			       "RUN --mount=type=ssh,required=false y\n"
 			       "RUN curl -O https://x/y-AARCH64.tar.gz\n",
 			       &out, &notes, &e),
 			 0);
 	assert_non_null(strstr(buf_str(&notes), "Dockerfile:1: --platform is ignored"));
-	assert_non_null(strstr(buf_str(&notes), "Dockerfile:2: HEALTHCHECK has no effect"));
-	assert_non_null(strstr(buf_str(&notes), "Dockerfile:3: --link"));
+	assert_non_null(strstr(buf_str(&notes), "Dockerfile:2: builds have no secrets here"));
+	assert_non_null(strstr(buf_str(&notes), "Dockerfile:3: builds have no SSH agent here"));
 	assert_non_null(strstr(buf_str(&notes), "Dockerfile:4: warning: it names aarch64"));
 }
 
@@ -242,7 +439,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bases_are_found_wherever_they_are_named),
 		cmocka_unit_test(test_what_is_no_dockerfile_is_refused_with_its_line),
-		cmocka_unit_test(test_lowering_changes_only_what_the_builder_does_not_know),
+		cmocka_unit_test(test_lowering_leaves_nothing_to_expand),
+		cmocka_unit_test(test_steps_keep_the_numbers_of_their_user),
+		cmocka_unit_test(test_a_long_line_is_broken_where_the_builder_joins_it),
 		cmocka_unit_test(test_unclosed_variables_are_refused_in_the_time_of_one_reading),
 		cmocka_unit_test(test_notes_say_what_was_left_out_and_what_may_not_run),
 	};

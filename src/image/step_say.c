@@ -1,0 +1,197 @@
+/* step_say.c - passes the builder's lines on, with the steps as the user numbered them.
+ *
+ * The builder counts the instructions of the lowered file. A line "STEP 4/9: ..." is its own only
+ * if it is the step that comes next; everything else is what a step printed. */
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "image/step_lower.h"
+
+#define SAY_LINE  (64 * KIB) /* of a line that is looked at; a longer one is passed on in pieces */
+#define SAY_SHOWN 400        /* bytes of an instruction in a line */
+
+/* "[2/3] STEP 4/9: " and "STEP 4/9: ".  Returns 0 if the line is none of them. */
+static unsigned say_number(const char *line, unsigned *stage)
+{
+	unsigned of, stages, number;
+	int n = 0;
+
+	*stage = 1;
+	if (sscanf(line, "[%u/%u] STEP %u/%u: %n", stage, &stages, &number, &of, &n) == 4 && n)
+		return number;
+	*stage = 1;
+	n = 0;
+	return sscanf(line, "STEP %u/%u: %n", &number, &of, &n) == 2 && n ? number : 0;
+}
+
+static unsigned say_expected(const struct say *say)
+{
+	const struct dockerfile_step *steps = say->lowered->steps;
+	unsigned number = 0;
+
+	for (size_t i = 0; i <= say->next; i++)
+		number += steps[i].stage == steps[say->next].stage;
+	return number;
+}
+
+/* One line, whatever the instruction's continuation looked like. */
+static void say_text(const char *text, struct buf *to)
+{
+	bool blank = false;
+
+	for (size_t shown = 0; *text && shown < SAY_SHOWN; text++) {
+		if (isspace((unsigned char)*text)) {
+			blank = true;
+			continue;
+		}
+		buf_adds(to, blank ? " " : "");
+		buf_add(to, text, 1);
+		shown += 1 + blank;
+		blank = false;
+	}
+	buf_adds(to, *text ? "..." : "");
+}
+
+static void say_step(struct say *say, const struct dockerfile_step *step)
+{
+	autobuf struct buf line = { 0 };
+
+	say->step = step;
+	if (!step->number)
+		return;
+	if (say->lowered->n_stages > 1)
+		buf_addf(&line, "[%u/%u] ", step->stage, say->lowered->n_stages);
+	buf_addf(&line, "STEP %u/%u: ", step->number, step->of);
+	say_text(step->text, &line);
+	printf("%s\n", buf_str(&line));
+}
+
+/* The builder's lines are its own affair, such as ids of layers; errors come as one line. */
+static bool say_own(struct say *say, const char *line)
+{
+	unsigned stage, number = say_number(line, &stage);
+	const struct dockerfile_lowered *l = say->lowered;
+
+	if (number && say->next < l->n_steps && l->steps[say->next].stage == stage &&
+	    say_expected(say) == number) {
+		say_step(say, &l->steps[say->next++]);
+		return true;
+	}
+	if (!strncmp(line, "Error: ", 7)) {
+		snprintf(say->error, sizeof(say->error), "%s", line + 7);
+		return true;
+	}
+	return false;
+}
+
+static int say_line(struct say *say, struct buf *line, bool whole)
+{
+	say->full = say->full || strstr(buf_str(line), "o space left on device");
+	if (!say_own(say, buf_str(line))) {
+		if (say->error[0]) /* it was a line of the step after all */
+			printf("Error: %s\n", say->error);
+		say->error[0] = '\0';
+		fwrite(line->data, 1, line->size, stdout);
+		fputs(whole ? "\n" : "", stdout);
+	}
+	buf_clear(line);
+	return fflush(stdout) ? -1 : 0;
+}
+
+static int say_drain(struct say *say, int fd)
+{
+	autobuf struct buf line = { 0 };
+	char data[16384];
+
+	for (;;) {
+		ssize_t n = read(fd, data, sizeof(data));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return (n || (line.size && say_line(say, &line, true))) ? -1 : 0;
+		for (ssize_t i = 0; i < n; i++) {
+			bool ends = data[i] == '\n';
+
+			if (!ends)
+				buf_add(&line, &data[i], 1);
+			if ((ends || line.size > SAY_LINE) && say_line(say, &line, ends))
+				return -1;
+		}
+		/* A line that waits for its end is shown, so that a prompt is seen. */
+		if (line.size && *line.data != 'E' && *line.data != '[' && *line.data != 'S' &&
+		    say_line(say, &line, false))
+			return -1;
+	}
+}
+
+int say_run(struct say *say, struct step_argv *a, struct err *e)
+{
+	int pipes[2], status, rc;
+	pid_t pid;
+
+	if (pipe2(pipes, O_CLOEXEC))
+		return err_sys(e, "make a pipe");
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		char *argv[ARRAY_SIZE(a->v)];
+		int null = open("/dev/null", O_RDONLY);
+
+		memcpy(argv, a->v, sizeof(argv));
+		if (dup2(null, 0) < 0 || dup2(pipes[1], 1) < 0 || dup2(pipes[1], 2) < 0)
+			_exit(126);
+		signal(SIGPIPE, SIG_DFL);
+		execvp(argv[0], argv);
+		dprintf(2, "doze: %s: %s\n", argv[0], strerrordesc_np(errno));
+		_exit(127);
+	}
+	close(pipes[1]);
+	rc = pid < 0 ? err_sys(e, "start %s", a->v[0]) : 0;
+	if (!rc && say_drain(say, pipes[0]))
+		rc = err_set(e, ERR_INTERNAL, "the build log cannot be written");
+	close(pipes[0]);
+	while (pid > 0 && waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return err_sys(e, "wait for %s", a->v[0]);
+	if (rc)
+		return -1;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/* What stands before the cause is the builder's own text of the step. */
+static const char *say_cause(const char *error)
+{
+	static const char *const before[] = { "while running runtime: ", "\": " };
+
+	for (size_t i = 0; i < ARRAY_SIZE(before); i++) {
+		const char *at = strstr(error, before[i]);
+
+		if (at)
+			return at + strlen(before[i]);
+	}
+	return error;
+}
+
+void say_failure(const struct say *say, struct buf *to)
+{
+	const struct dockerfile_step *step = say->step;
+
+	if (step)
+		buf_addf(to, "Dockerfile:%d: ", step->line);
+	if (step && step->number)
+		buf_addf(to, "step %u/%u failed: ", step->number, step->of);
+	if (step)
+		say_text(step->text, to);
+	if (say->error[0])
+		buf_addf(to, "%s%s", step ? ": " : "", say_cause(say->error));
+}

@@ -1,0 +1,117 @@
+/* dockerfile_special.c - copies that the builder has no words for are run by a program of ours.
+ *
+ * It runs in the stage as root, with the sources bound beside it; /dev is a tmpfs of the step, so
+ * that nothing of both stays in the image. */
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "wire/dockerfile_copy.h"
+
+#define DOCKERFILE_SOURCE "/dev/doze-source"
+#define DOCKERFILE_COPIER "/dev/doze-copy"
+
+bool dockerfile_copy_is_special(const struct dockerfile_copy *c)
+{
+	bool symbolic = c->chmod && !isdigit((unsigned char)*c->chmod);
+
+	return c->parents || json_array_size(c->exclude) || symbolic;
+}
+
+static void dockerfile_special_arg(struct buf *to, const char *name, const char *value)
+{
+	autofree char *arg = xasprintf("%s%s", name, value);
+
+	buf_adds(to, ",");
+	dockerfile_json(to, arg);
+}
+
+static void dockerfile_special_args(const struct dockerfile_copy *c, struct buf *to)
+{
+	if (c->chown)
+		dockerfile_special_arg(to, "--chown=", c->chown);
+	if (c->chmod)
+		dockerfile_special_arg(to, "--chmod=", c->chmod);
+	if (c->parents)
+		dockerfile_special_arg(to, "--parents", "");
+	for (size_t i = 0; i < json_array_size(c->exclude); i++)
+		dockerfile_special_arg(
+			to, "--exclude=", json_string_value(json_array_get(c->exclude, i)));
+	if (!c->from)
+		dockerfile_special_arg(to, "--own", ""); /* the context's owners mean nothing */
+	dockerfile_special_arg(to, "--", "");
+}
+
+static void dockerfile_special_user(struct dockerfile_job *j, const char *user)
+{
+	autobuf struct buf line = { 0 };
+
+	buf_adds(&line, "USER ");
+	dockerfile_quote(&line, user);
+	dockerfile_put(j, buf_str(&line), false);
+}
+
+static void dockerfile_special_run(struct dockerfile_copy *c, const char *from, struct buf *args)
+{
+	struct dockerfile_job *j = c->job;
+	autobuf struct buf line = { 0 };
+
+	buf_addf(&line,
+		 "RUN --mount=type=bind,from=%s,source=/,target=" DOCKERFILE_SOURCE
+		 " --mount=type=bind,from=" DOCKERFILE_TOOLS
+		 ",source=/doze-copy,target=" DOCKERFILE_COPIER " [\"" DOCKERFILE_COPIER "\"",
+		 from);
+	dockerfile_special_args(c, &line);
+	buf_adds(&line, buf_str(args));
+	dockerfile_special_arg(&line, "", buf_str(&c->target));
+	buf_adds(&line, "]");
+	if (j->stage->state.user)
+		dockerfile_special_user(j, "0:0");
+	dockerfile_put(j, buf_str(&line), true);
+	if (j->stage->state.user)
+		dockerfile_special_user(j, j->stage->state.user);
+	j->out->tools = true;
+}
+
+/* One hash must do for all sources, so that of a single plain one is narrower than that of all. */
+static const char *dockerfile_special_context(struct dockerfile_copy *c)
+{
+	const char *only = json_string_value(json_array_get(c->sources, 0));
+	autobuf struct buf path = { 0 };
+
+	if (json_array_size(c->sources) == 1 && !strpbrk(only, "*?[\\") && !c->parents)
+		dockerfile_path(NULL, only, false, &path);
+	return dockerfile_own(c->job, path.size ? buf_str(&path) + 1 : "");
+}
+
+int dockerfile_copy_special(struct dockerfile_copy *c)
+{
+	struct dockerfile_job *j = c->job;
+	autobuf struct buf args = { 0 };
+	const char *from;
+
+	for (size_t i = 0; i < json_array_size(c->sources); i++) {
+		const char *source = json_string_value(json_array_get(c->sources, i));
+
+		if (dockerfile_is_url(source) || dockerfile_is_git(source))
+			return dockerfile_refuse(j,
+						 "%s of a URL takes neither --exclude nor a "
+						 "symbolic --chmod here",
+						 j->inst->word);
+		dockerfile_special_arg(&args, "", source);
+	}
+	if (j->inst->n_heredocs)
+		return dockerfile_refuse(j,
+					 "%s of a heredoc takes neither --exclude nor a "
+					 "symbolic --chmod here",
+					 j->inst->word);
+	if (!strcmp(j->inst->word, "ADD") && !(c->unpack_set && !c->unpack))
+		return dockerfile_refuse(j, "ADD takes --exclude and a symbolic --chmod with "
+					    "--unpack=false only here; COPY takes both");
+	from = c->from ? dockerfile_from(j, c->from) : dockerfile_special_context(c);
+	if (!from)
+		return -1;
+	dockerfile_special_run(c, from, &args);
+	return 0;
+}
