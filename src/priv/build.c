@@ -175,6 +175,10 @@ static int build_launch(struct build *b, int status, struct err *e)
 		.gid = p->build_gid,
 		.map_first = (uint32_t)p->conf->build_map_first,
 		.map_count = (uint32_t)p->conf->build_map_count,
+		.taken = { { (uint32_t)p->conf->build_map_first,
+			     (uint32_t)p->conf->build_map_count },
+			   { (uint32_t)p->conf->uid_first, (uint32_t)p->conf->uid_count },
+			   { p->build_uid, 1 } },
 		.status = status,
 	};
 

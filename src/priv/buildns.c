@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/io.h"
 #include "priv/privdrop.h"
 #include "priv/status.h"
@@ -52,13 +53,41 @@ static int buildns_outer(const struct buildns_plan *p, struct err *e)
 	return buildns_sys(e);
 }
 
+/* Ids above those of the configuration. Outside they lie where hosts give nobody an id: behind the
+ * ranges that directories and containers use, and where an id is negative in 32 bits. There are
+ * fewer of them than ids, so that 2294767295 to 4294901758 do not exist in a build. */
+static const struct buildns_range {
+	uint32_t inside, outside, count;
+} buildns_ranges[] = {
+	{ 65537, 2147483648, 2147418111 }, /* up to 2147483647 */
+	{ 4294901759, 4294901759, 65536 }, /* up to 4294967294, the last */
+	{ 2147483648, 2000200001, 147283647 },
+};
+static_assert(2147483648 + 2147418111ULL == 4294901759, "the ranges outside follow each other");
+
+/* No id outside may be mapped twice, so a range that meets the configuration's is left out. */
+static void buildns_add_range(const struct buildns_range *r, const struct buildns_plan *p,
+			      struct buf *to)
+{
+	uint64_t first = r->outside, end = first + r->count;
+
+	for (size_t i = 0; i < ARRAY_SIZE(p->taken); i++)
+		if (p->taken[i].first < end &&
+		    p->taken[i].first + (uint64_t)p->taken[i].count > first)
+			return;
+	buf_addf(to, "%u %u %u\n", r->inside, r->outside, r->count);
+}
+
 static int buildns_map(pid_t pid, const char *file, uint32_t own, const struct buildns_plan *p)
 {
 	autofree char *path = xasprintf("/proc/%d/%s", (int)pid, file);
-	autofree char *map = xasprintf("0 %u 1\n1 %u %u\n", own, p->map_first, p->map_count);
 	autoclose int fd = open(path, O_WRONLY | O_CLOEXEC);
+	autobuf struct buf map = { 0 };
 
-	return fd < 0 ? -errno : io_write_full(fd, map, strlen(map));
+	buf_addf(&map, "0 %u 1\n1 %u %u\n", own, p->map_first, p->map_count);
+	for (size_t i = 0; i < ARRAY_SIZE(buildns_ranges); i++)
+		buildns_add_range(&buildns_ranges[i], p, &map);
+	return fd < 0 ? -errno : io_write_full(fd, map.data, map.size);
 }
 
 /* This process stays root until its parent has made the namespace whose ids it maps. */

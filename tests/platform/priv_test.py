@@ -463,12 +463,17 @@ def test_a_build_is_root_only_inside(priv):
     b = Build(priv, """exec 2>&1; echo pid $$; id -u; cat /proc/self/uid_map; cat /sys/class/net/*/address | wc -l
         ls /sys/class/net | tr '\\n' ' '; ls /sys/fs/cgroup | grep -c .; grep CapEff /proc/self/status
         env | sort | grep -v -e ^_ -e ^SHLVL -e ^PWD; pwd; touch /proc/self/fd/3/file && chown 5:5 /proc/self/fd/3/file
-        mount -t tmpfs x /mnt && echo mounted; cat /etc/shadow; ls /proc | grep -c '^[0-9]'; exit 7""")
+        mount -t tmpfs x /mnt && echo mounted; cat /etc/shadow; ls /proc | grep -c '^[0-9]'
+        for id in 65537 1000660000 2147483647 2294767294 4294967294; do touch file-$id && chown $id:$id file-$id && stat -c 'id %u %g' file-$id; done
+        touch no && chown 3000000000:0 no && echo 'the hole has an id'; exit 7""")
     assert b.kind == DONE, b.body
     said = b.said()
     uid = user("build").pw_uid
     assert said.startswith("pid 2\n0\n"), said
     assert re.search(rf"^ +0 +{uid} +1\n +1 +300000 +65536$", said, re.M), said
+    for high in 65537, 1000660000, 2147483647, 2294767294, 4294967294:
+        assert f"\nid {high} {high}\n" in said, said
+    assert "has an id" not in said, said
     assert "\neth0 lo tap0 " in said and LINK not in said, said
     assert f"\nLANG=C.UTF-8\nPATH=/usr/sbin:/usr/bin:/sbin:/bin\n{WORK}/data/{b.name}\nmounted\n" in said and "shadow: Permission denied" in said, said
     assert b.gone() == (7 << 8, 0)
