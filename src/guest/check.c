@@ -57,7 +57,7 @@ static _Noreturn void check_exec(struct app_spec *s)
 
 	setsid();
 	if (!privs_lookup(s, &user, &e)) {
-		spec_env_default(s, "HOME", user.home);
+		container_environment(s, &user);
 		if (chdir(s->workdir && *s->workdir ? s->workdir : "/"))
 			err_sys(&e, "change to the working directory");
 		else if (!privs_drop(s, &user, &e)) {

@@ -51,7 +51,7 @@ static int container_stdio(const struct user *u, struct err *e)
 	return 0;
 }
 
-static void container_environment(struct app_spec *s, const struct user *u)
+void container_environment(struct app_spec *s, const struct user *u)
 {
 	static const char *const defaults[] = { "PATH=" CONTAINER_PATH,
 						"HOSTNAME=" CONTAINER_HOSTNAME, NULL };

@@ -27,6 +27,8 @@ _Noreturn void container_enter(struct app_spec *s, int report);
 /* The steps of it.  The root disk becomes the root, with the mounts of Docker.  Then users of the
  * image can be looked up, and last the process gives up all that the application must not have. */
 int rootfs_enter(const struct app_spec *s, struct err *e) must_check;
+/* The environment of every process of the container: Docker's defaults, and HOME of its user. */
+void container_environment(struct app_spec *s, const struct user *u);
 int privs_lookup(const struct app_spec *s, struct user *u, struct err *e) must_check;
 int privs_drop(const struct app_spec *s, const struct user *u, struct err *e) must_check;
 

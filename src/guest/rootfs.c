@@ -166,6 +166,21 @@ static void rootfs_make_parents(const char *path)
 	}
 }
 
+/* The image may have a file here, nothing, or a dangling link. */
+static int rootfs_make_target(const char *path, struct err *e)
+{
+	int fd;
+
+	rootfs_make_parents(path);
+	fd = open(path, O_RDONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0644);
+	if (fd < 0 && errno == ENOENT && !unlink(path))
+		fd = open(path, O_RDONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0644);
+	if (fd < 0)
+		return err_sys(e, "make '%s'", path);
+	close(fd);
+	return 0;
+}
+
 /* The file is the application's own from now on.  A link of the image leads to where it is put, and
  * other names of the image's file keep what they had. */
 static int rootfs_put_file(const struct app_file *f, struct err *e)

@@ -105,7 +105,8 @@ static void sweep_dir(struct sweep *s, const char *name)
 	else
 		fd_close(&fd);
 	s->open++;
-	maintenance_start(s->role, &(struct maintenance_what){ name, NULL, NULL, -1 },
+	maintenance_start(s->role,
+			  &(struct maintenance_what){ name, NULL, NULL, -1, PRIV_NET_NONE },
 			  sweep_dir_done, s);
 }
 
@@ -216,7 +217,8 @@ static void sweep_store(struct sweep *s)
 		sweep_end(s);
 		return;
 	}
-	maintenance_start(s->role, &(struct maintenance_what){ NULL, "reset", NULL, -1 },
+	maintenance_start(s->role,
+			  &(struct maintenance_what){ NULL, "reset", NULL, -1, PRIV_NET_NONE },
 			  sweep_store_done, s);
 }
 

@@ -211,15 +211,15 @@ static bool reference_cut(struct span *s, char mark, struct span *tail)
 
 int reference_parse(struct reference *r, const char *text, struct err *e)
 {
-	struct span s = { text, strnlen(text, REFERENCE_MAX) }, part;
+	struct span s = { text, strnlen(text, REFERENCE_TEXT) }, part;
 	const char *slash;
 
 	*r = (struct reference){ .registry = DOCKER };
 	if (!s.n)
 		return err_set(e, ERR_INVALID, "it is empty");
-	if (s.n == REFERENCE_MAX)
+	if (s.n == REFERENCE_TEXT)
 		return err_set(e, ERR_INVALID, "it is longer than %d characters",
-			       REFERENCE_MAX - 1);
+			       REFERENCE_TEXT - 1);
 	if (reference_cut(&s, '@', &part) && reference_digest(r, part, e))
 		return -1;
 	slash = memchr(s.at, '/', s.n);

@@ -9,7 +9,8 @@
 
 #include "base/err.h"
 
-#define REFERENCE_MAX 512 /* of the whole text, with its NUL */
+#define REFERENCE_TEXT 512 /* of what users write, with its NUL */
+#define REFERENCE_MAX  768 /* of a name that is complete, likewise */
 
 struct reference {
 	char registry[256]; /* "docker.io", "localhost:5000"; in small letters */
