@@ -123,7 +123,7 @@ static int app_run(struct app *a, struct app_spec *s, struct err *e)
 	spec_file_default(s, "/etc/hostname", CONTAINER_HOSTNAME "\n");
 	spec_file_default(s, "/etc/hosts", APP_HOSTS);
 	cgroup = app_cgroup(e);
-	if (cgroup < 0 || app_open_pipes(&p, e))
+	if (cgroup < 0 || oom_open(&a->oom, a->port, app_memory(), e) || app_open_pipes(&p, e))
 		return -1;
 	a->started_ms = clock_mono_ms();
 	a->pid = app_clone(cgroup);
@@ -170,20 +170,6 @@ void app_start(struct app *a, struct port *port, const struct agent_frame *f)
 	spec_free(&spec);
 }
 
-/* How often the kernel has killed a process of the application for want of memory. */
-static uint64_t app_oom_kills(void)
-{
-	static const char key[] = "oom_kill ";
-	char text[512];
-	autoclose int fd = open(CONTAINER_CGROUP "/memory.events", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	const char *at;
-
-	text[n < 0 ? 0 : n] = '\0';
-	at = strstr(text, key);
-	return at ? strtoull(at + sizeof(key) - 1, NULL, 10) : 0;
-}
-
 void app_reaped(struct app *a, int pid, int status)
 {
 	char output[3 * LOG_TAIL + 1], text[ENDING_TEXT];
@@ -194,8 +180,8 @@ void app_reaped(struct app *a, int pid, int status)
 	a->pid = 0;
 	logs_drain(&a->logs);
 	end.ran_ms = clock_mono_ms() - a->started_ms;
-	end.oom_kills = app_oom_kills();
-	end.memory_max = app_memory();
+	end.oom_kills = oom_look(&a->oom);
+	end.memory_max = a->oom.memory_max;
 	end.output = "";
 	ending_text(&end, text, sizeof(text));
 	if (!*a->failure)

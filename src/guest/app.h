@@ -4,10 +4,12 @@
 
 #include "guest/container.h"
 #include "guest/logs.h"
+#include "guest/oom.h"
 #include "guest/spec.h"
 
 struct app {
 	struct logs logs;
+	struct oom oom;
 	struct port *port; /* borrowed */
 	int pid;           /* 0: not started, or ended */
 	int64_t started_ms;

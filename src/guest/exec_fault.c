@@ -74,7 +74,7 @@ static bool fault_in_workdir(const struct fault *f)
 static bool fault_in_no_path(const struct fault *f)
 {
 	return f->look->path_list && !*f->look->path &&
-	       fault_say(f, "no directory of PATH (%s) has it: is it spelled right and installed?",
+	       fault_say(f, "no directory of PATH (%s) has it: check its spelling, or install it",
 			 f->look->path_list);
 }
 

@@ -133,6 +133,15 @@ static void app_hog(const char *unused)
 	}
 }
 
+/* The same in a process beside this one. */
+static void app_worker(const char *unused)
+{
+	(void)unused;
+	if (!fork())
+		app_hog(NULL);
+	snprintf(answer, sizeof(answer), "started");
+}
+
 /* Everything that a process may be denied. */
 static void app_rampage(const char *unused)
 {
@@ -189,6 +198,7 @@ static const struct {
 	{ "/time", app_time },        { "/flood/", app_flood },      { "/exit/", app_exit },
 	{ "/body", app_body },        { "/big/", app_big },          { "/hello", app_hello },
 	{ "/bomb", app_bomb },        { "/hog", app_hog },           { "/rampage", app_rampage },
+	{ "/worker", app_worker },
 };
 
 /* false: close without an answer, or leave it open for ever */

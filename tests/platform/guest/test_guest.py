@@ -356,6 +356,18 @@ def test_all_capabilities(files):
         guest.close()
 
 
+def test_the_log_tells_of_a_worker_that_memory_ended(files):
+    guest = boot(files)
+    try:
+        start(guest)
+        assert guest.get("/worker") == "started"
+        told = dict(guest.agent.wait(m.LOG, lambda f: f[m.STREAM] == 3, timeout=60))[m.BYTES]
+        assert told.startswith(b"the kernel killed 1 of the application's processes, since its ")
+        assert guest.get("/hello") == "hello"
+    finally:
+        guest.close()
+
+
 def test_a_hostile_application_harms_itself_alone(files):
     """Kill, close, fill the disk, reboot, fork until nothing forks, eat all memory: the agent answers through it all."""
     guest = boot(files, disk="64M")
