@@ -51,8 +51,8 @@ static const struct {
 } ending_codes[] = {
 	{ 0, ": it is the microVM's process 1, which has to stay; a server that goes to the background as a daemon "
 	     "needs its option for the foreground (as nginx -g 'daemon off;')" },
-	{ 126, ": a shell found a program that it may not run" },
-	{ 127, ": a shell did not find a program" },
+	{ 126, ": a shell ends so if it may not run a program" },
+	{ 127, ": a shell ends so if it does not find a program, and a loader if it does not find a library" },
 };
 // clang-format on
 
@@ -99,14 +99,51 @@ static void ending_memory(const struct ending *e, struct ending_to *to)
 			(unsigned long long)(e->memory_max / MIB));
 }
 
-/* The end of the output tells most. */
+static bool ending_is_telling(const char *line, size_t len)
+{
+	static const char *const words[] = { "Error", "error:", "ERROR", "Exception", "Caused by",
+					     "panic", "fatal",  "FATAL", "[emerg]" };
+	size_t blanks = strspn(line, " ");
+
+	if (len <= blanks || !strncmp(line + blanks, "at ", 3)) /* a frame of a stack */
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (memmem(line, len, words[i], strlen(words[i])))
+			return true;
+	return false;
+}
+
+/* The last line that names an error, since a trace of the stack may follow it. */
+static const char *ending_telling(const char *output, size_t *len)
+{
+	const char *found = NULL, *next;
+
+	for (const char *line = output; line; line = next ? next + 3 : NULL) {
+		size_t n;
+
+		next = strstr(line, " | ");
+		n = next ? (size_t)(next - line) : strlen(line);
+		if (!ending_is_telling(line, n))
+			continue;
+		found = line;
+		*len = n;
+	}
+	return found;
+}
+
+/* Without such a line the end of the output tells most. */
 static void ending_output(const struct ending *e, struct ending_to *to)
 {
-	size_t len = strlen(e->output);
-	const char *from = e->output;
+	size_t len = strlen(e->output), n;
+	const char *from = e->output, *telling = ending_telling(e->output, &n);
 
 	if (!len)
 		return;
+	if (telling) {
+		ending_add(to, " Its last output: %.*s",
+			   (int)(n < ENDING_OUTPUT ? n : ENDING_OUTPUT), telling);
+		return;
+	}
 	if (len > ENDING_OUTPUT) {
 		from += len - ENDING_OUTPUT;
 		from += strcspn(from, " ");

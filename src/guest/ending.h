@@ -14,7 +14,7 @@ struct ending {
 	uint64_t memory_max; /* bytes that the application may use */
 	const char *failure; /* why it could not be started, or "" */
 	const char *hint;    /* what looked wrong before the start, or "" */
-	const char *output;  /* its last lines, or "" */
+	const char *output;  /* its last lines, with " | " between them, or "" */
 };
 
 /* The exit code as a shell sees it: 128 and the number of a signal that killed it. */

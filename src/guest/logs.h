@@ -17,7 +17,7 @@ struct log_rate {
 size_t log_rate_take(struct log_rate *r, int64_t now_ms, size_t want);
 
 /* The last bytes of all output, of which the end may have to be told in a line.  Pure. */
-#define LOG_TAIL 512
+#define LOG_TAIL 4096
 struct log_tail {
 	char text[LOG_TAIL];
 	size_t n;

@@ -84,6 +84,8 @@ def test_an_application_that_ends_at_once_fails_the_build(doze, tmp_path):
                                'CMD ["sh", "-c", "echo last-words; exit 3"]\n')
     assert version["state"] == "FAILED"
     assert "last-words" in doze.build_log("bad-exit")
+    build = doze.api.list_microvm_image_builds(imageIdentifier=doze.image_arn("bad-exit"), imageVersion="1.0")["items"][0]
+    assert "ended with exit code 3" in build["stateReason"] and build["stateReason"].endswith("last-words")
 
 
 def test_an_unknown_base_fails_in_seconds_and_names_the_way_out(doze, tmp_path):

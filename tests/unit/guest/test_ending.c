@@ -23,7 +23,7 @@ static const struct ending_row rows[] = {
 	{ { EXITED(0), 90, 0, 0, "", "", "started" }, 0,
 	  { "ended with exit code 0 after 0.0 seconds", "process 1, which has to stay", "Its last output: started" }, NULL },
 	{ { EXITED(3), 12345, 0, 0, "", "", "" }, 3, { "the application ended with exit code 3 after 12.3 seconds." }, "output" },
-	{ { EXITED(127), 100, 0, 0, "", "", "sh: 1: gunicorn: not found" }, 127, { "did not find a program", "gunicorn: not found" }, NULL },
+	{ { EXITED(127), 100, 0, 0, "", "", "sh: 1: gunicorn: not found" }, 127, { "does not find a program", "gunicorn: not found" }, NULL },
 	{ { EXITED(126), 100, 0, 0, "", "", "" }, 126, { "may not run" }, NULL },
 	{ { SIGSEGV, 100, 0, 0, "", "", "" }, 139, { "signal 11 (SIGSEGV) killed the application after 0.1 seconds" }, "memory were" },
 	{ { SIGILL, 100, 0, 0, "", "", "" }, 132, { "(SIGILL)", "instructions that this processor lacks" }, NULL },
@@ -32,6 +32,14 @@ static const struct ending_row rows[] = {
 	{ { EXITED(1), 100, 2, 480 * MIB, "", "", "Killed" }, 1, { "exit code 1", "the kernel killed 2", "Its last output: Killed" }, NULL },
 	{ { EXITED(127), 100, 0, 0, "", "'/x' has lines", "env: 'node\r'" }, 127, { "Perhaps this is why: '/x' has lines." }, NULL },
 	{ { EXITED(0), 100, 0, 0, "", "'/x' has lines", "" }, 0, { "exit code 0" }, "Perhaps" },
+	{ { EXITED(1), 100, 0, 0, "", "", "throw err; | Error: Cannot find module '/a.js' |     at Module._load (x) |     at new NodeError | Node.js v22" }, 1,
+	  { "Its last output: Error: Cannot find module '/a.js'" }, "NodeError" },
+	{ { EXITED(1), 100, 0, 0, "", "", "Exception in thread \"main\" x |   at a.b(C) | Caused by: java.net.BindException |   at c.d(E)" }, 1,
+	  { "Its last output: Caused by: java.net.BindException" }, "Exception in thread" },
+	{ { EXITED(1), 100, 0, 0, "", "", "Traceback: |   File \"x\" | ModuleNotFoundError: No module named 'flask'" }, 1,
+	  { "Its last output: ModuleNotFoundError: No module named 'flask'" }, "Traceback" },
+	{ { EXITED(1), 100, 0, 0, "", "", "nginx: [emerg] host not found | bye" }, 1, { "Its last output: nginx: [emerg] host not found" }, "bye" },
+	{ { EXITED(2), 100, 0, 0, "", "", "one | two | three" }, 2, { "Its last output: one | two | three" }, NULL },
 	{ { EXITED(127), 100, 0, 0, "run '/x': no", "a hint", "a line" }, 127, { "run '/x': no." }, "a line" },
 };
 // clang-format on
