@@ -155,6 +155,7 @@ void ending_text(const struct ending *e, char *text, size_t room)
 {
 	struct ending_to to = { .text = text, .room = room };
 	int code = ending_code(e);
+	bool hinted = *e->hint && code;
 
 	*text = '\0';
 	if (*e->failure) {
@@ -166,10 +167,10 @@ void ending_text(const struct ending *e, char *text, size_t room)
 	else
 		ending_add(&to, "the application ended with exit code %d after ", code);
 	ending_add(&to, "%lld.%lld seconds%s", (long long)(e->ran_ms / 1000),
-		   (long long)(e->ran_ms % 1000 / 100), ending_means(e));
+		   (long long)(e->ran_ms % 1000 / 100), hinted ? "" : ending_means(e));
 	ending_memory(e, &to);
 	ending_add(&to, ".");
-	if (*e->hint && code)
+	if (hinted)
 		ending_add(&to, " Perhaps this is why: %s.", e->hint);
 	ending_output(e, &to);
 }

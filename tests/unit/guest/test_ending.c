@@ -30,7 +30,7 @@ static const struct ending_row rows[] = {
 	{ { 40, 100, 0, 0, "", "", "" }, 168, { "signal 40 killed the application" }, NULL },
 	{ { SIGKILL, 100, 1, 480 * MIB, "", "", "" }, 137, { "signal 9 (SIGKILL)", "the kernel killed 1 of its processes", "480 MiB" }, NULL },
 	{ { EXITED(1), 100, 2, 480 * MIB, "", "", "Killed" }, 1, { "exit code 1", "the kernel killed 2", "Its last output: Killed" }, NULL },
-	{ { EXITED(127), 100, 0, 0, "", "'/x' has lines", "env: 'node\r'" }, 127, { "Perhaps this is why: '/x' has lines." }, NULL },
+	{ { EXITED(127), 100, 0, 0, "", "'/x' has lines", "env: 'node\r'" }, 127, { "Perhaps this is why: '/x' has lines." }, "a shell" },
 	{ { EXITED(0), 100, 0, 0, "", "'/x' has lines", "" }, 0, { "exit code 0" }, "Perhaps" },
 	{ { EXITED(1), 100, 0, 0, "", "", "throw err; | Error: Cannot find module '/a.js' |     at Module._load (x) |     at new NodeError | Node.js v22" }, 1,
 	  { "Its last output: Error: Cannot find module '/a.js'" }, "NodeError" },
