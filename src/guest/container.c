@@ -100,9 +100,8 @@ _Noreturn void container_enter(struct app_spec *s, int report)
 	}
 	container_report(report, hint);
 	if (!*e.text && !privs_drop(s, &user, &e)) {
-		errno = ENOENT;
-		if (*look.path)
-			execve(look.path, s->argv, s->env);
+		environ = s->env;
+		execvp(s->argv[0], s->argv); /* which passes over what this user may not see */
 		code = errno == ENOENT ? CONTAINER_MISSING : CONTAINER_CANNOT;
 		exec_fault(&look, errno, &user, fault, sizeof(fault));
 		err_set(&e, ERR_INVALID, "%s", fault);

@@ -25,7 +25,7 @@ struct exec_look {
 	const char *name;      /* as the image says it; borrowed */
 	const char *path_list; /* PATH, if the name is looked for there, or NULL; borrowed */
 	const char *workdir;   /* borrowed */
-	char path[EXEC_NAME];  /* where it is; the process runs this one */
+	char path[EXEC_NAME];  /* where it is */
 	char link[EXEC_NAME];  /* what a dangling link at that path names */
 	bool in_workdir;       /* PATH has no such program, but the working directory has */
 	struct exec_file program;
@@ -39,7 +39,7 @@ struct exec_look {
 	char crlf_name[EXEC_NAME];
 };
 
-/* Find the program as Docker does, in the application's root and working directory. */
+/* Find the program, in the application's root and working directory. */
 void exec_look(const struct app_spec *s, struct exec_look *l);
 
 #endif

@@ -41,7 +41,7 @@ HANDED_IN = {
 }
 PASSWD = "root:x:0:0:root:/root:/bin/sh\nweb:x:1234:60000:w:/home/web:/bin/sh\n"
 GROUP = "root:x:0:root\nbin:x:1:root,daemon\nweb:x:60000:\nextra:x:777:foo,web\nmore:x:778:web\n"
-IMAGE_ENV = ["LANG=C.UTF-8", "KEY=first", "PATH=/bin:/sbin", "SPACE=a value", "KEY=second"]
+IMAGE_ENV = ["LANG=C.UTF-8", "KEY=first", "PATH=/plain:/secret:/bin", "SPACE=a value", "KEY=second"]
 ARGV, WORKDIR = ["facts", "two words"], "/srv/made/here"
 
 
@@ -59,6 +59,11 @@ def make_tree(tree, program):
     for name in ("facts", "suid", "capable"):
         shutil.copy(program, tree / "bin" / name)
         (tree / "bin" / name).chmod(0o4755 if name == "suid" else 0o755)
+    # In PATH before the program: one that nobody may run, and one that only root sees.
+    for name, folder_mode, mode in (("plain", 0o755, 0o644), ("secret", 0o700, 0o755)):
+        (tree / name).mkdir(folder_mode)
+        shutil.copy(program, tree / name / "facts")
+        (tree / name / "facts").chmod(mode)
     # struct vfs_cap_data, version 2: CAP_NET_BIND_SERVICE, permitted and effective
     os.setxattr(tree / "bin/capable", "security.capability", struct.pack("<5I", 0x02000001, 1 << 10, 0, 0, 0))
 
@@ -95,7 +100,7 @@ def docker_spec(bundle, user):
         "root": {"path": "rootfs", "readonly": False},
         "process": {"terminal": False, "user": {"uid": uid, "gid": gid, "additionalGids": groups},
                     "args": ARGV, "env": docker_env(IMAGE_ENV), "cwd": WORKDIR, "oomScoreAdj": 0, "noNewPrivileges": False,
-                    "capabilities": {"bounding": names, "effective": names, "permitted": names}},
+                    "capabilities": {"bounding": names, **({} if uid else {"effective": names, "permitted": names})}},
         "mounts": mounts,
         "linux": {"cgroupsPath": f"/doze-facts-{os.getpid()}", "resources": {"devices": devices}, "seccomp": seccomp(),
                   "maskedPaths": MASKED, "readonlyPaths": READONLY,

@@ -104,6 +104,8 @@ static void process_attributes(void)
 	fact("cmdline", "%s", fact_file("/proc/self/cmdline", text, sizeof(text)));
 	fact("comm", "%s", fact_file("/proc/self/comm", text, sizeof(text)));
 	fact("cgroup", "%s", strstr(fact_file("/proc/self/cgroup", text, sizeof(text)), "0::"));
+	number = (int)readlink("/proc/self/exe", text, sizeof(text) - 1);
+	fact("program", "%.*s", number, text);
 	fact("working directory", "%s", getcwd(text, sizeof(text)));
 }
 

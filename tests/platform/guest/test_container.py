@@ -71,6 +71,7 @@ def test_a_guests_process_sees_what_a_containers_process_sees(files, tmp_path, u
     (printed, errors, agent), code = rig.run_in_guest(tmp_path / "guest", files, files / "facts", *fields)
     assert code == 7 and errors == "", (code, errors, agent)
     guest = json.loads(printed)
+    assert guest["program"] == ("/secret/facts" if user == "root" else "/bin/facts")
     assert len(docker) > 200 and len(set(docker) & set(guest)) > 200
     unnamed, unused = compare(docker, guest)
     assert unnamed == {}

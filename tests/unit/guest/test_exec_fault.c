@@ -35,7 +35,7 @@ struct fault_row {
 
 // clang-format off
 static const struct fault_row rows[] = {
-	{ .name = "pyhton", .error = ENOENT, .says = { "run 'pyhton': No such file or directory: ", "PATH (" DIRS ")" } },
+	{ .name = "gunicrn", .error = ENOENT, .says = { "run 'gunicrn': No such file or directory: ", "PATH (" DIRS ")" } },
 	{ .name = "server", .error = ENOENT, .in_workdir = true, .says = { "working directory", "'./server'" } },
 	{ .name = "python app.py", .error = ENOENT, .says = { "holds a space", "[\"python\", \"app.py\"]" } },
 	{ .name = "$HOME/server", .error = ENOENT, .path = "$HOME/server", .says = { "does not expand variables" } },

@@ -23,7 +23,7 @@ static const char passwd_text[] = "root:x:0:0:root:/root:/bin/bash\n"
 
 static const char group_text[] =
 	"root:x:0:\nweb:x:1001:\nstaff:x:50:foo,web,bar\nnear:x:51:webby,we\n"
-	"broken:x:x:web\ndocker:x:998:web\nagain:x:50:web\nown:x:1001:web\n999:x:40:\n";
+	"broken:x:x:web\ndocker:x:998:web\nagain:x:50:web\nmine:x:1001:web\n999:x:40:\n";
 
 struct user_row {
 	const char *who;
