@@ -174,6 +174,7 @@ static int get_git_commit(const struct dockerfile_fetch *f, const char *where, s
 {
 	const char *ref = f->ref && *f->ref ? f->ref : "HEAD";
 	const char *const shallow[] = { "fetch", "-q", "--depth=1", "--", f->url, ref, NULL };
+	const char *const full[] = { "fetch", "-q", "--", f->url, ref, NULL };
 	const char *const whole[] = { "fetch", "-q",   "--tags",
 				      "--",    f->url, "+refs/heads/*:refs/remotes/origin/*",
 				      NULL };
@@ -182,11 +183,14 @@ static int get_git_commit(const struct dockerfile_fetch *f, const char *where, s
 	const char *const modules[] = { "submodule",   "-q",        "update", "--init",
 					"--recursive", "--depth=1", NULL };
 	autobuf struct buf out = { 0 };
+	bool is_commit = strspn(ref, "0123456789abcdef") == strlen(ref);
 	int rc = get_git_run(where, shallow, &out, e);
 
-	if (!rc)
+	if (rc > 0 && rc != 127) /* a server of files alone has no shallow history */
+		rc = get_git_run(where, full, &out, e);
+	if (!rc) {
 		rc = get_git_run(where, found, &out, e);
-	else if (rc != 127 && rc > 0 && strspn(ref, "0123456789abcdef") == strlen(ref)) {
+	} else if (rc > 0 && rc != 127 && is_commit) {
 		/* Some servers give a commit only with the branch that has it. */
 		rc = get_git_run(where, whole, &out, e);
 		if (!rc)

@@ -28,7 +28,8 @@ struct say {
 	const struct dockerfile_lowered *lowered;
 	const struct dockerfile_step *step; /* that runs */
 	size_t next;                        /* step to come */
-	char error[512];                    /* the builder's last words */
+	char error[4096];                   /* the builder's last words */
+	bool ending;                        /* they have begun */
 	bool full;                          /* a line reported a full disk */
 };
 

@@ -86,8 +86,15 @@ static bool say_own(struct say *say, const char *line)
 		say_step(say, &l->steps[say->next++]);
 		return true;
 	}
+	if (say->ending) { /* a script in its text brings lines of its own */
+		size_t size = strlen(say->error);
+
+		snprintf(say->error + size, sizeof(say->error) - size, "\n%s", line);
+		return true;
+	}
 	if (!strncmp(line, "Error: ", 7)) {
 		snprintf(say->error, sizeof(say->error), "%s", line + 7);
+		say->ending = !strncmp(line + 7, "building at STEP ", 17);
 		return true;
 	}
 	return false;
@@ -168,16 +175,19 @@ int say_run(struct say *say, struct step_argv *a, struct err *e)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-/* What stands before the cause is the builder's own text of the step. */
+/* What stands before the cause is the builder's own text of the step, of which the last such words
+ * are the end. */
 static const char *say_cause(const char *error)
 {
 	static const char *const before[] = { "while running runtime: ", "\": " };
 
 	for (size_t i = 0; i < ARRAY_SIZE(before); i++) {
-		const char *at = strstr(error, before[i]);
+		const char *found = NULL;
 
-		if (at)
-			return at + strlen(before[i]);
+		for (const char *at = error; (at = strstr(at, before[i])); at++)
+			found = at + strlen(before[i]);
+		if (found)
+			return found;
 	}
 	return error;
 }

@@ -154,6 +154,7 @@ static int dockerfile_lower_user(struct dockerfile_job *j)
 
 	if (dockerfile_one_word(j, &word))
 		return -1;
+	dockerfile_need_workdir(j, NULL); /* it belongs to the user before */
 	free(j->stage->state.user);
 	j->stage->state.user = xstrdup(buf_str(&word));
 	dockerfile_quote(&line, buf_str(&word));
@@ -168,10 +169,12 @@ static int dockerfile_lower_workdir(struct dockerfile_job *j)
 	if (dockerfile_one_word(j, &word))
 		return -1;
 	dockerfile_path(j->stage->state.workdir, buf_str(&word), false, &path);
+	dockerfile_need_workdir(j, NULL); /* of an earlier WORKDIR */
 	free(j->stage->state.workdir);
 	j->stage->state.workdir = xstrdup(buf_str(&path));
 	dockerfile_quote(&line, buf_str(&path));
 	dockerfile_put_config(j, buf_str(&line));
+	j->workdir_waits = path.size > 1;
 	return 0;
 }
 

@@ -300,6 +300,7 @@ static int dockerfile_copy_lower(struct dockerfile_copy *c)
 		rc = dockerfile_copy_flag(c, &c->parts.flags[i]);
 	if (rc || dockerfile_copy_words(c) || dockerfile_copy_check(c))
 		return -1;
+	dockerfile_need_workdir(c->job, buf_str(&c->target));
 	if (dockerfile_copy_is_special(c))
 		return dockerfile_copy_special(c);
 	return dockerfile_copy_put_plain(c) || dockerfile_copy_put_fetched(c) ||

@@ -17,6 +17,7 @@ struct dockerfile_job {
 	unsigned number;                    /* of it in its stage */
 	struct dockerfile_vars given;       /* ARG lines that the stage has already */
 	struct buf text;                    /* of the stage, without its FROM */
+	bool workdir_waits;                 /* the builder makes it when something runs there */
 	char escape;
 	struct err *e;
 };
@@ -69,6 +70,8 @@ int dockerfile_lower_healthcheck(struct dockerfile_job *j);
 /* Append "--mount=..." and a blank, or nothing if the step runs without it. */
 int dockerfile_mount(struct dockerfile_job *j, const struct dockerfile_part *flag,
 		     struct buf *to) must_check;
+/* Make the working directory now, with its owner, unless what is copied to @target makes it. */
+void dockerfile_need_workdir(struct dockerfile_job *j, const char *target);
 /* What a stage keeps for its end, because later steps would not work with it. */
 void dockerfile_put_volumes(struct dockerfile_job *j);
 /* Fill a state with the configuration of a base image. */

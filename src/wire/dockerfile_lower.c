@@ -173,6 +173,7 @@ static int dockerfile_lower_stage(struct dockerfile_job *j, struct dockerfile_st
 	j->inst = stage->from;
 	j->number = 1;
 	j->out->n_stages++;
+	j->workdir_waits = false;
 	if (!stage->base)
 		image = !strcmp(name, "scratch") ? &scratch : j->how->base(j->how->arg, name);
 	if (!stage->base && !image)
@@ -184,6 +185,8 @@ static int dockerfile_lower_stage(struct dockerfile_job *j, struct dockerfile_st
 		j->number++;
 		rc = dockerfile_lower_one(j);
 	}
+	j->inst = stage->from;
+	dockerfile_need_workdir(j, NULL);
 	if (!rc && stage == &j->stages.v[j->stages.n - 1])
 		dockerfile_put_volumes(j);
 	dockerfile_end(j, buf_str(&from), image ? image->id : NULL);

@@ -7,7 +7,7 @@
 /* Named build contexts: --build-context NAME=<directory>. */
 #define DOCKERFILE_CONTEXT "doze-heredocs"
 #define DOCKERFILE_FETCHED "doze-fetched"
-#define DOCKERFILE_TOOLS   "doze-tools"
+#define DOCKERFILE_TOOLS   "doze-tools" /* the program doze-copy */
 /* The build context by a name that holds a hash, so that a step is cached by what it mounts. */
 #define DOCKERFILE_OWN "doze-context-"
 

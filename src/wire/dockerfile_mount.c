@@ -186,7 +186,9 @@ static int dockerfile_mount_cache(struct dockerfile_job *j, const struct dockerf
 			false, &target);
 	id = id && *id ? id : buf_str(&target);
 	sha256_hex(id, strlen(id), hex);
-	buf_addf(to, ",id=%.32s,sharing=%s", hex, sharing);
+	/* One at a time is what the builder can do for those that want a cache of their own. */
+	buf_addf(to, ",id=%.32s,sharing=%s", hex,
+		 strcasecmp(sharing, ways[0]) ? "locked" : ways[0]);
 	if (from && strcmp(from, "scratch") != 0) {
 		from = dockerfile_from(j, from);
 		if (!from || dockerfile_mount_put(j, "from", from, to))

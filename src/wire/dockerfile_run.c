@@ -136,6 +136,7 @@ int dockerfile_lower_run(struct dockerfile_job *j)
 	if (!rc)
 		rc = dockerfile_print_run(j, &p, &line);
 	if (!rc) {
+		j->workdir_waits = false;
 		dockerfile_give_args(j);
 		dockerfile_put(j, buf_str(&line), true);
 	}

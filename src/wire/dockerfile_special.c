@@ -11,6 +11,9 @@
 
 #define DOCKERFILE_SOURCE "/dev/doze-source"
 #define DOCKERFILE_COPIER "/dev/doze-copy"
+#define DOCKERFILE_USE_COPIER                                                                     \
+	"--mount=type=bind,from=" DOCKERFILE_TOOLS ",source=/doze-copy,target=" DOCKERFILE_COPIER \
+	" [\"" DOCKERFILE_COPIER "\""
 
 bool dockerfile_copy_is_special(const struct dockerfile_copy *c)
 {
@@ -59,8 +62,7 @@ static void dockerfile_special_run(struct dockerfile_copy *c, const char *from, 
 
 	buf_addf(&line,
 		 "RUN --mount=type=bind,from=%s,source=/,target=" DOCKERFILE_SOURCE
-		 " --mount=type=bind,from=" DOCKERFILE_TOOLS
-		 ",source=/doze-copy,target=" DOCKERFILE_COPIER " [\"" DOCKERFILE_COPIER "\"",
+		 " " DOCKERFILE_USE_COPIER,
 		 from);
 	dockerfile_special_args(c, &line);
 	buf_adds(&line, buf_str(args));
@@ -83,6 +85,26 @@ static const char *dockerfile_special_context(struct dockerfile_copy *c)
 	if (json_array_size(c->sources) == 1 && !strpbrk(only, "*?[\\") && !c->parents)
 		dockerfile_path(NULL, only, false, &path);
 	return dockerfile_own(c->job, path.size ? buf_str(&path) + 1 : "");
+}
+
+/* The builder makes a working directory, for its user, when something runs in it. BuildKit makes it
+ * at once. */
+void dockerfile_need_workdir(struct dockerfile_job *j, const char *target)
+{
+	const struct dockerfile_state *s = &j->stage->state;
+	bool root = !s->user || !*s->user || !strcmp(s->user, "root") || !strcmp(s->user, "0");
+	size_t n = s->workdir ? strlen(s->workdir) : 0;
+
+	if (!j->workdir_waits)
+		return;
+	if (target && root) { /* a copy makes its folders for root */
+		j->workdir_waits =
+			strncmp(target, s->workdir, n) || (target[n] && target[n] != '/');
+		return;
+	}
+	dockerfile_put(j, "RUN " DOCKERFILE_USE_COPIER "]", false);
+	j->out->tools = true;
+	j->workdir_waits = false;
 }
 
 int dockerfile_copy_special(struct dockerfile_copy *c)

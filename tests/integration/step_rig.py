@@ -10,6 +10,7 @@ import stat
 import subprocess
 import tarfile
 import tempfile
+import threading
 import time
 
 BUILD = pathlib.Path(os.environ.get("DOZE_BUILD", "build")).resolve()
@@ -108,7 +109,7 @@ class Built:
 
 class Steps:
     def __init__(self, work):
-        self.work = pathlib.Path(work)
+        self.work, self.lock = pathlib.Path(work), threading.Lock()
         self.store = self.work / "store"
         self.libexec = self.work / "libexec"
         self.libexec.mkdir(parents=True)
@@ -135,7 +136,11 @@ class Steps:
         with open(f"/proc/{self.holder.pid}/task/{self.holder.pid}/children") as f:
             self.inside = int(f.read().split()[0])
         self.count = 0
-        self.run("import", self.directory(), "busy:1", stdin=base_tar())
+        try:
+            self.run("import", self.directory(), "busy:1", stdin=base_tar())
+        except BaseException:
+            self.close()
+            raise
 
     def close(self):
         self.holder.send_signal(signal.SIGKILL)
@@ -144,19 +149,20 @@ class Steps:
         self.disk.close()
 
     def directory(self):
-        self.count += 1
-        where = self.work / f"b{self.count}"
+        with self.lock:
+            self.count += 1
+            where = self.work / f"b{self.count}"
         where.mkdir()
         os.chown(where, IDS[0][1], IDS[0][1])
         return where
 
     def run(self, job, where, *args, stdin=b""):
         """The log and result.json of one job."""
-        given = self.work / "stdin"
+        given = where / "stdin"
         given.write_bytes(stdin)
         with open(given, "rb") as f:
-            done = subprocess.run(["nsenter", "-t", str(self.inside), "-U", "-m", "-i", "-u", "-p", "-S", "0", "-G", "0", f"-w{where}", "sh", "-c",
-                                   'exec 3<.; exec "$@"', "sh", str(self.libexec / "doze-build-step"), job, "--store", str(self.store),
+            done = subprocess.run(["nsenter", "-t", str(self.inside), "-U", "-m", "-i", "-u", "-p", "-S", "0", "-G", "0", f"-w{where}",
+                                   "unshare", "-m", "sh", "-c", 'exec 3<.; exec "$@"', "sh", str(self.libexec / "doze-build-step"), job, "--store", str(self.store),
                                    "--libexec", str(self.libexec), "--arch", "amd64", *args],
                                   stdin=f, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, timeout=300)
         log = done.stdout.decode(errors="replace")
@@ -179,6 +185,6 @@ class Steps:
             at.write_bytes(data if isinstance(data, bytes) else data.encode())
             at.chmod(mode)
         subprocess.run(["chown", "-hR", f"{IDS[0][1]}:{IDS[0][1]}", str(context)], check=True)
-        tag = f"localhost/doze/image/t{self.count}:1"
+        tag = f"localhost/doze/image/{where.name}:1"
         log, result = self.run("build", where, "--tag", tag, *args)
         return log, result, Built(self.store, tag) if result["ok"] else None

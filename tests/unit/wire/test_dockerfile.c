@@ -192,6 +192,10 @@ static void test_what_is_no_dockerfile_is_refused_with_its_line(void **unused)
 	}
 }
 
+/* The builder makes a working directory when something runs in it. */
+#define MAKE                                                                             \
+	"RUN --mount=type=bind,from=doze-tools,source=/doze-copy,target=/dev/doze-copy " \
+	"[\"/dev/doze-copy\"]\n"
 #define SH(command) "RUN [\"/bin/sh\",\"-c\",\"" command "\"]\n"
 
 static void test_lowering_leaves_nothing_to_expand(void **unused)
@@ -222,7 +226,11 @@ static void test_lowering_leaves_nothing_to_expand(void **unused)
 		{ "FROM a AS p\nARG A=1\nFROM P\nRUN x",
 		  { "AS ", "FROM doze-stage-0-", "\nARG A=1\n" SH("x") } },
 		{ "FROM with\nENV A=$B-$T\nWORKDIR x\nUSER $B",
-		  { "ENV A=base-trigger\nWORKDIR /base/x\nUSER base\nVOLUME [\"/vol\"]\n" } },
+		  { "ENV A=base-trigger\nWORKDIR /base/x\n" MAKE
+		    "USER base\nVOLUME [\"/vol\"]\n" } },
+		{ "FROM a\nWORKDIR /w\nCOPY a b\nUSER u\nWORKDIR x\nCOPY a b",
+		  { "WORKDIR /w\nCOPY [\"/a\",\"/w/b\"]\nUSER u\nWORKDIR /w/x\n" MAKE "COPY " } },
+		{ "FROM a\nWORKDIR /w\nCOPY a /b", { "COPY [\"/a\",\"/b\"]\n" MAKE } },
 		/* stages */
 		{ "FROM a AS Build\nFROM b AS unused\nRUN no\nFROM build\nCOPY --from=BUILD x y",
 		  { "FROM localhost/base:1 AS doze-stage-0-", "\nFROM doze-stage-0-",

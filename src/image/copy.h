@@ -1,0 +1,35 @@
+/* copy.h - doze-copy: COPY with --parents, --exclude and a symbolic --chmod, run inside a stage.
+ *
+ * It is static, so that it runs in an image that has nothing else, and it is root there. The
+ * sources lie below COPY_SOURCE; they and the names of files are a stranger's. */
+#ifndef IMAGE_COPY_H
+#define IMAGE_COPY_H
+
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "wire/ignore.h"
+
+#define COPY_SOURCE "/dev/doze-source"
+#define COPY_KEEP   UINT32_MAX /* an owner that stays as it is */
+
+struct copy {
+	const char *chmod; /* NULL: modes stay */
+	uid_t uid;         /* COPY_KEEP: of the source */
+	gid_t gid;
+	struct ignore *exclude; /* NULL: nothing */
+	bool parents;
+	const char *target;
+};
+
+/* "0644", "u+x,go-w", "a=rX".  @mode is the whole st_mode of the file. */
+bool copy_mode_valid(const char *text);
+mode_t copy_mode(const char *text, mode_t mode);
+
+/* "user", "1000", "user:group" by the files of this root. */
+int copy_owner(struct copy *c, const char *text, struct err *e) must_check;
+
+/* Copy what @source names below COPY_SOURCE; it may hold wildcards. */
+int copy_source(const struct copy *c, const char *source, struct err *e) must_check;
+
+#endif
