@@ -10,6 +10,10 @@
 #include <unistd.h>
 #include <zip.h>
 
+#include "base/io.h"
+#include "base/limits.h"
+#include "wire/ignore.h"
+
 static int pack_fail(struct err *e, zip_t *zip, const char *path)
 {
 	return err_set(e, ERR_INTERNAL, "pack '%s': %s", path, zip_strerror(zip));
@@ -54,7 +58,49 @@ static int pack_entry(zip_t *zip, const FTSENT *entry, const char *name, struct 
 	return 0;
 }
 
-static int pack_tree(zip_t *zip, const char *dir, struct err *e)
+/* The build reads these itself, even if no COPY shall see them. */
+static bool pack_always(const char *name)
+{
+	static const char *const names[] = { "Dockerfile", ".dockerignore",
+					     "Dockerfile.dockerignore" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (!strcmp(name, names[i]))
+			return true;
+	return false;
+}
+
+/* The rules of the directory, or NULL.  The Dockerfile's own come first. */
+static struct ignore *pack_rules(const char *dir)
+{
+	static const char *const names[] = { "Dockerfile.dockerignore", ".dockerignore" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		autofree char *path = xasprintf("%s/%s", dir, names[i]);
+		autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
+		autobuf struct buf text = { 0 };
+
+		if (fd >= 0 && !io_read_all(fd, &text, LIMIT_DOCKERFILE))
+			return ignore_parse((const char *)text.data, text.size);
+	}
+	return NULL;
+}
+
+/* Is the entry left out?  What lies below a folder that is may still be taken in. */
+static bool pack_ignored(FTS *fts, FTSENT *entry, const struct ignore *rules, const char *name)
+{
+	if (!strcmp(entry->fts_name, ".git")) {
+		fts_set(fts, entry, FTS_SKIP);
+		return true;
+	}
+	if (!rules || pack_always(name) || !ignore_matches(rules, name))
+		return false;
+	if (entry->fts_info == FTS_D && !ignore_takes_in(rules))
+		fts_set(fts, entry, FTS_SKIP);
+	return true;
+}
+
+static int pack_tree(zip_t *zip, const char *dir, const struct ignore *rules, struct err *e)
 {
 	autofree char *copy = xstrdup(dir);
 	char *const roots[] = { copy, NULL };
@@ -72,10 +118,8 @@ static int pack_tree(zip_t *zip, const char *dir, struct err *e)
 			name++;
 		if (!*name || entry->fts_info == FTS_DP)
 			continue;
-		if (!strcmp(entry->fts_name, ".git")) {
-			fts_set(fts, entry, FTS_SKIP);
+		if (pack_ignored(fts, entry, rules, name))
 			continue;
-		}
 		if (entry->fts_info == FTS_DNR || entry->fts_info == FTS_ERR ||
 		    entry->fts_info == FTS_NS) {
 			errno = entry->fts_errno;
@@ -85,6 +129,19 @@ static int pack_tree(zip_t *zip, const char *dir, struct err *e)
 		}
 	}
 	fts_close(fts);
+	return rc;
+}
+
+static int pack_zip(zip_t *zip, const char *dir, struct err *e)
+{
+	struct ignore *rules = pack_rules(dir);
+	int rc = pack_tree(zip, dir, rules, e);
+
+	ignore_free(rules);
+	if (!rc && zip_close(zip))
+		rc = pack_fail(e, zip, dir);
+	if (rc)
+		zip_discard(zip);
 	return rc;
 }
 
@@ -119,14 +176,7 @@ int pack_directory(const char *dir, struct err *e)
 		unlink(path);
 		return -1;
 	}
-	if (pack_tree(zip, dir, e)) {
-		zip_discard(zip);
-		unlink(path);
-		return -1;
-	}
-	if (zip_close(zip)) {
-		pack_fail(e, zip, dir);
-		zip_discard(zip);
+	if (pack_zip(zip, dir, e)) {
 		unlink(path);
 		return -1;
 	}

@@ -5,7 +5,8 @@
 #include "base/err.h"
 
 /* A temporary zip of everything below @dir, already unlinked: an owned descriptor, or -1.  Links
- * and modes are kept, .git is left out.  A directory without a Dockerfile is refused here, before
+ * and modes are kept; .git and what .dockerignore names are left out, except for the files that a
+ * build reads itself.  A directory without a Dockerfile is refused here, before
  * anything is sent. */
 int pack_directory(const char *dir, struct err *e) must_check;
 

@@ -74,6 +74,54 @@ static void test_files_keep_their_mode_and_git_stays_out(void **unused)
 	zip_discard(zip);
 }
 
+static void write_text(const char *name, const char *text)
+{
+	autofree char *path = xasprintf("%s/%s", dir, name);
+	FILE *file = fopen(path, "w");
+
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+}
+
+static void test_what_dockerignore_names_stays_out_but_for_what_the_build_reads(void **unused)
+{
+	static const struct {
+		const char *name;
+		bool in;
+	} files[] = {
+		{ "Dockerfile", true }, { ".dockerignore", true },     { "a.log", false },
+		{ "keep.log", true },   { "node_modules/x/y", false }, { "src/a", true },
+		{ "data/big", false },  { "data/small/seed", true },
+	};
+	zip_t *zip;
+	struct err e;
+
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		autofree char *path = xasprintf("%s/%s", dir, files[i].name);
+
+		for (char *cut = strchr(path + strlen(dir) + 1, '/'); cut;
+		     cut = strchr(cut + 1, '/')) {
+			*cut = '\0';
+			(void)mkdir(path, 0755);
+			*cut = '/';
+		}
+		put(files[i].name, 0644);
+	}
+	write_text(".dockerignore", "Dockerfile\n.dockerignore\n*.log\n!keep.log\n"
+				    "**/node_modules\ndata\n!data/small\n");
+	zip = zip_open_from_source(
+		zip_source_filep_create(fdopen(pack_directory(dir, &e), "r"), 0, -1, NULL),
+		ZIP_RDONLY, NULL);
+	assert_non_null(zip);
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+		if ((zip_name_locate(zip, files[i].name, 0) >= 0) != files[i].in)
+			fail_msg("%s", files[i].name);
+	assert_true(zip_name_locate(zip, "node_modules/", 0) < 0);
+	zip_discard(zip);
+}
+
 static void test_a_directory_without_a_dockerfile_is_refused(void **unused)
 {
 	struct err e;
@@ -102,6 +150,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_files_keep_their_mode_and_git_stays_out, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(
+			test_what_dockerignore_names_stays_out_but_for_what_the_build_reads, setup,
+			teardown),
 		cmocka_unit_test_setup_teardown(test_a_directory_without_a_dockerfile_is_refused,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(test_what_is_no_folder_is_called_so, setup,
