@@ -11,9 +11,10 @@
 
 static int disk_config(struct step *s, struct err *e)
 {
+	static const char *const more[] = { "Healthcheck", "Shell" }; /* OCI has no word for them */
 	autobuf struct buf out = { 0 };
 	struct step_argv a;
-	json_t *doc, *config;
+	json_t *doc, *config, *docker;
 
 	step_buildah(s, &a, "inspect");
 	step_arg(&a, "--type");
@@ -23,6 +24,13 @@ static int disk_config(struct step *s, struct err *e)
 		return -1;
 	doc = json_loadb((const char *)out.data, out.size, 0, NULL);
 	config = json_object_get(json_object_get(doc, "OCIv1"), "config");
+	docker = json_object_get(json_object_get(doc, "Docker"), "config");
+	for (size_t i = 0; config && i < ARRAY_SIZE(more); i++) {
+		json_t *member = json_object_get(docker, more[i]);
+
+		if (member)
+			json_object_set(config, more[i], member);
+	}
 	if (config)
 		json_object_set(s->result, "config", config);
 	json_decref(doc);
