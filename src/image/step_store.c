@@ -10,6 +10,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "image/step.h"
 
 /* Whoever reads the list takes it that every name is a text. */
@@ -221,6 +222,18 @@ void step_make_room(const struct step *s)
 		step_ballast(s, false);
 }
 
+/* RUN's caches are what is left to give if the images were not enough. */
+static void step_prune_caches(const struct step *s)
+{
+	autoclose int store = open(s->store, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (step_used_percent(s) < STEP_PRUNE_PERCENT || store < 0)
+		return;
+	printf("doze: the caches of RUN are removed\n");
+	if (io_remove_tree(store, "caches"))
+		printf("doze: warning: they cannot be removed whole\n");
+}
+
 /* Results of finished builds are only a cache, because their disks are elsewhere.  So is an image
  * that a registry gave and that no tag means any more. */
 static bool step_is_cache(const json_t *image, const char *name)
@@ -285,6 +298,8 @@ int step_prune(struct step *s, struct err *e)
 		       step_used_percent(s));
 		step_ballast(s, false);
 		rc = step_prune_images(s, e);
+		if (!rc)
+			step_prune_caches(s);
 	}
 	step_ballast(s, true);
 	return rc;
