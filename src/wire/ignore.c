@@ -249,6 +249,8 @@ static bool ignore_rule_matches(const struct ignore_rule *r, const char *path)
 
 bool ignore_matches(const struct ignore *i, const char *path)
 {
+	if (!*path)
+		return false; /* the context itself */
 	for (size_t n = i->n; n--;)
 		if (ignore_rule_matches(&i->rules[n], path))
 			return !i->rules[n].takes_in;
