@@ -143,7 +143,7 @@ static int base_ask(struct base_search *b, size_t *next, char **image, struct er
 /* Returns true if the store has the image and no registry is to be asked. */
 static bool base_here(const struct base_search *b, char **image)
 {
-	autofree char *mark = step_import_mark(b->stored);
+	autofree char *mark = step_import_mark(b->stored), *flat = step_flat_name(b->stored);
 	autofree char *old =
 		xasprintf("localhost/%s%s", b->name, strchr(b->name, ':') ? "" : ":latest");
 	const char *name = NULL;
@@ -153,7 +153,7 @@ static bool base_here(const struct base_search *b, char **image)
 		name = old; /* as imports were stored before they had registries */
 	else if (step_image_exists(b->s, b->stored) &&
 		 (step_image_exists(b->s, mark) || !always || *b->at[0].digest))
-		name = b->stored;
+		name = step_image_exists(b->s, flat) ? flat : b->stored;
 	if (name)
 		*image = xstrdup(name);
 	return name;

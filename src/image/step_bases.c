@@ -9,7 +9,7 @@
 #include "base/hex.h"
 #include "base/io.h"
 #include "image/manifest.h"
-#include "image/step.h"
+#include "image/step_pull.h"
 #include "wire/reference.h"
 
 #define BASE_ARCHIVE "import.tar"
@@ -145,6 +145,7 @@ static int base_load(struct step *s, const struct base_archive *archive, const c
 		     struct err *e)
 {
 	autofree char *from = xasprintf("%s:%s", archive->transport, BASE_ARCHIVE);
+	autofree char *usable = NULL;
 	autobuf struct buf id = { 0 };
 	autoclose int fd = io_open_below(3, BASE_ARCHIVE, O_RDWR | O_CREAT | O_TRUNC, 0600);
 	struct step_argv a;
@@ -164,7 +165,9 @@ static int base_load(struct step *s, const struct base_archive *archive, const c
 	if (rc || !id.size || memchr(id.data, '\n', id.size))
 		return step_fail(s, "ARCHIVE_INVALID", e,
 				 "The archive is not that of one container image.");
-	return step_tag(s, buf_str(&id), stored, e);
+	if (step_flatten(s, buf_str(&id), buf_str(&id), &usable, e))
+		return -1;
+	return step_tag(s, usable, stored, e);
 }
 
 static int base_unpack(struct step *s, const char *stored, struct err *e)

@@ -172,13 +172,31 @@ static enum registry_answer pull_fetch(struct step *s, const struct registry_pla
 	return rc ? pull_failed(s, place, &out, rc, e) : REGISTRY_HAS;
 }
 
+/* Gives the image the name by which Dockerfiles know it. */
+static enum registry_answer pull_name(struct step *s, const char *stored, char **image,
+				      struct err *e)
+{
+	const char *id;
+
+	if (step_images(s, e))
+		return REGISTRY_FAILS;
+	id = step_image_id(s, *image);
+	free(*image);
+	*image = xstrdup(stored);
+	if (!id) {
+		err_set(e, ERR_INTERNAL, "the store lacks what was fetched");
+		return REGISTRY_FAILS;
+	}
+	return step_tag(s, id, stored, e) ? REGISTRY_FAILS : REGISTRY_HAS;
+}
+
 static enum registry_answer pull_from(struct step *s, const struct registry_place *place,
-				      const struct reference *r, const char *stored, struct err *e)
+				      const struct reference *r, const char *stored, char **image,
+				      struct err *e)
 {
 	struct registry_found found;
 	struct reference exact = *r;
 	char pinned[REFERENCE_MAX];
-	const char *id;
 	enum registry_answer answer = registry_look(s, place, r, &found, e);
 
 	if (answer != REGISTRY_HAS)
@@ -194,22 +212,15 @@ static enum registry_answer pull_from(struct step *s, const struct registry_plac
 		printf("doze: the store has it\n");
 	else if ((answer = pull_fetch(s, place, r->registry, pinned, e)) != REGISTRY_HAS)
 		return answer;
-	if (!strcmp(pinned, stored))
-		return REGISTRY_HAS;
-	if (step_images(s, e))
+	if (step_flatten(s, pinned, pinned, image, e))
 		return REGISTRY_FAILS;
-	id = step_image_id(s, pinned);
-	if (!id) {
-		err_set(e, ERR_INTERNAL, "the store lacks what was fetched");
-		return REGISTRY_FAILS;
-	}
-	return step_tag(s, id, stored, e) ? REGISTRY_FAILS : REGISTRY_HAS;
+	return strchr(stored, '@') ? REGISTRY_HAS : pull_name(s, stored, image, e);
 }
 
 /* A mirror that lacks the image or is away is no failure, because the registry itself may have it.
  */
 static enum registry_answer pull_by_mirror(struct step *s, const struct reference *r,
-					   const char *stored, struct err *e)
+					   const char *stored, char **image, struct err *e)
 {
 	const char *mirror = pull_setting(s, r->registry, "mirror");
 	autofree char *shown =
@@ -231,7 +242,7 @@ static enum registry_answer pull_by_mirror(struct step *s, const struct referenc
 		return REGISTRY_FAILS;
 	}
 	place.plain = pull_is_plain(s, mirror);
-	answer = pull_from(s, &place, r, stored, e);
+	answer = pull_from(s, &place, r, stored, image, e);
 	if (answer != REGISTRY_HAS)
 		printf("doze: %s\n", e->text);
 	return answer;
@@ -247,11 +258,11 @@ enum registry_answer step_pull_image(struct step *s, const struct reference *r, 
 		.password = pull_setting(s, r->registry, "password"),
 		.plain = pull_is_plain(s, r->registry),
 	};
-	enum registry_answer mirrored = pull_by_mirror(s, r, stored, e), answer = mirrored;
+	enum registry_answer mirrored = pull_by_mirror(s, r, stored, image, e), answer = mirrored;
 	struct err why;
 
 	if (mirrored != REGISTRY_HAS) {
-		answer = pull_from(s, &place, r, stored, &why);
+		answer = pull_from(s, &place, r, stored, image, &why);
 		/* What the mirror lacks, the registry might have had. */
 		if (answer != REGISTRY_SILENT || mirrored == REGISTRY_SILENT)
 			*e = why;
@@ -262,7 +273,5 @@ enum registry_answer step_pull_image(struct step *s, const struct reference *r, 
 			answer = mirrored;
 	}
 	pull_note_silence(s, r->registry, answer == REGISTRY_SILENT && mirrored == REGISTRY_SILENT);
-	if (answer == REGISTRY_HAS)
-		*image = xstrdup(stored);
 	return answer;
 }

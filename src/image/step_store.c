@@ -234,14 +234,15 @@ static void step_prune_caches(const struct step *s)
 		printf("doze: warning: they cannot be removed whole\n");
 }
 
-/* Results of finished builds are only a cache, because their disks are elsewhere.  So is an image
- * that a registry gave and that no tag means any more. */
+/* Results of finished builds are only a cache, because their disks are elsewhere.  So are an image
+ * that a registry gave and that no tag means any more, and what is made of one (step_flat.c). */
 static bool step_is_cache(const json_t *image, const char *name)
 {
 	json_t *names = json_object_get(image, "names"), *each;
 	size_t n;
 
-	if (!strncmp(name, "localhost/doze/image/", 21))
+	if (!strncmp(name, "localhost/doze/image/", 21) ||
+	    !strncmp(name, "localhost/doze/flat/", 20))
 		return true;
 	json_array_foreach(names, n, each) if (!strchr(json_string_value(each), '@')) return false;
 	return true;

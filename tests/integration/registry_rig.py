@@ -57,12 +57,12 @@ class Images:
                 self.manifests[repository, name] = (kind, data)
         return {"mediaType": kind, "digest": digest(data), "size": len(data)}
 
-    def image(self, repository, tag, files, arch="amd64", **more):
-        """An image of one layer; its descriptor.  @more goes into the layer's descriptor."""
+    def image(self, repository, tag, files, arch="amd64", history=1, **more):
+        """An image of one layer, with so many entries of history; its descriptor.  @more goes into the layer's descriptor."""
         plain = tar_of(files)
         layer = gzip.compress(plain, mtime=0)
         config = json.dumps({"architecture": arch, "os": "linux", "config": {"Cmd": ["/app"]},
-                             "history": [{"created_by": "a test"}],
+                             "history": history * [{"created_by": "a test"}],
                              "rootfs": {"type": "layers", "diff_ids": [digest(plain)]}}).encode()
         return self._manifest(repository, tag, MANIFEST, {
             "config": {"mediaType": CONFIG, "digest": self.blob(config), "size": len(config)},

@@ -103,6 +103,20 @@ def test_what_no_tag_means_any_more_goes_when_the_store_is_full(steps, registry)
         subprocess.run(["umount", "--lazy", steps.store], check=True)
 
 
+@pytest.mark.parametrize("history", [0, 2])
+def test_a_base_whose_history_does_not_fit_its_layers_can_be_built_on(steps, registry, history):
+    pinned = "app@" + registry.images.image("library/app", "1", {"app": "it"}, history=history)["digest"]
+    docker = Docker(steps, registry)
+    for name in ("app:1", pinned):
+        for pull in ("missing", "always"):
+            assert docker.base(name, pull=pull)["ok"], steps.log
+            image = json.loads((steps.dir / "bases.json").read_text())[name]["image"]
+            shown = json.loads(steps.buildah("inspect", "--type", "image", image))["OCIv1"]
+            assert len(shown["history"]) == len(shown["rootfs"]["diff_ids"]) == 1 and shown["config"]["Cmd"] == ["/app"]
+            steps.fresh()
+    assert set(steps.bases()) == {"app:1", pinned}
+
+
 def fault(status, **headers):
     return lambda ask: ask.say(status, b"", **headers) or True
 
