@@ -71,7 +71,7 @@ static bool bases_name_valid(struct image_role *role, struct ipc_msg *m, struct 
 	base->name[sizeof(base->name) - 1] = '\0';
 	if (!reference_parse(r, base->name, &e))
 		return true;
-	snprintf(text, sizeof(text), "'%.200s' is no name of an image: %.250s.", base->name,
+	snprintf(text, sizeof(text), "'%.150s' is no name of an image: %.300s.", base->name,
 		 e.text);
 	bases_answer(role, m->head.tag, false, ERR_INVALID, text);
 	return false;

@@ -132,7 +132,7 @@ static const struct base_archive *base_transport(struct err *e)
 
 		step_arg(&a, i % 2 ? dotted[i / 2] : base_archives[i / 2].file);
 	}
-	if (lseek(0, 0, SEEK_SET) || step_run(&a, &list, NULL, e) < 0)
+	if (lseek(0, 0, SEEK_SET) || step_run_all(&a, &list, e) < 0)
 		return NULL;
 	for (size_t i = 0; !found && i < ARRAY_SIZE(base_archives); i++)
 		if (base_lists(buf_str(&list), base_archives[i].file))

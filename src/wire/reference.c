@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #define LOWER "abcdefghijklmnopqrstuvwxyz"
 #define DIGIT "0123456789"
@@ -89,6 +90,15 @@ static size_t reference_host_size(struct span s)
 	return n;
 }
 
+/* A host without dots and a port is known for a registry by its capital letters alone. */
+static void reference_lower(char *registry)
+{
+	if (!strpbrk(registry, ".:") && strcasecmp(registry, "localhost") != 0)
+		return;
+	for (; *registry; registry++)
+		*registry = (char)tolower((unsigned char)*registry);
+}
+
 static int reference_registry(struct reference *r, struct span s, struct err *e)
 {
 	struct span host = { s.at, reference_host_size(s) };
@@ -110,8 +120,7 @@ static int reference_registry(struct reference *r, struct span s, struct err *e)
 	}
 	if (!span_take(s, r->registry, sizeof(r->registry)))
 		return reference_refuse(e, "registry", s, "is too long");
-	for (char *c = r->registry; *c; c++)
-		*c = (char)tolower((unsigned char)*c);
+	reference_lower(r->registry);
 	if (!strcmp(r->registry, "index.docker.io") || !strcmp(r->registry, "registry-1.docker.io"))
 		strcpy(r->registry, DOCKER);
 	return 0;
@@ -211,15 +220,15 @@ static bool reference_cut(struct span *s, char mark, struct span *tail)
 
 int reference_parse(struct reference *r, const char *text, struct err *e)
 {
-	struct span s = { text, strnlen(text, REFERENCE_TEXT) }, part;
+	struct span s = { text, strnlen(text, REFERENCE_MAX) }, part;
 	const char *slash;
 
 	*r = (struct reference){ .registry = DOCKER };
 	if (!s.n)
 		return err_set(e, ERR_INVALID, "it is empty");
-	if (s.n == REFERENCE_TEXT)
+	if (s.n == REFERENCE_MAX)
 		return err_set(e, ERR_INVALID, "it is longer than %d characters",
-			       REFERENCE_TEXT - 1);
+			       REFERENCE_MAX - 1);
 	if (reference_cut(&s, '@', &part) && reference_digest(r, part, e))
 		return -1;
 	slash = memchr(s.at, '/', s.n);

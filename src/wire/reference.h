@@ -9,11 +9,11 @@
 
 #include "base/err.h"
 
-#define REFERENCE_TEXT 512 /* of what users write, with its NUL */
-#define REFERENCE_MAX  768 /* of a name that is complete, likewise */
+#define REFERENCE_MAX 768 /* of the whole text, with its NUL */
 
 struct reference {
-	char registry[256]; /* "docker.io", "localhost:5000"; in small letters */
+	char registry[256]; /* "docker.io", "localhost:5000"; small letters, where it has dots or a
+			       port */
 	char path[256];     /* "library/node" */
 	char tag[129];      /* "22"; "" only where there is a digest */
 	char digest[72];    /* "sha256:<64 digits>" or "" */

@@ -34,6 +34,8 @@ static void test_a_name_means_what_docker_takes_it_for(void **unused)
 		{ "[::1]:5000/base:1", "[::1]:5000/base:1", "[::1]:5000/base:1" },
 		{ "example.com/base:1", "example.com/base:1", "example.com/base:1" },
 		{ "Example.COM/base", "example.com/base:latest", "example.com/base" },
+		{ "LocalHost/base", "localhost/base:latest", "localhost/base" },
+		{ "MyHost/base", "MyHost/base:latest", "MyHost/base" },
 		{ "gcr.io/distroless/static-debian12", "gcr.io/distroless/static-debian12:latest",
 		  "gcr.io/distroless/static-debian12" },
 		{ "a__b/c--d.e/f", "docker.io/a__b/c--d.e/f:latest", "a__b/c--d.e/f" },
@@ -133,7 +135,7 @@ static void test_what_is_too_long_is_refused(void **unused)
 	assert_int_equal(reference_parse(&r, text, &e), 0);
 	memset(text, 'a', sizeof(text) - 1);
 	assert_int_equal(reference_parse(&r, text, &e), -1);
-	assert_non_null(strstr(e.text, "longer than 511 characters"));
+	assert_non_null(strstr(e.text, "longer than 767 characters"));
 }
 
 static void test_an_official_image_is_one_at_both_of_its_registries(void **unused)
