@@ -126,12 +126,18 @@ def draw():
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        body = json.dumps([draw(), draw()]).encode()
+    def answer(self, body):
         self.send_response(200)
         self.send_header("content-length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def do_GET(self):
+        self.answer(json.dumps([draw(), draw()]).encode())
+
+    def do_POST(self):
+        """The hook that says that the snapshot may be taken: every generator has been used."""
+        self.answer(b"")
 
 
 for word in sys.argv[1:]:
