@@ -1,6 +1,6 @@
 'use strict';
 // Node draws the random bytes of 128 UUIDs and of 1,024 integers in advance. A snapshot would hand the same ones to every clone, so
-// these functions draw when they are called. ../node.h says how Node comes to load this.
+// these functions draw when they are called. node.h says how Node comes to load this.
 const crypto = require('crypto');
 
 const FRESH = { disableEntropyCache: true };

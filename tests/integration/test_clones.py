@@ -89,6 +89,7 @@ def application(folder, base, node):
                 del commands[language]
         # The keys are made by the package's own script, as in anybody's Dockerfile.
         lines.append(f"RUN apt-get update -qq && apt-get install -qq -y {PACKAGES} && rm -rf /var/lib/apt/lists/*")
+        lines.append("RUN dnf install -y python3-pip && pip3 install --no-cache-dir cryptography && dnf clean all")
     lines += ["COPY . /srv/",
               "RUN openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=draws -keyout /srv/tls.key -out /srv/tls.crt",
               "CMD " + json.dumps(["python3", "/srv/draws.py", *(f"{name}={command}" for name, command in commands.items())])]
@@ -145,6 +146,7 @@ def test_clones_draw_different_secrets(doze, tmp_path, base, node):
     image = doze.image_arn(name)
     assert doze.wait_version(image, "1.0", 900)["state"] == "SUCCESSFUL", doze.build_log(name)
     rows = list(draws(doze, image, CLONES))
+    assert ("python cryptography" in rows[0]) == LONG
     assert {label.split()[0] for label in rows[0]} - COUNTED == languages
     assert len(rows) == 2 * CLONES + 2
     # Two draws of one request are of one generation; those before and after a sleep are not.

@@ -16,6 +16,11 @@ import sys
 import threading
 import uuid
 
+try:
+    from cryptography.hazmat.primitives.asymmetric import ec
+except ImportError:
+    ec = None  # only the long form installs it
+
 HERE = pathlib.Path(__file__).parent
 LIBC = ctypes.CDLL("libc.so.6")
 GENERATION = pathlib.Path("/run/doze/generation")
@@ -103,11 +108,16 @@ def arc4random():
     return data.raw.hex()
 
 
+def wheel():
+    """A key by the OpenSSL that the wheel brings."""
+    return {"cryptography": ec.generate_private_key(ec.SECP256R1()).private_numbers().private_value} if ec else {}
+
+
 def own():
     return {"openssl": ssl.RAND_bytes(16).hex(), "secrets": secrets.token_hex(16), "uuid4": str(uuid.uuid4()), "urandom": os.urandom(16).hex(),
             "getrandom": os.getrandom(16).hex(), "arc4random": arc4random(), "random": random.random(), "random of the generation": RENEWED.draw(),
             "kernel uuid": pathlib.Path("/proc/sys/kernel/random/uuid").read_text().strip(), "generation": GENERATION.read_text(),
-            "ssh host key": next(iter(sorted(p.read_text() for p in pathlib.Path("/etc/ssh").glob("ssh_host_*_key.pub"))), ""), **tls()}
+            "ssh host key": next(iter(sorted(p.read_text() for p in pathlib.Path("/etc/ssh").glob("ssh_host_*_key.pub"))), ""), **tls(), **wheel()}
 
 
 def ask(process):
