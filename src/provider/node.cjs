@@ -23,9 +23,11 @@ const below = (range) => {
 
 // Node's own function judges the arguments, and its value is dropped.
 const integers = (original) => named('randomInt', original.length, function randomInt(min, max, callback) {
-  const [from, to, done] = max === undefined || typeof max === 'function' ? [0, min, max] : [min, max, callback];
-  if (done !== undefined && typeof done !== 'function') return original.apply(this, arguments);
-  original(from, to);
+  const short = max === undefined || typeof max === 'function';
+  const [from, to, done] = short ? [0, min, max] : [min, max, callback];
+  if (done !== undefined && typeof done !== 'function') return original.call(this, min, max, callback);
+  if (short) original(min);
+  else original(min, max);
   const value = from + below(to - from);
   if (done === undefined) return value;
   process.nextTick(done, undefined, value);

@@ -1,7 +1,12 @@
 // Node's share of draws.py: by import and by require, in the main thread and in a worker.
 import crypto, { randomBytes, randomInt, randomUUID } from 'node:crypto';
+import assert from 'node:assert';
 import readline from 'node:readline';
+import v8 from 'node:v8';
 import { Worker, isMainThread, parentPort } from 'node:worker_threads';
+
+// The image sets NODE_OPTIONS; that has to hold, whatever else Node is given.
+assert(v8.getHeapStatistics().heap_size_limit < 300 * 2 ** 20);
 
 const make = () => ({
   randomBytes: randomBytes(16).toString('hex'),

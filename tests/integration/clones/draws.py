@@ -24,7 +24,9 @@ except ImportError:
 HERE = pathlib.Path(__file__).parent
 LIBC = ctypes.CDLL("libc.so.6")
 GENERATION = pathlib.Path("/run/doze/generation")
+COUNTER = pathlib.Path("/dev/sysgenid")
 others = {}
+connections = []  # (the number of resumes, what was drawn when it was accepted)
 lock = threading.Lock()
 
 
@@ -126,16 +128,24 @@ def ask(process):
     return json.loads(process.stdout.readline())
 
 
+def resumes():
+    return int.from_bytes(COUNTER.read_bytes()[:4], sys.byteorder)
+
+
 def draw():
     with lock:
         made = {f"python {name}": value for name, value in own().items()}
         for language, process in others.items():
             made.update({f"{language} {name}": value for name, value in ask(process).items()})
-        made["sysgenid"] = int.from_bytes(pathlib.Path("/dev/sysgenid").read_bytes()[:4], sys.byteorder)
+        made["sysgenid"] = resumes()
         return made
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
+    def setup(self):
+        super().setup()
+        connections.append((resumes(), os.urandom(16).hex()))
+
     def answer(self, body):
         self.send_response(200)
         self.send_header("content-length", str(len(body)))
@@ -143,7 +153,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def do_GET(self):
-        self.answer(json.dumps([draw(), draw()]).encode())
+        self.answer(json.dumps(connections if self.path == "/connections" else [draw(), draw()]).encode())
 
     def do_POST(self):
         """The hook that says that the snapshot may be taken: every generator has been used."""
