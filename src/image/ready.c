@@ -31,9 +31,9 @@ static const uint64_t ready_percent[READY_NUM_RESTS] = {
  * is for an image that EXPOSEs a port. */
 static const int64_t ready_lasts_ms[READY_NUM_OPEN + 1][READY_NUM_RESTS] = {
 	/*                   quiet  calm   steady */
-	[READY_NOTHING] = { 10000, 30000, 300000 },       [READY_ANOTHER] = { 5000, 15000, 120000 },
+	[READY_NOTHING] = { 10000, 30000, 300000 },       [READY_ANOTHER] = { 8000, 20000, 120000 },
 	[READY_SOME] = { 3000, 10000, 120000 },           [READY_ALL] = { 1000, 8000, 120000 },
-	[READY_NUM_OPEN] = { 20000, 60000, READY_NEVER },
+	[READY_NUM_OPEN] = { 30000, 60000, READY_NEVER },
 };
 
 void ready_begin(struct ready *r, const struct ready_ports *exposed)

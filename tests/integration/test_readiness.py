@@ -5,7 +5,7 @@ import zipfile
 
 import pytest
 
-pytestmark = pytest.mark.skipif(not os.environ.get("DOZE_LONG"), reason="eight builds")
+pytestmark = pytest.mark.skipif(not os.environ.get("DOZE_LONG"), reason="nine builds")
 
 DOCKERFILE = """FROM public.ecr.aws/lambda/microvms:al2023-minimal
 RUN dnf install -y python3
