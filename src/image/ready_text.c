@@ -2,6 +2,8 @@
 
 #include "image/ready.h"
 
+#define STEADY_MS 30000 /* Before that it may be any work. */
+
 /* "80", "80 and 443", "80, 443 and 53/udp" */
 static void ready_say_list(const struct ready_ports *p, struct buf *to)
 {
@@ -95,7 +97,8 @@ void ready_say_rest(const struct ready *r, struct buf *to)
 	int64_t now = r->n ? r->ring[(r->n - 1) % READY_RING].at_ms : 0;
 
 	for (size_t i = 0; i < READY_NUM_RESTS; i++)
-		if (r->since_ms[i] >= 0) {
+		if (r->since_ms[i] >= 0 &&
+		    (i < READY_STEADY || now - r->since_ms[i] >= STEADY_MS)) {
 			buf_addf(to, "the application %s for %.1f seconds", degrees[i],
 				 (double)(now - r->since_ms[i]) / 1000);
 			return;
