@@ -329,6 +329,42 @@ static void a_sample_that_lacks_a_field_is_skipped(void **unused)
 	assert_int_equal(f->b.ready.judge.n, 0);
 }
 
+static void hook_ends(enum agent_outcome outcome, uint64_t status)
+{
+	autobuf struct buf frame = { 0 };
+	size_t mark = agent_begin(&frame, AGENT_HOOK_RESULT);
+
+	agent_put_u64(&frame, FIELD_ID, f->b.hook.id);
+	agent_put_u64(&frame, FIELD_OUTCOME, outcome);
+	agent_put_u64(&frame, FIELD_STATUS, status);
+	agent_end(&frame, mark);
+	give(&frame);
+}
+
+static void a_ready_hook_decides_alone_and_the_log_says_what_it_answers(void **unused)
+{
+	(void)unused;
+	f->b.spec.hook_port = 9000;
+	f->b.spec.ready = (struct spec_hook){ true, 120000 };
+	waiting("{" CMD "," CHECK ",\"ExposedPorts\":{\"80/tcp\":{}}}");
+	log_has("doze: waiting until the /ready hook on port 9000 answers 200, at most 120 "
+		"seconds\n");
+	rests(60);
+	assert_null(f->end);
+	assert_false(f->b.ready.check_id);
+	f->b.hook.began_ms -= 30000;
+	hook_ends(OUTCOME_REFUSED, 0);
+	log_has("doze: after 30 seconds nothing listens on port 9000, where the /ready hook is\n");
+	tick();
+	f->b.hook.began_ms -= 60000;
+	hook_ends(OUTCOME_STATUS, 503);
+	log_has("doze: after 90 seconds the /ready hook still answers 503\n");
+	tick();
+	hook_ends(OUTCOME_STATUS, 200);
+	assert_string_equal(f->end, "next");
+	log_has("doze: the /ready hook answered 200 after 9");
+}
+
 #define EACH(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -344,6 +380,7 @@ int main(void)
 		EACH(the_bound_waits_for_a_look_that_is_under_way),
 		EACH(an_unhealthy_application_is_judged_by_its_guest),
 		EACH(a_sample_that_lacks_a_field_is_skipped),
+		EACH(a_ready_hook_decides_alone_and_the_log_says_what_it_answers),
 	};
 
 	alarm(60);
