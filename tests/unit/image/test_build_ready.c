@@ -70,6 +70,7 @@ static int begin(void **state)
 	f = calloc(1, sizeof(*f));
 	conf_defaults(&f->conf, "");
 	*f->conf.site_ca = '\0';
+	f->conf.build_ready_timeout_s = 600;
 	assert_int_equal(uv_loop_init(&f->loop), 0);
 	f->role.loop = &f->loop;
 	f->role.conf = &f->conf;
