@@ -18,7 +18,7 @@
 /* Slow starts have longer pauses: a part of the time since the start, if that is more than what the
  * table says, and at most so long. */
 #define READY_SLOWNESS    30
-#define READY_SLOWNESS_MS 3000
+#define READY_SLOWNESS_MS 1500
 
 /* Up to so many percent of a core a rest may use. */
 static const uint64_t ready_percent[READY_NUM_RESTS] = {
