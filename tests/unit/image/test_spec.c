@@ -104,7 +104,8 @@ static void test_an_application_is_entrypoint_and_cmd_with_sorted_ports(void **u
 	assert_int_equal(read_app(&a,
 				  "{\"Entrypoint\":[\"a\"],\"Cmd\":[\"b\",\"c\"],\"Env\":[\"X=1\"],"
 				  "\"User\":\"\",\"WorkingDir\":\"/w\",\"ExposedPorts\":{\"9000/"
-				  "tcp\":{},\"80\":{},\"53/udp\":{},\"x\":{},\"99999/tcp\":{}}}",
+				  "tcp\":{},\"80\":{},\"5353/udp\":{},\"53/udp\":{},\"9/"
+				  "sctp\":{},\"0/udp\":{},\"x\":{},\"99999/tcp\":{}}}",
 				  &e),
 			 0);
 	assert_int_equal(a.n_argv, 3);
@@ -114,6 +115,9 @@ static void test_an_application_is_entrypoint_and_cmd_with_sorted_ports(void **u
 	assert_int_equal(a.n_ports, 2);
 	assert_int_equal(a.ports[0], 80);
 	assert_int_equal(a.ports[1], 9000);
+	assert_int_equal(a.n_udp_ports, 2);
+	assert_int_equal(a.udp_ports[0], 53);
+	assert_int_equal(a.udp_ports[1], 5353);
 	assert_int_equal(a.n_env, 2); /* X and a PATH */
 	app_setenv(&a, "X", "2");
 	assert_int_equal(a.n_env, 2);
