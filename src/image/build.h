@@ -80,6 +80,7 @@ struct build {
 		uint64_t check_id;                      /* of the look that is under way; 0: none */
 		int64_t check_began_ms, check_ended_ms; /* of the last one */
 		bool unhealthy;
+		unsigned n_closed; /* times that an awaited port closed again */
 	} ready;
 
 	/* build_run.c: waiting for the agent. */

@@ -12,6 +12,7 @@
 #define READY_TICK_MS  1000
 #define READY_FIRST_MS 30000 /* when the log says what is missing, and how often then */
 #define READY_WORD_MS  60000
+#define READY_CLOSED   5   /* words of the log about ports that close, at most */
 #define READY_PLACES   512 /* bytes of the log's text of listeners */
 
 static int64_t build_ready_ms(const struct build *b)
@@ -262,11 +263,25 @@ static void build_places(struct build *b, const struct agent_frame *f)
 	}
 }
 
+static void build_log_closed(struct build *b, enum ready_open before)
+{
+	autobuf struct buf open = { 0 };
+
+	if (!build_judges(b) || before < READY_SOME || b->ready.judge.open >= before ||
+	    b->ready.n_closed++ >= READY_CLOSED)
+		return;
+	build_say_open(b, &open);
+	build_logf(b, "doze: a port has closed again: %s", buf_str(&open));
+}
+
 void build_listening(struct build *b, const struct agent_frame *f)
 {
+	enum ready_open before = b->ready.judge.open;
+
 	b->done.n_listening = (uint32_t)build_ports(f, FIELD_PORT, b->done.listening);
 	build_places(b, f);
 	ready_set_tcp(&b->ready.judge, b->done.listening, b->done.n_listening);
+	build_log_closed(b, before);
 }
 
 static bool build_read_sample(const struct agent_frame *f, struct ready_sample *s)

@@ -195,6 +195,21 @@ static void a_port_and_rest_end_the_stage(void **unused)
 	log_has("seconds: port 80 listens, and the application has been quiet for 1.");
 }
 
+static void a_port_that_closes_again_is_waited_for_again(void **unused)
+{
+	(void)unused;
+	waiting("{" CMD ",\"ExposedPorts\":{\"80/tcp\":{}}}");
+	listens(80, NULL);
+	rests(1);
+	listens(0, NULL);
+	log_has("doze: a port has closed again: nothing listens on port 80\n");
+	rests(20);
+	assert_null(f->end);
+	listens(80, NULL);
+	rests(3);
+	assert_string_equal(f->end, "next");
+}
+
 static void half_a_minute_later_the_log_says_what_listens_instead(void **unused)
 {
 	(void)unused;
@@ -373,6 +388,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		EACH(the_log_says_at_once_what_is_waited_for),
 		EACH(a_port_and_rest_end_the_stage),
+		EACH(a_port_that_closes_again_is_waited_for_again),
 		EACH(half_a_minute_later_the_log_says_what_listens_instead),
 		EACH(a_process_without_a_port_is_taken_when_it_is_idle),
 		EACH(a_half_started_application_fails_at_the_bound),
