@@ -246,6 +246,15 @@ static void http1_add_line(struct http1 *p, const uint8_t *data, size_t size)
 		buf_adds(&p->head.text, "\r\n");
 }
 
+/* Other protocols are known by their first bytes, and some of them then wait for ours. */
+static bool http1_begins_well(const struct http1 *p)
+{
+	static const char name[] = "HTTP/";
+	size_t most = sizeof(name) - 1, size = p->head.text.size;
+
+	return p->requests || !size || !memcmp(p->head.text.data, name, size < most ? size : most);
+}
+
 static enum http1_event http1_take_head(struct http1 *p, const uint8_t *data, size_t size,
 					size_t *used)
 {
@@ -277,6 +286,8 @@ static enum http1_event http1_take_head(struct http1 *p, const uint8_t *data, si
 	}
 	buf_add(text, data + start, size - start);
 	*used = size;
+	if (!http1_begins_well(p))
+		return http1_bad(p, 400, "the answer does not begin as HTTP does");
 	if (!p->line_end && text->size > LIMIT_HTTP_TARGET + 64)
 		return http1_bad(p, 414, "the first line is too long");
 	if (text->size > LIMIT_HTTP_HEAD)
