@@ -8,7 +8,7 @@
 #include "guest/loopback.h"
 #include "guest/relay.h"
 
-#define STREAM_PATIENCE_MS 100 /* for the loopback to answer a connect, which takes it no time */
+#define STREAM_PATIENCE_MS 20 /* for the loopback to answer a connect, which takes it no time */
 
 enum stream_state {
 	STREAM_ASKING,     /* the host is connected, but its line is not complete */
