@@ -70,9 +70,14 @@ struct client_limits {
 #define LIMIT_PROXY_IDLE     64    /* kept connections per endpoint */
 #define LIMIT_PROXY_IDLE_MS  4000  /* less than common servers keep theirs */
 #define LIMIT_NET_DIAL_MS    10000 /* until a machine answers a CONNECT */
+#define LIMIT_PROXY_DIALS    8     /* connections to a port being opened, until some succeed */
 #define LIMIT_PROXY_RETRY_MS 3000  /* a refused port is tried again for this long ... */
 #define LIMIT_PROXY_WOKEN_MS \
 	10000 /* ... if its microVM has become RUNNING no longer ago than this */
+#define LIMIT_PROXY_STARTING_MS \
+	(15 * 60 * 1000)             /* after which a port that never opened is refused at once */
+#define LIMIT_PROXY_LEARNED_MS 60000 /* how long it counts what an application did to a kept one \
+				      */
 
 /* Our own messages. */
 #define LIMIT_IPC_BODY       (32 * KIB)

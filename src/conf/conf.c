@@ -83,7 +83,7 @@ static const struct conf_key conf_keys[] = {
 	{ "limits", "terminated_keep_ms", NUM(terminated_keep_ms, 0, 864000000), "86400000", "TERMINATED microVMs stay visible so long" },
 	{ "limits", "max_duration_s", NUM(max_duration_s, 60, 864000), "28800", "longest life of a microVM" },
 	{ "limits", "token_keep_ms", NUM(token_keep_ms, 1000, 864000000), "86400000", "a clientToken is remembered so long" },
-	{ "limits", "hold_ms", NUM(hold_ms, 1000, 600000), "60000", "a request is held for a waking microVM so long, then 502" },
+	{ "limits", "hold_ms", NUM(hold_ms, 1000, 600000), "60000", "a request is held so long for a microVM that wakes, or for a port that never opened, then 502" },
 	{ "limits", "hold_body_bytes", NUM(hold_body_bytes, 0, 1073741824), "1048576", "unread body held per microVM" },
 	{ "limits", "held_requests", NUM(clients.held_requests, 1, 1000000), "1000", "requests held per microVM, then 502" },
 	{ "limits", "connections", NUM(clients.connections, 1, 1000000), "16384", "connections of clients: to endpoints, to the API and to S3, each; above it idle ones end" },

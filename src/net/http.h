@@ -68,6 +68,9 @@ void http_send_continue(struct http_exchange *x);
 /* The answer: head, body, end.  @length -1: chunked, or for HTTP/1.0 until the connection closes.
  * @headers must not contain those that frame the body.  If a final answer leaves too much of the
  * request's body unread, the connection closes. */
+/* Instead of the status's usual phrase, for the next http_send_head; it must be fit for a header's
+ * value. */
+void http_set_reason(struct http_exchange *x, const char *reason);
 void http_send_head(struct http_exchange *x, unsigned status, const struct http_header *headers,
 		    size_t n, int64_t length);
 /* False: the queue is full, so wait for `writable`. */

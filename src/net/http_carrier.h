@@ -30,6 +30,7 @@ struct http_exchange {
 	struct http_server *server;
 	const struct http_head *head;
 	void *user;                  /* borrowed */
+	const char *reason;          /* borrowed; NULL: the usual phrase */
 	struct quota_source *source; /* borrowed, as long as there is a connection */
 	size_t kept;                 /* http_keep */
 	bool gone;

@@ -63,10 +63,16 @@ void http_send_continue(struct http_exchange *x)
 	x->carrier->send_continue(x);
 }
 
+void http_set_reason(struct http_exchange *x, const char *reason)
+{
+	x->reason = reason;
+}
+
 void http_send_head(struct http_exchange *x, unsigned status, const struct http_header *headers,
 		    size_t n, int64_t length)
 {
 	x->carrier->send_head(x, status, headers, n, length);
+	x->reason = NULL;
 }
 
 bool http_send_body(struct http_exchange *x, const void *data, size_t size)

@@ -150,7 +150,7 @@ static void h1_send_head(struct http_exchange *x, unsigned status,
 	assert(h->answer < H1_HEAD_SENT);
 	if (interim && !x->head->minor)
 		return;
-	http1_put_status(&b, status);
+	http1_put_status_as(&b, status, x->reason ? x->reason : http_reason(status));
 	h1_put_headers(&b, headers, n);
 	if (status == 101)
 		buf_adds(&b, "connection: upgrade\r\n");

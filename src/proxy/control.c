@@ -1,4 +1,5 @@
 /* control.c - the proxy's half of ipc/route.h. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,6 +50,19 @@ void control_touch(struct proxy *p, struct route *r)
 		uv_timer_start(&p->tick_report, control_on_report, REPORT_MS, 0);
 }
 
+void control_note(struct proxy *p, struct route *r, const char *text)
+{
+	struct route_note body = { 0 };
+	uint64_t missed;
+
+	if (!notes_take(&r->notes, clock_mono_ms(), &missed))
+		return;
+	memcpy(body.endpoint, r->row.endpoint, sizeof(body.endpoint));
+	body.missed = missed;
+	snprintf(body.text, sizeof(body.text), "%s", text);
+	control_send(p, ROUTE_NOTE, &body, sizeof(body));
+}
+
 /* Everything that runs in the machine lets go of it.  A relay that is still connecting may come
  * back into the list, so the list is emptied first. */
 static void control_cut(struct route *r)
@@ -57,6 +71,8 @@ static void control_cut(struct route *r)
 	struct link *l;
 
 	pool_drop(r);
+	memset(r->learned, 0, sizeof(r->learned));
+	list_each(line, &r->lines, struct line, in_route) line_reset(line);
 	while ((l = list_first(&r->relays, struct link, in_route))) {
 		list_del(&l->in_route);
 		list_add(&doomed, &l->in_route);

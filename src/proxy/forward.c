@@ -1,5 +1,8 @@
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -8,7 +11,7 @@
 #include "proxy/relay.h"
 #include "proxy/tunnel.h"
 
-#define RETRY_MS 20
+#define EMPTIED_MOST 3 /* connections that ended before a request was sent on them */
 
 static const struct upstream_ops forward_ops;
 
@@ -34,12 +37,11 @@ static void forward_start(struct relay *r)
 	int64_t length = head->chunked ? UPSTREAM_CHUNKED : head->length;
 	struct filtered_headers headers;
 
-	list_del(&r->in_connecting);
 	if (!head->chunked && head->length < 0)
 		length = UPSTREAM_NO_BODY;
 	header_filter_to_guest(head, r->id, buf_str(&r->offer.of_app), &headers);
 	if (!upstream_request(r->up, head->method, head->target, headers.at, headers.n, length)) {
-		relay_fail(r);
+		relay_refuse(r, 502, "the request has a header that cannot be passed on");
 		return;
 	}
 	if (r->ended)
@@ -48,77 +50,139 @@ static void forward_start(struct relay *r)
 		http_read_more(r->x);
 }
 
-/* After a wake, an application may need a moment until it accepts connections again. */
-static bool forward_again(const struct relay *r, enum dial_result result, int64_t now_ms)
+/* May this refusal pass?  The application may still start, may have more callers than its backlog
+ * holds, or may need a moment after a wake until it accepts connections again. */
+static bool forward_may_pass(const struct relay *r, enum dial_result result, int64_t now_ms)
 {
-	if (result == DIAL_BUSY)
-		return now_ms - r->connect_since_ms < LIMIT_NET_DIAL_MS;
-	return now_ms - r->connect_since_ms < LIMIT_PROXY_RETRY_MS &&
-	       now_ms - r->route->opened_ms < LIMIT_PROXY_WOKEN_MS;
+	int64_t open_ms = now_ms - r->route->opened_ms;
+
+	switch (result) {
+	case DIAL_BUSY:
+		return true;
+	case DIAL_STARTING:
+		return open_ms < LIMIT_PROXY_STARTING_MS;
+	case DIAL_REFUSED:
+		return open_ms < LIMIT_PROXY_WOKEN_MS &&
+		       now_ms - r->line->refused_ms < LIMIT_PROXY_RETRY_MS;
+	case DIAL_OPEN:
+	case DIAL_NUM_RESULTS:
+		break;
+	}
+	return false;
+}
+
+/* An end that can be read says that the application let this connection go before it had a request,
+ * which may thus be sent on another one. */
+static bool forward_is_emptied(int fd)
+{
+	char byte;
+	ssize_t n = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+
+	return !n || (n < 0 && errno != EAGAIN && errno != EINTR);
+}
+
+static void forward_opened(struct relay *r, int fd)
+{
+	struct err e;
+
+	r->line = NULL;
+	r->reused = false;
+	r->up = upstream_new(r->proxy->loop, fd, &forward_ops, r, &e);
+	if (!r->up) {
+		log_err("cannot use a connection into a guest error=\"%s\"", e.text);
+		relay_refuse(r, 502, "a connection into the microVM cannot be used");
+		return;
+	}
+	upstream_limit(r->up, r->proxy->conf->clients.response_timeout_ms);
+	forward_start(r);
+}
+
+/* Returns false if the request has to wait for another turn. */
+static bool forward_goes_on(struct relay *r, enum dial_result result, int fd)
+{
+	if (result == DIAL_OPEN && forward_is_emptied(fd)) {
+		close(fd);
+		if (r->emptied++ < EMPTIED_MOST)
+			return false;
+		relay_refuse(r, 502,
+			     "the application on port %u closes each connection before it has a "
+			     "request",
+			     r->port);
+	} else if (result == DIAL_OPEN) {
+		forward_opened(r, fd);
+	} else if (forward_may_pass(r, result, clock_mono_ms())) {
+		return false;
+	} else {
+		r->line->next_ms = 0; /* the next one may hear the same at once */
+		relay_refuse(r, 502, "nothing listens on port %u", r->port);
+	}
+	return true;
 }
 
 static void forward_dialed(void *arg, enum dial_result result, int fd)
 {
 	struct relay *r = arg;
-	int64_t now = clock_mono_ms();
-	struct err e;
+	struct route *route = r->route;
+	struct proxy *p = r->proxy;
+	struct line *line = r->line;
 
 	r->dial = NULL;
-	if (result == DIAL_OPEN) {
-		r->reused = false;
-		r->up = upstream_new(r->proxy->loop, fd, &forward_ops, r, &e);
-		if (r->up) {
-			upstream_limit(r->up, r->proxy->conf->clients.response_timeout_ms);
-			forward_start(r);
-			return;
-		}
-		log_err("cannot use a connection into a guest error=\"%s\"", e.text);
-	} else if (forward_again(r, result, now)) {
-		r->dial_at_ms = now + RETRY_MS;
-		return;
+	list_del(&r->in_connecting);
+	line_met(line, result, clock_mono_ms());
+	/* The backlog of an application that serves one connection after the other may be full
+	 * because it waits for a request on one that is kept. */
+	if (result == DIAL_BUSY)
+		pool_drop_port(route, r->port);
+	if (!forward_goes_on(r, result, fd)) {
+		list_del(&r->link.in_route);
+		relay_wait(r, line);
 	}
-	relay_fail(r);
+	if (line->waiting && line_has_turn(line, clock_mono_ms()))
+		relay_release(route);
+	else if (line->waiting)
+		relay_look_again(p, line);
+	line_undial(line);
 }
 
-static void forward_dial(struct relay *r)
+void relay_dial(struct relay *r, struct line *line)
 {
 	const struct route_set *row = &r->route->row;
 	char path[sizeof(r->proxy->conf->run_dir) + sizeof(row->machine) + 32];
 
+	line_dial(line);
+	r->line = line;
+	r->dial_since_ms = clock_mono_ms();
+	list_add(&r->route->relays, &r->link.in_route);
+	list_add(&r->proxy->connecting, &r->in_connecting);
+	relay_arm(r->proxy);
 	snprintf(path, sizeof(path), "%s/m/%s/stream.sock", r->proxy->conf->run_dir, row->machine);
 	r->dial = dial_start(r->proxy->loop, path, r->port, forward_dialed, r);
 }
 
-void relay_connect(struct relay *r)
+/* The application may close a kept connection at any moment, also while a request is on its way to
+ * it (RFC 9112 9.3.1).  A request that cannot be repeated would then be lost, so it gets a
+ * connection of its own. */
+bool relay_take_kept(struct relay *r)
 {
-	if (!r->connect_since_ms)
-		r->connect_since_ms = clock_mono_ms();
-	list_add(&r->route->relays, &r->link.in_route);
-	/* The application may close a kept connection at any moment, also while a request is on its
-	 * way to it (RFC 9112 9.3.1).  A request that cannot be repeated would then be lost, so it
-	 * gets a connection of its own. */
 	if (!r->reused && forward_repeatable(http_request(r->x)))
-		r->up = pool_take(r->route, r->port);
-	if (r->up) {
-		r->reused = true;
-		upstream_set_owner(r->up, &forward_ops, r);
-		upstream_timeout(r->up, 0);
-		forward_start(r);
-		return;
-	}
-	list_add(&r->proxy->connecting, &r->in_connecting);
-	relay_arm(r->proxy);
-	forward_dial(r);
+		r->up = pool_take(r->route, r->port, &r->kept_ms);
+	if (!r->up)
+		return false;
+	r->reused = true;
+	list_add(&r->route->relays, &r->link.in_route);
+	upstream_set_owner(r->up, &forward_ops, r);
+	upstream_timeout(r->up, 0);
+	forward_start(r);
+	return true;
 }
 
-void relay_tick(struct relay *r, int64_t now_ms)
+void relay_dial_tick(struct relay *r, int64_t now_ms)
 {
-	if (r->dial && now_ms - r->connect_since_ms >= LIMIT_NET_DIAL_MS) {
-		log_warn("a machine does not answer machine=%s", r->route->row.machine);
-		relay_fail(r);
-	} else if (!r->dial && now_ms >= r->dial_at_ms) {
-		forward_dial(r);
-	}
+	if (now_ms - r->dial_since_ms < LIMIT_NET_DIAL_MS)
+		return;
+	log_warn("a machine does not answer machine=%s", r->route->row.machine);
+	relay_refuse(r, 502, "the microVM gave no connection to port %u for %d seconds", r->port,
+		     LIMIT_NET_DIAL_MS / 1000);
 }
 
 static void forward_upgrade(struct relay *r, const struct http_head *h)
@@ -126,7 +190,8 @@ static void forward_upgrade(struct relay *r, const struct http_head *h)
 	struct filtered_headers headers;
 
 	if (!http_request(r->x)->upgrade) {
-		relay_fail(r);
+		relay_refuse(r, 502,
+			     "the application upgrades a connection for which nobody asked");
 		return;
 	}
 	header_filter_to_client(h, r->id, r->offer.marker, &headers);
@@ -146,8 +211,11 @@ static void forward_head(struct upstream *u, const struct http_head *h)
 		forward_upgrade(r, h);
 		return;
 	}
+	r->keep_alive_ms = pool_read_keep_alive(http_header(h, "keep-alive"));
 	header_filter_to_client(h, r->id, false, &headers);
 	r->headed = true;
+	if (*h->reason)
+		http_set_reason(r->x, h->reason);
 	http_send_head(r->x, h->status, headers.at, headers.n, h->length);
 }
 
@@ -170,7 +238,7 @@ static void forward_end(struct upstream *u)
 	 * fill the pool. */
 	if (r->ended && upstream_reusable(u) &&
 	    (forward_repeatable(http_request(r->x)) || !pool_has(r->route, r->port))) {
-		pool_put(r->route, r->port, u);
+		pool_put(r->route, r->port, u, r->keep_alive_ms);
 		r->up = NULL;
 	}
 	relay_detach(r);
@@ -190,18 +258,20 @@ static void forward_failed(struct upstream *u, const char *why)
 	struct relay *r = upstream_owner(u);
 	struct route *route = r->route;
 
-	log_debug("an application's connection failed endpoint=%s why=\"%s\"", route->row.endpoint,
-		  why);
 	r->up = NULL;
 	if (upstream_timed_out(u)) {
-		relay_end_with(r, 504);
+		relay_refuse(r, 504,
+			     "the application neither took nor sent a byte for %lld seconds",
+			     (long long)r->proxy->conf->clients.response_timeout_ms / 1000);
 		return;
 	}
 	if (!r->reused || upstream_answered(u)) {
-		relay_fail(r);
+		r->answered = upstream_answered(u);
+		relay_refuse(r, 502, "%s", why);
 		return;
 	}
 	/* The application closed a kept connection while it was used: try a fresh one, once. */
+	pool_learn(route, r->port, r->kept_ms);
 	relay_detach(r);
 	r->route = route;
 	relay_gate(r);

@@ -23,6 +23,22 @@ static void clock_insert(struct held_clock *c, struct waiter *w)
 	list_add(at->next, &w->in_clock);
 }
 
+void held_take_turn(struct held_requests *h, struct waiter *w)
+{
+	if (!w->turn)
+		w->turn = ++h->turns;
+}
+
+/* The place is nearly always the end, as above. */
+static void waiters_insert(struct held_requests *h, struct waiter *w)
+{
+	struct list *at = h->waiters.prev;
+
+	while (at != &h->waiters && container_of(at, struct waiter, in_waiters)->turn > w->turn)
+		at = at->prev;
+	list_add(at->next, &w->in_waiters);
+}
+
 bool held_add(struct held_requests *h, struct held_clock *c, struct waiter *w, int64_t deadline_ms,
 	      size_t most)
 {
@@ -33,7 +49,8 @@ bool held_add(struct held_requests *h, struct held_clock *c, struct waiter *w, i
 	w->deadline_ms = deadline_ms;
 	w->unread = 0;
 	h->n++;
-	list_add(&h->waiters, &w->in_waiters);
+	held_take_turn(h, w);
+	waiters_insert(h, w);
 	clock_insert(c, w);
 	return true;
 }

@@ -1,16 +1,18 @@
-/* held_requests.h - requests that wait until a microVM can take them (design 7).
+/* held_requests.h - requests that wait until a microVM, or the port they ask for, can take them
+ * (design 7).
  *
  * Pure: time is an argument.  Each endpoint has a struct held_requests; all waiters also stand in
  * one struct held_clock, oldest first, so that one timer serves them all.  A waiter is embedded in
- * its request. */
+ * its request.  It gets a turn when it comes, and one that waits again waits where that puts it. */
 #ifndef PROXY_HELD_REQUESTS_H
 #define PROXY_HELD_REQUESTS_H
 
 #include "base/list.h"
 
 struct held_requests {
-	struct list waiters; /* in order of arrival */
+	struct list waiters; /* in order of their turns */
 	size_t n, unread;    /* unread: body bytes in our memory */
+	uint64_t turns;      /* given so far */
 };
 
 struct held_clock {
@@ -22,11 +24,14 @@ struct waiter {
 	struct held_requests *held_by; /* borrowed; NULL: does not wait */
 	int64_t deadline_ms;
 	size_t unread;
+	uint64_t turn; /* 0: none yet */
 };
 
 void held_init(struct held_requests *h);
 void held_clock_init(struct held_clock *c);
 
+/* Give a request its turn, although it does not have to wait yet.  Harmless if it has one. */
+void held_take_turn(struct held_requests *h, struct waiter *w);
 /* Let a request wait until @deadline_ms.  False: @most wait here already. */
 bool held_add(struct held_requests *h, struct held_clock *c, struct waiter *w, int64_t deadline_ms,
 	      size_t most) must_check;

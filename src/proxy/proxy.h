@@ -22,7 +22,8 @@ struct proxy {
 	struct http_server *server;
 	struct route_table routes;
 	struct held_clock clock;
-	struct list connecting;  /* relays that have no connection to their guest yet */
+	struct list connecting;  /* relays that dial */
+	struct list pausing;     /* lines that have to be looked at again */
 	struct chan_uv *control; /* owned; NULL: away */
 	uv_timer_t tick_report, tick_held, tick_connect;
 };
@@ -49,10 +50,14 @@ void control_forget_unseen(struct proxy *p);         /* the routes that were not
 void control_wake(struct proxy *p, struct route *r); /* tells control if somebody waits at a
 							sleeping endpoint */
 void control_touch(struct proxy *p, struct route *r);
+/* Tells the microVM's log, but not too often. */
+void control_note(struct proxy *p, struct route *r, const char *text);
 
 /* relay.c */
 extern const struct http_handler relay_handler;
-void relay_release(struct route *r); /* the gate changed: decide again about those who wait */
+
+/* queue.c */
+void relay_release(struct route *r); /* decide again about those who wait, as the gate says */
 void relay_arm(struct proxy *p);     /* sets the timers for those who wait or connect */
 void relay_on_held_tick(uv_timer_t *timer);
 void relay_on_connect_tick(uv_timer_t *timer);

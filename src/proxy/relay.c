@@ -1,33 +1,47 @@
 #include "proxy/relay.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 
-#define TICK_MS 10
+#define RELAY_REASON 160
 
-static void relay_answer(struct http_exchange *x, const char *id, unsigned status, const char *text)
+/* @reason is for somebody who holds a token; NULL: for nobody. */
+static void relay_answer(struct http_exchange *x, const char *id, const struct auth_denial *denial,
+			 const char *reason)
 {
-	const struct http_header headers[] = {
+	struct http_header headers[4] = {
 		{ "cache-control", "private, no-store" },
 		{ "x-amzn-requestid", id },
-		{ "content-type", "text/plain" },
 	};
+	size_t n = 2;
 
-	http_answer(x, status, headers, *text ? 3 : 2, text, strlen(text));
+	if (*denial->text)
+		headers[n++] = (struct http_header){ "content-type", "text/plain" };
+	if (reason)
+		headers[n++] = (struct http_header){ "x-doze-reason", reason };
+	http_answer(x, denial->status, headers, n, denial->text, strlen(denial->text));
 }
 
 void relay_detach(struct relay *r)
 {
-	held_remove(&r->waiter);
+	struct line *line = r->line;
+
+	relay_unwait(r);
 	list_del(&r->in_connecting);
 	list_del(&r->link.in_route);
-	if (r->dial)
+	if (r->dial) {
 		dial_cancel(r->dial);
+		relay_look_again(r->proxy, line);
+		line_undial(line);
+	}
 	if (r->up)
 		upstream_close(r->up);
+	r->line = NULL;
 	r->dial = NULL;
 	r->up = NULL;
 	r->route = NULL;
@@ -40,98 +54,40 @@ void relay_free(struct relay *r)
 	free(r);
 }
 
-void relay_end_with(struct relay *r, unsigned status)
+static void relay_note(const struct relay *r, struct route *route, unsigned status,
+		       const char *reason)
 {
+	const struct http_head *head = http_request(r->x);
+	autobuf struct buf text = { 0 };
+
+	buf_addf(&text, "the answer to %s %.100s ", head->method, head->target);
+	if (r->headed)
+		buf_adds(&text, "was cut off");
+	else if (r->answered)
+		buf_adds(&text, "was refused");
+	else
+		buf_addf(&text, "was %u", status);
+	buf_addf(&text, ": %s", reason);
+	control_note(r->proxy, route, buf_str(&text));
+}
+
+void relay_refuse(struct relay *r, unsigned status, const char *why, ...)
+{
+	struct route *route = r->route;
+	char reason[RELAY_REASON];
+	va_list args;
+
+	va_start(args, why);
+	vsnprintf(reason, sizeof(reason), why, args);
+	va_end(args);
+	log_debug("a request is refused endpoint=%s status=%u why=\"%s\"", route->row.endpoint,
+		  status, reason);
+	relay_note(r, route, status, reason);
 	relay_detach(r);
 	if (r->headed)
 		http_abort(r->x);
 	else
-		relay_answer(r->x, r->id, status, "");
-}
-
-void relay_fail(struct relay *r)
-{
-	relay_end_with(r, 502);
-}
-
-void relay_arm(struct proxy *p)
-{
-	int64_t next = held_next_ms(&p->clock), now = clock_mono_ms();
-
-	if (next >= 0)
-		uv_timer_start(&p->tick_held, relay_on_held_tick,
-			       next > now ? (uint64_t)(next - now) : 0, 0);
-	else
-		uv_timer_stop(&p->tick_held);
-	if (list_empty(&p->connecting))
-		uv_timer_stop(&p->tick_connect);
-	else if (!uv_is_active((uv_handle_t *)&p->tick_connect))
-		uv_timer_start(&p->tick_connect, relay_on_connect_tick, TICK_MS, TICK_MS);
-}
-
-void relay_on_held_tick(uv_timer_t *timer)
-{
-	struct proxy *p = timer->data;
-	struct waiter *w;
-
-	while ((w = held_late(&p->clock, clock_mono_ms()))) {
-		struct relay *r = container_of(w, struct relay, waiter);
-
-		log_debug("a held request waited too long endpoint=%s", r->route->row.endpoint);
-		relay_fail(r);
-	}
-	relay_arm(p);
-}
-
-void relay_on_connect_tick(uv_timer_t *timer)
-{
-	struct proxy *p = timer->data;
-	int64_t now = clock_mono_ms();
-
-	list_each(r, &p->connecting, struct relay, in_connecting) relay_tick(r, now);
-	relay_arm(p);
-}
-
-static void relay_hold(struct relay *r)
-{
-	struct route *route = r->route;
-
-	if (!r->hold_until_ms)
-		r->hold_until_ms = clock_mono_ms() + r->proxy->conf->hold_ms;
-	if (!held_add(&route->waiting, &r->proxy->clock, &r->waiter, r->hold_until_ms,
-		      (size_t)r->proxy->conf->clients.held_requests)) {
-		log_debug("too many requests are held endpoint=%s", route->row.endpoint);
-		relay_fail(r);
-		return;
-	}
-	relay_arm(r->proxy);
-	control_wake(r->proxy, route);
-}
-
-void relay_gate(struct relay *r)
-{
-	switch (route_gate(r->route)) {
-	case GATE_GO:
-		relay_connect(r);
-		break;
-	case GATE_HOLD:
-		relay_hold(r);
-		break;
-	case GATE_REFUSE:
-	case GATE_NUM:
-		relay_fail(r);
-		break;
-	}
-}
-
-void relay_release(struct route *route)
-{
-	struct waiter *w;
-
-	while (route_gate(route) != GATE_HOLD && (w = held_first(&route->waiting))) {
-		held_remove(w);
-		relay_gate(container_of(w, struct relay, waiter));
-	}
+		relay_answer(r->x, r->id, &(struct auth_denial){ status, "" }, reason);
 }
 
 static void relay_cut(struct link *l)
@@ -140,23 +96,20 @@ static void relay_cut(struct link *l)
 	struct route *route = r->route;
 
 	if (r->up) {
-		relay_fail(r);
+		relay_refuse(r, 502, "the microVM was suspended or ended meanwhile");
 		return;
 	}
 	/* The application has seen nothing of the request. */
 	relay_detach(r);
 	r->route = route;
-	r->connect_since_ms = 0;
 	relay_gate(r);
 }
 
 static const struct auth_denial *relay_admit(struct relay *r, const struct http_head *head)
 {
-	static const struct auth_denial no_http2 = { 502, "" };
 	const struct auth_denial *denial;
 	char endpoint[UUID_SIZE];
 	struct route *route = NULL;
-	const char *force;
 
 	if (auth_endpoint(head->host, http_sni(r->x), r->proxy->suffix, endpoint))
 		route = route_find(&r->proxy->routes, endpoint);
@@ -164,15 +117,21 @@ static const struct auth_denial *relay_admit(struct relay *r, const struct http_
 		return &auth_unknown_host;
 	denial = auth_check(head, &r->offer, &r->proxy->keys, &route->row, clock_wall_ms(),
 			    &r->port);
-	if (denial)
-		return denial;
-	force = http_header(head, "x-aws-proxy-force-h2");
-	if (force && !strcmp(force, "true")) {
-		log_warn("HTTP/2 to applications is not supported yet endpoint=%s", endpoint);
-		return &no_http2;
-	}
-	r->route = route;
-	return NULL;
+	if (!denial)
+		r->route = route;
+	return denial;
+}
+
+/* Is it a request that no application of this proxy can get?  */
+static bool relay_wants_http2(struct relay *r, const struct http_head *head)
+{
+	const char *force = http_header(head, "x-aws-proxy-force-h2");
+
+	if (!force || strcmp(force, "true") != 0)
+		return false;
+	log_warn("HTTP/2 to applications is not supported yet endpoint=%s", r->route->row.endpoint);
+	relay_refuse(r, 502, "HTTP/2 to applications is not supported");
+	return true;
 }
 
 static void relay_head(struct http_exchange *x)
@@ -190,10 +149,10 @@ static void relay_head(struct http_exchange *x)
 	http_set_user(x, r);
 	auth_offer_read(head, &r->offer);
 	denial = relay_admit(r, head);
-	if (denial) {
-		relay_answer(x, r->id, denial->status, denial->text);
+	if (denial)
+		relay_answer(x, r->id, denial, NULL);
+	if (denial || relay_wants_http2(r, head))
 		return;
-	}
 	control_touch(r->proxy, r->route);
 	if (head->expect_continue)
 		http_read_stop(x);
@@ -206,12 +165,9 @@ static size_t relay_body(struct http_exchange *x, const uint8_t *data, size_t si
 
 	if (!r->route)
 		return size; /* the relay is finished, and nobody wants what still comes */
-	if (r->waiter.held_by) {
-		if (!held_unread(&r->waiter, size, (size_t)r->proxy->conf->hold_body_bytes)) {
-			log_debug("held requests have too many unread bytes endpoint=%s",
-				  r->route->row.endpoint);
-			relay_fail(r);
-		}
+	if (r->waiter.held_by && !r->line) {
+		if (!held_unread(&r->waiter, size, (size_t)r->proxy->conf->hold_body_bytes))
+			relay_refuse(r, 502, "the requests that wait have too many bytes");
 		return 0;
 	}
 	if (!r->up || r->guest_full)
@@ -255,7 +211,7 @@ static void relay_bad(struct http_exchange *x, unsigned status, const char *why)
 	char id[UUID_SIZE];
 
 	rand_uuid(id);
-	relay_answer(x, id, status, why);
+	relay_answer(x, id, &(struct auth_denial){ status, why }, NULL);
 }
 
 const struct http_handler relay_handler = {

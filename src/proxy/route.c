@@ -31,6 +31,7 @@ static struct route *route_new(struct route_table *t, const struct route_set *ro
 	list_init(&r->in_active);
 	list_init(&r->relays);
 	list_init(&r->idle);
+	list_init(&r->lines);
 	snprintf(r->row.endpoint, sizeof(r->row.endpoint), "%s", row->endpoint);
 	hash_add(&t->by_endpoint, &r->in_table, r->row.endpoint, strlen(r->row.endpoint));
 	return r;
@@ -82,7 +83,8 @@ struct route *route_unseen(const struct route_table *t)
 
 void route_free(struct route_table *t, struct route *r)
 {
-	assert(!r->waiting.n && list_empty(&r->relays) && list_empty(&r->idle));
+	assert(!r->waiting.n && list_empty(&r->relays) && list_empty(&r->idle) &&
+	       list_empty(&r->lines));
 	list_del(&r->in_active);
 	hash_del(&t->by_endpoint, &r->in_table);
 	free(r);

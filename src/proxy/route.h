@@ -8,6 +8,15 @@
 #include "base/hash.h"
 #include "ipc/route.h"
 #include "proxy/held_requests.h"
+#include "proxy/notes.h"
+
+#define ROUTE_LEARNED 8 /* ports whose kept connections the application closes early */
+
+/* How long a port's connections may be kept; pool.c */
+struct learned {
+	uint16_t port; /* 0: free */
+	int64_t keep_ms, until_ms;
+};
 
 struct route {
 	struct hash_node in_table; /* by row.endpoint */
@@ -22,6 +31,9 @@ struct route {
 	struct held_requests waiting;
 	struct list relays; /* requests and upgraded connections inside the machine */
 	struct list idle;   /* kept connections to it (pool.h) */
+	struct list lines;  /* of its ports (line.h) */
+	struct learned learned[ROUTE_LEARNED];
+	struct notes notes;
 };
 
 struct route_table {

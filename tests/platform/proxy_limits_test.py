@@ -196,6 +196,21 @@ class Time(LimitsTest):
         self.assertEqual({self.answer(w)[0] for w in held[:30]}, {200})
 
 
+    def test_requests_that_wait_for_a_port_are_bounded_in_number(self):
+        self.apps[1] = "starting"
+        held = [self.rig.connect(self.host, source=f"127.0.0.{2 + i // 18}") for i in range(36)]
+        for w in held:
+            self.ask(wire=w, port=1, end=False)
+        wait_for("refusals", lambda: len(self.rig.control.notes(self.endpoint)) == 6, 2)
+        self.assertTrue(self.served(wire=self.rig.connect(self.host, source="127.0.0.5")))
+        self.app(1, proxy_test.talk_hello)
+        got = [self.answer(w) for w in held]
+        refused = [fields["x-doze-reason"] for status, fields, _ in got if status != 200]
+        self.assertEqual(sorted(status for status, _, _ in got), [200] * 30 + [502] * 6)
+        self.assertEqual({status for status, _, _ in got[:20]}, {200})
+        self.assertEqual(set(refused), {"too many requests wait for this microVM"})
+
+
 class Tunnels(LimitsTest):
     def setUp(self):
         super().setUp()

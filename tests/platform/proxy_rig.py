@@ -27,7 +27,7 @@ SECRET_TLS_ENDPOINT, SECRET_TOKEN_KEYS = 2, 3
 LISTENER_ENDPOINT = 2
 ROLE_CONTROL = 3
 SUPER_SECRET, SUPER_LISTENER, SUPER_PEER, SUPER_START, SUPER_STOP, SUPER_READY = range(1, 7)
-SET, GONE, SYNCED, HOLD, RELEASE, ACTIVE, HELD, WAKE = range(1, 9)
+SET, GONE, SYNCED, HOLD, RELEASE, ACTIVE, HELD, WAKE, NOTE = range(1, 10)
 OPEN, WAITING, SLEEPING, DEAD = range(4)
 SUFFIX = ".lambda-microvm.us-east-1.localhost"
 MIB = 1 << 20
@@ -79,12 +79,18 @@ class Control(Channel):
         return [struct.unpack("=q", body[40:48])[0] if kind != WAKE else at
                 for k, body, at in list(self.got) if k == kind and body.startswith(name)]
 
+    def notes(self, endpoint):
+        """(how many were missed before, the text) of each line for the microVM's log."""
+        return [(missed, body[48:].split(b"\0")[0].decode()) for missed, body in
+                ((struct.unpack("=Q", body[40:48])[0], body) for k, body, _ in list(self.got)
+                 if k == NOTE and body.startswith(endpoint.encode()))]
+
 
 class Machine:
-    """stream.sock of a machine: CONNECT <port> leads to what `apps` has there."""
+    """stream.sock of a machine: CONNECT <port> leads to what `apps` has there; a string is why it does not."""
 
     def __init__(self, run_dir, name, apps):
-        self.apps, self.asked, self.mute = apps, [], False
+        self.apps, self.asked, self.mute, self.busy, self.slow = apps, [], False, 0, 0
         self.path = f"{run_dir}/m/{name}/stream.sock"
         os.makedirs(os.path.dirname(self.path), exist_ok=True)
         with contextlib.suppress(FileNotFoundError):
@@ -112,11 +118,19 @@ class Machine:
                 c.recv(1)
                 return
             app = self.apps.get(int(line.split()[1]))
-            if not app:
-                c.sendall(b"ERR connection refused\n")
+            if not app or isinstance(app, str):
+                c.sendall(f"ERR {app or 'connection refused'}\n".encode())
                 return
-            with socket.create_connection(app.sock.getsockname()) as tcp:
+            try:  # as the agent does: what takes longer finds the backlog full
+                tcp = socket.create_connection(app.sock.getsockname(), timeout=0.02)
+            except TimeoutError:
+                self.busy += 1
+                c.sendall(b"ERR busy\n")
+                return
+            with tcp:
+                tcp.settimeout(None)
                 tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                time.sleep(self.slow)
                 socket.send_fds(c, [b"OK\n"], [tcp.fileno()])
 
     def close(self):
@@ -127,9 +141,10 @@ class Machine:
 class App:
     """A server whose `talk(app, connection)` says everything that goes over the wire."""
 
-    def __init__(self, talk):
-        self.talk, self.conns, self.requests = talk, 0, []
-        self.sock = socket.create_server(("127.0.0.1", 0), backlog=1024)
+    def __init__(self, talk, backlog=1024, serial=False):
+        """serial: one connection after the other, in one thread, as Python's http.server."""
+        self.talk, self.conns, self.requests, self.serial = talk, 0, [], serial
+        self.sock = socket.create_server(("127.0.0.1", 0), backlog=backlog)
         threading.Thread(target=self._serve, daemon=True).start()
 
     def _serve(self):
@@ -139,7 +154,10 @@ class App:
             except OSError:
                 return
             self.conns += 1
-            threading.Thread(target=self._run, args=(c,), daemon=True).start()
+            if self.serial:
+                self._run(c)
+            else:
+                threading.Thread(target=self._run, args=(c,), daemon=True).start()
 
     def _run(self, c):
         with c, contextlib.suppress(OSError, EOFError):

@@ -34,6 +34,28 @@ static void test_waiters_leave_in_the_order_they_came(void **unused)
 	assert_int_equal(held_next_ms(&c), -1);
 }
 
+static void test_one_that_waits_again_keeps_its_turn(void **unused)
+{
+	struct waiter w[3] = { 0 };
+	struct held_requests h;
+	struct held_clock c;
+
+	(void)unused;
+	held_init(&h);
+	held_clock_init(&c);
+	held_take_turn(&h, &w[0]); /* it did not have to wait at first */
+	for (size_t i = 1; i < ARRAY_SIZE(w); i++)
+		assert_true(held_add(&h, &c, &w[i], 100, HELD_MAX));
+	assert_ptr_equal(held_first(&h), &w[1]);
+	held_remove(&w[1]);
+	assert_true(held_add(&h, &c, &w[0], 100, HELD_MAX));
+	assert_true(held_add(&h, &c, &w[1], 100, HELD_MAX));
+	for (size_t i = 0; i < ARRAY_SIZE(w); i++) {
+		assert_ptr_equal(held_first(&h), &w[i]);
+		held_remove(&w[i]);
+	}
+}
+
 static void test_only_so_many_may_wait_at_one_endpoint(void **unused)
 {
 	struct waiter *w = xcalloc(HELD_MAX + 1, sizeof(*w)), other = { 0 };
@@ -101,6 +123,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_waiters_leave_in_the_order_they_came),
+		cmocka_unit_test(test_one_that_waits_again_keeps_its_turn),
 		cmocka_unit_test(test_only_so_many_may_wait_at_one_endpoint),
 		cmocka_unit_test(test_unread_bytes_are_counted_once),
 		cmocka_unit_test(test_the_soonest_deadline_is_served_first),
