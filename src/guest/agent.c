@@ -73,7 +73,7 @@ static void agent_warmed(struct exercising *x)
 
 	resume_rehearse(&a->resume);
 	if (a->app.pid) /* one that has ended opens nothing any more */
-		streams_note_ports(&a->streams, a->diag_fd);
+		streams_note_ports(&a->streams);
 	port_send_id(&a->port, AGENT_ACK, a->warm_id);
 }
 
@@ -178,7 +178,7 @@ int agent_run(const struct hostlink *host, struct err *e)
 	agent.diag_fd = diag_open(e);
 	if (!agent.loop || agent.diag_fd < 0 || agent_watch_children(&agent, e) ||
 	    resume_open(&agent.resume, agent.diag_fd, e) ||
-	    streams_open(&agent.streams, agent.loop, host, e) ||
+	    streams_open(&agent.streams, agent.loop, host, agent.diag_fd, e) ||
 	    port_open(&agent.port, agent.loop, host->port, agent_frame, e))
 		return -1;
 	exercise_init(&agent.exercising, agent.loop);

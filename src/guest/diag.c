@@ -158,6 +158,27 @@ int diag_listening(int fd, struct diag_ports *ports)
 	return diag_walk(fd, 1u << TCP_LISTEN, diag_each_listener, &found);
 }
 
+/* The kernel takes one connection more than the application asked for. */
+static void diag_each_on_port(const struct inet_diag_msg *m, struct buf *found)
+{
+	struct diag_port *port = (struct diag_port *)(void *)found->data;
+
+	if (ntohs(m->id.idiag_sport) != port->port || !diag_is_reachable(m, m->id.idiag_src))
+		return;
+	port->listens = true;
+	if (m->idiag_rqueue <= m->idiag_wqueue)
+		port->room += m->idiag_wqueue - m->idiag_rqueue + 1;
+}
+
+int diag_room(int fd, struct diag_port *port)
+{
+	struct buf found = { .data = (uint8_t *)port, .size = sizeof(*port) };
+
+	port->listens = false;
+	port->room = 0;
+	return diag_walk(fd, 1u << TCP_LISTEN, diag_each_on_port, &found);
+}
+
 static void diag_each_connection(const struct inet_diag_msg *m, struct buf *found)
 {
 	if (!diag_is_agents(m) && !diag_is_loopback(m, m->id.idiag_src) &&

@@ -18,11 +18,21 @@ struct diag_ports {
 	size_t n_places;
 };
 
-int diag_open(struct err *e) must_check; /* an owned socket; for both calls below */
+int diag_open(struct err *e) must_check; /* an owned socket; for the calls below */
 
 /* Collect the ports that something listens on and that 127.0.0.1 or ::1 reaches, and the places of
  * other listeners.  Returns 0, or -1 if the kernel's answers are out of step. */
 int diag_listening(int fd, struct diag_ports *ports) must_check;
+
+/* Who listens on one port, and how many more connections their backlogs hold. */
+struct diag_port {
+	uint16_t port;
+	bool listens;
+	uint32_t room;
+};
+
+/* Fills in all but the port.  Returns as above. */
+int diag_room(int fd, struct diag_port *port) must_check;
 
 /* Abort every connection that leaves the guest, except those that the agent accepted.  With
  * @rehearse only count them.  Returns how many there are. */

@@ -96,7 +96,7 @@ static void relay_write(struct relay_side *to, const uint8_t *data, size_t size)
 	buf_add(&to->rest, data + n, size - (size_t)n);
 }
 
-static void relay_write_rest(struct relay_side *to)
+void relay_write_now(struct relay_side *to)
 {
 	ssize_t n = send(to->fd, to->rest.data, to->rest.size, MSG_NOSIGNAL);
 
@@ -131,7 +131,7 @@ static void relay_ready(struct watch *w, uint32_t events)
 
 	if (side->rest.size && (events & ~(uint32_t)EPOLLIN)) {
 		wrote = true;
-		relay_write_rest(side);
+		relay_write_now(side);
 	}
 	if (!side->ended && !other->rest.size && (events & ~(uint32_t)EPOLLOUT))
 		relay_move(side);
@@ -151,7 +151,7 @@ void relay_start(struct relay *r)
 {
 	for (int i = 0; i < 2; i++)
 		if (r->side[i].rest.size)
-			relay_write_rest(&r->side[i]);
+			relay_write_now(&r->side[i]);
 	relay_settle(r);
 }
 

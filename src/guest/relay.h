@@ -34,6 +34,9 @@ struct relay {
 
 void relay_init(struct relay *r, struct loop *l, void (*done)(struct relay *r, bool broken));
 
+/* Write what waits for this side, as far as it takes it; also before relay_start. */
+void relay_write_now(struct relay_side *to);
+
 /* Start, once both descriptors and the bytes that already wait to be written are set.  May call
  * done. */
 void relay_start(struct relay *r);

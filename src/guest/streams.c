@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/clock.h"
+#include "base/limits.h"
 #include "guest/loopback.h"
 #include "guest/relay.h"
 
@@ -12,6 +14,7 @@
 
 enum stream_state {
 	STREAM_ASKING,     /* the host is connected, but its line is not complete */
+	STREAM_PROMISED,   /* somebody listens; the host's first byte has not come yet */
 	STREAM_CONNECTING, /* to the application */
 	STREAM_RELAYING,
 };
@@ -25,6 +28,7 @@ struct stream {
 	struct relay relay;
 	struct watch watch; /* until the relay begins */
 	struct timer timer; /* while it connects */
+	int64_t until_ms;   /* monotonic: so long it tries to connect */
 	uint8_t line[STREAMS_LINE];
 	size_t n_line;
 	uint16_t port;
@@ -97,20 +101,10 @@ static void stream_connected(struct stream *s)
 	s->state = STREAM_RELAYING;
 	loop_unwatch(s->streams->loop, &s->watch);
 	loop_untimer(s->streams->loop, &s->timer);
-	ports_add(&s->streams->opened, s->port);
-	buf_adds(&s->relay.side[STREAM_HOST].rest, "OK\n");
 	relay_start(&s->relay);
 }
 
-static const char *stream_refusal(const struct stream *s, int error)
-{
-	bool opened = s->streams->opened.bits[s->port / 64] & 1ULL << s->port % 64;
-
-	if (error != -ECONNREFUSED)
-		return "ERR unreachable\n";
-	return opened ? "ERR refused\n" : "ERR starting\n";
-}
-
+/* The port was open a moment ago.  The host has been told so, and hears of the end alone. */
 static void stream_failed(struct stream *s, int error)
 {
 	loop_unwatch(s->streams->loop, &s->watch);
@@ -119,15 +113,26 @@ static void stream_failed(struct stream *s, int error)
 	if (error == -ECONNREFUSED && !s->six)
 		stream_connect(s, true);
 	else
-		stream_refuse(s, stream_refusal(s, error));
+		stream_free(s, true);
 }
 
-/* The kernel drops a connection for which the application's backlog has no room, and tries it again
- * after a second, then two, four and so on.  The host can do better: it knows who came first, and
- * it hears of every place that gets free. */
+static void stream_try_again(struct timer *t)
+{
+	stream_connect(container_of(t, struct stream, timer), false);
+}
+
+/* The kernel drops a connection for which the backlog has no room after all, and tries it again
+ * after a second, then two, four and so on. */
 static void stream_is_late(struct timer *t)
 {
-	stream_refuse(container_of(t, struct stream, timer), "ERR busy\n");
+	struct stream *s = container_of(t, struct stream, timer);
+
+	loop_unwatch(s->streams->loop, &s->watch);
+	fd_close(&s->relay.side[STREAM_APP].fd);
+	if (clock_mono_ms() >= s->until_ms)
+		stream_free(s, true);
+	else
+		loop_timer(s->streams->loop, &s->timer, STREAM_PATIENCE_MS, stream_try_again);
 }
 
 static void stream_connect_ready(struct watch *w, uint32_t events)
@@ -166,6 +171,76 @@ static void stream_connect(struct stream *s, bool six)
 	}
 }
 
+/* Those that were promised a place in the backlog, and are not in it yet. */
+static uint32_t streams_promised(const struct streams *all, uint16_t port)
+{
+	uint32_t n = 0;
+
+	list_each(s, &all->all, struct stream, in)
+	{
+		n += s->port == port &&
+		     (s->state == STREAM_PROMISED || s->state == STREAM_CONNECTING);
+	}
+	return n;
+}
+
+/* NULL: the port may be promised. */
+static const char *stream_refusal(const struct stream *s)
+{
+	const struct streams *all = s->streams;
+	struct diag_port at = { .port = s->port };
+
+	if (diag_room(all->diag_fd, &at))
+		return "ERR unreachable\n";
+	if (at.listens)
+		return streams_promised(all, s->port) < at.room ? NULL : "ERR busy\n";
+	return all->opened.bits[s->port / 64] & 1ULL << s->port % 64 ? "ERR refused\n"
+								     : "ERR starting\n";
+}
+
+static void stream_begin(struct stream *s)
+{
+	loop_unwatch(s->streams->loop, &s->watch);
+	s->until_ms = clock_mono_ms() + LIMIT_NET_DIAL_MS;
+	stream_connect(s, false);
+}
+
+static void stream_first_byte(struct watch *w, uint32_t events)
+{
+	struct stream *s = container_of(w, struct stream, watch);
+	uint8_t byte;
+	ssize_t n = recv(w->fd, &byte, 1, MSG_PEEK);
+
+	(void)events;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n > 0)
+		stream_begin(s);
+	else
+		stream_free(s, n < 0);
+}
+
+static void stream_promise(struct stream *s)
+{
+	const char *refusal = stream_refusal(s);
+	int host = s->relay.side[STREAM_HOST].fd;
+	struct err e;
+
+	if (refusal) {
+		stream_refuse(s, refusal);
+		return;
+	}
+	s->state = STREAM_PROMISED;
+	ports_add(&s->streams->opened, s->port);
+	buf_adds(&s->relay.side[STREAM_HOST].rest, "OK\n");
+	relay_write_now(&s->relay.side[STREAM_HOST]);
+	loop_unwatch(s->streams->loop, &s->watch);
+	if (s->relay.side[STREAM_APP].rest.size)
+		stream_begin(s);
+	else if (loop_watch(s->streams->loop, &s->watch, host, EPOLLIN, stream_first_byte, &e))
+		stream_free(s, true);
+}
+
 /* Returns 1 once the port is known, 0 before, -1 if the stream is gone. */
 static int stream_ask(struct stream *s)
 {
@@ -194,10 +269,8 @@ static void stream_ask_ready(struct watch *w, uint32_t events)
 	struct stream *s = container_of(w, struct stream, watch);
 
 	(void)events;
-	if (stream_ask(s) <= 0)
-		return;
-	loop_unwatch(s->streams->loop, &s->watch);
-	stream_connect(s, false);
+	if (stream_ask(s) > 0)
+		stream_promise(s);
 }
 
 /* Usually the line is there already. */
@@ -214,7 +287,7 @@ static void stream_new(struct streams *all, int fd)
 	all->n++;
 	rc = stream_ask(s);
 	if (rc > 0)
-		stream_connect(s, false);
+		stream_promise(s);
 	else if (!rc && loop_watch(all->loop, &s->watch, fd, EPOLLIN, stream_ask_ready, &e))
 		stream_free(s, true);
 }
@@ -252,18 +325,19 @@ static void streams_accept(struct watch *w, uint32_t events)
 		(void)!send(fd, "ERR busy\n", 9, MSG_NOSIGNAL);
 }
 
-int streams_open(struct streams *s, struct loop *l, const struct hostlink *host, struct err *e)
+int streams_open(struct streams *s, struct loop *l, const struct hostlink *host, int diag_fd,
+		 struct err *e)
 {
-	*s = (struct streams){ .loop = l, .host = host };
+	*s = (struct streams){ .loop = l, .host = host, .diag_fd = diag_fd };
 	list_init(&s->all);
 	return loop_watch(l, &s->watch, host->streams, EPOLLIN, streams_accept, e);
 }
 
-void streams_note_ports(struct streams *s, int diag_fd)
+void streams_note_ports(struct streams *s)
 {
 	static struct diag_ports now;
 
-	if (!diag_listening(diag_fd, &now) && memcmp(&now, &s->opened, sizeof(now)) != 0)
+	if (!diag_listening(s->diag_fd, &now) && memcmp(&now, &s->opened, sizeof(now)) != 0)
 		s->opened = now;
 }
 

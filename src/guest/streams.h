@@ -3,6 +3,10 @@
  * ways between the host and 127.0.0.1:<port>, or [::1]:<port>.  Bytes for the port may follow the
  * line at once.
  *
+ * The application gets the connection when the host has sent the first byte for it, since servers
+ * begin to count the time for a request when they accept, and the host is far away on a slow
+ * processor.
+ *
  * Two reasons are words of the protocol (net/dial.h).  "starting": nothing listens, and nothing has
  * listened on this port since the microVM's start, of which the snapshot of an image is the last
  * moment before.  "busy": the application has as many connections waiting as its backlog holds. */
@@ -23,14 +27,15 @@ struct streams {
 	struct list all; /* oldest first */
 	size_t n;
 	struct diag_ports opened; /* ports that have been open since the start */
+	int diag_fd;              /* borrowed */
 };
 
-int streams_open(struct streams *s, struct loop *l, const struct hostlink *host,
+int streams_open(struct streams *s, struct loop *l, const struct hostlink *host, int diag_fd,
 		 struct err *e) must_check;
 
 /* The start is yet to come, and the image's snapshot before it: of the ports only those count as
  * opened that are open now. */
-void streams_note_ports(struct streams *s, int diag_fd);
+void streams_note_ports(struct streams *s);
 
 /* After a restore the host's ends of all streams are gone.  End the streams, so that the
  * application notices.  Connections that have not asked for a port yet stay. */

@@ -64,9 +64,11 @@ static struct {
 	struct sockaddr_un at;
 	socklen_t at_size;
 	int app;                 /* what the last connection leads to */
-	int refusal;             /* of a connect; 0: none */
+	unsigned connects;       /* how often it was connected to */
 	bool pends;              /* a connect is not answered */
+	bool blind;              /* the kernel's list cannot be read */
 	struct diag_ports ports; /* that listen */
+	uint32_t room;           /* in their backlogs */
 } t;
 
 int loopback_connect(uint16_t port, bool six, bool *done)
@@ -74,8 +76,7 @@ int loopback_connect(uint16_t port, bool six, bool *done)
 	int pair[2];
 
 	(void)port, (void)six;
-	if (t.refusal)
-		return t.refusal;
+	t.connects++;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
 	if (t.app >= 0)
 		close(t.app);
@@ -103,6 +104,14 @@ int diag_listening(int fd, struct diag_ports *ports)
 	return 0;
 }
 
+int diag_room(int fd, struct diag_port *port)
+{
+	(void)fd;
+	port->listens = t.ports.bits[port->port / 64] & 1ULL << port->port % 64;
+	port->room = t.room;
+	return t.blind ? -1 : 0;
+}
+
 static bool anybody(const struct sockaddr_storage *peer)
 {
 	(void)peer;
@@ -116,6 +125,7 @@ static int begin(void **unused)
 	(void)unused;
 	memset(&t, 0, sizeof(t));
 	t.app = -1;
+	t.room = 1;
 	t.loop = loop_new(&e);
 	t.host.streams = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	t.host.is_host = anybody;
@@ -125,7 +135,7 @@ static int begin(void **unused)
 			 0);
 	assert_int_equal(listen(t.host.streams, 4), 0);
 	assert_int_equal(getsockname(t.host.streams, (struct sockaddr *)&t.at, &t.at_size), 0);
-	assert_int_equal(streams_open(&t.streams, t.loop, &t.host, &e), 0);
+	assert_int_equal(streams_open(&t.streams, t.loop, &t.host, -1, &e), 0);
 	return 0;
 }
 
@@ -147,61 +157,139 @@ static void fire(struct timer *timer)
 	loop_stop(t.loop);
 }
 
-/* What a host that asks for this port is told. */
-static const char *ask(unsigned port)
+static void turn(void)
 {
-	static char answer[64];
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0), n = -1;
-	char line[32];
 	struct err e;
 
+	loop_timer(t.loop, &t.timer, 1, fire);
+	assert_int_equal(loop_run(t.loop, &e), 0);
+}
+
+/* A host that asks for this port; *answer is what it is told. */
+static int host_asks(unsigned port, const char *after, char answer[64])
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0), n = -1;
+	char line[64];
+
 	assert_int_equal(connect(fd, (struct sockaddr *)&t.at, t.at_size), 0);
-	snprintf(line, sizeof(line), "CONNECT %u\n", port);
+	snprintf(line, sizeof(line), "CONNECT %u\n%s", port, after);
 	assert_int_equal(write(fd, line, strlen(line)), strlen(line));
 	for (int i = 0; i < 1000 && n < 0; i++) {
-		loop_timer(t.loop, &t.timer, 1, fire);
-		assert_int_equal(loop_run(t.loop, &e), 0);
-		n = (int)read(fd, answer, sizeof(answer) - 1);
+		turn();
+		n = (int)read(fd, answer, 63);
 	}
 	assert_true(n > 0);
 	answer[n] = '\0';
-	close(fd);
+	return fd;
+}
+
+static const char *ask(unsigned port)
+{
+	static char answer[64];
+
+	close(host_asks(port, "", answer));
+	turn(); /* the stream sees the end */
+	turn();
 	return answer;
+}
+
+static void listens(unsigned port, bool on)
+{
+	uint64_t bit = 1ULL << port % 64;
+
+	t.ports.bits[port / 64] = (t.ports.bits[port / 64] & ~bit) | (on ? bit : 0);
 }
 
 static void test_a_port_that_never_opened_is_starting_and_one_that_closed_is_refused(void **unused)
 {
 	(void)unused;
-	t.refusal = -ECONNREFUSED;
 	assert_string_equal(ask(80), "ERR starting\n");
-	t.refusal = 0;
+	listens(80, true);
 	assert_string_equal(ask(80), "OK\n");
-	t.refusal = -ECONNREFUSED;
+	listens(80, false);
 	assert_string_equal(ask(80), "ERR refused\n");
 	assert_string_equal(ask(81), "ERR starting\n");
-	t.refusal = -ENETUNREACH;
+	t.blind = true;
 	assert_string_equal(ask(81), "ERR unreachable\n");
 }
 
 static void test_the_ports_of_the_snapshot_are_those_that_opened(void **unused)
 {
 	(void)unused;
+	listens(9000, true);
 	assert_string_equal(ask(9000), "OK\n"); /* by the build, and closed before its snapshot */
-	t.ports.bits[8080 / 64] = 1ULL << 8080 % 64;
-	streams_note_ports(&t.streams, -1);
-	t.refusal = -ECONNREFUSED;
+	listens(9000, false);
+	listens(8080, true);
+	streams_note_ports(&t.streams);
+	listens(8080, false);
 	assert_string_equal(ask(8080), "ERR refused\n");
 	assert_string_equal(ask(9000), "ERR starting\n");
 }
 
-static void test_a_full_backlog_is_told_to_the_host(void **unused)
+static void test_a_backlog_has_as_many_streams_as_it_has_room(void **unused)
 {
+	char answer[3][64];
+	int host[3];
+
 	(void)unused;
+	listens(80, true);
+	t.room = 2;
+	for (size_t i = 0; i < ARRAY_SIZE(host); i++)
+		host[i] = host_asks(80, "", answer[i]);
+	assert_string_equal(answer[0], "OK\n");
+	assert_string_equal(answer[1], "OK\n");
+	assert_string_equal(answer[2], "ERR busy\n");
+	close(host[0]);
+	turn();
+	close(host[2]);
+	host[2] = host_asks(80, "", answer[2]);
+	assert_string_equal(answer[2], "OK\n"); /* who left holds no place */
+	close(host[1]);
+	close(host[2]);
+}
+
+static void test_the_application_gets_a_connection_with_its_first_byte(void **unused)
+{
+	char answer[64], got[16] = "";
+	int host;
+
+	(void)unused;
+	listens(80, true);
+	host = host_asks(80, "", answer);
+	turn();
+	assert_int_equal(t.connects, 0);
+	assert_int_equal(write(host, "ping", 4), 4);
+	turn();
+	assert_int_equal(t.connects, 1);
+	turn();
+	assert_int_equal(read(t.app, got, sizeof(got)), 4);
+	assert_string_equal(got, "ping");
+	close(host);
+	host = host_asks(80, "early", answer); /* a byte that comes with the line is one too */
+	turn();
+	assert_int_equal(read(t.app, got, sizeof(got)), 5);
+	close(host);
+}
+
+static void test_a_connection_that_the_backlog_dropped_is_tried_again(void **unused)
+{
+	char answer[64], got[16] = "";
+	int host;
+
+	(void)unused;
+	listens(80, true);
 	t.pends = true;
-	assert_string_equal(ask(80), "ERR busy\n");
-	assert_int_equal(t.streams.n, 0);
+	host = host_asks(80, "ping", answer);
+	for (int i = 0; i < 1000 && t.connects < 3; i++)
+		turn();
+	assert_int_equal(t.connects, 3);
 	t.pends = false;
-	assert_string_equal(ask(80), "OK\n");
+	for (int i = 0; i < 1000 && t.connects < 4; i++)
+		turn();
+	for (int i = 0; i < 1000 && read(t.app, got, sizeof(got)) <= 0; i++)
+		turn();
+	assert_string_equal(got, "ping");
+	close(host);
 }
 
 #define STREAMS_TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
@@ -213,7 +301,9 @@ int main(void)
 		STREAMS_TEST(
 			test_a_port_that_never_opened_is_starting_and_one_that_closed_is_refused),
 		STREAMS_TEST(test_the_ports_of_the_snapshot_are_those_that_opened),
-		STREAMS_TEST(test_a_full_backlog_is_told_to_the_host),
+		STREAMS_TEST(test_a_backlog_has_as_many_streams_as_it_has_room),
+		STREAMS_TEST(test_the_application_gets_a_connection_with_its_first_byte),
+		STREAMS_TEST(test_a_connection_that_the_backlog_dropped_is_tried_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
