@@ -176,16 +176,15 @@ void relay_on_held_tick(uv_timer_t *timer)
 	relay_arm(p);
 }
 
-/* While somebody waits for the application, its microVM has something to do, and does not count as
- * idle. */
-static void relay_pass_turn(struct proxy *p, struct line *line)
+/* To look is no byte of a request, so it does not keep a microVM awake: if it is suspended meanwhile,
+ * those who wait wake it again. */
+static void relay_pass_turn(struct line *line)
 {
 	struct route *route = line->route;
 
 	list_del(&line->in_pausing);
 	if (!line->waiting || route_gate(route) != GATE_GO)
 		return;
-	control_touch(p, route);
 	relay_release(route);
 }
 
@@ -208,6 +207,6 @@ void relay_on_connect_tick(uv_timer_t *timer)
 	list_each(r, &p->connecting, struct relay, in_connecting) relay_dial_tick(r, now);
 	/* Who is next in one line may end another one, so none is remembered. */
 	while ((line = relay_due_line(p, now)))
-		relay_pass_turn(p, line);
+		relay_pass_turn(line);
 	relay_arm(p);
 }
