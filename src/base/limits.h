@@ -76,8 +76,7 @@ struct client_limits {
 	10000 /* ... if its microVM has become RUNNING no longer ago than this */
 #define LIMIT_PROXY_STARTING_MS \
 	(15 * 60 * 1000)             /* after which a port that never opened is refused at once */
-#define LIMIT_PROXY_LEARNED_MS 60000 /* how long it counts what an application did to a kept one \
-				      */
+#define LIMIT_PROXY_LEARNED_MS 60000 /* so long the early close of a kept one is remembered */
 
 /* Our own messages. */
 #define LIMIT_IPC_BODY       (32 * KIB)
