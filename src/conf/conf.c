@@ -67,6 +67,7 @@ static const struct conf_key conf_keys[] = {
 	{ "build", "disk_gib", NUM(build_disk_gib, 2, 10240), "40", "disk for all layers; a sparse file" },
 	{ "build", "timeout_ms", NUM(build_timeout_ms, 1000, 86400000), "1800000", "a whole build" },
 	{ "build", "ready_timeout_s", NUM(build_ready_timeout_s, 1, 86400), "900", "an application without a /ready hook that still works is waited for so long" },
+	{ "build", "silence_timeout_ms", NUM(build_silence_ms, 0, 86400000), "600000", "a build step that neither prints nor works; 0: no limit" },
 	{ "build", "map_first", NUM(build_map_first, 1000, INT_MAX), "300000", "first user id that builds are mapped to" },
 	{ "build", "map_count", NUM(build_map_count, 65536, 65536), "65536", "how many" },
 	{ "build", "env", TEXT(build_env), "", "variables for RUN only, KEY=value, comma-separated" },

@@ -49,7 +49,7 @@ struct conf {
 	char warm_request[CONF_TEXT]; /* "image=8080:/path, ..." */
 
 	int64_t build_at_once, build_memory_mib, build_cpu_percent, build_pids, build_disk_gib;
-	int64_t build_timeout_ms;
+	int64_t build_timeout_ms, build_silence_ms;
 	int64_t build_ready_timeout_s; /* of an application without a /ready hook */
 	char build_env[CONF_TEXT];
 	char site_ca[CONF_TEXT]; /* bundle bound into builds and guests; "" = none */

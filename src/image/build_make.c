@@ -118,6 +118,7 @@ void build_step_options(struct image_role *role, struct job *j)
 	const struct conf *conf = role->conf;
 	autofree char *store = xasprintf("%s/build/layers", conf->data_dir);
 	autofree char *list = xstrdup(conf->insecure_registries);
+	autofree char *silence = xasprintf("%lld", (long long)conf->build_silence_ms);
 	char *rest = list, *word;
 
 	job_option(j, "--store", store);
@@ -128,6 +129,7 @@ void build_step_options(struct image_role *role, struct job *j)
 		job_option(j, "--ca", conf->site_ca);
 	while ((word = strsep(&rest, ", ")))
 		job_option(j, "--insecure", word);
+	job_option(j, "--silence", silence);
 }
 
 void build_step(struct build *b, const char *name, enum priv_net net)

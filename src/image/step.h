@@ -32,6 +32,7 @@ struct step {
 	const char *mirror;   /* of Debian; NULL: mmdebstrap's own choice */
 	const char *pull;     /* always, missing; NULL: no registry is asked */
 	const char *network;  /* host, slot: where registries are asked from; NULL: nowhere */
+	const char *silence;  /* milliseconds ([build] silence_timeout_ms); NULL: no limit */
 	long gib;             /* of the disk */
 	bool quiet;           /* an earlier step has printed this already */
 	bool python13;        /* the Dockerfile asks for a Python that only Debian 13 has */
@@ -86,6 +87,10 @@ int step_run_all(struct step_argv *a, struct buf *out, struct err *e) must_check
 /* Does the same as step_run, but a failure is an error. */
 int step_must(struct step_argv *a, struct buf *out, struct err *e) must_check;
 int step_setup(struct step *s, struct err *e) must_check; /* environment and configuration files */
+/* Ends each child that neither prints nor works for so long; 0: none. Before, it is warned of.
+ * @proc is the /proc that shows what works; borrowed. */
+void step_silence_limit(int64_t limit_ms, const char *proc);
+const char *step_silence_reason(void); /* a sentence, if one was ended; NULL: none was */
 
 /* The store (step_store.c). */
 int step_images(struct step *s, struct err *e) must_check; /* reads the list unless it is known */

@@ -39,6 +39,7 @@ static const struct step_option {
 	{ "mirror", offsetof(struct step, mirror), 0 },
 	{ "pull", offsetof(struct step, pull), 0 },
 	{ "network", offsetof(struct step, network), 0 },
+	{ "silence", offsetof(struct step, silence), 0 },
 	{ "env", 0, offsetof(struct step, env) },
 	{ "insecure", 0, offsetof(struct step, insecure) },
 };
@@ -146,10 +147,14 @@ int main(int argc, char **argv)
 		log_err("usage: doze-build-step JOB [options] [arguments] %s", e.text);
 		return 2;
 	}
+	step_silence_limit(s.silence ? strtoll(s.silence, NULL, 10) : 0, "/proc");
 	rc = step_setup(&s, &e);
 	if (!rc && job->store)
 		rc = step_use_store(&s, &e);
 	if (!rc)
 		rc = job->run(&s, &e);
+	/* Whoever ran the child knows only that it was killed. */
+	if (rc && step_silence_reason())
+		step_fail(&s, "CONTAINER_BUILD_FAILED", &e, "%s", step_silence_reason());
 	return step_finish(&s, rc, &e);
 }

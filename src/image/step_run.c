@@ -13,10 +13,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/io.h"
 #include "image/step.h"
+#include "image/step_procs.h"
+#include "image/step_silence.h"
 
-#define STEP_OUTPUT (64 * MIB) /* of a child whose output we read */
+#define STEP_OUTPUT  (64 * MIB) /* of a child whose output we read */
+#define STEP_IDLE_MS 1000       /* between looks at a child that may be idle for a time only */
 
 void step_arg(struct step_argv *a, const char *arg)
 {
@@ -87,29 +91,96 @@ static bool step_is_idle(struct step_idle *i)
 	return now - i->since >= (time_t)i->silence_s;
 }
 
-/* Waits for output, and ends a child that is idle for too long. */
-static bool step_await(int fd, struct step_idle *i)
-{
-	struct pollfd p = { .fd = fd, .events = POLLIN };
+/* Whether what the log ends with is a whole line; ours must not continue a stranger's. */
+static bool step_line_is_open;
 
-	while (i->silence_s && poll(&p, 1, 1000) <= 0)
-		if (step_is_idle(i)) {
-			kill(i->pid, SIGKILL);
-			return false;
-		}
-	return true;
+/* The limit of each child, and why one was ended by it. */
+static int64_t step_silence_ms;
+static const char *step_silence_proc = "/proc";
+static char step_silent[512];
+
+void step_silence_limit(int64_t limit_ms, const char *proc)
+{
+	step_silence_ms = limit_ms;
+	step_silence_proc = proc;
+}
+
+const char *step_silence_reason(void)
+{
+	return *step_silent ? step_silent : NULL;
+}
+
+static void step_silence_warn(const struct silence *s, const struct step_processes *p,
+			      int64_t now_ms)
+{
+	autobuf struct buf text = { 0 };
+
+	buf_addf(&text,
+		 "%sdoze: warning: nothing has been printed for %lld seconds; these processes "
+		 "run:\n",
+		 step_line_is_open ? "\n" : "", (long long)((now_ms - s->heard_ms) / 1000));
+	step_processes_print(p, &text);
+	(void)!write(1, text.data, text.size);
+	step_line_is_open = false;
+}
+
+static int step_silence_end(const struct silence *s, const struct step_processes *p, int64_t now_ms,
+			    struct err *e)
+{
+	char names[160];
+
+	step_silence_warn(s, p, now_ms);
+	step_processes_name(p, names, sizeof(names));
+	snprintf(step_silent, sizeof(step_silent),
+		 "The container image build failed. Nothing was printed or done for %lld seconds "
+		 "([build] silence_timeout_ms), so it was ended; it ran %s.",
+		 (long long)(s->limit_ms / 1000), *names ? names : "no process");
+	return err_set(e, ERR_INVALID, "%s", step_silent);
+}
+
+static int step_silence_check(struct silence *s, struct err *e)
+{
+	autoclose int proc = open(step_silence_proc, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct step_processes p;
+	int64_t now_ms = clock_mono_ms();
+	int rc = 0;
+
+	step_processes_read(&p, proc);
+	switch (silence_sample(s, now_ms, p.cpu_ms, p.written)) {
+	case SILENCE_GO_ON:
+		break;
+	case SILENCE_WARN:
+		step_silence_warn(s, &p, now_ms);
+		break;
+	case SILENCE_END:
+		rc = step_silence_end(s, &p, now_ms, e);
+		break;
+	}
+	step_processes_free(&p);
+	return rc;
 }
 
 static int step_drain(int fd, struct buf *out, struct step_watch *w, struct step_idle *i,
 		      struct err *e)
 {
+	struct pollfd output = { .fd = fd, .events = POLLIN };
+	struct silence silence;
 	char data[16384];
 
+	silence_begin(&silence, step_silence_ms, clock_mono_ms());
 	for (;;) {
+		int wait_ms = i->silence_s ? STEP_IDLE_MS : (int)silence_wait_ms(&silence);
 		ssize_t n;
 
-		if (!step_await(fd, i))
-			return STEP_SILENT;
+		if (!poll(&output, 1, wait_ms)) {
+			if (i->silence_s && step_is_idle(i)) {
+				kill(i->pid, SIGKILL);
+				return STEP_SILENT;
+			}
+			if (step_silence_check(&silence, e))
+				return -1;
+			continue;
+		}
 		n = read(fd, data, sizeof(data));
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -117,11 +188,13 @@ static int step_drain(int fd, struct buf *out, struct step_watch *w, struct step
 			return err_sys(e, "read what a child says");
 		if (!n)
 			return 0;
+		silence_heard(&silence, clock_mono_ms());
 		if (out && out->size < STEP_OUTPUT)
 			buf_add(out, data, (size_t)n);
 		if (out)
 			continue;
 		step_check(w, data, (size_t)n);
+		step_line_is_open = data[n - 1] != '\n';
 		if (io_write_full(1, data, (size_t)n))
 			return err_set(e, ERR_INTERNAL, "the build log cannot be written");
 	}
@@ -165,6 +238,8 @@ static int step_start(struct step_argv *a, struct buf *out, bool errors, bool *f
 	idle.pid = pid;
 	rc = step_drain(pipes[0], out, &watch, &idle, e);
 	close(pipes[0]);
+	if (rc) /* what it has started ends with the namespace */
+		kill(pid, SIGKILL);
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return err_sys(e, "wait for %s", a->v[0]);
