@@ -135,22 +135,13 @@ bool build_is_at(const struct build *b, void (*stage)(struct build *b))
 	       build_stages[b->stage.at].start == stage;
 }
 
-static void build_send_step(struct build *b)
-{
-	struct build_step step = { .name = b->what.name,
-				   .n = (uint32_t)b->stage.at + 1,
-				   .of = ARRAY_SIZE(build_stages) };
-
-	snprintf(step.step, sizeof(step.step), "%s", build_stages[b->stage.at].name);
-	if (b->role->control)
-		chan_uv_send(b->role->control, BUILD_STEP, 0, &step, sizeof(step), NULL, 0);
-}
-
 static void build_stage_end(struct build *b)
 {
 	build_timer_end(&b->tick);
-	if (b->stage.open)
+	if (b->stage.open) {
 		b->stage.took_ms[b->stage.at] = clock_mono_ms() - b->stage.began_ms;
+		build_progress_end(b);
+	}
 	b->stage.open = false;
 }
 
@@ -189,7 +180,7 @@ void build_next(struct build *b)
 	}
 	b->stage.open = true;
 	b->stage.began_ms = clock_mono_ms();
-	build_send_step(b);
+	build_progress_begin(b, &build_stages[b->stage.at], ARRAY_SIZE(build_stages));
 	/* Stop before the disk is really full, because the layers' file system would lose writes
 	 * then. */
 	if (build_disk_is_full(b)) {
@@ -263,6 +254,7 @@ static void build_free(struct build *b)
 	fd_close(&b->files.draft_fd);
 	fd_close(&b->files.image_fd);
 	fd_close(&b->log.fd);
+	buf_free(&b->progress.unwritten);
 	spec_free(&b->spec);
 	app_free(&b->app);
 	health_free(&b->check);

@@ -15,6 +15,7 @@
 #include "image/spec.h"
 #include "image/vm.h"
 #include "net/port_probe.h"
+#include "wire/build_lines.h"
 
 #define BUILD_STAGES   16
 #define BUILD_APP_FILE "app.json" /* of a version: docs/data-layout.md */
@@ -50,6 +51,13 @@ struct build {
 		int dir_fd, draft_fd, image_fd;
 		char dir_name[UUID_SIZE + 4], draft_name[32];
 	} files;
+
+	/* build_progress.c: what control is told of the stage. */
+	struct {
+		struct build_lines lines; /* of the job's output */
+		struct buf unwritten;     /* what they give for the log */
+		struct build_step sent;
+	} progress;
 
 	/* What runs for the build outside of the role, one at a time. */
 	struct job job;
@@ -138,6 +146,18 @@ void build_timer_end(uv_timer_t **t);
 /* Returns "localhost/doze/image/<uuid>", the tag that keeps the image's layers in the store. */
 char *build_tag(const struct build *b);
 void build_step_options(struct image_role *role, struct job *j);
+
+/* build_progress.c */
+void build_progress_begin(struct build *b, const struct build_stage *stage, size_t n_stages);
+void build_progress_end(struct build *b);
+void build_progress_resend(const struct build *b); /* to a control that was restarted */
+/* Shows what the stage waits for, as "waits for port 8080", until the next call or the stage's end.
+ * NULL: for nothing any more. */
+void build_waits_for(struct build *b, const char *text);
+void build_output(struct build *b, const uint8_t *data, size_t size); /* of the job */
+/* Writes one sentence that names the Dockerfile's step, its command and the cause, of the sentence
+ * @reason that the job left. */
+void build_progress_reason(struct build *b, const char *reason, char *to, size_t room);
 
 /* build_make.c */
 void build_fetch(struct build *b);

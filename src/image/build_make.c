@@ -79,7 +79,7 @@ void build_fetch(struct build *b)
 
 static void build_job_output(struct job *j, const uint8_t *data, size_t size)
 {
-	build_log(container_of(j, struct build, job), data, size);
+	build_output(container_of(j, struct build, job), data, size);
 }
 
 /* The step's own reason is used if it left one. */
@@ -87,11 +87,18 @@ static void build_job_failed(struct build *b, const json_t *result, const struct
 {
 	const char *code = json_string_value(json_object_get(result, "code"));
 	const char *reason = json_string_value(json_object_get(result, "reason"));
+	char sentence[sizeof(b->done.reason)];
 
-	if (code && reason)
-		build_fail(b, code, "%s", reason);
-	else if (e)
-		build_fail(b, e->kind == ERR_QUOTA ? CODE_BUILD : CODE_INTERNAL, "%s", e->text);
+	if (code && reason) {
+		build_progress_reason(b, reason, sentence, sizeof(sentence));
+		build_fail(b, code, "%s", sentence);
+	} else if (e && e->kind == ERR_QUOTA) {
+		autofree char *text = xasprintf("The container image build failed. %s", e->text);
+
+		build_progress_reason(b, text, sentence, sizeof(sentence));
+		build_fail(b, CODE_BUILD, "%s", sentence);
+	} else if (e)
+		build_fail(b, CODE_INTERNAL, "%s", e->text);
 	else
 		build_fail(b, CODE_INTERNAL, "A build step left no proper result.");
 }

@@ -126,6 +126,7 @@ static void builds_start(struct image_role *role, struct ipc_msg *m)
 {
 	struct build *b = xcalloc(1, sizeof(*b));
 	autoclose int fd = ipc_msg_take_fd(m, 0);
+	struct build *known;
 	struct err e;
 
 	b->role = role;
@@ -138,7 +139,9 @@ static void builds_start(struct image_role *role, struct ipc_msg *m)
 	b->clone.memory_fd = b->clone.from_fd = b->clone.touched_fd = -1;
 	for (size_t i = 0; i < SAVE_NUM_FDS; i++)
 		b->save_fds[i] = -1;
-	if (build_find(role, b->what.name.build)) { /* control has sent it twice */
+	known = build_find(role, b->what.name.build);
+	if (known) { /* control was restarted */
+		build_progress_resend(known);
 		free(b);
 		return;
 	}
@@ -165,7 +168,7 @@ static void builds_cancel(struct image_role *role, struct ipc_msg *m)
 		role->running++;
 		b->stage.at = 0;
 	}
-	build_fail(b, CODE_INTERNAL, "The build was cancelled.");
+	build_fail(b, CODE_CANCELLED, "The build was cancelled.");
 }
 
 void builds_got(struct image_role *role, struct ipc_msg *m)

@@ -28,7 +28,7 @@ enum build_type {
 	BUILD_BASE_LIST,   /* struct build_none -> BUILD_BASE_ITEM ..., BUILD_BASE_DONE */
 
 	/* image -> control */
-	BUILD_STEP,      /* struct build_step: for a progress line */
+	BUILD_STEP,      /* struct build_step: a step begins, goes on, or ends */
 	BUILD_DONE,      /* struct build_done */
 	BUILD_REMOVED,   /* struct build_version */
 	BUILD_BASE_ITEM, /* struct build_base */
@@ -52,11 +52,20 @@ struct build_start {
 	struct build_version version;
 };
 
+/* A message with the numbers of the one before it tells more of the same step; one with others
+ * begins the next step, which ends the one before. */
 struct build_step {
 	struct build_name name;
 	char step[64]; /* "fetch", "unpack", "build", "disk", "boot", "ready", "snapshot",
 			  "validate" */
 	uint32_t n, of;
+	/* Of the Dockerfile, while the container image is built: "[1/2] STEP 3/7"; 0: none. */
+	uint32_t stage, stages, part, parts;
+	char text[160];   /* what is done, as "RUN make" */
+	char detail[160]; /* what is waited for, or "cached"; "" if there is nothing to say */
+	uint32_t ended;   /* 1: this step has ended, and none has begun */
+	uint32_t zero;
+	uint64_t log_bytes; /* of the build's log, when the step began or ended */
 };
 
 struct build_done {

@@ -23,6 +23,7 @@ class Cell:
     skip: int
     arn: str = ""
     refused: bool = False
+    cancelled: bool = False  # its caller was told so
     problems: list = dataclasses.field(default_factory=list)
 
 
@@ -70,9 +71,34 @@ class Images:
         self.rig.api.update_image(arn, **BUILD)
         build = wait_for("a build begins", lambda: self._open(arn))[0]
         self._lie()
-        self.rig.api.call("POST", f"/doze/v1/builds/{build}/cancel")
+        self.cell.cancelled = self.rig.api.call("POST", f"/doze/v1/builds/{build}/cancel")["buildState"] == "FAILED"
 
-    LATE = ("end_build", "fail_build", "cancel_build")  # they lie themselves, when it comes to it
+    def cancel_late(self, arn):
+        """The image role has made the version before it hears of the cancel."""
+        self.rig.api.update_image(arn, **BUILD)
+        build = wait_for("a build begins", lambda: self._open(arn))[0]
+        self._lie()
+        cancel = self.rig.api.later("call", "POST", f"/doze/v1/builds/{build}/cancel")
+        self.rig.settle()
+        self.finished.add(build)
+        self.rig.image.finish(build)
+        self.cell.cancelled = cancel.result(20)["buildState"] == "FAILED"
+
+    def cancel_early(self, arn):
+        """Nobody works on it yet."""
+        self.rig.image.channel.close()
+        self.rig.settle()
+        try:
+            self.rig.api.update_image(arn, **BUILD)
+            build = next(b["id"] for b in self.rig.rows("build WHERE state = 'PENDING'"))
+            self._lie()
+            self.cell.cancelled = self.rig.api.call("POST", f"/doze/v1/builds/{build}/cancel")["buildState"] == "FAILED"
+        finally:
+            self.finished.clear()
+            self.rig.new_image_role()
+
+    # They lie themselves, when it comes to it.
+    LATE = ("end_build", "fail_build", "cancel_build", "cancel_late", "cancel_early")
 
     def _open(self, arn):
         return [build for build in self.rig.image.started
@@ -188,6 +214,10 @@ class Images:
             want = {"SUCCESSFUL"} if cell.change == "end_build" else {"FAILED", "SUCCESSFUL"} if died else {"FAILED"}
             if view["versions"]["3.0"][0] not in want:
                 cell.problems.append(f"its build ended and it is {view['versions']['3.0']}")
+        if cell.cancelled and view["versions"]["3.0"][0] != "FAILED":
+            cell.problems.append(f"its caller was told that it is cancelled: {view['versions']['3.0']}")
+        if self.disk(cell.arn) - made:
+            cell.problems.append(f"files of versions that are not made: {self.disk(cell.arn) - made}")
 
     @staticmethod
     def is_made(change, view, before):

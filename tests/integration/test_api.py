@@ -400,10 +400,14 @@ def test_builds_wait_for_each_other_and_can_be_cancelled(control, api):
     assert api.get_microvm_image(imageIdentifier=arns[3])["state"] == "CREATE_FAILED"
     assert raw(control, "POST", f"/doze/v1/builds/{control.image.started[seen]}/cancel")[0] == 200
     wait_for("the role is told", lambda: control.image.cancelled == [control.image.started[seen]])
+    cancelled = api.get_microvm_image_version(imageIdentifier=arns[0], imageVersion="1.0")
+    assert (cancelled["state"], cancelled["stateReason"]) == ("FAILED", "The build was cancelled.")
     for i in range(3):
-        control.image.finish_next(seen + i)
-    for arn in arns[:3]:
+        control.image.finish_next(seen + i)  # the result of the first comes too late
+    for arn in arns[1:3]:
         wait_for("it is CREATED", lambda: api.get_microvm_image(imageIdentifier=arn)["state"] == "CREATED")
+    assert api.get_microvm_image(imageIdentifier=arns[0])["state"] == "CREATE_FAILED"
+    wait_for("its files go", lambda: [r for r in control.image.removed if r[1] == 1])
 
 
 def test_pages_hold_no_more_than_asked_and_end_with_null(control, api):

@@ -13,7 +13,8 @@ if not ALONE.exists():
     pytest.skip(f"{ALONE} is not built", allow_module_level=True)
 
 AT_ONCE = 4
-CHANGES = ("create", "update", "delete", "tag", "deactivate", "delete_version", "end_build", "fail_build", "cancel_build")
+CHANGES = ("create", "update", "delete", "tag", "deactivate", "delete_version", "end_build", "fail_build", "cancel_build",
+           "cancel_late", "cancel_early")
 LIES = {"the store is full": lies.FULL, "its disk is broken": lies.IOERR, "it is locked": lies.BUSY,
         "control dies before it": 1001, "control dies after it": 1002}
 COMMITS = 3  # the first, the second, the third of what a change writes

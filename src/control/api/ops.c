@@ -255,6 +255,9 @@ static const struct member read_log[] = {
 	{ 0 },
 };
 static const struct member by_id[] = { { "id", &identifier, true, IN_PATH }, { 0 } };
+static const struct member get_build[] = {
+	{ "id", &identifier, true, IN_PATH }, { "from", &not_negative, false, IN_QUERY }, { 0 },
+};
 static const struct member image_ports[] = {
 	{ "id", &identifier, true, IN_PATH }, { "version", &word, false, IN_QUERY }, { 0 },
 };
@@ -301,6 +304,7 @@ const struct op ops[] = {
 	{ "UntagResource", "DELETE", TAGS, T, 204, untag_resource, tags_remove, false },
 
 	{ "ReadBuildLog", "GET", DOZE "/builds/{id}/log", D, 200, read_log, doze_build_log, false },
+	{ "GetBuild", "GET", DOZE "/builds/{id}", D, 200, get_build, doze_get_build, false },
 	{ "CancelBuild", "POST", DOZE "/builds/{id}/cancel", D, 200, by_id, doze_cancel_build, false },
 	{ "ReadMicrovmLog", "GET", DOZE "/microvms/{id}/log", D, 200, read_log, doze_vm_log, false },
 	{ "GetImagePorts", "GET", DOZE "/images/{id}/ports", D, 200, image_ports, doze_ports, false },

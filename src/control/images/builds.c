@@ -6,11 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "control/channels/builder.h"
+#include "control/images/build_progress.h"
+#include "control/images/build_result.h"
 #include "control/images/build_spec.h"
 #include "control/images/retry.h"
-#include "control/pool/pool.h"
+
+#define BUILDS_CANCELLED "CANCELLED" /* the code of a build that somebody ended */
 
 enum task_state {
 	TASK_WAITS,  /* for room, or for the image role */
@@ -24,7 +28,7 @@ struct build_task {
 	struct control *ctl;
 	struct build *build;
 	enum task_state state;
-	bool cancelled; /* nobody works on it, and FAILED is on its way to the store */
+	bool cancelled; /* FAILED is on its way to the store */
 	images_done *cancel_done;
 	void *cancel_arg;
 };
@@ -61,22 +65,45 @@ static void builds_again(void *arg)
 	builds_pump(arg);
 }
 
-void builds_open(struct control *ctl)
+static void builds_each(struct control *ctl, void (*each)(struct control *ctl, struct build *b))
 {
-	ctl->builds = xcalloc(1, sizeof(*ctl->builds));
-	list_init(&ctl->builds->queue);
-	retry_open(&ctl->builds->retry, &ctl->loop, builds_again, ctl);
+	list_each(image, &ctl->images, struct image, in_control)
+	{
+		list_each(v, &image->versions, struct image_version, in_image)
+		{
+			list_each(b, &v->builds, struct build, in_version) each(ctl, b);
+		}
+	}
+}
+
+struct build *builds_find(struct control *ctl, const char *id)
+{
 	list_each(image, &ctl->images, struct image, in_control)
 	{
 		list_each(v, &image->versions, struct image_version, in_image)
 		{
 			list_each(b, &v->builds, struct build, in_version)
 			{
-				if (!builds_ended(b))
-					builds_add(ctl, b);
+				if (!strcmp(b->id, id))
+					return b;
 			}
 		}
 	}
+	return NULL;
+}
+
+static void builds_take_up(struct control *ctl, struct build *b)
+{
+	if (!builds_ended(b))
+		builds_add(ctl, b);
+}
+
+void builds_open(struct control *ctl)
+{
+	ctl->builds = xcalloc(1, sizeof(*ctl->builds));
+	list_init(&ctl->builds->queue);
+	retry_open(&ctl->builds->retry, &ctl->loop, builds_again, ctl);
+	builds_each(ctl, builds_take_up);
 }
 
 void builds_close(struct control *ctl)
@@ -176,6 +203,15 @@ void builds_queue(struct control *ctl, struct build *b)
 	builds_pump(ctl);
 }
 
+/* A version that was cancelled has no files. The image role may have made it before it heard of the
+ * cancel. */
+static void builds_remove_late(struct control *ctl, struct build *b)
+{
+	if (builder_there(ctl) && b->state == BUILD_FAILED && b->code &&
+	    !strcmp(b->code, BUILDS_CANCELLED))
+		builder_remove(ctl, b->version);
+}
+
 void builds_builder_up(struct control *ctl)
 {
 	list_each(task, &ctl->builds->queue, struct build_task, in_queue)
@@ -183,85 +219,11 @@ void builds_builder_up(struct control *ctl)
 		if (task->state == TASK_SENT)
 			task->state = TASK_WAITS;
 	}
+	builds_each(ctl, builds_remove_late);
 	builds_pump(ctl);
 }
 
 /* The end. */
-
-static char *builds_text(const char *text, size_t room)
-{
-	return *text ? xasprintf("%.*s", (int)strnlen(text, room), text) : NULL;
-}
-
-/* The service shows some failures by their code alone, others by a sentence: the code stands in
- * front of ours where it is what people look for (service.md 10.1). */
-static char *builds_reason(const struct build_done *done)
-{
-	static const char *const shown[] = { "S3_", "ARCHIVE_", "DISK_", "INTERNAL_" };
-	autofree char *code = builds_text(done->code, sizeof(done->code));
-	autofree char *reason = builds_text(done->reason, sizeof(done->reason));
-
-	for (size_t i = 0; code && reason && i < ARRAY_SIZE(shown); i++)
-		if (!strncmp(code, shown[i], strlen(shown[i])))
-			return xasprintf("%s: %s", code, reason);
-	return reason ? xstrdup(reason) : code ? xstrdup(code) : NULL;
-}
-
-static size_t builds_ports(uint16_t *to, const uint16_t *from, uint32_t n)
-{
-	n = n < BUILD_MAX_PORTS ? n : BUILD_MAX_PORTS;
-	memcpy(to, from, n * sizeof(*to));
-	return n;
-}
-
-static void builds_draft_sizes(struct change *c)
-{
-	c->build_row.memory_bytes = (int64_t)c->result.memory_bytes;
-	c->build_row.code_bytes = (int64_t)c->result.code_bytes;
-	c->build_row.disk_bytes = (int64_t)c->result.disk_bytes;
-}
-
-static void builds_draft_built(struct change *c)
-{
-	const struct build_done *done = &c->result;
-	struct image_version *v = &c->version_row;
-
-	builds_draft_sizes(c);
-	v->status = VERSION_ACTIVE;
-	v->engine = done->engine < PRIV_NUM_MACHINE_KINDS ? done->engine : PRIV_MACHINE_QEMU;
-	v->shape = (struct machine_shape){ .vcpus = done->vcpus, .memory_mib = done->memory_mib };
-	v->n_ports = builds_ports(v->ports, done->ports, done->n_ports);
-	v->n_listening = builds_ports(v->listening, done->listening, done->n_listening);
-}
-
-static void builds_built(struct change *c)
-{
-	c->of.version->recent_ms = c->now_ms;
-	pool_wake(c->ctl);
-}
-
-static void builds_draft_failed(struct change *c)
-{
-	builds_draft_sizes(c);
-	c->code = builds_text(c->result.code, sizeof(c->result.code));
-	c->reason = builds_reason(&c->result);
-	c->build_row.code = c->code;
-	c->build_row.reason = c->version_row.reason = c->reason;
-	c->image_row.latest_failed = c->number;
-}
-
-static const struct change_ops builds_built_ops = {
-	.event = IMAGE_EV_BUILT,
-	.happened = true,
-	.draft = builds_draft_built,
-	.follow = builds_built,
-};
-
-static const struct change_ops builds_failed_ops = {
-	.event = IMAGE_EV_BUILD_FAILED,
-	.happened = true,
-	.draft = builds_draft_failed,
-};
 
 static void builds_settled(void *arg, int rc, const struct err *e)
 {
@@ -274,13 +236,16 @@ static void builds_settled(void *arg, int rc, const struct err *e)
 		log_info("build ended image=%s version=%lld build=%s state=%s reason=\"%s\"",
 			 b->version->image->name, (long long)b->version->number, b->id,
 			 build_state_name[b->state], b->reason ? b->reason : "");
+	else
+		builds_remove_late(ctl, b);
+	build_progress_stop(b, clock_mono_ms());
 	builds_drop(task);
 	builds_pump(ctl);
 }
 
 static void builds_settle(struct build_task *task, const struct build_done *done)
 {
-	const struct change_ops *ops = done->ok ? &builds_built_ops : &builds_failed_ops;
+	const struct change_ops *ops = done->ok ? &build_result_built : &build_result_failed;
 	struct change *c = builds_change(task, ops, builds_settled);
 
 	task->state = TASK_ENDS;
@@ -301,9 +266,16 @@ static struct build_task *builds_task(struct control *ctl, const char build[UUID
 void builds_got_done(struct control *ctl, const struct build_done *done)
 {
 	struct build_task *task = builds_task(ctl, done->name.build);
+	char id[UUID_SIZE];
+	struct build *b;
 
+	snprintf(id, sizeof(id), "%.*s", (int)strnlen(done->name.build, UUID_SIZE - 1),
+		 done->name.build);
+	b = task ? NULL : builds_find(ctl, id);
 	if (task && task->state == TASK_SENT)
 		builds_settle(task, done);
+	else if (b && done->ok)
+		builds_remove_late(ctl, b);
 }
 
 void builds_got_step(struct control *ctl, const struct build_step *step)
@@ -312,38 +284,43 @@ void builds_got_step(struct control *ctl, const struct build_step *step)
 
 	if (!task)
 		return;
-	snprintf(task->build->step, sizeof(task->build->step), "%.*s",
-		 (int)strnlen(step->step, sizeof(step->step)), step->step);
-	task->build->step_n = step->n;
-	task->build->step_of = step->of;
+	build_progress_note(task->build, step, clock_mono_ms());
 }
-
-/* A request: unlike a result it is refused on a full disk, and the build goes on. */
-static const struct change_ops builds_cancelled_ops = {
-	.event = IMAGE_EV_BUILD_FAILED,
-	.draft = builds_draft_failed,
-};
 
 static void builds_cancelled(void *arg, int rc, const struct err *e)
 {
 	struct build_task *task = arg;
 	struct control *ctl = task->ctl;
+	struct build *b = task->build;
 	images_done *done = task->cancel_done;
 	void *done_arg = task->cancel_arg;
 
 	task->cancelled = false;
-	if (!rc)
-		builds_drop(task);
+	/* The image role may have heard of the build. A full disk is no reason to go on with what
+	 * fills it: the build ends all the same, and that is written when there is room. */
+	if (task->state >= TASK_SENT && builder_there(ctl)) {
+		builder_cancel(ctl, b);
+		rc = 0;
+	}
+	if (b->state == BUILD_FAILED) {
+		log_info("build cancelled image=%s version=%lld build=%s", b->version->image->name,
+			 (long long)b->version->number, b->id);
+		build_progress_stop(b, clock_mono_ms());
+		if (task->state != TASK_ENDS) /* builds_settled */
+			builds_drop(task);
+	}
 	done(done_arg, rc, e);
 	builds_pump(ctl);
 }
 
-static void builds_cancel_unsent(struct build_task *task, images_done *done, void *arg)
+/* The store hears of it first, so that no restart of control or of the image role brings the build
+ * back. A result that comes meanwhile takes its turn behind (change.h), and is too late then. */
+static void builds_cancel_task(struct build_task *task, images_done *done, void *arg)
 {
-	struct change *c = builds_change(task, &builds_cancelled_ops, builds_cancelled);
+	struct change *c = builds_change(task, &build_result_cancelled, builds_cancelled);
 
-	c->result =
-		(struct build_done){ .code = "CANCELLED", .reason = "The build was cancelled." };
+	c->result = (struct build_done){ .code = BUILDS_CANCELLED,
+					 .reason = "The build was cancelled." };
 	task->cancelled = true;
 	task->cancel_done = done;
 	task->cancel_arg = arg;
@@ -358,30 +335,9 @@ void builds_cancel(struct control *ctl, struct build *b, images_done *done, void
 	if (task && task->cancelled) {
 		err_set(&e, ERR_CONFLICT, "The build %s is being cancelled.", b->id);
 		done(arg, -1, &e);
-		return;
-	}
-	if (!task || task->state == TASK_ENDS) {
+	} else if (!task || task->state == TASK_ENDS) {
 		done(arg, 0, NULL); /* it has ended already */
-	} else if (task->state == TASK_SENT && builder_there(ctl)) {
-		builder_cancel(ctl, b); /* which answers that it is done */
-		done(arg, 0, NULL);
 	} else {
-		builds_cancel_unsent(task, done, arg);
+		builds_cancel_task(task, done, arg);
 	}
-}
-
-struct build *builds_find(struct control *ctl, const char *id)
-{
-	list_each(image, &ctl->images, struct image, in_control)
-	{
-		list_each(v, &image->versions, struct image_version, in_image)
-		{
-			list_each(b, &v->builds, struct build, in_version)
-			{
-				if (!strcmp(b->id, id))
-					return b;
-			}
-		}
-	}
-	return NULL;
 }

@@ -15,7 +15,8 @@ void builds_close(struct control *ctl);
 /* Its rows are durable: build it when there is room. */
 void builds_queue(struct control *ctl, struct build *b);
 /* It ends as any failed build.  `done` when that is durable, or when the image role, if it works on
- * it, is told to stop. */
+ * it, is told to stop although the store is full; at once, if the build has ended already or its
+ * result is being written. */
 void builds_cancel(struct control *ctl, struct build *b, images_done *done, void *arg);
 struct build *builds_find(struct control *ctl, const char *id); /* NULL: unknown */
 bool builds_ended(const struct build *b);                       /* SUCCESSFUL, FAILED */

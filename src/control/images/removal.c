@@ -64,9 +64,11 @@ static const struct change_ops removal_of_image = {
 void removal_done(struct control *ctl, const char *id, int64_t version)
 {
 	struct image *image = model_image_by_id(ctl, id);
+	const struct image_version *v = image ? model_version(image, version) : NULL;
 	struct change *c;
 
-	if (!image)
+	/* Of a build that was cancelled too late, the files alone go (builds.c). */
+	if (!v || (v->state == VERSION_FAILED && image->state != IMAGE_DELETING))
 		return;
 	c = change_new(ctl, image,
 		       image->state == IMAGE_DELETING ? &removal_of_image : &removal_of_version);

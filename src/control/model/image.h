@@ -94,6 +94,14 @@ struct image_version {
 	bool leaving;              /* its deletion is on its way to the store */
 };
 
+/* A step of a build, of those that the image role has told of since control began. */
+struct build_part {
+	char step[64], text[160], detail[160];
+	uint32_t n, of, stage, stages, part, parts; /* of ipc/build.h */
+	int64_t began_ms, ended_ms;                 /* 0: it has not ended */
+	uint64_t log_from, log_to;                  /* what of the log is its own */
+};
+
 struct build {
 	struct list in_version;
 	struct image_version *version;
@@ -104,6 +112,8 @@ struct build {
 	int64_t memory_bytes, code_bytes, disk_bytes;
 	char step[64];
 	unsigned step_n, step_of;
+	struct build_part *parts; /* images/build_progress.c; owned */
+	size_t n_parts;
 };
 
 struct image {

@@ -131,6 +131,7 @@ struct microvm *model_microvm_new(struct control *ctl, struct image_version *v, 
 void model_build_free(struct build *b)
 {
 	list_del(&b->in_version);
+	free(b->parts);
 	free(b->code);
 	free(b->reason);
 	free(b);

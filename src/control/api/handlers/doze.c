@@ -10,20 +10,7 @@
 #include "control/api/handlers/handlers.h"
 #include "control/api/resolve.h"
 #include "control/images/bases.h"
-#include "control/images/builds.h"
 #include "control/microvm/drain.h"
-
-void doze_cancel_build(struct call *c)
-{
-	struct build *b = builds_find(c->ctl, call_text(c, "id"));
-
-	if (!b) {
-		call_not_found(c, "There is no build %s.", call_text(c, "id"));
-		return;
-	}
-	c->made = json_object();
-	builds_cancel(c->ctl, b, call_done, c);
-}
 
 static json_t *doze_port_list(const uint16_t *ports, size_t n)
 {

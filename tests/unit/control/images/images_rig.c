@@ -238,9 +238,14 @@ static json_t *params(void)
 	return json_pack("{s:{s:s}}", "codeArtifact", "uri", "s3://bucket/key");
 }
 
+void create_named(const char *name, struct told *t)
+{
+	images_create(&ctl, name, NULL, params(), &(struct images_asker){ no_draft, tell, t });
+}
+
 void create(struct told *t)
 {
-	images_create(&ctl, "hello", NULL, params(), &(struct images_asker){ no_draft, tell, t });
+	create_named("hello", t);
 }
 
 struct image *hello(void)

@@ -56,6 +56,7 @@ struct build *build(int64_t number);
 
 /* What may be asked, and what happens. */
 void tell(void *arg, int rc, const struct err *e); /* an images_done; @arg: a struct told */
+void create_named(const char *name, struct told *t);
 void create(struct told *t);
 void create_and_build(void);
 void update(struct told *t);

@@ -134,6 +134,161 @@ static void test_a_build_whose_builder_is_away_can_be_cancelled(void **unused)
 	assert_int_equal(hello()->state, IMAGE_CREATE_FAILED);
 }
 
+static void test_a_build_that_runs_is_cancelled_in_the_store_before_the_builder_hears(void **unused)
+{
+	struct told t = { 0 };
+	size_t n = 0;
+
+	(void)unused;
+	create(&t);
+	answer_all(&n, SIZE_MAX, NULL);
+	t.calls = 0;
+	builds_cancel(&ctl, build(1), tell, &t);
+	assert_int_equal(world.sent[BUILD_CANCEL], 0);
+	assert_int_equal(t.calls, 0);
+	answer(NULL);
+	assert_int_equal(t.calls, 1);
+	assert_int_equal(t.rc, 0);
+	assert_int_equal(world.sent[BUILD_CANCEL], 1);
+	assert_int_equal(version(1)->state, VERSION_FAILED);
+	assert_string_equal(build(1)->reason, "The build was cancelled.");
+	end_build(1, false); /* the image role's last word changes nothing */
+	assert_int_equal(fake_store_waiting(), 0);
+	assert_string_equal(build(1)->code, "CANCELLED");
+	/* It is not built again, whoever is restarted. */
+	ctl.builder_events->up(&ctl);
+	end();
+	begin();
+	assert_int_equal(world.sent[BUILD_START], 0);
+}
+
+static void test_of_a_cancel_and_a_result_the_first_one_wins(void **unused)
+{
+	struct told t = { 0 };
+	size_t n = 0;
+
+	(void)unused;
+	for (int64_t i = 1; i <= 2; i++) {
+		i == 1 ? create(&t) : update(&t);
+		answer_all(&n, SIZE_MAX, NULL);
+		t.calls = 0;
+		if (i == 1)
+			builds_cancel(&ctl, build(i), tell, &t);
+		end_build(i, true);
+		if (i == 2)
+			builds_cancel(&ctl, build(i), tell, &t);
+		answer_all(&n, SIZE_MAX, NULL);
+		assert_int_equal(t.calls, 1);
+		assert_int_equal(t.rc, 0);
+		assert_int_equal(version(i)->state, i == 1 ? VERSION_FAILED : VERSION_SUCCESSFUL);
+		/* The loser's files go. */
+		assert_int_equal(world.sent[BUILD_REMOVE], 1);
+	}
+	assert_int_equal(hello()->latest_active, 2);
+}
+
+static void test_files_of_a_version_that_was_cancelled_too_late_are_removed(void **unused)
+{
+	struct build_version name = { .version = 1 };
+	struct told t = { 0 };
+	size_t n = 0;
+
+	(void)unused;
+	create(&t);
+	answer_all(&n, SIZE_MAX, NULL);
+	builds_cancel(&ctl, build(1), tell, &t);
+	answer(NULL);
+	end_build(1, true); /* it was on its way */
+	assert_int_equal(world.sent[BUILD_REMOVE], 1);
+	ctl.builder_events->removed(&ctl, hello()->id, name.version);
+	assert_int_equal(fake_store_waiting(), 0); /* its row stays */
+	assert_int_equal(version(1)->state, VERSION_FAILED);
+	ctl.builder_events->up(&ctl); /* it may have been lost with the image role */
+	assert_int_equal(world.sent[BUILD_REMOVE], 2);
+}
+
+static void test_on_a_full_disk_a_running_build_is_stopped_and_its_end_written_later(void **unused)
+{
+	struct told t = { 0 };
+	size_t n = 0;
+
+	(void)unused;
+	create(&t);
+	answer_all(&n, SIZE_MAX, NULL);
+	builds_cancel(&ctl, build(1), tell, &t);
+	answer(&full);
+	assert_int_equal(t.rc, 0);
+	assert_int_equal(world.sent[BUILD_CANCEL], 1);
+	assert_int_equal(build(1)->state, BUILD_IN_PROGRESS);
+	end_build(1, false);
+	answer(&full);
+	assert_true(time_passes());
+	answer(NULL);
+	assert_int_equal(version(1)->state, VERSION_FAILED);
+}
+
+static void test_a_cancel_that_cannot_be_written_loses_against_the_result(void **unused)
+{
+	struct told t = { 0 };
+	size_t n = 0;
+
+	(void)unused;
+	create(&t);
+	answer_all(&n, SIZE_MAX, NULL);
+	builds_cancel(&ctl, build(1), tell, &t);
+	end_build(1, true); /* while the cancel is being written */
+	answer(&full);
+	while (fake_store_waiting() || time_passes())
+		if (fake_store_waiting())
+			answer(NULL);
+	assert_int_equal(version(1)->state, VERSION_SUCCESSFUL);
+	assert_int_equal(world.sent[BUILD_REMOVE], 0);
+}
+
+static void test_a_cancel_frees_the_slot_at_once(void **unused)
+{
+	struct told t = { 0 };
+	size_t n = 0;
+
+	(void)unused;
+	for (int i = 0; i < (int)ctl.conf->build_at_once + 1; i++) {
+		autofree char *name = xasprintf("image-%d", i);
+
+		create_named(name, &t);
+		answer_all(&n, SIZE_MAX, NULL);
+	}
+	assert_int_equal(world.sent[BUILD_START], ctl.conf->build_at_once);
+	list_each(v, &model_image_by_name(&ctl, "image-0")->versions, struct image_version,
+		  in_image)
+	{
+		list_each(b, &v->builds, struct build, in_version) builds_cancel(&ctl, b, tell, &t);
+	}
+	answer_all(&n, SIZE_MAX, NULL);
+	assert_int_equal(world.sent[BUILD_START], ctl.conf->build_at_once + 1);
+}
+
+static void test_a_version_may_go_while_its_cancelled_build_is_still_being_cleared(void **unused)
+{
+	struct told t = { 0 };
+	struct build_done done = { .ok = 1 };
+	size_t n = 0;
+
+	(void)unused;
+	create_and_build();
+	update(&t);
+	answer_all(&n, SIZE_MAX, NULL);
+	memcpy(done.name.build, build(2)->id, UUID_SIZE);
+	builds_cancel(&ctl, build(2), tell, &t);
+	answer(NULL);
+	delete_second(&t);
+	answer_all(&n, SIZE_MAX, NULL);
+	ctl.builder_events->removed(&ctl, hello()->id, 2);
+	answer_all(&n, SIZE_MAX, NULL);
+	assert_null(model_version(hello(), 2));
+	ctl.builder_events->done(&ctl, &done); /* nobody knows it any more */
+	assert_int_equal(fake_store_waiting(), 0);
+}
+
 static void test_a_builder_that_comes_back_is_sent_what_it_has_not_finished(void **unused)
 {
 	struct told t = { 0 };
@@ -163,6 +318,13 @@ int main(void)
 		TEST(test_a_cancel_that_cannot_be_written_lets_the_build_go_on),
 		TEST(test_a_cancel_behind_a_beginning_that_cannot_be_written_is_refused),
 		TEST(test_a_build_whose_builder_is_away_can_be_cancelled),
+		TEST(test_a_build_that_runs_is_cancelled_in_the_store_before_the_builder_hears),
+		TEST(test_of_a_cancel_and_a_result_the_first_one_wins),
+		TEST(test_files_of_a_version_that_was_cancelled_too_late_are_removed),
+		TEST(test_on_a_full_disk_a_running_build_is_stopped_and_its_end_written_later),
+		TEST(test_a_cancel_that_cannot_be_written_loses_against_the_result),
+		TEST(test_a_cancel_frees_the_slot_at_once),
+		TEST(test_a_version_may_go_while_its_cancelled_build_is_still_being_cleared),
 		TEST(test_a_builder_that_comes_back_is_sent_what_it_has_not_finished),
 	};
 
