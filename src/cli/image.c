@@ -3,21 +3,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
+#include "cli/builds.h"
 #include "cli/cli.h"
 #include "cli/pack.h"
-#include "cli/suggest.h"
 
-#define IMAGES   "/2025-09-09/microvm-images"
-#define BUCKET   "doze-cli" /* where `image build` puts its zips */
-#define POLL_US  250000
-#define BUILD_MS (2 * 3600 * 1000)
+#define BUCKET "doze-cli" /* where `image build` puts its zips */
 
 struct build_options {
 	const char *name, *memory, *env, *hooks_port, *hooks;
-	bool all_caps;
+	bool all_caps, verbose;
 };
 
 static const char *const hook_options[][3] = {
@@ -93,86 +89,6 @@ static json_t *build_request(struct client *c, const struct build_options *o, co
 	return in;
 }
 
-/* Prints what is new in the log, and returns how many bytes that was. */
-static size_t build_log_more(struct client *c, const char *build, size_t from)
-{
-	autofree char *path = xasprintf("/doze/v1/builds/%s/log?from=%zu", build, from);
-	autobuf struct buf text = { 0 };
-	struct err e;
-	long status;
-
-	if (client_call(c, "GET", path, NULL, &text, &status, &e))
-		return 0; /* the log is not there yet */
-	fwrite(text.data, 1, text.size, stdout);
-	fflush(stdout);
-	return text.size;
-}
-
-static char *build_id_of(struct client *c, const char *arn, const char *version)
-{
-	autofree char *escaped = client_escape(arn);
-	autofree char *path = xasprintf(IMAGES "/%s/versions/%s/builds", escaped, version);
-	struct err e;
-	json_t *builds = client_list(c, path, &e);
-	const char *id = json_text(json_array_get(builds, 0), "buildId");
-	char *copy = *id ? xstrdup(id) : NULL;
-
-	json_decref(builds);
-	return copy;
-}
-
-static json_t *build_version_get(struct client *c, const char *arn, const char *version,
-				 struct err *e)
-{
-	autofree char *escaped = client_escape(arn);
-	autofree char *path = xasprintf(IMAGES "/%s/versions/%s", escaped, version);
-
-	return client_json(c, "GET", path, NULL, e);
-}
-
-/* Shows the log until the version is made or has failed. */
-static int build_follow(struct client *c, const char *arn, const char *version)
-{
-	int64_t begin = clock_mono_ms();
-	autofree char *build = NULL, *words = NULL, *log = NULL;
-	size_t from = 0;
-	struct err e;
-
-	while (clock_mono_ms() - begin < BUILD_MS) {
-		json_t *v = build_version_get(c, arn, version, &e);
-		bool over;
-
-		if (!v)
-			return say(&e);
-		over = !strcmp(json_text(v, "state"), "SUCCESSFUL") ||
-		       !strcmp(json_text(v, "state"), "FAILED");
-		if (!build)
-			build = build_id_of(c, arn, version);
-		if (build && !c->json)
-			from += build_log_more(c, build, from);
-		if (over) {
-			bool failed = !strcmp(json_text(v, "state"), "FAILED");
-			int rc = 0;
-
-			if (c->json)
-				json_print(v);
-			else if (!failed)
-				printf("%s  version %s  made in %.1f s\n", arn, version,
-				       (double)(clock_mono_ms() - begin) / 1000);
-			if (failed)
-				rc = say_text("version %s failed: %s", version,
-					      json_text(v, "stateReason"));
-			json_decref(v);
-			return rc;
-		}
-		json_decref(v);
-		usleep(POLL_US);
-	}
-	words = xasprintf("image log %s", arn);
-	log = command_text(&c->conf, words);
-	return say_text("the build takes longer than two hours; '%s' shows how far it is", log);
-}
-
 /* Creates the image, or its next version if it exists. */
 static int build_submit(struct client *c, const struct build_options *o, json_t *in)
 {
@@ -192,7 +108,7 @@ static int build_submit(struct client *c, const struct build_options *o, json_t 
 	json_decref(have);
 	if (!made)
 		return say(&e);
-	rc = build_follow(c, arn, json_text(made, "imageVersion"));
+	rc = build_follow(c, arn, json_text(made, "imageVersion"), o->verbose);
 	json_decref(made);
 	return rc;
 }
@@ -206,6 +122,7 @@ int cmd_image_build(struct client *c, const struct typed *t)
 		.hooks = typed_option(t, "--hooks"),
 		.hooks_port = typed_option(t, "--hooks-port"),
 		.all_caps = typed_option(t, "--all-capabilities"),
+		.verbose = typed_option(t, "--verbose"),
 	};
 	autofree char *key = NULL;
 	autoclose int zip = -1;
@@ -249,7 +166,7 @@ int cmd_image_rebuild(struct client *c, const struct typed *t)
 	json_decref(in);
 	if (!made)
 		return say(&e);
-	rc = build_follow(c, arn, json_text(made, "imageVersion"));
+	rc = build_follow(c, arn, json_text(made, "imageVersion"), typed_option(t, "--verbose"));
 	json_decref(made);
 	return rc;
 }
@@ -276,42 +193,20 @@ int cmd_image_ls(struct client *c, const struct typed *t)
 
 int cmd_image_rm(struct client *c, const struct typed *t)
 {
-	struct err e;
-	autofree char *arn = name_image(c, t->words.at[0], &e);
-	autofree char *escaped = arn ? client_escape(arn) : NULL;
-	autofree char *path = arn ? xasprintf(IMAGES "/%s", escaped) : NULL;
-	json_t *done;
+	int rc = 0;
 
-	done = arn ? client_json(c, "DELETE", path, NULL, &e) : NULL;
-	if (!done)
-		return say(&e);
-	printf("%s  %s\n", arn, json_text(done, "state"));
-	json_decref(done);
-	return 0;
-}
+	for (size_t i = 0; i < t->words.n; i++) {
+		struct err e;
+		autofree char *arn = name_image(c, t->words.at[i], &e);
+		autofree char *escaped = arn ? client_escape(arn) : NULL;
+		autofree char *path = arn ? xasprintf(IMAGES "/%s", escaped) : NULL;
+		json_t *done = arn ? client_json(c, "DELETE", path, NULL, &e) : NULL;
 
-int cmd_image_log(struct client *c, const struct typed *t)
-{
-	struct words w = t->words;
-	struct err e;
-	autofree char *arn = name_image(c, w.at[0], &e);
-	autofree char *escaped = arn ? client_escape(arn) : NULL;
-	autofree char *path = arn ? xasprintf(IMAGES "/%s/versions", escaped) : NULL;
-	autofree char *build = NULL;
-	json_t *versions;
-	const char *newest;
-	size_t from = 0, more;
-
-	versions = arn ? client_list(c, path, &e) : NULL;
-	if (!versions)
-		return say(&e);
-	newest = w.n > 1 ? w.at[1] : json_text(json_array_get(versions, 0), "imageVersion");
-	build = build_id_of(c, arn, newest);
-	json_decref(versions);
-	if (!build)
-		return say_text("there is no build log of '%s', version %s", w.at[0],
-				w.n > 1 ? w.at[1] : "newest");
-	while ((more = build_log_more(c, build, from)))
-		from += more;
-	return 0;
+		if (done)
+			printf("%s  %s\n", arn, json_text(done, "state"));
+		else
+			rc = say(&e);
+		json_decref(done);
+	}
+	return rc;
 }

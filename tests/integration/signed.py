@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import http.client
 import json
+import ssl
 import threading
 
 V = "/2025-09-09"
@@ -40,9 +41,15 @@ class Api:
         self.control, self.who = control, (key, secret)
         self.region, self.local = region, threading.local()
 
+    def _connection(self, timeout):
+        if not self.control.tls:
+            return http.client.HTTPConnection("127.0.0.1", self.control.port, timeout=timeout)
+        return http.client.HTTPSConnection("127.0.0.1", self.control.port, timeout=timeout,
+                                           context=ssl.create_default_context(cafile=self.control.ca))
+
     def raw(self, method, path, body=None, timeout=30):
         data = b"" if body is None else json.dumps(body).encode()
-        connection = http.client.HTTPConnection("127.0.0.1", self.control.port, timeout=timeout)
+        connection = self._connection(timeout)
         try:
             head = sign(method, f"127.0.0.1:{self.control.port}", path, data, self.control.lies.now(), *self.who,
                         "lambda", self.region)

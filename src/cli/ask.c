@@ -1,0 +1,54 @@
+#include "cli/ask.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static volatile sig_atomic_t interrupts;
+
+static void interrupts_count(int number)
+{
+	(void)number;
+	interrupts++;
+}
+
+void interrupts_catch(void)
+{
+	struct sigaction action = { .sa_handler = interrupts_count };
+
+	sigaction(SIGINT, &action, NULL);
+}
+
+unsigned interrupts_take(void)
+{
+	unsigned n = (unsigned)interrupts;
+
+	interrupts = 0;
+	return n;
+}
+
+enum answer ask(const char *question)
+{
+	struct pollfd input = { .fd = STDIN_FILENO, .events = POLLIN };
+	char line[80];
+	ssize_t n;
+
+	if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
+		return ANSWER_NOBODY;
+	fprintf(stderr, "%s [y/N] ", question);
+	do {
+		/* A short wait notices the key that came just before poll too. */
+		n = poll(&input, 1, 200);
+		if (interrupts_take()) {
+			fputc('\n', stderr);
+			return ANSWER_LEAVE;
+		}
+	} while (!n || (n < 0 && errno == EINTR));
+	n = read(STDIN_FILENO, line, sizeof(line));
+	if (n <= 0)
+		return ANSWER_LEAVE;
+	return line[0] == 'y' || line[0] == 'Y' ? ANSWER_YES : ANSWER_NO;
+}
