@@ -17,8 +17,12 @@ static void interrupts_count(int number)
 
 void interrupts_catch(void)
 {
-	struct sigaction action = { .sa_handler = interrupts_count };
+	struct sigaction action = { .sa_handler = interrupts_count }, before;
 
+	/* A shell without job control starts what goes on in the background so that it ignores the
+	 * key. */
+	if (!sigaction(SIGINT, NULL, &before) && before.sa_handler == SIG_IGN)
+		return;
 	sigaction(SIGINT, &action, NULL);
 }
 

@@ -183,10 +183,10 @@ void build_show_log(struct build_show *s, const void *data, size_t size)
 		size_t n = end ? (size_t)(end - at) : size;
 
 		buf_add(&s->line, at, n);
-		if (end)
+		if (end) {
 			show_line(s, buf_str(&s->line));
-		if (end)
 			buf_clear(&s->line);
+		}
 		at += n + (end != NULL);
 		size -= n + (end != NULL);
 	}

@@ -1,6 +1,8 @@
 /* Calls a hook of the application in the build's microVM until it succeeds, fails, or runs out of
  * time. */
 
+#include <stdio.h>
+
 #include "base/clock.h"
 #include "image/build.h"
 
@@ -60,6 +62,8 @@ static void build_hook_send(struct build *b)
 
 void build_hook(struct build *b, const struct hook_kind *kind, const struct spec_hook *hook)
 {
+	char text[64];
+
 	b->hook.kind = kind;
 	b->hook.began_ms = clock_mono_ms();
 	b->hook.timeout_ms = hook->timeout_ms;
@@ -68,6 +72,8 @@ void build_hook(struct build *b, const struct hook_kind *kind, const struct spec
 		b,
 		"doze: waiting until the /%s hook on port %lld answers 200, at most %lld seconds",
 		kind->name, (long long)b->spec.hook_port, (long long)hook->timeout_ms / 1000);
+	snprintf(text, sizeof(text), "waits for the hook /%s", kind->name);
+	build_waits_for(b, text);
 	build_hook_send(b);
 }
 

@@ -39,12 +39,14 @@ static void settle_check(uv_timer_t *t)
 
 static void settle_probed(struct build *b)
 {
+	build_waits_for(b, "waits until it is idle");
 	build_tick(b, SETTLE_CHECK_MS, settle_check);
 }
 
 static void settle_acknowledged(struct build *b)
 {
 	build_timer_end(&b->tick);
+	build_waits_for(b, "connects to its ports");
 	build_port_probe(b, SETTLE_PROBES, settle_probed);
 }
 
@@ -63,5 +65,6 @@ void build_settle(struct build *b)
 	agent_put_u64(&frame, FIELD_EXERCISE, b->engine->translates && b->role->conf->exercise);
 	agent_end(&frame, mark);
 	build_tick(b, SETTLE_ACK_MS, settle_late);
+	build_waits_for(b, "waits for its agent");
 	vm_send(&b->vm, &frame);
 }

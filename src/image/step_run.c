@@ -120,7 +120,8 @@ static void step_silence_warn(const struct silence *s, const struct step_process
 		 "run:\n",
 		 step_line_is_open ? "\n" : "", (long long)((now_ms - s->heard_ms) / 1000));
 	step_processes_print(p, &text);
-	(void)!write(1, text.data, text.size);
+	if (io_write_full(1, text.data, text.size))
+		return; /* the next output fails in the same way, and is reported */
 	step_line_is_open = false;
 }
 

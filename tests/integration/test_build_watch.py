@@ -194,6 +194,18 @@ def test_without_a_terminal_an_interrupt_leaves_the_build_running(rig):
     assert not rig.image.cancelled
 
 
+def test_in_the_background_of_a_script_an_interrupt_is_ignored(rig):
+    building = begin(rig)
+    process = start("image", "rebuild", "app", preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
+    build = building()
+    step(rig, build, 4, "RUN make", part=3, parts=7)
+    wait_for("it is followed", lambda: rig.api.call("GET", f"/doze/v1/builds/{build}")["stepCount"])
+    time.sleep(0.6)
+    process.send_signal(signal.SIGINT)
+    rig.image.finish(build)
+    assert process.communicate(timeout=20)[1] == "" and process.returncode == 0
+
+
 def test_a_build_is_cancelled_by_name_whether_it_runs_or_waits(rig):
     running = rig.api.create_image("running", **BUILD)
     build = wait_for("it builds", lambda: rig.image.started)[0]
