@@ -128,7 +128,7 @@ void build_progress_reason(struct build *b, const char *reason, char *to, size_t
 {
 	const struct build_lines *l = &b->progress.lines;
 	const char *own = reason + sizeof(PROGRESS_FAILED) - 1; /* what the job says itself */
-	char place[160], status[48] = "";
+	char place[160], status[48] = "", cause[BUILD_CAUSE_MAX];
 
 	build_progress_flush(b);
 	if (!l->step.n || strncmp(reason, PROGRESS_FAILED, sizeof(PROGRESS_FAILED) - 1) != 0 ||
@@ -137,13 +137,14 @@ void build_progress_reason(struct build *b, const char *reason, char *to, size_t
 		return;
 	}
 	build_progress_place(&l->step, place, sizeof(place));
+	build_lines_cause(l, cause);
 	own += strspn(own, " ");
 	if (l->status)
 		snprintf(status, sizeof(status), " ended with exit status %u", l->status);
 	if (*own)
 		snprintf(to, room, PROGRESS_FAILED " %s: %s", place, own);
-	else if (*l->cause)
-		snprintf(to, room, PROGRESS_FAILED " %s%s: %s", place, status, l->cause);
+	else if (*cause)
+		snprintf(to, room, PROGRESS_FAILED " %s%s: %s", place, status, cause);
 	else
 		snprintf(to, room, PROGRESS_FAILED " %s%s and printed nothing.", place,
 			 *status ? status : " failed");

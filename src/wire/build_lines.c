@@ -135,9 +135,8 @@ static bool build_lines_read_step(const char *text, struct build_lines_step *ste
 /* How well a line names the cause of a failure. The last of the best ones is taken. */
 enum build_lines_rank {
 	RANK_NONE,
-	RANK_LAST,    /* the last line is better than none */
-	RANK_ERROR,   /* it says that it is an error */
-	RANK_BUILDER, /* the builder itself says so */
+	RANK_LAST,  /* the last line is better than none */
+	RANK_ERROR, /* it says that it is an error */
 };
 
 static bool build_lines_begins(const char *text, const char *with)
@@ -222,42 +221,75 @@ static bool build_lines_read_builder(struct build_lines *l, const char *text)
 		l->status = n < 256 ? (uint32_t)n : 0;
 		return true;
 	}
-	build_text_clean(l->cause, sizeof(l->cause), at, strlen(at));
-	l->rank = RANK_BUILDER;
+	build_text_clean(l->builder, sizeof(l->builder), at, strlen(at));
 	return true;
+}
+
+static void build_lines_keep(struct build_lines *l)
+{
+	for (size_t i = 0; i < l->size; i++)
+		l->tail[l->tail_at++ % BUILD_TAIL_MAX] = l->line[i];
+	l->tail[l->tail_at++ % BUILD_TAIL_MAX] = '\n';
+}
+
+/* Most lines are neither a step nor the builder's, and their first letter tells. */
+static bool build_lines_matters(const struct build_lines *l)
+{
+	return memchr("S[-Ee", l->line[0], 5);
 }
 
 static void build_lines_read(struct build_lines *l, const struct build_lines_sink *to)
 {
 	static const char cached[] = "--> Using cache";
 	char text[BUILD_LINE_MAX + 1];
-	char clean[BUILD_CAUSE_MAX];
 	struct build_lines_step step;
-	enum build_lines_rank rank;
 
+	if (!build_lines_matters(l)) {
+		build_lines_keep(l);
+		return;
+	}
 	memcpy(text, l->line, l->size);
 	text[l->size] = '\0';
 	if (build_lines_read_step(text, &step)) {
 		l->step = step;
-		*l->cause = '\0';
-		l->rank = RANK_NONE;
+		*l->builder = '\0';
+		l->tail_at = 0;
 		l->status = 0;
 		to->step(to->arg);
-		return;
-	}
-	if (!strncmp(text, cached, sizeof(cached) - 1) && l->step.n && !l->step.cached) {
+	} else if (!strncmp(text, cached, sizeof(cached) - 1) && l->step.n && !l->step.cached) {
 		l->step.cached = true;
 		to->step(to->arg);
-		return;
+	} else if (!build_lines_read_builder(l, text)) {
+		build_lines_keep(l);
 	}
-	if (build_lines_read_builder(l, text))
+}
+
+void build_lines_cause(const struct build_lines *l, char to[BUILD_CAUSE_MAX])
+{
+	uint64_t at = l->tail_at > BUILD_TAIL_MAX ? l->tail_at - BUILD_TAIL_MAX : 0;
+	enum build_lines_rank best = RANK_NONE, rank;
+	char line[BUILD_LINE_MAX], clean[BUILD_CAUSE_MAX];
+	size_t n = 0;
+
+	memcpy(to, l->builder, BUILD_CAUSE_MAX);
+	if (*to)
 		return;
-	build_text_clean(clean, sizeof(clean), l->line, l->size);
-	rank = build_lines_rank(clean);
-	if (rank == RANK_NONE || rank < l->rank)
-		return;
-	l->rank = rank;
-	memcpy(l->cause, clean, sizeof(l->cause));
+	for (; at < l->tail_at; at++) {
+		uint8_t c = l->tail[at % BUILD_TAIL_MAX];
+
+		if (c != '\n') {
+			line[n] = (char)c;
+			n += n + 1 < sizeof(line);
+			continue;
+		}
+		build_text_clean(clean, sizeof(clean), line, n);
+		n = 0;
+		rank = build_lines_rank(clean);
+		if (rank == RANK_NONE || rank < best)
+			continue;
+		best = rank;
+		memcpy(to, clean, sizeof(clean));
+	}
 }
 
 /* Passes on what is there; @end is the line feed, or empty in the middle of a line. */

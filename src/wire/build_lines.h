@@ -10,6 +10,7 @@
 #include "base/base.h"
 
 #define BUILD_LINE_MAX  4096 /* a longer line is passed on in pieces, and its first one is read */
+#define BUILD_TAIL_MAX  (16 * KIB)
 #define BUILD_TEXT_MAX  160
 #define BUILD_CAUSE_MAX 240
 #define BUILD_STEPS_MAX 100000 /* what claims to be a step with a larger number is none */
@@ -24,14 +25,15 @@ struct build_lines_step {
 
 struct build_lines {
 	struct build_lines_step step;
-	char cause[BUILD_CAUSE_MAX]; /* of the step's lines, the one that names its failure best */
-	uint32_t status;             /* exit status of the command that failed; 0: not known */
+	uint32_t status; /* exit status of the command that failed; 0: not known */
 	/* Private. */
 	uint8_t line[BUILD_LINE_MAX + 1]; /* with its line feed */
 	size_t size;
-	bool takes_back; /* a carriage return came last */
-	bool middle;     /* the beginning of this line has been passed on */
-	unsigned rank;   /* of the cause */
+	bool takes_back;               /* a carriage return came last */
+	bool middle;                   /* the beginning of this line has been passed on */
+	char builder[BUILD_CAUSE_MAX]; /* the builder's own word of the cause */
+	uint8_t tail[BUILD_TAIL_MAX];  /* what the step printed last, in a ring */
+	uint64_t tail_at;              /* bytes that went into it */
 };
 
 struct build_lines_sink {
@@ -46,6 +48,9 @@ void build_lines_feed(struct build_lines *l, const void *data, size_t size,
 		      const struct build_lines_sink *to);
 /* Nothing follows: passes on what has no line feed yet, with one. */
 void build_lines_end(struct build_lines *l, const struct build_lines_sink *to);
+
+/* Of the lines that the step printed last, the one that names its failure best; "": none does. */
+void build_lines_cause(const struct build_lines *l, char to[BUILD_CAUSE_MAX]);
 
 /* Writes these bytes as one line of text for people: UTF-8, without escape sequences and control
  * characters, with single blanks; "..." stands at the end of one that was cut to fit. */

@@ -45,13 +45,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct seen *s = calloc(1, sizeof(*s));
 	const struct build_lines_sink sink = { on_text, on_step, s };
+	char cause[BUILD_CAUSE_MAX];
 	size_t piece = size ? data[0] + 1u : 1, returns = 0;
 
 	for (size_t at = 0; at < size; at += piece)
 		build_lines_feed(&s->lines, data + at, size - at < piece ? size - at : piece,
 				 &sink);
 	build_lines_end(&s->lines, &sink);
-	check_text(s->lines.cause, sizeof(s->lines.cause));
+	build_lines_cause(&s->lines, cause);
+	check_text(cause, sizeof(cause));
 	for (size_t i = 0; i < size; i++)
 		returns += data[i] == '\r';
 	if (s->bytes > size + 1 || (!returns && s->bytes < size))

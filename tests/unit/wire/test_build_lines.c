@@ -13,6 +13,7 @@
 #include "wire/build_lines.h"
 
 static struct build_lines lines;
+static char cause[BUILD_CAUSE_MAX];
 static struct buf printed;
 static unsigned steps;
 
@@ -158,9 +159,25 @@ static void test_the_cause_is_the_line_that_says_most(void **unused)
 		setup(unused);
 		feed("an error: of an earlier step\nSTEP 2/3: RUN x\n");
 		feed(table[i].output);
-		assert_string_equal(lines.cause, table[i].cause);
+		build_lines_cause(&lines, cause);
+		assert_string_equal(cause, table[i].cause);
 		assert_int_equal(lines.status, table[i].status);
 	}
+}
+
+static void test_the_cause_is_looked_for_in_what_was_printed_last(void **unused)
+{
+	(void)unused;
+	feed("STEP 1/2: RUN x\nerror: of long ago\n");
+	for (int i = 0; i < 4000; i++)
+		feed("an ordinary line\n");
+	build_lines_cause(&lines, cause);
+	assert_string_equal(cause, "an ordinary line");
+	feed("error: of now\n");
+	for (int i = 0; i < 100; i++)
+		feed("an ordinary line\n");
+	build_lines_cause(&lines, cause);
+	assert_string_equal(cause, "error: of now");
 }
 
 static void test_a_progress_bar_leaves_its_last_state(void **unused)
@@ -250,6 +267,7 @@ int main(void)
 		TEST(test_steps_are_read_from_what_the_builder_prints),
 		TEST(test_a_step_that_comes_from_the_cache_is_known_as_such),
 		TEST(test_the_cause_is_the_line_that_says_most),
+		TEST(test_the_cause_is_looked_for_in_what_was_printed_last),
 		TEST(test_a_progress_bar_leaves_its_last_state),
 		TEST(test_a_long_line_is_passed_on_whole),
 		TEST(test_the_middle_of_a_long_line_is_no_step),
