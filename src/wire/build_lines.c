@@ -203,7 +203,7 @@ static bool build_lines_read_builder(struct build_lines *l, const char *text)
 	static const char *const begins[] = { "Error: building at STEP \"",
 					      "error building at STEP \"",
 					      "Error: error building at STEP \"" };
-	static const char status[] = "exit status ";
+	static const char status[] = "exit status ", stat[] = "copier: stat: ";
 	const char *at = NULL, *next, *last = NULL;
 
 	for (size_t i = 0; i < ARRAY_SIZE(begins) && !at; i++)
@@ -221,6 +221,10 @@ static bool build_lines_read_builder(struct build_lines *l, const char *text)
 		l->status = n < 256 ? (uint32_t)n : 0;
 		return true;
 	}
+	/* In front of the file's name stands the way through the builder, with a place of the host.
+	 */
+	if ((next = strstr(at, stat)))
+		at = next + sizeof(stat) - 1;
 	build_text_clean(l->builder, sizeof(l->builder), at, strlen(at));
 	return true;
 }

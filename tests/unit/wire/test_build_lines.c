@@ -147,9 +147,7 @@ static void test_the_cause_is_the_line_that_says_most(void **unused)
 		  "here-it-breaks", 7 },
 		{ "Error: building at STEP \"COPY nothere /\": checking on sources under \"/c\": "
 		  "copier: stat: \"/nothere\": no such file or directory\n",
-		  "checking on sources under \"/c\": copier: stat: \"/nothere\": no such file or "
-		  "directory",
-		  0 },
+		  "\"/nothere\": no such file or directory", 0 },
 		{ "error building at STEP \"USER x\": unknown user\n", "unknown user", 0 },
 		{ "", "", 0 },
 		{ "\n\n \n", "", 0 },
