@@ -30,6 +30,7 @@ struct say {
 	size_t next;                        /* step to come */
 	char error[4096];                   /* the builder's last words */
 	bool ending;                        /* they have begun */
+	char runtime[512];                  /* why a step did not even start */
 	bool full;                          /* a line reported a full disk */
 };
 

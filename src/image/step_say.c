@@ -75,6 +75,24 @@ static void say_step(struct say *say, const struct dockerfile_step *step)
 	printf("%s\n", buf_str(&line));
 }
 
+/* runc tells in a line of its log why a step could not start. */
+static bool say_runtime(struct say *say, const char *line)
+{
+	static const char before[] = "msg=\"runc create failed: ";
+	const char *at = strstr(line, before);
+	size_t n = 0;
+
+	if (!at)
+		return !strncmp(line, "error running container: ", 25) ||
+		       !strcmp(line, ": exit status 1");
+	for (at += sizeof(before) - 1; *at && *at != '"' && n + 1 < sizeof(say->runtime); at++) {
+		at += *at == '\\' && at[1];
+		say->runtime[n++] = *at;
+	}
+	say->runtime[n] = '\0';
+	return true;
+}
+
 /* The builder's lines are its own affair, such as ids of layers; errors come as one line. */
 static bool say_own(struct say *say, const char *line)
 {
@@ -97,7 +115,7 @@ static bool say_own(struct say *say, const char *line)
 		say->ending = !strncmp(line + 7, "building at STEP ", 17);
 		return true;
 	}
-	return false;
+	return say_runtime(say, line);
 }
 
 static int say_line(struct say *say, struct buf *line, bool whole)
@@ -134,9 +152,9 @@ static int say_drain(struct say *say, int fd)
 			if ((ends || line.size > SAY_LINE) && say_line(say, &line, ends))
 				return -1;
 		}
-		/* A line that waits for its end is shown, so that a prompt is seen. */
-		if (line.size && *line.data != 'E' && *line.data != '[' && *line.data != 'S' &&
-		    say_line(say, &line, false))
+		/* A line that waits for its end is shown, so that progress is seen, unless it
+		 * may become one of the builder's. */
+		if (line.size && !strchr("E[Se:", *line.data) && say_line(say, &line, false))
 			return -1;
 	}
 }
@@ -192,6 +210,15 @@ static const char *say_cause(const char *error)
 	return error;
 }
 
+/* "unable to start container process: exec: "/x": stat /x: no such file or directory" */
+static const char *say_start_cause(const char *runtime)
+{
+	static const char before[] = "unable to start container process: ";
+	const char *at = strstr(runtime, before);
+
+	return at ? at + sizeof(before) - 1 : runtime;
+}
+
 void say_failure(const struct say *say, struct buf *to)
 {
 	const struct dockerfile_step *step = say->step;
@@ -202,6 +229,7 @@ void say_failure(const struct say *say, struct buf *to)
 		buf_addf(to, "step %u/%u failed: ", step->number, step->of);
 	if (step)
 		say_text(step->text, to);
-	if (say->error[0])
-		buf_addf(to, "%s%s", step ? ": " : "", say_cause(say->error));
+	if (say->runtime[0] || say->error[0])
+		buf_addf(to, "%s%s", step ? ": " : "",
+			 say->runtime[0] ? say_start_cause(say->runtime) : say_cause(say->error));
 }

@@ -299,7 +299,14 @@ static int dockerfile_lower_command(struct dockerfile_job *j)
 	else if (*text)
 		dockerfile_shell_put(j, text, &line);
 	json_decref(array);
-	dockerfile_put_config(j, dump ? dump : line.size ? buf_str(&line) : "[]");
+	text = dump ? dump : line.size ? buf_str(&line) : "[]";
+	dockerfile_put_config(j, text);
+	if (!strcmp(j->inst->word, "CMD")) {
+		buf_clear(&j->cmd);
+		buf_addf(&j->cmd, "CMD %s", text);
+	} else if (j->cmd.size) { /* the builder forgets one that it took from its cache */
+		dockerfile_put(j, buf_str(&j->cmd), false);
+	}
 	return 0;
 }
 

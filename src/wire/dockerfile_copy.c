@@ -253,8 +253,7 @@ static int dockerfile_copy_put_fetched(struct dockerfile_copy *c)
 	return 0;
 }
 
-static const char *dockerfile_copy_document(struct dockerfile_copy *c,
-					    const struct dockerfile_heredoc *h)
+const char *dockerfile_copy_document(struct dockerfile_copy *c, const struct dockerfile_heredoc *h)
 {
 	struct dockerfile_job *j = c->job;
 	autobuf struct buf body = { 0 }, data = { 0 }, say = { 0 };

@@ -21,6 +21,9 @@ bool dockerfile_is_url(const char *source);
 /* Plan to fetch it, and append the words that stand for it below DOCKERFILE_FETCHED. */
 int dockerfile_fetch(struct dockerfile_copy *c, const char *source, struct buf *to) must_check;
 
+/* Make the heredoc a file of DOCKERFILE_CONTEXT.  Returns its path there, or NULL and the error. */
+const char *dockerfile_copy_document(struct dockerfile_copy *c, const struct dockerfile_heredoc *h);
+
 /* Copy what no flag of the builder can say: --parents, --exclude, a symbolic --chmod. */
 bool dockerfile_copy_is_special(const struct dockerfile_copy *c);
 int dockerfile_copy_special(struct dockerfile_copy *c) must_check;

@@ -18,6 +18,7 @@ struct dockerfile_job {
 	struct dockerfile_vars given;       /* ARG lines that the stage has already */
 	struct buf text;                    /* of the stage, without its FROM */
 	bool workdir_waits;                 /* the builder makes it when something runs there */
+	struct buf cmd;                     /* the line of the stage's own CMD */
 	char escape;
 	struct err *e;
 };
@@ -60,7 +61,6 @@ const char *dockerfile_add_file(struct dockerfile_job *j, struct buf *data, cons
 				bool script);
 void dockerfile_heredoc_body(const struct dockerfile_heredoc *h, struct buf *to);
 
-/* Append the instruction's own word and @text. */
 void dockerfile_put_config(struct dockerfile_job *j, const char *text);
 
 int dockerfile_lower_run(struct dockerfile_job *j);

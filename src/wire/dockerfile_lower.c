@@ -174,6 +174,7 @@ static int dockerfile_lower_stage(struct dockerfile_job *j, struct dockerfile_st
 	j->number = 1;
 	j->out->n_stages++;
 	j->workdir_waits = false;
+	buf_clear(&j->cmd);
 	if (!stage->base)
 		image = !strcmp(name, "scratch") ? &scratch : j->how->base(j->how->arg, name);
 	if (!stage->base && !image)
@@ -207,6 +208,7 @@ int dockerfile_lower(const struct dockerfile *d, const struct dockerfile_lowerin
 	dockerfile_stages_free(&j.stages);
 	dockerfile_vars_free(&j.given);
 	buf_free(&j.text);
+	buf_free(&j.cmd);
 	if (rc)
 		dockerfile_lowered_free(out);
 	return rc;

@@ -30,7 +30,8 @@ static void dockerfile_special_arg(struct buf *to, const char *name, const char 
 	dockerfile_json(to, arg);
 }
 
-static void dockerfile_special_args(const struct dockerfile_copy *c, struct buf *to)
+/* @own: the owners of the sources mean nothing. */
+static void dockerfile_special_args(const struct dockerfile_copy *c, bool own, struct buf *to)
 {
 	if (c->chown)
 		dockerfile_special_arg(to, "--chown=", c->chown);
@@ -41,8 +42,8 @@ static void dockerfile_special_args(const struct dockerfile_copy *c, struct buf 
 	for (size_t i = 0; i < json_array_size(c->exclude); i++)
 		dockerfile_special_arg(
 			to, "--exclude=", json_string_value(json_array_get(c->exclude, i)));
-	if (!c->from)
-		dockerfile_special_arg(to, "--own", ""); /* the context's owners mean nothing */
+	if (own)
+		dockerfile_special_arg(to, "--own", "");
 	dockerfile_special_arg(to, "--", "");
 }
 
@@ -55,7 +56,8 @@ static void dockerfile_special_user(struct dockerfile_job *j, const char *user)
 	dockerfile_put(j, buf_str(&line), false);
 }
 
-static void dockerfile_special_run(struct dockerfile_copy *c, const char *from, struct buf *args)
+static void dockerfile_special_run(struct dockerfile_copy *c, const char *from, bool own,
+				   struct buf *args)
 {
 	struct dockerfile_job *j = c->job;
 	autobuf struct buf line = { 0 };
@@ -64,7 +66,7 @@ static void dockerfile_special_run(struct dockerfile_copy *c, const char *from, 
 		 "RUN --mount=type=bind,from=%s,source=/,target=" DOCKERFILE_SOURCE
 		 " " DOCKERFILE_USE_COPIER,
 		 from);
-	dockerfile_special_args(c, &line);
+	dockerfile_special_args(c, own, &line);
 	buf_adds(&line, buf_str(args));
 	dockerfile_special_arg(&line, "", buf_str(&c->target));
 	buf_adds(&line, "]");
@@ -107,33 +109,69 @@ void dockerfile_need_workdir(struct dockerfile_job *j, const char *target)
 	j->workdir_waits = false;
 }
 
-int dockerfile_copy_special(struct dockerfile_copy *c)
+/* ADD looks into a file to see whether it is an archive. Here its name must do. */
+static bool dockerfile_special_is_archive(const char *source)
+{
+	static const char *const names[] = { ".tar", ".tgz", ".tbz", ".txz", ".tzst", ".gz",
+					     ".bz2", ".xz",  ".zst", "*",    "?",     "[" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (strstr(source, names[i]))
+			return true;
+	return false;
+}
+
+static int dockerfile_special_check(struct dockerfile_copy *c, const char *source)
 {
 	struct dockerfile_job *j = c->job;
+	bool add = !strcmp(j->inst->word, "ADD");
+
+	if (dockerfile_is_url(source) || dockerfile_is_git(source))
+		return dockerfile_refuse(j,
+					 "%s of a URL takes neither --exclude nor a symbolic "
+					 "--chmod here",
+					 j->inst->word);
+	if (add && !(c->unpack_set && !c->unpack) && dockerfile_special_is_archive(source))
+		return dockerfile_refuse(j, "ADD of an archive takes neither --exclude nor a "
+					    "symbolic --chmod here");
+	return 0;
+}
+
+static int dockerfile_special_documents(struct dockerfile_copy *c)
+{
+	autobuf struct buf args = { 0 };
+
+	for (size_t i = 0; i < c->parts.n_words; i++) {
+		const struct dockerfile_heredoc *h = c->parts.words[i].heredoc;
+		const char *path = h ? dockerfile_copy_document(c, h) : "";
+
+		if (!path)
+			return -1;
+		if (h)
+			dockerfile_special_arg(&args, "", path);
+	}
+	if (args.size)
+		dockerfile_special_run(c, DOCKERFILE_CONTEXT, true, &args);
+	return 0;
+}
+
+int dockerfile_copy_special(struct dockerfile_copy *c)
+{
 	autobuf struct buf args = { 0 };
 	const char *from;
 
 	for (size_t i = 0; i < json_array_size(c->sources); i++) {
 		const char *source = json_string_value(json_array_get(c->sources, i));
 
-		if (dockerfile_is_url(source) || dockerfile_is_git(source))
-			return dockerfile_refuse(j,
-						 "%s of a URL takes neither --exclude nor a "
-						 "symbolic --chmod here",
-						 j->inst->word);
+		if (dockerfile_special_check(c, source))
+			return -1;
 		dockerfile_special_arg(&args, "", source);
 	}
-	if (j->inst->n_heredocs)
-		return dockerfile_refuse(j,
-					 "%s of a heredoc takes neither --exclude nor a "
-					 "symbolic --chmod here",
-					 j->inst->word);
-	if (!strcmp(j->inst->word, "ADD") && !(c->unpack_set && !c->unpack))
-		return dockerfile_refuse(j, "ADD takes --exclude and a symbolic --chmod with "
-					    "--unpack=false only here; COPY takes both");
-	from = c->from ? dockerfile_from(j, c->from) : dockerfile_special_context(c);
-	if (!from)
-		return -1;
-	dockerfile_special_run(c, from, &args);
-	return 0;
+	if (args.size) {
+		from = c->from ? dockerfile_from(c->job, c->from) : dockerfile_special_context(c);
+		if (!from)
+			return -1;
+		dockerfile_special_run(c, from, !c->from, &args);
+	}
+	return dockerfile_special_documents(c);
 }

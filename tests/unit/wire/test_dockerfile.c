@@ -326,7 +326,10 @@ static void test_lowering_leaves_nothing_to_expand(void **unused)
 		{ "FROM a\nLABEL a.b=c \"d e\"='f'\nMAINTAINER A <b@c>\nSTOPSIGNAL SIGQUIT",
 		  { "LABEL a.b=c d\\ e=f\nMAINTAINER A\\ \\<b@c\\>\nSTOPSIGNAL SIGQUIT\n" } },
 		{ "FROM a\nENTRYPOINT exec x\nCMD\nENTRYPOINT []",
-		  { "ENTRYPOINT [\"/bin/sh\",\"-c\",\"exec x\"]\nCMD []\nENTRYPOINT []\n" } },
+		  { "ENTRYPOINT [\"/bin/sh\",\"-c\",\"exec x\"]\nCMD []\nENTRYPOINT []\n"
+		    "CMD []\n" } },
+		{ "FROM a\nCMD [\"x\"]\nENTRYPOINT [\"y\"]",
+		  { "CMD [\"x\"]\nENTRYPOINT [\"y\"]\nCMD [\"x\"]\n" } },
 		{ "FROM a\nONBUILD RUN x", { "ONBUILD RUN x\n" } },
 		/* lines */
 		{ "\xef\xbb\xbf# syntax=x\r\n# check=skip=all\r\n# escape=`\r\nfrom a\r\nrun x "
