@@ -273,27 +273,27 @@ static int conf_line(void *arg, const char *section, const char *name, const cha
 {
 	struct conf_reading *r = arg;
 	const struct conf_key *k = conf_find(section, name);
-	bool registry = k && !strcmp(k->section, REGISTRY_SHOWN);
 	void *in = r->conf;
+	bool wrong;
 
 	if (r->failed)
 		return 0;
 	if (!strncmp(r->section, section, strlen(section)))
 		section = r->section;
-	if (registry)
-		in = conf_registry(r->conf, section, r->e);
-	if (!in)
-		err_wrap(r->e, "%s", r->file);
-	else if (!k)
+	if (!k) {
 		err_set(r->e, ERR_INVALID,
 			"%s: there is no key '%s' in [%s]; doze.ini(5) lists all", r->file, name,
 			section);
-	else if (conf_set(in, k, value, r->e))
+		r->failed = true;
+		return 0;
+	}
+	if (!strcmp(k->section, REGISTRY_SHOWN))
+		in = conf_registry(r->conf, section, r->e);
+	wrong = !in || conf_set(in, k, value, r->e);
+	if (wrong)
 		err_wrap(r->e, "%s", r->file);
-	else
-		return 1;
-	r->failed = true;
-	return 0;
+	r->failed = wrong;
+	return !wrong;
 }
 
 int conf_read(struct conf *c, int fd, const char *name, struct err *e)

@@ -143,7 +143,7 @@ void manifest_digest(const struct buf *text, char to[MANIFEST_DIGEST])
 
 	if (!EVP_Digest(text->data, text->size, digest, NULL, EVP_sha256(), NULL))
 		abort(); /* SHA-256 is always there */
-	memcpy(to, "sha256:", 7);
+	snprintf(to, MANIFEST_DIGEST, "sha256:");
 	hex_encode(digest, sizeof(digest), to + 7);
 }
 

@@ -313,7 +313,7 @@ static enum registry_answer registry_find(const struct registry *g, const struct
 					  struct registry_found *found, struct err *e)
 {
 	enum registry_answer answer;
-	struct manifest m, image;
+	struct manifest m = { 0 }, image;
 
 	answer = registry_manifest(g, r, *r->digest ? r->digest : r->tag, &m, found->digest, e);
 	if (answer != REGISTRY_HAS)

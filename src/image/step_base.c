@@ -271,18 +271,15 @@ static int base_use_resolver(const struct step *s, struct err *e)
 /* The names are those that `base` has left. */
 int step_pull(struct step *s, struct err *e)
 {
-	const char *name;
-	json_t *known;
-	void *safe;
-
 	bases_load(s);
 	if (base_use_resolver(s, e))
 		return -1;
-	json_object_foreach_safe(s->bases, safe, name, known)
-	{
-		autofree char *image = NULL, *setup = NULL, *copy = xstrdup(name);
+	/* What is noted takes the place of a value, which an iteration allows. */
+	for (void *at = json_object_iter(s->bases); at; at = json_object_iter_next(s->bases, at)) {
+		autofree char *image = NULL, *setup = NULL;
+		autofree char *name = xstrdup(json_object_iter_key(at));
 
-		if (step_resolve(s, copy, &image, &setup, e))
+		if (step_resolve(s, name, &image, &setup, e))
 			return -1;
 	}
 	return 0;

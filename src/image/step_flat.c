@@ -65,9 +65,9 @@ static int flat_make(struct step *s, const char *image, const char *name, struct
 	return 0;
 }
 
-char *step_flat_name(const char *name)
+char *step_flat_name(const char *as)
 {
-	struct buf text = { (uint8_t *)(uintptr_t)name, strlen(name), 0, false };
+	struct buf text = { (uint8_t *)(uintptr_t)as, strlen(as), 0, false };
 	char digest[MANIFEST_DIGEST];
 
 	manifest_digest(&text, digest);

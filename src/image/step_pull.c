@@ -71,8 +71,11 @@ static void pull_note_silence(const struct step *s, const char *registry, bool s
 		return;
 	if (unlink(path) && errno != ENOENT)
 		return;
-	if (silent)
-		fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (!silent)
+		return;
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		printf("doze: warning: '%s' cannot be made\n", path);
 }
 
 /* What buildah says of a failure, and what that means. */

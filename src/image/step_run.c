@@ -65,6 +65,9 @@ static void step_check(struct step_watch *w, const char *data, size_t size)
 	}
 }
 
+/* A child's runtime moves some bytes to itself while it waits. */
+#define STEP_STILL (16 * KIB)
+
 /* A child that may be ended for doing nothing. */
 struct step_idle {
 	pid_t pid;
@@ -73,19 +76,28 @@ struct step_idle {
 	time_t since;
 };
 
+/* The number behind a word of /proc/PID/io; 0: not there. */
+static uint64_t step_io_value(const char *text, const char *word)
+{
+	const char *at = strstr(text, word);
+
+	return at ? strtoull(at + strlen(word), NULL, 10) : 0;
+}
+
 /* A child whose bytes cannot be counted is taken to work. */
 static bool step_is_idle(struct step_idle *i)
 {
 	autofree char *path = xasprintf("/proc/%d/io", (int)i->pid);
-	unsigned long long in = 0, out = 0;
-	FILE *file = fopen(path, "re");
+	autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
+	autobuf struct buf text = { 0 };
 	time_t now = time(NULL);
-	bool read = file && fscanf(file, "rchar: %llu wchar: %llu", &in, &out) == 2;
+	uint64_t moved = 0;
 
-	if (file)
-		fclose(file);
-	if (!read || in + out != i->moved || !i->since) {
-		i->moved = in + out;
+	if (fd >= 0 && !io_read_all(fd, &text, 4 * KIB))
+		moved = step_io_value(buf_str(&text), "rchar: ") +
+			step_io_value(buf_str(&text), "wchar: ");
+	if (!moved || moved - i->moved >= STEP_STILL) {
+		i->moved = moved;
 		i->since = now;
 	}
 	return now - i->since >= (time_t)i->silence_s;

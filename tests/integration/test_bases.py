@@ -3,6 +3,7 @@ import json
 import os
 import pathlib
 import subprocess
+import threading
 
 import pytest
 
@@ -186,6 +187,26 @@ def test_a_layer_that_is_broken_or_breaks_off_is_no_layer(steps, registry):
         steps.fresh()
     registry.faults = []
     assert Docker(steps, registry).base(f"{registry.name}/library/app:1")["ok"], "nothing broken stays"
+
+
+@pytest.mark.skipif("DOZE_LONG" not in os.environ, reason="waits for a minute of silence")
+def test_a_registry_that_stops_sending_is_not_waited_for(steps, registry):
+    image = registry.images.image("library/app", "1", {"app": os.urandom(50000)})
+    layer = json.loads(registry.images.manifests["library/app", image["digest"]][1])["layers"][0]["digest"]
+    over = threading.Event()
+
+    def stall(ask):
+        ask.send_response(200)
+        ask.send_header("Content-Length", "50000")
+        ask.end_headers()
+        ask.wfile.write(b"x" * 100)
+        ask.wfile.flush()
+        over.wait(110)
+        return True
+    registry.faults = [(layer, stall)]
+    result = Docker(steps, registry).base(f"{registry.name}/library/app:1")
+    over.set()
+    assert f"the registry '{registry.name}' stopped sending." in result["reason"], steps.log
 
 
 def test_a_registry_that_limits_is_asked_again_when_it_says_so(steps, registry):

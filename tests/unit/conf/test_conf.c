@@ -65,7 +65,7 @@ static void test_a_word_is_one_of_those_that_are_allowed(void **unused)
 	} rows[] = {
 		{ "always", "always" }, { "missing", "missing" },  { "never", "never" },
 		{ "0", "never" },       { "1", "missing" },        { "2", NULL },
-		{ "alway", NULL },      { "never missing", NULL }, { "", NULL },
+		{ "sometimes", NULL },  { "never missing", NULL }, { "", NULL },
 	};
 
 	(void)unused;

@@ -19,7 +19,7 @@ static struct buf text_of(const char *text)
 
 #define ENTRY(digest, os, arch)                                                                    \
 	"{\"digest\":\"" digest "\",\"platform\":{\"os\":\"" os "\",\"architecture\":\"" arch "\"" \
-											      "}}"
+	"}}"
 
 static void test_a_manifest_says_what_it_is(void **unused)
 {
