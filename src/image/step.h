@@ -98,6 +98,7 @@ bool step_image_exists(const struct step *s, const char *name); /* in that list 
 void step_images_forget(struct step *s);
 /* The id of the image of that name in the list, or NULL. */
 const char *step_image_id(const struct step *s, const char *name);
+const char *step_image_digest(const struct step *s, const char *name); /* "": not known */
 /* Takes the name away; the image goes with its last one.  No such name is no failure. */
 int step_untag(struct step *s, const char *name, struct err *e) must_check;
 int step_tag(struct step *s, const char *image, const char *name, struct err *e) must_check;

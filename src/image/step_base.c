@@ -172,8 +172,12 @@ static int base_find(struct base_search *b, size_t *next, char **image, char **s
 
 	if (step_images(s, e))
 		return -1;
-	if (!*next && base_here(b, image))
+	if (!*next && base_here(b, image)) {
+		if (s->network)
+			printf("doze: the store has %s, %s\n", *image,
+			       step_image_digest(s, *image));
 		return 0;
+	}
 	if (s->pull && s->network && !base_is_local(b))
 		rc = base_ask(b, next, image, e);
 	if (rc || *image)

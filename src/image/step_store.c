@@ -47,17 +47,29 @@ void step_images_forget(struct step *s)
 	s->images = NULL;
 }
 
-const char *step_image_id(const struct step *s, const char *name)
+/* A text of the image of that name in the list, or NULL. */
+static const char *step_image_text(const struct step *s, const char *name, const char *key)
 {
 	json_t *image, *each;
 	size_t i, n;
 
 	json_array_foreach(s->images, i, image) json_array_foreach(
 		json_object_get(image, "names"), n,
-		each) if (json_is_string(each) &&
-			  !strcmp(json_string_value(each),
-				  name)) return json_string_value(json_object_get(image, "id"));
+		each) if (!strcmp(json_string_value(each),
+				  name)) return json_string_value(json_object_get(image, key));
 	return NULL;
+}
+
+const char *step_image_id(const struct step *s, const char *name)
+{
+	return step_image_text(s, name, "id");
+}
+
+const char *step_image_digest(const struct step *s, const char *name)
+{
+	const char *digest = step_image_text(s, name, "digest");
+
+	return digest ? digest : "";
 }
 
 bool step_image_exists(const struct step *s, const char *name)

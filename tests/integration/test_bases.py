@@ -54,6 +54,7 @@ def test_a_name_is_fetched_from_its_registry_once(steps, registry):
     for name in ("app:1", "docker.io/app:1", "index.docker.io/library/app:1", "public.ecr.aws/docker/library/app:1"):
         steps.fresh()
         assert docker.base(name)["ok"], steps.log
+        assert f"the store has docker.io/library/app:1, {both['digest']}" in steps.log
     assert not registry.asked, "the store has it, under each of its names"
     steps.fresh()
     assert docker.base("app:1", pull="always")["ok"], steps.log
