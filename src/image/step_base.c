@@ -6,7 +6,7 @@
  * microVM reaches: the steps `base` (host) and `pull` (slot) take turns until each name has an
  * image.  What they know stands in bases.json of the build's directory, which `build` reads. */
 
-#include <errno.h>
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,15 +82,28 @@ static int base_search(struct base_search *b, struct step *s, const char *name, 
 	return 0;
 }
 
-static int base_unknown(struct step *s, const char *name, struct err *e)
+/* An address or a port tells that the registry may be one of the site, which only the operator can
+ * let be asked. */
+static const char *base_hint(const struct base_search *b)
 {
-	return step_fail(s, "CONTAINER_BUILD_FAILED", e,
+	const char *registry = b->at[0].registry;
+	bool of_site = strchr(registry, ':') || isdigit((unsigned char)*registry);
+
+	return of_site && !strcmp(step_pull_network(b->s, &b->at[0]), "slot")
+		       ? " (one on a private address needs a section [registry HOST] in doze.ini)"
+		       : "";
+}
+
+static int base_unknown(const struct base_search *b, struct err *e)
+{
+	return step_fail(b->s, "CONTAINER_BUILD_FAILED", e,
 			 BUILD_FAILED
-			 "The base image '%s' is not known here and %s; `doze base import NAME "
+			 "The base image '%s' is not known here and %s%s; `doze base import NAME "
 			 "FILE.tar` brings one in.",
-			 name,
-			 s->pull ? "its registry does not answer"
-				 : "no registry may be asked ([build] pull)");
+			 b->name,
+			 b->s->pull ? "its registry does not answer"
+				    : "no registry may be asked ([build] pull)",
+			 b->s->pull ? base_hint(b) : "");
 }
 
 static int base_stand_in(struct base_search *b, char **image, char **setup, struct err *e)
@@ -100,7 +113,7 @@ static int base_stand_in(struct base_search *b, char **image, char **setup, stru
 	if (step_stand_in(s, b->stored, image, setup, e))
 		return -1;
 	if (!*image)
-		return base_unknown(s, b->name, e);
+		return base_unknown(b, e);
 	if (!s->quiet)
 		printf("doze: warning: no registry has given '%s'; a local base stands in for it, "
 		       "which may differ\n",

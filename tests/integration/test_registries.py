@@ -52,7 +52,7 @@ def assert_a_dockerfile_reaches_no_address_of_the_host(doze, tmp_path):
         archive.writestr("Dockerfile", f"FROM {name}\n")
     doze.create_image("private", doze.upload(tmp_path / "private.zip", "private.zip"))
     reason = doze.wait_version(doze.image_arn("private"), "1.0")["stateReason"]
-    assert f"The base image '{name}' is not known here and its registry does not answer" in reason, reason
+    assert f"The base image '{name}' is not known here and its registry does not answer (one on a private address needs" in reason, reason
 
 
 def test_images_with_nothing_in_them_become_microvms(doze, microvms, images_there, tmp_path):
