@@ -204,7 +204,9 @@ static int rootfs_put_file(const struct app_file *f, struct err *e)
 static int rootfs_put_files(const struct app_spec *s, struct err *e)
 {
 	for (size_t i = 0; i < s->n_files; i++)
-		if (rootfs_put_file(&s->files[i], e))
+		if (s->files[i].over && access(s->files[i].path, F_OK))
+			continue;
+		else if (rootfs_put_file(&s->files[i], e))
 			return -1;
 	/* Old programs read this file; an image that has its own keeps it. */
 	if (!access("/etc", F_OK))

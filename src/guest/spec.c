@@ -38,11 +38,11 @@ static void spec_replace(char **member, char *text)
 static bool spec_is_text(uint16_t tag)
 {
 	return tag == FIELD_ARG || tag == FIELD_ENV || tag == FIELD_USER || tag == FIELD_WORKDIR ||
-	       tag == FIELD_FILE_PATH;
+	       tag == FIELD_FILE_PATH || tag == FIELD_FILE_OVER;
 }
 
-/* @path carries a file's path from its own field to the field of its data. */
-static int spec_field(struct app_spec *s, const struct agent_field_view *v, char **path,
+/* @path and *over carry a file's path from its own field to the field of its data. */
+static int spec_field(struct app_spec *s, const struct agent_field_view *v, char **path, bool *over,
 		      struct err *e)
 {
 	if (spec_is_text(v->tag) && memchr(v->data, '\0', v->size))
@@ -67,12 +67,15 @@ static int spec_field(struct app_spec *s, const struct agent_field_view *v, char
 		s->no_new_privs = v->size && v->data[0];
 		break;
 	case FIELD_FILE_PATH:
+	case FIELD_FILE_OVER:
 		spec_replace(path, spec_text(v));
+		*over = v->tag == FIELD_FILE_OVER;
 		break;
 	case FIELD_FILE_DATA:
 		if (!*path || **path != '/')
 			return err_set(e, ERR_INVALID, "START: a file has no absolute path");
 		spec_file(s, *path, v->data, v->size);
+		s->files[s->n_files - 1].over = *over;
 		*path = NULL;
 		break;
 	default:
@@ -85,12 +88,13 @@ int spec_parse(const struct agent_frame *f, struct app_spec *s, struct err *e)
 {
 	struct agent_field_view v;
 	autofree char *path = NULL;
+	bool over = false;
 	size_t at = 0;
 	int rc;
 
 	*s = (struct app_spec){ 0 };
 	while ((rc = agent_field_next(f, &at, &v)) == 1)
-		if (spec_field(s, &v, &path, e))
+		if (spec_field(s, &v, &path, &over, e))
 			return -1;
 	if (rc < 0)
 		return err_set(e, ERR_INVALID, "START: a field runs past its frame");

@@ -9,6 +9,7 @@ struct app_file {
 	char *path;
 	uint8_t *data;
 	size_t size;
+	bool over; /* only over a file that the image has */
 };
 
 /* Everything is owned.  Lists end with NULL. */

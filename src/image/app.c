@@ -114,8 +114,7 @@ int app_read(struct app *a, const json_t *config, struct err *e)
 		return -1;
 	}
 	app_ports(a, json_object_get(config, "ExposedPorts"));
-	if (!app_has_env(a, "PATH"))
-		app_setenv(a, "PATH", APP_DEFAULT_PATH);
+	app_default(a, "PATH", APP_DEFAULT_PATH);
 	return 0;
 }
 
@@ -138,6 +137,12 @@ void app_setenv(struct app *a, const char *key, const char *value)
 	a->env = xrealloc(a->env, (a->n_env + 2) * sizeof(*a->env));
 	a->env[a->n_env++] = xasprintf("%s=%s", key, value);
 	a->env[a->n_env] = NULL;
+}
+
+void app_default(struct app *a, const char *key, const char *value)
+{
+	if (!app_has_env(a, key))
+		app_setenv(a, key, value);
 }
 
 size_t app_bytes(const struct app *a)

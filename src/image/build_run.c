@@ -12,9 +12,10 @@
 #include "base/io.h"
 #include "base/limits.h"
 #include "image/build.h"
+#include "image/java_store.h"
+#include "image/site_ca.h"
 
-#define BOOT_MS       90000 /* until the agent's HELLO; a busy host has needed 7 s */
-#define SITE_CA_PLACE "/etc/ssl/certs/ca-certificates.crt"
+#define BOOT_MS 90000 /* until the agent's HELLO; a busy host has needed 7 s */
 
 void build_vm_down(struct vm *vm, const struct err *e)
 {
@@ -139,22 +140,46 @@ static void build_environment(struct build *b)
 	app_setenv(&b->app, "AWS_REGION", b->spec.region);
 }
 
-static void build_put_site_ca(struct build *b, struct buf *frame)
+/* The bundle that is bound into the guest; empty if there is none. */
+static void build_read_site_ca(struct build *b, struct buf *bundle)
 {
 	const struct conf *conf = b->role->conf;
 	autoclose int fd = -1;
-	autobuf struct buf bundle = { 0 };
 
 	if (!conf->site_ca_in_guest || !conf->site_ca[0])
 		return;
 	fd = open(conf->site_ca, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || io_read_all(fd, &bundle, LIMIT_AGENT_TO_GUEST / 2)) {
+	if (fd < 0 || io_read_all(fd, bundle, LIMIT_AGENT_TO_GUEST / 2)) {
 		build_logf(b, "doze: warning: %s cannot be read and is not bound into the guest",
 			   conf->site_ca);
+		bundle->size = 0;
 		return;
 	}
+	for (size_t i = 0; site_ca_variable(i); i++)
+		app_default(&b->app, site_ca_variable(i), SITE_CA_PLACE);
+}
+
+/* Java's stores are left out where the frame has no room for them. */
+static void build_put_site_ca(struct build *b, const struct buf *bundle, struct buf *frame)
+{
+	autobuf struct buf store = { 0 };
+	struct err e;
+
+	if (!bundle->size)
+		return;
 	agent_put_text(frame, FIELD_FILE_PATH, SITE_CA_PLACE);
-	agent_put(frame, FIELD_FILE_DATA, bundle.data, bundle.size);
+	agent_put(frame, FIELD_FILE_DATA, bundle->data, bundle->size);
+	if (java_store(bundle, &store, &e)) {
+		build_logf(b, "doze: warning: %s is not given to Java: %s", b->role->conf->site_ca,
+			   e.text);
+		return;
+	}
+	for (size_t i = 0; java_store_place(i); i++) {
+		if (frame->size + store.size + KIB > LIMIT_AGENT_TO_GUEST)
+			break;
+		agent_put_text(frame, FIELD_FILE_OVER, java_store_place(i));
+		agent_put(frame, FIELD_FILE_DATA, store.data, store.size);
+	}
 }
 
 bool build_put_process(struct build *b, struct buf *frame, char *const *argv, size_t n)
@@ -178,15 +203,16 @@ bool build_put_process(struct build *b, struct buf *frame, char *const *argv, si
 
 void build_start_application(struct build *b)
 {
-	autobuf struct buf frame = { 0 };
+	autobuf struct buf frame = { 0 }, bundle = { 0 };
 	size_t mark = agent_begin(&frame, AGENT_START);
 
 	build_environment(b);
+	build_read_site_ca(b, &bundle);
 	if (!build_put_process(b, &frame, b->app.argv, b->app.n_argv)) {
 		build_fail(b, CODE_BUILD, "The image's command and environment are too long.");
 		return;
 	}
-	build_put_site_ca(b, &frame);
+	build_put_site_ca(b, &bundle, &frame);
 	agent_end(&frame, mark);
 	vm_send(&b->vm, &frame);
 }

@@ -3,11 +3,12 @@
  *
  * The builder calls it as it would call runc, with a bundle whose config.json it has written.
  * Mounts with certain targets are orders (wire/dockerfile_lowered.h): they are carried out there
- * and removed, and then runc takes this process's place. */
+ * and removed.  Then doze-build-runc (runc_main.c) beside it takes this process's place. */
 
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,7 @@
 #include "base/io.h"
 #include "wire/dockerfile_lowered.h"
 
-#define RUNTIME "/usr/sbin/runc"
+#define RUNTIME "doze-build-runc"
 
 struct runtime {
 	const char *bundle;
@@ -140,8 +141,23 @@ static int runtime_prepare(const char *bundle)
 	return rc;
 }
 
+/* The program that lies beside this one. */
+static char *runtime_next(void)
+{
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *slash;
+
+	if (n < 0)
+		return NULL;
+	self[n] = '\0';
+	slash = strrchr(self, '/');
+	return xasprintf("%.*s/" RUNTIME, (int)(slash - self), self);
+}
+
 int main(int argc, char **argv)
 {
+	autofree char *next = runtime_next();
 	const char *bundle = NULL;
 	bool create = false;
 
@@ -154,6 +170,7 @@ int main(int argc, char **argv)
 	}
 	if (create && bundle && runtime_prepare(bundle))
 		return runtime_fail("prepare a step");
-	execv(RUNTIME, argv);
+	if (next)
+		execv(next, argv);
 	return runtime_fail(RUNTIME);
 }

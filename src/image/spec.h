@@ -54,6 +54,7 @@ struct app {
 int app_read(struct app *a, const json_t *config, struct err *e) must_check;
 /* Adds KEY=value, or replaces the variable of that name. */
 void app_setenv(struct app *a, const char *key, const char *value);
+void app_default(struct app *a, const char *key, const char *value); /* unless it has a value */
 void app_unsetenv(struct app *a, const char *key);
 void app_free(struct app *a);
 size_t app_bytes(const struct app *a); /* the size of all its texts */

@@ -78,6 +78,13 @@ struct step_argv {
 void step_arg(struct step_argv *a, const char *arg); /* borrowed */
 /* Begins a call of buildah with this store; step_arg adds arguments. */
 void step_buildah(const struct step *s, struct step_argv *a, const char *verb);
+/* Adds the options by which buildah runs what is inside a container, with the site's certificates.
+ * The texts must live as long as @a, and are freed afterwards. */
+struct step_texts {
+	char *runtime, *ca, *java;
+};
+void step_runtime(const struct step *s, struct step_argv *a, struct step_texts *t);
+void step_texts_free(struct step_texts *t);
 /* Runs it and returns its exit status, 128 + signal, or -1. @out takes its standard output. If @out
  * is NULL the output goes to the log, and *full, unless NULL, says whether one of its lines reports
  * a full disk. */

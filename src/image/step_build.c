@@ -226,18 +226,14 @@ static int plan_bud(struct step_plan *p, struct err *e)
 {
 	static const char *const fixed[] = {
 		"--pull-never", "--layers=true",
-		"--isolation",  "oci",
-		"--network",    "host",
 		"--format",     "docker", /* the format that knows SHELL */
 		"--ignorefile", "/dev/null",
 		"-f",           "Dockerfile.lowered"
 	};
+	struct step_texts runtime = { 0 };
 	const struct step *s = p->s;
-	autofree char *ca = xasprintf("%s:%s:ro,nosuid,nodev", s->ca ? s->ca : "",
-				      "/etc/ssl/certs/ca-certificates.crt");
 	autofree char *nodes = xasprintf("%s/node:%s:ro,nosuid,nodev", s->store, STEP_NODE_DIR);
 	autofree char *node_dir = xasprintf("%s/node", s->store);
-	autofree char *runtime = xasprintf("%s/doze-build-runtime", s->libexec);
 	char *texts[PLAN_OWN + 3] = { NULL };
 	struct say say = { .lowered = &p->lowered };
 	struct step_argv a;
@@ -246,15 +242,10 @@ static int plan_bud(struct step_plan *p, struct err *e)
 	if (plan_caches(s, e))
 		return -1;
 	step_buildah(s, &a, "bud");
-	step_arg(&a, "--runtime");
-	step_arg(&a, runtime);
 	plan_contexts(p, &a, texts);
 	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++)
 		step_arg(&a, fixed[i]);
-	if (s->ca) {
-		step_arg(&a, "--volume");
-		step_arg(&a, ca);
-	}
+	step_runtime(s, &a, &runtime);
 	if (!access(node_dir, X_OK)) {
 		step_arg(&a, "--volume");
 		step_arg(&a, nodes);
@@ -271,6 +262,7 @@ static int plan_bud(struct step_plan *p, struct err *e)
 	step_arg(&a, s->tag);
 	step_arg(&a, "context");
 	rc = say_run(&say, &a, e);
+	step_texts_free(&runtime);
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
 		free(texts[i]);
 	return rc > 0 ? plan_failed(p, &say, e) : rc;

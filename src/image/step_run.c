@@ -31,7 +31,8 @@ void step_arg(struct step_argv *a, const char *arg)
 
 void step_buildah(const struct step *s, struct step_argv *a, const char *verb)
 {
-	static const char *const fixed[] = { "--runroot", "run", "--storage-driver", "overlay",
+	/* buildah would take a word "run" before the verb for the verb `run`. */
+	static const char *const fixed[] = { "--runroot=run", "--storage-driver=overlay",
 					     "--registries-conf" };
 
 	a->n = 0;
@@ -280,57 +281,4 @@ int step_must(struct step_argv *a, struct buf *out, struct err *e)
 	if (rc > 0)
 		return err_set(e, ERR_INTERNAL, "%s ended with status %d", a->v[0], rc);
 	return rc;
-}
-
-static int step_write(const char *name, const char *text, struct err *e)
-{
-	return io_replace(3, name, text, strlen(text), 0644, e);
-}
-
-/* priv has made the namespaces, so buildah is told that it need not make any. */
-int step_setup(struct step *s, struct err *e)
-{
-	static const char *const dirs[] = { "home", "run", "tmp" };
-	static const char *const env[][2] = {
-		{ "_CONTAINERS_USERNS_CONFIGURED", "done" },
-		{ "_CONTAINERS_ROOTLESS_UID", "1000" },
-		{ "_CONTAINERS_ROOTLESS_GID", "1000" },
-		{ "LANG", "C.UTF-8" },
-		{ "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" },
-	};
-	static const char *const places[][2] = { { "HOME", "home" },
-						 { "XDG_RUNTIME_DIR", "run" },
-						 { "TMPDIR", "tmp" },
-						 { "CONTAINERS_CONF", "containers.conf" } };
-	autobuf struct buf registries = { 0 };
-	autofree char *cwd = NULL;
-
-	if (s->dir && chdir(s->dir))
-		return err_sys(e, "enter '%s'", s->dir);
-	cwd = getcwd(NULL, 0);
-	if (!cwd)
-		return err_sys(e, "find the build's directory");
-	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++)
-		if (io_mkdir(3, dirs[i], 0755))
-			return err_set(e, ERR_INTERNAL, "make the build's directory '%s'", dirs[i]);
-	for (size_t i = 0; i < ARRAY_SIZE(env); i++)
-		setenv(env[i][0], env[i][1], 0);
-	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-		autofree char *path = xasprintf("%s/%s", cwd, places[i][1]);
-
-		setenv(places[i][0], path, 1);
-	}
-	if (s->ca)
-		setenv("SSL_CERT_FILE", s->ca, 1);
-	buf_adds(&registries, "unqualified-search-registries = []\n"
-			      "short-name-mode = \"disabled\"\n");
-	for (size_t i = 0; i < s->insecure.n; i++)
-		buf_addf(&registries, "[[registry]]\nlocation = \"%s\"\ninsecure = true\n",
-			 s->insecure.v[i]);
-	if (step_write("registries.conf", buf_str(&registries), e))
-		return -1;
-	return step_write("containers.conf",
-			  "[engine]\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"none\"\n"
-			  "runtime = \"runc\"\n",
-			  e);
 }

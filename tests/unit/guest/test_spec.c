@@ -39,6 +39,8 @@ static void test_everything_that_start_says_is_kept_in_order(void **unused)
 	agent_put_text(&b, FIELD_FILE_PATH, "/etc/ca");
 	agent_put(&b, FIELD_FILE_DATA, "a\0b", 3);
 	agent_put_u64(&b, FIELD_TIMEOUT_MS, 5); /* of CHECK */
+	agent_put_text(&b, FIELD_FILE_OVER, "/etc/java");
+	agent_put(&b, FIELD_FILE_DATA, "c", 1);
 	agent_put(&b, 4000, "of a later\0protocol", 20);
 	assert_int_equal(spec_from(&b, &s, &e), 0);
 	assert_int_equal(s.n_argv, 2);
@@ -50,9 +52,12 @@ static void test_everything_that_start_says_is_kept_in_order(void **unused)
 	assert_string_equal(s.workdir, "/srv");
 	assert_true(s.all_caps);
 	assert_true(s.no_new_privs);
-	assert_int_equal(s.n_files, 1);
+	assert_int_equal(s.n_files, 2);
 	assert_string_equal(s.files[0].path, "/etc/ca");
 	assert_int_equal(s.files[0].size, 3);
+	assert_false(s.files[0].over);
+	assert_string_equal(s.files[1].path, "/etc/java");
+	assert_true(s.files[1].over);
 	spec_free(&s);
 }
 
