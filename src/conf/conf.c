@@ -72,6 +72,7 @@ static const struct conf_key conf_keys[] = {
 	{ "build", "map_count", NUM(build_map_count, 65536, 65536), "65536", "how many" },
 	{ "build", "env", TEXT(build_env), "", "variables for RUN only, KEY=value, comma-separated" },
 	{ "build", "pull", TEXT(pull), "missing", "when a registry is asked for a base image: always (what has not changed is not fetched again), missing, never" },
+	{ "build", "stand_in_older", NUM(stand_in_older, 0, 1), "0", "what stands in for an image may be older than the version asked for" },
 	{ "build", "insecure_registries", TEXT(insecure_registries), "", "host:port of registries without TLS, comma-separated" },
 	{ "build", "site_ca", TEXT(site_ca), "/etc/ssl/certs/ca-certificates.crt", "CA bundle bound into builds and guests; empty: none" },
 	{ "build", "site_ca_in_guest", NUM(site_ca_in_guest, 0, 1), "1", "put it in running guests too" },

@@ -56,6 +56,7 @@ struct conf {
 	int64_t site_ca_in_guest;
 	int64_t no_new_privs; /* in guests */
 	char pull[16];        /* always, missing, never */
+	int64_t stand_in_older; /* 1: a stand-in may be older than the version asked for */
 	char insecure_registries[CONF_TEXT];
 	struct conf_registry registries[CONF_REGISTRIES];
 	size_t n_registries;

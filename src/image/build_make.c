@@ -134,6 +134,8 @@ void build_step_options(struct image_role *role, struct job *j)
 	job_option(j, "--registry", role->npm_registry);
 	if (!access(conf->site_ca, R_OK))
 		job_option(j, "--ca", conf->site_ca);
+	if (conf->stand_in_older)
+		job_arg(j, "--older");
 	while ((word = strsep(&rest, ", ")))
 		job_option(j, "--insecure", word);
 	job_option(j, "--silence", silence);

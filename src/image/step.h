@@ -35,7 +35,8 @@ struct step {
 	const char *silence;  /* milliseconds ([build] silence_timeout_ms); NULL: no limit */
 	long gib;             /* of the disk */
 	bool quiet;           /* an earlier step has printed this already */
-	bool python13;        /* the Dockerfile asks for a Python that only Debian 13 has */
+	bool older;           /* a stand-in may be older than what was asked for */
+	const char *amazon;   /* the base for Amazon Linux (stand_in_scan); NULL: the default */
 	struct step_list env, insecure, args;
 
 	int hold;           /* the lock of step_use_store; -1: none */
@@ -126,30 +127,35 @@ int step_use_store(struct step *s, struct err *e)
  * is running. */
 int step_drop_left(struct step *s, struct err *e) must_check;
 
-/* Bases (step_base.c, step_debian.c, step_clones.c). */
-const char *step_debian(struct step *s, const char *name, struct err *e) must_check; /* its image */
+/* Bases (step_base.c, step_debian.c, step_clones.c, step_stand_in.c). */
+/* The image of a base, which is made if it is not there; with @amazon it answers to dnf. The caller
+ * owns the name. */
+char *step_debian(struct step *s, const char *name, bool amazon, struct err *e) must_check;
+/* The image below it, which `doze base import` may bring; NULL if it is no base. Owned too. */
+char *step_debian_raw(const char *name);
 /* Dresses the tree of a base of ours so that its clones draw different secrets. */
 int step_clones(struct step *s, const char *root, struct err *e) must_check;
+/* All that this dress is made of. */
+int step_clones_text(const struct step *s, struct buf *to, struct err *e) must_check;
 /* Resolves one name to an image and setup lines, which the caller owns. 0 or -1.  *image is NULL if
  * only another step can tell, and then the result says so: `base` leaves registries that are not
  * configured to `pull`. */
 int step_resolve(struct step *s, const char *name, char **image, char **setup,
 		 struct err *e) must_check;
-/* Whether anything stands in for a name, and the image that does so where no registry answers
- * (step_standin.c).  @name is as reference_name gives it.  *image is NULL if there is none for it.
- */
-bool step_stands_in(const char *name);
-int step_stand_in(struct step *s, const char *name, char **image, char **setup,
+/* Whether anything stands in for @full, the full name of an image as reference_name gives it. */
+bool step_stands_in(const char *full);
+/* The image that stands in for @full where no registry answers; the Dockerfile calls it @name.
+ * *image is owned by the caller, and NULL if nothing is known about such a name. */
+int step_stand_in(struct step *s, const char *name, const char *full, char **image,
 		  struct err *e) must_check;
-/* Names that `doze base import` gives to the systems below our own bases, or NULL. */
-char *step_raw_name(const char *name);
 /* A second name that images have which were imported as @name, so that no registry is asked. */
 char *step_import_mark(const char *name);
 
 /* HTTP (step_fetch.c): fetches a body of at most @most bytes. */
 int step_fetch(const struct step *s, const char *url, const char *accept, size_t most,
 	       struct buf *body, struct err *e) must_check;
-/* Puts Node of this major version into the store's node/ directory (step_node.c). */
-int step_node(struct step *s, int major, struct err *e) must_check;
+/* Puts the newest Node of a version, "22" or "22.11", and the npm that fits it into the store's
+ * node/ directory (step_node.c); with @tools also yarn and corepack. */
+int step_node(struct step *s, const char *version, bool tools, struct err *e) must_check;
 
 #endif

@@ -110,7 +110,7 @@ static int base_stand_in(struct base_search *b, char **image, char **setup, stru
 {
 	struct step *s = b->s;
 
-	if (step_stand_in(s, b->stored, image, setup, e))
+	if (step_stand_in(s, b->name, b->stored, image, e))
 		return -1;
 	if (!*image)
 		return base_unknown(b, e);

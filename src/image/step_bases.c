@@ -14,13 +14,6 @@
 
 #define BASE_ARCHIVE "import.tar"
 
-char *step_raw_name(const char *name)
-{
-	bool own = !strcmp(name, "debian-12") || !strcmp(name, "debian-13");
-
-	return own ? xasprintf("localhost/doze/raw/%s:1", name) : NULL;
-}
-
 /* Not every name can be a part of another, so the mark has its hash. */
 char *step_import_mark(const char *name)
 {
@@ -34,7 +27,7 @@ char *step_import_mark(const char *name)
 /* The name that an image gets in the store. */
 static int base_stored(struct step *s, const char *name, char to[REFERENCE_MAX], struct err *e)
 {
-	autofree char *raw = step_raw_name(name);
+	autofree char *raw = step_debian_raw(name);
 	struct reference r;
 	struct err why;
 

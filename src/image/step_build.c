@@ -10,6 +10,7 @@
 
 #include "base/io.h"
 #include "base/limits.h"
+#include "image/stand_in.h"
 #include "image/step_lower.h"
 
 #define STEP_NODE_DEFAULT 22               /* the version that a plain "nodejs" means */
@@ -54,28 +55,17 @@ static void plan_add_name(void *arg, const char *name)
 	p->names[p->n++] = (struct step_name){ .name = xstrdup(name) };
 }
 
-/* Guesses what the front will have to install, from words like "nodejs22" and "python3.13" in RUN
- * and "node:22" in FROM. */
+/* Guesses what the front will have to install, from words like "nodejs22" and "python3.13". */
 static void plan_scan(struct step_plan *p, const char *text)
 {
-	static const char python[] = "python3.", node[] = "nodejs", from[] = "node:";
+	static const char node[] = "nodejs";
 	char *end;
 
-	for (const char *s = text; (s = strstr(s, python)); s += sizeof(python) - 1)
-		if (strtol(s + sizeof(python) - 1, &end, 10) >= 13)
-			p->s->python13 = true;
+	p->s->amazon = stand_in_scan(text);
 	for (const char *s = text; (s = strstr(s, node)); s += sizeof(node) - 1) {
 		long major = strtol(s + sizeof(node) - 1, &end, 10);
 
 		if (end == s + sizeof(node) - 1)
-			major = STEP_NODE_DEFAULT;
-		if (major > 0 && major < (long)ARRAY_SIZE(p->node))
-			p->node[major] = true;
-	}
-	for (const char *s = text; (s = strstr(s, from)); s += sizeof(from) - 1) {
-		long major = strtol(s + sizeof(from) - 1, &end, 10);
-
-		if (end == s + sizeof(from) - 1)
 			major = STEP_NODE_DEFAULT;
 		if (major > 0 && major < (long)ARRAY_SIZE(p->node))
 			p->node[major] = true;
@@ -105,9 +95,13 @@ static int plan_resolve(struct step_plan *p, struct err *e)
 		if (step_resolve(p->s, n->name, &n->image, &n->setup, e))
 			return -1;
 	}
-	for (size_t major = 0; major < ARRAY_SIZE(p->node); major++)
-		if (p->node[major] && step_node(p->s, (int)major, e))
-			printf("doze: warning: Node %zu could not be had: %s\n", major, e->text);
+	for (size_t major = 0; major < ARRAY_SIZE(p->node); major++) {
+		char version[8];
+
+		snprintf(version, sizeof(version), "%zu", major);
+		if (p->node[major] && step_node(p->s, version, false, e))
+			printf("doze: warning: Node %s could not be had: %s\n", version, e->text);
+	}
 	return 0;
 }
 

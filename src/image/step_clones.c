@@ -46,15 +46,24 @@ static int clones_link(const char *root, const char *name, struct err *e)
 								 : 0;
 }
 
-static int clones_copy(const struct step *s, const char *root, const char *name, struct err *e)
+static int clones_read(const struct step *s, const char *name, struct buf *data, struct err *e)
 {
 	autofree char *from = xasprintf("%s/front/%s", s->libexec, name);
-	autofree char *to = xasprintf("%s/" CLONES_FILES "%s", root, name);
-	autoclose int in = open(from, O_RDONLY | O_CLOEXEC), out = -1;
-	autobuf struct buf data = { 0 };
+	autoclose int in = open(from, O_RDONLY | O_CLOEXEC);
 
-	if (in < 0 || io_read_all(in, &data, MIB))
+	if (in < 0 || io_read_all(in, data, MIB))
 		return err_sys(e, "read '%s'", from);
+	return 0;
+}
+
+static int clones_copy(const struct step *s, const char *root, const char *name, struct err *e)
+{
+	autofree char *to = xasprintf("%s/" CLONES_FILES "%s", root, name);
+	autobuf struct buf data = { 0 };
+	autoclose int out = -1;
+
+	if (clones_read(s, name, &data, e))
+		return -1;
 	out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	if (out < 0 || io_write_full(out, data.data, data.size))
 		return err_sys(e, "write '%s'", to);
@@ -89,4 +98,16 @@ int step_clones(struct step *s, const char *root, struct err *e)
 		if (clones_link(root, clones_links[i], e))
 			return -1;
 	return clones_configure(root, e);
+}
+
+int step_clones_text(const struct step *s, struct buf *to, struct err *e)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(clones_files); i++) {
+		buf_addf(to, "%s\n", clones_files[i]);
+		if (clones_read(s, clones_files[i], to, e))
+			return -1;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(clones_links); i++)
+		buf_addf(to, "%s\n", clones_links[i]);
+	return 0;
 }

@@ -81,6 +81,10 @@ static int step_parse(struct step *s, int argc, char **argv, struct err *e)
 			s->registries = step_read_registries();
 			continue;
 		}
+		if (!strcmp(argv[i], "--older")) {
+			s->older = true;
+			continue;
+		}
 		if (!strncmp(argv[i], "--gib=", 6)) {
 			s->gib = strtol(argv[i] + 6, NULL, 10);
 			continue;

