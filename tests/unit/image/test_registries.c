@@ -98,7 +98,7 @@ static void start(enum priv_net net)
 	registries_start(&j, net);
 }
 
-static void test_a_password_goes_to_the_hosts_network_by_a_pipe(void **unused)
+static void test_a_password_goes_to_the_hosts_network_and_to_no_command_line(void **unused)
 {
 	(void)unused;
 	start(PRIV_NET_HOST);
@@ -203,8 +203,9 @@ static void test_a_name_that_is_none_is_refused_with_its_part(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_a_password_goes_to_the_hosts_network_by_a_pipe,
-						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_a_password_goes_to_the_hosts_network_and_to_no_command_line, set_up,
+			tear_down),
 		cmocka_unit_test_setup_teardown(test_a_password_file_is_read_without_its_line_end,
 						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_never_asks_no_registry, set_up, tear_down),
