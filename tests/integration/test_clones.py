@@ -143,7 +143,7 @@ def test_clones_draw_different_secrets(doze, tmp_path, base, node):
     languages = application(tmp_path / "app", base, node)
     name = f"clones-{node}"
     doze.create_image(name, doze.upload(pack(tmp_path / "app", tmp_path / "app.zip"), f"{name}.zip"), memory=1024 if LONG else 512,
-                      hooks={"port": 8080, "microvmImageHooks": {"ready": "ENABLED"}})
+                      hooks={"port": 8080, "microvmImageHooks": {"ready": "ENABLED", "readyTimeoutInSeconds": 600}})
     image = doze.image_arn(name)
     assert doze.wait_version(image, "1.0", 900)["state"] == "SUCCESSFUL", doze.build_log(name)
     accepted = []
