@@ -11,6 +11,7 @@ static void upstream_free(struct upstream *u)
 {
 	http1_free(u->parser);
 	buf_free(&u->rest.bytes);
+	buf_free(&u->held);
 	free(u);
 }
 

@@ -44,11 +44,14 @@ void upstream_set_owner(struct upstream *u, const struct upstream_ops *ops, void
 #define UPSTREAM_NO_BODY (-1)
 #define UPSTREAM_CHUNKED (-2)
 
-/* Send a head.  @headers must contain neither Connection nor those that frame the body; if they
- * contain Upgrade, "connection: upgrade" is sent.  @length is that of the body, or one of the two
- * values above.  False: no message may carry one of the names or values, and nothing was sent. */
+/* Send a head; that of a request with a body waits for the first piece of it, or for upstream_push,
+ * so that an application which is impatient gets both at once.  @headers must contain neither
+ * Connection nor those that frame the body; if they contain Upgrade, "connection: upgrade" is sent.
+ * @length is that of the body, or one of the two values above.  False: no message may carry one of
+ * the names or values, and nothing was sent. */
 bool upstream_request(struct upstream *u, const char *method, const char *target,
 		      const struct http_header *headers, size_t n, int64_t length) must_check;
+void upstream_push(struct upstream *u);
 /* False: the queue is full, so wait for `writable`.  The bytes were taken all the same. */
 bool upstream_send_body(struct upstream *u, const void *data, size_t size);
 void upstream_send_end(struct upstream *u);

@@ -34,6 +34,7 @@ struct upstream {
 	const struct upstream_ops *ops;
 	void *owner; /* borrowed */
 	struct http_rest rest;
+	struct buf held;   /* a head that waits for the first piece of its body */
 	int64_t left;      /* of a request body with a length */
 	bool parsing;      /* a callback is running, so freeing waits until it returns */
 	bool chunked;      /* how the request's body is framed */

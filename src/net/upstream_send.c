@@ -41,9 +41,29 @@ bool upstream_request(struct upstream *u, const char *method, const char *target
 	u->request_done = !u->has_body;
 	u->answered = u->rest.stopped = u->full = u->keep = false;
 	upstream_go(u, UPSTREAM_ASKED);
-	conn_write(u->c, b.data, b.size);
+	buf_clear(&u->held);
+	if (u->has_body)
+		buf_add(&u->held, b.data, b.size);
+	else
+		conn_write(u->c, b.data, b.size);
 	upstream_set_turn(u);
 	return true;
+}
+
+static void upstream_write(struct upstream *u, const void *data, size_t size)
+{
+	if (u->held.size) {
+		buf_add(&u->held, data, size);
+		upstream_push(u);
+	} else {
+		conn_write(u->c, data, size);
+	}
+}
+
+void upstream_push(struct upstream *u)
+{
+	conn_write(u->c, u->held.data, u->held.size);
+	buf_free(&u->held);
 }
 
 bool upstream_send_body(struct upstream *u, const void *data, size_t size)
@@ -52,11 +72,11 @@ bool upstream_send_body(struct upstream *u, const void *data, size_t size)
 		autobuf struct buf b = { 0 };
 
 		http1_put_chunk(&b, data, size);
-		conn_write(u->c, b.data, b.size);
+		upstream_write(u, b.data, b.size);
 	} else {
 		assert((int64_t)size <= u->left);
 		u->left -= (int64_t)size;
-		conn_write(u->c, data, size);
+		upstream_write(u, data, size);
 	}
 	u->full = conn_full(u->c);
 	return !u->full;
@@ -65,7 +85,7 @@ bool upstream_send_body(struct upstream *u, const void *data, size_t size)
 void upstream_send_end(struct upstream *u)
 {
 	if (u->chunked && !u->request_done)
-		conn_write(u->c, "0\r\n\r\n", 5);
+		upstream_write(u, "0\r\n\r\n", 5);
 	assert(u->chunked || !u->left);
 	u->request_done = true;
 	upstream_set_turn(u);

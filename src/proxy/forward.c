@@ -44,10 +44,14 @@ static void forward_start(struct relay *r)
 		relay_refuse(r, 502, "the request has a header that cannot be passed on");
 		return;
 	}
-	if (r->ended)
+	if (r->ended) {
 		upstream_send_end(r->up);
-	else
-		http_read_more(r->x);
+		return;
+	}
+	if (length != UPSTREAM_NO_BODY && length)
+		list_add(&r->proxy->heads, &r->in_connecting);
+	relay_arm(r->proxy);
+	http_read_more(r->x);
 }
 
 /* May this refusal pass?  The application may still start, may have more callers than its backlog

@@ -32,6 +32,7 @@ int proxy_init(struct proxy *p, uv_loop_t *loop, const struct conf *conf, struct
 	held_clock_init(&p->clock);
 	list_init(&p->connecting);
 	list_init(&p->pausing);
+	list_init(&p->heads);
 	for (size_t i = 0; i < ARRAY_SIZE(timers); i++) {
 		int rc = uv_timer_init(loop, timers[i]);
 

@@ -24,6 +24,7 @@ struct proxy {
 	struct held_clock clock;
 	struct list connecting;  /* relays that dial */
 	struct list pausing;     /* lines that have to be looked at again */
+	struct list heads;       /* relays whose head waits for the first piece of its body */
 	struct chan_uv *control; /* owned; NULL: away */
 	uv_timer_t tick_report, tick_held, tick_connect;
 };

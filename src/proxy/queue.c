@@ -14,7 +14,7 @@ void relay_arm(struct proxy *p)
 			       next > now ? (uint64_t)(next - now) : 0, 0);
 	else
 		uv_timer_stop(&p->tick_held);
-	if (list_empty(&p->connecting) && list_empty(&p->pausing))
+	if (list_empty(&p->connecting) && list_empty(&p->pausing) && list_empty(&p->heads))
 		uv_timer_stop(&p->tick_connect);
 	else if (!uv_is_active((uv_handle_t *)&p->tick_connect))
 		uv_timer_start(&p->tick_connect, relay_on_connect_tick, TICK_MS, TICK_MS);
@@ -176,8 +176,8 @@ void relay_on_held_tick(uv_timer_t *timer)
 	relay_arm(p);
 }
 
-/* To look is no byte of a request, so it does not keep a microVM awake: if it is suspended meanwhile,
- * those who wait wake it again. */
+/* To look is no byte of a request, so it does not keep a microVM awake: if it is suspended
+ * meanwhile, those who wait wake it again. */
 static void relay_pass_turn(struct line *line)
 {
 	struct route *route = line->route;
@@ -205,6 +205,11 @@ void relay_on_connect_tick(uv_timer_t *timer)
 	struct line *line;
 
 	list_each(r, &p->connecting, struct relay, in_connecting) relay_dial_tick(r, now);
+	list_each(r, &p->heads, struct relay, in_connecting)
+	{
+		list_del(&r->in_connecting);
+		upstream_push(r->up);
+	}
 	/* Who is next in one line may end another one, so none is remembered. */
 	while ((line = relay_due_line(p, now)))
 		relay_pass_turn(line);

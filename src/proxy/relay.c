@@ -173,6 +173,7 @@ static size_t relay_body(struct http_exchange *x, const uint8_t *data, size_t si
 	if (!r->up || r->guest_full)
 		return 0;
 	control_touch(r->proxy, r->route);
+	list_del(&r->in_connecting);
 	r->guest_full = !upstream_send_body(r->up, data, size);
 	return size;
 }

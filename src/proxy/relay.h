@@ -17,8 +17,8 @@
 #include "proxy/proxy.h"
 
 struct relay {
-	struct link link; /* in route->relays: dialing or forwarding */
-	struct list in_connecting;
+	struct link link;          /* in route->relays: dialing or forwarding */
+	struct list in_connecting; /* or in proxy->heads */
 	struct waiter waiter;
 	struct proxy *proxy;     /* borrowed */
 	struct http_exchange *x; /* borrowed */

@@ -240,6 +240,25 @@ class Kept(proxy_test.ProxyTest):
         self.assertEqual(self.ask("/", "POST", "Content-Length: 1\r\n", b"x", port=1)[0], 200)
         self.assertEqual((len(app.requests), app.conns), (1, 3))
 
+    def test_a_head_and_a_short_body_come_together(self):
+        pieces = []
+
+        def talk(app, w):
+            pieces.append(w.sock.recv(1 << 16))
+            w.send("HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok")
+        self.app(1, talk)
+        for _ in range(20):
+            self.assertEqual(self.ask("/", "POST", "Content-Length: 3\r\n", b"abc", port=1)[0], 200)
+        self.assertEqual([piece[-7:] for piece in pieces], [b"\r\n\r\nabc"] * 20)
+
+    def test_a_head_does_not_wait_for_a_body_that_is_late(self):
+        app = self.app(1, lambda app, w: w.body(request_of(app, w)[2]) and w.send(
+            "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"))
+        w = self.ask("/", "POST", "Content-Length: 3\r\n", port=1, end=False)
+        wait_for("the head", lambda: app.requests, 1)
+        w.send("abc")
+        self.assertEqual(self.answer(w)[0], 200)
+
     def test_an_application_that_always_does_is_a_502_with_a_reason(self):
         app = self.apps[1] = App(lambda app, w: None, serial=True)
         self.machine.slow = 0.05

@@ -253,6 +253,35 @@ static void test_one_connection_carries_several_requests(void **unused)
 	finish();
 }
 
+/* How much the peer got after so many turns. */
+static size_t sent_after(int turns)
+{
+	while (turns--)
+		turn();
+	return t.sent.size;
+}
+
+static void test_a_head_goes_out_with_the_first_piece_of_its_body(void **unused)
+{
+	(void)unused;
+	begin();
+	assert_true(upstream_request(t.up, "POST", "/", NULL, 0, 3));
+	assert_int_equal(sent_after(5), 0);
+	assert_true(upstream_send_body(t.up, "a", 1));
+	turn();
+	assert_string_equal(buf_str(&t.sent), "POST / HTTP/1.1\r\ncontent-length: 3\r\n\r\na");
+	assert_true(upstream_send_body(t.up, "bc", 2));
+	upstream_send_end(t.up);
+	send(t.peer, OK "Content-Length: 0\r\n\r\n", strlen(OK "Content-Length: 0\r\n\r\n"), 0);
+	until_told("h200  R");
+	buf_clear(&t.sent);
+	assert_true(upstream_request(t.up, "POST", "/", NULL, 0, UPSTREAM_CHUNKED));
+	assert_int_equal(sent_after(5), 0);
+	upstream_push(t.up); /* the body is late */
+	assert_true(sent_after(5) > 0);
+	finish();
+}
+
 static void test_an_answer_before_the_request_is_sent_ends_the_use(void **unused)
 {
 	(void)unused;
@@ -290,6 +319,7 @@ static void test_what_was_said_before_a_reset_is_told(void **unused)
 		begin();
 		t.most = most[i % 2];
 		assert_true(upstream_request(t.up, "POST", "/", NULL, 0, resets[i / 2].length));
+		upstream_push(t.up);
 		while (recv(t.peer, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0)
 			uv_run(&t.loop, UV_RUN_NOWAIT);
 		assert_int_equal(send(t.peer, answer, strlen(answer), 0), strlen(answer));
@@ -410,6 +440,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_answer_is_told_or_refused),
 		cmocka_unit_test(test_one_connection_carries_several_requests),
+		cmocka_unit_test(test_a_head_goes_out_with_the_first_piece_of_its_body),
 		cmocka_unit_test(test_an_answer_before_the_request_is_sent_ends_the_use),
 		cmocka_unit_test(test_what_was_said_before_a_reset_is_told),
 		cmocka_unit_test(test_a_connection_that_was_ended_is_seen_before_it_is_used),
