@@ -205,19 +205,23 @@ static void stream_begin(struct stream *s)
 	stream_connect(s, false);
 }
 
+/* What has come is at hand when the application is connected to, so that the two follow each other
+ * at once. */
 static void stream_first_byte(struct watch *w, uint32_t events)
 {
+	static uint8_t piece[16 * KIB];
 	struct stream *s = container_of(w, struct stream, watch);
-	uint8_t byte;
-	ssize_t n = recv(w->fd, &byte, 1, MSG_PEEK);
+	ssize_t n = recv(w->fd, piece, sizeof(piece), 0);
 
 	(void)events;
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n > 0)
-		stream_begin(s);
-	else
+	if (n <= 0) {
 		stream_free(s, n < 0);
+		return;
+	}
+	buf_add(&s->relay.side[STREAM_APP].rest, piece, (size_t)n);
+	stream_begin(s);
 }
 
 static void stream_promise(struct stream *s)
