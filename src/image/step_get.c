@@ -209,8 +209,8 @@ static int get_git_check(const struct dockerfile_fetch *f, const char *where, st
 
 	if (rc)
 		return get_git_fail(f, &out, rc, e);
-	if (f->checksum &&
-	    (strlen(f->checksum) < 7 || strncmp(buf_str(&out), f->checksum, strlen(f->checksum))))
+	if (f->checksum && (strlen(f->checksum) < 7 ||
+			    strncmp(buf_str(&out), f->checksum, strlen(f->checksum)) != 0))
 		return err_set(e, ERR_INVALID, "%s is at the commit %.40s, and %s was expected",
 			       f->url, buf_str(&out), f->checksum);
 	return 0;

@@ -19,18 +19,29 @@
 #define SAY_LINE  (64 * KIB) /* of a line that is looked at; a longer one is passed on in pieces */
 #define SAY_SHOWN 400        /* bytes of an instruction in a line */
 
+/* "4/9" and what must stand behind it. Returns what follows, or NULL. */
+static const char *say_pair(const char *at, unsigned *first, const char *behind)
+{
+	char *end;
+
+	*first = (unsigned)strtoul(at, &end, 10);
+	if (end == at || *end != '/' || !isdigit((unsigned char)end[1]))
+		return NULL;
+	(void)strtoul(end + 1, &end, 10);
+	return strncmp(end, behind, strlen(behind)) != 0 ? NULL : end + strlen(behind);
+}
+
 /* "[2/3] STEP 4/9: " and "STEP 4/9: ".  Returns 0 if the line is none of them. */
 static unsigned say_number(const char *line, unsigned *stage)
 {
-	unsigned of, stages, number;
-	int n = 0;
+	unsigned number;
 
 	*stage = 1;
-	if (sscanf(line, "[%u/%u] STEP %u/%u: %n", stage, &stages, &number, &of, &n) == 4 && n)
-		return number;
-	*stage = 1;
-	n = 0;
-	return sscanf(line, "STEP %u/%u: %n", &number, &of, &n) == 2 && n ? number : 0;
+	if (*line == '[')
+		line = say_pair(line + 1, stage, "] ");
+	if (!line || strncmp(line, "STEP ", 5) != 0 || !say_pair(line + 5, &number, ": "))
+		return 0;
+	return number;
 }
 
 static unsigned say_expected(const struct say *say)
@@ -161,7 +172,7 @@ static int say_drain(struct say *say, int fd)
 
 int say_run(struct say *say, struct step_argv *a, struct err *e)
 {
-	int pipes[2], status, rc;
+	int pipes[2], status = 0, rc;
 	pid_t pid;
 
 	if (pipe2(pipes, O_CLOEXEC))

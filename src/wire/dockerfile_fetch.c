@@ -51,7 +51,7 @@ static int dockerfile_fetch_git(struct dockerfile_copy *c, const char *source,
 					 "use an https:// URL");
 	f->git = true;
 	f->keep_git_dir = c->keep_git_dir;
-	f->url = xasprintf("%s%.*s", strncmp(source, "github.com/", 11) ? "" : "https://",
+	f->url = xasprintf("%s%.*s", strncmp(source, "github.com/", 11) != 0 ? "" : "https://",
 			   (int)(hash ? (size_t)(hash - source) : strlen(source)), source);
 	if (hash)
 		f->ref = xasprintf("%.*s",

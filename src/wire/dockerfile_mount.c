@@ -202,19 +202,26 @@ static int dockerfile_mount_cache(struct dockerfile_job *j, const struct dockerf
 	return 0;
 }
 
+/* "64m" and the like as bytes. */
+static int dockerfile_mount_size(struct dockerfile_job *j, const char *size, struct buf *to)
+{
+	static const char units[] = "kmgt";
+	char *end;
+	double number = strtod(size, &end);
+	const char *unit = *end ? strchr(units, tolower((unsigned char)*end)) : NULL;
+
+	if (end == size || number < 0 || number > 1e15 || (*end && !unit))
+		return dockerfile_refuse(j, "RUN --mount: size=%.40s is no size", size);
+	buf_addf(to, ",tmpfs-size=%llu",
+		 (unsigned long long)number << (unit ? 10 * (1 + (unit - units)) : 0));
+	return 0;
+}
+
 static int dockerfile_mount_tmpfs(struct dockerfile_job *j, const struct dockerfile_mount *m,
 				  struct buf *to)
 {
-	const char *size = m->text[MOUNT_SIZE];
-	char *end = NULL;
-	double number = size ? strtod(size, &end) : 0;
-	const char *unit = end && *end ? strchr("kmgt", tolower((unsigned char)*end)) : NULL;
-
-	if (size && (end == size || number < 0 || number > 1e15 || (*end && !unit)))
-		return dockerfile_refuse(j, "RUN --mount: size=%.40s is no size", size);
-	if (size)
-		buf_addf(to, ",tmpfs-size=%llu",
-			 (unsigned long long)number << (unit ? 10 * (1 + (unit - "kmgt")) : 0));
+	if (m->text[MOUNT_SIZE] && dockerfile_mount_size(j, m->text[MOUNT_SIZE], to))
+		return -1;
 	return dockerfile_mount_target(j, m, to);
 }
 

@@ -131,8 +131,8 @@ static int dockerfile_from_read(struct dockerfile_stages *s, struct dockerfile_s
 	    (!stage->image.size || (p.n_words == 2) || (p.n_words == 3 && !stage->name.size)))
 		rc = err_set(e, ERR_INVALID, "Dockerfile:%d: FROM without a name.",
 			     stage->from->line);
-	for (size_t i = 0; i < stage->name.size; i++)
-		stage->name.data[i] = (uint8_t)tolower(stage->name.data[i]);
+	for (char *c = buf_str(&stage->name); *c; c++)
+		*c = (char)tolower((unsigned char)*c);
 	dockerfile_parts_free(&p);
 	return rc;
 }
