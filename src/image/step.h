@@ -137,11 +137,10 @@ char *step_debian_raw(const char *name);
 int step_clones(struct step *s, const char *root, struct err *e) must_check;
 /* All that this dress is made of. */
 int step_clones_text(const struct step *s, struct buf *to, struct err *e) must_check;
-/* Resolves one name to an image and setup lines, which the caller owns. 0 or -1.  *image is NULL if
- * only another step can tell, and then the result says so: `base` leaves registries that are not
- * configured to `pull`. */
-int step_resolve(struct step *s, const char *name, char **image, char **setup,
-		 struct err *e) must_check;
+/* Resolves one name to an image, which the caller owns.  0 or -1.  *image is NULL if only another
+ * step can tell, and then the result says so: `base` leaves registries that are not configured to
+ * `pull`. */
+int step_resolve(struct step *s, const char *name, char **image, struct err *e) must_check;
 /* Whether anything stands in for @full, the full name of an image as reference_name gives it. */
 bool step_stands_in(const char *full);
 /* The image that stands in for @full where no registry answers; the Dockerfile calls it @name.

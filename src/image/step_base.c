@@ -19,7 +19,7 @@
 
 #define RESOLVER "resolv.conf"
 
-#define BASES "bases.json" /* {name: {"image": ..., "setup": ..., "next": ...}} */
+#define BASES "bases.json" /* {name: {"image": ..., "next": ...}} */
 
 /* Where the first has no image for this host, the second is asked for one.  A tag keeps what
  * follows these letters. */
@@ -106,7 +106,7 @@ static int base_unknown(const struct base_search *b, struct err *e)
 			 b->s->pull ? base_hint(b) : "");
 }
 
-static int base_stand_in(struct base_search *b, char **image, char **setup, struct err *e)
+static int base_stand_in(struct base_search *b, char **image, struct err *e)
 {
 	struct step *s = b->s;
 
@@ -178,7 +178,7 @@ static bool base_is_local(const struct base_search *b)
 	return !strcmp(b->at[0].registry, "localhost");
 }
 
-static int base_find(struct base_search *b, size_t *next, char **image, char **setup, struct err *e)
+static int base_find(struct base_search *b, size_t *next, char **image, struct err *e)
 {
 	struct step *s = b->s;
 	int rc = 0;
@@ -198,7 +198,7 @@ static int base_find(struct base_search *b, size_t *next, char **image, char **s
 	/* A stand-in may be made of packages from a mirror of the site. */
 	if (s->network && strcmp(s->network, "host") != 0)
 		return 1;
-	return base_stand_in(b, image, setup, e);
+	return base_stand_in(b, image, e);
 }
 
 static void bases_load(struct step *s)
@@ -225,49 +225,43 @@ static int bases_save(struct step *s, struct err *e)
 		    : err_set(e, ERR_INTERNAL, "write the list of bases");
 }
 
-static void base_note(struct step *s, const char *name, const char *image, const char *setup,
-		      size_t next)
+static void base_note(struct step *s, const char *name, const char *image, size_t next)
 {
 	json_t *known = json_object();
 
 	if (image)
 		json_object_set_new(known, "image", json_string(image));
-	if (setup)
-		json_object_set_new(known, "setup", json_string(setup));
 	json_object_set_new(known, "next", json_integer((json_int_t)next));
 	json_object_set_new(s->bases, name, known);
 	if (!image)
 		json_object_set_new(s->result, "other_network", json_true());
 }
 
-static bool base_known(const struct step *s, const char *name, char **image, char **setup,
-		       size_t *next)
+static bool base_known(const struct step *s, const char *name, char **image, size_t *next)
 {
 	json_t *known = json_object_get(s->bases, name);
 	const char *found = json_string_value(json_object_get(known, "image"));
-	const char *lines = json_string_value(json_object_get(known, "setup"));
 
 	*image = found ? xstrdup(found) : NULL;
-	*setup = lines ? xstrdup(lines) : NULL;
 	*next = (size_t)json_integer_value(json_object_get(known, "next"));
 	return found;
 }
 
-int step_resolve(struct step *s, const char *name, char **image, char **setup, struct err *e)
+int step_resolve(struct step *s, const char *name, char **image, struct err *e)
 {
 	struct base_search b;
 	size_t next;
 	int rc;
 
 	bases_load(s);
-	if (base_known(s, name, image, setup, &next))
+	if (base_known(s, name, image, &next))
 		return 0;
 	if (base_search(&b, s, name, e))
 		return -1;
-	rc = base_find(&b, &next, image, setup, e);
+	rc = base_find(&b, &next, image, e);
 	if (rc < 0)
 		return -1;
-	base_note(s, name, *image, *setup, next);
+	base_note(s, name, *image, next);
 	return bases_save(s, e);
 }
 
@@ -293,10 +287,10 @@ int step_pull(struct step *s, struct err *e)
 		return -1;
 	/* What is noted takes the place of a value, which an iteration allows. */
 	for (void *at = json_object_iter(s->bases); at; at = json_object_iter_next(s->bases, at)) {
-		autofree char *image = NULL, *setup = NULL;
+		autofree char *image = NULL;
 		autofree char *name = xstrdup(json_object_iter_key(at));
 
-		if (step_resolve(s, name, &image, &setup, e))
+		if (step_resolve(s, name, &image, e))
 			return -1;
 	}
 	return 0;

@@ -19,7 +19,7 @@
 
 struct step_name {
 	char *name;
-	char *image, *setup, *id;
+	char *image, *id;
 	json_t *config;
 	struct dockerfile_base base;
 };
@@ -38,7 +38,6 @@ static void plan_free(struct step_plan *p)
 	for (size_t i = 0; i < p->n; i++) {
 		free(p->names[i].name);
 		free(p->names[i].image);
-		free(p->names[i].setup);
 		free(p->names[i].id);
 		json_decref(p->names[i].config);
 	}
@@ -92,7 +91,7 @@ static int plan_resolve(struct step_plan *p, struct err *e)
 	for (size_t i = 0; i < p->n; i++) {
 		struct step_name *n = &p->names[i];
 
-		if (step_resolve(p->s, n->name, &n->image, &n->setup, e))
+		if (step_resolve(p->s, n->name, &n->image, e))
 			return -1;
 	}
 	for (size_t major = 0; major < ARRAY_SIZE(p->node); major++) {
@@ -144,7 +143,7 @@ static int plan_inspect(struct step_plan *p, struct err *e)
 
 		if (inspect_base(p->s, &n->image, &n->id, &n->config, e))
 			return -1;
-		n->base = (struct dockerfile_base){ n->image, n->setup, n->id, n->config };
+		n->base = (struct dockerfile_base){ n->image, n->id, n->config };
 	}
 	return 0;
 }

@@ -25,7 +25,6 @@ int dockerfile_bases(const struct dockerfile *d, const char *arch,
 /* The builder's image for a base name. */
 struct dockerfile_base {
 	const char *image;    /* as the builder knows it */
-	const char *setup;    /* lines to add after FROM, or NULL */
 	const char *id;       /* changes with the image, or NULL */
 	const json_t *config; /* its configuration as Docker names the members, or NULL */
 };

@@ -192,7 +192,7 @@ const char *dockerfile_from(struct dockerfile_job *j, const char *name)
 		return NULL;
 	}
 	base = name[strspn(name, "0123456789")] ? j->how->base(j->how->arg, name) : NULL;
-	if (base && !base->setup) /* Only a FROM can be followed by setup lines. */
+	if (base)
 		return base->image;
 	err_set(j->e, ERR_NOT_FOUND, "Dockerfile:%d: the image '%s' is not known.", j->inst->line,
 		name);

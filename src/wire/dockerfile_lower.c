@@ -138,8 +138,6 @@ static int dockerfile_begin(struct dockerfile_job *j, const struct dockerfile_ba
 	buf_adds(from, image->image);
 	if (dockerfile_follow_triggers(j, image->config))
 		return -1;
-	if (image->setup)
-		dockerfile_put(j, image->setup, false);
 	return 0;
 }
 
@@ -163,7 +161,7 @@ static void dockerfile_end(struct dockerfile_job *j, const char *from, const cha
 
 static int dockerfile_lower_stage(struct dockerfile_job *j, struct dockerfile_stage *stage)
 {
-	static const struct dockerfile_base scratch = { "scratch", NULL, NULL, NULL };
+	static const struct dockerfile_base scratch = { "scratch", NULL, NULL };
 	const struct dockerfile_base *image = NULL;
 	const char *name = buf_str(&stage->image);
 	autobuf struct buf from = { 0 };
