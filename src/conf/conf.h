@@ -54,8 +54,8 @@ struct conf {
 	char build_env[CONF_TEXT];
 	char site_ca[CONF_TEXT]; /* bundle bound into builds and guests; "" = none */
 	int64_t site_ca_in_guest;
-	int64_t no_new_privs; /* in guests */
-	char pull[16];        /* always, missing, never */
+	int64_t no_new_privs;   /* in guests */
+	char pull[16];          /* always, missing, never */
 	int64_t stand_in_older; /* 1: a stand-in may be older than the version asked for */
 	char insecure_registries[CONF_TEXT];
 	struct conf_registry registries[CONF_REGISTRIES];

@@ -97,8 +97,8 @@ void ready_say_rest(const struct ready *r, struct buf *to)
 	int64_t now = r->n ? r->ring[(r->n - 1) % READY_RING].at_ms : 0;
 
 	for (size_t i = 0; i < READY_NUM_RESTS; i++)
-		if (r->since_ms[i] >= 0 &&
-		    (i < READY_STEADY || now - r->since_ms[i] >= STEADY_MS)) {
+		if ((i < READY_STEADY || now - r->since_ms[i] >= STEADY_MS) &&
+		    r->since_ms[i] >= 0) {
 			buf_addf(to, "the application %s for %.1f seconds", degrees[i],
 				 (double)(now - r->since_ms[i]) / 1000);
 			return;

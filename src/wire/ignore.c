@@ -56,8 +56,10 @@ static void ignore_allow(struct ignore_cell *cell, unsigned char byte)
 /* Reads from behind a '['.  Returns what stands behind the ']', or NULL if there is none. */
 static const char *ignore_class(const char *at, struct ignore_cell *cell)
 {
-	bool not = *at == '^' || *at == '!';
-	const char *first = at += not ;
+	bool other = *at == '^' || *at == '!'; /* than what it lists */
+	const char *first = at + (other ? 1 : 0);
+
+	at = first;
 
 	for (; *at && (*at != ']' || at == first); at++) {
 		unsigned from, to;
@@ -74,7 +76,7 @@ static const char *ignore_class(const char *at, struct ignore_cell *cell)
 		for (; from <= to; from++)
 			ignore_allow(cell, (unsigned char)from);
 	}
-	for (size_t i = 0; not &&i < sizeof(cell->bytes); i++)
+	for (size_t i = 0; other && i < sizeof(cell->bytes); i++)
 		cell->bytes[i] = (uint8_t)~cell->bytes[i];
 	cell->bytes['/' / 8] = (uint8_t)(cell->bytes['/' / 8] & ~(1 << '/' % 8));
 	return *at ? at + 1 : NULL;

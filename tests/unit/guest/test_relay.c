@@ -176,8 +176,8 @@ static void fill_left(void)
 	}
 }
 
-/* What the left side can read until its end.  A relay that is over may have reset it behind the last
- * byte. */
+/* What the left side can read until its end.  A relay that is over may have reset it behind the
+ * last byte. */
 static size_t left_reads_all(void)
 {
 	static char piece[64 * 1024];
