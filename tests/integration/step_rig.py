@@ -13,6 +13,8 @@ import tempfile
 import threading
 import time
 
+from libexec import libexec_of_the_tree
+
 BUILD = pathlib.Path(os.environ.get("DOZE_BUILD", "build")).resolve()
 STEP = BUILD / "src/image/doze-build-step"
 # As priv/buildns.c maps them: inside, outside, how many.
@@ -112,10 +114,7 @@ class Steps:
         self.work, self.lock = pathlib.Path(work), threading.Lock()
         self.store = self.work / "store"
         self.libexec = self.work / "libexec"
-        self.libexec.mkdir(parents=True)
-        for name in "doze-build-step", "doze-build-runtime", "doze-copy":
-            if (BUILD / "src/image" / name).exists():
-                shutil.copy(BUILD / "src/image" / name, self.libexec / name)
+        libexec_of_the_tree(self.libexec)
         self.store.mkdir()
         # A file system of its own, as priv makes it: the builder prunes one that is fairly full.
         self.disk = tempfile.NamedTemporaryFile(prefix="doze-layers-", dir="/dev/shm")

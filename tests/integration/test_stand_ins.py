@@ -2,27 +2,15 @@
 import json
 import os
 import pathlib
-import shutil
 
 import pytest
 
 from build_step import BuildStep
+from libexec import libexec_of_the_tree
 from small_tree import small_tree
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("DOZE_BUILD", ROOT / "build"))
 SITE_CA = pathlib.Path("/etc/ssl/certs/ca-certificates.crt")
 WORLD = int(os.environ.get("DOZE_TEST_WORLD", "0"))
-
-
-def libexec_of_the_tree(to):
-    """What an installation has below libexec, of this build."""
-    to.mkdir()
-    for name in ("doze-build-step", "doze-build-runc"):
-        shutil.copy(BUILD / "src/image" / name, to)
-    for name in ("front", "stand-in"):
-        shutil.copytree(ROOT / "src/image" / name, to / name)
-    return to
 
 
 @pytest.fixture(scope="module")
