@@ -131,13 +131,20 @@ void build_progress_reason(struct build *b, const char *reason, char *to, size_t
 	char place[160], status[48] = "", cause[BUILD_CAUSE_MAX];
 
 	build_progress_flush(b);
-	if (!l->step.n || strncmp(reason, PROGRESS_FAILED, sizeof(PROGRESS_FAILED) - 1) != 0 ||
-	    strcasestr(own, "step ")) {
+	if (!l->step.n || strncmp(reason, PROGRESS_FAILED, sizeof(PROGRESS_FAILED) - 1) != 0) {
 		snprintf(to, room, "%s", reason);
 		return;
 	}
-	build_progress_place(&l->step, place, sizeof(place));
 	build_lines_cause(l, cause);
+	if (strcasestr(own, "step ")) { /* the job names it; what the step printed says why */
+		size_t n = strlen(own), tail = strlen(cause);
+		bool said = n >= tail && !strcmp(own + n - tail, cause);
+		bool more = *cause && !said && strstr(own, "exit status");
+
+		snprintf(to, room, "%s%s%s", reason, more ? ": " : "", more ? cause : "");
+		return;
+	}
+	build_progress_place(&l->step, place, sizeof(place));
 	own += strspn(own, " ");
 	if (l->status)
 		snprintf(status, sizeof(status), " ended with exit status %u", l->status);

@@ -224,7 +224,7 @@ def test_a_machine_whose_queue_is_full_is_connected_to_later(rig, image):
             waiting.append(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK))
             waiting[-1].connect(f"{machine.dir}/machine.sock")
     rig.start(ready=False)
-    rig.pass_time(60, 1)
+    rig.pass_time(60, 20)
     assert rig.api.state(vm) == "RUNNING" and machine.alive
     with rig.reactor.lock:
         for each in waiting[:-1]:

@@ -45,7 +45,7 @@ def failed_build(doze, name, uri):
     ("no-dockerfile", [("app.py", b"x", 0o100644)], "ARCHIVE_DOCKERFILE_NOT_FOUND"),
     ("climbs", [("Dockerfile", DOCKERFILE, 0o100644), ("../out", b"x", 0o100644)], "ARCHIVE_INVALID"),
     ("absolute", [("Dockerfile", DOCKERFILE, 0o100644), ("/etc/out", b"x", 0o100644)], "ARCHIVE_INVALID"),
-    ("links-out", [("Dockerfile", DOCKERFILE, 0o100644), ("out", b"/etc", 0o120777)], "ARCHIVE_INVALID"),
+    ("below-a-link", [("Dockerfile", DOCKERFILE, 0o100644), ("out", b"/etc", 0o120777), ("out/x", b"x", 0o100644)], "ARCHIVE_INVALID"),
     ("device", [("Dockerfile", DOCKERFILE, 0o100644), ("dev", b"", 0o020644)], "ARCHIVE_INVALID"),
     ("bomb", [("Dockerfile", DOCKERFILE, 0o100644), ("zeros", bytes(300 << 20), 0o100644)], "ARCHIVE_INVALID"),
 ])

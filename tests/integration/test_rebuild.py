@@ -45,8 +45,9 @@ def works(doze, microvms, arn, version):
 def test_a_rebuilt_version_runs_without_its_artifact_and_outlives_its_source(doze, image, microvms):
     before = doze.api.get_microvm_image_version(imageIdentifier=image, imageVersion="1.0")
     out = doze.cli("image", "rebuild", NAME[:5]).stdout
-    assert "doze: from the disk of version 1.0" in out and "version 2.0  made in" in out
-    assert "doze: artifact" not in out and "fetch the artifact" not in out
+    log = doze.build_log(NAME, "2.0")
+    assert "doze: from the disk of version 1.0" in log and "version 2.0  made in" in out
+    assert "doze: artifact" not in log and "fetch the artifact" not in out
     after = doze.api.get_microvm_image_version(imageIdentifier=image, imageVersion="2.0")
     for member in ("hooks", "resources", "codeArtifact", "environmentVariables"):
         assert after.get(member) == before.get(member), member
@@ -79,7 +80,9 @@ def test_a_rebuild_goes_on_after_the_image_role_died(doze, image, microvms):
         pid = doze.role_pid("image")
         os.kill(pid, signal.SIGKILL)
         wait_for("the role is back", lambda: doze.role_pid("image") not in (0, pid), 20)
-        version = json.loads(command.communicate(timeout=400)[0])
+        events = [json.loads(line) for line in command.communicate(timeout=400)[0].splitlines()]
+    version = events[-1]
+    assert (events[0]["event"], version["event"]) == ("begin", "end")
     assert (version["state"], version["imageVersion"]) == ("SUCCESSFUL", "3.0"), doze.build_log(NAME)
     works(doze, microvms, image, "3.0")
 

@@ -105,7 +105,7 @@ def test_a_failed_build_ends_with_the_reason_and_a_status(doze, tmp_path):
     done = doze.cli("image", "build", tmp_path, "--name", "broken", check=False)
     assert done.returncode == 1
     assert "here-it-breaks" in done.stdout and "The container image build failed." in done.stderr
-    sentence = "Step 2/2, RUN echo here-it-breaks && exit 7 ended with exit status 7: here-it-breaks"
+    sentence = "Dockerfile:2: step 2/2 failed: RUN echo here-it-breaks && exit 7: exit status 7: here-it-breaks"
     version = doze.api.get_microvm_image_version(imageIdentifier=doze.image_arn("broken"), imageVersion="1.0")
     assert sentence in done.stderr and sentence in version["stateReason"]
     assert "s  STEP 2/2 RUN echo here-it-breaks && exit 7\n" in done.stdout and "seconds per step" not in done.stdout

@@ -146,6 +146,12 @@ static void test_the_sentence_names_step_command_and_cause(void **unused)
 		  FAILED, FAILED " Step 1/2, FROM nothere: no such image" },
 		{ "STEP 2/2: RUN sleep 9\n", FAILED " It ran out of memory.",
 		  FAILED " Step 2/2, RUN sleep 9: It ran out of memory." },
+		/* The job names the step, and the step's own last words say why. */
+		{ "STEP 2/2: RUN echo no && exit 7\nno\nError: building at STEP \"RUN echo no && "
+		  "exit 7\": while running runtime: exit status 7\n",
+		  FAILED " Dockerfile:2: step 2/2 failed: RUN echo no && exit 7: exit status 7",
+		  FAILED
+		  " Dockerfile:2: step 2/2 failed: RUN echo no && exit 7: exit status 7: no" },
 		/* What says all by itself is left as it is. */
 		{ "STEP 2/2: RUN x\n", FAILED " Step 7 is wrong.", FAILED " Step 7 is wrong." },
 		{ "STEP 2/2: RUN x\n", "The disk became full.", "The disk became full." },
