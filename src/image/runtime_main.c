@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "image/runtime_bounds.h"
 #include "wire/dockerfile_lowered.h"
 
 #define RUNTIME "doze-build-runc"
@@ -110,6 +111,8 @@ static int runtime_orders(struct runtime *r)
 	static const char copy[] = DOCKERFILE_OWN_COPY "/";
 	json_t *list = json_object_get(r->config, "mounts");
 
+	if (runtime_keep_inside(list))
+		return -1;
 	for (size_t i = 0; i < json_array_size(list);) {
 		const char *to =
 			json_string_value(json_object_get(json_array_get(list, i), "destination"));
@@ -169,7 +172,7 @@ int main(int argc, char **argv)
 			bundle = argv[i] + 9;
 	}
 	if (create && bundle && runtime_prepare(bundle))
-		return runtime_fail("prepare a step");
+		return errno == EPERM ? 1 : runtime_fail("prepare a step");
 	if (next)
 		execv(next, argv);
 	return runtime_fail(RUNTIME);

@@ -103,6 +103,9 @@ int step_setup(struct step *s, struct err *e)
 	if (step_certificates(s, e))
 		return -1;
 	step_run_env(s);
+	setenv("DOZE_RUN_DIR", cwd, 1);
+	setenv("DOZE_RUN_STORE", s->store ? s->store : "", 1);
+	setenv("DOZE_RUN_LIBEXEC", s->libexec ? s->libexec : "", 1);
 	if (s->ca)
 		setenv("DOZE_RUN_CA", cwd, 1);
 	return step_write("containers.conf",

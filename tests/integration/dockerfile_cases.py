@@ -147,6 +147,13 @@ row("RUN --mount=bind: a relative target", F + "WORKDIR /w\nRUN --mount=source=a
 row("RUN --mount=bind,rw: nothing of it stays", F + "RUN --mount=target=/c,rw echo n > /c/a.txt && cat /c/a.txt > /o\nCOPY a.txt /p\n", has={"/o": "n\n", "/p": "hello\n"}, short=1)
 row("RUN --mount=bind,rw: a stage", "FROM busy:1 AS s\nRUN echo 1 > /m\n" + F + "RUN --mount=from=s,target=/s,rw echo 2 > /s/m; cat /s/m > /o\nCOPY --from=s /m /p\n",
     has={"/o": "2\n", "/p": "1\n"})
+for kind, more in (("bind", ""), ("bind", ",rw"), ("cache", "")):
+    row(f"RUN --mount={kind}{more}: a link leads out of no stage", f"FROM busy:1 AS s\nRUN echo {kind}{more} && ln -s / /l\n" + F +
+        f"RUN --mount=type={kind},from=s,source=/l,target=/h{more} ls /h\n", fails="leads out of the build", short=1)
+row("RUN --mount=bind: a link on the way leads out of no stage", "FROM busy:1 AS s\nRUN echo way && ln -s / /l\n" + F +
+    "RUN --mount=from=s,source=/l/etc,target=/h ls /h\n", fails="leads out of the build")
+row("RUN --mount=bind: a link leads out of no context", F + "RUN --mount=source=out,target=/h ls /h\n", files={"out": "-> /"},
+    fails="leads out of the build", short=1)
 row("RUN --mount=bind: a stage, in any case, and an image", "FROM busy:1 AS Tool\nRUN echo t > /t\n" + F +
     "RUN --mount=type=bind,from=tOOL,source=/t,target=/m --mount=from=busy:1,target=/i cat /m > /o; ls -d /i/etc >> /o\n", has={"/o": "t\n/i/etc\n"})
 row("RUN --mount=cache: kept from step to step", F + "RUN --mount=type=cache,target=/c,id={unique} echo 1 >> /c/f\nRUN --mount=type=cache,dst=/c,id={unique},rw cat /c/f > /o\n",
