@@ -69,7 +69,7 @@ int step_fail(struct step *s, const char *code, struct err *e, const char *fmt, 
 
 /* Children (step_run.c). */
 struct step_argv {
-	const char *v[160];
+	const char *v[320];
 	size_t n;
 	unsigned silence_s; /* ends it when it has neither read nor written so long; 0: never */
 };
@@ -99,6 +99,11 @@ int step_setup(struct step *s, struct err *e) must_check; /* environment and con
  * @proc is the /proc that shows what works; borrowed. */
 void step_silence_limit(int64_t limit_ms, const char *proc);
 const char *step_silence_reason(void); /* a sentence, if one was ended; NULL: none was */
+/* For who reads a child's output: waits until there is some, and warns and fails as the limit says.
+ * silence_heard (image/step_silence.h) notes what was read. */
+struct silence;
+void step_silence_begin(struct silence *s);
+int step_await_output(int fd, struct silence *s, struct err *e) must_check;
 
 /* The store (step_store.c). */
 int step_images(struct step *s, struct err *e) must_check; /* reads the list unless it is known */

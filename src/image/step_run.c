@@ -174,6 +174,21 @@ static int step_silence_check(struct silence *s, struct err *e)
 	return rc;
 }
 
+void step_silence_begin(struct silence *s)
+{
+	silence_begin(s, step_silence_ms, clock_mono_ms());
+}
+
+int step_await_output(int fd, struct silence *s, struct err *e)
+{
+	struct pollfd output = { .fd = fd, .events = POLLIN };
+
+	while (!poll(&output, 1, (int)silence_wait_ms(s)))
+		if (step_silence_check(s, e))
+			return -1;
+	return 0;
+}
+
 static int step_drain(int fd, struct buf *out, struct step_watch *w, struct step_idle *i,
 		      struct err *e)
 {

@@ -13,8 +13,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/io.h"
 #include "image/step_lower.h"
+#include "image/step_silence.h"
 
 #define SAY_LINE  (64 * KIB) /* of a line that is looked at; a longer one is passed on in pieces */
 #define SAY_SHOWN 400        /* bytes of an instruction in a line */
@@ -143,30 +145,43 @@ static int say_line(struct say *say, struct buf *line, bool whole)
 	return fflush(stdout) ? -1 : 0;
 }
 
-static int say_drain(struct say *say, int fd)
+static int say_lost(struct err *e)
+{
+	return err_set(e, ERR_INTERNAL, "the build log cannot be written");
+}
+
+static int say_drain(struct say *say, int fd, struct err *e)
 {
 	autobuf struct buf line = { 0 };
+	struct silence silence;
 	char data[16384];
 
+	step_silence_begin(&silence);
 	for (;;) {
-		ssize_t n = read(fd, data, sizeof(data));
+		ssize_t n;
 
+		if (step_await_output(fd, &silence, e))
+			return -1;
+		n = read(fd, data, sizeof(data));
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n <= 0)
-			return (n || (line.size && say_line(say, &line, true))) ? -1 : 0;
+		if (n < 0)
+			return err_sys(e, "read what the builder says");
+		if (!n)
+			return line.size && say_line(say, &line, true) ? say_lost(e) : 0;
+		silence_heard(&silence, clock_mono_ms());
 		for (ssize_t i = 0; i < n; i++) {
 			bool ends = data[i] == '\n';
 
 			if (!ends)
 				buf_add(&line, &data[i], 1);
 			if ((ends || line.size > SAY_LINE) && say_line(say, &line, ends))
-				return -1;
+				return say_lost(e);
 		}
 		/* A line that waits for its end is shown, so that progress is seen, unless it
 		 * may become one of the builder's. */
 		if (line.size && !strchr("E[Se:", *line.data) && say_line(say, &line, false))
-			return -1;
+			return say_lost(e);
 	}
 }
 
@@ -193,9 +208,11 @@ int say_run(struct say *say, struct step_argv *a, struct err *e)
 	}
 	close(pipes[1]);
 	rc = pid < 0 ? err_sys(e, "start %s", a->v[0]) : 0;
-	if (!rc && say_drain(say, pipes[0]))
-		rc = err_set(e, ERR_INTERNAL, "the build log cannot be written");
+	if (!rc)
+		rc = say_drain(say, pipes[0], e);
 	close(pipes[0]);
+	if (rc && pid > 0) /* what it has started ends with the namespace */
+		kill(pid, SIGKILL);
 	while (pid > 0 && waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return err_sys(e, "wait for %s", a->v[0]);
