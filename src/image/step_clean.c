@@ -13,7 +13,9 @@ int step_reset(struct step *s, struct err *e)
 /* Only this side may delete the files that it has made. `result.json` is written afterwards. */
 int step_clean(struct step *s, struct err *e)
 {
-	static const char *const dirs[] = { "context", "heredocs", "home", "run", "tmp" };
+	static const char *const dirs[] = {
+		"context", "fetched", "heredocs", "home", "run", "tmp"
+	};
 
 	if (s->store && step_drop_left(s, e))
 		return -1;

@@ -12,18 +12,30 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/limits.h"
 #include "image/step_lower.h"
 
-#define GET_MOST ((uint64_t)16 * GIB) /* of one file; the store's disk is the real limit */
+#define GET_MOST ((uint64_t)16 * GIB)  /* of one file */
+#define GET_LEFT (2 * LIMIT_DISK_LEFT) /* of the disk, for others */
 
 struct get_file {
 	int fd;
 	uint64_t size;
 	EVP_MD_CTX *sum;
+	bool full; /* the disk has no room for more */
 };
+
+/* What is fetched lies on the host's disk, on which microVMs need room. */
+static bool get_has_room(int fd)
+{
+	struct statvfs fs;
+
+	return fstatvfs(fd, &fs) || fs.f_bavail * fs.f_frsize >= GET_LEFT;
+}
 
 static size_t get_take(char *data, size_t one, size_t n, void *arg)
 {
@@ -31,7 +43,8 @@ static size_t get_take(char *data, size_t one, size_t n, void *arg)
 
 	(void)one;
 	f->size += n;
-	if (f->size > GET_MOST || io_write_full(f->fd, data, n))
+	f->full = f->full || !get_has_room(f->fd);
+	if (f->full || f->size > GET_MOST || io_write_full(f->fd, data, n))
 		return 0;
 	EVP_DigestUpdate(f->sum, data, n);
 	return n;
@@ -68,6 +81,8 @@ static int get_url(const struct step *s, const char *url, struct get_file *f, lo
 	}
 	if (status >= 400)
 		return err_set(e, ERR_NOT_FOUND, "%s answered with status %ld", url, status);
+	if (f->full)
+		return err_set(e, ERR_CAPACITY, "%s: there is no room for it on the disk", url);
 	return rc == CURLE_OK ? 0 : err_set(e, ERR_INVALID, "%s: %s", url, curl_easy_strerror(rc));
 }
 
@@ -117,7 +132,7 @@ static int get_file(const struct step *s, int dir, const struct dockerfile_fetch
 {
 	autofree char *path = xasprintf("%s/%s", f->dir, f->name);
 	autoclose int fd = io_open_below(dir, path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-	struct get_file to = { fd, 0, EVP_MD_CTX_new() };
+	struct get_file to = { fd, 0, EVP_MD_CTX_new(), false };
 	long modified = -1;
 	int rc = -1;
 
@@ -264,20 +279,52 @@ static int get_resolver(const struct step *s, struct err *e)
 		       : 0;
 }
 
+/* The URL without the user and the password in it, which are nobody's to read in a log. */
+static char *get_shown(const char *url)
+{
+	const char *host = strstr(url, "://"), *at, *last = NULL;
+
+	if (!host)
+		return xstrdup(url);
+	host += 3;
+	for (at = host; *at && !strchr("/?#", *at); at++)
+		last = *at == '@' ? at : last;
+	return last ? xasprintf("%.*s%s", (int)(host - url), url, last + 1) : xstrdup(url);
+}
+
+static void get_hide(const char *url, const char *shown, struct err *e)
+{
+	autofree char *text = xstrdup(e->text);
+	char *at = strcmp(url, shown) ? strstr(text, url) : NULL;
+	enum err_kind kind = e->kind;
+
+	if (!at)
+		return;
+	*at = '\0';
+	err_set(e, kind, "%s%s%s", text, shown, at + strlen(url));
+}
+
 static int get_one(struct step *s, int dir, const struct dockerfile_fetch *f, struct err *e)
 {
+	autofree char *shown = get_shown(f->url);
 	struct stat st;
 
 	if (!fstatat(dir, f->dir, &st, AT_SYMLINK_NOFOLLOW))
 		return 0; /* named twice */
 	if (io_mkdir(dir, f->dir, 0755))
-		return err_set(e, ERR_INTERNAL, "make a folder for %s", f->url);
-	printf("doze: fetching %s\n", f->url);
+		return err_set(e, ERR_INTERNAL, "make a folder for %s", shown);
+	printf("doze: fetching %s\n", shown);
 	fflush(stdout);
-	if (f->git ? get_git(s, dir, f, e) : get_file(s, dir, f, e))
-		return step_fail(s, "CONTAINER_BUILD_FAILED", e,
-				 "The container image build failed. Dockerfile:%d: ADD: %s.",
-				 f->line, e->text);
+	if (!get_has_room(dir))
+		return step_fail(s, "DISK_STORAGE_FULL", e,
+				 "There is no room for what ADD fetches.");
+	if (f->git ? get_git(s, dir, f, e) : get_file(s, dir, f, e)) {
+		get_hide(f->url, shown, e);
+		return step_fail(
+			s, e->kind == ERR_CAPACITY ? "DISK_STORAGE_FULL" : "CONTAINER_BUILD_FAILED",
+			e, "The container image build failed. Dockerfile:%d: ADD: %s.", f->line,
+			e->text);
+	}
 	return 0;
 }
 
