@@ -242,6 +242,7 @@ static void build_free(struct build *b)
 	role->running--;
 	build_timer_end(&b->deadline);
 	build_timer_end(&b->tick);
+	build_timer_end(&b->progress.late);
 	if (role->control)
 		chan_uv_send(role->control, BUILD_DONE, 0, &b->done, sizeof(b->done), NULL, 0);
 	for (size_t i = 0; i < SAVE_NUM_FDS; i++)

@@ -57,6 +57,9 @@ struct build {
 		struct build_lines lines; /* of the job's output */
 		struct buf unwritten;     /* what they give for the log */
 		struct build_step sent;
+		int64_t since_ms; /* from when on `burst` counts the steps that were sent */
+		unsigned burst;
+		uv_timer_t *late; /* after too many of them; NULL: none waits */
 	} progress;
 
 	/* What runs for the build outside of the role, one at a time. */

@@ -4,9 +4,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "image/build.h"
 
 #define PROGRESS_FAILED "The container image build failed."
+
+/* A step may print lines that look like steps, and control must not drown in them. */
+#define PROGRESS_EACH_MS 1000
+#define PROGRESS_BURST   64
 
 static void build_progress_send(struct build *b)
 {
@@ -50,6 +55,32 @@ static void build_progress_text(void *arg, const uint8_t *data, size_t size)
 	buf_add(&b->progress.unwritten, data, size);
 }
 
+static void build_progress_late(uv_timer_t *timer)
+{
+	struct build *b = timer->data;
+
+	build_timer_end(&b->progress.late);
+	b->progress.burst = 0;
+	build_progress_send(b);
+}
+
+/* Of too many the last one is told, when the others are forgotten. */
+static void build_progress_tell(struct build *b)
+{
+	int64_t now_ms = clock_mono_ms();
+
+	if (b->progress.late)
+		return;
+	if (now_ms - b->progress.since_ms >= PROGRESS_EACH_MS) {
+		b->progress.since_ms = now_ms;
+		b->progress.burst = 0;
+	}
+	if (b->progress.burst++ < PROGRESS_BURST)
+		build_progress_send(b);
+	else
+		b->progress.late = build_timer(b, PROGRESS_EACH_MS, 0, build_progress_late);
+}
+
 static void build_progress_step(void *arg)
 {
 	struct build *b = arg;
@@ -63,7 +94,7 @@ static void build_progress_step(void *arg)
 	s->parts = step->of;
 	snprintf(s->text, sizeof(s->text), "%s", step->text);
 	snprintf(s->detail, sizeof(s->detail), "%s", step->cached ? "cached" : "");
-	build_progress_send(b);
+	build_progress_tell(b);
 }
 
 static const struct build_lines_sink *build_progress_sink(struct build *b,
