@@ -254,7 +254,8 @@ static bool step_is_cache(const json_t *image, const char *name)
 	size_t n;
 
 	if (!strncmp(name, "localhost/doze/image/", 21) ||
-	    !strncmp(name, "localhost/doze/flat/", 20))
+	    !strncmp(name, "localhost/doze/flat/", 20) ||
+	    !strncmp(name, "localhost/doze/plain/", 21))
 		return true;
 	json_array_foreach(names, n, each) if (!strchr(json_string_value(each), '@')) return false;
 	return true;

@@ -210,10 +210,11 @@ static int dockerfile_mount_size(struct dockerfile_job *j, const char *size, str
 	double number = strtod(size, &end);
 	const char *unit = *end ? strchr(units, tolower((unsigned char)*end)) : NULL;
 
-	if (end == size || number < 0 || number > 1e15 || (*end && !unit))
+	for (const char *each = units; unit && each <= unit; each++)
+		number *= 1024;
+	if (!isdigit((unsigned char)*size) || !(number <= 0x1p60) || (*end && (!unit || end[1])))
 		return dockerfile_refuse(j, "RUN --mount: size=%.40s is no size", size);
-	buf_addf(to, ",tmpfs-size=%llu",
-		 (unsigned long long)number << (unit ? 10 * (1 + (unit - units)) : 0));
+	buf_addf(to, ",tmpfs-size=%llu", (unsigned long long)number);
 	return 0;
 }
 
