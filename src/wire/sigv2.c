@@ -84,11 +84,29 @@ bool sigv2_is(const char *target)
 	       sigv2_param(target, "Signature", &valued, &size);
 }
 
+/* The signature covers names as they are written, and who acts on them decodes them. */
+static bool sigv2_names_are_plain(const char *target)
+{
+	const char *at = strchr(target, '?');
+
+	while (at && *at) {
+		size_t name = strcspn(++at, "=&");
+
+		if (memchr(at, '%', name) || memchr(at, '+', name))
+			return false;
+		at += strcspn(at, "&");
+	}
+	return true;
+}
+
 int sigv2_read(const struct http_head *head, struct sigv2_claim *claim, struct err *e)
 {
 	char expires[16];
 
 	memset(claim, 0, sizeof(*claim));
+	if (!sigv2_names_are_plain(head->target))
+		return err_set(e, ERR_DENIED,
+			       "AccessDenied: The names of the parameters must not be encoded.");
 	if (!sigv2_value(head->target, "AWSAccessKeyId", claim->access_key,
 			 sizeof(claim->access_key)) ||
 	    !sigv2_value(head->target, "Expires", expires, sizeof(expires)) ||
@@ -134,26 +152,31 @@ struct sigv2_amz {
 	size_t n;
 };
 
-static void sigv2_add_amz(struct sigv2_amz *amz, const char *name, size_t size, const char *value)
+/* False: it does not fit, and so it would be obeyed without being signed. */
+static bool sigv2_add_amz(struct sigv2_amz *amz, const char *name, size_t size, const char *value)
 {
 	struct amz *a = &amz->all[amz->n];
 
-	if (amz->n == ARRAY_SIZE(amz->all) || size >= sizeof(a->name) || size < 7 ||
-	    memcmp(name, "x-amz-", 6) != 0 || strlen(value) >= sizeof(a->value))
-		return;
+	if (size < 6 || memcmp(name, "x-amz-", 6) != 0)
+		return true;
+	if (amz->n == ARRAY_SIZE(amz->all) || size >= sizeof(a->name) ||
+	    strlen(value) >= sizeof(a->value))
+		return false;
 	memcpy(a->name, name, size);
 	a->name[size] = '\0';
 	strcpy(a->value, value);
 	amz->n++;
+	return true;
 }
 
-static void sigv2_read_amz(const struct http_head *head, struct sigv2_amz *amz)
+static bool sigv2_read_amz(const struct http_head *head, struct sigv2_amz *amz)
 {
 	size_t n;
 
 	for (size_t i = 0; i < head->n_headers; i++)
-		sigv2_add_amz(amz, head->headers[i].name, strlen(head->headers[i].name),
-			      head->headers[i].value);
+		if (!sigv2_add_amz(amz, head->headers[i].name, strlen(head->headers[i].name),
+				   head->headers[i].value))
+			return false;
 	n = amz->n;
 	for (const char *at = strchr(head->target, '?'); at && *at;) {
 		size_t all = strcspn(++at, "&");
@@ -165,11 +188,13 @@ static void sigv2_read_amz(const struct http_head *head, struct sigv2_amz *amz)
 		for (size_t i = 0; i < n; i++)
 			known |= strlen(amz->all[i].name) == size &&
 				 !memcmp(amz->all[i].name, at, size);
-		if (equals && !known &&
-		    percent_decode(equals + 1, all - size - 1, true, value, sizeof(value)))
-			sigv2_add_amz(amz, at, size, value);
+		if (equals && !known && size >= 6 && !memcmp(at, "x-amz-", 6) &&
+		    (!percent_decode(equals + 1, all - size - 1, true, value, sizeof(value)) ||
+		     !sigv2_add_amz(amz, at, size, value)))
+			return false;
 		at += all;
 	}
+	return true;
 }
 
 static int sigv2_by_name(const void *a, const void *b)
@@ -180,11 +205,12 @@ static int sigv2_by_name(const void *a, const void *b)
 }
 
 /* A header that is given twice is one, with a comma between its values. */
-static void sigv2_put_amz(const struct http_head *head, struct buf *text)
+static bool sigv2_put_amz(const struct http_head *head, struct buf *text)
 {
 	autofree struct sigv2_amz *amz = xcalloc(1, sizeof(*amz));
 
-	sigv2_read_amz(head, amz);
+	if (!sigv2_read_amz(head, amz))
+		return false;
 	qsort(amz->all, amz->n, sizeof(amz->all[0]), sigv2_by_name);
 	for (size_t i = 0; i < amz->n; i++) {
 		const struct amz *a = &amz->all[i];
@@ -196,6 +222,7 @@ static void sigv2_put_amz(const struct http_head *head, struct buf *text)
 	}
 	if (amz->n)
 		buf_adds(text, "\n");
+	return true;
 }
 
 static void sigv2_put_resource(const char *target, const char *bucket, struct buf *text)
@@ -247,10 +274,11 @@ int sigv2_verify(const struct http_head *head, const struct sigv2_claim *claim, 
 	sigv2_put_line(head, "content-md5", &text);
 	sigv2_put_line(head, "content-type", &text);
 	buf_addf(&text, "%lld\n", (long long)claim->expires_s);
-	sigv2_put_amz(head, &text);
-	sigv2_put_resource(head->target, bucket, &text);
-	if (sigv2_matches(secret, &text, claim->signature))
-		return 0;
+	if (sigv2_put_amz(head, &text)) {
+		sigv2_put_resource(head->target, bucket, &text);
+		if (sigv2_matches(secret, &text, claim->signature))
+			return 0;
+	}
 	return err_set(e, ERR_DENIED,
 		       "SignatureDoesNotMatch: The request signature we calculated does not match "
 		       "the signature you provided. Check your key and signing method.");

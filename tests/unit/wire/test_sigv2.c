@@ -101,6 +101,11 @@ static void test_what_was_changed_or_is_too_late_is_refused(void **unused)
 		  "/apps/a%20b+c.zip?acl&" MINE
 		  "&Signature=hAAccQciZOLFEAsXKTpxDp9j1fI%3D&Expires=1800003600",
 		  SECRET, "SignatureDoesNotMatch", AT_MS },
+		/* what would be acted on without being signed */
+		{ "GET",
+		  "/apps/a%20b+c.zip?" MINE
+		  "&Signature=hAAccQciZOLFEAsXKTpxDp9j1fI%3D&Expires=1800003600&%75ploadId=U",
+		  SECRET, "AccessDenied: The names", AT_MS },
 		{ "GET", "/apps/a?" MINE "&Signature=x", SECRET,
 		  "AccessDenied: Query-string authentication requires", AT_MS },
 		{ "GET", "/apps/a?" MINE "&Signature=%zz&Expires=1800003600", SECRET,
@@ -123,6 +128,19 @@ static void test_what_was_changed_or_is_too_late_is_refused(void **unused)
 	}
 }
 
+static void test_a_header_that_does_not_fit_is_not_left_unsigned(void **unused)
+{
+	char source[700] = "/any/key?";
+	struct vector v = vectors[0];
+	struct err e = { 0 };
+
+	(void)unused;
+	memset(source + strlen(source), 'A', 600);
+	v.headers[0] = (struct http_header){ "x-amz-copy-source", source };
+	assert_int_equal(verify(&v, v.method, v.target, SECRET, AT_MS, &e), -1);
+	assert_non_null(strstr(e.text, "SignatureDoesNotMatch"));
+}
+
 static void test_only_a_url_with_key_and_signature_is_of_this_version(void **unused)
 {
 	(void)unused;
@@ -138,6 +156,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_botocore_presigns_is_accepted),
 		cmocka_unit_test(test_what_was_changed_or_is_too_late_is_refused),
+		cmocka_unit_test(test_a_header_that_does_not_fit_is_not_left_unsigned),
 		cmocka_unit_test(test_only_a_url_with_key_and_signature_is_of_this_version),
 	};
 
