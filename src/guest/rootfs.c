@@ -263,9 +263,10 @@ int rootfs_enter(const struct app_spec *s, struct err *e)
 			return -1;
 	}
 	cgroup = rootfs_take_tree(s->all_caps ? "/sys/fs/cgroup" : CONTAINER_CGROUP, e);
-	if (cgroup < 0 || rootfs_change(e) || rootfs_mount_all(s, e) || rootfs_fill_dev(fuse, e) ||
-	    rootfs_put_tree(cgroup, "/sys/fs/cgroup", SAFE | (s->all_caps ? 0 : MS_RDONLY), e) ||
-	    rootfs_put_files(s, e))
+	/* The files come before the mounts, so that no link of the image leads one into them. */
+	if (cgroup < 0 || rootfs_change(e) || rootfs_put_files(s, e) || rootfs_mount_all(s, e) ||
+	    rootfs_fill_dev(fuse, e) ||
+	    rootfs_put_tree(cgroup, "/sys/fs/cgroup", SAFE | (s->all_caps ? 0 : MS_RDONLY), e))
 		return -1;
 	rootfs_bind_generation(generation);
 	return s->all_caps ? 0 : rootfs_restrict(e);

@@ -131,7 +131,7 @@ static void build_say_check(const struct agent_frame *f, uint64_t outcome, uint6
 				break;
 			if (!i)
 				buf_adds(to, ": ");
-			buf_add(to, c < ' ' || c == 0x7f ? (const uint8_t *)"?" : &c, 1);
+			buf_add(to, c < ' ' || c > '~' ? (const uint8_t *)"?" : &c, 1);
 		}
 }
 
@@ -248,6 +248,17 @@ static size_t build_ports(const struct agent_frame *f, uint16_t tag, uint16_t *t
 	return n;
 }
 
+/* An address and a port, as the guest says: nothing else of its bytes gets into the log. */
+static bool build_is_place(const struct agent_field_view *v)
+{
+	static const char allowed[] = "0123456789abcdefABCDEF.:[]";
+
+	for (size_t i = 0; i < v->size; i++)
+		if (!v->data[i] || !strchr(allowed, v->data[i]))
+			return false;
+	return v->size;
+}
+
 static void build_places(struct build *b, const struct agent_frame *f)
 {
 	struct agent_field_view v;
@@ -256,7 +267,7 @@ static void build_places(struct build *b, const struct agent_frame *f)
 	buf_clear(&b->ready.places);
 	while (agent_field_next(f, &at, &v) == 1) {
 		if (v.tag != FIELD_PLACE || b->ready.places.size + v.size > READY_PLACES ||
-		    memchr(v.data, '\n', v.size) || memchr(v.data, '\0', v.size))
+		    !build_is_place(&v))
 			continue;
 		buf_adds(&b->ready.places, b->ready.places.size ? ", " : "");
 		buf_add(&b->ready.places, v.data, v.size);

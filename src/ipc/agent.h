@@ -103,7 +103,7 @@ enum agent_field {
 	FIELD_TASKS,        /* of the application, now */
 	FIELD_OUTPUT_BYTES, /* that the application wrote to standard output and error */
 	FIELD_MEMORY_BYTES, /* of the application, now, with its files in the page cache */
-	FIELD_FILE_OVER,    /* text, in place of FIELD_FILE_PATH: bound only if the image has a file
+	FIELD_FILE_OVER,    /* text, in place of FIELD_FILE_PATH: written only if the image has a file
 			     * there
 			     */
 	AGENT_NUM_FIELDS,
