@@ -45,9 +45,19 @@ def arn(name):
     return f"arn:aws:lambda:us-east-1:000000000000:microvm-image:{name}"
 
 
+def hears_interrupts():
+    """As from a shell, also where the tests run in the background of a script."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def has_a_terminal():
+    hears_interrupts()
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
 def start(*words, **how):
     return subprocess.Popen([DOZE, "--instance", NAME, *words], text=True, **{
-        "stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **how})
+        "stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "preexec_fn": hears_interrupts, **how})
 
 
 def doze(*words):
@@ -63,7 +73,7 @@ class Terminal:
         self.fd, theirs = pty.openpty()
         self.text = ""
         self.process = start(*words, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
-                             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+                             preexec_fn=has_a_terminal)
         os.close(theirs)
 
     def read(self):
@@ -214,7 +224,7 @@ def test_a_build_is_cancelled_by_name_whether_it_runs_or_waits(rig):
     assert rig.api.image(arn("waiting"))["state"] == "CREATE_FAILED" and not rig.image.cancelled
     code, out, errors = doze("image", "cancel", "running", "1.0")
     assert (code, errors) == (0, "") and "version 1.0  cancelled" in out
-    assert rig.image.cancelled == [build] and len(rig.image.started) == 1
+    assert wait_for("the role hears it", lambda: rig.image.cancelled) == [build] and len(rig.image.started) == 1
     version = rig.api.version(running, "1.0")
     assert (version["state"], version["stateReason"]) == ("FAILED", "The build was cancelled.")
     code, _, errors = doze("image", "cancel", "running")
