@@ -25,8 +25,7 @@ static void place_unescape(char *text)
 
 	for (; *text; text++) {
 		if (text[0] == '\\' && text[1] >= '0' && text[1] <= '3' && text[2] && text[3]) {
-			*to++ = (char)((text[1] - '0') << 6 | (text[2] - '0') << 3 |
-				       (text[3] - '0'));
+			*to++ = (char)((text[1] & 3) << 6 | (text[2] & 7) << 3 | (text[3] & 7));
 			text += 3;
 		} else {
 			*to++ = *text;
