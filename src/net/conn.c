@@ -11,12 +11,11 @@
 
 #include "net/conn_parts.h"
 
-#define CONN_IN    (64 * KIB)
-#define CONN_PLAIN (16 * KIB) /* a TLS record */
+#define CONN_IN (64 * KIB)
 
 /* All connections share these buffers: there is one loop, and each callback is done with them
  * before the next one runs. */
-static uint8_t conn_in[CONN_IN], conn_plain[CONN_PLAIN];
+static uint8_t conn_in[CONN_IN], conn_plain[CONN_RECORD];
 
 static const uint8_t conn_may_go[CONN_NUM_STATES] = {
 	[CONN_NEW] = 1U << CONN_OPEN | 1U << CONN_CLOSING,
@@ -38,6 +37,7 @@ static void conn_on_closed(uv_handle_t *handle)
 	if (--c->handles)
 		return;
 	conn_tls_free(c->tls);
+	buf_free(&c->plain);
 	buf_free(&c->out);
 	buf_free(&c->flight);
 	buf_free(&c->kept);
@@ -52,6 +52,11 @@ void conn_close(struct conn *c)
 {
 	if (c->state == CONN_CLOSING)
 		return;
+	if (!list_empty(&c->in_turn)) {
+		conn_flush(c); /* only a peer that does not read loses bytes */
+		if (c->state == CONN_CLOSING)
+			return;
+	}
 	conn_go(c, CONN_CLOSING);
 	c->handles = 2;
 	uv_close(&c->uv.handle, conn_on_closed);
@@ -142,12 +147,8 @@ static void conn_alloc(uv_handle_t *handle, size_t size, uv_buf_t *buf)
 	*buf = uv_buf_init((char *)conn_in, sizeof(conn_in));
 }
 
-static void conn_on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buf)
+static void conn_took(struct conn *c, const uint8_t *data, ssize_t size)
 {
-	struct conn *c = stream->data;
-
-	if (!size)
-		return;
 	if (size == UV_EOF && (!c->tls || conn_finishes(c))) {
 		conn_ends(c);
 	} else if (size < 0) {
@@ -161,13 +162,22 @@ static void conn_on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buf)
 		if (conn_finishes(c))
 			return;
 		if (!c->tls)
-			conn_give_new(c, (const uint8_t *)buf->base, (size_t)size);
+			conn_give_new(c, data, (size_t)size);
 		else
-			conn_tls_feed(c->tls, (const uint8_t *)buf->base, (size_t)size);
+			conn_tls_feed(c->tls, data, (size_t)size);
 	}
 	conn_pump(c);
 	if (c->tls)
 		conn_tls_kept(c->tls);
+}
+
+static void conn_on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buf)
+{
+	if (!size)
+		return;
+	conn_turn_begin();
+	conn_took(stream->data, (const uint8_t *)buf->base, size);
+	conn_turn_end();
 }
 
 void conn_set_reading(struct conn *c)
@@ -288,6 +298,7 @@ struct conn *conn_new(uv_loop_t *loop, int fd, struct tls *tls, const struct con
 			free(c);
 		return NULL;
 	}
+	list_init(&c->in_turn);
 	c->ops = ops;
 	c->owner = owner;
 	c->write.data = c->shutdown.data = c->timer.data = c;

@@ -6,9 +6,12 @@
 #include <uv.h>
 
 #include "base/limits.h"
+#include "base/list.h"
 #include "net/conn_tls.h"
 #include "net/pace.h"
 #include "net/quota.h"
+
+#define CONN_RECORD (16 * KIB) /* the plain text of a TLS record, at most */
 
 /* Where a connection is in its life.  The right column is where it may go (conn_go asserts it).
  *
@@ -52,7 +55,9 @@ struct conn {
 	const struct conn_ops *ops;
 	void *owner;            /* borrowed */
 	struct conn_tls *tls;   /* NULL: plain */
+	struct buf plain;       /* not yet encrypted */
 	struct buf out, flight; /* not yet given to the kernel; being written by libuv */
+	struct list in_turn;    /* while `plain` or `out` waits for the end of a callback */
 	struct buf kept;        /* plain text that `data` did not take */
 	unsigned handles;       /* still to be closed */
 	bool full;              /* `drained` is owed: the queue was above the high mark */
@@ -71,6 +76,8 @@ void conn_arm(struct conn *c);         /* call it after a deadline changed */
 void conn_set_reading(struct conn *c); /* call it after something changed that decides about
 					  reading */
 void conn_flush(struct conn *c);
+void conn_turn_begin(void); /* around whatever calls owners; they nest */
+void conn_turn_end(void);
 void conn_look_at_peer(struct conn *c); /* what it took meanwhile earns it time */
 
 /* conn_close_after_write was called. */

@@ -127,10 +127,46 @@ static void conn_push(struct conn *c)
 	}
 }
 
+/* What is written while a callback of any connection runs waits until that callback returns, so
+ * that a head and the body behind it are one record and one system call. */
+static struct {
+	unsigned depth;
+	struct list waiting; /* struct conn */
+} conn_turn;
+
+void conn_turn_begin(void)
+{
+	if (!conn_turn.depth++)
+		list_init(&conn_turn.waiting);
+}
+
+void conn_turn_end(void)
+{
+	struct conn *c;
+
+	while (conn_turn.depth == 1 && (c = list_first(&conn_turn.waiting, struct conn, in_turn)))
+		conn_flush(c);
+	conn_turn.depth--;
+}
+
+/* False: the session is broken, and the connection closed. */
+static bool conn_seal(struct conn *c)
+{
+	bool sealed = !c->plain.size || conn_tls_write(c->tls, c->plain.data, c->plain.size);
+
+	buf_free(&c->plain);
+	if (!sealed)
+		conn_close(c);
+	return sealed;
+}
+
 void conn_flush(struct conn *c)
 {
 	bool lags;
 
+	list_del(&c->in_turn);
+	if (!conn_seal(c))
+		return;
 	conn_push(c);
 	lags = conn_queued(c) > 0;
 	if (c->state == CONN_CLOSING || lags == c->pace_out.turn)
@@ -139,24 +175,45 @@ void conn_flush(struct conn *c)
 	conn_arm(c);
 }
 
+/* False: it is closed. */
+static bool conn_add(struct conn *c, const void *data, size_t size)
+{
+	if (!c->tls) {
+		buf_add(&c->out, data, size);
+		return true;
+	}
+	if (conn_turn.depth && c->plain.size + size <= CONN_RECORD) {
+		buf_add(&c->plain, data, size);
+		return true;
+	}
+	if (!conn_seal(c))
+		return false;
+	if (!conn_tls_write(c->tls, data, size)) {
+		conn_close(c);
+		return false;
+	}
+	return true;
+}
+
 void conn_write(struct conn *c, const void *data, size_t size)
 {
 	if (c->state == CONN_CLOSING || c->going != CONN_SENDS || c->unheard || !size)
 		return;
 	assert(!c->tls || c->state != CONN_NEW);
-	if (!c->tls) {
-		buf_add(&c->out, data, size);
-	} else if (!conn_tls_write(c->tls, data, size)) {
-		conn_close(c);
+	if (!conn_add(c, data, size))
 		return;
+	if (!conn_turn.depth || conn_full(c)) {
+		conn_flush(c);
+	} else {
+		list_del(&c->in_turn);
+		list_add(&conn_turn.waiting, &c->in_turn);
 	}
-	conn_flush(c);
 	c->full = conn_full(c) || c->full;
 }
 
 size_t conn_queued(const struct conn *c)
 {
-	return c->out.size + c->flight.size;
+	return c->plain.size + c->out.size + c->flight.size;
 }
 
 size_t conn_kept(const struct conn *c)
@@ -172,6 +229,8 @@ bool conn_full(const struct conn *c)
 void conn_shutdown(struct conn *c)
 {
 	if (c->state == CONN_CLOSING || c->going != CONN_SENDS)
+		return;
+	if (!conn_seal(c))
 		return;
 	if (c->tls)
 		conn_tls_notify(c->tls);

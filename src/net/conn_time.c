@@ -38,13 +38,16 @@ static void conn_on_timer(uv_timer_t *timer)
 	c->armed_ms = INT64_MAX;
 	if (c->reading == CONN_RESUMES) {
 		c->reading = CONN_READS;
+		conn_turn_begin();
 		if (c->state != CONN_NEW && c->ops->resumed)
 			c->ops->resumed(c);
 		conn_pump(c);
+		conn_turn_end();
 	}
 	if (c->state == CONN_CLOSING)
 		return;
-	conn_look_at_peer(c);
+	if (conn_now(c) >= conn_due(c))
+		conn_look_at_peer(c);
 	if (conn_now(c) >= conn_due(c)) {
 		c->timed_out = true;
 		conn_close(c);
