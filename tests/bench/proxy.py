@@ -25,7 +25,8 @@ http {{
   http2_max_concurrent_streams 256;
   upstream backend {{ server 127.0.0.1:{backend}; keepalive 256; keepalive_requests 100000000; }}
   server {{
-    listen 127.0.0.1:{port} ssl http2 reuseport backlog=4096; server_name ~.; ssl_certificate {dir}/cert.pem; ssl_certificate_key {dir}/key.pem;
+    listen 127.0.0.1:{port} ssl http2 reuseport backlog=4096; server_name ~.; ssl_protocols TLSv1.2 TLSv1.3;
+    ssl_certificate {dir}/cert.pem; ssl_certificate_key {dir}/key.pem;
     location / {{ proxy_pass http://backend; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host;
                   proxy_buffering off; proxy_request_buffering off; }}
   }}
