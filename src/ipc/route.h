@@ -42,7 +42,8 @@ struct route_set {
 	char microvm[IPC_ID_SIZE]; /* what a token must name */
 	char machine[IPC_ID_SIZE]; /* its stream.sock; "" when it has none */
 	uint32_t state;            /* enum route_state */
-	uint32_t http_ingress;     /* 0: NO_INGRESS: every port is denied */
+	uint32_t http_ingress;     /* 0: every port is denied */
+	uint32_t shell_ingress;    /* 0: no shell is opened */
 };
 
 struct route_endpoint {

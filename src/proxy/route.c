@@ -47,7 +47,8 @@ struct route *route_put(struct route_table *t, const struct route_set *row, int6
 		r = route_new(t, row);
 	was_open = r->row.state == ROUTE_OPEN;
 	same = !strcmp(r->row.machine, row->machine);
-	*left = was_open && (row->state != ROUTE_OPEN || !same || !row->http_ingress);
+	*left = was_open &&
+		(row->state != ROUTE_OPEN || !same || (!row->http_ingress && !row->shell_ingress));
 	if (row->state == ROUTE_OPEN && (!was_open || !same))
 		r->opened_ms = now_ms;
 	/* A HOLD ends with the connection of control that sent it, and when the route is no longer

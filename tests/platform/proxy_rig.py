@@ -70,9 +70,9 @@ class Control(Channel):
     def endpoint(self, kind, endpoint):
         self.send(kind, endpoint.encode().ljust(40, b"\0"))
 
-    def set(self, endpoint, state, machine="m-1", microvm="microvm-1", ingress=1):
+    def set(self, endpoint, state, machine="m-1", microvm="microvm-1", ingress=1, shell=0):
         self.send(SET, endpoint.encode().ljust(40, b"\0") + microvm.encode().ljust(80, b"\0") +
-                  machine.encode().ljust(80, b"\0") + struct.pack("=II", state, ingress))
+                  machine.encode().ljust(80, b"\0") + struct.pack("=III", state, ingress, shell))
 
     def of(self, kind, endpoint):
         name = endpoint.encode()

@@ -236,6 +236,11 @@ static const struct member auth_token[] = {
 	{ "allowedPorts", &ports, true, IN_BODY },
 	{ 0 },
 };
+static const struct member shell_auth_token[] = {
+	VM_IN_PATH,
+	{ "expirationInMinutes", &positive, true, IN_BODY },
+	{ 0 },
+};
 LIST(tag_keys, 0, NO_MAX, tag_key);
 static const struct member of_resource[] = { { "Resource", &resource_arn, true, IN_PATH }, { 0 } };
 static const struct member tag_resource[] = {
@@ -285,6 +290,7 @@ const struct op ops[] = {
 	{ "ResumeMicrovm", "POST", VM "/resume", M, 200, of_vm, vm_resume, false },
 	{ "TerminateMicrovm", "DELETE", VM, M, 200, of_vm, vm_terminate, false },
 	{ "CreateMicrovmAuthToken", "POST", VM "/auth-token", M, 200, auth_token, token_create, false },
+	{ "CreateMicrovmShellAuthToken", "POST", VM "/shell-auth-token", M, 200, shell_auth_token, token_create_shell, false },
 	{ "CreateMicrovmImage", "POST", V "/microvm-images", M, 201, create_image, image_create, false },
 	{ "GetMicrovmImage", "GET", IMAGE, M, 200, of_image, image_get, false },
 	{ "ListMicrovmImages", "GET", V "/microvm-images", M, 200, list_images, image_list, false },

@@ -26,7 +26,9 @@ enum route_state routes_state(const struct microvm *vm)
 
 static void routes_send_state(struct microvm *vm, enum route_state state)
 {
-	struct route_set set = { .state = state, .http_ingress = vm->http_ingress };
+	struct route_set set = { .state = state,
+				 .http_ingress = vm->http_ingress,
+				 .shell_ingress = vm->shell_ingress };
 
 	memcpy(set.endpoint, vm->endpoint, sizeof(set.endpoint));
 	memcpy(set.microvm, vm->id, sizeof(set.microvm));

@@ -57,7 +57,8 @@ struct microvm {
 			   logging) */
 	struct idle_policy idle;
 	int64_t max_duration_ms;
-	bool http_ingress, internet;
+	bool http_ingress, shell_ingress, internet;
+	bool mixed_ingress; /* ALL_INGRESS beside others, which opens no shell */
 	bool drained; /* doze suspended it in order to stop: traffic wakes it whatever its policy */
 	char machine_id[IPC_ID_SIZE]; /* as in the row; "" when none is bound */
 	char boot_id[UUID_SIZE];      /* of the host when it was bound */

@@ -109,5 +109,7 @@ void model_read_microvm_params(const struct conf *conf, struct microvm *vm)
 		params_seconds(vm->params, "maximumDurationInSeconds", conf->max_duration_s * 1000);
 	vm->http_ingress = !json_array_size(in) || params_have_connector(in, "HTTP_INGRESS") ||
 			   params_have_connector(in, "ALL_INGRESS");
+	vm->mixed_ingress = json_array_size(in) > 1 && params_have_connector(in, "ALL_INGRESS");
+	vm->shell_ingress = !vm->mixed_ingress && params_have_connector(in, "SHELL_INGRESS");
 	vm->internet = !json_array_size(out) || params_have_connector(out, "INTERNET_EGRESS");
 }

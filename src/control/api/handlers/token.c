@@ -1,4 +1,4 @@
-/* token.c - CreateMicrovmAuthToken (service.md 7). */
+/* token.c - CreateMicrovmAuthToken and CreateMicrovmShellAuthToken (service.md 7, 8). */
 
 #include <stdio.h>
 
@@ -40,35 +40,72 @@ static bool token_allow(struct call *c, struct token_claims *claims, const json_
 	return true;
 }
 
-void token_create(struct call *c)
+/* What both kinds of token begin with.  NULL: the call has failed. */
+static struct microvm *token_begin(struct call *c, struct token_claims *claims)
 {
 	int64_t minutes = call_number(c, "expirationInMinutes", 0);
-	const json_t *ports = json_object_get(c->in, "allowedPorts"), *entry;
-	struct token_claims claims = { .expires_ms = clock_wall_ms() + minutes * 60000 };
 	struct microvm *vm = call_microvm(c);
-	autobuf struct buf token = { 0 };
-	uint8_t nonce[12];
-	size_t i;
 
 	if (!vm)
-		return;
+		return NULL;
 	if (minutes > TOKEN_MAX_MINUTES) {
 		call_invalid(c, "ExpirationMinutes %lld exceeded max allowed of %d.",
 			     (long long)minutes, TOKEN_MAX_MINUTES);
-		return;
+		return NULL;
 	}
 	if (vm->state == VM_TERMINATING || vm->state == VM_TERMINATED) {
 		call_fail_as(c, 409, "ConflictException",
 			     "The MicroVM has been terminated: no token can be made for it.");
-		return;
+		return NULL;
 	}
+	*claims = (struct token_claims){ .expires_ms = clock_wall_ms() + minutes * 60000 };
+	snprintf(claims->microvm, sizeof(claims->microvm), "%s", vm->id);
+	return vm;
+}
+
+static void token_answer(struct call *c, const struct token_claims *claims)
+{
+	autobuf struct buf token = { 0 };
+	uint8_t nonce[12];
+
+	rand_bytes(nonce, sizeof(nonce));
+	token_mint(&c->ctl->token_keys, claims, nonce, &token);
+	call_answer(c, json_pack("{s:{s:s}}", "authToken", "X-aws-proxy-auth", buf_str(&token)));
+}
+
+void token_create(struct call *c)
+{
+	const json_t *ports = json_object_get(c->in, "allowedPorts"), *entry;
+	struct token_claims claims;
+	size_t i;
+
+	if (!token_begin(c, &claims))
+		return;
 	json_array_foreach(ports, i, entry)
 	{
 		if (!token_allow(c, &claims, entry))
 			return;
 	}
-	snprintf(claims.microvm, sizeof(claims.microvm), "%s", vm->id);
-	rand_bytes(nonce, sizeof(nonce));
-	token_mint(&c->ctl->token_keys, &claims, nonce, &token);
-	call_answer(c, json_pack("{s:{s:s}}", "authToken", "X-aws-proxy-auth", buf_str(&token)));
+	token_answer(c, &claims);
+}
+
+void token_create_shell(struct call *c)
+{
+	struct token_claims claims;
+	struct microvm *vm = token_begin(c, &claims);
+
+	if (!vm)
+		return;
+	if (vm->mixed_ingress) {
+		call_invalid(c, "ALL_INGRESS cannot be combined with other ingress network "
+				"connectors; use HTTP_INGRESS and/or SHELL_INGRESS instead");
+		return;
+	}
+	if (!vm->shell_ingress) {
+		call_invalid(c, "Shell access requires SHELL_INGRESS network connector to be "
+				"configured on the MicroVM.");
+		return;
+	}
+	claims.shell = true;
+	token_answer(c, &claims);
 }
