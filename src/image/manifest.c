@@ -64,29 +64,112 @@ static void manifest_name(struct manifest *m, const json_t *platform)
 	snprintf(m->platforms + n, sizeof(m->platforms) - n, "%s%s", n ? ", " : "", name);
 }
 
+/* The builder prefers a variant of the host's platform, or takes an entry that names no platform.
+ */
+static bool manifest_may_be_taken(const json_t *platform, const char *arch)
+{
+	return !json_is_object(platform) ||
+	       (!strcmp(manifest_text(platform, "os"), "linux") &&
+		!strcmp(manifest_text(platform, "architecture"), arch));
+}
+
+static int manifest_note_other(struct manifest *m, const char *digest, struct err *e)
+{
+	for (size_t i = 0; i < m->n_others; i++)
+		if (!strcmp(m->others[i], digest))
+			return 0;
+	if (m->n_others == MANIFEST_OTHERS)
+		return err_set(e, ERR_INVALID,
+			       "sends a list with too many images for one platform");
+	memcpy(m->others[m->n_others++], digest, MANIFEST_DIGEST);
+	return 0;
+}
+
 static int manifest_list(struct manifest *m, const json_t *list, const char *arch, struct err *e)
 {
 	const json_t *each;
 	size_t i;
+	int rc = 0;
 
 	m->kind = MANIFEST_OTHER;
 	json_array_foreach((json_t *)(uintptr_t)list, i, each)
 	{
 		const json_t *platform = json_object_get(each, "platform");
+		const char *digest = manifest_text(each, "digest");
 
-		if (!manifest_is_digest(manifest_text(each, "digest")))
+		if (!manifest_is_digest(digest))
 			return err_set(e, ERR_INVALID,
 				       "sends a list with an image that has no "
 				       "proper digest");
 		manifest_name(m, platform);
-		if (!strcmp(manifest_text(platform, "os"), "linux") &&
-		    !strcmp(manifest_text(platform, "architecture"), arch) &&
+		if (json_is_object(platform) && manifest_may_be_taken(platform, arch) &&
 		    m->kind == MANIFEST_OTHER) {
 			m->kind = MANIFEST_FOUND;
-			snprintf(m->image, sizeof(m->image), "%s", manifest_text(each, "digest"));
+			memcpy(m->image, digest, sizeof(m->image));
 		}
 	}
-	return 0;
+	json_array_foreach((json_t *)(uintptr_t)list, i, each)
+	{
+		const char *digest = manifest_text(each, "digest");
+
+		if (!rc && m->kind == MANIFEST_FOUND && strcmp(digest, m->image) != 0 &&
+		    manifest_may_be_taken(json_object_get(each, "platform"), arch))
+			rc = manifest_note_other(m, digest, e);
+	}
+	return rc;
+}
+
+/* The builder reads names of members without case (Unicode's case, for which U+017F is an s), and
+ * of those that are equal so it takes the last. */
+static bool manifest_is_plain_name(const char *name)
+{
+	static const char *const known[] = {
+		"annotations", "architecture",  "artifactType", "config",      "data",
+		"digest",      "features",      "fsLayers",     "history",     "layers",
+		"manifests",   "mediaType",     "os",           "os.features", "os.version",
+		"platform",    "schemaVersion", "signatures",   "size",        "subject",
+		"urls",        "variant",
+	};
+
+	for (const char *at = name; *at; at++)
+		if (*at & 0x80)
+			return false;
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		if (!strcasecmp(name, known[i]) && strcmp(name, known[i]) != 0)
+			return false;
+	return true;
+}
+
+static bool manifest_is_plain(const json_t *value)
+{
+	json_t *each;
+	const char *name;
+	size_t i;
+
+	json_array_foreach((json_t *)(uintptr_t)value, i, each)
+	{
+		if (!manifest_is_plain(each))
+			return false;
+	}
+	json_object_foreach((json_t *)(uintptr_t)value, name, each)
+	{
+		bool free_names = !strcmp(name, "annotations");
+
+		if (!manifest_is_plain_name(name) || (!free_names && !manifest_is_plain(each)))
+			return false;
+	}
+	return true;
+}
+
+/* The header of an answer can say what a document is, so it must be one thing alone. */
+static bool manifest_is_mixed(const json_t *doc)
+{
+	const json_t *list = json_object_get(doc, "manifests");
+
+	if (!list)
+		return json_object_get(doc, "config") && json_object_get(doc, "fsLayers");
+	return !json_is_array(list) || json_object_get(doc, "config") ||
+	       json_object_get(doc, "layers") || json_object_get(doc, "fsLayers");
 }
 
 /* Layers may name addresses of their own, so that an image could make this host ask anywhere. */
@@ -109,6 +192,8 @@ int manifest_read(struct manifest *m, const struct buf *text, const char *arch, 
 	*m = (struct manifest){ .kind = MANIFEST_IMAGE };
 	if (!json_is_object(doc))
 		rc = err_set(e, ERR_INVALID, "sends something that is no manifest");
+	else if (!manifest_is_plain(doc) || manifest_is_mixed(doc))
+		rc = err_set(e, ERR_INVALID, "sends a manifest that can be read in two ways");
 	else if (json_is_array(list))
 		rc = manifest_list(m, list, arch, e);
 	else if (json_integer_value(json_object_get(doc, "schemaVersion")) == 1)

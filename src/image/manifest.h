@@ -7,6 +7,7 @@
 #include "base/err.h"
 
 #define MANIFEST_DIGEST 72 /* "sha256:<64 digits>" */
+#define MANIFEST_OTHERS 7
 /* The media types that are read, as an Accept header lists them. */
 #define MANIFEST_ACCEPT                                               \
 	"application/vnd.oci.image.index.v1+json, "                   \
@@ -25,6 +26,9 @@ struct manifest {
 	char config[MANIFEST_DIGEST]; /* MANIFEST_IMAGE: its configuration's digest */
 	char image[MANIFEST_DIGEST];  /* MANIFEST_FOUND: the digest of that platform's image */
 	char platforms[512];          /* MANIFEST_OTHER: "linux/arm64, linux/s390x" */
+	/* MANIFEST_FOUND: the other images that the builder might take from this list. */
+	char others[MANIFEST_OTHERS][MANIFEST_DIGEST];
+	size_t n_others;
 };
 
 /* @arch is amd64 or arm64.  The message of a failure is the end of a sentence. */

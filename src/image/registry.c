@@ -309,19 +309,37 @@ static enum registry_answer registry_check_config(const struct registry *g,
 						       : registry_other(g, r, platform, e);
 }
 
+/* Each image that the builder might take from a list has been looked at before it does. */
+static enum registry_answer registry_image(const struct registry *g, const struct reference *r,
+					   const char *name, char digest[MANIFEST_DIGEST],
+					   struct err *e)
+{
+	struct manifest image;
+	enum registry_answer answer = registry_manifest(g, r, name, &image, digest, e);
+
+	if (answer != REGISTRY_HAS || image.kind == MANIFEST_IMAGE)
+		return answer;
+	return registry_fail(g, e, "sends a list in the place of an image");
+}
+
 static enum registry_answer registry_find(const struct registry *g, const struct reference *r,
 					  struct registry_found *found, struct err *e)
 {
 	enum registry_answer answer;
-	struct manifest m = { 0 }, image;
+	struct manifest m = { 0 };
+	char other[MANIFEST_DIGEST];
 
 	answer = registry_manifest(g, r, *r->digest ? r->digest : r->tag, &m, found->digest, e);
 	if (answer != REGISTRY_HAS)
 		return answer;
 	if (m.kind == MANIFEST_OTHER)
 		return registry_other(g, r, m.platforms, e);
-	if (m.kind == MANIFEST_FOUND)
-		return registry_manifest(g, r, m.image, &image, found->image, e);
+	if (m.kind == MANIFEST_FOUND) {
+		answer = registry_image(g, r, m.image, found->image, e);
+		for (size_t i = 0; answer == REGISTRY_HAS && i < m.n_others; i++)
+			answer = registry_image(g, r, m.others[i], other, e);
+		return answer;
+	}
 	memcpy(found->image, found->digest, sizeof(found->image));
 	return registry_check_config(g, r, &m, e);
 }

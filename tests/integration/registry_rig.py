@@ -68,10 +68,10 @@ class Images:
             "config": {"mediaType": CONFIG, "digest": self.blob(config), "size": len(config)},
             "layers": [dict(mediaType=LAYER, digest=self.blob(layer), size=len(layer), **more)]})
 
-    def index(self, repository, tag, **archs):
-        """A list of images, by architecture: their descriptors."""
+    def index(self, repository, tag, more=(), **archs):
+        """A list of images, by architecture: their descriptors.  `more` are entries as they are."""
         return self._manifest(repository, tag, INDEX, {"manifests": [
-            dict(image, platform={"os": "linux", "architecture": arch}) for arch, image in archs.items()]})
+            dict(image, platform={"os": "linux", "architecture": arch}) for arch, image in archs.items()] + list(more)})
 
 
 class Registry:

@@ -151,6 +151,10 @@ REFUSALS = {
     "a manifest that breaks off": ("app:1", [("manifests", cut)], "stopped answering"),
     "another configuration": ("app:1", [("blobs", says(b"{}"))], "configuration that is not what its digest says"),
     "a layer that lies elsewhere": ("elsewhere:1", [], "layers that lie at other addresses, which are not asked"),
+    "layers that one reader alone sees": ("spelling:1", [], "a manifest that can be read in two ways"),
+    "another entry for this host": ("variants:1", [], "layers that lie at other addresses, which are not asked"),
+    "an entry without a platform": ("bare:1", [], "layers that lie at other addresses, which are not asked"),
+    "a list in a list": ("nested:1", [], "a list in the place of an image"),
     "another platform": ("arm:1", [], "has 'library/arm:1' for linux/arm64, but not for linux/amd64"),
     "a list without this platform": ("list:1", [], "has 'library/list:1' for linux/arm64, linux/s390x, but not for linux/amd64"),
 }
@@ -163,6 +167,13 @@ def _made():
     images.image("library/elsewhere", "1", {"app": "it"}, urls=["http://169.254.169.254/latest"])
     arm = images.image("library/arm", "1", {"app": "it"}, arch="arm64")
     images.index("library/list", "1", arm64=arm, s390x=arm)
+    elsewhere = {"urls": ["http://169.254.169.254/latest"]}
+    images.image("library/spelling", "1", {"app": "it"}, Urls=elsewhere["urls"])
+    for name, platform in (("variants", {"os": "linux", "architecture": "amd64", "variant": "v2"}), ("bare", None)):
+        clean = images.image(f"library/{name}", None, {"app": "it"})
+        other = images.image(f"library/{name}", None, {"app": "other"}, **elsewhere)
+        images.index(f"library/{name}", "1", amd64=clean, more=[dict(other, **({"platform": platform} if platform else {}))])
+    images.index("library/nested", "1", amd64=images.index("library/nested", None, amd64=images.image("library/nested", None, {"app": "it"})))
     return images
 
 

@@ -10,6 +10,7 @@
 #include "image/manifest.h"
 
 #define A "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define C "sha256:cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"
 #define B "sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 
 static struct buf text_of(const char *text)
@@ -20,6 +21,9 @@ static struct buf text_of(const char *text)
 #define ENTRY(digest, os, arch)                                                                    \
 	"{\"digest\":\"" digest "\",\"platform\":{\"os\":\"" os "\",\"architecture\":\"" arch "\"" \
 	"}}"
+
+#define IMAGE(more) "{\"config\":{\"digest\":\"" A "\"}" more "}"
+#define TWO_WAYS    "a manifest that can be read in two ways"
 
 static void test_a_manifest_says_what_it_is(void **unused)
 {
@@ -57,6 +61,26 @@ static void test_a_manifest_says_what_it_is(void **unused)
 		{ "<html>", -1, MANIFEST_IMAGE, "no manifest" },
 		{ "", -1, MANIFEST_IMAGE, "no manifest" },
 		{ "{\"a\":1,\"a\":2}", -1, MANIFEST_IMAGE, "no manifest" },
+		/* The builder reads names of members without case, and takes the last. */
+		{ IMAGE(",\"Layers\":[{\"urls\":[\"http://x\"]}]"), -1, MANIFEST_IMAGE, TWO_WAYS },
+		{ IMAGE(",\"LAYERS\":[],\"layers\":[]"), -1, MANIFEST_IMAGE, TWO_WAYS },
+		{ IMAGE(",\"layers\":[{\"Urls\":[\"http://x\"]}]"), -1, MANIFEST_IMAGE, TWO_WAYS },
+		{ IMAGE(",\"layers\":[{\"url\\u017f\":[\"http://x\"]}]"), -1, MANIFEST_IMAGE,
+		  TWO_WAYS },
+		{ IMAGE(",\"manifests\":{}"), -1, MANIFEST_IMAGE, TWO_WAYS },
+		{ IMAGE(",\"manifests\":[" ENTRY(A, "linux", "amd64") "]"), -1, MANIFEST_IMAGE,
+		  TWO_WAYS },
+		{ IMAGE(",\"fsLayers\":[]"), -1, MANIFEST_IMAGE, TWO_WAYS },
+		{ "{\"config\":{\"digest\":\"" A "\",\"Digest\":\"" B "\"}}", -1, MANIFEST_IMAGE,
+		  TWO_WAYS },
+		{ "{\"manifests\":[" ENTRY(A, "linux", "arm64") "],\"layers\":[]}", -1,
+		  MANIFEST_IMAGE, TWO_WAYS },
+		{ "{\"manifests\":[{\"digest\":\"" A "\",\"Platform\":{}}]}", -1, MANIFEST_IMAGE,
+		  TWO_WAYS },
+		{ "{\"manifests\":[{\"digest\":\"" A "\",\"platform\":{\"OS\":\"linux\"}}]}", -1,
+		  MANIFEST_IMAGE, TWO_WAYS },
+		{ IMAGE(",\"annotations\":{\"Layers\":\"x\",\"\\u00e4\":\"x\"},\"own\":1"), 0,
+		  MANIFEST_IMAGE, A },
 	};
 
 	(void)unused;
@@ -77,6 +101,35 @@ static void test_a_manifest_says_what_it_is(void **unused)
 							       : m.platforms,
 				    rows[i].says);
 	}
+}
+
+/* Which variant the builder takes is its own choice, and where none fits it takes an entry without
+ * a platform. */
+static void test_a_list_names_all_images_that_the_builder_might_take(void **unused)
+{
+	const struct buf text = text_of("{\"manifests\":[" ENTRY(A, "linux", "amd64") "," ENTRY(
+		B, "linux", "arm64") "," ENTRY(A, "linux",
+					       "amd64") ",{\"digest\":\"" B "\",\"platform\":null},"
+							"{\"digest\":\"" C
+							"\",\"platform\":{\"os\":\"linux\","
+							"\"architecture\":\"amd64\","
+							"\"variant\":\"v2\"}}]}");
+	autobuf struct buf many = { 0 };
+	struct manifest m;
+	struct err e;
+
+	(void)unused;
+	assert_int_equal(manifest_read(&m, &text, "amd64", &e), 0);
+	assert_string_equal(m.image, A);
+	assert_int_equal(m.n_others, 2);
+	assert_string_equal(m.others[0], B);
+	assert_string_equal(m.others[1], C);
+	buf_adds(&many, "{\"manifests\":[" ENTRY(A, "linux", "amd64"));
+	for (int i = 0; i <= MANIFEST_OTHERS; i++)
+		buf_addf(&many, ",{\"digest\":\"sha256:%064d\"}", i);
+	buf_adds(&many, "]}");
+	assert_int_equal(manifest_read(&m, &many, "amd64", &e), -1);
+	assert_non_null(strstr(e.text, "too many images for one platform"));
 }
 
 static void test_a_list_of_many_platforms_is_cut(void **unused)
@@ -183,6 +236,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_manifest_says_what_it_is),
+		cmocka_unit_test(test_a_list_names_all_images_that_the_builder_might_take),
 		cmocka_unit_test(test_a_list_of_many_platforms_is_cut),
 		cmocka_unit_test(test_a_configuration_names_its_platform),
 		cmocka_unit_test(test_a_digest_is_that_of_the_bytes),
