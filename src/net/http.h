@@ -1,7 +1,7 @@
 /* http.h - an HTTP server, and the exchange that every handler sees.
  *
- * An exchange is one request and its answer, whatever carries it: HTTP/1.1 with keep-alive, and in
- * future an HTTP/2 stream behind the same functions.  Nothing is buffered whole.  Request bytes are
+ * An exchange is one request and its answer, whatever carries it: HTTP/1.1 with keep-alive, or an
+ * HTTP/2 stream.  Nothing is buffered whole.  Request bytes are
  * handed on as they come, and the handler says when it cannot take more.  Answer bytes queue up to
  * LIMIT_HTTP_BUFFER, and `writable` says when there is room again. */
 #ifndef NET_HTTP_H
@@ -20,6 +20,8 @@ struct http_handler {
 	/* A piece of the body came.  Returns how much was taken; taking less stops reading until
 	 * http_read_more. */
 	size_t (*body)(struct http_exchange *x, const uint8_t *data, size_t size);
+	/* Fields behind the body, before `end`; they are valid until `done`.  May be NULL. */
+	void (*trailers)(struct http_exchange *x, const struct http_header *fields, size_t n);
 	void (*end)(struct http_exchange *x); /* the request is complete */
 	/* After http_send_end neither body nor end is called. */
 	void (*writable)(struct http_exchange *x); /* there is room again after http_send_body
@@ -45,6 +47,7 @@ void http_server_set_tls(struct http_server *s, struct tls *tls); /* for new con
 void http_server_free(struct http_server *s); /* closes listeners and connections */
 
 const struct http_head *http_request(const struct http_exchange *x); /* valid until done */
+unsigned http_version(const struct http_exchange *x);                /* 1 or 2 */
 const char *http_sni(const struct http_exchange *x);
 void *http_server_arg(const struct http_exchange *x);
 void *http_user(const struct http_exchange *x);
@@ -65,6 +68,11 @@ void http_read_more(struct http_exchange *x); /* the body handler has room again
  * an answer nor http_read_stop, and in http_read_more. */
 void http_send_continue(struct http_exchange *x);
 
+/* 100 or 103, before the answer.  It is left out where the client could not read it, or when it
+ * waits for no 100. */
+void http_send_interim(struct http_exchange *x, unsigned status, const struct http_header *headers,
+		       size_t n);
+
 /* The answer: head, body, end.  @length -1: chunked, or for HTTP/1.0 until the connection closes.
  * @headers must not contain those that frame the body.  If a final answer leaves too much of the
  * request's body unread, the connection closes. */
@@ -76,8 +84,12 @@ void http_send_head(struct http_exchange *x, unsigned status, const struct http_
 /* False: the queue is full, so wait for `writable`. */
 bool http_send_body(struct http_exchange *x, const void *data, size_t size);
 void http_send_end(struct http_exchange *x);
-/* The answer cannot be finished, so the connection is cut. */
+/* Instead of http_send_end.  Over HTTP/1.1 they are left out unless the answer is chunked and the
+ * client said `te: trailers`. */
+void http_send_trailers(struct http_exchange *x, const struct http_header *fields, size_t n);
+/* The answer cannot be finished: the connection is cut, or an HTTP/2 stream is reset. */
 void http_abort(struct http_exchange *x);
+void http_abort_code(struct http_exchange *x, uint32_t h2_code); /* ... with this code */
 /* Head, body and end in one call. */
 void http_answer(struct http_exchange *x, unsigned status, const struct http_header *headers,
 		 size_t n, const void *body, size_t size);

@@ -10,14 +10,19 @@
 #include "net/quota.h"
 
 struct http_carrier {
+	unsigned version;
 	void (*read_stop)(struct http_exchange *x);
 	void (*read_more)(struct http_exchange *x);
 	void (*send_continue)(struct http_exchange *x);
 	void (*send_head)(struct http_exchange *x, unsigned status,
 			  const struct http_header *headers, size_t n, int64_t length);
 	bool (*send_body)(struct http_exchange *x, const void *data, size_t size);
+	/* NULL: many a client of HTTP/1.1 would take a 103 for the answer (RFC 8297 3) */
+	void (*send_interim)(struct http_exchange *x, unsigned status,
+			     const struct http_header *headers, size_t n);
 	void (*send_end)(struct http_exchange *x);
-	void (*abort)(struct http_exchange *x);
+	void (*send_trailers)(struct http_exchange *x, const struct http_header *fields, size_t n);
+	void (*abort)(struct http_exchange *x, uint32_t h2_code);
 	void (*cork)(struct http_exchange *x,
 		     bool on); /* what is sent between on and off goes out in one piece */
 	const char *(*sni)(const struct http_exchange *x);

@@ -3,9 +3,16 @@
 #include "net/http.h"
 #include "net/http_carrier.h"
 
+#define HTTP_H2_INTERNAL_ERROR 2 /* RFC 9113 7 */
+
 const struct http_head *http_request(const struct http_exchange *x)
 {
 	return x->head;
+}
+
+unsigned http_version(const struct http_exchange *x)
+{
+	return x->carrier->version;
 }
 
 const char *http_sni(const struct http_exchange *x)
@@ -85,9 +92,28 @@ void http_send_end(struct http_exchange *x)
 	x->carrier->send_end(x);
 }
 
+void http_send_interim(struct http_exchange *x, unsigned status, const struct http_header *headers,
+		       size_t n)
+{
+	if (status == 100)
+		x->carrier->send_continue(x);
+	else if (x->carrier->send_interim)
+		x->carrier->send_interim(x, status, headers, n);
+}
+
+void http_send_trailers(struct http_exchange *x, const struct http_header *fields, size_t n)
+{
+	x->carrier->send_trailers(x, fields, n);
+}
+
 void http_abort(struct http_exchange *x)
 {
-	x->carrier->abort(x);
+	x->carrier->abort(x, HTTP_H2_INTERNAL_ERROR);
+}
+
+void http_abort_code(struct http_exchange *x, uint32_t h2_code)
+{
+	x->carrier->abort(x, h2_code);
 }
 
 void http_answer(struct http_exchange *x, unsigned status, const struct http_header *headers,

@@ -132,6 +132,15 @@ static void h1_got_end(struct h1 *h)
 	h1_set_timeout(h);
 }
 
+static void h1_got_trailers(struct h1 *h)
+{
+	size_t n;
+	const struct http_header *fields = http1_trailers(h->parser, &n);
+
+	if (h->state == H1_ACTIVE && h->answer != H1_ENDED && h->x.server->handler->trailers)
+		h->x.server->handler->trailers(&h->x, fields, n);
+}
+
 /* May bytes be parsed now?  */
 static bool h1_listens(const struct h1 *h)
 {
@@ -162,6 +171,9 @@ static size_t h1_parse(struct h1 *h, const uint8_t *data, size_t size)
 			break;
 		case HTTP1_BODY:
 			h1_got_body(h, body, n);
+			break;
+		case HTTP1_TRAILERS:
+			h1_got_trailers(h);
 			break;
 		case HTTP1_END:
 			h1_got_end(h);

@@ -145,19 +145,15 @@ static void h1_send_head(struct http_exchange *x, unsigned status,
 {
 	struct h1 *h = h1_of(x);
 	autobuf struct buf b = { 0 };
-	bool interim = status / 100 == 1 && status != 101;
 
 	assert(h->answer < H1_HEAD_SENT);
-	if (interim && !x->head->minor)
-		return;
 	http1_put_status_as(&b, status, x->reason ? x->reason : http_reason(status));
 	h1_put_headers(&b, headers, n);
 	if (status == 101)
 		buf_adds(&b, "connection: upgrade\r\n");
-	else if (!interim)
+	else
 		h1_put_framing(h, &b, status, length);
-	if (!interim)
-		h->answer = H1_HEAD_SENT;
+	h->answer = H1_HEAD_SENT;
 	http1_put_end(&b);
 	h1_write(h, b.data, b.size);
 	h1_set_timeout(h);
@@ -195,24 +191,33 @@ void h1_cut(struct h1 *h)
 		conn_close(h->c);
 }
 
-static void h1_abort(struct http_exchange *x)
+static void h1_abort(struct http_exchange *x, uint32_t h2_code)
 {
+	(void)h2_code;
 	h1_cut(h1_of(x));
+}
+
+static void h1_send_trailers(struct http_exchange *x, const struct http_header *fields, size_t n)
+{
+	struct h1 *h = h1_of(x);
+	autobuf struct buf b = { 0 };
+
+	assert(h->answer == H1_HEAD_SENT);
+	h->answer = H1_ENDED;
+	if (h->framing == H1_BY_CHUNKS) {
+		http1_put_trailers(&b, fields, http_head_takes_trailers(x->head) ? n : 0);
+		h1_write(h, b.data, b.size);
+	}
+	if (h->framing == H1_BY_LENGTH && h->left > 0) {
+		h1_cut(h); /* the body is shorter than promised, and only a cut says so */
+		return;
+	}
+	http_call_later(x->server, &h->later);
 }
 
 static void h1_send_end(struct http_exchange *x)
 {
-	struct h1 *h = h1_of(x);
-
-	assert(h->answer == H1_HEAD_SENT);
-	h->answer = H1_ENDED;
-	if (h->framing == H1_BY_CHUNKS)
-		h1_write(h, "0\r\n\r\n", 5);
-	if (h->framing == H1_BY_LENGTH && h->left > 0) {
-		h1_abort(x); /* the body is shorter than promised, and only a cut says so */
-		return;
-	}
-	http_call_later(x->server, &h->later);
+	h1_send_trailers(x, NULL, 0);
 }
 
 static const char *h1_sni(const struct http_exchange *x)
@@ -241,12 +246,14 @@ static struct conn *h1_take_conn(struct http_exchange *x, const struct conn_ops 
 }
 
 const struct http_carrier h1_carrier = {
+	.version = 1,
 	.read_stop = h1_read_stop,
 	.read_more = h1_read_more,
 	.send_continue = h1_send_continue,
 	.send_head = h1_send_head,
 	.send_body = h1_send_body,
 	.send_end = h1_send_end,
+	.send_trailers = h1_send_trailers,
 	.abort = h1_abort,
 	.cork = h1_cork,
 	.sni = h1_sni,

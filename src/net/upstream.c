@@ -81,12 +81,13 @@ void upstream_set_owner(struct upstream *u, const struct upstream_ops *ops, void
 static void upstream_end(struct upstream *u, bool more)
 {
 	bool again = u->keep && u->request_done && !more && !u->eof;
+	struct http1 *parser = u->parser; /* holds the trailers */
 
-	http1_free(u->parser);
 	u->parser = NULL;
 	upstream_go(u, again ? UPSTREAM_FREE : UPSTREAM_SPENT);
 	upstream_set_turn(u);
 	u->ops->end(u);
+	http1_free(parser);
 }
 
 static void upstream_got_head(struct upstream *u)
@@ -114,6 +115,15 @@ static void upstream_got_body(struct upstream *u, const uint8_t *data, size_t si
 	}
 }
 
+static void upstream_got_trailers(struct upstream *u)
+{
+	size_t n;
+	const struct http_header *fields = http1_trailers(u->parser, &n);
+
+	if (u->state == UPSTREAM_ANSWERED && u->ops->trailers)
+		u->ops->trailers(u, fields, n);
+}
+
 static size_t upstream_parse(struct upstream *u, const uint8_t *data, size_t size)
 {
 	const uint8_t *body;
@@ -128,6 +138,9 @@ static size_t upstream_parse(struct upstream *u, const uint8_t *data, size_t siz
 			break;
 		case HTTP1_BODY:
 			upstream_got_body(u, body, n);
+			break;
+		case HTTP1_TRAILERS:
+			upstream_got_trailers(u);
 			break;
 		case HTTP1_END:
 			if (u->state == UPSTREAM_ANSWERED)

@@ -21,6 +21,8 @@ struct upstream_ops {
 	void (*head)(struct upstream *u, const struct http_head *h);
 	/* Returns how much was taken; taking less stops reading until upstream_read_more. */
 	size_t (*body)(struct upstream *u, const uint8_t *data, size_t size);
+	/* Fields behind the body, valid until `end` returns.  May be NULL. */
+	void (*trailers)(struct upstream *u, const struct http_header *fields, size_t n);
 	/* The answer is complete. upstream_reusable says whether another request may be sent.  If
 	 * not, or if nobody needs the connection, call upstream_close. */
 	void (*end)(struct upstream *u);
@@ -55,6 +57,8 @@ void upstream_push(struct upstream *u);
 /* False: the queue is full, so wait for `writable`.  The bytes were taken all the same. */
 bool upstream_send_body(struct upstream *u, const void *data, size_t size);
 void upstream_send_end(struct upstream *u);
+/* Instead of upstream_send_end; a request with a length has no place for them. */
+void upstream_send_trailers(struct upstream *u, const struct http_header *fields, size_t n);
 
 void upstream_read_more(struct upstream *u);      /* the body callback has room again */
 bool upstream_answered(const struct upstream *u); /* a byte of the answer came, so the request

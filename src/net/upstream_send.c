@@ -82,11 +82,20 @@ bool upstream_send_body(struct upstream *u, const void *data, size_t size)
 	return !u->full;
 }
 
-void upstream_send_end(struct upstream *u)
+void upstream_send_trailers(struct upstream *u, const struct http_header *fields, size_t n)
 {
-	if (u->chunked && !u->request_done)
-		upstream_write(u, "0\r\n\r\n", 5);
+	autobuf struct buf b = { 0 };
+
+	if (u->chunked && !u->request_done) {
+		http1_put_trailers(&b, fields, n);
+		upstream_write(u, b.data, b.size);
+	}
 	assert(u->chunked || !u->left);
 	u->request_done = true;
 	upstream_set_turn(u);
+}
+
+void upstream_send_end(struct upstream *u)
+{
+	upstream_send_trailers(u, NULL, 0);
 }

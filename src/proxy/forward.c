@@ -45,7 +45,7 @@ static void forward_start(struct relay *r)
 		return;
 	}
 	if (r->ended) {
-		upstream_send_end(r->up);
+		upstream_send_trailers(r->up, r->trailers, r->n_trailers);
 		return;
 	}
 	if (length != UPSTREAM_NO_BODY && length)
@@ -234,6 +234,24 @@ static size_t forward_body(struct upstream *u, const uint8_t *data, size_t size)
 	return size;
 }
 
+static void forward_interim(struct upstream *u, const struct http_head *h)
+{
+	struct relay *r = upstream_owner(u);
+	struct filtered_headers headers;
+
+	control_touch(r->proxy, r->route);
+	header_filter_to_client(h, r->id, false, &headers);
+	http_send_interim(r->x, h->status, headers.at, headers.n);
+}
+
+static void forward_trailers(struct upstream *u, const struct http_header *fields, size_t n)
+{
+	struct relay *r = upstream_owner(u);
+
+	r->answer_trailers = fields;
+	r->n_answer_trailers = n;
+}
+
 static void forward_end(struct upstream *u)
 {
 	struct relay *r = upstream_owner(u);
@@ -246,7 +264,7 @@ static void forward_end(struct upstream *u)
 		r->up = NULL;
 	}
 	relay_detach(r);
-	http_send_end(r->x);
+	http_send_trailers(r->x, r->answer_trailers, r->n_answer_trailers);
 }
 
 static void forward_writable(struct upstream *u)
@@ -287,8 +305,10 @@ static void forward_closed(struct upstream *u)
 }
 
 static const struct upstream_ops forward_ops = {
+	.interim = forward_interim,
 	.head = forward_head,
 	.body = forward_body,
+	.trailers = forward_trailers,
 	.end = forward_end,
 	.writable = forward_writable,
 	.failed = forward_failed,

@@ -178,13 +178,21 @@ static size_t relay_body(struct http_exchange *x, const uint8_t *data, size_t si
 	return size;
 }
 
+static void relay_trailers(struct http_exchange *x, const struct http_header *fields, size_t n)
+{
+	struct relay *r = http_user(x);
+
+	r->trailers = fields;
+	r->n_trailers = n;
+}
+
 static void relay_end(struct http_exchange *x)
 {
 	struct relay *r = http_user(x);
 
 	r->ended = true;
 	if (r->up)
-		upstream_send_end(r->up);
+		upstream_send_trailers(r->up, r->trailers, r->n_trailers);
 }
 
 static void relay_writable(struct http_exchange *x)
@@ -218,6 +226,7 @@ static void relay_bad(struct http_exchange *x, unsigned status, const char *why)
 const struct http_handler relay_handler = {
 	.head = relay_head,
 	.body = relay_body,
+	.trailers = relay_trailers,
 	.end = relay_end,
 	.writable = relay_writable,
 	.done = relay_done,

@@ -32,8 +32,12 @@ struct relay {
 	int64_t hold_until_ms, dial_since_ms; /* monotonic; 0: not yet */
 	int64_t kept_ms;       /* how long its connection had been idle, if it was a kept one */
 	int64_t keep_alive_ms; /* how long the application says that it keeps it */
-	unsigned emptied;      /* connections that ended before the request was sent */
-	bool ended;            /* the request is complete */
+	const struct http_header *trailers; /* of the request, once it has `ended`; borrowed */
+	size_t n_trailers;
+	const struct http_header *answer_trailers; /* borrowed until the answer's end */
+	size_t n_answer_trailers;
+	unsigned emptied; /* connections that ended before the request was sent */
+	bool ended;       /* the request is complete */
 	bool reused;      /* the connection had served another request, so this one is repeatable */
 	bool answered;    /* the application said something, but it cannot be passed on */
 	bool headed;      /* the answer's head went to the client */

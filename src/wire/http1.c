@@ -5,113 +5,13 @@
  * framed.  Of a response, whose head may be odd, llhttp gets a head of ours that frames the body as
  * http1_head.c understood it. */
 
-#include <llhttp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "wire/http1.h"
 #include "wire/http1_head.h"
-
-#define HTTP1_EXTENSIONS (4 * KIB) /* bytes of chunk extensions and trailers of one message */
-
-enum http1_state {
-	HTTP1_IN_HEAD,
-	HTTP1_IN_BODY,
-	HTTP1_AT_END,  /* HTTP1_END is due next */
-	HTTP1_FOREIGN, /* upgraded */
-	HTTP1_BROKEN,
-};
-
-struct http1 {
-	enum http1_state state;
-	bool requests, no_body, headers_done, message_done;
-	bool in_trailers;
-	bool started; /* a head or its body is being read */
-	llhttp_t llhttp;
-	struct http_head head;
-	uint8_t last;    /* byte of the head */
-	size_t line_end; /* where its last whole line ended */
-	unsigned blank_lines;
-	bool chunked; /* llhttp's view of the body */
-	int64_t length;
-	size_t extra; /* bytes of extensions and trailers */
-	const uint8_t *body;
-	size_t body_size;
-	unsigned status;
-	const char *why;
-};
-
-static int http1_on_headers(llhttp_t *l)
-{
-	struct http1 *p = l->data;
-	unsigned status = p->head.status;
-
-	p->headers_done = true;
-	p->chunked = l->flags & F_CHUNKED;
-	p->length = l->flags & F_CONTENT_LENGTH ? (int64_t)l->content_length : -1;
-	/* Whoever agrees to an upgrade decides when to stop speaking HTTP. */
-	l->upgrade = 0;
-	/* llhttp would wait for the body that the length of a 304 only describes. */
-	return p->no_body || status / 100 == 1 || status == 204 || status == 304;
-}
-
-static int http1_on_body(llhttp_t *l, const char *at, size_t size)
-{
-	struct http1 *p = l->data;
-
-	p->body = (const uint8_t *)at;
-	p->body_size = size;
-	return size ? HPE_PAUSED : 0;
-}
-
-static int http1_on_chunk(llhttp_t *l)
-{
-	struct http1 *p = l->data;
-
-	p->in_trailers = !l->content_length;
-	p->last = '\n';
-	return p->in_trailers ? HPE_PAUSED : 0;
-}
-
-static int http1_on_complete(llhttp_t *l)
-{
-	struct http1 *p = l->data;
-
-	p->message_done = true;
-	return HPE_PAUSED;
-}
-
-/* Chunk extensions and trailers are dropped, so only their size matters. */
-static int http1_on_extra(llhttp_t *l, const char *at, size_t size)
-{
-	struct http1 *p = l->data;
-
-	(void)at;
-	if (p->headers_done)
-		p->extra += size;
-	return p->extra > HTTP1_EXTENSIONS ? HPE_USER : 0;
-}
-
-static int http1_on_trailer_name(llhttp_t *l, const char *at, size_t size)
-{
-	struct http1 *p = l->data;
-
-	if (p->headers_done && size && !http1_is_token(at, size))
-		return HPE_USER;
-	return http1_on_extra(l, at, size);
-}
-
-static const llhttp_settings_t http1_settings = {
-	.on_header_field = http1_on_trailer_name,
-	.on_header_value = http1_on_extra,
-	.on_chunk_extension_name = http1_on_extra,
-	.on_chunk_extension_value = http1_on_extra,
-	.on_headers_complete = http1_on_headers,
-	.on_body = http1_on_body,
-	.on_chunk_header = http1_on_chunk,
-	.on_message_complete = http1_on_complete,
-};
+#include "wire/http1_parts.h"
 
 struct http1 *http1_new(bool requests)
 {
@@ -126,6 +26,7 @@ void http1_free(struct http1 *p)
 	if (!p)
 		return;
 	http_head_free(&p->head);
+	http_trailers_clear(&p->trailers);
 	free(p);
 }
 
@@ -137,6 +38,12 @@ void http1_expect_no_body(struct http1 *p, bool no_body)
 struct http_head *http1_head(struct http1 *p)
 {
 	return &p->head;
+}
+
+const struct http_header *http1_trailers(const struct http1 *p, size_t *n)
+{
+	*n = p->trailers.n;
+	return p->trailers.at;
 }
 
 const char *http1_error(const struct http1 *p)
@@ -165,6 +72,7 @@ static void http1_begin(struct http1 *p)
 	p->head = (struct http_head){ .text = text };
 	p->headers_done = p->message_done = p->in_trailers = false;
 	p->extra = 0;
+	http_trailers_clear(&p->trailers);
 	p->last = 0;
 	p->line_end = 0;
 	p->blank_lines = 0;
@@ -306,6 +214,13 @@ static bool http1_folds(struct http1 *p, const uint8_t *data, size_t size)
 	return false;
 }
 
+static enum http1_event http1_end(struct http1 *p)
+{
+	p->state = HTTP1_IN_HEAD;
+	p->started = false;
+	return HTTP1_END;
+}
+
 static enum http1_event http1_take_body(struct http1 *p, const uint8_t *data, size_t size,
 					size_t *used)
 {
@@ -332,9 +247,10 @@ static enum http1_event http1_take_body(struct http1 *p, const uint8_t *data, si
 		return HTTP1_BODY;
 	if (!p->message_done)
 		return HTTP1_MORE;
-	p->state = HTTP1_IN_HEAD;
-	p->started = false;
-	return HTTP1_END;
+	if (!http_trailers_read(&p->trailers))
+		return http1_bad(p, 400, "a trailer that may not be passed on");
+	p->state = HTTP1_AT_END;
+	return p->trailers.n ? HTTP1_TRAILERS : http1_end(p);
 }
 
 enum http1_event http1_next(struct http1 *p, const uint8_t *data, size_t size, size_t *used,
@@ -356,9 +272,7 @@ enum http1_event http1_next(struct http1 *p, const uint8_t *data, size_t size, s
 		*body_size = p->body_size;
 		return event;
 	case HTTP1_AT_END:
-		p->state = HTTP1_IN_HEAD;
-		p->started = false;
-		return HTTP1_END;
+		return http1_end(p);
 	case HTTP1_FOREIGN:
 		return HTTP1_UPGRADE;
 	case HTTP1_BROKEN:

@@ -18,7 +18,15 @@
 
 #include "wire/http_head.h"
 
-enum http1_event { HTTP1_MORE, HTTP1_HEAD, HTTP1_BODY, HTTP1_END, HTTP1_UPGRADE, HTTP1_BAD };
+enum http1_event {
+	HTTP1_MORE,
+	HTTP1_HEAD,
+	HTTP1_BODY,
+	HTTP1_TRAILERS,
+	HTTP1_END,
+	HTTP1_UPGRADE,
+	HTTP1_BAD
+};
 
 struct http1; /* one direction of one connection; request or response parser */
 struct http1 *http1_new(bool requests);
@@ -31,7 +39,8 @@ void http1_expect_no_body(struct http1 *p, bool no_body);
 /* Take the next event out of these bytes and consume *used of them.  Call it again with the rest,
  * even with none, until it returns MORE.
  * HEAD: http1_head returns it; it is valid until the next HEAD.
- * BODY: *body points to *body_size decoded bytes inside @data.  Trailers are dropped.
+ * BODY: *body points to *body_size decoded bytes inside @data.
+ * TRAILERS: http1_trailers returns them; those that may not pass (http_trailers.h) are left out.
  * END: the message is complete, and the next one may follow.
  * UPGRADE: the head of a 101 was read, and the bytes that follow are not HTTP.  A request that asks
  * for an upgrade ends like any other.
@@ -43,6 +52,8 @@ enum http1_event http1_next(struct http1 *p, const uint8_t *data, size_t size, s
  * complete now. */
 bool http1_finish(struct http1 *p);
 struct http_head *http1_head(struct http1 *p); /* borrowed */
+/* Borrowed, until the next message begins. */
+const struct http_header *http1_trailers(const struct http1 *p, size_t *n);
 const char *http1_error(const struct http1 *p);
 unsigned http1_status(const struct http1 *p);
 
@@ -54,6 +65,8 @@ bool http1_put_header(struct buf *b, const char *name, const char *value) must_c
 void http1_put_end(struct buf *b);
 void http1_put_chunk(struct buf *b, const uint8_t *data, size_t size); /* size 0 is ignored */
 void http1_put_last_chunk(struct buf *b);
+/* The last chunk, and these behind it.  A field that may not be written is left out. */
+void http1_put_trailers(struct buf *b, const struct http_header *fields, size_t n);
 const char *http_reason(unsigned status);
 
 #endif

@@ -196,29 +196,6 @@ static unsigned http1_field(struct http_head *h, char *line, const char **why)
 	return 0;
 }
 
-/* Is @token an element of the comma-separated values of all headers of this name? */
-static bool http1_list_has(const struct http_head *h, const char *name, const char *token)
-{
-	size_t size = strlen(token);
-
-	for (size_t i = 0; i < h->n_headers; i++) {
-		const char *at = h->headers[i].value;
-
-		if (strcmp(h->headers[i].name, name) != 0)
-			continue;
-		while (*at) {
-			size_t n;
-
-			at += strspn(at, ", \t");
-			n = strcspn(at, ", \t");
-			if (n == size && !strncasecmp(at, token, size))
-				return true;
-			at += n + strcspn(at + n, ",");
-		}
-	}
-	return false;
-}
-
 /* The number of @size digits, of which 18 always fit an int64_t; -1: it is none. */
 static int64_t http1_number(const char *text, size_t size)
 {
@@ -311,11 +288,11 @@ static void http1_connection(struct http_head *h)
 {
 	bool bodyless = h->status / 100 == 1 || h->status == 204 || h->status == 304;
 
-	h->keep_alive = h->minor ? !http1_list_has(h, "connection", "close")
-				 : http1_list_has(h, "connection", "keep-alive");
+	h->keep_alive = h->minor ? !http_list_has(h, "connection", "close")
+				 : http_list_has(h, "connection", "keep-alive");
 	if (!h->request && !h->chunked && h->length < 0 && !bodyless)
 		h->keep_alive = false;
-	h->upgrade = h->minor && http1_list_has(h, "connection", "upgrade") &&
+	h->upgrade = h->minor && http_list_has(h, "connection", "upgrade") &&
 		     http_header(h, "upgrade") && (h->request || h->status == 101);
 }
 

@@ -5,6 +5,7 @@
 
 #include "wire/http1.h"
 #include "wire/http1_head.h"
+#include "wire/http_trailers.h"
 
 /* clang-format off */
 static const struct { unsigned status; const char *reason; } http_reasons[] = {
@@ -87,4 +88,14 @@ void http1_put_chunk(struct buf *b, const uint8_t *data, size_t size)
 void http1_put_last_chunk(struct buf *b)
 {
 	buf_adds(b, "0\r\n\r\n");
+}
+
+void http1_put_trailers(struct buf *b, const struct http_header *fields, size_t n)
+{
+	buf_adds(b, "0\r\n");
+	for (size_t i = 0; i < n; i++)
+		if (http_trailer_may_pass(fields[i].name) &&
+		    !http1_put_header(b, fields[i].name, fields[i].value))
+			continue;
+	http1_put_end(b);
 }

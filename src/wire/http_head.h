@@ -34,6 +34,9 @@ struct http_head {
 /* The value of the first header with this lower-case name, or NULL. */
 const char *http_header(const struct http_head *h, const char *name);
 size_t http_header_count(const struct http_head *h, const char *name);
+/* Is @token an element of the comma-separated values of all headers of this name? */
+bool http_list_has(const struct http_head *h, const char *name, const char *token);
+bool http_head_takes_trailers(const struct http_head *h); /* te: trailers */
 void http_head_free(struct http_head *h);
 
 #endif

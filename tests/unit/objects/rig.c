@@ -181,6 +181,8 @@ static void ask_take(struct ask *a, const uint8_t *data, size_t size)
 		case HTTP1_BODY:
 			buf_add(&a->body, body, n);
 			break;
+		case HTTP1_TRAILERS:
+			break;
 		case HTTP1_END:
 			a->done = true;
 			return;

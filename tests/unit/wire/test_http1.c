@@ -37,6 +37,13 @@ static const char *told(bool requests, bool no_body, const char *text, size_t si
 			buf_add(&out, body, body_size);
 		} else if (ev == HTTP1_HEAD) {
 			buf_adds(&out, "H");
+		} else if (ev == HTTP1_TRAILERS) {
+			size_t n;
+			const struct http_header *fields = http1_trailers(p, &n);
+
+			buf_adds(&out, "T");
+			for (size_t i = 0; i < n; i++)
+				buf_addf(&out, "(%s=%s)", fields[i].name, fields[i].value);
 		} else if (ev == HTTP1_END) {
 			buf_adds(&out, "E");
 		} else if (ev == HTTP1_UPGRADE) {
@@ -85,7 +92,10 @@ static const struct row requests[] = {
 	ROW("half a body", POST "Content-Length: 5\r\n\r\nhel", "H[hel]?"),
 	ROW("chunks", POST CHUNKED "\r\n5\r\nhello\r\n1;x=y\r\n!\r\n0\r\n\r\n" GET "\r\n", "H[hello!]EHE."),
 	ROW("a quoted extension", POST CHUNKED "\r\n1;x=\"y\"\r\n!\r\n0\r\n\r\n", "H[!]E."),
-	ROW("trailers are dropped", POST CHUNKED "\r\n1\r\n!\r\n0\r\nX-Sum: 1\r\n\r\n" GET "\r\n", "H[!]EHE."),
+	ROW("trailers are given", POST CHUNKED "\r\n1\r\n!\r\n0\r\nX-Sum:  1 \r\nX-E:\r\n\r\n" GET "\r\n", "H[!]T(x-sum=1)(x-e=)EHE."),
+	ROW("trailers without a body", POST CHUNKED "\r\n0\r\nA: 1\r\n\r\n" POST CHUNKED "\r\n0\r\n\r\n", "HT(a=1)EHE."),
+	ROW("trailers that frame, route or authenticate are dropped", POST CHUNKED "\r\n0\r\nTE: x\r\nHost: x\r\nAuthorization: b\r\n\r\n" GET "\r\n", "HEHE."),
+	ROW("a trailer with a control character", POST CHUNKED "\r\n0\r\nX: \x01\r\n\r\n", "H!400"),
 	ROW("capital hex", POST CHUNKED "\r\nA\r\n0123456789\r\n0\r\n\r\n", "H[0123456789]E."),
 	ROW("an upgrade is a request", GET "Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\r\n", "HE."),
 	ROW("absolute form", "GET http://A/x HTTP/1.1\r\nHost: a\r\n\r\n", "HE."),
