@@ -1,10 +1,11 @@
-/* upstream.h - an HTTP/1.1 client over a connected socket, for the relay to a guest.
+/* upstream.h - requests of a client over a connected socket, for the relay to a guest.
  *
- * One struct upstream is one connection, which carries one request after the other.  Nothing is
- * buffered whole.  Answer bytes are handed on as they come, and the owner says when it cannot take
- * more; request bytes queue up to LIMIT_HTTP_BUFFER.  The other side is hostile: an answer that is
- * not strict HTTP/1.1 ends in `failed`.  All callbacks come from the loop, never from inside one of
- * these functions. */
+ * A struct upstream is what carries a request: over HTTP/1.1 a connection, which carries one after
+ * the other, and over HTTP/2 one stream of a session (upstream_session.h).  Nothing is buffered
+ * whole.  Answer bytes are handed on as they come, and the owner says when it cannot take more;
+ * request bytes queue up to LIMIT_HTTP_BUFFER.  The other side is hostile: an answer that is not
+ * strict HTTP ends in `failed`.  All callbacks come from the loop, never from inside one of these
+ * functions. */
 #ifndef NET_UPSTREAM_H
 #define NET_UPSTREAM_H
 
@@ -16,8 +17,8 @@ struct upstream;
 struct upstream_ops {
 	/* An interim answer (100, 103); may be NULL. */
 	void (*interim)(struct upstream *u, const struct http_head *h);
-	/* The final answer's head, which is valid until `end`.  After a 101, call
-	 * upstream_take_conn at once, or upstream_close. */
+	/* The final answer's head, which is valid until `end`.
+	 * After a 101, call upstream_take_conn at once, or upstream_close. */
 	void (*head)(struct upstream *u, const struct http_head *h);
 	/* Returns how much was taken; taking less stops reading until upstream_read_more. */
 	size_t (*body)(struct upstream *u, const uint8_t *data, size_t size);
@@ -36,19 +37,30 @@ struct upstream_ops {
 	void (*closed)(struct upstream *u);
 };
 
+/* What the other side can have seen of a request that failed; the default is the careful one. */
+enum upstream_loss {
+	UPSTREAM_UNSURE, /* the server may have acted on it */
+	UPSTREAM_UNSEEN, /* the server says that it has not looked at it, so it may be sent again */
+	UPSTREAM_RESET,  /* the server gave it up itself: see upstream_reset */
+	UPSTREAM_NUM_LOSSES
+};
+
 /* Takes ownership of the descriptor.  On NULL the descriptor is closed and *e says why. */
 struct upstream *upstream_new(uv_loop_t *loop, int fd, const struct upstream_ops *ops, void *owner,
 			      struct err *e);
+/* HTTP/1.1 over a connection that is open; takes it over. */
+struct upstream *upstream_over(struct conn *c, const struct upstream_ops *ops, void *owner);
 void *upstream_owner(const struct upstream *u);
 /* Give a kept connection to its next user.  Allowed only between answers. */
 void upstream_set_owner(struct upstream *u, const struct upstream_ops *ops, void *owner);
 
 #define UPSTREAM_NO_BODY (-1)
-#define UPSTREAM_CHUNKED (-2)
+#define UPSTREAM_CHUNKED (-2) /* a body whose length nobody knows */
 
 /* Send a head; that of a request with a body waits for the first piece of it, or for upstream_push,
  * so that an application which is impatient gets both at once.  @headers must contain neither
- * Connection nor those that frame the body; if they contain Upgrade, "connection: upgrade" is sent.
+ * Connection nor those that frame the body; the first of them is Host.  If they contain Upgrade,
+ * HTTP/1.1 sends "connection: upgrade" and HTTP/2 nothing of it.
  * @length is that of the body, or one of the two values above.  False: no message may carry one of
  * the names or values, and nothing was sent. */
 bool upstream_request(struct upstream *u, const char *method, const char *target,
@@ -57,12 +69,14 @@ void upstream_push(struct upstream *u);
 /* False: the queue is full, so wait for `writable`.  The bytes were taken all the same. */
 bool upstream_send_body(struct upstream *u, const void *data, size_t size);
 void upstream_send_end(struct upstream *u);
-/* Instead of upstream_send_end; a request with a length has no place for them. */
+/* Instead of upstream_send_end.  A body with a length drops them over HTTP/1.1. */
 void upstream_send_trailers(struct upstream *u, const struct http_header *fields, size_t n);
 
 void upstream_read_more(struct upstream *u);      /* the body callback has room again */
 bool upstream_answered(const struct upstream *u); /* a byte of the answer came, so the request
 						     must not be repeated */
+enum upstream_loss upstream_loss(const struct upstream *u); /* to be asked in `failed` */
+uint32_t upstream_reset(const struct upstream *u); /* HTTP/2's error code, after UPSTREAM_RESET */
 bool upstream_reusable(const struct upstream *u);
 /* Can neither bytes nor an end be read?  What is read of a connection without a request ends it,
  * and may not have been read yet. */

@@ -1,11 +1,10 @@
-/* upstream_send.c - requests to a server: their head, and how their body is framed. */
+/* upstream_h1_send.c - requests over HTTP/1.1: their head, and how their body is framed. */
+
+#include "net/upstream_h1.h"
 
 #include <string.h>
 
-#include "net/upstream.h"
-#include "net/upstream_parts.h"
-
-static bool upstream_put_headers(struct buf *b, const struct http_header *headers, size_t n)
+static bool upstream_h1_put_headers(struct buf *b, const struct http_header *headers, size_t n)
 {
 	bool upgrade = false;
 
@@ -19,14 +18,15 @@ static bool upstream_put_headers(struct buf *b, const struct http_header *header
 	return true;
 }
 
-bool upstream_request(struct upstream *u, const char *method, const char *target,
-		      const struct http_header *headers, size_t n, int64_t length)
+bool upstream_h1_request(struct upstream *base, const char *method, const char *target,
+			 const struct http_header *headers, size_t n, int64_t length)
 {
+	struct upstream_h1 *u = upstream_h1_of(base);
 	autobuf struct buf b = { 0 };
 
-	assert(u->state == UPSTREAM_FREE);
+	assert(u->state == UPSTREAM_H1_FREE);
 	http1_put_request(&b, method, target);
-	if (!upstream_put_headers(&b, headers, n))
+	if (!upstream_h1_put_headers(&b, headers, n))
 		return false;
 	if (length >= 0)
 		buf_addf(&b, "content-length: %lld\r\n", (long long)length);
@@ -40,62 +40,62 @@ bool upstream_request(struct upstream *u, const char *method, const char *target
 	u->has_body = u->chunked || u->left;
 	u->request_done = !u->has_body;
 	u->answered = u->rest.stopped = u->full = u->keep = false;
-	upstream_go(u, UPSTREAM_ASKED);
+	upstream_h1_go(u, UPSTREAM_H1_ASKED);
 	buf_clear(&u->held);
 	if (u->has_body)
 		buf_add(&u->held, b.data, b.size);
 	else
 		conn_write(u->c, b.data, b.size);
-	upstream_set_turn(u);
+	upstream_h1_set_turn(u);
 	return true;
 }
 
-static void upstream_write(struct upstream *u, const void *data, size_t size)
+static void upstream_h1_write(struct upstream_h1 *u, const void *data, size_t size)
 {
 	if (u->held.size) {
 		buf_add(&u->held, data, size);
-		upstream_push(u);
+		upstream_h1_push(&u->base);
 	} else {
 		conn_write(u->c, data, size);
 	}
 }
 
-void upstream_push(struct upstream *u)
+void upstream_h1_push(struct upstream *base)
 {
+	struct upstream_h1 *u = upstream_h1_of(base);
+
 	conn_write(u->c, u->held.data, u->held.size);
 	buf_free(&u->held);
 }
 
-bool upstream_send_body(struct upstream *u, const void *data, size_t size)
+bool upstream_h1_send_body(struct upstream *base, const void *data, size_t size)
 {
+	struct upstream_h1 *u = upstream_h1_of(base);
+
 	if (u->chunked) {
 		autobuf struct buf b = { 0 };
 
 		http1_put_chunk(&b, data, size);
-		upstream_write(u, b.data, b.size);
+		upstream_h1_write(u, b.data, b.size);
 	} else {
 		assert((int64_t)size <= u->left);
 		u->left -= (int64_t)size;
-		upstream_write(u, data, size);
+		upstream_h1_write(u, data, size);
 	}
 	u->full = conn_full(u->c);
 	return !u->full;
 }
 
-void upstream_send_trailers(struct upstream *u, const struct http_header *fields, size_t n)
+void upstream_h1_send_trailers(struct upstream *base, const struct http_header *fields, size_t n)
 {
+	struct upstream_h1 *u = upstream_h1_of(base);
 	autobuf struct buf b = { 0 };
 
 	if (u->chunked && !u->request_done) {
 		http1_put_trailers(&b, fields, n);
-		upstream_write(u, b.data, b.size);
+		upstream_h1_write(u, b.data, b.size);
 	}
 	assert(u->chunked || !u->left);
 	u->request_done = true;
-	upstream_set_turn(u);
-}
-
-void upstream_send_end(struct upstream *u)
-{
-	upstream_send_trailers(u, NULL, 0);
+	upstream_h1_set_turn(u);
 }
