@@ -4,22 +4,42 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <string.h>
 #include <sys/socket.h>
 
-int loopback_connect(uint16_t port, bool six, bool *done)
+static socklen_t loopback_address(uint16_t port, bool six, struct sockaddr_storage *to)
 {
-	struct sockaddr_in in = {
+	const struct sockaddr_in in = {
 		.sin_family = AF_INET,
 		.sin_port = htons(port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 	};
-	struct sockaddr_in6 in6 = {
+	const struct sockaddr_in6 in6 = {
 		.sin6_family = AF_INET6,
 		.sin6_port = htons(port),
 		.sin6_addr = IN6ADDR_LOOPBACK_INIT,
 	};
-	const struct sockaddr *to = six ? (const void *)&in6 : (const void *)&in;
-	socklen_t size = six ? sizeof(in6) : sizeof(in);
+
+	memcpy(to, six ? (const void *)&in6 : (const void *)&in, six ? sizeof(in6) : sizeof(in));
+	return six ? sizeof(in6) : sizeof(in);
+}
+
+int loopback_datagrams(uint16_t port, bool six)
+{
+	struct sockaddr_storage to;
+	socklen_t size = loopback_address(port, six, &to);
+	autoclose int fd = socket(to.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || connect(fd, (const struct sockaddr *)&to, size))
+		return -errno;
+	return fd_steal(&fd);
+}
+
+int loopback_connect(uint16_t port, bool six, bool *done)
+{
+	struct sockaddr_storage address;
+	const struct sockaddr *to = (const void *)&address;
+	socklen_t size = loopback_address(port, six, &address);
 	autoclose int fd = socket(to->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int on = 1;
 

@@ -8,7 +8,12 @@
  * descriptor, or -errno.  *done tells whether it is connected already. */
 int loopback_connect(uint16_t port, bool six, bool *done) must_check;
 
-/* The result of the connect, once the socket is writable: 0 or -errno. */
+/* A new non-blocking socket for datagrams to and from 127.0.0.1:port, or [::1]:port.  Returns an
+ * owned descriptor, or -errno. */
+int loopback_datagrams(uint16_t port, bool six) must_check;
+
+/* The result of the connect, once the socket is writable: 0 or -errno.  Of a socket for datagrams:
+ * what became of those that were sent. */
 int loopback_result(int fd) must_check;
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "guest/datagrams.h"
 #include "guest/loopback.h"
 #include "guest/relay.h"
 
@@ -17,6 +18,7 @@ enum stream_state {
 	STREAM_PROMISED,   /* somebody listens; the host's first byte has not come yet */
 	STREAM_CONNECTING, /* to the application */
 	STREAM_RELAYING,
+	STREAM_DATAGRAMS, /* `relay` is not used */
 };
 
 enum stream_end { STREAM_HOST, STREAM_APP };
@@ -26,39 +28,22 @@ struct stream {
 	struct streams *streams; /* borrowed */
 	enum stream_state state;
 	struct relay relay;
-	struct watch watch; /* until the relay begins */
-	struct timer timer; /* while it connects */
-	int64_t until_ms;   /* monotonic: so long it tries to connect */
-	uint8_t line[STREAMS_LINE];
+	struct stream_flow *flow; /* owned; NULL: bytes */
+	struct watch watch;       /* until the relay begins */
+	struct timer timer;       /* while it connects */
+	int64_t until_ms;         /* monotonic: so long it tries to connect */
+	uint8_t line[CONNECT_LINE];
 	size_t n_line;
-	uint16_t port;
+	struct connect_ask ask;
 	bool six;
 };
 
+struct stream_flow {
+	struct datagrams datagrams;
+	struct stream *stream; /* borrowed */
+};
+
 static void stream_connect(struct stream *s, bool six);
-
-int stream_line(const uint8_t *data, size_t size, uint16_t *port, size_t *used)
-{
-	static const char word[] = "CONNECT ";
-	const size_t len = sizeof(word) - 1;
-	unsigned n = 0;
-
-	if (memcmp(data, word, size < len ? size : len) != 0)
-		return -1;
-	for (size_t i = len; i < size; i++) {
-		if (data[i] == '\n' && n) {
-			*port = (uint16_t)n;
-			*used = i + 1;
-			return 1;
-		}
-		if (data[i] < '0' || data[i] > '9')
-			return -1;
-		n = n * 10 + (unsigned)(data[i] - '0');
-		if (n > UINT16_MAX)
-			return -1;
-	}
-	return size < STREAMS_LINE ? 0 : -1;
-}
 
 /* @abort resets the connection instead of closing it, for a peer that is gone. */
 static void stream_free(struct stream *s, bool abort)
@@ -71,6 +56,9 @@ static void stream_free(struct stream *s, bool abort)
 		setsockopt(s->relay.side[STREAM_HOST].fd, SOL_SOCKET, SO_LINGER, &none,
 			   sizeof(none));
 	relay_close(&s->relay);
+	if (s->flow)
+		datagrams_close(&s->flow->datagrams);
+	free(s->flow);
 	list_del(&s->in);
 	s->streams->n--;
 	free(s);
@@ -155,7 +143,7 @@ static void stream_connect(struct stream *s, bool six)
 
 	s->state = STREAM_CONNECTING;
 	s->six = six;
-	*fd = loopback_connect(s->port, six, &done);
+	*fd = loopback_connect(s->ask.port, six, &done);
 	if (*fd < 0) {
 		int rc = *fd;
 
@@ -178,7 +166,7 @@ static uint32_t streams_promised(const struct streams *all, uint16_t port)
 
 	list_each(s, &all->all, struct stream, in)
 	{
-		n += s->port == port &&
+		n += s->ask.port == port &&
 		     (s->state == STREAM_PROMISED || s->state == STREAM_CONNECTING);
 	}
 	return n;
@@ -188,14 +176,14 @@ static uint32_t streams_promised(const struct streams *all, uint16_t port)
 static const char *stream_refusal(const struct stream *s)
 {
 	const struct streams *all = s->streams;
-	struct diag_port at = { .port = s->port };
+	struct diag_port at = { .port = s->ask.port };
 
 	if (diag_room(all->diag_fd, &at))
 		return "ERR unreachable\n";
 	if (at.listens)
-		return streams_promised(all, s->port) < at.room ? NULL : "ERR busy\n";
-	return all->opened.bits[s->port / 64] & 1ULL << s->port % 64 ? "ERR refused\n"
-								     : "ERR starting\n";
+		return streams_promised(all, s->ask.port) < at.room ? NULL : "ERR busy\n";
+	return all->opened.bits[s->ask.port / 64] & 1ULL << s->ask.port % 64 ? "ERR refused\n"
+									     : "ERR starting\n";
 }
 
 static void stream_begin(struct stream *s)
@@ -235,14 +223,45 @@ static void stream_promise(struct stream *s)
 		return;
 	}
 	s->state = STREAM_PROMISED;
-	ports_add(&s->streams->opened, s->port);
+	ports_add(&s->streams->opened, s->ask.port);
 	buf_adds(&s->relay.side[STREAM_HOST].rest, "OK\n");
 	relay_write_now(&s->relay.side[STREAM_HOST]);
 	loop_unwatch(s->streams->loop, &s->watch);
-	if (s->relay.side[STREAM_APP].rest.size)
+	if (s->relay.side[STREAM_APP].rest.size || s->ask.way == CONNECT_AT_ONCE)
 		stream_begin(s);
 	else if (loop_watch(s->streams->loop, &s->watch, host, EPOLLIN, stream_first_byte, &e))
 		stream_free(s, true);
+}
+
+static void stream_flow_over(struct datagrams *d)
+{
+	struct stream_flow *flow = container_of(d, struct stream_flow, datagrams);
+
+	stream_free(flow->stream, false);
+}
+
+/* The host's descriptor goes to the flow. */
+static void stream_flow(struct stream *s)
+{
+	int *host = &s->relay.side[STREAM_HOST].fd;
+	struct err e;
+
+	loop_unwatch(s->streams->loop, &s->watch);
+	s->state = STREAM_DATAGRAMS;
+	s->flow = xcalloc(1, sizeof(*s->flow));
+	s->flow->stream = s;
+	if (send(*host, "OK\n", 3, MSG_NOSIGNAL) != 3 ||
+	    datagrams_open(&s->flow->datagrams, s->streams->loop, fd_steal(host), s->ask.port,
+			   &s->relay.side[STREAM_APP].rest, stream_flow_over, &e))
+		stream_free(s, true);
+}
+
+static void stream_answer(struct stream *s)
+{
+	if (s->ask.way == CONNECT_DATAGRAMS)
+		stream_flow(s);
+	else
+		stream_promise(s);
 }
 
 /* Returns 1 once the port is known, 0 before, -1 if the stream is gone. */
@@ -260,7 +279,7 @@ static int stream_ask(struct stream *s)
 		return -1;
 	}
 	s->n_line += (size_t)n;
-	rc = stream_line(s->line, s->n_line, &s->port, &used);
+	rc = connect_read(s->line, s->n_line, &s->ask, &used);
 	if (rc < 0)
 		stream_refuse(s, "ERR malformed\n");
 	if (rc > 0)
@@ -274,7 +293,7 @@ static void stream_ask_ready(struct watch *w, uint32_t events)
 
 	(void)events;
 	if (stream_ask(s) > 0)
-		stream_promise(s);
+		stream_answer(s);
 }
 
 /* Usually the line is there already. */
@@ -291,7 +310,7 @@ static void stream_new(struct streams *all, int fd)
 	all->n++;
 	rc = stream_ask(s);
 	if (rc > 0)
-		stream_promise(s);
+		stream_answer(s);
 	else if (!rc && loop_watch(all->loop, &s->watch, fd, EPOLLIN, stream_ask_ready, &e))
 		stream_free(s, true);
 }

@@ -1,11 +1,11 @@
 /* streams.h - the host's way to the guest's ports: a listener (guest/hostlink.h) that only the host
- * may use.  The answer to "CONNECT <port>\n" is "OK\n" or "ERR <why>\n".  After OK, bytes pass both
- * ways between the host and 127.0.0.1:<port>, or [::1]:<port>.  Bytes for the port may follow the
- * line at once.
+ * may use.  The answer to a line of wire/connect.h is "OK\n" or "ERR <why>\n".  After OK, bytes
+ * pass both ways between the host and 127.0.0.1:<port>, or [::1]:<port>, or datagrams do
+ * (datagrams.h).  Bytes for the port may follow the line at once.
  *
- * The application gets the connection when the host has sent the first byte for it, since servers
- * begin to count the time for a request when they accept, and the host is far away on a slow
- * processor.
+ * On the plain way the application gets the connection when the host has sent the first byte for
+ * it, since servers begin to count the time for a request when they accept, and the host is far
+ * away on a slow processor.  A client whose server speaks first asks for it at once.
  *
  * Two reasons are words of the protocol (net/dial.h).  "starting": nothing listens, and nothing has
  * listened on this port since the microVM's start, of which the snapshot of an image is the last
@@ -16,9 +16,9 @@
 #include "base/loop.h"
 #include "guest/diag.h"
 #include "guest/hostlink.h"
+#include "wire/connect.h"
 
-#define STREAMS_MAX  HOSTLINK_STREAMS
-#define STREAMS_LINE 32 /* the longest CONNECT line */
+#define STREAMS_MAX HOSTLINK_STREAMS
 
 struct streams {
 	struct loop *loop;           /* borrowed */
@@ -40,9 +40,5 @@ void streams_note_ports(struct streams *s);
 /* After a restore the host's ends of all streams are gone.  End the streams, so that the
  * application notices.  Connections that have not asked for a port yet stay. */
 void streams_reset(struct streams *s);
-
-/* Read the line at the start of these bytes.  Returns 1 with *port and the line's length in *used,
- * 0 if more is needed, or -1 if it is not a CONNECT.  Pure. */
-int stream_line(const uint8_t *data, size_t size, uint16_t *port, size_t *used) must_check;
 
 #endif

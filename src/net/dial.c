@@ -18,8 +18,9 @@ struct dial {
 	uv_idle_t soon; /* reports what dial_start already knows */
 	int sock, fd;   /* owned; fd is the one that was handed over, or -1 */
 	bool polled;    /* `poll` is in use */
+	bool new_way;   /* one that an older machine does not know */
 	enum dial_result result;
-	char ask[16], answer[DIAL_ANSWER];
+	char ask[CONNECT_LINE], answer[DIAL_ANSWER];
 	size_t asked, size;
 	void (*done)(void *arg, enum dial_result result, int fd);
 	void *arg; /* borrowed */
@@ -69,7 +70,12 @@ enum dial_result dial_refusal(const char *text, size_t size)
 	static const struct {
 		const char *answer;
 		enum dial_result result;
-	} rows[] = { { "ERR starting\n", DIAL_STARTING }, { "ERR busy\n", DIAL_BUSY } };
+	} rows[] = {
+		{ "ERR starting\n", DIAL_STARTING },
+		{ "ERR busy\n", DIAL_BUSY },
+		{ "ERR malformed\n", DIAL_UNKNOWN },                /* an agent's */
+		{ "ERR ask with: CONNECT <port>\n", DIAL_UNKNOWN }, /* doze-qemu's */
+	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		if (size == strlen(rows[i].answer) && !memcmp(text, rows[i].answer, size))
@@ -127,6 +133,7 @@ static bool is_stream(int fd)
 static void dial_read(struct dial *d)
 {
 	ssize_t n = dial_receive(d);
+	enum dial_result result;
 	int rc;
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -137,9 +144,10 @@ static void dial_read(struct dial *d)
 	}
 	d->size += (size_t)n;
 	rc = dial_answer(d->answer, d->size);
-	if (rc < 0)
-		dial_finish(d, dial_refusal(d->answer, d->size));
-	else if (rc)
+	if (rc < 0) {
+		result = dial_refusal(d->answer, d->size);
+		dial_finish(d, result == DIAL_UNKNOWN && !d->new_way ? DIAL_REFUSED : result);
+	} else if (rc)
 		dial_finish(d, d->fd < 0 || is_stream(d->fd) ? DIAL_OPEN : DIAL_REFUSED);
 }
 
@@ -191,7 +199,7 @@ static bool dial_connect(struct dial *d, const char *path)
 	return false;
 }
 
-struct dial *dial_start(uv_loop_t *loop, const char *path, uint16_t port,
+struct dial *dial_start(uv_loop_t *loop, const char *path, const struct connect_ask *ask,
 			void (*done)(void *arg, enum dial_result result, int fd), void *arg)
 {
 	struct dial *d = xcalloc(1, sizeof(*d));
@@ -200,7 +208,8 @@ struct dial *dial_start(uv_loop_t *loop, const char *path, uint16_t port,
 	d->done = done;
 	d->arg = arg;
 	d->handles = 1;
-	snprintf(d->ask, sizeof(d->ask), "CONNECT %u\n", (unsigned)port);
+	d->new_way = ask->way != CONNECT_PLAIN;
+	connect_write(d->ask, ask);
 	uv_idle_init(loop, &d->soon);
 	d->soon.data = d;
 	if (!dial_connect(d, path) || uv_poll_init(loop, &d->poll, d->sock)) {

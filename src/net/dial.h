@@ -11,7 +11,7 @@
 
 #include <uv.h>
 
-#include "base/base.h"
+#include "wire/connect.h"
 
 enum dial_result {
 	DIAL_OPEN,     /* the descriptor is the caller's */
@@ -20,6 +20,7 @@ enum dial_result {
 	DIAL_STARTING, /* nothing has listened on the port since the microVM's start */
 	DIAL_BUSY,     /* the machine, or the application, has too many callers at the moment: try
 			  again */
+	DIAL_UNKNOWN,  /* the machine, or its agent, is too old for this way of connecting */
 	DIAL_NUM_RESULTS
 };
 
@@ -27,7 +28,7 @@ struct dial;
 
 /* @done is called once, from the loop and never from inside this call. fd is -1 unless DIAL_OPEN.
  */
-struct dial *dial_start(uv_loop_t *loop, const char *path, uint16_t port,
+struct dial *dial_start(uv_loop_t *loop, const char *path, const struct connect_ask *ask,
 			void (*done)(void *arg, enum dial_result result, int fd), void *arg);
 void dial_cancel(struct dial *d); /* call it before `done`, which is then never called */
 

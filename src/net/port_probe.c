@@ -124,6 +124,8 @@ struct port_probe *port_probe_start(uv_loop_t *loop, const struct port_probe_wha
 	uv_timer_init(loop, &new->timer); /* cannot fail */
 	new->timer.data = new;
 	uv_timer_start(&new->timer, port_probe_late, what->most_ms, 0);
-	new->dial = dial_start(loop, what->stream, what->port, port_probe_dialled, new);
+	new->dial =
+		dial_start(loop, what->stream, &(struct connect_ask){ what->port, CONNECT_PLAIN },
+			   port_probe_dialled, new);
 	return new;
 }

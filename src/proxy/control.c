@@ -96,7 +96,7 @@ static void control_on_set(struct proxy *p, struct route *r, const void *body)
 	r = route_put(&p->routes, row, clock_mono_ms(), &left);
 	if (left)
 		control_cut(r);
-	relay_release(r);
+	queue_release(r);
 	control_wake(p, r);
 }
 
@@ -104,7 +104,7 @@ static void control_forget(struct proxy *p, struct route *r)
 {
 	r->row.state = ROUTE_DEAD;
 	control_cut(r);
-	relay_release(r);
+	queue_release(r);
 	route_free(&p->routes, r);
 }
 
@@ -149,7 +149,7 @@ static void control_on_release(struct proxy *p, struct route *r, const void *bod
 	if (!r)
 		return;
 	r->held = false;
-	relay_release(r);
+	queue_release(r);
 }
 
 /* Every body begins with the endpoint, except that of SYNCED, which has none. */

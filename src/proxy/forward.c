@@ -49,30 +49,9 @@ static void forward_start(struct relay *r)
 		return;
 	}
 	if (length != UPSTREAM_NO_BODY && length)
-		list_add(&r->proxy->heads, &r->in_connecting);
-	relay_arm(r->proxy);
+		list_add(&r->caller.proxy->heads, &r->in_heads);
+	queue_arm(r->caller.proxy);
 	http_read_more(r->x);
-}
-
-/* May this refusal pass?  The application may still start, may have more callers than its backlog
- * holds, or may need a moment after a wake until it accepts connections again. */
-static bool forward_may_pass(const struct relay *r, enum dial_result result, int64_t now_ms)
-{
-	int64_t open_ms = now_ms - r->route->opened_ms;
-
-	switch (result) {
-	case DIAL_BUSY:
-		return true;
-	case DIAL_STARTING:
-		return open_ms < LIMIT_PROXY_STARTING_MS;
-	case DIAL_REFUSED:
-		return open_ms < LIMIT_PROXY_WOKEN_MS &&
-		       now_ms - r->line->refused_ms < LIMIT_PROXY_RETRY_MS;
-	case DIAL_OPEN:
-	case DIAL_NUM_RESULTS:
-		break;
-	}
-	return false;
 }
 
 /* An end that can be read says that the application let this connection go before it had a request,
@@ -89,104 +68,51 @@ static void forward_opened(struct relay *r, int fd)
 {
 	struct err e;
 
-	r->line = NULL;
 	r->reused = false;
-	r->up = upstream_new(r->proxy->loop, fd, &forward_ops, r, &e);
+	r->up = upstream_new(r->caller.proxy->loop, fd, &forward_ops, r, &e);
 	if (!r->up) {
 		log_err("cannot use a connection into a guest error=\"%s\"", e.text);
 		relay_refuse(r, 502, "a connection into the microVM cannot be used");
 		return;
 	}
-	upstream_limit(r->up, r->proxy->conf->clients.response_timeout_ms);
+	upstream_limit(r->up, r->caller.proxy->conf->clients.response_timeout_ms);
 	forward_start(r);
 }
 
-/* Returns false if the request has to wait for another turn. */
-static bool forward_goes_on(struct relay *r, enum dial_result result, int fd)
+static bool forward_dialed(struct caller *c, int fd)
 {
-	if (result == DIAL_OPEN && forward_is_emptied(fd)) {
-		close(fd);
-		if (r->emptied++ < EMPTIED_MOST)
-			return false;
-		relay_refuse(r, 502,
-			     "the application on port %u closes each connection before it has a "
-			     "request",
-			     r->port);
-	} else if (result == DIAL_OPEN) {
+	struct relay *r = container_of(c, struct relay, caller);
+
+	if (!forward_is_emptied(fd)) {
 		forward_opened(r, fd);
-	} else if (forward_may_pass(r, result, clock_mono_ms())) {
+		return true;
+	}
+	close(fd);
+	if (r->emptied++ < EMPTIED_MOST)
 		return false;
-	} else {
-		r->line->next_ms = 0; /* the next one may hear the same at once */
-		relay_refuse(r, 502, "nothing listens on port %u", r->port);
-	}
+	relay_refuse(r, 502,
+		     "the application on port %u closes each connection before it has a request",
+		     c->port);
 	return true;
-}
-
-static void forward_dialed(void *arg, enum dial_result result, int fd)
-{
-	struct relay *r = arg;
-	struct route *route = r->route;
-	struct proxy *p = r->proxy;
-	struct line *line = r->line;
-
-	r->dial = NULL;
-	list_del(&r->in_connecting);
-	line_met(line, result, clock_mono_ms());
-	/* The backlog of an application that serves one connection after the other may be full
-	 * because it waits for a request on one that is kept. */
-	if (result == DIAL_BUSY)
-		pool_drop_port(route, r->port);
-	if (!forward_goes_on(r, result, fd)) {
-		list_del(&r->link.in_route);
-		relay_wait(r, line);
-	}
-	if (line->waiting && line_has_turn(line, clock_mono_ms()))
-		relay_release(route);
-	else if (line->waiting)
-		relay_look_again(p, line);
-	line_undial(line);
-}
-
-void relay_dial(struct relay *r, struct line *line)
-{
-	const struct route_set *row = &r->route->row;
-	char path[sizeof(r->proxy->conf->run_dir) + sizeof(row->machine) + 32];
-
-	line_dial(line);
-	r->line = line;
-	r->dial_since_ms = clock_mono_ms();
-	list_add(&r->route->relays, &r->link.in_route);
-	list_add(&r->proxy->connecting, &r->in_connecting);
-	relay_arm(r->proxy);
-	snprintf(path, sizeof(path), "%s/m/%s/stream.sock", r->proxy->conf->run_dir, row->machine);
-	r->dial = dial_start(r->proxy->loop, path, r->port, forward_dialed, r);
 }
 
 /* The application may close a kept connection at any moment, also while a request is on its way to
  * it (RFC 9112 9.3.1).  A request that cannot be repeated would then be lost, so it gets a
  * connection of its own. */
-bool relay_take_kept(struct relay *r)
+static bool forward_take_kept(struct caller *c)
 {
+	struct relay *r = container_of(c, struct relay, caller);
+
 	if (!r->reused && forward_repeatable(http_request(r->x)))
-		r->up = pool_take(r->route, r->port, &r->kept_ms);
+		r->up = pool_take(r->caller.route, r->caller.port, &r->kept_ms);
 	if (!r->up)
 		return false;
 	r->reused = true;
-	list_add(&r->route->relays, &r->link.in_route);
+	list_add(&r->caller.route->relays, &r->caller.link.in_route);
 	upstream_set_owner(r->up, &forward_ops, r);
 	upstream_timeout(r->up, 0);
 	forward_start(r);
 	return true;
-}
-
-void relay_dial_tick(struct relay *r, int64_t now_ms)
-{
-	if (now_ms - r->dial_since_ms < LIMIT_NET_DIAL_MS)
-		return;
-	log_warn("a machine does not answer machine=%s", r->route->row.machine);
-	relay_refuse(r, 502, "the microVM gave no connection to port %u for %d seconds", r->port,
-		     LIMIT_NET_DIAL_MS / 1000);
 }
 
 static void forward_upgrade(struct relay *r, const struct http_head *h)
@@ -200,7 +126,7 @@ static void forward_upgrade(struct relay *r, const struct http_head *h)
 	}
 	header_filter_to_client(h, r->id, r->offer.marker, &headers);
 	http_send_head(r->x, 101, headers.at, headers.n, 0);
-	tunnel_start(r->proxy, r->route, r->x, r->up);
+	tunnel_start(r->caller.proxy, r->caller.route, r->x, r->up);
 	r->up = NULL;
 	relay_free(r);
 }
@@ -210,7 +136,7 @@ static void forward_head(struct upstream *u, const struct http_head *h)
 	struct relay *r = upstream_owner(u);
 	struct filtered_headers headers;
 
-	control_touch(r->proxy, r->route);
+	control_touch(r->caller.proxy, r->caller.route);
 	if (h->status == 101) {
 		forward_upgrade(r, h);
 		return;
@@ -229,7 +155,7 @@ static size_t forward_body(struct upstream *u, const uint8_t *data, size_t size)
 
 	if (r->client_full)
 		return 0;
-	control_touch(r->proxy, r->route);
+	control_touch(r->caller.proxy, r->caller.route);
 	r->client_full = !http_send_body(r->x, data, size);
 	return size;
 }
@@ -259,8 +185,9 @@ static void forward_end(struct upstream *u)
 	/* Each request that cannot be repeated opens a connection, so keeping all of them would
 	 * fill the pool. */
 	if (r->ended && upstream_reusable(u) &&
-	    (forward_repeatable(http_request(r->x)) || !pool_has(r->route, r->port))) {
-		pool_put(r->route, r->port, u, r->keep_alive_ms);
+	    (forward_repeatable(http_request(r->x)) ||
+	     !pool_has(r->caller.route, r->caller.port))) {
+		pool_put(r->caller.route, r->caller.port, u, r->keep_alive_ms);
 		r->up = NULL;
 	}
 	relay_detach(r);
@@ -278,13 +205,13 @@ static void forward_writable(struct upstream *u)
 static void forward_failed(struct upstream *u, const char *why)
 {
 	struct relay *r = upstream_owner(u);
-	struct route *route = r->route;
+	struct route *route = r->caller.route;
 
 	r->up = NULL;
 	if (upstream_timed_out(u)) {
 		relay_refuse(r, 504,
 			     "the application neither took nor sent a byte for %lld seconds",
-			     (long long)r->proxy->conf->clients.response_timeout_ms / 1000);
+			     (long long)r->caller.proxy->conf->clients.response_timeout_ms / 1000);
 		return;
 	}
 	if (!r->reused || upstream_answered(u)) {
@@ -293,10 +220,10 @@ static void forward_failed(struct upstream *u, const char *why)
 		return;
 	}
 	/* The application closed a kept connection while it was used: try a fresh one, once. */
-	pool_learn(route, r->port, r->kept_ms);
+	pool_learn(route, r->caller.port, r->kept_ms);
 	relay_detach(r);
-	r->route = route;
-	relay_gate(r);
+	r->caller.route = route;
+	caller_gate(&r->caller);
 }
 
 static void forward_closed(struct upstream *u)
@@ -313,4 +240,15 @@ static const struct upstream_ops forward_ops = {
 	.writable = forward_writable,
 	.failed = forward_failed,
 	.closed = forward_closed,
+};
+
+static void forward_refused(struct caller *c, unsigned status, const char *reason)
+{
+	relay_refuse(container_of(c, struct relay, caller), status, "%s", reason);
+}
+
+const struct caller_ops forward_caller = {
+	.take_kept = forward_take_kept,
+	.opened = forward_dialed,
+	.refuse = forward_refused,
 };

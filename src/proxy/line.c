@@ -14,18 +14,19 @@ static const struct {
 	[DIAL_BUSY] = { 5, 80 },
 };
 
-struct line *line_of(struct route *r, struct list *lines, uint16_t port)
+struct line *line_of(struct route *r, struct list *lines, uint16_t port, enum connect_way way)
 {
 	struct line *l;
 
 	list_each(it, lines, struct line, in_route)
 	{
-		if (it->port == port)
+		if (it->port == port && it->datagrams == (way == CONNECT_DATAGRAMS))
 			return it;
 	}
 	l = xcalloc(1, sizeof(*l));
 	l->route = r;
 	l->port = port;
+	l->datagrams = way == CONNECT_DATAGRAMS;
 	list_init(&l->in_pausing);
 	line_reset(l);
 	list_add(lines, &l->in_route);
@@ -79,6 +80,8 @@ void line_met(struct line *l, enum dial_result result, int64_t now_ms)
 {
 	int64_t pause = l->last == result ? l->pause_ms * 2 : line_pauses[result].first_ms;
 
+	if (result == DIAL_UNKNOWN)
+		return; /* this says nothing of the application */
 	l->last = result;
 	if (result == DIAL_OPEN) {
 		l->moved_ms = now_ms;

@@ -18,6 +18,7 @@ struct line {
 	struct list in_route, in_pausing; /* the latter while it has to be looked at again */
 	struct route *route;              /* borrowed */
 	uint16_t port;
+	bool datagrams; /* of UDP; TCP's port of the same number has a line of its own */
 	unsigned dialing, waiting, window;
 	int64_t next_ms, pause_ms; /* monotonic: nobody dials before; 0: no pause */
 	int64_t moved_ms;          /* the last connection that the application took; 0: none */
@@ -26,7 +27,7 @@ struct line {
 };
 
 /* The line of this port, which is made if there is none. */
-struct line *line_of(struct route *r, struct list *lines, uint16_t port);
+struct line *line_of(struct route *r, struct list *lines, uint16_t port, enum connect_way way);
 bool line_has_turn(const struct line *l, int64_t now_ms);
 
 void line_wait(struct line *l);

@@ -22,7 +22,7 @@ struct proxy {
 	struct http_server *server;
 	struct route_table routes;
 	struct held_clock clock;
-	struct list connecting;  /* relays that dial */
+	struct list connecting;  /* callers that dial */
 	struct list pausing;     /* lines that have to be looked at again */
 	struct list heads;       /* relays whose head waits for the first piece of its body */
 	struct chan_uv *control; /* owned; NULL: away */
@@ -56,11 +56,10 @@ void control_note(struct proxy *p, struct route *r, const char *text);
 
 /* relay.c */
 extern const struct http_handler relay_handler;
+void relay_push_heads(struct proxy *p);
 
 /* queue.c */
-void relay_release(struct route *r); /* decide again about those who wait, as the gate says */
-void relay_arm(struct proxy *p);     /* sets the timers for those who wait or connect */
-void relay_on_held_tick(uv_timer_t *timer);
-void relay_on_connect_tick(uv_timer_t *timer);
+void queue_release(struct route *r); /* decide again about those who wait, as the gate says */
+void queue_arm(struct proxy *p);     /* sets the timers for those who wait or connect */
 
 #endif

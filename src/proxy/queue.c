@@ -1,147 +1,160 @@
-/* queue.c - requests that wait: for their microVM, then for their turn at the port (line.h). */
+/* queue.c - callers that wait: for their microVM, then for their turn at the port (line.h). */
 
 #include "base/clock.h"
-#include "proxy/relay.h"
+#include "proxy/caller.h"
 
 #define TICK_MS 10
 
-void relay_arm(struct proxy *p)
+static void queue_on_held_tick(uv_timer_t *timer);
+static void queue_on_connect_tick(uv_timer_t *timer);
+
+void queue_arm(struct proxy *p)
 {
 	int64_t next = held_next_ms(&p->clock), now = clock_mono_ms();
 
 	if (next >= 0)
-		uv_timer_start(&p->tick_held, relay_on_held_tick,
+		uv_timer_start(&p->tick_held, queue_on_held_tick,
 			       next > now ? (uint64_t)(next - now) : 0, 0);
 	else
 		uv_timer_stop(&p->tick_held);
 	if (list_empty(&p->connecting) && list_empty(&p->pausing) && list_empty(&p->heads))
 		uv_timer_stop(&p->tick_connect);
 	else if (!uv_is_active((uv_handle_t *)&p->tick_connect))
-		uv_timer_start(&p->tick_connect, relay_on_connect_tick, TICK_MS, TICK_MS);
+		uv_timer_start(&p->tick_connect, queue_on_connect_tick, TICK_MS, TICK_MS);
 }
 
-void relay_look_again(struct proxy *p, struct line *line)
+void queue_look_again(struct proxy *p, struct line *line)
 {
 	list_del(&line->in_pausing);
 	list_add(&p->pausing, &line->in_pausing);
-	relay_arm(p);
+	queue_arm(p);
 }
 
-void relay_unwait(struct relay *r)
+void caller_unwait(struct caller *c)
 {
-	if (!r->waiter.held_by)
+	if (!c->waiter.held_by)
 		return;
-	held_remove(&r->waiter);
-	if (r->line)
-		line_unwait(r->line);
-	r->line = NULL;
+	held_remove(&c->waiter);
+	if (c->line)
+		line_unwait(c->line);
+	c->line = NULL;
 }
 
-void relay_wait(struct relay *r, struct line *line)
+bool caller_is_held(const struct caller *c)
 {
-	struct route *route = r->route;
-	size_t most = (size_t)r->proxy->conf->clients.held_requests;
+	return c->waiter.held_by && !c->line;
+}
+
+void caller_wait(struct caller *c, struct line *line)
+{
+	struct route *route = c->route;
+	size_t most = (size_t)c->proxy->conf->clients.held_requests;
 	size_t looking = line ? line->dialing : 0;
 
 	/* Nobody who came later takes the place of one that only looks whether it is its turn. */
 	most = most > looking ? most - looking : 0;
-	if (r->hold_until_ms || r->dial_since_ms)
+	if (c->hold_until_ms || c->dial_since_ms)
 		most = SIZE_MAX;
-	if (!r->hold_until_ms)
-		r->hold_until_ms = clock_mono_ms() + r->proxy->conf->hold_ms;
-	if (!held_add(&route->waiting, &r->proxy->clock, &r->waiter, r->hold_until_ms, most)) {
-		relay_refuse(r, 502, "too many requests wait for this microVM");
+	if (!c->hold_until_ms)
+		c->hold_until_ms = clock_mono_ms() + c->proxy->conf->hold_ms;
+	if (!held_add(&route->waiting, &c->proxy->clock, &c->waiter, c->hold_until_ms, most)) {
+		caller_refuse(c, 502, "too many requests wait for this microVM");
 		return;
 	}
-	r->line = line;
+	c->line = line;
 	if (line) {
 		line_wait(line);
-		relay_look_again(r->proxy, line);
+		queue_look_again(c->proxy, line);
 	}
-	relay_arm(r->proxy);
-	control_wake(r->proxy, route);
+	queue_arm(c->proxy);
+	control_wake(c->proxy, route);
 }
 
-static struct line *relay_line(struct relay *r)
+static struct line *caller_line(struct caller *c)
 {
-	return r->line ? r->line : line_of(r->route, &r->route->lines, r->port);
+	return c->line ? c->line : line_of(c->route, &c->route->lines, c->port, c->way);
 }
 
-void relay_connect(struct relay *r)
+static bool caller_take_kept(struct caller *c)
+{
+	return c->ops->take_kept && c->ops->take_kept(c);
+}
+
+static void caller_connect(struct caller *c)
 {
 	struct line *line;
 
-	held_take_turn(&r->route->waiting, &r->waiter);
-	if (relay_take_kept(r))
+	held_take_turn(&c->route->waiting, &c->waiter);
+	if (caller_take_kept(c))
 		return;
-	line = relay_line(r);
+	line = caller_line(c);
 	if (!line->waiting && line_has_turn(line, clock_mono_ms()))
-		relay_dial(r, line);
+		caller_dial(c, line);
 	else
-		relay_wait(r, line);
+		caller_wait(c, line);
 }
 
 /* One that waits, while its gate is open. */
-static void relay_try(struct relay *r)
+static void caller_try(struct caller *c)
 {
-	struct line *line = relay_line(r);
+	struct line *line = caller_line(c);
 
 	if (line_has_turn(line, clock_mono_ms())) {
 		line_dial(line); /* so that the line outlives the waiting */
-		relay_unwait(r);
-		if (!relay_take_kept(r))
-			relay_dial(r, line);
+		caller_unwait(c);
+		if (!caller_take_kept(c))
+			caller_dial(c, line);
 		line_undial(line);
-	} else if (!r->line) {
-		r->line = line;
+	} else if (!c->line) {
+		c->line = line;
 		line_wait(line);
 	}
 }
 
-void relay_gate(struct relay *r)
+void caller_gate(struct caller *c)
 {
-	switch (route_gate(r->route)) {
+	switch (route_gate(c->route)) {
 	case GATE_GO:
-		relay_connect(r);
+		caller_connect(c);
 		break;
 	case GATE_HOLD:
-		relay_wait(r, NULL);
+		caller_wait(c, NULL);
 		break;
 	case GATE_REFUSE:
 	case GATE_NUM:
-		relay_refuse(r, 502, "the microVM does not run, and a request does not wake it");
+		caller_refuse(c, 502, "the microVM does not run, and a request does not wake it");
 		break;
 	}
 }
 
-void relay_release(struct route *route)
+void queue_release(struct route *route)
 {
 	list_each(w, &route->waiting.waiters, struct waiter, in_waiters)
 	{
-		struct relay *r = container_of(w, struct relay, waiter);
+		struct caller *c = container_of(w, struct caller, waiter);
 
 		if (route_gate(route) == GATE_HOLD)
 			return;
 		if (route_gate(route) == GATE_GO)
-			relay_try(r);
+			caller_try(c);
 		else
-			relay_gate(r);
+			caller_gate(c);
 	}
 }
 
 /* Does the application still take one connection after the other?  Then patience is worth it. */
-static bool relay_moves_on(struct relay *r, int64_t now_ms)
+static bool caller_moves_on(struct caller *c, int64_t now_ms)
 {
-	int64_t until = r->line ? r->line->moved_ms + r->proxy->conf->hold_ms : 0;
+	int64_t until = c->line ? c->line->moved_ms + c->proxy->conf->hold_ms : 0;
 
-	if (!r->line || !r->line->moved_ms || until <= now_ms)
+	if (!c->line || !c->line->moved_ms || until <= now_ms)
 		return false;
-	r->hold_until_ms = until;
-	held_remove(&r->waiter);
-	return held_add(&r->route->waiting, &r->proxy->clock, &r->waiter, until, SIZE_MAX);
+	c->hold_until_ms = until;
+	held_remove(&c->waiter);
+	return held_add(&c->route->waiting, &c->proxy->clock, &c->waiter, until, SIZE_MAX);
 }
 
-static void relay_waited_in_vain(struct relay *r)
+static void caller_waited_in_vain(struct caller *c)
 {
 	static const struct {
 		unsigned status;
@@ -151,44 +164,45 @@ static void relay_waited_in_vain(struct relay *r)
 		[DIAL_REFUSED] = { 502, "nothing listens there" },
 		[DIAL_STARTING] = { 502, "nothing has listened there since the microVM's start" },
 		[DIAL_BUSY] = { 504, "the application took no connection" },
+		[DIAL_UNKNOWN] = { 502, "the microVM knows no such port" },
 	};
-	long long s = (long long)r->proxy->conf->hold_ms / 1000;
+	long long s = (long long)c->proxy->conf->hold_ms / 1000;
 
-	if (r->line)
-		relay_refuse(r, rows[r->line->last].status, "port %u after %lld seconds: %s",
-			     r->port, s, rows[r->line->last].why);
+	if (c->line)
+		caller_refuse(c, rows[c->line->last].status, "port %u after %lld seconds: %s",
+			      c->port, s, rows[c->line->last].why);
 	else
-		relay_refuse(r, 502, "the microVM was not ready within %lld seconds", s);
+		caller_refuse(c, 502, "the microVM was not ready within %lld seconds", s);
 }
 
-void relay_on_held_tick(uv_timer_t *timer)
+static void queue_on_held_tick(uv_timer_t *timer)
 {
 	struct proxy *p = timer->data;
 	int64_t now = clock_mono_ms();
 	struct waiter *w;
 
 	while ((w = held_late(&p->clock, now))) {
-		struct relay *r = container_of(w, struct relay, waiter);
+		struct caller *c = container_of(w, struct caller, waiter);
 
-		if (!relay_moves_on(r, now))
-			relay_waited_in_vain(r);
+		if (!caller_moves_on(c, now))
+			caller_waited_in_vain(c);
 	}
-	relay_arm(p);
+	queue_arm(p);
 }
 
 /* To look is no byte of a request, so it does not keep a microVM awake: if it is suspended
  * meanwhile, those who wait wake it again. */
-static void relay_pass_turn(struct line *line)
+static void queue_pass_turn(struct line *line)
 {
 	struct route *route = line->route;
 
 	list_del(&line->in_pausing);
 	if (!line->waiting || route_gate(route) != GATE_GO)
 		return;
-	relay_release(route);
+	queue_release(route);
 }
 
-static struct line *relay_due_line(const struct proxy *p, int64_t now_ms)
+static struct line *queue_due_line(const struct proxy *p, int64_t now_ms)
 {
 	list_each(line, &p->pausing, struct line, in_pausing)
 	{
@@ -198,20 +212,16 @@ static struct line *relay_due_line(const struct proxy *p, int64_t now_ms)
 	return NULL;
 }
 
-void relay_on_connect_tick(uv_timer_t *timer)
+static void queue_on_connect_tick(uv_timer_t *timer)
 {
 	struct proxy *p = timer->data;
 	int64_t now = clock_mono_ms();
 	struct line *line;
 
-	list_each(r, &p->connecting, struct relay, in_connecting) relay_dial_tick(r, now);
-	list_each(r, &p->heads, struct relay, in_connecting)
-	{
-		list_del(&r->in_connecting);
-		upstream_push(r->up);
-	}
+	list_each(c, &p->connecting, struct caller, in_connecting) caller_dial_tick(c, now);
+	relay_push_heads(p);
 	/* Who is next in one line may end another one, so none is remembered. */
-	while ((line = relay_due_line(p, now)))
-		relay_pass_turn(line);
-	relay_arm(p);
+	while ((line = queue_due_line(p, now)))
+		queue_pass_turn(line);
+	queue_arm(p);
 }

@@ -29,22 +29,11 @@ static void relay_answer(struct http_exchange *x, const char *id, const struct a
 
 void relay_detach(struct relay *r)
 {
-	struct line *line = r->line;
-
-	relay_unwait(r);
-	list_del(&r->in_connecting);
-	list_del(&r->link.in_route);
-	if (r->dial) {
-		dial_cancel(r->dial);
-		relay_look_again(r->proxy, line);
-		line_undial(line);
-	}
+	caller_leave(&r->caller);
+	list_del(&r->in_heads);
 	if (r->up)
 		upstream_close(r->up);
-	r->line = NULL;
-	r->dial = NULL;
 	r->up = NULL;
-	r->route = NULL;
 }
 
 void relay_free(struct relay *r)
@@ -68,12 +57,12 @@ static void relay_note(const struct relay *r, struct route *route, unsigned stat
 	else
 		buf_addf(&text, "was %u", status);
 	buf_addf(&text, ": %s", reason);
-	control_note(r->proxy, route, buf_str(&text));
+	control_note(r->caller.proxy, route, buf_str(&text));
 }
 
 void relay_refuse(struct relay *r, unsigned status, const char *why, ...)
 {
-	struct route *route = r->route;
+	struct route *route = r->caller.route;
 	char reason[RELAY_REASON];
 	va_list args;
 
@@ -92,17 +81,12 @@ void relay_refuse(struct relay *r, unsigned status, const char *why, ...)
 
 static void relay_cut(struct link *l)
 {
-	struct relay *r = container_of(l, struct relay, link);
-	struct route *route = r->route;
+	struct relay *r = container_of(l, struct relay, caller.link);
 
-	if (r->up) {
+	if (r->up)
 		relay_refuse(r, 502, "the microVM was suspended or ended meanwhile");
-		return;
-	}
-	/* The application has seen nothing of the request. */
-	relay_detach(r);
-	r->route = route;
-	relay_gate(r);
+	else
+		caller_cut(l); /* the application has seen nothing of the request */
 }
 
 static const struct auth_denial *relay_admit(struct relay *r, const struct http_head *head)
@@ -111,14 +95,14 @@ static const struct auth_denial *relay_admit(struct relay *r, const struct http_
 	char endpoint[UUID_SIZE];
 	struct route *route = NULL;
 
-	if (auth_endpoint(head->host, http_sni(r->x), r->proxy->suffix, endpoint))
-		route = route_find(&r->proxy->routes, endpoint);
+	if (auth_endpoint(head->host, http_sni(r->x), r->caller.proxy->suffix, endpoint))
+		route = route_find(&r->caller.proxy->routes, endpoint);
 	if (!route)
 		return &auth_unknown_host;
-	denial = auth_check(head, &r->offer, &r->proxy->keys, &route->row, clock_wall_ms(),
-			    &r->port);
+	denial = auth_check(head, &r->offer, &r->caller.proxy->keys, &route->row, clock_wall_ms(),
+			    &r->caller.port);
 	if (!denial)
-		r->route = route;
+		r->caller.route = route;
 	return denial;
 }
 
@@ -129,7 +113,8 @@ static bool relay_wants_http2(struct relay *r, const struct http_head *head)
 
 	if (!force || strcmp(force, "true") != 0)
 		return false;
-	log_warn("HTTP/2 to applications is not supported yet endpoint=%s", r->route->row.endpoint);
+	log_warn("HTTP/2 to applications is not supported yet endpoint=%s",
+		 r->caller.route->row.endpoint);
 	relay_refuse(r, 502, "HTTP/2 to applications is not supported");
 	return true;
 }
@@ -141,10 +126,9 @@ static void relay_head(struct http_exchange *x)
 	const struct auth_denial *denial;
 
 	r->x = x;
-	r->proxy = http_server_arg(x);
-	r->link.cut = relay_cut;
-	list_init(&r->link.in_route);
-	list_init(&r->in_connecting);
+	caller_init(&r->caller, http_server_arg(x), &forward_caller);
+	r->caller.link.cut = relay_cut;
+	list_init(&r->in_heads);
 	rand_uuid(r->id);
 	http_set_user(x, r);
 	auth_offer_read(head, &r->offer);
@@ -153,27 +137,38 @@ static void relay_head(struct http_exchange *x)
 		relay_answer(x, r->id, denial, NULL);
 	if (denial || relay_wants_http2(r, head))
 		return;
-	control_touch(r->proxy, r->route);
+	control_touch(r->caller.proxy, r->caller.route);
 	if (head->expect_continue)
 		http_read_stop(x);
-	relay_gate(r);
+	caller_gate(&r->caller);
+}
+
+/* What waited for the first piece of its body waits no longer. */
+void relay_push_heads(struct proxy *p)
+{
+	list_each(r, &p->heads, struct relay, in_heads)
+	{
+		list_del(&r->in_heads);
+		upstream_push(r->up);
+	}
 }
 
 static size_t relay_body(struct http_exchange *x, const uint8_t *data, size_t size)
 {
 	struct relay *r = http_user(x);
 
-	if (!r->route)
+	if (!r->caller.route)
 		return size; /* the relay is finished, and nobody wants what still comes */
-	if (r->waiter.held_by && !r->line) {
-		if (!held_unread(&r->waiter, size, (size_t)r->proxy->conf->hold_body_bytes))
+	if (caller_is_held(&r->caller)) {
+		if (!held_unread(&r->caller.waiter, size,
+				 (size_t)r->caller.proxy->conf->hold_body_bytes))
 			relay_refuse(r, 502, "the requests that wait have too many bytes");
 		return 0;
 	}
 	if (!r->up || r->guest_full)
 		return 0;
-	control_touch(r->proxy, r->route);
-	list_del(&r->in_connecting);
+	control_touch(r->caller.proxy, r->caller.route);
+	list_del(&r->in_heads);
 	r->guest_full = !upstream_send_body(r->up, data, size);
 	return size;
 }
@@ -212,7 +207,7 @@ static void relay_done(struct http_exchange *x)
 	if (!r)
 		return; /* its head could not be read */
 	relay_free(r);
-	relay_arm(p);
+	queue_arm(p);
 }
 
 static void relay_bad(struct http_exchange *x, unsigned status, const char *why)

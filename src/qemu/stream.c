@@ -15,6 +15,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "ipc/agent.h"
+#include "wire/connect.h"
 
 #define STREAM_LINE 128
 
@@ -84,18 +85,13 @@ static int conn_line(int fd, char line[STREAM_LINE], size_t *used)
 
 uint16_t stream_parse_line(const char *line, size_t size)
 {
-	static const char word[] = "CONNECT ";
-	const size_t n = sizeof(word) - 1;
-	unsigned port = 0;
+	struct connect_ask ask;
+	size_t used;
 
-	if (size < n + 2 || memcmp(line, word, n) != 0 || line[size - 1] != '\n' || line[n] == '0')
+	if (connect_read(line, size, &ask, &used) != 1 || used != size ||
+	    line[strcspn(line, "0123456789")] == '0')
 		return 0;
-	for (size_t i = n; i < size - 1; i++) {
-		if (line[i] < '0' || line[i] > '9' || port > UINT16_MAX / 10)
-			return 0;
-		port = port * 10 + (unsigned)(line[i] - '0');
-	}
-	return port <= UINT16_MAX ? (uint16_t)port : 0;
+	return ask.port;
 }
 
 static void conn_answer(struct stream_conn *c)

@@ -15,47 +15,6 @@
 #include "guest/loopback.h"
 #include "guest/streams.h"
 
-// clang-format off
-static const struct {
-	const char *text;
-	int rc;
-	uint16_t port;
-	size_t used;
-} rows[] = {
-	{ "CONNECT 5000\n",           1, 5000, 13 },
-	{ "CONNECT 1\nGET / HTTP",    1, 1, 10 },
-	{ "CONNECT 65535\n",          1, 65535, 14 },
-	{ "CONNECT 0080\n",           1, 80, 13 },
-	{ "",                         0, 0, 0 },
-	{ "CON",                      0, 0, 0 },
-	{ "CONNECT ",                 0, 0, 0 },
-	{ "CONNECT 80",               0, 0, 0 },
-	{ "CONNECT 65536\n",          -1, 0, 0 },
-	{ "CONNECT 0\n",              -1, 0, 0 },
-	{ "CONNECT \n",               -1, 0, 0 },
-	{ "CONNECT 80\r\n",           -1, 0, 0 },
-	{ "CONNECT -1\n",             -1, 0, 0 },
-	{ "CONNECT  80\n",            -1, 0, 0 },
-	{ "connect 80\n",             -1, 0, 0 },
-	{ "GET / HTTP/1.1\r\n",       -1, 0, 0 },
-	{ "CONNECT 00000000000000000000000000000000", -1, 0, 0 },
-};
-// clang-format on
-
-static void test_only_connect_with_a_port_is_a_line(void **unused)
-{
-	(void)unused;
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		uint16_t port = 0;
-		size_t used = 0;
-		int rc = stream_line((const uint8_t *)rows[i].text, strlen(rows[i].text), &port,
-				     &used);
-
-		if (rc != rows[i].rc || (rc == 1 && (port != rows[i].port || used != rows[i].used)))
-			fail_msg("'%s': %d, port %u, used %zu", rows[i].text, rc, port, used);
-	}
-}
-
 static struct {
 	struct loop *loop;
 	struct streams streams;
@@ -66,6 +25,7 @@ static struct {
 	int app;                 /* what the last connection leads to */
 	unsigned connects;       /* how often it was connected to */
 	bool pends;              /* a connect is not answered */
+	bool lives_on_six, dead; /* of datagrams */
 	bool blind;              /* the kernel's list cannot be read */
 	struct diag_ports ports; /* that listen */
 	uint32_t room;           /* in their backlogs */
@@ -94,7 +54,22 @@ int loopback_connect(uint16_t port, bool six, bool *done)
 int loopback_result(int fd)
 {
 	(void)fd;
-	return 0;
+	return t.dead ? -ECONNREFUSED : 0;
+}
+
+/* Nobody waits on the address that the test does not name. */
+int loopback_datagrams(uint16_t port, bool six)
+{
+	int pair[2];
+
+	(void)port;
+	t.connects++;
+	t.dead = six != t.lives_on_six;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, pair), 0);
+	if (t.app >= 0)
+		close(t.app);
+	t.app = pair[1];
+	return pair[0];
 }
 
 int diag_listening(int fd, struct diag_ports *ports)
@@ -166,14 +141,12 @@ static void turn(void)
 }
 
 /* A host that asks for this port; *answer is what it is told. */
-static int host_asks(unsigned port, const char *after, char answer[64])
+static int host_sends(const char *line, size_t size, char answer[64])
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0), n = -1;
-	char line[64];
 
 	assert_int_equal(connect(fd, (struct sockaddr *)&t.at, t.at_size), 0);
-	snprintf(line, sizeof(line), "CONNECT %u\n%s", port, after);
-	assert_int_equal(write(fd, line, strlen(line)), strlen(line));
+	assert_int_equal(write(fd, line, size), size);
 	for (int i = 0; i < 1000 && n < 0; i++) {
 		turn();
 		n = (int)read(fd, answer, 63);
@@ -181,6 +154,14 @@ static int host_asks(unsigned port, const char *after, char answer[64])
 	assert_true(n > 0);
 	answer[n] = '\0';
 	return fd;
+}
+
+static int host_asks(unsigned port, const char *after, char answer[64])
+{
+	char line[64];
+
+	snprintf(line, sizeof(line), "CONNECT %u\n%s", port, after);
+	return host_sends(line, strlen(line), answer);
 }
 
 static const char *ask(unsigned port)
@@ -292,18 +273,97 @@ static void test_a_connection_that_the_backlog_dropped_is_tried_again(void **unu
 	close(host);
 }
 
+static void test_an_application_that_speaks_first_gets_its_connection_at_once(void **unused)
+{
+	char answer[64];
+	int host;
+
+	(void)unused;
+	listens(25, true);
+	host = host_sends("CONNECT 25 now\n", 15, answer);
+	assert_string_equal(answer, "OK\n");
+	turn();
+	assert_int_equal(t.connects, 1);
+	assert_int_equal(write(t.app, "220 hello", 9), 9);
+	for (int i = 0; i < 1000 && read(host, answer, sizeof(answer)) <= 0; i++)
+		turn();
+	assert_memory_equal(answer, "220 hello", 9);
+	close(host);
+}
+
+static void test_datagrams_go_both_ways_whole(void **unused)
+{
+	char answer[64], got[64];
+	int host;
+
+	(void)unused;
+	host = host_sends("CONNECT 53 udp\n\0\3one", 20, answer);
+	assert_string_equal(answer, "OK\n");
+	assert_int_equal(read(t.app, got, sizeof(got)), 3);
+	assert_memory_equal(got, "one", 3);
+	assert_int_equal(write(host, "\0\3tw", 4), 4); /* cut anywhere */
+	turn();
+	assert_int_equal(read(t.app, got, sizeof(got)), -1);
+	assert_int_equal(write(host, "o\0\0\0\4more", 9), 9);
+	turn();
+	assert_int_equal(read(t.app, got, sizeof(got)), 3);
+	assert_int_equal(read(t.app, got, sizeof(got)), 0);
+	assert_int_equal(read(t.app, got, sizeof(got)), 4);
+	assert_int_equal(send(t.app, "", 0, 0), 0);
+	assert_int_equal(send(t.app, "back", 4, 0), 4);
+	turn();
+	assert_int_equal(read(host, got, sizeof(got)), 8);
+	assert_memory_equal(got, "\0\0\0\4back", 8);
+	close(host);
+	turn();
+	assert_int_equal(t.streams.n, 0);
+}
+
+static void test_datagrams_find_an_application_that_has_ipv6_alone(void **unused)
+{
+	char answer[64], got[64];
+	int host;
+
+	(void)unused;
+	t.lives_on_six = true;
+	host = host_sends("CONNECT 53 udp\n\0\3one", 20, answer);
+	assert_int_equal(t.connects, 2);
+	assert_int_equal(read(t.app, got, sizeof(got)), 3);
+	assert_int_equal(write(host, "\0\3two", 5), 5);
+	turn();
+	assert_int_equal(read(t.app, got, sizeof(got)), 3);
+	assert_int_equal(t.connects, 2); /* it is known now */
+	close(host);
+}
+
+static void test_what_is_no_frame_ends_the_flow(void **unused)
+{
+	char answer[64];
+	int host = host_sends("CONNECT 53 udp\n", 15, answer);
+
+	(void)unused;
+	assert_int_equal(write(host, "\xff\xff", 2), 2);
+	turn();
+	assert_int_equal(t.streams.n, 0);
+	assert_true(read(host, answer, sizeof(answer)) <= 0);
+	close(host);
+}
+
 #define STREAMS_TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_only_connect_with_a_port_is_a_line),
 		STREAMS_TEST(
 			test_a_port_that_never_opened_is_starting_and_one_that_closed_is_refused),
 		STREAMS_TEST(test_the_ports_of_the_snapshot_are_those_that_opened),
 		STREAMS_TEST(test_a_backlog_has_as_many_streams_as_it_has_room),
 		STREAMS_TEST(test_the_application_gets_a_connection_with_its_first_byte),
 		STREAMS_TEST(test_a_connection_that_the_backlog_dropped_is_tried_again),
+		STREAMS_TEST(test_an_application_that_speaks_first_gets_its_connection_at_once),
+		STREAMS_TEST(test_datagrams_go_both_ways_whole),
+		STREAMS_TEST(test_datagrams_find_an_application_that_has_ipv6_alone),
+		STREAMS_TEST(test_what_is_no_frame_ends_the_flow),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

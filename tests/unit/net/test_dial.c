@@ -19,6 +19,8 @@ struct outcome {
 	enum dial_result result;
 };
 
+static const struct connect_ask port_one = { 1, CONNECT_PLAIN };
+
 static void took(void *arg, enum dial_result result, int fd)
 {
 	struct outcome *o = arg;
@@ -65,7 +67,7 @@ static void answer(int client, const char *text, const int *fds, size_t n)
 }
 
 /* What comes of a machine that answers @text with @fds. */
-static struct outcome play(const char *text, const int *fds, size_t n)
+static struct outcome play_as(enum connect_way way, const char *text, const int *fds, size_t n)
 {
 	struct outcome o = { .fd = -1 };
 	char path[108], asked[32] = "";
@@ -73,11 +75,11 @@ static struct outcome play(const char *text, const int *fds, size_t n)
 	uv_loop_t loop;
 
 	assert_int_equal(uv_loop_init(&loop), 0);
-	assert_non_null(dial_start(&loop, path, 5000, took, &o));
+	assert_non_null(dial_start(&loop, path, &(struct connect_ask){ 5000, way }, took, &o));
 	uv_run(&loop, UV_RUN_NOWAIT);
 	client = accept(server, NULL, NULL);
-	assert_int_equal(read(client, asked, sizeof(asked) - 1), 13);
-	assert_string_equal(asked, "CONNECT 5000\n");
+	assert_true(read(client, asked, sizeof(asked) - 1) >= 13);
+	assert_string_equal(asked, way == CONNECT_PLAIN ? "CONNECT 5000\n" : "CONNECT 5000 udp\n");
 	answer(client, text, fds, n);
 	close(client);
 	uv_run(&loop, UV_RUN_DEFAULT);
@@ -86,6 +88,22 @@ static struct outcome play(const char *text, const int *fds, size_t n)
 	close(server);
 	unlink(path);
 	return o;
+}
+
+static struct outcome play(const char *text, const int *fds, size_t n)
+{
+	return play_as(CONNECT_PLAIN, text, fds, n);
+}
+
+static void test_a_machine_that_is_too_old_for_a_way_says_so_in_its_own_words(void **unused)
+{
+	static const char *const old[] = { "ERR malformed\n", "ERR ask with: CONNECT <port>\n" };
+
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_SIZE(old); i++) {
+		assert_int_equal(play_as(CONNECT_DATAGRAMS, old[i], NULL, 0).result, DIAL_UNKNOWN);
+		assert_int_equal(play(old[i], NULL, 0).result, DIAL_REFUSED);
+	}
 }
 
 static void test_ok_with_a_stream_socket_opens(void **unused)
@@ -182,11 +200,11 @@ static void test_no_machine_refuses_and_a_busy_one_says_so(void **unused)
 
 	(void)unused;
 	assert_int_equal(uv_loop_init(&loop), 0);
-	assert_non_null(dial_start(&loop, "/nowhere/stream.sock", 1, took, &gone));
+	assert_non_null(dial_start(&loop, "/nowhere/stream.sock", &port_one, took, &gone));
 	assert_int_equal(gone.n, 0); /* never from inside the call */
 	/* a backlog of nothing takes one, and the rest is told to come again */
 	for (size_t i = 0; i < ARRAY_SIZE(o); i++)
-		assert_non_null(dial_start(&loop, path, 1, took, &o[i]));
+		assert_non_null(dial_start(&loop, path, &port_one, took, &o[i]));
 	close(server);
 	uv_run(&loop, UV_RUN_DEFAULT);
 	assert_int_equal(gone.n, 1);
@@ -207,8 +225,8 @@ static void test_a_cancelled_dial_is_silent(void **unused)
 
 	(void)unused;
 	assert_int_equal(uv_loop_init(&loop), 0);
-	dial_cancel(dial_start(&loop, path, 1, took, &o));
-	dial_cancel(dial_start(&loop, "/nowhere", 1, took, &o));
+	dial_cancel(dial_start(&loop, path, &port_one, took, &o));
+	dial_cancel(dial_start(&loop, "/nowhere", &port_one, took, &o));
 	uv_run(&loop, UV_RUN_DEFAULT);
 	assert_int_equal(o.n, 0);
 	assert_int_equal(uv_loop_close(&loop), 0);
@@ -220,6 +238,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ok_with_a_stream_socket_opens),
+		cmocka_unit_test(test_a_machine_that_is_too_old_for_a_way_says_so_in_its_own_words),
 		cmocka_unit_test(test_ok_without_a_descriptor_is_the_port_itself),
 		cmocka_unit_test(test_anything_else_is_refused),
 		cmocka_unit_test(test_a_refusal_says_whether_it_may_pass),

@@ -20,16 +20,17 @@ static int begin(void **unused)
 
 static void test_a_port_has_one_line_while_somebody_is_in_it(void **unused)
 {
-	struct line *a = line_of(NULL, &lines, 80), *b = line_of(NULL, &lines, 81);
+	struct line *a = line_of(NULL, &lines, 80, CONNECT_PLAIN),
+		    *b = line_of(NULL, &lines, 81, CONNECT_PLAIN);
 
 	(void)unused;
 	line_wait(a);
 	line_dial(b);
 	assert_ptr_not_equal(a, b);
-	assert_ptr_equal(line_of(NULL, &lines, 80), a);
+	assert_ptr_equal(line_of(NULL, &lines, 80, CONNECT_PLAIN), a);
 	line_dial(a);
 	line_unwait(a);
-	assert_ptr_equal(line_of(NULL, &lines, 80), a);
+	assert_ptr_equal(line_of(NULL, &lines, 80, CONNECT_PLAIN), a);
 	line_undial(a);
 	line_undial(b);
 	assert_true(list_empty(&lines));
@@ -37,7 +38,7 @@ static void test_a_port_has_one_line_while_somebody_is_in_it(void **unused)
 
 static void test_more_dial_as_connections_succeed(void **unused)
 {
-	struct line *l = line_of(NULL, &lines, 80);
+	struct line *l = line_of(NULL, &lines, 80, CONNECT_PLAIN);
 	unsigned n = 0;
 
 	(void)unused;
@@ -63,7 +64,7 @@ static void test_after_a_refusal_that_may_pass_one_dials_and_not_at_once(void **
 
 	(void)unused;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct line *l = line_of(NULL, &lines, 80);
+		struct line *l = line_of(NULL, &lines, 80, CONNECT_PLAIN);
 		int64_t now = 1000, pause = 0;
 
 		line_wait(l);
@@ -92,7 +93,7 @@ static void test_after_a_refusal_that_may_pass_one_dials_and_not_at_once(void **
 
 static void test_a_refusal_counts_from_the_first_of_a_row(void **unused)
 {
-	struct line *l = line_of(NULL, &lines, 80);
+	struct line *l = line_of(NULL, &lines, 80, CONNECT_PLAIN);
 
 	(void)unused;
 	line_wait(l);
