@@ -165,7 +165,7 @@ static void forward_interim(struct upstream *u, const struct http_head *h)
 	struct relay *r = upstream_owner(u);
 	struct filtered_headers headers;
 
-	control_touch(r->proxy, r->route);
+	control_touch(r->caller.proxy, r->caller.route);
 	header_filter_to_client(h, r->id, false, &headers);
 	http_send_interim(r->x, h->status, headers.at, headers.n);
 }

@@ -1,3 +1,5 @@
+/* upstream_call.c - a request as its owner sees it, whatever carries it. */
+
 #include "net/upstream.h"
 
 #include "net/upstream_carrier.h"
