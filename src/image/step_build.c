@@ -202,7 +202,7 @@ static int plan_caches(const struct step *s, struct err *e)
 	return 0;
 }
 
-static int plan_failed(struct step_plan *p, const struct say *say, struct err *e)
+static int plan_failed(struct step_plan *p, struct say *say, struct err *e)
 {
 	autobuf struct buf why = { 0 };
 
@@ -258,7 +258,9 @@ static int plan_bud(struct step_plan *p, struct err *e)
 	step_texts_free(&runtime);
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
 		free(texts[i]);
-	return rc > 0 ? plan_failed(p, &say, e) : rc;
+	rc = rc > 0 ? plan_failed(p, &say, e) : rc;
+	say_free(&say);
+	return rc;
 }
 
 int step_build(struct step *s, struct err *e)

@@ -26,16 +26,18 @@ int inspect_base(struct step *s, char **image, char **id, json_t **config,
  * Returns its exit status or -1. */
 struct say {
 	const struct dockerfile_lowered *lowered;
-	const struct dockerfile_step *step; /* that runs */
-	size_t next;                        /* step to come */
-	char error[4096];                   /* the builder's last words */
-	bool ending;                        /* they have begun */
+	const struct dockerfile_step *step; /* that came last */
+	unsigned *came;                     /* steps of each stage, from 1, that came; owned */
+	struct buf error;                   /* the builder's last words, as it seems; owned */
+	bool ending;                        /* they are why it ends */
+	int64_t ended_ms;                   /* when they came */
 	char runtime[512];                  /* why a step did not even start */
 	bool full;                          /* a line reported a full disk */
 };
 
+void say_free(struct say *say);
 int say_run(struct say *say, struct step_argv *a, struct err *e) must_check;
 /* "Dockerfile:7: step 3/5 failed: RUN x: exit status 1" */
-void say_failure(const struct say *say, struct buf *to);
+void say_failure(struct say *say, struct buf *to);
 
 #endif

@@ -21,6 +21,8 @@
 #define SAY_LINE  (64 * KIB) /* of a line that is looked at; a longer one is passed on in pieces */
 #define SAY_SHOWN 400        /* bytes of an instruction in a line */
 
+#define SAY_ENDING_MS 2000 /* in which the builder ends when it has said why */
+
 /* "4/9" and what must stand behind it. Returns what follows, or NULL. */
 static const char *say_pair(const char *at, unsigned *first, const char *behind)
 {
@@ -46,14 +48,16 @@ static unsigned say_number(const char *line, unsigned *stage)
 	return number;
 }
 
-static unsigned say_expected(const struct say *say)
+/* The step of that number in its stage, which is counted from 1; NULL if there is none. */
+static const struct dockerfile_step *say_find(const struct say *say, unsigned stage,
+					      unsigned number)
 {
-	const struct dockerfile_step *steps = say->lowered->steps;
-	unsigned number = 0;
+	const struct dockerfile_lowered *l = say->lowered;
 
-	for (size_t i = 0; i <= say->next; i++)
-		number += steps[i].stage == steps[say->next].stage;
-	return number;
+	for (size_t i = 0; i < l->n_steps; i++)
+		if (l->steps[i].stage == stage && !--number)
+			return &l->steps[i];
+	return NULL;
 }
 
 /* One line, whatever the instruction's continuation looked like. */
@@ -82,7 +86,7 @@ static void say_step(struct say *say, const struct dockerfile_step *step)
 	if (!step->number)
 		return;
 	if (say->lowered->n_stages > 1)
-		buf_addf(&line, "[%u/%u] ", step->stage, say->lowered->n_stages);
+		buf_addf(&line, "[%u/%u] ", step->user_stage, say->lowered->n_stages);
 	buf_addf(&line, "STEP %u/%u: ", step->number, step->of);
 	say_text(step->text, &line);
 	printf("%s\n", buf_str(&line));
@@ -106,26 +110,62 @@ static bool say_runtime(struct say *say, const char *line)
 	return true;
 }
 
+/* What was taken for the builder's last words was printed by the step after all. */
+static void say_release(struct say *say)
+{
+	if (say->error.size)
+		printf("Error: %s\n", buf_str(&say->error));
+	buf_clear(&say->error);
+	say->ending = false;
+}
+
+static bool say_is_of(const struct dockerfile_step *step, const char *text)
+{
+	return !step->lowered || !strncmp(text, step->lowered, strlen(step->lowered));
+}
+
+/* The line that the builder prints before an instruction, which is known by its beginning.  The
+ * steps of a stage come one after the other, but a stage that waits for another one gives way to
+ * it. */
+static const struct dockerfile_step *say_next(struct say *say, const char *line)
+{
+	unsigned stage, number = say_number(line, &stage);
+	const struct dockerfile_step *step;
+
+	if (!number || stage > say->lowered->n_lowered_stages || number != say->came[stage] + 1)
+		return NULL;
+	step = say_find(say, stage, number);
+	if (!step || !say_is_of(step, strstr(line, ": ") + 2))
+		return NULL;
+	say->came[stage]++;
+	return step;
+}
+
 /* The builder's lines are its own affair, such as ids of layers; errors come as one line. */
 static bool say_own(struct say *say, const char *line)
 {
-	unsigned stage, number = say_number(line, &stage);
-	const struct dockerfile_lowered *l = say->lowered;
+	const struct dockerfile_step *next = say_next(say, line);
+	bool is_error = !strncmp(line, "Error: ", 7);
+	bool is_end = is_error && !strncmp(line + 7, "building at STEP ", 17);
 
-	if (number && say->next < l->n_steps && l->steps[say->next].stage == stage &&
-	    say_expected(say) == number) {
-		say_step(say, &l->steps[say->next++]);
+	if (next) {
+		say_release(say);
+		say_step(say, next);
 		return true;
 	}
-	if (say->ending) { /* a script in its text brings lines of its own */
-		size_t size = strlen(say->error);
-
-		snprintf(say->error + size, sizeof(say->error) - size, "\n%s", line);
+	/* A script in its text brings lines of its own, at once. What comes later shows that the
+	 * builder goes on. */
+	if (say->ending && !is_end && say->error.size < SAY_LINE &&
+	    clock_mono_ms() - say->ended_ms < SAY_ENDING_MS) {
+		buf_addf(&say->error, "\n%s", line);
 		return true;
 	}
-	if (!strncmp(line, "Error: ", 7)) {
-		snprintf(say->error, sizeof(say->error), "%s", line + 7);
-		say->ending = !strncmp(line + 7, "building at STEP ", 17);
+	if (say->ending || is_error)
+		say_release(say);
+	if (is_error) {
+		buf_adds(&say->error, line + 7);
+		say->ending = is_end;
+		say->ended_ms = clock_mono_ms();
 		return true;
 	}
 	return say_runtime(say, line);
@@ -135,9 +175,7 @@ static int say_line(struct say *say, struct buf *line, bool whole)
 {
 	say->full = say->full || strstr(buf_str(line), "o space left on device");
 	if (!say_own(say, buf_str(line))) {
-		if (say->error[0]) /* it was a line of the step after all */
-			printf("Error: %s\n", say->error);
-		say->error[0] = '\0';
+		say_release(say);
 		fwrite(line->data, 1, line->size, stdout);
 		fputs(whole ? "\n" : "", stdout);
 	}
@@ -190,6 +228,7 @@ int say_run(struct say *say, struct step_argv *a, struct err *e)
 	int pipes[2], status = 0, rc;
 	pid_t pid;
 
+	say->came = xcalloc(say->lowered->n_lowered_stages + 1, sizeof(*say->came));
 	if (pipe2(pipes, O_CLOEXEC))
 		return err_sys(e, "make a pipe");
 	fflush(stdout);
@@ -218,6 +257,8 @@ int say_run(struct say *say, struct step_argv *a, struct err *e)
 			return err_sys(e, "wait for %s", a->v[0]);
 	if (rc)
 		return -1;
+	if (!status)
+		say_release(say);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
@@ -247,9 +288,36 @@ static const char *say_start_cause(const char *runtime)
 	return at ? at + sizeof(before) - 1 : runtime;
 }
 
-void say_failure(const struct say *say, struct buf *to)
+/* The builder names the step that failed, among those that each stage was at. */
+static const struct dockerfile_step *say_failed_step(struct say *say)
 {
-	const struct dockerfile_step *step = say->step;
+	static const char before[] = "building at STEP \"";
+	const char *text = buf_str(&say->error);
+
+	if (strncmp(text, before, sizeof(before) - 1) != 0)
+		return say->step;
+	text += sizeof(before) - 1;
+	if (say->step && say_is_of(say->step, text))
+		return say->step;
+	for (unsigned stage = 1; stage <= say->lowered->n_lowered_stages; stage++) {
+		const struct dockerfile_step *step =
+			say->came[stage] ? say_find(say, stage, say->came[stage]) : NULL;
+
+		if (step && step->lowered && say_is_of(step, text))
+			return step;
+	}
+	return say->step;
+}
+
+void say_free(struct say *say)
+{
+	buf_free(&say->error);
+	free(say->came);
+}
+
+void say_failure(struct say *say, struct buf *to)
+{
+	const struct dockerfile_step *step = say_failed_step(say);
 
 	if (step)
 		buf_addf(to, "Dockerfile:%d: ", step->line);
@@ -257,7 +325,8 @@ void say_failure(const struct say *say, struct buf *to)
 		buf_addf(to, "step %u/%u failed: ", step->number, step->of);
 	if (step)
 		say_text(step->text, to);
-	if (say->runtime[0] || say->error[0])
+	if (say->runtime[0] || say->error.size)
 		buf_addf(to, "%s%s", step ? ": " : "",
-			 say->runtime[0] ? say_start_cause(say->runtime) : say_cause(say->error));
+			 say->runtime[0] ? say_start_cause(say->runtime)
+					 : say_cause(buf_str(&say->error)));
 }

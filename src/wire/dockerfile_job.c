@@ -30,14 +30,21 @@ static unsigned dockerfile_total(const struct dockerfile_job *j)
 	return (unsigned)(j->stage->end - (size_t)(j->stage->from - j->d->inst));
 }
 
-static void dockerfile_add_step(struct dockerfile_job *j, bool own)
+/* @line need not end where its first line does. */
+static void dockerfile_add_step(struct dockerfile_job *j, const char *line, bool own)
 {
 	struct dockerfile_lowered *out = j->out;
+	int n = (int)strcspn(line, "\n");
 	struct dockerfile_step *step;
 
 	out->steps = xrealloc(out->steps, (out->n_steps + 1) * sizeof(*out->steps));
 	step = &out->steps[out->n_steps++];
-	*step = (struct dockerfile_step){ .stage = out->n_stages, .line = j->inst->line };
+	*step = (struct dockerfile_step){ .stage = out->n_lowered_stages,
+					  .user_stage = out->n_stages,
+					  .line = j->inst->line };
+	if (*line)
+		step->lowered =
+			xasprintf("%.*s", n < DOCKERFILE_KNOWN ? n : DOCKERFILE_KNOWN, line);
 	step->text = xasprintf("%s %.*s", j->inst->word, (int)j->inst->args.size,
 			       j->inst->args.size ? (const char *)j->inst->args.data : "");
 	if (own) {
@@ -48,13 +55,12 @@ static void dockerfile_add_step(struct dockerfile_job *j, bool own)
 
 void dockerfile_put(struct dockerfile_job *j, const char *line, bool own)
 {
-	size_t lines = 1;
+	const char *next;
 
-	for (const char *s = line; !own && (s = strchr(s, '\n')); s++)
-		lines++;
 	dockerfile_break(&j->text, line);
-	while (lines--)
-		dockerfile_add_step(j, own);
+	dockerfile_add_step(j, line, own);
+	for (next = line; !own && (next = strchr(next, '\n'));)
+		dockerfile_add_step(j, ++next, own);
 }
 
 int dockerfile_word_put(struct dockerfile_job *j, const char *text, size_t size, struct buf *to)
@@ -197,6 +203,17 @@ const char *dockerfile_from(struct dockerfile_job *j, const char *name)
 	err_set(j->e, ERR_NOT_FOUND, "Dockerfile:%d: the image '%s' is not known.", j->inst->line,
 		name);
 	return NULL;
+}
+
+const char *dockerfile_mount_from(struct dockerfile_job *j, const char *name)
+{
+	struct dockerfile_stage *stage =
+		dockerfile_stage_find(&j->stages, name, (size_t)(j->stage - j->stages.v));
+
+	if (!stage)
+		return dockerfile_from(j, name);
+	stage->mounted = true;
+	return stage->tree;
 }
 
 const char *dockerfile_own(struct dockerfile_job *j, const char *path)

@@ -5,7 +5,8 @@
 #include "wire/dockerfile.h"
 #include "wire/dockerfile_stage.h"
 
-#define DOCKERFILE_LONG 16384 /* of a line, above which it is broken; the builder takes 64 KiB */
+#define DOCKERFILE_KNOWN 200   /* bytes of a line by which it is recognized */
+#define DOCKERFILE_LONG  16384 /* of a line, above which it is broken; the builder takes 64 KiB */
 
 struct dockerfile_job {
 	const struct dockerfile *d;
@@ -17,6 +18,7 @@ struct dockerfile_job {
 	unsigned number;                    /* of it in its stage */
 	struct dockerfile_vars given;       /* ARG lines that the stage has already */
 	struct buf text;                    /* of the stage, without its FROM */
+	size_t first_step;                  /* of the stage */
 	bool workdir_waits;                 /* the builder makes it when something runs there */
 	struct buf cmd;                     /* the line of the stage's own CMD */
 	char escape;
@@ -54,6 +56,9 @@ void dockerfile_shell_put(const struct dockerfile_job *j, const char *command, s
 
 /* The builder's name for what --from names. */
 const char *dockerfile_from(struct dockerfile_job *j, const char *name);
+/* The same for a mount, which finds no stage that comes from the builder's cache as a whole.  So it
+ * gets a stage that has nothing of its own. */
+const char *dockerfile_mount_from(struct dockerfile_job *j, const char *name);
 /* The name of the build context by its content at @path. */
 const char *dockerfile_own(struct dockerfile_job *j, const char *path);
 /* Add a file to the heredoc context.  Returns its path there. */

@@ -100,6 +100,12 @@ static void dockerfile_image_triggers(const json_t *config, struct dockerfile_va
 	}
 }
 
+static void dockerfile_step_free(struct dockerfile_step *step)
+{
+	free(step->text);
+	free(step->lowered);
+}
+
 /* The builder runs the triggers of an image by itself. Here they only change what later
  * instructions see. */
 static int dockerfile_follow_triggers(struct dockerfile_job *j, const json_t *config)
@@ -112,7 +118,7 @@ static int dockerfile_follow_triggers(struct dockerfile_job *j, const json_t *co
 	dockerfile_image_triggers(config, &triggers);
 	rc = dockerfile_run_triggers(j, &triggers, '\\');
 	while (out->n_steps > steps)
-		free(out->steps[--out->n_steps].text);
+		dockerfile_step_free(&out->steps[--out->n_steps]);
 	for (size_t i = 0; i < triggers.n; i++)
 		dockerfile_put(j, "", false);
 	buf_clear(&j->text);
@@ -141,6 +147,44 @@ static int dockerfile_begin(struct dockerfile_job *j, const struct dockerfile_ba
 	return 0;
 }
 
+/* The builder shows an id for a stage's name. */
+#define DOCKERFILE_FROM "FROM "
+
+/* Puts one more stage with a step that nobody wrote before the stage that is being lowered. */
+static void dockerfile_put_tree(struct dockerfile_job *j, const struct dockerfile_stage *stage)
+{
+	struct dockerfile_lowered *out = j->out;
+	size_t behind = out->n_steps - j->first_step;
+	struct dockerfile_step *at;
+
+	buf_addf(&out->text, "FROM %s AS %s\n", stage->builder, stage->tree);
+	out->steps = xrealloc(out->steps, (out->n_steps + 1) * sizeof(*out->steps));
+	at = &out->steps[j->first_step++];
+	memmove(at + 1, at, behind * sizeof(*at));
+	out->n_steps++;
+	*at = (struct dockerfile_step){ .stage = out->n_lowered_stages++,
+					.user_stage = out->n_stages,
+					.line = stage->from->line };
+	at->text = xasprintf("FROM %.*s", (int)stage->from->args.size,
+			     (const char *)stage->from->args.data);
+	at->lowered = xstrdup(DOCKERFILE_FROM);
+	for (size_t i = 1; i <= behind; i++)
+		at[i].stage++;
+}
+
+/* A stage that comes from the cache as a whole has no file system that could be mounted. One with
+ * no instruction always has. */
+static void dockerfile_put_trees(struct dockerfile_job *j)
+{
+	for (size_t i = 0; i < j->stages.n; i++) {
+		struct dockerfile_stage *stage = &j->stages.v[i];
+
+		if (stage->mounted && !stage->placed)
+			dockerfile_put_tree(j, stage);
+		stage->placed = stage->mounted;
+	}
+}
+
 /* The stage's name holds the hash of all that makes it, so that whatever mounts it is cached by
  * what it mounts. */
 static void dockerfile_end(struct dockerfile_job *j, const char *from, const char *id)
@@ -153,6 +197,9 @@ static void dockerfile_end(struct dockerfile_job *j, const char *from, const cha
 	sha256_hex(all.data, all.size, hex);
 	snprintf(j->stage->builder, sizeof(j->stage->builder), "doze-stage-%zu-%.16s",
 		 (size_t)(j->stage - j->stages.v), hex);
+	snprintf(j->stage->tree, sizeof(j->stage->tree), "%s-tree", j->stage->builder);
+	dockerfile_put_trees(j);
+	j->out->steps[j->first_step].lowered = xstrdup(DOCKERFILE_FROM);
 	buf_addf(&j->out->text, "FROM %s AS %s\n", from, j->stage->builder);
 	buf_add(&j->out->text, j->text.data, j->text.size);
 	buf_clear(&j->text);
@@ -171,6 +218,8 @@ static int dockerfile_lower_stage(struct dockerfile_job *j, struct dockerfile_st
 	j->inst = stage->from;
 	j->number = 1;
 	j->out->n_stages++;
+	j->out->n_lowered_stages++;
+	j->first_step = j->out->n_steps;
 	j->workdir_waits = false;
 	buf_clear(&j->cmd);
 	if (!stage->base)
@@ -228,7 +277,7 @@ void dockerfile_lowered_free(struct dockerfile_lowered *l)
 	for (size_t i = 0; i < l->n_own; i++)
 		free(l->own[i]);
 	for (size_t i = 0; i < l->n_steps; i++)
-		free(l->steps[i].text);
+		dockerfile_step_free(&l->steps[i]);
 	free(l->files);
 	free(l->fetches);
 	free(l->own);

@@ -34,9 +34,11 @@ struct dockerfile_fetch {
 /* One instruction of the lowered text, as its user knows it. */
 struct dockerfile_step {
 	unsigned stage;      /* of the lowered text, from 1 */
+	unsigned user_stage; /* of those that are needed, from 1 */
 	unsigned number, of; /* in the user's own stage, from 1; 0: the user did not write it */
 	int line;
 	char *text;
+	char *lowered; /* how the line of the lowered text begins; NULL: not known */
 };
 
 struct dockerfile_lowered {
@@ -47,7 +49,7 @@ struct dockerfile_lowered {
 	char **own; /* names of the build context */
 	struct dockerfile_step *steps;
 	size_t n_files, n_fetches, n_own, n_steps;
-	unsigned n_stages;
+	unsigned n_stages, n_lowered_stages;
 	bool tools; /* something is run from DOCKERFILE_TOOLS */
 };
 

@@ -126,7 +126,7 @@ static int dockerfile_mount_bind(struct dockerfile_job *j, const struct dockerfi
 	const char *from;
 
 	dockerfile_path(NULL, source, false, &path);
-	from = m->text[MOUNT_FROM] ? dockerfile_from(j, m->text[MOUNT_FROM])
+	from = m->text[MOUNT_FROM] ? dockerfile_mount_from(j, m->text[MOUNT_FROM])
 				   : dockerfile_own(j, buf_str(&path) + 1);
 	if (!from || dockerfile_mount_put(j, "from", from, to) ||
 	    dockerfile_mount_put(j, "source", buf_str(&path), to) ||
@@ -190,7 +190,7 @@ static int dockerfile_mount_cache(struct dockerfile_job *j, const struct dockerf
 	buf_addf(to, ",id=%.32s,sharing=%s", hex,
 		 strcasecmp(sharing, ways[0]) ? "locked" : ways[0]);
 	if (from && strcmp(from, "scratch") != 0) {
-		from = dockerfile_from(j, from);
+		from = dockerfile_mount_from(j, from);
 		if (!from || dockerfile_mount_put(j, "from", from, to))
 			return -1;
 	}

@@ -168,7 +168,8 @@ int dockerfile_copy_special(struct dockerfile_copy *c)
 		dockerfile_special_arg(&args, "", source);
 	}
 	if (args.size) {
-		from = c->from ? dockerfile_from(c->job, c->from) : dockerfile_special_context(c);
+		from = c->from ? dockerfile_mount_from(c->job, c->from)
+			       : dockerfile_special_context(c);
 		if (!from)
 			return -1;
 		dockerfile_special_run(c, from, !c->from, &args);

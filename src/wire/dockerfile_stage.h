@@ -23,7 +23,9 @@ struct dockerfile_stage {
 	struct buf image, platform;    /* variables filled in */
 	struct dockerfile_stage *base; /* the stage on which it builds, or NULL: an image */
 	bool needed;
-	char builder[80]; /* its name in the lowered text */
+	char builder[80];     /* its name in the lowered text */
+	char tree[88];        /* that of the stage by which it is mounted */
+	bool mounted, placed; /* such a stage is needed; the lowered text has it */
 	struct dockerfile_state state;
 };
 

@@ -122,6 +122,9 @@ class Steps:
         subprocess.run(["mke2fs", "-q", "-F", "-t", "ext4", "-O", "^has_journal", "-E", f"root_owner={IDS[0][1]}:{IDS[0][1]}",
                         self.disk.name], check=True)
         subprocess.run(["mount", "-o", "loop,noatime", self.disk.name, str(self.store)], check=True)
+        self.small = self.work / "small"  # for a build whose own directory has little room
+        self.small.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(self.small)], check=True)
         self.holder = subprocess.Popen(["unshare", "-U", "-m", "-i", "-u", "-p", "-f", "--kill-child", "--mount-proc", "sh", "-c",
                                         "echo ready; exec sleep 100000"], stdout=subprocess.PIPE)
         deadline = time.monotonic() + 20
@@ -144,13 +147,13 @@ class Steps:
     def close(self):
         self.holder.send_signal(signal.SIGKILL)
         self.holder.wait()
-        subprocess.run(["umount", str(self.store)], check=True)
+        subprocess.run(["umount", str(self.small), str(self.store)], check=True)
         self.disk.close()
 
-    def directory(self):
+    def directory(self, below=None):
         with self.lock:
             self.count += 1
-            where = self.work / f"b{self.count}"
+            where = (below or self.work) / f"b{self.count}"
         where.mkdir()
         os.chown(where, IDS[0][1], IDS[0][1])
         return where
@@ -170,9 +173,9 @@ class Steps:
         except FileNotFoundError:
             raise AssertionError(f"{job}: no result: {log}") from None
 
-    def build(self, dockerfile, files, *args):
+    def build(self, dockerfile, files, *args, where=None):
         """Files are texts, or tuples of a text and a mode, or "-> target" for a link."""
-        where = self.directory()
+        where = where or self.directory()
         context = where / "context"
         for name, data in {**files, "Dockerfile": dockerfile}.items():
             at = context / name

@@ -60,6 +60,11 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
         pass
 
 
+@pytest.fixture(autouse=True)
+def _daemon_lives():
+    """Of conftest.py: this needs no daemon."""
+
+
 @pytest.fixture(scope="module")
 def built(request):
     """The outcome of each row that is asked for, two at a time."""
@@ -107,6 +112,7 @@ def check_config(image, how, log):
 @pytest.mark.parametrize("feature, how", [(r[0], r[2]) for r in CHOSEN], ids=[r[0] for r in CHOSEN])
 def test_a_dockerfile_gives_what_buildkit_would_give(built, feature, how):
     log, result, image = built[feature].result()
+    assert " AS doze-stage-" not in log, "a line of the builder was not recognized"
     for text in how.get("log", []):
         assert text in log, log
     if "fails" in how:

@@ -380,6 +380,47 @@ static void test_steps_keep_the_numbers_of_their_user(void **unused)
 	dockerfile_free(d);
 }
 
+/* The builder finds no file system of a stage that comes from its cache as a whole. */
+static void test_a_stage_that_is_mounted_has_one_without_instructions(void **unused)
+{
+	static const char text[] =
+		"FROM a AS s\nRUN one\nFROM b\nRUN --mount=from=s,target=/x two\n"
+		"FROM b\nRUN --mount=from=0,target=/x --mount=from=1,target=/y three\n"
+		"COPY --from=1 /a /b\n";
+	static const struct {
+		unsigned stage, user_stage, number;
+		const char *lowered;
+	} steps[] = {
+		{ 1, 1, 1, "FROM " }, { 1, 1, 2, "RUN [" },       { 2, 2, 0, "FROM " },
+		{ 3, 2, 1, "FROM " }, { 3, 2, 2, "RUN --mount" }, { 4, 3, 0, "FROM " },
+		{ 5, 3, 1, "FROM " }, { 5, 3, 2, "RUN --mount" }, { 5, 3, 3, "COPY --from=" },
+	};
+	const struct dockerfile_lowering how = { "amd64", known, content, NULL };
+	struct err e = { 0 };
+	struct dockerfile *d = dockerfile_parse(text, strlen(text), &e);
+	struct dockerfile_lowered l;
+	const char *at;
+
+	(void)unused;
+	assert_non_null(d);
+	assert_int_equal(dockerfile_lower(d, &how, &l, &e), 0);
+	assert_int_equal(l.n_steps, ARRAY_SIZE(steps));
+	assert_int_equal(l.n_stages, 3);
+	assert_int_equal(l.n_lowered_stages, 5);
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		assert_int_equal(l.steps[i].stage, steps[i].stage);
+		assert_int_equal(l.steps[i].user_stage, steps[i].user_stage);
+		assert_int_equal(l.steps[i].number, steps[i].number);
+		assert_memory_equal(l.steps[i].lowered, steps[i].lowered, strlen(steps[i].lowered));
+	}
+	at = strstr(buf_str(&l.text), "-tree\nFROM ");
+	assert_non_null(at);
+	assert_non_null(strstr(at, "-tree,source=/,target=/x "));
+	assert_null(strstr(strstr(at, "COPY --from="), "-tree")); /* a copy finds a cached stage */
+	dockerfile_lowered_free(&l);
+	dockerfile_free(d);
+}
+
 static void test_a_long_line_is_broken_where_the_builder_joins_it(void **unused)
 {
 	autobuf struct buf text = { 0 }, out = { 0 }, notes = { 0 };
@@ -446,6 +487,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_no_dockerfile_is_refused_with_its_line),
 		cmocka_unit_test(test_lowering_leaves_nothing_to_expand),
 		cmocka_unit_test(test_steps_keep_the_numbers_of_their_user),
+		cmocka_unit_test(test_a_stage_that_is_mounted_has_one_without_instructions),
 		cmocka_unit_test(test_a_long_line_is_broken_where_the_builder_joins_it),
 		cmocka_unit_test(test_unclosed_variables_are_refused_in_the_time_of_one_reading),
 		cmocka_unit_test(test_notes_say_what_was_left_out_and_what_may_not_run),
