@@ -156,6 +156,13 @@ static void context_digest(EVP_MD_CTX *sum, int dir, const char *name, unsigned 
 	}
 }
 
+static bool context_is_link(int fd)
+{
+	struct stat st;
+
+	return !fstat(fd, &st) && S_ISLNK(st.st_mode);
+}
+
 const char *context_hash(const char *path)
 {
 	static char hex[2 * EVP_MAX_MD_SIZE + 1];
@@ -163,17 +170,22 @@ const char *context_hash(const char *path)
 	unsigned size = 0;
 	autoclose int dir = context_open();
 	EVP_MD_CTX *sum = EVP_MD_CTX_new();
-	struct stat st;
+	int at;
 
 	hex[0] = '\0';
 	path = *path ? path : ".";
-	if (sum && dir >= 0 && !fstatat(dir, path, &st, AT_SYMLINK_NOFOLLOW) &&
-	    EVP_DigestInit_ex(sum, EVP_sha256(), NULL)) {
+	at = io_open_below(dir, path, O_PATH | O_NOFOLLOW, 0);
+	/* A mount follows a link, to anywhere in the context. */
+	if (at == -ELOOP || (at >= 0 && context_is_link(at)))
+		path = ".";
+	if (sum && (at >= 0 || at == -ELOOP) && EVP_DigestInit_ex(sum, EVP_sha256(), NULL)) {
 		context_digest(sum, dir, path, 0);
 		EVP_DigestFinal_ex(sum, out, &size);
 		for (unsigned i = 0; i < size; i++)
 			sprintf(hex + 2 * (size_t)i, "%02x", out[i]);
 	}
+	if (at >= 0)
+		close(at);
 	EVP_MD_CTX_free(sum);
 	return hex;
 }

@@ -4,6 +4,7 @@
  * thing has a folder of its own below fetched/. */
 
 #include <curl/curl.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
@@ -19,8 +20,10 @@
 #include "base/limits.h"
 #include "image/step_lower.h"
 
-#define GET_MOST ((uint64_t)16 * GIB)  /* of one file */
-#define GET_LEFT (2 * LIMIT_DISK_LEFT) /* of the disk, for others */
+#define GET_MOST ((uint64_t)16 * GIB) /* of one file */
+/* tar would take a name's end for what the file is packed with. */
+#define GET_ARCHIVE "archive"
+#define GET_LEFT    (2 * LIMIT_DISK_LEFT) /* of the disk, for others */
 
 struct get_file {
 	int fd;
@@ -101,18 +104,44 @@ static int get_check(const struct dockerfile_fetch *f, EVP_MD_CTX *sum, struct e
 		       hex, f->checksum);
 }
 
+/* tar takes the whole of a file that holds no archive for an empty one, or says what it is not. */
+static int get_is_archive(const char *tree, int rc, const char *said, bool *is, struct err *e)
+{
+	static const char *const own[] = { ".", ".." };
+	DIR *list = opendir(tree);
+	struct dirent *entry;
+	size_t n = 0;
+
+	if (!list)
+		return err_sys(e, "look at '%s'", tree);
+	while (n <= ARRAY_SIZE(own) && (entry = readdir(list)))
+		n++;
+	closedir(list);
+	*is = n > ARRAY_SIZE(own) || (rc && !strstr(said, "does not look like a tar archive"));
+	return 0;
+}
+
+static int get_unpack_failed(const struct dockerfile_fetch *f, const char *said, struct err *e)
+{
+	if (strstr(said, "o space left on device"))
+		return err_set(e, ERR_CAPACITY, "%s: there is no room for it on the disk", f->url);
+	return err_set(e, ERR_INVALID, "%s: tar says: %.300s", f->url, said + strspn(said, "\n"));
+}
+
 /* An archive becomes the folder tree; anything else lies in it as it came. */
 static int get_unpack(const struct dockerfile_fetch *f, struct err *e)
 {
-	autofree char *file = xasprintf("fetched/%s/%s", f->dir, f->name);
+	autofree char *file = xasprintf("fetched/%s/" GET_ARCHIVE, f->dir);
 	autofree char *tree = xasprintf("fetched/%s/tree", f->dir);
 	autofree char *plain = xasprintf("%s/%s", tree, f->name);
 	autobuf struct buf out = { 0 };
 	struct step_argv a = { 0 };
+	bool is_archive = false;
 	int rc;
 
 	if (mkdir(tree, 0755) && errno != EEXIST)
 		return err_sys(e, "make '%s'", tree);
+	setenv("LC_ALL", "C", 1); /* what tar says is read */
 	step_arg(&a, "tar");
 	step_arg(&a, "--extract");
 	step_arg(&a, "--numeric-owner");
@@ -122,15 +151,17 @@ static int get_unpack(const struct dockerfile_fetch *f, struct err *e)
 	step_arg(&a, "--file");
 	step_arg(&a, file);
 	rc = step_run_all(&a, &out, e);
-	if (rc <= 0)
-		return rc;
+	if (rc < 0 || get_is_archive(tree, rc, buf_str(&out), &is_archive, e))
+		return -1;
+	if (is_archive)
+		return rc ? get_unpack_failed(f, buf_str(&out), e) : 0;
 	return link(file, plain) ? err_sys(e, "place '%s'", plain) : 0;
 }
 
 /* The file gets the mode and the time that BuildKit gives it. */
 static int get_file(const struct step *s, int dir, const struct dockerfile_fetch *f, struct err *e)
 {
-	autofree char *path = xasprintf("%s/%s", f->dir, f->name);
+	autofree char *path = xasprintf("%s/%s", f->dir, f->unpack ? GET_ARCHIVE : f->name);
 	autoclose int fd = io_open_below(dir, path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	struct get_file to = { fd, 0, EVP_MD_CTX_new(), false };
 	long modified = -1;

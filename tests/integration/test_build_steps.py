@@ -1,9 +1,12 @@
 """What a build step does with what is cached, mounted, fetched and printed; without a daemon."""
 import functools
+import gzip
 import http.server
+import io
 import pathlib
 import re
 import shutil
+import tarfile
 import tempfile
 import threading
 
@@ -63,6 +66,52 @@ def test_a_mounted_stage_is_found_when_all_of_it_comes_from_the_cache(steps):
 def test_a_failure_behind_a_mounted_stage_names_its_own_step(steps):
     log, result, _ = steps.build("FROM busy:1 AS s\nRUN echo s > /s\n" + F + "RUN --mount=from=s,target=/s cat /s/s\nRUN exit 3\n", {})
     assert "Dockerfile:5: step 3/3 failed: RUN exit 3: exit status 3" in result["reason"], (result, log)
+
+
+def test_a_mount_through_a_link_sees_that_its_target_changed(steps):
+    text = F + "RUN --mount=source={},target=/m cat /m{} > /o\n"
+    for source, below in ("link", "/f"), ("link/f", ""), ("to", ""):
+        for content in "one\n", "two\n":
+            log, result, image = steps.build(text.format(source, below), {"real/f": content, "link": "-> real", "to": "-> real/f"})
+            assert result["ok"], log
+            assert image.read("/o") == content, (source, log)
+
+
+def packed(files):
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w") as tar:
+        for name, data in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    return raw.getvalue()
+
+
+# what is served, and what the image has; a text is the reason of a failure
+FETCHED = {
+    "an archive": (packed({"a": b"a", "b": b"b"}), {"/x/a": "a", "/x/b": "b", "/x/tree": None}),
+    "a packed archive": (gzip.compress(packed({"a": b"a"})), {"/x/a": "a", "/x/tree": None}),
+    "no archive": (b"hello\n", {"/x/tree": "hello\n"}),
+    "nothing": (b"", {"/x/tree": ""}),
+    "a packed text": (gzip.compress(b"hello\n"), {"/x/tree": ...}),
+    "an archive that breaks off": (packed({"a": b"a", "b": bytes(70000)})[:40000], "tar says: tar: Unexpected EOF"),
+    "a packed archive that breaks off": (gzip.compress(packed({"a": bytes(range(256)) * 300, "b": b"b"}))[:-300], "tar says: "),
+    "an archive with what cannot be made": (packed({"a": b"a", "a/b": b"b"}), "tar says: tar: a/b: Cannot open: Not a directory"),
+}
+
+
+@pytest.mark.parametrize("case", FETCHED)
+def test_what_add_unpacks_is_whole_or_the_build_fails(steps, web, case):
+    data, wanted = FETCHED[case]
+    (web[0] / "tree").write_bytes(data)
+    log, result, image = steps.build(F + f"ADD --unpack=true {web[1]}/tree /x/\n", {})
+    if isinstance(wanted, str):
+        assert not result["ok"] and result["code"] == "CONTAINER_BUILD_FAILED" and wanted in result["reason"], (result, log)
+        return
+    assert result["ok"], log
+    for path, content in wanted.items():
+        found = image.read(path)
+        assert (found is not None) if content is ... else (found == content), (path, found, log)
 
 
 def test_nothing_is_fetched_to_a_disk_without_room(steps, web):
