@@ -1,10 +1,11 @@
 #include "base/rand.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+
+#include "base/hex.h"
 
 void rand_bytes(void *to, size_t size)
 {
@@ -24,15 +25,19 @@ void rand_bytes(void *to, size_t size)
 
 void rand_uuid(char out[UUID_SIZE])
 {
+	static const struct {
+		size_t from, size;
+	} groups[] = { { 0, 4 }, { 4, 2 }, { 6, 2 }, { 8, 2 }, { 10, 6 } };
 	uint8_t b[16];
 
 	rand_bytes(b, sizeof(b));
 	b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
 	b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
-	snprintf(out, UUID_SIZE,
-		 "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
-		 b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14],
-		 b[15]);
+	for (size_t i = 0; i < ARRAY_SIZE(groups); i++) {
+		hex_encode(b + groups[i].from, groups[i].size, out);
+		out += groups[i].size * 2;
+		*out++ = i + 1 < ARRAY_SIZE(groups) ? '-' : '\0';
+	}
 }
 
 bool uuid_valid(const char *text)

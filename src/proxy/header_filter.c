@@ -65,7 +65,7 @@ static void header_filter_copy(const struct http_head *head, struct filtered_hea
 void header_filter_to_guest(const struct http_head *head, const char *request_id,
 			    const char *protocols, struct filtered_headers *to)
 {
-	*to = (struct filtered_headers){ 0 };
+	to->n = 0;
 	header_filter_add(to, "host", head->host);
 	if (head->upgrade)
 		header_filter_add(to, "upgrade", http_header(head, "upgrade"));
@@ -78,7 +78,7 @@ void header_filter_to_guest(const struct http_head *head, const char *request_id
 void header_filter_to_client(const struct http_head *head, const char *request_id, bool marked,
 			     struct filtered_headers *to)
 {
-	*to = (struct filtered_headers){ 0 };
+	to->n = 0;
 	if (head->status == 101) {
 		const char *upgrade = http_header(head, "upgrade");
 

@@ -132,26 +132,49 @@ static enum http1_event http1_head_done(struct http1 *p)
 	return HTTP1_HEAD;
 }
 
-/* Some applications end the lines of a head with LF alone, which no reader takes for anything else
+/* May these bytes, which hold a LF at most at their end, follow what was read of the head?
+ *
+ * Some applications end the lines of a head with LF alone, which no reader takes for anything else
  * (RFC 9112 2.2).  Clients get no such leniency, because what stands between them and us may read
  * their bytes in another way. */
-static bool http1_may_follow(const struct http1 *p, uint8_t byte)
+static bool http1_may_follow(const struct http1 *p, const uint8_t *data, size_t size)
 {
-	if (!byte)
+	const uint8_t *cr = memchr(data, '\r', size);
+	bool ends = data[size - 1] == '\n';
+
+	if (memchr(data, '\0', size) || (cr && data + size - cr != 1 + ends))
 		return false;
 	if (p->last == '\r')
-		return byte == '\n';
-	return byte != '\n' || !p->requests;
+		return size == 1 && ends;
+	return !ends || cr || !p->requests;
 }
 
 /* Move what was read of a line to the head; its end becomes CR LF. */
 static void http1_add_line(struct http1 *p, const uint8_t *data, size_t size)
 {
-	bool bare = p->last != '\r';
+	bool bare = (size > 1 ? data[size - 2] : p->last) != '\r';
 
 	buf_add(&p->head.text, data, bare ? size - 1 : size);
 	if (bare)
 		buf_adds(&p->head.text, "\r\n");
+}
+
+/* A line is complete.  MORE: the head is not. */
+static enum http1_event http1_line_done(struct http1 *p)
+{
+	struct buf *text = &p->head.text;
+
+	if (text->size > LIMIT_HTTP_HEAD)
+		return http1_bad(p, 431, "the head is too long");
+	if (text->size - p->line_end > 2)
+		p->line_end = text->size;
+	else if (p->line_end)
+		return http1_head_done(p);
+	else if (p->requests && p->blank_lines++ < 2)
+		buf_clear(text); /* RFC 9112 2.2 */
+	else
+		return http1_bad(p, 400, "an empty line where a head should begin");
+	return HTTP1_MORE;
 }
 
 /* Other protocols are known by their first bytes, and some of them then wait for ours. */
@@ -167,33 +190,29 @@ static enum http1_event http1_take_head(struct http1 *p, const uint8_t *data, si
 					size_t *used)
 {
 	struct buf *text = &p->head.text;
-	size_t start = 0;
+	const uint8_t *end;
+	size_t n;
 
-	for (size_t i = 0; i < size; i++) {
-		if (!http1_may_follow(p, data[i]))
+	for (*used = 0; *used < size; *used += n) {
+		const uint8_t *line = data + *used;
+		enum http1_event event = HTTP1_MORE;
+
+		end = memchr(line, '\n', size - *used);
+		n = end ? (size_t)(end + 1 - line) : size - *used;
+		if (!http1_may_follow(p, line, n))
 			return http1_bad(p, 400, "a NUL, or a line that does not end in CR LF");
-		if (data[i] == '\n') {
-			http1_add_line(p, data + start, i + 1 - start);
-			start = i + 1;
-		}
-		p->last = data[i];
-		if (data[i] != '\n')
-			continue;
-		if (text->size > LIMIT_HTTP_HEAD)
-			break;
-		if (text->size - p->line_end > 2) {
-			p->line_end = text->size;
-		} else if (p->line_end) {
-			*used = i + 1;
-			return http1_head_done(p);
-		} else if (p->requests && p->blank_lines++ < 2) {
-			buf_clear(text); /* RFC 9112 2.2 */
-		} else {
-			return http1_bad(p, 400, "an empty line where a head should begin");
+		if (end)
+			http1_add_line(p, line, n);
+		else
+			buf_add(text, line, n);
+		p->last = line[n - 1];
+		if (end)
+			event = http1_line_done(p);
+		if (event != HTTP1_MORE) {
+			*used += n;
+			return event;
 		}
 	}
-	buf_add(text, data + start, size - start);
-	*used = size;
 	if (!http1_begins_well(p))
 		return http1_bad(p, 400, "the answer does not begin as HTTP does");
 	if (!p->line_end && text->size > LIMIT_HTTP_TARGET + 64)

@@ -19,10 +19,32 @@ bool http1_is_token(const char *text, size_t size)
 	return size > 0;
 }
 
+static bool http1_is_control(char c)
+{
+	return ((uint8_t)c < 0x20 && c != '\t') || c == 0x7f;
+}
+
+/* Eight bytes at once, because a token makes values long: is one of them below 0x20, or 0x7f?  A
+ * tab says so too, and a byte above 0x7f never does. */
+static bool http1_may_have_control(const char *text)
+{
+	const uint64_t ones = 0x0101010101010101, high = ones << 7;
+	uint64_t word, not_del;
+
+	memcpy(&word, text, sizeof(word));
+	not_del = word ^ ones * 0x7f;
+	return (((word - ones * 0x20) & ~word) | ((not_del - ones) & ~not_del)) & high;
+}
+
 bool http1_is_value(const char *text)
 {
-	for (; *text; text++)
-		if (((uint8_t)*text < 0x20 && *text != '\t') || *text == 0x7f)
+	const char *end = text + strlen(text);
+
+	for (; end - text >= 8; text += 8)
+		if (http1_may_have_control(text))
+			break;
+	for (; text < end; text++)
+		if (http1_is_control(*text))
 			return false;
 	return true;
 }
@@ -153,7 +175,7 @@ static bool http1_mend_value(const struct http_head *h, const char *name, char *
 	if (h->request || http1_is_framing(name))
 		return false;
 	for (char *s = value; *s; s++)
-		if (((uint8_t)*s < 0x20 && *s != '\t') || *s == 0x7f)
+		if (http1_is_control(*s))
 			*s = ' ';
 	return true;
 }

@@ -40,7 +40,10 @@ void http1_put_request(struct buf *b, const char *method, const char *target)
 {
 	assert(http1_is_token(method, strlen(method)));
 	assert(!target[strcspn(target, " \r\n")]);
-	buf_addf(b, "%s %s HTTP/1.1\r\n", method, target);
+	buf_adds(b, method);
+	buf_adds(b, " ");
+	buf_adds(b, target);
+	buf_adds(b, " HTTP/1.1\r\n");
 }
 
 void http1_put_status(struct buf *b, unsigned status)
