@@ -96,8 +96,12 @@ struct client_limits {
 #define LIMIT_ZIP_ENTRIES  100000
 #define LIMIT_ZIP_RATIO    200 /* unpacked : packed, of the whole, above 64 MiB */
 #define LIMIT_ZIP_NAME     1024
-#define LIMIT_ZIP_DEPTH    64 /* parts of a name */
-#define LIMIT_DOCKERFILE   (1 * MIB)
+#define LIMIT_ZIP_DEPTH    64        /* parts of a name */
+#define LIMIT_DOCKERFILE   (1 * MIB) /* one value, too */
+/* Bytes that a Dockerfile's variables make and steps that its patterns take, of all of it; bytes of
+ * the lowered text. */
+#define LIMIT_DOCKERFILE_WORK (32 * MIB)
+#define LIMIT_IGNORE_WORK     (32 * GIB) /* steps that the rules of a .dockerignore take */
 
 /* Machines. */
 #define LIMIT_MACHINE_EXTRA    (128 * MIB) /* memory of a machine's cgroup above its guest RAM */

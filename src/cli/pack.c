@@ -87,7 +87,7 @@ static struct ignore *pack_rules(const char *dir)
 }
 
 /* Is the entry left out?  What lies below a folder that is may still be taken in. */
-static bool pack_ignored(FTS *fts, FTSENT *entry, const struct ignore *rules, const char *name)
+static bool pack_ignored(FTS *fts, FTSENT *entry, struct ignore *rules, const char *name)
 {
 	if (!strcmp(entry->fts_name, ".git")) {
 		fts_set(fts, entry, FTS_SKIP);
@@ -100,7 +100,7 @@ static bool pack_ignored(FTS *fts, FTSENT *entry, const struct ignore *rules, co
 	return true;
 }
 
-static int pack_tree(zip_t *zip, const char *dir, const struct ignore *rules, struct err *e)
+static int pack_tree(zip_t *zip, const char *dir, struct ignore *rules, struct err *e)
 {
 	autofree char *copy = xstrdup(dir);
 	char *const roots[] = { copy, NULL };
@@ -137,6 +137,8 @@ static int pack_zip(zip_t *zip, const char *dir, struct err *e)
 	struct ignore *rules = pack_rules(dir);
 	int rc = pack_tree(zip, dir, rules, e);
 
+	if (!rc && rules && ignore_gave_up(rules))
+		rc = err_set(e, ERR_INVALID, IGNORE_GAVE_UP);
 	ignore_free(rules);
 	if (!rc && zip_close(zip))
 		rc = pack_fail(e, zip, dir);

@@ -39,7 +39,7 @@ static struct ignore *context_rules(int dir)
 }
 
 /* Removes what the rules name below @dir, whose path in the context is *path. */
-static int context_sweep(const struct ignore *rules, int dir, struct buf *path, unsigned deep,
+static int context_sweep(struct ignore *rules, int dir, struct buf *path, unsigned deep,
 			 struct err *e)
 {
 	DIR *list = fdopendir(dir);
@@ -87,7 +87,6 @@ int context_ignore(struct step *s, struct err *e)
 	struct ignore *rules = dir < 0 ? NULL : context_rules(dir);
 	int rc;
 
-	(void)s;
 	if (dir < 0)
 		return err_set(e, ERR_INTERNAL, "open the build context");
 	if (!rules) {
@@ -95,6 +94,9 @@ int context_ignore(struct step *s, struct err *e)
 		return 0;
 	}
 	rc = context_sweep(rules, dir, &path, 0, e);
+	if (!rc && ignore_gave_up(rules))
+		rc = step_fail(s, "CONTAINER_BUILD_FAILED", e,
+			       "The container image build failed: " IGNORE_GAVE_UP ".");
 	ignore_free(rules);
 	return rc;
 }

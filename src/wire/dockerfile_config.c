@@ -83,6 +83,8 @@ static int dockerfile_pair(struct dockerfile_job *j, const char *word, size_t n,
 		return -1;
 	if (!name.size)
 		return dockerfile_refuse(j, "%s: a name is empty", j->inst->word);
+	if (!dockerfile_work(&j->stages.work, to->n + j->stage->state.env.n))
+		return dockerfile_refuse(j, "%s: " DOCKERFILE_TOO_LONG, j->inst->word);
 	dockerfile_vars_set(to, buf_str(&name), buf_str(&value));
 	return 0;
 }
@@ -133,8 +135,7 @@ static int dockerfile_lower_arg(struct dockerfile_job *j)
 {
 	struct dockerfile_state *state = &j->stage->state;
 
-	return dockerfile_arg_read(&state->env, &state->args, &j->stages.global, j->inst, j->escape,
-				   j->e);
+	return dockerfile_arg_read(&state->env, &state->args, &j->stages, j->inst, j->escape, j->e);
 }
 
 /* USER, WORKDIR and STOPSIGNAL take the rest of the line as one word. */
@@ -211,6 +212,8 @@ static int dockerfile_port(struct dockerfile_job *j, const char *word, struct bu
 	    (strcmp(protocol, "tcp") != 0 && strcmp(protocol, "udp") != 0 &&
 	     strcmp(protocol, "sctp") != 0))
 		return dockerfile_refuse(j, "EXPOSE: '%.60s' is no port", word);
+	if (line->size > LIMIT_DOCKERFILE)
+		return dockerfile_refuse(j, "EXPOSE: " DOCKERFILE_TOO_LONG);
 	for (; first <= last; first++)
 		buf_addf(line, "%s%lu/%s", line->size ? " " : "", first, protocol);
 	return 0;

@@ -256,7 +256,8 @@ static int dockerfile_copy_put_fetched(struct dockerfile_copy *c)
 const char *dockerfile_copy_document(struct dockerfile_copy *c, const struct dockerfile_heredoc *h)
 {
 	struct dockerfile_job *j = c->job;
-	autobuf struct buf body = { 0 }, data = { 0 }, say = { 0 };
+	autobuf struct buf body = { 0 }, data = { 0 };
+	struct dockerfile_reading reading = { &j->stages.work, '\\', false, { 0 } };
 	const char *why = NULL;
 
 	dockerfile_heredoc_body(h, &body);
@@ -264,11 +265,11 @@ const char *dockerfile_copy_document(struct dockerfile_copy *c, const struct doc
 		buf_add(&data, body.data, body.size);
 	else
 		why = dockerfile_expand(&j->stage->state.env, (const char *)body.data, body.size,
-					'\\', false, &data, &say);
-	if (!why)
-		return dockerfile_add_file(j, &data, h->name, false);
-	dockerfile_refuse(j, "the heredoc %s: %s", h->name, why);
-	return NULL;
+					&reading, &data);
+	if (why)
+		dockerfile_refuse(j, "the heredoc %s: %s", h->name, why);
+	buf_free(&reading.say);
+	return why ? NULL : dockerfile_add_file(j, &data, h->name, false);
 }
 
 /* All documents are copied from the context of heredocs by one COPY. */

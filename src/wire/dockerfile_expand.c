@@ -15,10 +15,9 @@
 struct dockerfile_cursor {
 	const struct dockerfile_vars *vars;
 	const char *at, *end;
-	const char *why; /* NULL, or what is wrong with the text */
-	struct buf *say; /* the words of a "${A:?words}" that failed */
+	const char *why;              /* NULL, or what is wrong with the text */
+	struct dockerfile_reading *r; /* its `say` takes the words of a "${A:?words}" that failed */
 	char escape;
-	bool quotes; /* quotes mean something; in a heredoc they do not */
 	int depth;
 };
 
@@ -33,16 +32,34 @@ static char dockerfile_peek(const struct dockerfile_cursor *c)
 	return c->at < c->end ? *c->at : '\0';
 }
 
+static void dockerfile_add(struct dockerfile_cursor *c, const char *value, struct buf *to)
+{
+	size_t n = strlen(value);
+
+	if (!dockerfile_work(c->r->work, n) || to->size + n > LIMIT_DOCKERFILE)
+		dockerfile_fail(c, DOCKERFILE_TOO_LONG);
+	else
+		buf_add(to, value, n);
+}
+
+/* The names are looked through one by one. */
+static const char *dockerfile_value(struct dockerfile_cursor *c, const char *name)
+{
+	if (!dockerfile_work(c->r->work, c->vars->n + 1))
+		dockerfile_fail(c, DOCKERFILE_TOO_LONG);
+	return c->why ? NULL : dockerfile_vars_get(c->vars, name);
+}
+
 static void dockerfile_text(struct dockerfile_cursor *c, char stop, bool raw, struct buf *to);
 
 /* "A: is not set", or the user's own words. */
 static void dockerfile_demand(struct dockerfile_cursor *c, const char *name, const char *words,
 			      const char *state)
 {
-	if (!c->say->size)
-		buf_addf(c->say, "the variable %s %s%s%s", name, *words ? "is missing: " : "is ",
-			 *words ? words : state, "");
-	dockerfile_fail(c, buf_str(c->say));
+	if (!c->r->say.size)
+		buf_addf(&c->r->say, "the variable %s %s%s%s", name,
+			 *words ? "is missing: " : "is ", *words ? words : state, "");
+	dockerfile_fail(c, buf_str(&c->r->say));
 }
 
 /* Read "/pattern/with" or "//pattern/with" and the '}' behind it. */
@@ -56,7 +73,7 @@ static void dockerfile_replace(struct dockerfile_cursor *c, const char *value, s
 	dockerfile_text(c, '}', false, &with);
 	if (!c->why && value)
 		dockerfile_fail(c, dockerfile_pattern_replace(buf_str(&pattern), value, all,
-							      buf_str(&with), to));
+							      buf_str(&with), c->r->work, to));
 }
 
 static void dockerfile_trim(struct dockerfile_cursor *c, char how, const char *word,
@@ -65,14 +82,14 @@ static void dockerfile_trim(struct dockerfile_cursor *c, char how, const char *w
 	bool greedy = *word == how;
 
 	if (!c->why && value)
-		dockerfile_fail(
-			c, dockerfile_pattern_trim(word + greedy, value, how == '%', greedy, to));
+		dockerfile_fail(c, dockerfile_pattern_trim(word + greedy, value, how == '%', greedy,
+							   c->r->work, to));
 }
 
 /* Read from behind "${NAME" to behind the '}'. */
 static void dockerfile_modifier(struct dockerfile_cursor *c, const char *name, struct buf *to)
 {
-	const char *value = dockerfile_vars_get(c->vars, name);
+	const char *value = dockerfile_value(c, name);
 	autobuf struct buf word = { 0 };
 	char how = dockerfile_peek(c);
 	bool colon = how == ':', set;
@@ -86,7 +103,7 @@ static void dockerfile_modifier(struct dockerfile_cursor *c, const char *name, s
 		return;
 	}
 	if (how == '}' && !colon) {
-		buf_adds(to, value ? value : "");
+		dockerfile_add(c, value ? value : "", to);
 		return;
 	}
 	if (!how || !strchr("+-?#%", how)) {
@@ -100,9 +117,9 @@ static void dockerfile_modifier(struct dockerfile_cursor *c, const char *name, s
 	else if (how == '?' && !set && !c->why)
 		dockerfile_demand(c, name, buf_str(&word), value ? "empty" : "not set");
 	else if ((how == '-' && !set) || (how == '+' && set))
-		buf_adds(to, buf_str(&word));
+		dockerfile_add(c, buf_str(&word), to);
 	else if (how != '+')
-		buf_adds(to, value ? value : "");
+		dockerfile_add(c, value ? value : "", to);
 }
 
 /* A name is letters, digits and '_', or a number, or one of the shell's special characters, which
@@ -144,11 +161,13 @@ static void dockerfile_variable(struct dockerfile_cursor *c, struct buf *to)
 	}
 	buf_add(&name, c->at, n);
 	c->at += n;
-	value = dockerfile_vars_get(c->vars, buf_str(&name));
-	if (brace)
+	if (brace) {
 		dockerfile_modifier(c, buf_str(&name), to);
-	else if (value)
-		buf_adds(to, value);
+		return;
+	}
+	value = dockerfile_value(c, buf_str(&name));
+	if (value)
+		dockerfile_add(c, value, to);
 }
 
 static void dockerfile_quoted(struct dockerfile_cursor *c, char quote, bool raw, struct buf *to)
@@ -191,12 +210,12 @@ static void dockerfile_text(struct dockerfile_cursor *c, char stop, bool raw, st
 		char next = *c->at++;
 
 		if (to->size > LIMIT_DOCKERFILE)
-			dockerfile_fail(c, "its variables make it too long");
+			dockerfile_fail(c, DOCKERFILE_TOO_LONG);
 		else if (stop && next == stop)
 			closed = true;
 		else if (next == '$')
 			dockerfile_variable(c, to);
-		else if (c->quotes && (next == '"' || next == '\''))
+		else if (c->r->quotes && (next == '"' || next == '\''))
 			dockerfile_quoted(c, next, raw, to);
 		else if (next != c->escape) /* An escape at the very end is dropped. */
 			buf_add(to, &next, 1);
@@ -212,11 +231,13 @@ static void dockerfile_text(struct dockerfile_cursor *c, char stop, bool raw, st
 }
 
 const char *dockerfile_expand(const struct dockerfile_vars *v, const char *text, size_t size,
-			      char escape, bool quotes, struct buf *to, struct buf *say)
+			      struct dockerfile_reading *r, struct buf *to)
 {
-	struct dockerfile_cursor c = { v,      text, text + size, NULL, say, quotes ? escape : '\\',
-				       quotes, 0 };
+	struct dockerfile_cursor c = { v, text, text + size, NULL, r, r->quotes ? r->escape : '\\',
+				       0 };
 
 	dockerfile_text(&c, 0, false, to);
+	if (!dockerfile_work(r->work, size + 1))
+		dockerfile_fail(&c, DOCKERFILE_TOO_LONG);
 	return c.why;
 }

@@ -35,6 +35,7 @@ static void dockerfile_add_step(struct dockerfile_job *j, const char *line, bool
 {
 	struct dockerfile_lowered *out = j->out;
 	int n = (int)strcspn(line, "\n");
+	size_t size = j->inst->args.size;
 	struct dockerfile_step *step;
 
 	out->steps = xrealloc(out->steps, (out->n_steps + 1) * sizeof(*out->steps));
@@ -45,8 +46,10 @@ static void dockerfile_add_step(struct dockerfile_job *j, const char *line, bool
 	if (*line)
 		step->lowered =
 			xasprintf("%.*s", n < DOCKERFILE_KNOWN ? n : DOCKERFILE_KNOWN, line);
-	step->text = xasprintf("%s %.*s", j->inst->word, (int)j->inst->args.size,
-			       j->inst->args.size ? (const char *)j->inst->args.data : "");
+	if (size > DOCKERFILE_SHOWN)
+		size = DOCKERFILE_SHOWN;
+	step->text = xasprintf("%s %.*s", j->inst->word, (int)size,
+			       size ? (const char *)j->inst->args.data : "");
 	if (own) {
 		step->number = j->number;
 		step->of = dockerfile_total(j);
@@ -65,12 +68,14 @@ void dockerfile_put(struct dockerfile_job *j, const char *line, bool own)
 
 int dockerfile_word_put(struct dockerfile_job *j, const char *text, size_t size, struct buf *to)
 {
-	autobuf struct buf say = { 0 };
-	const char *why =
-		dockerfile_expand(&j->stage->state.env, text, size, j->escape, true, to, &say);
+	struct dockerfile_reading reading = { &j->stages.work, j->escape, true, { 0 } };
+	const char *why = dockerfile_expand(&j->stage->state.env, text, size, &reading, to);
 
 	if (why)
-		return dockerfile_refuse(j, "%s: %s", j->inst->word, why);
+		dockerfile_refuse(j, "%s: %s", j->inst->word, why);
+	buf_free(&reading.say);
+	if (why)
+		return -1;
 	if (memchr(to->size ? to->data : (const uint8_t *)"", '\n', to->size))
 		return dockerfile_refuse(j, "%s: a value has a line break", j->inst->word);
 	return 0;

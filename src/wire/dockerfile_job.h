@@ -6,6 +6,7 @@
 #include "wire/dockerfile_stage.h"
 
 #define DOCKERFILE_KNOWN 200   /* bytes of a line by which it is recognized */
+#define DOCKERFILE_SHOWN 4096  /* bytes of an instruction that are kept for its step */
 #define DOCKERFILE_LONG  16384 /* of a line, above which it is broken; the builder takes 64 KiB */
 
 struct dockerfile_job {

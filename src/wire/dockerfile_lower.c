@@ -57,6 +57,8 @@ static int dockerfile_lower_one(struct dockerfile_job *j)
 {
 	if (j->out->n_files > DOCKERFILE_MAX)
 		return dockerfile_refuse(j, "too many heredocs");
+	if (j->out->text.size + j->text.size > LIMIT_DOCKERFILE_WORK)
+		return dockerfile_refuse(j, "%s: the file becomes too long", j->inst->word);
 	for (size_t i = 0; i < ARRAY_SIZE(dockerfile_rules); i++)
 		if (!strcmp(j->inst->word, dockerfile_rules[i].word)) {
 			dockerfile_warn_arch(j);
@@ -127,6 +129,19 @@ static int dockerfile_follow_triggers(struct dockerfile_job *j, const json_t *co
 	return rc;
 }
 
+/* Each stage has the variables of its base for itself. */
+static int dockerfile_count_vars(struct dockerfile_job *j)
+{
+	const struct dockerfile_vars *env = &j->stage->state.env;
+	size_t n = 0;
+
+	for (size_t i = 0; i < env->n; i++)
+		n += strlen(env->v[i].name) + strlen(env->v[i].value) + sizeof(env->v[i]);
+	return dockerfile_work(&j->stages.work, n)
+		       ? 0
+		       : dockerfile_refuse(j, "FROM: " DOCKERFILE_TOO_LONG);
+}
+
 /* Begin with what the base has set.  Its triggers run before the stage's own instructions. */
 static int dockerfile_begin(struct dockerfile_job *j, const struct dockerfile_base *image,
 			    struct buf *from)
@@ -138,11 +153,13 @@ static int dockerfile_begin(struct dockerfile_job *j, const struct dockerfile_ba
 	if (base) {
 		dockerfile_state_copy(&stage->state, &base->state);
 		buf_adds(from, base->builder);
+		if (dockerfile_count_vars(j))
+			return -1;
 		return dockerfile_run_triggers(j, &base->state.triggers, j->d->escape);
 	}
 	dockerfile_state_of_image(&stage->state, image->config);
 	buf_adds(from, image->image);
-	if (dockerfile_follow_triggers(j, image->config))
+	if (dockerfile_count_vars(j) || dockerfile_follow_triggers(j, image->config))
 		return -1;
 	return 0;
 }

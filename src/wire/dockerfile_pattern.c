@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "wire/dockerfile_word.h"
+
 struct dockerfile_cell {
 	enum { CELL_BYTE, CELL_ANY, CELL_STAR } kind;
 	char byte;
@@ -17,11 +19,15 @@ struct dockerfile_pattern {
 	struct dockerfile_cell *cells;
 	size_t n;
 	bool *now, *next; /* cells before which a match may stand; n + 1 of them */
+	bool alive;       /* there is one */
+	uint64_t *work;
 };
 
-static const char *dockerfile_pattern_read(struct dockerfile_pattern *p, const char *text)
+static const char *dockerfile_pattern_read(struct dockerfile_pattern *p, const char *text,
+					   uint64_t *work)
 {
-	*p = (struct dockerfile_pattern){ .cells = xcalloc(strlen(text) + 1, sizeof(*p->cells)) };
+	*p = (struct dockerfile_pattern){ .cells = xcalloc(strlen(text) + 1, sizeof(*p->cells)),
+					  .work = work };
 	for (; *text; text++) {
 		struct dockerfile_cell *cell = &p->cells[p->n++];
 
@@ -64,6 +70,7 @@ static void dockerfile_pattern_step(struct dockerfile_pattern *p, char byte)
 {
 	bool *was = p->now;
 
+	p->alive = false;
 	memset(p->next, 0, (p->n + 1) * sizeof(*p->next));
 	for (size_t i = 0; i < p->n; i++) {
 		const struct dockerfile_cell *cell = &p->cells[i];
@@ -71,6 +78,7 @@ static void dockerfile_pattern_step(struct dockerfile_pattern *p, char byte)
 		if (!was[i] || (cell->kind == CELL_BYTE && cell->byte != byte))
 			continue;
 		p->next[cell->kind == CELL_STAR ? i : i + 1] = true;
+		p->alive = true;
 	}
 	dockerfile_pattern_pass_stars(p, p->next);
 	p->now = p->next;
@@ -86,22 +94,24 @@ static ssize_t dockerfile_pattern_match(struct dockerfile_pattern *p, const char
 
 	memset(p->now, 0, (p->n + 1) * sizeof(*p->now));
 	p->now[0] = true;
+	p->alive = true;
 	dockerfile_pattern_pass_stars(p, p->now);
 	for (size_t i = 0;; i++) {
 		if (p->now[p->n])
 			found = (ssize_t)i;
-		if (i == size || (found >= 0 && !greedy))
+		if (i == size || (found >= 0 && !greedy) || !p->alive ||
+		    !dockerfile_work(p->work, p->n + 1))
 			return found;
 		dockerfile_pattern_step(p, text[backwards ? size - 1 - i : i]);
 	}
 }
 
 const char *dockerfile_pattern_trim(const char *pattern, const char *value, bool suffix,
-				    bool greedy, struct buf *to)
+				    bool greedy, uint64_t *work, struct buf *to)
 {
 	size_t size = strlen(value);
 	struct dockerfile_pattern p;
-	const char *why = dockerfile_pattern_read(&p, pattern);
+	const char *why = dockerfile_pattern_read(&p, pattern, work);
 	ssize_t cut = -1;
 
 	if (!why) {
@@ -111,27 +121,29 @@ const char *dockerfile_pattern_trim(const char *pattern, const char *value, bool
 	}
 	if (cut < 0)
 		cut = 0;
+	if (!why && !dockerfile_work(work, size))
+		why = DOCKERFILE_TOO_LONG;
 	if (!why)
 		buf_add(to, suffix ? value : value + cut, size - (size_t)cut);
 	dockerfile_pattern_free(&p);
 	return why;
 }
 
-#define DOCKERFILE_REPLACE (4 * 1024 * 1024) /* cells that one replacement may look at */
-
 const char *dockerfile_pattern_replace(const char *pattern, const char *value, bool all,
-				       const char *with, struct buf *to)
+				       const char *with, uint64_t *work, struct buf *to)
 {
 	size_t size = strlen(value), i = 0, most = strlen(with) + 1;
 	struct dockerfile_pattern p;
-	const char *why = dockerfile_pattern_read(&p, pattern);
+	const char *why = dockerfile_pattern_read(&p, pattern, work);
 	bool done = false;
 
-	if (!why && size * size > DOCKERFILE_REPLACE)
-		why = "a pattern is applied to a value that is too long";
 	while (!why && i < size && !done) {
 		ssize_t n = dockerfile_pattern_match(&p, value + i, size - i, true, false);
 
+		if (!dockerfile_work(work, n > 0 ? most : 1))
+			why = DOCKERFILE_TOO_LONG;
+		if (why)
+			break;
 		if (n <= 0) {
 			buf_add(to, value + i++, 1);
 			continue;

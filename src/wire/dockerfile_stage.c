@@ -12,26 +12,29 @@
 #define DOCKERFILE_VALUE (64 * KIB) /* of one variable */
 
 static int dockerfile_arg_one(struct dockerfile_vars *vars, struct dockerfile_vars *args,
-			      const struct dockerfile_vars *outer,
-			      const struct dockerfile_inst *inst, const char *word, size_t n,
-			      char escape, struct err *e)
+			      struct dockerfile_stages *s, const struct dockerfile_inst *inst,
+			      const char *word, size_t n, char escape, struct err *e)
 {
-	autobuf struct buf name = { 0 }, value = { 0 }, say = { 0 };
+	autobuf struct buf name = { 0 }, value = { 0 };
 	const char *equal = memchr(word, '=', n), *text, *why;
+	struct dockerfile_reading reading = { &s->work, escape, true, { 0 } };
 
 	dockerfile_unquote(word, equal ? (size_t)(equal - word) : n, &name);
 	if (!name.size)
 		return err_set(e, ERR_INVALID, "Dockerfile:%d: ARG without a name.", inst->line);
 	if (equal) {
-		why = dockerfile_expand(vars, equal + 1, n - (size_t)(equal + 1 - word), escape,
-					true, &value, &say);
+		why = dockerfile_expand(vars, equal + 1, n - (size_t)(equal + 1 - word), &reading,
+					&value);
 		if (why)
-			return err_set(e, ERR_INVALID, "Dockerfile:%d: ARG: %s.", inst->line, why);
+			err_set(e, ERR_INVALID, "Dockerfile:%d: ARG: %s.", inst->line, why);
+		buf_free(&reading.say);
+		if (why)
+			return -1;
 		if (value.size > DOCKERFILE_VALUE)
 			return err_set(e, ERR_INVALID, "Dockerfile:%d: ARG: the value is too long.",
 				       inst->line);
 	}
-	text = equal ? buf_str(&value) : outer ? dockerfile_vars_get(outer, buf_str(&name)) : NULL;
+	text = equal ? buf_str(&value) : dockerfile_vars_get(&s->global, buf_str(&name));
 	if (!text)
 		return 0;
 	dockerfile_vars_set(vars, buf_str(&name), text);
@@ -41,7 +44,7 @@ static int dockerfile_arg_one(struct dockerfile_vars *vars, struct dockerfile_va
 }
 
 int dockerfile_arg_read(struct dockerfile_vars *vars, struct dockerfile_vars *args,
-			const struct dockerfile_vars *outer, const struct dockerfile_inst *inst,
+			struct dockerfile_stages *s, const struct dockerfile_inst *inst,
 			char escape, struct err *e)
 {
 	autobuf struct buf copy = { 0 };
@@ -51,7 +54,7 @@ int dockerfile_arg_read(struct dockerfile_vars *vars, struct dockerfile_vars *ar
 	buf_add(&copy, inst->args.data, inst->args.size);
 	text = buf_str(&copy);
 	for (; (n = dockerfile_word(text, &at, escape)); at += n)
-		if (dockerfile_arg_one(vars, args, outer, inst, text + at, n, escape, e))
+		if (dockerfile_arg_one(vars, args, s, inst, text + at, n, escape, e))
 			return -1;
 	return 0;
 }
@@ -92,11 +95,14 @@ struct dockerfile_stage *dockerfile_stage_find(const struct dockerfile_stages *s
 static int dockerfile_from_word(struct dockerfile_stages *s, struct dockerfile_stage *stage,
 				const char *word, size_t n, struct buf *to, struct err *e)
 {
-	autobuf struct buf say = { 0 };
-	const char *why = dockerfile_expand(&s->global, word, n, s->d->escape, true, to, &say);
+	struct dockerfile_reading reading = { &s->work, s->d->escape, true, { 0 } };
+	const char *why = dockerfile_expand(&s->global, word, n, &reading, to);
 
 	if (why)
-		return err_set(e, ERR_INVALID, "Dockerfile:%d: FROM: %s.", stage->from->line, why);
+		err_set(e, ERR_INVALID, "Dockerfile:%d: FROM: %s.", stage->from->line, why);
+	buf_free(&reading.say);
+	if (why)
+		return -1;
 	for (size_t i = 0; i < to->size; i++)
 		if (!isalnum(to->data[i]) && !strchr("._-/:@", to->data[i]))
 			return err_set(e, ERR_INVALID, "Dockerfile:%d: FROM with a malformed name.",
@@ -277,7 +283,7 @@ int dockerfile_stages_read(struct dockerfile_stages *s, const struct dockerfile 
 				     "Dockerfile:%d: only ARG may stand before the first FROM.",
 				     inst->line);
 		else if (!s->n)
-			rc = dockerfile_arg_read(&s->global, NULL, &s->global, inst, d->escape, e);
+			rc = dockerfile_arg_read(&s->global, NULL, s, inst, d->escape, e);
 		if (s->n)
 			s->v[s->n - 1].end = i + 1;
 	}

@@ -34,6 +34,7 @@ struct dockerfile_stages {
 	struct dockerfile_stage *v;
 	size_t n;
 	struct dockerfile_vars global; /* ARG before the first FROM, and the platforms */
+	uint64_t work;                 /* of all of the file (dockerfile_word.h) */
 };
 
 int dockerfile_stages_read(struct dockerfile_stages *s, const struct dockerfile *d,
@@ -53,9 +54,9 @@ bool dockerfile_refs(const struct dockerfile_inst *inst, char escape,
 void dockerfile_trigger_text(const struct dockerfile_inst *inst, struct buf *to);
 struct dockerfile *dockerfile_trigger_parse(const char *text, char escape, int line, struct err *e);
 
-/* Read the words of ARG.  A name without a value takes that of @outer. */
+/* Read the words of ARG.  A name without a value takes that before the first FROM. */
 int dockerfile_arg_read(struct dockerfile_vars *vars, struct dockerfile_vars *args,
-			const struct dockerfile_vars *outer, const struct dockerfile_inst *inst,
+			struct dockerfile_stages *s, const struct dockerfile_inst *inst,
 			char escape, struct err *e) must_check;
 
 void dockerfile_state_copy(struct dockerfile_state *to, const struct dockerfile_state *from);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/limits.h"
 
 #define IGNORE_RULES 4096
 #define IGNORE_LONG  4096 /* bytes of a rule; a longer one is no path */
@@ -39,6 +40,8 @@ struct ignore {
 	struct ignore_rule *rules;
 	size_t n;
 	bool takes_in; /* one of the rules does */
+	bool gave_up;
+	uint64_t work; /* cells that were looked at */
 };
 
 static struct ignore_cell *ignore_add(struct ignore_rule *r, enum ignore_kind kind)
@@ -147,8 +150,8 @@ static void ignore_line(struct ignore *i, const char *line, size_t size)
 
 	while (size && isspace((unsigned char)line[size - 1]))
 		size--;
-	if (!size || *line == '#' || size > IGNORE_LONG || i->n == IGNORE_RULES ||
-	    memchr(line, '\0', size))
+	i->gave_up = i->gave_up || i->n == IGNORE_RULES;
+	if (!size || *line == '#' || size > IGNORE_LONG || i->gave_up || memchr(line, '\0', size))
 		return;
 	buf_add(&text, line, size);
 	at = buf_str(&text);
@@ -207,8 +210,11 @@ static void ignore_pass(const struct ignore_rule *r, bool *at)
 	}
 }
 
-static void ignore_step(const struct ignore_rule *r, const bool *now, bool *next, unsigned char c)
+/* Returns whether the rule may still match. */
+static bool ignore_step(const struct ignore_rule *r, const bool *now, bool *next, unsigned char c)
 {
+	bool alive = false;
+
 	memset(next, 0, r->n + 1);
 	for (size_t i = 0; i < r->n; i++) {
 		const struct ignore_cell *cell = &r->cells[i];
@@ -217,30 +223,32 @@ static void ignore_step(const struct ignore_rule *r, const bool *now, bool *next
 			continue;
 		if ((cell->kind == IGNORE_STAR && c != '/') || cell->kind == IGNORE_REST ||
 		    cell->kind == IGNORE_FOLDERS)
-			next[i] = true;
+			next[i] = alive = true;
 		if ((cell->kind == IGNORE_ANY && c != '/') ||
 		    (cell->kind == IGNORE_FOLDERS && c == '/') ||
 		    ((cell->kind == IGNORE_BYTE || cell->kind == IGNORE_CLASS) &&
 		     (cell->bytes[c / 8] >> c % 8 & 1)))
-			next[i + 1] = true;
+			next[i + 1] = alive = true;
 	}
 	ignore_pass(r, next);
+	return alive;
 }
 
-static bool ignore_rule_matches(const struct ignore_rule *r, const char *path)
+static bool ignore_rule_matches(const struct ignore_rule *r, const char *path, uint64_t *work)
 {
 	bool *now = xcalloc(r->n + 1, sizeof(*now)), *next = xcalloc(r->n + 1, sizeof(*next));
-	bool found = false;
+	bool found = false, alive = true;
 
 	now[0] = true;
 	ignore_pass(r, now);
-	for (; !found; path++) {
+	for (; !found && alive && *work <= LIMIT_IGNORE_WORK; path++) {
 		bool *was = now;
 
 		found = now[r->n] && (!*path || *path == '/');
 		if (!*path)
 			break;
-		ignore_step(r, now, next, (unsigned char)*path);
+		alive = ignore_step(r, now, next, (unsigned char)*path);
+		*work += r->n;
 		now = next;
 		next = was;
 	}
@@ -249,12 +257,17 @@ static bool ignore_rule_matches(const struct ignore_rule *r, const char *path)
 	return found;
 }
 
-bool ignore_matches(const struct ignore *i, const char *path)
+bool ignore_gave_up(const struct ignore *i)
+{
+	return i->gave_up || i->work > LIMIT_IGNORE_WORK;
+}
+
+bool ignore_matches(struct ignore *i, const char *path)
 {
 	if (!*path)
 		return false; /* the context itself */
 	for (size_t n = i->n; n--;)
-		if (ignore_rule_matches(&i->rules[n], path))
+		if (ignore_rule_matches(&i->rules[n], path, &i->work))
 			return !i->rules[n].takes_in;
 	return false;
 }

@@ -421,6 +421,58 @@ static void test_a_stage_that_is_mounted_has_one_without_instructions(void **unu
 	dockerfile_free(d);
 }
 
+/* Each of these would be lowered to gigabytes, or for hours. */
+static void test_what_variables_make_of_a_file_has_a_limit(void **unused)
+{
+	static const struct {
+		const char *first;       /* with a value of 512 KiB in A */
+		const char *each, *last; /* @each comes a thousand times */
+		const char *says;
+	} rows[] = {
+		{ "", "ENV A=$A$A\n", "", "Dockerfile:4: ENV: its variables make it too long." },
+		{ "", "ARG A=$A$A\n", "", "ARG: the value is too long." },
+		{ "", "ENV B=$A\n", "", "ENV: its variables make it too long." },
+		{ "LABEL", " a=$A", "", "LABEL: its variables make it too long." },
+		{ "COPY", " $A", " /", "COPY: its variables make it too long." },
+		{ "ENV B=\"${A//?/$A}\"", "\n", "", "ENV: its variables make it too long." },
+		{ "ENV B=\"${A##*", "?*", "x}\"", "ENV: its variables make it too long." },
+		{ "ENV B=\"${A//*", "?*", "x/}\"", "ENV: its variables make it too long." },
+		{ "EXPOSE 1-65535", " 1-65535", "", "EXPOSE: its variables make it too long." },
+		{ "SHELL [\"$A\"]", "\nRUN x", "", "" },
+		{ "", "FROM s AS s\nRUN x\n", "", "FROM: its variables make it too long." },
+		{ "COPY <<E /x\n", "$A", "\nE\n",
+		  "the heredoc E: its variables make it too long." },
+	};
+	const struct dockerfile_lowering how = { "amd64", known, content, NULL };
+
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		autobuf struct buf text = { 0 };
+		struct err e = { 0 };
+		struct dockerfile *d;
+		struct dockerfile_lowered l = { 0 };
+		int rc;
+
+		buf_adds(&text, "FROM a AS s\nENV A=");
+		for (int n = 0; n < 65536; n++)
+			buf_adds(&text, "12345678");
+		buf_adds(&text, "\n");
+		buf_adds(&text, rows[i].first);
+		for (int n = 0; n < 1000; n++)
+			buf_adds(&text, rows[i].each);
+		buf_adds(&text, rows[i].last);
+		d = dockerfile_parse(buf_str(&text), text.size, &e);
+		assert_non_null(d);
+		rc = dockerfile_lower(d, &how, &l, &e);
+		if (!rc)
+			assert_true(l.text.size < 64 * MIB);
+		if (rc != (*rows[i].says ? -1 : 0) || !strstr(e.text, rows[i].says))
+			fail_msg("%s: %s", rows[i].first, e.text);
+		dockerfile_lowered_free(&l);
+		dockerfile_free(d);
+	}
+}
+
 static void test_a_long_line_is_broken_where_the_builder_joins_it(void **unused)
 {
 	autobuf struct buf text = { 0 }, out = { 0 }, notes = { 0 };
@@ -488,6 +540,7 @@ int main(void)
 		cmocka_unit_test(test_lowering_leaves_nothing_to_expand),
 		cmocka_unit_test(test_steps_keep_the_numbers_of_their_user),
 		cmocka_unit_test(test_a_stage_that_is_mounted_has_one_without_instructions),
+		cmocka_unit_test(test_what_variables_make_of_a_file_has_a_limit),
 		cmocka_unit_test(test_a_long_line_is_broken_where_the_builder_joins_it),
 		cmocka_unit_test(test_unclosed_variables_are_refused_in_the_time_of_one_reading),
 		cmocka_unit_test(test_notes_say_what_was_left_out_and_what_may_not_run),

@@ -98,6 +98,24 @@ test_a_hostile_rule_takes_no_longer_than_its_length_times_that_of_the_path(void 
 	ignore_free(i);
 }
 
+static void test_a_list_that_takes_too_much_is_given_up(void **unused)
+{
+	autobuf struct buf rules = { 0 };
+	struct ignore *i;
+
+	(void)unused;
+	for (int n = 0; n < 4096; n++)
+		buf_adds(&rules, "a\n");
+	i = ignore_parse(buf_str(&rules), rules.size);
+	assert_false(ignore_gave_up(i));
+	assert_true(ignore_matches(i, "a"));
+	ignore_free(i);
+	buf_adds(&rules, "b\n");
+	i = ignore_parse(buf_str(&rules), rules.size);
+	assert_true(ignore_gave_up(i)); /* rather than send what the last rule leaves out */
+	ignore_free(i);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -105,6 +123,7 @@ int main(void)
 		cmocka_unit_test(test_only_rules_with_an_exclamation_mark_take_in),
 		cmocka_unit_test(
 			test_a_hostile_rule_takes_no_longer_than_its_length_times_that_of_the_path),
+		cmocka_unit_test(test_a_list_that_takes_too_much_is_given_up),
 	};
 
 	return cmocka_run_group_tests_name("wire/ignore", tests, NULL, NULL);
