@@ -7,13 +7,19 @@
 #include <string.h>
 #include <unistd.h>
 
-#define NODE_SCRIPT  "/usr/lib/doze/node.cjs"
+#ifndef NODE_SCRIPT /* of a test */
+#define NODE_SCRIPT "/usr/lib/doze/node.cjs"
+#endif
 #define NODE_REQUIRE "--require=" NODE_SCRIPT
 #define NODE_OPTIONS "NODE_OPTIONS="
 #define NODE_ENV_MAX 131072 /* of one variable, as the kernel limits it */
 #define NODE_GAP     15 /* libuv's uv_disable_stdio_inheritance() looks beyond closed ones up to it */
 
 extern char **environ;
+
+/* Node offers it to its extensions, whatever the program is called, and other programs have it not.
+ */
+extern int napi_get_node_version(void *env, const void **version) __attribute__((weak));
 
 /* "node", "nodejs" or "node-22", at the end of a path */
 static bool node_is(const char *path)
@@ -135,7 +141,7 @@ void node_start_again(void)
 	char *text, **argv, **env;
 	size_t size;
 
-	if (n <= 0 || !node_is(path) || access(NODE_SCRIPT, R_OK))
+	if (!napi_get_node_version || n <= 0 || !node_is(path) || access(NODE_SCRIPT, R_OK))
 		return;
 	text = node_read("/proc/self/cmdline", &size);
 	argv = text ? node_arguments(text, size) : NULL;

@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 ALLOWED = {"__errno_location", "access", "calloc", "close", "environ", "execve", "explicit_bzero", "fcntl", "free", "getrandom", "malloc",
-           "memcpy", "memset", "open", "read", "readlink", "realloc", "stpcpy", "strcat", "strchr", "strcmp", "strcpy", "strlen", "strncmp",
+           "memcpy", "memset", "napi_get_node_version", "open", "read", "readlink", "realloc", "stpcpy", "strcat", "strchr", "strcmp", "strcpy", "strlen", "strncmp",
            "strrchr", "strstr"}
 
 
