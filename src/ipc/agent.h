@@ -103,9 +103,8 @@ enum agent_field {
 	FIELD_TASKS,        /* of the application, now */
 	FIELD_OUTPUT_BYTES, /* that the application wrote to standard output and error */
 	FIELD_MEMORY_BYTES, /* of the application, now, with its files in the page cache */
-	FIELD_FILE_OVER, /* text, in place of FIELD_FILE_PATH: written only if the image has a file
-			  * there
-			  */
+	/* Text, in place of FIELD_FILE_PATH: written only if the image has a file there. */
+	FIELD_FILE_OVER,
 	AGENT_NUM_FIELDS,
 };
 

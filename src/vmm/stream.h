@@ -2,7 +2,8 @@
  * agent, which reads the CONNECT line and answers on it (ipc/machine.h).  The bytes pass unread.
  *
  * If the guest refuses, or does not accept within LIMIT_STREAM_MS, ERR is answered here.  What the
- * guest has sent reaches the peer even if the guest's side is gone meanwhile. */
+ * guest has sent reaches the peer even if the guest's side is gone meanwhile, for as many streams
+ * as the heap has room for (STREAMS_OVER); beyond them the peer gets what it has got. */
 #ifndef VMM_STREAM_H
 #define VMM_STREAM_H
 
