@@ -12,7 +12,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-#define STEP_MAX_LIST 64
+#define STEP_MAX_LIST 256
 
 struct step_list {
 	const char *v[STEP_MAX_LIST];

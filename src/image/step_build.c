@@ -247,10 +247,6 @@ static int plan_bud(struct step_plan *p, struct err *e)
 		step_arg(&a, "--dns");
 		step_arg(&a, s->dns);
 	}
-	for (size_t i = 0; i < s->env.n; i++) {
-		step_arg(&a, "--env");
-		step_arg(&a, s->env.v[i]);
-	}
 	step_arg(&a, "-t");
 	step_arg(&a, s->tag);
 	step_arg(&a, "context");

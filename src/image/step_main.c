@@ -56,10 +56,14 @@ int step_fail(struct step *s, const char *code, struct err *e, const char *fmt, 
 	return err_set(e, ERR_INVALID, "%s", text);
 }
 
-static void step_list_add(struct step_list *l, const char *text)
+static int step_list_add(struct step_list *l, const char *name, const char *text, struct err *e)
 {
-	if (l->n < STEP_MAX_LIST)
-		l->v[l->n++] = text;
+	if (l->n == STEP_MAX_LIST)
+		return err_set(e, ERR_INVALID,
+			       "doze-build-step: there are more than %d values of '%s'",
+			       STEP_MAX_LIST, name);
+	l->v[l->n++] = text;
+	return 0;
 }
 
 /* They come on standard input, because passwords are among them. */
@@ -90,7 +94,8 @@ static int step_parse(struct step *s, int argc, char **argv, struct err *e)
 			continue;
 		}
 		if (strncmp(argv[i], "--", 2) != 0) {
-			step_list_add(&s->args, argv[i]);
+			if (step_list_add(&s->args, "arguments", argv[i], e))
+				return -1;
 			continue;
 		}
 		for (size_t n = 0; n < ARRAY_SIZE(step_options); n++)
@@ -102,10 +107,11 @@ static int step_parse(struct step *s, int argc, char **argv, struct err *e)
 				"doze-build-step: the option '%s' is unknown or lacks its value",
 				argv[i]);
 		i++;
-		if (o->list)
-			step_list_add((struct step_list *)((char *)s + o->list), argv[i]);
-		else
+		if (!o->list)
 			memcpy((char *)s + o->text, &argv[i], sizeof(argv[i]));
+		else if (step_list_add((struct step_list *)((char *)s + o->list), argv[i - 1],
+				       argv[i], e))
+			return -1;
 	}
 	return 0;
 }

@@ -3,6 +3,7 @@
 
 #include "image/step_pull.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -61,6 +62,23 @@ bool step_pull_silent(const struct step *s, const char *registry)
 	return !stat(path, &st) && llabs((long long)time(NULL) - st.st_mtime) < PULL_AGAIN_S;
 }
 
+/* A note counts for a time only, and a stranger's Dockerfile may name any registry. */
+static void pull_forget_silences(const struct step *s, const char *dir)
+{
+	DIR *list = opendir(dir);
+	struct dirent *entry;
+
+	while (list && (entry = readdir(list))) {
+		bool own = !strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..");
+
+		if (!own && !step_pull_silent(s, entry->d_name) &&
+		    unlinkat(dirfd(list), entry->d_name, 0))
+			printf("doze: warning: '%s/%s' stays\n", dir, entry->d_name);
+	}
+	if (list)
+		closedir(list);
+}
+
 static void pull_note_silence(const struct step *s, const char *registry, bool silent)
 {
 	autofree char *dir = xasprintf("%s/silent", s->store);
@@ -69,6 +87,7 @@ static void pull_note_silence(const struct step *s, const char *registry, bool s
 
 	if (mkdir(dir, 0755) && errno != EEXIST)
 		return;
+	pull_forget_silences(s, dir);
 	if (unlink(path) && errno != ENOENT)
 		return;
 	if (!silent)

@@ -46,8 +46,14 @@ static int step_certificates(struct step *s, struct err *e)
 static void step_run_env(const struct step *s)
 {
 	autobuf struct buf lines = { 0 };
+	bool front = false;
 
-	buf_adds(&lines, "DEBIAN_FRONTEND=noninteractive\n");
+	for (size_t i = 0; i < s->env.n; i++) {
+		buf_addf(&lines, "%s\n", s->env.v[i]);
+		front = front || !strncmp(s->env.v[i], "DEBIAN_FRONTEND=", 16);
+	}
+	if (!front)
+		buf_adds(&lines, "DEBIAN_FRONTEND=noninteractive\n");
 	if (s->older)
 		buf_adds(&lines, "DOZE_STAND_IN_OLDER=1\n");
 	for (size_t i = 0; s->ca && site_ca_variable(i); i++)

@@ -281,9 +281,13 @@ def test_where_no_registry_answers_a_name_is_not_known(steps, registry):
     assert result["reason"].endswith("is not known here and its registry does not answer; `doze base import NAME FILE.tar` brings one in.")
     first = steps.log
     steps.fresh()
+    for n in range(3):
+        (steps.store / f"silent/x{n}.example").touch()
+        os.utime(steps.store / f"silent/x{n}.example", (1000000000, 1000000000))
     assert f"the registry '{registry.name}' does not answer" in first
     steps.run("base", f"{registry.name}/app:1", insecure=[registry.name])
     assert f"the registry '{registry.name}' does not answer" in steps.log, "asked again, since nothing stands in for it"
+    assert os.listdir(steps.store / "silent") == [registry.name], "what was noted long ago says nothing any more"
 
 
 def test_where_something_stands_in_a_silent_registry_is_not_asked_each_time(steps, tmp_path):

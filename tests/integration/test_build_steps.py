@@ -138,6 +138,15 @@ def test_a_line_like_that_of_a_later_step_is_no_step(steps):
     assert "Dockerfile:2: step 2/3 failed: RUN echo" in result["reason"] and result["reason"].endswith("exit status 5"), (result, log)
 
 
+def test_all_of_the_configured_variables_reach_run_or_the_step_says_why_not(steps):
+    variables = [word for n in range(256) for word in ("--env", f"V{n}={n}")]
+    log, result, image = steps.build(F + "RUN echo $V0 $V255 > /o\n", {}, *variables)
+    assert result["ok"] and image.read("/o") == "0 255\n", log
+    assert not [v for v in image.config["Env"] if v.startswith("V")], "they are for RUN alone"
+    with pytest.raises(AssertionError, match="more than 256 values of '--env'"):
+        steps.build(F + "RUN true\n", {}, *variables, "--env", "V256=256")
+
+
 def test_a_builder_that_is_silent_and_idle_is_ended(steps):
     log, result, _ = steps.build(F + "RUN echo asks; sleep 300\n", {}, "--silence", "1000")
     assert not result["ok"] and "Nothing was printed or done for 1 seconds ([build] silence_timeout_ms), so it was ended" in result["reason"], log
