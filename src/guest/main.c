@@ -9,12 +9,16 @@
 #include "base/log.h"
 #include "guest/agent.h"
 #include "guest/boot.h"
+#include "guest/timer.h"
 
 static int init_run(struct err *e)
 {
 	struct hostlink host;
 
-	if (boot_mounts(e) || boot_modules("boot", e) || boot_root(e) || boot_link(e))
+	if (boot_mounts(e))
+		return -1;
+	timer_check();
+	if (boot_modules("boot", e) || boot_root(e) || boot_link(e))
 		return -1;
 	boot_tune();
 	return hostlink_open(&host, e) ? -1 : agent_run(&host, e);

@@ -251,6 +251,7 @@ static void build_free(struct build *b)
 	fd_close(&b->clone.touched_fd);
 	fd_close(&b->clone.from_fd);
 	fd_close(&b->artifact.fd);
+	fd_close(&b->boot.explanation_fd);
 	fd_close(&b->files.dir_fd);
 	fd_close(&b->files.draft_fd);
 	fd_close(&b->files.image_fd);

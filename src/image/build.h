@@ -7,6 +7,7 @@
 #ifndef IMAGE_BUILD_H
 #define IMAGE_BUILD_H
 
+#include "image/boot_judge.h"
 #include "image/codes.h"
 #include "image/health.h"
 #include "image/hook.h"
@@ -80,6 +81,15 @@ struct build {
 	} base;
 	struct app app;
 	struct health_check check;
+
+	/* build_boot.c: waiting for the guest. */
+	struct {
+		struct boot_judge judge;
+		enum boot_verdict verdict; /* until its machine has ended */
+		unsigned hangs, timers;    /* boots that hung; that measured the timer wrong */
+		int explanation_fd;        /* of the hang; -1: none is open */
+		off_t explained_at;        /* where it begins in the file */
+	} boot;
 
 	/* build_ready.c: waiting for the application. Times are since its start. */
 	struct {
@@ -182,8 +192,10 @@ void build_ready(struct build *b);
 void build_listening(struct build *b, const struct agent_frame *f);
 void build_sampled(struct build *b, const struct agent_frame *f);
 void build_checked(struct build *b, const struct agent_frame *f);
-/* build_run.c */
+/* build_boot.c */
 void build_boot(struct build *b);
+void build_hello(struct build *b, const struct agent_frame *f); /* of the guest */
+/* build_run.c */
 void build_start_application(struct build *b);
 /* Puts what START and CHECK say of a process; false if it is too long. */
 bool build_put_process(struct build *b, struct buf *frame, char *const *argv, size_t n);

@@ -1,5 +1,5 @@
-/* The stages from a disk to a snapshot: a microVM boots, starts the application, and is saved.
- * build_ready.c waits for the application. */
+/* What a build does with its microVM, from the start of the application to the snapshot.
+ * build_boot.c boots it, and build_ready.c waits for the application. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,8 +14,6 @@
 #include "image/build.h"
 #include "image/java_store.h"
 #include "image/site_ca.h"
-
-#define BOOT_MS 90000 /* until the agent's HELLO; a busy host has needed 7 s */
 
 void build_vm_down(struct vm *vm, const struct err *e)
 {
@@ -41,27 +39,6 @@ void build_vm_start(struct build *b, const struct vm_ops *ops)
 	vm_start(&b->vm, b->role, ops, &what);
 }
 
-static void build_boot_late(uv_timer_t *t)
-{
-	build_fail(t->data, CODE_INTERNAL, "The build's microVM did not boot within %d seconds.",
-		   BOOT_MS / 1000);
-}
-
-static void build_booted(struct vm *vm, struct ipc_msg *m, const struct err *e)
-{
-	struct build *b = container_of(vm, struct build, vm);
-
-	if (!m)
-		build_fail(b, CODE_INTERNAL, "The build's microVM failed: %s.", e->text);
-}
-
-static int build_open_guest(const struct build *b, const char *name)
-{
-	autofree char *path = xasprintf("%s/guest/%s", b->role->conf->libexec_dir, name);
-
-	return open(path, O_RDONLY | O_CLOEXEC);
-}
-
 /* The overlay is the disk's delta. It starts empty, and the boot fills it. */
 static int build_copy_overlay(struct build *b, int dirfd, const char *name, struct err *e)
 {
@@ -84,44 +61,6 @@ int build_overlay(struct build *b, bool scratch, struct err *e)
 {
 	return build_copy_overlay(b, scratch ? b->files.dir_fd : b->files.draft_fd,
 				  scratch ? "scratch" : "disk", e);
-}
-
-static void build_vm_up(struct vm *vm)
-{
-	struct build *b = container_of(vm, struct build, vm);
-	const struct machine_boot boot = { { b->shape.vcpus, b->shape.memory_mib } };
-	autoclose int kernel = build_open_guest(b, "vmlinux");
-	autoclose int initrd = build_open_guest(b, "initrd");
-	autoclose int root = io_open_below(b->files.draft_fd, "root", O_RDONLY, 0);
-	autoclose int disk = -1;
-	struct err e;
-
-	if (kernel < 0 || initrd < 0) {
-		build_fail(b, CODE_INTERNAL,
-			   "The guest's kernel is not installed: run "
-			   "tools/install again.");
-		return;
-	}
-	disk = build_overlay(b, false, &e);
-	if (root < 0 || disk < 0) {
-		build_fail(b, CODE_INTERNAL, "The build's disk cannot be opened.");
-		return;
-	}
-	vm_request(vm,
-		   &(struct request_what){ MACHINE_BOOT, &boot, sizeof(boot),
-					   (const int[]){ kernel, initrd, root, disk },
-					   BOOT_NUM_FDS },
-		   build_booted);
-}
-
-static const struct vm_ops build_vm_ops = { build_vm_up, build_vm_down, build_vm_frame };
-
-void build_boot(struct build *b)
-{
-	b->done.vcpus = b->shape.vcpus;
-	b->done.memory_mib = b->shape.memory_mib;
-	build_tick(b, BOOT_MS, build_boot_late);
-	build_vm_start(b, &build_vm_ops);
 }
 
 /* The environment holds the variables of service.md 12 and those that the user asked for. */
@@ -256,20 +195,6 @@ static void build_app_ended(struct build *b, const struct agent_frame *f)
 			   "Failed to start container: the application ended with exit code %llu "
 			   "before the snapshot was taken.",
 			   (unsigned long long)(code & 0xffff));
-}
-
-static void build_hello(struct build *b, const struct agent_frame *f)
-{
-	uint64_t protocol = 0;
-
-	if (!build_is_at(b, build_boot))
-		return;
-	if (!agent_get_u64(f, FIELD_PROTOCOL, &protocol) || protocol != AGENT_PROTOCOL)
-		build_fail(b, CODE_INTERNAL,
-			   "The guest's agent is of another release: run "
-			   "tools/install again.");
-	else
-		build_next(b);
 }
 
 uint64_t build_expect_ack(struct build *b, void (*acknowledged)(struct build *b))

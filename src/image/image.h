@@ -25,6 +25,7 @@ struct image_role {
 	struct list requests, jobs, vms, builds;
 	int images_fd, build_fd, log_fd; /* directories */
 	gid_t control_gid;               /* the group of files that control may read */
+	uint64_t boot_cpu_ns;            /* that the last boot took; 0: there was none */
 	unsigned running;                /* builds that are not waiting */
 	bool started;
 	bool cleared;       /* what an earlier role left is gone, so builds may run */

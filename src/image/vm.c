@@ -24,6 +24,7 @@ static void vm_disconnect(struct vm *vm)
 	request_drop(&vm->start);
 	request_drop(&vm->request);
 	request_drop(&vm->stats);
+	request_drop(&vm->look);
 	buf_free(&vm->from_guest);
 	vm->chan = NULL;
 	if (!c)
@@ -220,6 +221,23 @@ void vm_sample(struct vm *vm, void (*sampled)(struct vm *vm, const struct machin
 	request_send(vm->role, vm->chan, &vm->stats,
 		     &(struct request_what){ MACHINE_GET_STATS, &none, sizeof(none), NULL, 0 },
 		     vm_sampled);
+}
+
+static void vm_told(struct request *r, struct ipc_msg *m)
+{
+	struct vm *vm = container_of(r, struct vm, look);
+
+	vm->told(vm, m);
+}
+
+bool vm_ask(struct vm *vm, const struct request_what *what,
+	    void (*told)(struct vm *vm, struct ipc_msg *m))
+{
+	if (vm->look.tag || !vm->chan)
+		return false;
+	vm->told = told;
+	request_send(vm->role, vm->chan, &vm->look, what, vm_told);
+	return true;
 }
 
 char *vm_stream(const struct vm *vm)

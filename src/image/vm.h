@@ -23,10 +23,11 @@ struct vm {
 	const struct vm_ops *ops;
 	char id[IPC_ID_SIZE]; /* "": none */
 	struct chan_uv *chan; /* frees itself */
-	struct request start, request, stats, end;
+	struct request start, request, stats, look, end;
 	struct buf from_guest;
 	void (*answered)(struct vm *vm, struct ipc_msg *m, const struct err *e);
 	void (*sampled)(struct vm *vm, const struct machine_stats *s);
+	void (*told)(struct vm *vm, struct ipc_msg *m);
 	void (*ended)(struct vm *vm);
 	uint32_t asked;   /* enum machine_type: the type of `request` */
 	uint64_t next_id; /* of agent frames */
@@ -41,6 +42,10 @@ void vm_start(struct vm *vm, struct image_role *role, const struct vm_ops *ops,
 void vm_request(struct vm *vm, const struct request_what *what,
 		void (*answered)(struct vm *vm, struct ipc_msg *m, const struct err *e));
 void vm_sample(struct vm *vm, void (*sampled)(struct vm *vm, const struct machine_stats *s));
+/* Asks beside a request, one question at a time.  @m is NULL if the machine is gone, and a FAULT if
+ * it refuses.  False: another question is under way, or there is no machine yet. */
+bool vm_ask(struct vm *vm, const struct request_what *what,
+	    void (*told)(struct vm *vm, struct ipc_msg *m));
 void vm_send(struct vm *vm, const struct buf *frames); /* to the guest */
 char *vm_stream(const struct vm *vm);                  /* the path of its stream.sock */
 /* Kills the machine, if there is one, and lets priv clear all of it. After this only @ended is

@@ -16,6 +16,10 @@
 #define AGENT_STREAM_PORT 1 /* of the guest (TCP on eth0 only, or vsock): "CONNECT <port>\n" */
 #define AGENT_HOST_PORT   1 /* of the host (vsock): the agent's frames */
 
+/* On the console, in the last words of a guest whose kernel measured its timer wrong
+ * (guest/timer.h). The next boot measures it anew. */
+#define AGENT_TIMER_WORDS "the timer was measured wrong, because the host gave the guest no time"
+
 /* The same inner addresses in every slot, so that a snapshot fits every slot (design 5). */
 #define SLOT_GUEST_IP   "10.0.2.15"
 #define SLOT_GATEWAY_IP "10.0.2.2"

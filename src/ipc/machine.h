@@ -14,7 +14,8 @@
  *
  * A machine is used once: it is BOOTed or RESTOREd, and exits after SNAPSHOT, SAVE or STOP.  It
  * opens no path, because it gets every file open.  Every request is answered with its tag by READY,
- * SAVED, STATS or FAULT.  After a FAULT answer to SAVE the machine is paused and can CONTINUE. */
+ * SAVED, STATS, PROGRESS or FAULT.  After a FAULT answer to SAVE the machine is paused and can
+ * CONTINUE. */
 #ifndef IPC_MACHINE_H
 #define IPC_MACHINE_H
 
@@ -58,6 +59,12 @@ enum machine_type {
 	 * RESTORE, as runs (touched.h), to the one write-only descriptor, then answer READY.
 	 * doze-vmm only. */
 	MACHINE_GET_TOUCHED,
+
+	/* Requests for a guest that does not come up: how far it is, and an explanation for a
+	 * person, which is written to the one write-only descriptor before READY. */
+	MACHINE_GET_PROGRESS,
+	MACHINE_EXPLAIN,
+	MACHINE_PROGRESS, /* an answer: struct machine_progress */
 	MACHINE_NUM_TYPES,
 };
 
@@ -135,6 +142,15 @@ struct machine_stats {
 	uint64_t private_bytes;      /* memory that belongs to this machine alone */
 	uint64_t proportional_bytes; /* PSS */
 	uint32_t run;                /* enum machine_run */
+	uint32_t zero;
+};
+
+/* Of all the machine's processes and its guest, since its start. */
+struct machine_progress {
+	uint64_t cpu_ns;
+	uint64_t waited_ns; /* for a CPU that others had; doze-vmm: 0 */
+	uint64_t console_bytes;
+	uint32_t n_blocked; /* threads that wait for a disk now; doze-vmm: 0 */
 	uint32_t zero;
 };
 

@@ -29,6 +29,9 @@ const struct ipc_row machine_rows[MACHINE_NUM_TYPES] = {
 	[MACHINE_FAULT]     = ROW(machine_fault),
 	[MACHINE_EXITED]    = ROW(machine_exited),
 	[MACHINE_GET_TOUCHED] = ROW_FDS(machine_none, 1, 1),
+	[MACHINE_GET_PROGRESS] = ROW(machine_none),
+	[MACHINE_EXPLAIN]   = ROW_FDS(machine_none, 1, 1),
+	[MACHINE_PROGRESS]  = ROW(machine_progress),
 };
 
 const struct ipc_row priv_rows[PRIV_NUM_TYPES] = {

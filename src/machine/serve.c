@@ -18,6 +18,8 @@ static const struct {
 	[MACHINE_STOP]        = { ANY,               true },
 	[MACHINE_GET_STATS]   = { ANY,               true },
 	[MACHINE_GET_TOUCHED] = { LIVE,              false },
+	[MACHINE_GET_PROGRESS] = { ANY,              true },
+	[MACHINE_EXPLAIN]     = { ANY,               true },
 	[MACHINE_AGENT]       = { ANY,               true },
 };
 /* clang-format on */

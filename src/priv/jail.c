@@ -88,6 +88,15 @@ static int jail_name(struct err *e)
 	return sethostname(name, strlen(name)) ? err_sys(e, "name the machine") : 0;
 }
 
+/* doze-qemu ends this itself (qemu/urgent.h).  Not every host allows it, and none needs it. */
+static void qemu_hurry(const struct jail_plan *p)
+{
+	const struct sched_param least = { .sched_priority = 1 };
+
+	if (p->boots)
+		(void)!sched_setscheduler(0, SCHED_RR, &least);
+}
+
 /* doze-qemu is executed by its path in the new root. */
 
 static int qemu_enter(const struct jail_plan *p, struct err *e)
@@ -98,6 +107,7 @@ static int qemu_enter(const struct jail_plan *p, struct err *e)
 	if (fds[2] < 0 || jail_stdio(p, e) || jail_fds(fds, ARRAY_SIZE(fds), e) ||
 	    jail_root_enter(p->stage, p->libexec, e) || jail_name(e))
 		return -1;
+	qemu_hurry(p);
 	return privdrop_all(&who, e) ? -1 : seccomp_filter_load(p->filter, e);
 }
 

@@ -27,6 +27,7 @@ struct jail_plan {
 	const char *log_path;   /* its stderr; priv's own if the file cannot be opened */
 	uint32_t vcpus;
 	uint64_t memory_mib;
+	bool boots;       /* a kernel, as the machines of builds do */
 	uid_t uid;        /* and gid */
 	int sock, stream; /* listening, enum machine_fd */
 	int status;       /* status.h: STARTED is sent on it */

@@ -80,6 +80,7 @@ static int mproc_launch(struct mproc *m, const struct machine_dir_sockets *s, in
 		.log_path = p->log_path,
 		.vcpus = m->what.vcpus,
 		.memory_mib = m->what.memory_bytes / MIB,
+		.boots = m->what.owner == PRIV_OWNER_IMAGE,
 		.uid = names_uid(&p->names, m->item.slot),
 		.sock = s->sock,
 		.stream = s->stream,

@@ -2,11 +2,14 @@
 
 #include <stdarg.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "qemu/args.h"
 #include "qemu/stats.h"
+#include "qemu/threads.h"
+#include "qemu/urgent.h"
 
 #if defined(__aarch64__)
 #define HOST_ARCH FORMAT_AARCH64
@@ -45,6 +48,8 @@ static void machine_ending(struct owner *o)
 	m->op = NULL;
 	loop_untimer(m->loop, &m->timer);
 	stream_close(&m->stream);
+	explain_close(&m->explain);
+	loop_untimer(m->loop, &m->calm);
 	child_kill(&m->qemu);
 }
 
@@ -135,6 +140,7 @@ static void machine_take_restore(struct owner *o, struct ipc_msg *msg)
 	}
 	m->shape = r.shape;
 	m->hold = r.stopped;
+	machine_calm(m);
 	machine_begin(m, &op_restore, msg);
 }
 
@@ -212,6 +218,67 @@ static void machine_take_get_stats(struct owner *o, struct ipc_msg *msg)
 	peer_send(&m->owner.peer, MACHINE_STATS, msg->head.tag, &stats, sizeof(stats));
 }
 
+static void machine_take_get_progress(struct owner *o, struct ipc_msg *msg)
+{
+	struct machine *m = machine_of(o);
+	struct machine_progress p = { 0 };
+	struct threads sum = { 0 };
+
+	threads_read(getpid(), &sum, NULL);
+	if (m->qemu.pid)
+		threads_read(m->qemu.pid, &sum, NULL);
+	p.cpu_ns = sum.cpu_ns;
+	p.waited_ns = sum.waited_ns;
+	p.n_blocked = sum.n_blocked;
+	p.console_bytes = m->said.bytes;
+	peer_send(&m->owner.peer, MACHINE_PROGRESS, msg->head.tag, &p, sizeof(p));
+}
+
+/* What is known without QEMU. */
+static void machine_known(struct machine *m, struct buf *text)
+{
+	struct threads sum = { 0 };
+
+	tail_read(&m->console);
+	buf_addf(text, "# the machine\nrequest under way: %s, step %zu\n",
+		 m->op ? m->op->name : "none", m->step);
+	if (m->errors.last[0])
+		buf_addf(text, "QEMU's last line: %s\n", m->errors.last);
+	if (m->qemu.pid)
+		threads_read(m->qemu.pid, &sum, text);
+	buf_addf(text, "\n# the last of %llu bytes of its console\n",
+		 (unsigned long long)m->said.bytes);
+	console_put(&m->said, text);
+	buf_adds(text, "\n");
+}
+
+static void machine_explained(struct explain *x)
+{
+	struct machine *m = container_of(x, struct machine, explain);
+
+	owner_ready(&m->owner, m->explain_tag);
+}
+
+static void machine_explain_answered(struct qmp *q, const json_t *result, const struct err *why)
+{
+	explain_answered(&container_of(q, struct machine, qmp)->explain, result, why);
+}
+
+static void machine_take_explain(struct owner *o, struct ipc_msg *msg)
+{
+	struct machine *m = machine_of(o);
+	autobuf struct buf known = { 0 };
+	uint64_t earlier = m->explain_tag;
+	struct err e;
+
+	machine_known(m, &known);
+	m->explain_tag = msg->head.tag;
+	if (!explain_begin(&m->explain, ipc_msg_take_fd(msg, 0), &known, &e))
+		return;
+	m->explain_tag = earlier;
+	peer_send_fault(&m->owner.peer, msg->head.tag, &e);
+}
+
 static const char *machine_busy(struct owner *o)
 {
 	const struct machine *m = machine_of(o);
@@ -230,14 +297,32 @@ static const struct owner_ops machine_owner_ops = {
 		[MACHINE_CONTINUE] = machine_take_continue,
 		[MACHINE_STOP] = machine_take_stop,
 		[MACHINE_GET_STATS] = machine_take_get_stats,
+		[MACHINE_GET_PROGRESS] = machine_take_get_progress,
+		[MACHINE_EXPLAIN] = machine_take_explain,
 		[MACHINE_AGENT] = owner_take_agent,
 	},
 	.busy = machine_busy,
 	.ending = machine_ending,
 };
 
+void machine_calm(struct machine *m)
+{
+	if (!m->calm.active)
+		return;
+	loop_untimer(m->loop, &m->calm);
+	if (!urgent_end(getpid()) || (m->qemu.pid && !urgent_end(m->qemu.pid)))
+		machine_end(m, "QEMU cannot be made an ordinary process again");
+}
+
+static void machine_hurried(struct timer *t)
+{
+	machine_calm(container_of(t, struct machine, calm));
+}
+
+/* The agent speaks, so the boot is over. */
 static bool machine_deliver(struct agent *a, const uint8_t *frames, size_t size)
 {
+	machine_calm(container_of(a, struct machine, port.agent));
 	return owner_deliver(&container_of(a, struct machine, port.agent)->owner, frames, size);
 }
 
@@ -249,9 +334,15 @@ static void machine_agent_fault(struct agent *a)
 int machine_open(struct machine *m, struct loop *l, const char *program, struct err *e)
 {
 	*m = (struct machine){ .loop = l, .program = program, .memory_fd = -1, .overlay_fd = -1 };
+	if (urgent())
+		loop_timer(l, &m->calm, URGENT_MS, machine_hurried);
+	m->explain.loop = l;
+	m->explain.qmp = &m->qmp;
+	m->explain.answered = machine_explain_answered;
+	m->explain.done = machine_explained;
 	m->started = tsc_now();
 	m->view.pagemap_fd = m->view.mem_fd = -1;
-	m->qmp.fd = m->errors.fd = m->console.fd = -1;
+	m->qmp.fd = m->errors.fd = m->console.fd = m->explain.fd = -1;
 	for (size_t i = 0; i < ARRAY_SIZE(m->fds); i++)
 		m->fds[i] = -1;
 	m->host = (struct format){
@@ -270,6 +361,8 @@ void machine_close(struct machine *m)
 	child_kill(&m->qemu);
 	loop_untimer(m->loop, &m->timer);
 	loop_untimer(m->loop, &m->doom);
+	loop_untimer(m->loop, &m->calm);
+	explain_close(&m->explain);
 	machine_release(m);
 	qmp_close(&m->qmp);
 	tail_close(&m->errors);

@@ -18,6 +18,7 @@
 #include "machine/format.h"
 #include "machine/owner.h"
 #include "qemu/child.h"
+#include "qemu/explain.h"
 #include "qemu/pages.h"
 #include "qemu/port.h"
 #include "qemu/qmp.h"
@@ -59,6 +60,10 @@ struct machine {
 	struct qmp qmp;
 	struct child qemu;
 	struct tail errors, console;
+	struct console said; /* what the console's tail has read */
+	struct explain explain;
+	uint64_t explain_tag;
+	struct timer calm; /* for the end of QEMU's urgency; active as long as it is urgent */
 	struct timer doom; /* for QEMU to end after its connection has */
 	bool quitting;     /* QEMU's end is part of the operation */
 	char shutdown[64]; /* why the guest ended, in QEMU's words */
@@ -87,6 +92,8 @@ void machine_close(struct machine *m);
 
 /* The current step is done; continue.  Harmless if there is no operation. */
 void machine_next(struct machine *m);
+/* QEMU is not urgent any more (urgent.h). */
+void machine_calm(struct machine *m);
 /* An operation's `done` for a guest that runs now: answers READY. */
 void machine_running(struct machine *m);
 /* The operation failed. */

@@ -133,7 +133,12 @@ static int start_connect(struct machine *m, const int qmp[2], const int agent[2]
 	    port_open(&m->port, agent[0], e))
 		return -1;
 	agent_kick(&m->port.agent);
-	return console[0] < 0 ? 0 : tail_open(&m->console, m->loop, "console", console[0], e);
+	if (console[0] < 0)
+		return 0;
+	if (tail_open(&m->console, m->loop, "console", console[0], e))
+		return -1;
+	m->console.all = &m->said;
+	return 0;
 }
 
 enum step start_qemu(struct machine *m, struct qemu_args *a, struct err *e)

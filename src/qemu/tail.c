@@ -5,11 +5,13 @@
 
 #include "base/io.h"
 #include "base/log.h"
+#include "ipc/agent.h"
 
 /* The lines that follow a kernel's panic, or the last error of doze-init, explain nothing. */
 static bool tail_names_cause(const char *line)
 {
-	return strstr(line, "Kernel panic") || strstr(line, " error ");
+	return strstr(line, "Kernel panic") || strstr(line, " error ") ||
+	       strstr(line, AGENT_TIMER_WORDS);
 }
 
 static void tail_line(struct tail *t)
@@ -24,6 +26,8 @@ static void tail_line(struct tail *t)
 
 static void tail_add(struct tail *t, const char *text, size_t size)
 {
+	if (t->all)
+		console_add(t->all, text, size);
 	for (size_t i = 0; i < size; i++) {
 		char c = text[i];
 

@@ -5,12 +5,14 @@
 #define QEMU_TAIL_H
 
 #include "base/loop.h"
+#include "machine/console.h"
 
 struct tail {
 	struct loop *loop; /* borrowed */
 	struct watch watch;
-	const char *name; /* borrowed; stands in the log */
-	int fd;           /* owned; -1: closed */
+	const char *name;    /* borrowed; stands in the log */
+	int fd;              /* owned; -1: closed */
+	struct console *all; /* gets every byte too; borrowed; may be NULL */
 	size_t used;
 	char line[1024]; /* the one being written */
 	char last[1024]; /* the last that was not empty; a line that names a failure stays */

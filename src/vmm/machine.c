@@ -169,6 +169,31 @@ static void machine_take_stats(struct owner *o, struct ipc_msg *msg)
 	peer_send(&m->owner.peer, MACHINE_STATS, msg->head.tag, &stats, sizeof(stats));
 }
 
+static void machine_take_progress(struct owner *o, struct ipc_msg *msg)
+{
+	struct machine *m = machine_of(o);
+	struct machine_progress p = { .console_bytes = m->board.serial.said.bytes };
+	struct timespec t;
+
+	if (!clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t))
+		p.cpu_ns = (uint64_t)t.tv_sec * 1000000000ULL + (uint64_t)t.tv_nsec;
+	peer_send(&m->owner.peer, MACHINE_PROGRESS, msg->head.tag, &p, sizeof(p));
+}
+
+static void machine_take_explain(struct owner *o, struct ipc_msg *msg)
+{
+	struct machine *m = machine_of(o);
+	struct err e;
+
+	if (m->saving.active) {
+		err_set(&e, ERR_CONFLICT, "the machine is busy with its save");
+		peer_send_fault(&m->owner.peer, msg->head.tag, &e);
+		return;
+	}
+	machine_explain(m, msg->fds[0]);
+	owner_ready(&m->owner, msg->head.tag);
+}
+
 static void machine_take_touched(struct owner *o, struct ipc_msg *msg)
 {
 	struct machine *m = machine_of(o);
@@ -203,6 +228,8 @@ static const struct owner_ops machine_owner_ops = {
 		[MACHINE_STOP] = machine_take_stop,
 		[MACHINE_GET_STATS] = machine_take_stats,
 		[MACHINE_GET_TOUCHED] = machine_take_touched,
+		[MACHINE_GET_PROGRESS] = machine_take_progress,
+		[MACHINE_EXPLAIN] = machine_take_explain,
 		[MACHINE_AGENT] = owner_take_agent,
 	},
 	.busy = machine_busy,

@@ -76,6 +76,8 @@ int machine_check_shape(const struct machine *m, const struct machine_shape *sha
 int machine_boot(struct machine *m, struct ipc_msg *msg, struct err *e) must_check;
 int machine_restore(struct machine *m, const struct machine_restore *r, struct ipc_msg *msg,
 		    struct err *e) must_check;
+/* explain.c */
+void machine_explain(struct machine *m, int fd);
 /* save.c; answers by itself */
 void machine_save(struct machine *m, struct ipc_msg *msg, enum format_content content);
 void saving_free(struct saving *s);

@@ -73,7 +73,7 @@ class Slot:
 
 
 class Machine:
-    def __init__(self, program, folder, log=None, wrap=()):
+    def __init__(self, program, folder, log=None, wrap=(), qemu="/usr/bin/qemu-system-x86_64"):
         self.path = folder
         os.makedirs(folder)
         os.chmod(folder, 0o755)
@@ -84,10 +84,9 @@ class Machine:
             sock.bind(f"{folder}/{name}")
             sock.listen(16)
             listeners.append(sock)
-        jail = ["setpriv", f"--reuid={UID}", f"--regid={UID}", "--clear-groups", "--no-new-privs", "--inh-caps=-all",
+        jail = ["chrt", "-r", "1", "setpriv", f"--reuid={UID}", f"--regid={UID}", "--clear-groups", "--no-new-privs", "--inh-caps=-all",
                 "--bounding-set=-all"]
-        self.process = self.spawn([*jail, *wrap, program, "--machine", "m-test", "--qemu",
-                                   "/usr/bin/qemu-system-x86_64"],
+        self.process = self.spawn([*jail, *wrap, program, "--machine", "m-test", "--qemu", qemu],
                                   [listeners[0].fileno(), listeners[1].fileno(), slot.tap], log)
         os.close(slot.tap)
         self.agent, self.frames, self.tag = b"", [], 0
@@ -188,14 +187,34 @@ class Machine:
         got.settimeout(timeout)
         return got
 
+    def children(self):
+        return open(f"/proc/{self.process}/task/{self.process}/children").read().split()
+
     def qemu(self):
         """The process id of its QEMU."""
-        children = open(f"/proc/{self.process}/task/{self.process}/children").read().split()
-        return int(children[0])
+        return int(self.children()[0])
 
     def stats(self):
         _, body = self.ask("GET_STATS")
         return dict(zip(("cpu_ns", "private", "pss", "run", "zero"), struct.unpack("<QQQII", body)))
+
+    def progress(self):
+        _, body = self.ask("GET_PROGRESS")
+        return dict(zip(("cpu_ns", "waited_ns", "console_bytes", "n_blocked", "zero"), struct.unpack("<QQQII", body)))
+
+    def explain(self):
+        """What the machine writes for a person."""
+        fd = os.memfd_create("explanation")
+        try:
+            self.ask("EXPLAIN", fds=[fd], timeout=20)
+            return os.pread(fd, 1 << 20, 0).decode()
+        finally:
+            os.close(fd)
+
+    def policies(self):
+        """The scheduling policies of QEMU's threads."""
+        qemu = self.qemu()
+        return {os.sched_getscheduler(int(tid)) for tid in os.listdir(f"/proc/{qemu}/task")}
 
     def wait(self, timeout=10):
         """Its exit status."""

@@ -93,22 +93,25 @@ class Test:
                        check=True)
         self.image = self.dir / "image"
 
-    def machine(self):
+    def machine(self, **options):
         self.n += 1
         folder = self.dir / f"m{self.n}"
-        m = Machine(self.program, str(folder))
+        m = Machine(self.program, str(folder), **options)
         m.overlay = folder / "overlay"
         subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", m.overlay, "2G"], check=True)
         self.machines.append(m)
         return m
 
-    def boot(self):
-        m = self.machine()
+    def begin_boot(self, m):
         fds = [read_only(self.dir / "guest/vmlinux"), read_only(self.dir / "guest/initrd"), read_only(self.root),
                os.open(m.overlay, os.O_RDWR)]
-        begin = time.monotonic()
-        m.ask("BOOT", struct.pack("<II", 1, MEMORY_MIB), fds)
+        m.send("BOOT", struct.pack("<II", 1, MEMORY_MIB), fds, tag=1 << 32)
         close(fds)
+
+    def boot(self):
+        m = self.machine()
+        begin = time.monotonic()
+        self.begin_boot(m)
         m.await_frame("HELLO", 120)
         note("BOOT until HELLO", begin)
         return m

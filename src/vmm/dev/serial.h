@@ -5,6 +5,7 @@
 #ifndef VMM_DEV_SERIAL_H
 #define VMM_DEV_SERIAL_H
 
+#include "machine/console.h"
 #include "vmm/bus.h"
 #include "vmm/snap/record.h"
 
@@ -26,6 +27,7 @@ struct serial {
 	char line[2]
 		 [160]; /* the line that is being written, the last whole one that was not empty */
 	size_t n_line;
+	struct console said;
 	uint64_t budget, dropped; /* bytes */
 	int64_t refilled_ms;
 };

@@ -91,7 +91,7 @@ static void host_take(struct owner *o, struct ipc_msg *m)
 	owner_ready(o, m->head.tag);
 }
 
-/* All requests but GET_TOUCHED, which not every monitor serves. */
+/* All requests but those that no snapshot depends on. */
 static const struct owner_ops host_ops = {
 	.kind = "fuzz",
 	.take = {

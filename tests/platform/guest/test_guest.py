@@ -134,6 +134,18 @@ def test_files_of_the_host_become_the_guests_own(guest):
     assert guest.get("/write/srv/new") == "written"
 
 
+def test_a_guest_whose_timer_is_wrong_ends_at_once_and_says_so(files):
+    """The kernel gives its timer up when it measured it wrong; this word does the same."""
+    guest = m.Machine(str(files), str(files / "vmlinux"), str(files / "initrd"), str(files / "disk"),
+                      append="nolapic_timer", serial="timer.log")
+    try:
+        assert guest.process.wait(timeout=60) == 0
+        said = (files / "timer.log").read_text()
+        assert "doze-init: the timer was measured wrong, because the host gave the guest no time" in said, said
+    finally:
+        guest.close()
+
+
 def test_the_kernel_is_masked(guest):
     assert guest.get("/write/proc/sys/kernel/hostname") == "Read-only file system"
     assert guest.get("/write/proc/sysrq-trigger") == "Read-only file system"

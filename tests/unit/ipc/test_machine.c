@@ -17,7 +17,8 @@ static void each_request_has_one_answer_and_fault(void **unused)
 		{ MACHINE_PAUSE, MACHINE_READY },     { MACHINE_CONTINUE, MACHINE_READY },
 		{ MACHINE_SNAPSHOT, MACHINE_SAVED },  { MACHINE_SAVE, MACHINE_SAVED },
 		{ MACHINE_GET_STATS, MACHINE_STATS }, { MACHINE_GET_TOUCHED, MACHINE_READY },
-		{ MACHINE_STOP, MACHINE_EXITED },
+		{ MACHINE_STOP, MACHINE_EXITED },     { MACHINE_GET_PROGRESS, MACHINE_PROGRESS },
+		{ MACHINE_EXPLAIN, MACHINE_READY },
 	};
 
 	(void)unused;
@@ -29,9 +30,10 @@ static void each_request_has_one_answer_and_fault(void **unused)
 
 static void what_is_no_request_has_no_answer(void **unused)
 {
-	static const uint32_t others[] = { MACHINE_HELLO,  MACHINE_AGENT,     MACHINE_READY,
-					   MACHINE_SAVED,  MACHINE_STATS,     MACHINE_FAULT,
-					   MACHINE_EXITED, MACHINE_NUM_TYPES, UINT32_MAX };
+	static const uint32_t others[] = { MACHINE_HELLO,  MACHINE_AGENT,    MACHINE_READY,
+					   MACHINE_SAVED,  MACHINE_STATS,    MACHINE_FAULT,
+					   MACHINE_EXITED, MACHINE_PROGRESS, MACHINE_NUM_TYPES,
+					   UINT32_MAX };
 
 	(void)unused;
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++)

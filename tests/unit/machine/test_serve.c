@@ -9,10 +9,10 @@
 
 #include "machine/serve.h"
 
-static const uint32_t requests[] = { MACHINE_BOOT,       MACHINE_SNAPSHOT,  MACHINE_SAVE,
-				     MACHINE_RESTORE,    MACHINE_PAUSE,     MACHINE_CONTINUE,
-				     MACHINE_STOP,       MACHINE_GET_STATS, MACHINE_AGENT,
-				     MACHINE_GET_TOUCHED };
+static const uint32_t requests[] = { MACHINE_BOOT,        MACHINE_SNAPSHOT,     MACHINE_SAVE,
+				     MACHINE_RESTORE,     MACHINE_PAUSE,        MACHINE_CONTINUE,
+				     MACHINE_STOP,        MACHINE_GET_STATS,    MACHINE_AGENT,
+				     MACHINE_GET_TOUCHED, MACHINE_GET_PROGRESS, MACHINE_EXPLAIN };
 
 static bool serves(uint32_t type, enum machine_run run, const char *busy)
 {
@@ -46,6 +46,8 @@ static void an_operation_is_not_disturbed(void **state)
 	assert_true(serves(MACHINE_STOP, MACHINE_RUNNING, "save"));
 	assert_true(serves(MACHINE_GET_STATS, MACHINE_PAUSED, "save"));
 	assert_true(serves(MACHINE_AGENT, MACHINE_RUNNING, "save"));
+	assert_true(serves(MACHINE_GET_PROGRESS, MACHINE_EMPTY, "boot"));
+	assert_true(serves(MACHINE_EXPLAIN, MACHINE_EMPTY, "boot"));
 }
 
 static void a_machine_that_ends_takes_nothing(void **state)
