@@ -52,7 +52,7 @@ void conn_close(struct conn *c)
 {
 	if (c->state == CONN_CLOSING)
 		return;
-	if (!list_empty(&c->in_turn)) {
+	if (!list_empty(&c->in_batch)) {
 		conn_flush(c); /* only a peer that does not read loses bytes */
 		if (c->state == CONN_CLOSING)
 			return;
@@ -175,9 +175,9 @@ static void conn_on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buf)
 {
 	if (!size)
 		return;
-	conn_turn_begin();
+	conn_batch_begin();
 	conn_took(stream->data, (const uint8_t *)buf->base, size);
-	conn_turn_end();
+	conn_batch_end();
 }
 
 void conn_set_reading(struct conn *c)
@@ -298,7 +298,7 @@ struct conn *conn_new(uv_loop_t *loop, int fd, struct tls *tls, const struct con
 			free(c);
 		return NULL;
 	}
-	list_init(&c->in_turn);
+	list_init(&c->in_batch);
 	c->ops = ops;
 	c->owner = owner;
 	c->write.data = c->shutdown.data = c->timer.data = c;

@@ -58,6 +58,8 @@ void conn_timeout(struct conn *c, int64_t ms);
 void conn_pace_out(struct conn *c, int64_t budget_ms, int64_t rate);
 void conn_pace_in(struct conn *c, int64_t budget_ms, int64_t rate);
 void conn_await(struct conn *c, bool on);
+/* The peer keeps its owner from queueing what lies ready, and its time counts outwards too. */
+void conn_owe(struct conn *c, bool on);
 /* Was it closed because the peer was silent or too slow?  */
 bool conn_timed_out(const struct conn *c);
 

@@ -57,10 +57,11 @@ struct conn {
 	struct conn_tls *tls;   /* NULL: plain */
 	struct buf plain;       /* not yet encrypted */
 	struct buf out, flight; /* not yet given to the kernel; being written by libuv */
-	struct list in_turn;    /* while `plain` or `out` waits for the end of a callback */
+	struct list in_batch;   /* while `plain` or `out` waits for the end of a callback */
 	struct buf kept;        /* plain text that `data` did not take */
 	unsigned handles;       /* still to be closed */
 	bool full;              /* `drained` is owed: the queue was above the high mark */
+	bool owes;              /* conn_owe */
 	bool unheard;   /* the peer refuses our bytes; what it said before is still to be read */
 	bool timed_out; /* why it is CLOSING, for the owner */
 	int64_t last_ms, timeout_ms, deadline_ms; /* 0: none */
@@ -76,8 +77,8 @@ void conn_arm(struct conn *c);         /* call it after a deadline changed */
 void conn_set_reading(struct conn *c); /* call it after something changed that decides about
 					  reading */
 void conn_flush(struct conn *c);
-void conn_turn_begin(void); /* around whatever calls owners; they nest */
-void conn_turn_end(void);
+void conn_batch_begin(void); /* around whatever calls owners; they nest */
+void conn_batch_end(void);
 void conn_look_at_peer(struct conn *c); /* what it took meanwhile earns it time */
 
 /* conn_close_after_write was called. */

@@ -132,21 +132,22 @@ static void conn_push(struct conn *c)
 static struct {
 	unsigned depth;
 	struct list waiting; /* struct conn */
-} conn_turn;
+} conn_batch;
 
-void conn_turn_begin(void)
+void conn_batch_begin(void)
 {
-	if (!conn_turn.depth++)
-		list_init(&conn_turn.waiting);
+	if (!conn_batch.depth++)
+		list_init(&conn_batch.waiting);
 }
 
-void conn_turn_end(void)
+void conn_batch_end(void)
 {
 	struct conn *c;
 
-	while (conn_turn.depth == 1 && (c = list_first(&conn_turn.waiting, struct conn, in_turn)))
+	while (conn_batch.depth == 1 &&
+	       (c = list_first(&conn_batch.waiting, struct conn, in_batch)))
 		conn_flush(c);
-	conn_turn.depth--;
+	conn_batch.depth--;
 }
 
 /* False: the session is broken, and the connection closed. */
@@ -160,15 +161,10 @@ static bool conn_seal(struct conn *c)
 	return sealed;
 }
 
-void conn_flush(struct conn *c)
+static void conn_set_turn(struct conn *c)
 {
-	bool lags;
+	bool lags = conn_queued(c) > 0 || c->owes;
 
-	list_del(&c->in_turn);
-	if (!conn_seal(c))
-		return;
-	conn_push(c);
-	lags = conn_queued(c) > 0;
 	if (c->state == CONN_CLOSING || lags == c->pace_out.turn)
 		return;
 	pace_turn(&c->pace_out, lags, conn_now(c));
@@ -182,7 +178,7 @@ static bool conn_add(struct conn *c, const void *data, size_t size)
 		buf_add(&c->out, data, size);
 		return true;
 	}
-	if (conn_turn.depth && c->plain.size + size <= CONN_RECORD) {
+	if (conn_batch.depth && c->plain.size + size <= CONN_RECORD) {
 		buf_add(&c->plain, data, size);
 		return true;
 	}
@@ -195,6 +191,21 @@ static bool conn_add(struct conn *c, const void *data, size_t size)
 	return true;
 }
 
+void conn_flush(struct conn *c)
+{
+	list_del(&c->in_batch);
+	if (!conn_seal(c))
+		return;
+	conn_push(c);
+	conn_set_turn(c);
+}
+
+void conn_owe(struct conn *c, bool on)
+{
+	c->owes = on;
+	conn_set_turn(c);
+}
+
 void conn_write(struct conn *c, const void *data, size_t size)
 {
 	if (c->state == CONN_CLOSING || c->going != CONN_SENDS || c->unheard || !size)
@@ -202,11 +213,11 @@ void conn_write(struct conn *c, const void *data, size_t size)
 	assert(!c->tls || c->state != CONN_NEW);
 	if (!conn_add(c, data, size))
 		return;
-	if (!conn_turn.depth || conn_full(c)) {
+	if (!conn_batch.depth || conn_full(c)) {
 		conn_flush(c);
 	} else {
-		list_del(&c->in_turn);
-		list_add(&conn_turn.waiting, &c->in_turn);
+		list_del(&c->in_batch);
+		list_add(&conn_batch.waiting, &c->in_batch);
 	}
 	c->full = conn_full(c) || c->full;
 }

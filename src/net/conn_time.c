@@ -38,11 +38,11 @@ static void conn_on_timer(uv_timer_t *timer)
 	c->armed_ms = INT64_MAX;
 	if (c->reading == CONN_RESUMES) {
 		c->reading = CONN_READS;
-		conn_turn_begin();
+		conn_batch_begin();
 		if (c->state != CONN_NEW && c->ops->resumed)
 			c->ops->resumed(c);
 		conn_pump(c);
-		conn_turn_end();
+		conn_batch_end();
 	}
 	if (c->state == CONN_CLOSING)
 		return;
@@ -66,7 +66,7 @@ void conn_timeout(struct conn *c, int64_t ms)
 void conn_pace_out(struct conn *c, int64_t budget_ms, int64_t rate)
 {
 	pace_init(&c->pace_out, budget_ms, rate);
-	pace_turn(&c->pace_out, conn_queued(c) > 0, conn_now(c));
+	pace_turn(&c->pace_out, conn_queued(c) > 0 || c->owes, conn_now(c));
 	conn_arm(c);
 }
 

@@ -1,7 +1,7 @@
 /* http_carrier.h - what carries an exchange; for net/http only.
  *
- * http_h1.c carries one exchange at a time on a connection.  An HTTP/2 carrier would be another
- * file with the same table, chosen by ALPN in http_server_take. */
+ * http_h1.c carries one exchange at a time on a connection, and http_h2.c many as streams.  ALPN
+ * chooses between them (http_greeting.c). */
 #ifndef NET_HTTP_CARRIER_H
 #define NET_HTTP_CARRIER_H
 
@@ -28,6 +28,10 @@ struct http_carrier {
 	const char *(*sni)(const struct http_exchange *x);
 	/* NULL: this carrier has no connection to give */
 	struct conn *(*take_conn)(struct http_exchange *x, const struct conn_ops *ops, void *owner);
+	struct duplex *(*take_duplex)(struct http_exchange *x, const struct duplex_ops *ops,
+				      void *owner);
+	/* NULL: the client looks at it */
+	bool (*upgrade_fits)(const struct http_exchange *x, const struct http_head *answer);
 };
 
 struct http_exchange {
@@ -56,6 +60,7 @@ struct http_server {
 	struct client_limits limits;
 	struct quota *quota;
 	int64_t warned_ms; /* when the log last said that a connection is refused; 0: never */
+	size_t windows;    /* by which HTTP/2's windows of all connections grew */
 	unsigned handles;
 	bool freeing;
 };
@@ -77,6 +82,14 @@ struct http_later {
 	void (*call)(struct http_later *l);
 };
 
+static inline void http_link_init(struct http_link *l, void (*close)(struct http_link *l))
+{
+	l->close = close;
+	list_init(&l->in);
+	list_init(&l->in_waiting);
+	list_init(&l->in_source);
+}
+
 void http_link_add(struct http_server *s, struct http_link *l);
 void http_link_del(struct http_server *s, struct http_link *l); /* may free a server that ends */
 /* From now on the connection waits for its client.  Of the connections in this state the oldest is
@@ -89,7 +102,12 @@ void http_call_later(struct http_server *s, struct http_later *l); /* it is call
 
 /* Take a client's connection over, or refuse it. */
 int http_server_take(struct http_server *s, int fd, struct err *e) must_check;
-int http_h1_new(struct http_server *s, int fd, struct quota_source *source,
-		struct err *e) must_check; /* takes it over */
+int http_greet(struct http_server *s, int fd, struct quota_source *source,
+	       struct err *e) must_check; /* takes it over */
+/* Take over a connection that is open. */
+void http_h1_take(struct http_server *s, struct conn *c, struct quota_source *source);
+void http_h2_take(struct http_server *s, struct conn *c, struct quota_source *source);
+
+const char *http_date(void); /* of this second, for an answer's head */
 
 #endif

@@ -1,5 +1,7 @@
 /* http_exchange.c - an exchange as its handler sees it, whatever carries it. */
 
+#include <time.h>
+
 #include "net/http.h"
 #include "net/http_carrier.h"
 
@@ -129,4 +131,30 @@ void http_answer(struct http_exchange *x, unsigned status, const struct http_hea
 struct conn *http_take_conn(struct http_exchange *x, const struct conn_ops *ops, void *owner)
 {
 	return x->carrier->take_conn ? x->carrier->take_conn(x, ops, owner) : NULL;
+}
+
+struct duplex *http_take_duplex(struct http_exchange *x, const struct duplex_ops *ops, void *owner)
+{
+	return x->carrier->take_duplex(x, ops, owner);
+}
+
+bool http_upgrade_fits(const struct http_exchange *x, const struct http_head *answer)
+{
+	return x->head->upgrade &&
+	       (!x->carrier->upgrade_fits || x->carrier->upgrade_fits(x, answer));
+}
+
+const char *http_date(void)
+{
+	static time_t last;
+	static char text[40];
+	time_t now = time(NULL);
+	struct tm tm;
+
+	if (now != last) {
+		last = now;
+		gmtime_r(&now, &tm);
+		strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", &tm);
+	}
+	return text;
 }

@@ -314,30 +314,22 @@ static const struct conn_ops h1_conn_ops = {
 	.closed = h1_closed,
 };
 
-int http_h1_new(struct http_server *s, int fd, struct quota_source *source, struct err *e)
+void http_h1_take(struct http_server *s, struct conn *c, struct quota_source *source)
 {
 	struct h1 *h = xcalloc(1, sizeof(*h));
 
-	h->x = (struct http_exchange){ .carrier = &h1_carrier, .server = s, .head = &h1_no_head };
-	h->link.close = h1_close;
+	h->x = (struct http_exchange){
+		.carrier = &h1_carrier, .server = s, .head = &h1_no_head, .source = source
+	};
+	http_link_init(&h->link, h1_close);
 	h->wait.late = h1_late;
 	h->later.call = h1_later;
 	h->tls = s->tls;
 	list_init(&h->wait.in);
 	list_init(&h->later.in);
-	list_init(&h->link.in);
-	list_init(&h->link.in_waiting);
-	list_init(&h->link.in_source);
-	h->c = conn_new(s->loop, fd, s->tls, &h1_conn_ops, h, e);
-	if (!h->c) {
-		free(h);
-		return -1;
-	}
-	h->x.source = source;
-	conn_count(h->c, source);
-	conn_pace_out(h->c, s->limits.send_timeout_ms, s->limits.min_rate);
+	h->c = c;
+	conn_set_owner(c, &h1_conn_ops, h);
 	http_link_add(s, &h->link);
 	http_link_waits(s, &h->link, source);
 	h1_set_timeout(h);
-	return 0;
 }

@@ -2,7 +2,6 @@
  * closed or handed over. */
 
 #include <string.h>
-#include <time.h>
 
 #include "net/http_h1.h"
 
@@ -92,21 +91,6 @@ static bool h1_may_keep(const struct h1 *h)
 	return !head->chunked && head->length <= (int64_t)H1_DRAIN;
 }
 
-static void h1_put_date(struct buf *b)
-{
-	static time_t last;
-	static char text[40];
-	time_t now = time(NULL);
-	struct tm tm;
-
-	if (now != last) {
-		last = now;
-		gmtime_r(&now, &tm);
-		strftime(text, sizeof(text), "date: %a, %d %b %Y %H:%M:%S GMT\r\n", &tm);
-	}
-	buf_adds(b, text);
-}
-
 static void h1_put_headers(struct buf *b, const struct http_header *headers, size_t n)
 {
 	bool dated = false;
@@ -117,7 +101,7 @@ static void h1_put_headers(struct buf *b, const struct http_header *headers, siz
 			dated = dated || !strcmp(headers[i].name, "date");
 	}
 	if (!dated)
-		h1_put_date(b);
+		buf_addf(b, "date: %s\r\n", http_date());
 }
 
 static void h1_put_framing(struct h1 *h, struct buf *b, unsigned status, int64_t length)
@@ -245,6 +229,15 @@ static struct conn *h1_take_conn(struct http_exchange *x, const struct conn_ops 
 	return c;
 }
 
+static struct duplex *h1_take_duplex(struct http_exchange *x, const struct duplex_ops *ops,
+				     void *owner)
+{
+	struct duplex *d = duplex_conn_new(ops, owner);
+
+	duplex_conn_is(d, h1_take_conn(x, &duplex_conn_ops, d));
+	return d;
+}
+
 const struct http_carrier h1_carrier = {
 	.version = 1,
 	.read_stop = h1_read_stop,
@@ -258,4 +251,5 @@ const struct http_carrier h1_carrier = {
 	.cork = h1_cork,
 	.sni = h1_sni,
 	.take_conn = h1_take_conn,
+	.take_duplex = h1_take_duplex,
 };

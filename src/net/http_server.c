@@ -172,7 +172,7 @@ int http_server_take(struct http_server *s, int fd, struct err *e)
 	(void)getpeername(fd, (struct sockaddr *)&address, &size);
 	source = quota_source(s->quota, &address);
 	if (http_make_room(s, source)) {
-		rc = http_h1_new(s, fd, source, e);
+		rc = http_greet(s, fd, source, e);
 	} else {
 		close(fd);
 		err_set(e, ERR_THROTTLED, "clients have all the connections that [limits] allows");

@@ -119,9 +119,12 @@ static void forward_upgrade(struct relay *r, const struct http_head *h)
 {
 	struct filtered_headers headers;
 
-	if (!http_request(r->x)->upgrade) {
+	if (!http_upgrade_fits(r->x, h)) {
 		relay_refuse(r, 502,
-			     "the application upgrades a connection for which nobody asked");
+			     http_request(r->x)->upgrade
+				     ? "the application agrees to another upgrade than was asked"
+				     : "the application upgrades a connection for which nobody "
+				       "asked");
 		return;
 	}
 	header_filter_to_client(h, r->id, r->offer.marker, &headers);

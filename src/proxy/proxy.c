@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "net/tls.h"
 
-static const char *const alpn[] = { "http/1.1", NULL };
+static const char *const alpn[] = { "h2", "http/1.1", NULL };
 
 /* Each client and each connection into a guest takes a descriptor. */
 static void proxy_raise_files(void)

@@ -60,9 +60,7 @@ static unsigned http1_refuse(unsigned status, const char **why, const char *text
 	return status;
 }
 
-/* Accepts host[:port] or [v6][:port], and nothing that a later reader could take for another host.
- */
-static bool http1_is_authority(const char *text, size_t size)
+bool http1_is_authority(const char *text, size_t size)
 {
 	for (size_t i = 0; i < size; i++) {
 		char c = text[i];
@@ -218,8 +216,7 @@ static unsigned http1_field(struct http_head *h, char *line, const char **why)
 	return 0;
 }
 
-/* The number of @size digits, of which 18 always fit an int64_t; -1: it is none. */
-static int64_t http1_number(const char *text, size_t size)
+int64_t http1_number(const char *text, size_t size)
 {
 	int64_t number = 0;
 

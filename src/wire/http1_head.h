@@ -1,4 +1,4 @@
-/* http1_head.h - parses the head of a message once it is complete; private to wire/http1.
+/* http1_head.h - parses the head of a message once it is complete; private to wire/.
  *
  * It works in the head's own memory: names become lower case, separators become NULs. Responses
  * may be odd (http1.h). */
@@ -12,6 +12,11 @@
 unsigned http1_head_parse(struct http_head *h, bool request, const char **why) must_check;
 
 bool http1_is_token(const char *text, size_t size);
+/* Accepts host[:port] or [v6][:port], and nothing that a later reader could take for another host.
+ */
+bool http1_is_authority(const char *text, size_t size);
+/* The number of @size digits, of which 18 always fit an int64_t; -1: it is none. */
+int64_t http1_number(const char *text, size_t size);
 bool http1_is_value(const char *text); /* may this text follow the colon? */
 
 #endif

@@ -93,9 +93,10 @@ class Requests(ProxyTest):
         self.assertNotIn("mine", body.decode())
 
     def test_curl_is_served(self):
-        got = self.curl("/path?q=1", "-i", "-d", "x=1")
-        self.assertIn("HTTP/1.1 200 OK", got.stdout)
-        self.assertIn('"POST /path?q=1 HTTP/1.1"', got.stdout)
+        for version, first in (("--http1.1", "HTTP/1.1 200 OK"), ("--http2", "HTTP/2 200")):
+            got = self.curl("/path?q=1", "-i", "-d", "x=1", version)
+            self.assertIn(first, got.stdout)
+            self.assertIn('"POST /path?q=1 HTTP/1.1"', got.stdout)
         self.assertEqual(self.curl("/", "-o", "/dev/null", "-w", "%{http_code}", port=9).stdout, "502")
 
     def test_connections_are_kept_on_both_sides(self):

@@ -1,0 +1,43 @@
+/* http_h2_window.h - how large a client's windows must be for one upload to be as fast as its way
+ * allows.  Pure.
+ *
+ * A PING measures a round trip while bytes are taken.  What was taken meanwhile is what the window
+ * let through; if that is most of the window, the window and not the way was the limit, and it is
+ * doubled.  Bytes that nobody takes never make it grow. */
+#ifndef NET_HTTP_H2_WINDOW_H
+#define NET_HTTP_H2_WINDOW_H
+
+#include "base/base.h"
+
+#define H2_WINDOW_FIRST 65535
+#define H2_WINDOW_MOST  (16 * MIB) /* 160 MB/s over a way of 100 ms */
+
+struct h2_window {
+	size_t size;
+	size_t taken;   /* since the PING, or since the last answer to one */
+	bool measuring; /* a PING is out */
+};
+
+/* True: send a PING now. */
+static inline bool h2_window_took(struct h2_window *w, size_t size)
+{
+	w->taken += size;
+	if (w->measuring || w->size >= H2_WINDOW_MOST || w->taken < w->size / 2)
+		return false;
+	w->measuring = true;
+	w->taken = 0;
+	return true;
+}
+
+/* The PING was answered.  Returns by how much the window should grow. */
+static inline size_t h2_window_measured(struct h2_window *w)
+{
+	size_t more = w->size < H2_WINDOW_MOST - w->size ? w->size : H2_WINDOW_MOST - w->size;
+	bool limits = w->measuring && w->taken >= w->size / 3 * 2;
+
+	w->measuring = false;
+	w->taken = 0;
+	return limits ? more : 0;
+}
+
+#endif
