@@ -43,14 +43,16 @@ struct h2 {
 	struct buf out;
 	struct h2_floods floods;
 	struct h2_window window;
-	size_t block;      /* bytes that came since a block began */
-	bool in_block;     /* it is not complete */
-	bool closing;      /* frames are made no more */
-	size_t n_streams;  /* that are open */
-	size_t n_awaited;  /* those whose request's next bytes are due */
-	size_t held;       /* bytes of bodies that nobody took yet */
-	size_t uncredited; /* bytes that the connection's window still lacks */
-	size_t pending;    /* bytes of answers that wait for a window, or for room */
+	size_t block;              /* bytes that came since a block began */
+	bool in_block;             /* it is not complete */
+	bool closing;              /* frames are made no more */
+	size_t n_streams;          /* that are open */
+	size_t n_awaited;          /* those whose request's next bytes are due */
+	size_t held;               /* bytes of bodies that nobody took yet */
+	size_t uncredited;         /* bytes that the connection's window still lacks */
+	int32_t ended[H2_STREAMS]; /* streams that we reset last, whose DATA may be on its way */
+	size_t n_ended;
+	size_t pending; /* bytes of answers that wait for a window, or for room */
 };
 
 /* How far the answer is.  Only forwards. */

@@ -42,6 +42,23 @@ static void h2_block(struct h2 *h, bool open)
 	h->in_block = open;
 }
 
+/* What we reset may still get frames that were on their way.  What the client ended may not, and
+ * what it skipped may never begin (RFC 9113 5.1). */
+static void h2_on_late_frame(struct h2 *h, const nghttp2_frame_hd *hd)
+{
+	int32_t id = hd->stream_id;
+
+	if (id > nghttp2_session_get_last_proc_stream_id(h->session) || h2_find(h->session, id))
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(h->ended); i++)
+		if (h->ended[i] == id)
+			return;
+	if (hd->type == NGHTTP2_DATA)
+		nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, id, NGHTTP2_STREAM_CLOSED);
+	else if (!nghttp2_session_find_stream(h->session, id))
+		nghttp2_session_terminate_session(h->session, NGHTTP2_PROTOCOL_ERROR);
+}
+
 static int h2_on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *arg)
 {
 	struct h2 *h = arg;
@@ -55,6 +72,8 @@ static int h2_on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *h
 		h2_count(h, h2_costs[hd->type].flood);
 	else if (hd->type == NGHTTP2_DATA && !hd->length && !(hd->flags & NGHTTP2_FLAG_END_STREAM))
 		h2_count(h, H2_FLOOD_EMPTY_DATA);
+	if (hd->type == NGHTTP2_DATA || hd->type == NGHTTP2_HEADERS)
+		h2_on_late_frame(h, hd);
 	return 0;
 }
 
@@ -158,8 +177,10 @@ static int h2_on_sent(nghttp2_session *session, const nghttp2_frame *frame, void
 		h2_count(h, H2_FLOOD_REFUSED);
 	else if (code && !(s && s->answer == H2_ABORTED))
 		h2_count(h, H2_FLOOD_BROKEN);
-	if (frame->hd.type == NGHTTP2_RST_STREAM)
+	if (frame->hd.type == NGHTTP2_RST_STREAM) {
 		h2_block(h, false);
+		h->ended[h->n_ended++ % ARRAY_SIZE(h->ended)] = frame->hd.stream_id;
+	}
 	if (frame->hd.type == NGHTTP2_DATA) {
 		h2_floods_earn(&h->floods, H2_FLOOD_WINDOW, 4);
 		h2_floods_earn(&h->floods, H2_FLOOD_PING, 2);
@@ -214,7 +235,6 @@ static nghttp2_option *h2_options(void)
 	if (nghttp2_option_new(&o))
 		abort();
 	nghttp2_option_set_no_auto_window_update(o, 1);
-	nghttp2_option_set_no_closed_streams(o, 1);
 	/* The buckets judge resets, by what else the client does. */
 	nghttp2_option_set_stream_reset_rate_limit(o, UINT32_MAX, UINT32_MAX);
 	return o;

@@ -71,7 +71,10 @@ static void echo_fired(uv_timer_t *timer)
 {
 	struct echo *s = timer->data;
 
-	http_read_more(s->x);
+	if (!strcmp(http_request(s->x)->target, "/later"))
+		http_answer(s->x, 200, NULL, 0, "hello\n", 6);
+	else
+		http_read_more(s->x);
 }
 
 static void echo_upgrade(struct http_exchange *x)
@@ -145,6 +148,8 @@ static void echo_end(struct http_exchange *x)
 		http_send_end(x);
 	else if (!strcmp(target, "/hello") || !strcmp(target, "/hold"))
 		http_answer(x, 200, NULL, 0, "hello\n", 6);
+	else if (!strcmp(target, "/later"))
+		uv_timer_start(&s->timer, echo_fired, 50, 0);
 	else if (strncmp(target, "/big?", 5))
 		http_answer(x, 404, NULL, 0, "", 0);
 }

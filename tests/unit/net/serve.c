@@ -28,7 +28,7 @@ static int serve_socket(int port)
 
 int main(int argc, char **argv)
 {
-	static const char *const alpn[] = { "http/1.1", NULL };
+	static const char *const alpn[] = { "h2", "http/1.1", NULL };
 	autobuf struct buf pem = { 0 };
 	struct http_server *s;
 	struct tls *tls = NULL;
