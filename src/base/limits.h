@@ -34,7 +34,9 @@
  *   response_timeout_ms and
  *   tunnel_timeout_ms   HAProxy's documented `timeout tunnel 1h`: long polls, events and WebSockets
  *                       are what endpoints are for, and TCP keepalive finds dead peers sooner
- *   unverified_bytes    64 bodies of the API's largest size */
+ *   unverified_bytes    64 bodies of the API's largest size
+ *   flow_timeout_ms     between Linux's own for a flow that was answered (120 s) and one that was
+ *                       not (30 s): nf_conntrack_udp_timeout */
 struct client_limits {
 	int64_t connections, connections_per_address;
 	int64_t head_timeout_ms; /* from a head's first byte to its last */
@@ -47,6 +49,8 @@ struct client_limits {
 	int64_t tunnel_timeout_ms;   /* silence of an upgraded connection, both ways */
 	int64_t unverified_bytes, unverified_bytes_per_address; /* bodies before their signature */
 	int64_t held_requests;                                  /* per microVM that wakes */
+	int64_t published_connections; /* connections and flows of a microVM's published ports */
+	int64_t flow_timeout_ms;       /* silence of a flow of datagrams, both ways */
 };
 
 #define CLIENT_LIMITS                                                                            \
@@ -56,6 +60,7 @@ struct client_limits {
 		.send_timeout_ms = 300000, .response_timeout_ms = 3600000,                       \
 		.tunnel_timeout_ms = 3600000, .unverified_bytes = 64 * MIB,                      \
 		.unverified_bytes_per_address = 32 * MIB, .held_requests = 1000,                 \
+		.published_connections = 1024, .flow_timeout_ms = 60000,                         \
 	}
 
 #define LIMIT_UNVERIFIED_FREE (16 * KIB) /* that every request may keep, whatever others do */

@@ -68,6 +68,7 @@ struct conf {
 	int64_t token_keep_ms; /* clientToken */
 	int64_t hold_ms, hold_body_bytes;
 	struct client_limits clients;
+	char publish_ports[32], publish_listen[64];
 	int64_t max_images, max_versions, max_microvms, max_memory_mib;
 };
 

@@ -6,6 +6,7 @@
 #ifndef IPC_ROUTE_H
 #define IPC_ROUTE_H
 
+#include "base/cidr.h"
 #include "base/rand.h"
 #include "ipc/chan.h"
 
@@ -24,6 +25,16 @@ enum route_type {
 	ROUTE_HELD,   /* struct route_bytes: answer to HOLD, with the last byte's time */
 	ROUTE_WAKE,   /* struct route_endpoint: requests wait at a SLEEPING endpoint; sent once */
 	ROUTE_NOTE,   /* struct route_note: for the microVM's log, a few per minute */
+
+	/* control -> proxy; the microVM's ROUTE_SET comes before */
+	ROUTE_PUBLISH,   /* struct route_publish, fd: serve a port of the host, or what serves it
+			    has changed */
+	ROUTE_UNPUBLISH, /* struct route_port: no longer; its connections are cut */
+
+	/* proxy -> control, on a new connection.  A control that was started again gets the
+	 * sockets back in this way, without a moment in which nobody listens. */
+	ROUTE_LISTENS,  /* struct route_port, fd: what the proxy serves */
+	ROUTE_LISTENED, /* struct route_none: these were all */
 	ROUTE_NUM_TYPES,
 };
 
@@ -65,6 +76,24 @@ struct route_note {
 	char pad[3];
 	uint64_t missed; /* so many were not sent, since the last one */
 	char text[ROUTE_NOTE_SIZE];
+};
+
+#define ROUTE_SOURCES 16
+
+/* A port of the host that leads to a port of a microVM. */
+struct route_publish {
+	char endpoint[UUID_SIZE];
+	char pad[3];
+	uint16_t port, target; /* of the host, of the guest */
+	uint32_t datagrams;    /* 1: UDP */
+	uint32_t n_sources;    /* 0: from everywhere */
+	struct cidr sources[ROUTE_SOURCES];
+};
+
+struct route_port {
+	char endpoint[UUID_SIZE];
+	char pad[3];
+	uint32_t port; /* of the host */
 };
 
 struct route_none {

@@ -58,6 +58,10 @@ const struct ipc_row route_rows[ROUTE_NUM_TYPES] = {
 	[ROUTE_HELD]    = ROW(route_bytes),
 	[ROUTE_WAKE]    = ROW(route_endpoint),
 	[ROUTE_NOTE]    = ROW(route_note),
+	[ROUTE_PUBLISH]   = ROW_FDS(route_publish, 1, 1),
+	[ROUTE_UNPUBLISH] = ROW(route_port),
+	[ROUTE_LISTENS]   = ROW_FDS(route_port, 1, 1),
+	[ROUTE_LISTENED]  = ROW(route_none),
 };
 
 const struct ipc_row build_rows[BUILD_NUM_TYPES] = {

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "proxy/pool.h"
+#include "proxy/publish.h"
 #include "proxy/relay.h"
 
 #define REPORT_MS 1000
@@ -77,15 +78,12 @@ static void control_cut(struct route *r)
 		list_del(&l->in_route);
 		list_add(&doomed, &l->in_route);
 	}
-	while ((l = list_first(&doomed, struct link, in_route))) {
-		list_del(&l->in_route);
-		l->cut(l);
-	}
+	link_cut_all(&doomed);
 }
 
-static void control_on_set(struct proxy *p, struct route *r, const void *body)
+static void control_on_set(struct proxy *p, struct route *r, struct ipc_msg *m)
 {
-	const struct route_set *row = body;
+	const struct route_set *row = (const void *)m->body;
 	bool left;
 
 	(void)r;
@@ -105,12 +103,13 @@ static void control_forget(struct proxy *p, struct route *r)
 	r->row.state = ROUTE_DEAD;
 	control_cut(r);
 	queue_release(r);
+	publish_drop_all(r);
 	route_free(&p->routes, r);
 }
 
-static void control_on_gone(struct proxy *p, struct route *r, const void *body)
+static void control_on_gone(struct proxy *p, struct route *r, struct ipc_msg *m)
 {
-	(void)body;
+	(void)m;
 	if (r)
 		control_forget(p, r);
 }
@@ -123,14 +122,14 @@ void control_forget_unseen(struct proxy *p)
 		control_forget(p, r);
 }
 
-static void control_on_synced(struct proxy *p, struct route *r, const void *body)
+static void control_on_synced(struct proxy *p, struct route *r, struct ipc_msg *m)
 {
-	(void)r, (void)body;
+	(void)r, (void)m;
 	control_forget_unseen(p);
 	log_info("received all routes n=%zu", p->routes.by_endpoint.n);
 }
 
-static void control_on_hold(struct proxy *p, struct route *r, const void *body)
+static void control_on_hold(struct proxy *p, struct route *r, struct ipc_msg *m)
 {
 	struct route_bytes unknown = { 0 };
 
@@ -139,31 +138,56 @@ static void control_on_hold(struct proxy *p, struct route *r, const void *body)
 		control_send_bytes(p, r, ROUTE_HELD);
 		return;
 	}
-	memcpy(unknown.endpoint, body, sizeof(unknown.endpoint));
+	memcpy(unknown.endpoint, m->body, sizeof(unknown.endpoint));
 	control_send(p, ROUTE_HELD, &unknown, sizeof(unknown));
 }
 
-static void control_on_release(struct proxy *p, struct route *r, const void *body)
+static void control_on_release(struct proxy *p, struct route *r, struct ipc_msg *m)
 {
-	(void)p, (void)body;
+	(void)p, (void)m;
 	if (!r)
 		return;
 	r->held = false;
 	queue_release(r);
 }
 
+static void control_on_publish(struct proxy *p, struct route *r, struct ipc_msg *m)
+{
+	const struct route_publish *row = (const void *)m->body;
+
+	if (r && publication_row_is_sane(row))
+		publish_set(p, r, row, ipc_msg_take_fd(m, 0));
+	else
+		log_err("control sent an invalid published port endpoint=%s", row->endpoint);
+}
+
+static void control_on_unpublish(struct proxy *p, struct route *r, struct ipc_msg *m)
+{
+	const struct route_port *port = (const void *)m->body;
+
+	(void)p;
+	if (r)
+		publish_drop(r, (uint16_t)port->port);
+}
+
 /* Every body begins with the endpoint, except that of SYNCED, which has none. */
 static const struct {
 	bool endpoint;
-	void (*on)(struct proxy *p, struct route *r, const void *body);
+	void (*on)(struct proxy *p, struct route *r, struct ipc_msg *m);
 } control_on[ROUTE_NUM_TYPES] = {
-	[ROUTE_SET] = { true, control_on_set },         [ROUTE_GONE] = { true, control_on_gone },
-	[ROUTE_SYNCED] = { false, control_on_synced },  [ROUTE_HOLD] = { true, control_on_hold },
+	[ROUTE_SET] = { true, control_on_set },
+	[ROUTE_GONE] = { true, control_on_gone },
+	[ROUTE_SYNCED] = { false, control_on_synced },
+	[ROUTE_HOLD] = { true, control_on_hold },
 	[ROUTE_RELEASE] = { true, control_on_release },
+	[ROUTE_PUBLISH] = { true, control_on_publish },
+	[ROUTE_UNPUBLISH] = { true, control_on_unpublish },
 };
 
 static_assert(offsetof(struct route_set, endpoint) == 0, "the endpoint comes first");
 static_assert(offsetof(struct route_endpoint, endpoint) == 0, "the endpoint comes first");
+static_assert(offsetof(struct route_publish, endpoint) == 0, "the endpoint comes first");
+static_assert(offsetof(struct route_port, endpoint) == 0, "the endpoint comes first");
 
 /* Do the texts of this message end with a NUL?  */
 static bool control_sane(const struct ipc_msg *m)
@@ -195,7 +219,7 @@ static void control_on_message(struct chan_uv *c, struct ipc_msg *m)
 	}
 	if (control_on[m->head.type].endpoint)
 		r = route_find(&p->routes, (const char *)m->body);
-	control_on[m->head.type].on(p, r, m->body);
+	control_on[m->head.type].on(p, r, m);
 }
 
 static void control_freed(struct chan_uv *c)
@@ -207,6 +231,14 @@ static void control_lost(struct chan_uv *c)
 {
 	container_of(c, struct control_channel, chan)->proxy->control = NULL;
 	log_warn("control is away; known endpoints stay in service");
+}
+
+static void control_tell_published(struct proxy *p, const struct publication *one)
+{
+	struct route_port body = { .port = one->row.port };
+
+	memcpy(body.endpoint, one->row.endpoint, sizeof(body.endpoint));
+	chan_uv_send(p->control, ROUTE_LISTENS, 0, &body, sizeof(body), &one->fd, 1);
 }
 
 void proxy_control(struct proxy *p, int sock)
@@ -225,6 +257,8 @@ void proxy_control(struct proxy *p, int sock)
 	}
 	channel->chan.freed = control_freed;
 	p->control = &channel->chan;
+	publish_report(p, control_tell_published);
+	control_send(p, ROUTE_LISTENED, &(struct route_none){ 0 }, sizeof(struct route_none));
 }
 
 void proxy_control_close(struct proxy *p)

@@ -79,9 +79,40 @@ static void forward_opened(struct relay *r, int fd)
 	forward_start(r);
 }
 
+const char *forward_raw_protocol(const struct http_head *head, enum connect_way *way)
+{
+	static const struct {
+		const char *name;
+		enum connect_way way;
+	} rows[] = { { "doze-tcp", CONNECT_AT_ONCE }, { "doze-udp", CONNECT_DATAGRAMS } };
+	const char *upgrade = http_header(head, "upgrade");
+
+	for (size_t i = 0; head->upgrade && upgrade && i < ARRAY_SIZE(rows); i++)
+		if (!strcmp(upgrade, rows[i].name) && forward_repeatable(head)) {
+			*way = rows[i].way;
+			return rows[i].name;
+		}
+	return NULL;
+}
+
+static void forward_raw(struct relay *r, int fd)
+{
+	const struct http_header headers[] = { { "upgrade", r->raw },
+					       { "x-amzn-requestid", r->id } };
+
+	http_send_head(r->x, 101, headers, ARRAY_SIZE(headers), 0);
+	tunnel_start_raw(r->caller.proxy, r->caller.route, r->x, fd);
+	relay_free(r);
+}
+
 static bool forward_dialed(struct caller *c, int fd)
 {
 	struct relay *r = container_of(c, struct relay, caller);
+
+	if (r->raw) {
+		forward_raw(r, fd);
+		return true;
+	}
 
 	if (!forward_is_emptied(fd)) {
 		forward_opened(r, fd);
@@ -103,7 +134,7 @@ static bool forward_take_kept(struct caller *c)
 {
 	struct relay *r = container_of(c, struct relay, caller);
 
-	if (!r->reused && forward_repeatable(http_request(r->x)))
+	if (!r->raw && !r->reused && forward_repeatable(http_request(r->x)))
 		r->up = pool_take(r->caller.route, r->caller.port, &r->kept_ms);
 	if (!r->up)
 		return false;

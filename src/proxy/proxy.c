@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include "base/log.h"
+#include "net/quota.h"
 #include "net/tls.h"
 
 static const char *const alpn[] = { "h2", "http/1.1", NULL };
@@ -29,6 +30,8 @@ int proxy_init(struct proxy *p, uv_loop_t *loop, const struct conf *conf, struct
 	*p = (struct proxy){ .loop = loop, .conf = conf };
 	snprintf(p->suffix, sizeof(p->suffix), ".lambda-microvm.%s.%s", conf->region, conf->domain);
 	route_table_init(&p->routes);
+	p->quota = quota_new();
+	quota_limit(p->quota, &conf->clients);
 	held_clock_init(&p->clock);
 	list_init(&p->connecting);
 	list_init(&p->pausing);
@@ -97,4 +100,15 @@ void proxy_stop(struct proxy *p)
 		tls_free(p->tls);
 	p->tls = NULL;
 	route_table_free(&p->routes);
+	quota_free(p->quota);
+}
+
+void link_cut_all(struct list *links)
+{
+	struct link *l;
+
+	while ((l = list_first(links, struct link, in_route))) {
+		list_del(&l->in_route);
+		l->cut(l);
+	}
 }

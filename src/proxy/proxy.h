@@ -20,6 +20,7 @@ struct proxy {
 	struct auth_keys keys;
 	struct tls *tls;
 	struct http_server *server;
+	struct quota *quota; /* of published ports' clients; owned */
 	struct route_table routes;
 	struct held_clock clock;
 	struct list connecting;  /* callers that dial */
@@ -31,9 +32,12 @@ struct proxy {
 
 struct link {
 	struct list in_route;
+	uint16_t published;          /* the port of the host by which it came; 0: an endpoint */
 	void (*cut)(struct link *l); /* the machine may no longer be used; takes the link out of
 					the list */
 };
+
+void link_cut_all(struct list *links); /* of in_route; each is taken out first */
 
 int proxy_init(struct proxy *p, uv_loop_t *loop, const struct conf *conf, struct err *e) must_check;
 void proxy_stop(struct proxy *p); /* cuts everything; run the loop to its end afterwards */

@@ -137,6 +137,7 @@ static void relay_head(struct http_exchange *x)
 		relay_answer(x, r->id, denial, NULL);
 	if (denial || relay_wants_http2(r, head))
 		return;
+	r->raw = forward_raw_protocol(head, &r->caller.way);
 	control_touch(r->caller.proxy, r->caller.route);
 	if (head->expect_continue)
 		http_read_stop(x);

@@ -18,6 +18,7 @@ struct relay {
 	struct list in_heads;    /* of proxy->heads */
 	struct http_exchange *x; /* borrowed */
 	struct upstream *up;     /* owned; NULL: not forwarding */
+	const char *raw; /* the protocol of an upgrade that is ours (forward.c); NULL: HTTP */
 	struct auth_offer offer;
 	char id[UUID_SIZE];
 	int64_t kept_ms;       /* how long its connection had been idle, if it was a kept one */
@@ -45,6 +46,9 @@ void relay_refuse(struct relay *r, unsigned status, const char *why, ...)
 void relay_free(struct relay *r);
 
 /* forward.c */
+/* "doze-tcp" and "doze-udp": after the 101 the bytes are those of the port, or frames of datagrams.
+ * NULL: the request is for the application. */
+const char *forward_raw_protocol(const struct http_head *head, enum connect_way *way);
 extern const struct caller_ops forward_caller;
 
 #endif

@@ -2,6 +2,9 @@
 
 #include <stdlib.h>
 
+#include "base/log.h"
+#include "proxy/publication.h"
+
 struct tunnel {
 	struct link link;
 	struct proxy *proxy;    /* borrowed */
@@ -51,14 +54,21 @@ static void tunnel_end(struct duplex *d)
 		duplex_close_after_write(d);
 }
 
+static void tunnel_leave(struct tunnel *t)
+{
+	if (t->route && t->link.published)
+		publication_leave(t->route);
+	t->route = NULL;
+	list_del(&t->link.in_route);
+}
+
 static void tunnel_closed(struct duplex *d)
 {
 	struct tunnel *t = d->owner;
 	size_t side = tunnel_side(t, d);
 
 	t->ends[side] = NULL;
-	t->route = NULL;
-	list_del(&t->link.in_route);
+	tunnel_leave(t);
 	if (t->ends[!side])
 		duplex_close_after_write(t->ends[!side]);
 	else
@@ -76,14 +86,13 @@ static void tunnel_cut(struct link *l)
 {
 	struct tunnel *t = container_of(l, struct tunnel, link);
 
-	t->route = NULL;
-	list_del(&t->link.in_route);
+	tunnel_leave(t);
 	for (size_t i = 0; i < ARRAY_SIZE(t->ends); i++)
 		if (t->ends[i])
 			duplex_close(t->ends[i]);
 }
 
-void tunnel_start(struct proxy *p, struct route *route, struct http_exchange *x, struct upstream *u)
+static struct tunnel *tunnel_new(struct proxy *p, struct route *route)
 {
 	struct tunnel *t = xcalloc(1, sizeof(*t));
 
@@ -91,9 +100,67 @@ void tunnel_start(struct proxy *p, struct route *route, struct http_exchange *x,
 	t->route = route;
 	t->link.cut = tunnel_cut;
 	list_add(&route->relays, &t->link.in_route);
+	return t;
+}
+
+static void tunnel_begin(struct tunnel *t)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(t->ends); i++)
+		if (t->ends[i])
+			duplex_timeout(t->ends[i], t->proxy->conf->clients.tunnel_timeout_ms);
+}
+
+static struct duplex *tunnel_conn(struct tunnel *t, struct conn *c)
+{
+	struct duplex *end = duplex_conn_new(&tunnel_ops, t);
+
+	conn_set_owner(c, &duplex_conn_ops, end);
+	duplex_conn_is(end, c);
+	return end;
+}
+
+static void tunnel_enter(struct tunnel *t, int guest)
+{
+	struct err e;
+	struct conn *c = conn_new(t->proxy->loop, guest, NULL, &duplex_conn_ops, NULL, &e);
+
+	if (c) {
+		t->ends[1] = tunnel_conn(t, c);
+	} else {
+		log_err("cannot use a connection into a guest error=\"%s\"", e.text);
+		duplex_close(t->ends[0]);
+	}
+	tunnel_begin(t);
+}
+
+void tunnel_start(struct proxy *p, struct route *route, struct http_exchange *x, struct upstream *u)
+{
+	struct tunnel *t = tunnel_new(p, route);
+
 	t->ends[0] = http_take_duplex(x, &tunnel_ops, t);
 	t->ends[1] = duplex_conn_new(&tunnel_ops, t);
 	duplex_conn_is(t->ends[1], upstream_take_conn(u, &duplex_conn_ops, t->ends[1]));
-	for (size_t i = 0; i < ARRAY_SIZE(t->ends); i++)
-		duplex_timeout(t->ends[i], p->conf->clients.tunnel_timeout_ms);
+	tunnel_begin(t);
+}
+
+void tunnel_start_raw(struct proxy *p, struct route *route, struct http_exchange *x, int guest)
+{
+	struct tunnel *t = tunnel_new(p, route);
+
+	t->ends[0] = http_take_duplex(x, &tunnel_ops, t);
+	tunnel_enter(t, guest);
+}
+
+void tunnel_start_published(struct proxy *p, struct route *route, uint16_t port,
+			    struct conn *client, bool ended, int guest)
+{
+	struct tunnel *t = tunnel_new(p, route);
+
+	t->link.published = port;
+	t->ends[0] = tunnel_conn(t, client);
+	tunnel_enter(t, guest);
+	conn_resume(client);
+	t->ended[0] = ended;
+	if (ended && t->ends[1])
+		duplex_shutdown(t->ends[1]);
 }

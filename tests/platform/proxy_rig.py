@@ -27,7 +27,7 @@ SECRET_TLS_ENDPOINT, SECRET_TOKEN_KEYS = 2, 3
 LISTENER_ENDPOINT = 2
 ROLE_CONTROL = 3
 SUPER_SECRET, SUPER_LISTENER, SUPER_PEER, SUPER_START, SUPER_STOP, SUPER_READY = range(1, 7)
-SET, GONE, SYNCED, HOLD, RELEASE, ACTIVE, HELD, WAKE, NOTE = range(1, 10)
+SET, GONE, SYNCED, HOLD, RELEASE, ACTIVE, HELD, WAKE, NOTE, PUBLISH, UNPUBLISH, LISTENS, LISTENED = range(1, 14)
 OPEN, WAITING, SLEEPING, DEAD = range(4)
 SUFFIX = ".lambda-microvm.us-east-1.localhost"
 MIB = 1 << 20
@@ -46,12 +46,16 @@ class Channel:
 
     def __init__(self):
         self.ours, self.theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.got = []
+        self.got, self.fds = [], []
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self):
         with contextlib.suppress(OSError):
-            while data := self.ours.recv(65536):
+            while True:
+                data, fds, _, _ = socket.recv_fds(self.ours, 65536, 4)
+                if not data:
+                    return
+                self.fds += fds
                 kind, _, _ = struct.unpack("=IIQ", data[:16])
                 self.got.append((kind, data[16:], time.time()))
 
@@ -91,6 +95,7 @@ class Machine:
 
     def __init__(self, run_dir, name, apps):
         self.apps, self.asked, self.mute, self.busy, self.slow = apps, [], False, 0, 0
+        self.too_old = None  # what one says that does not know the newer lines
         self.path = f"{run_dir}/m/{name}/stream.sock"
         os.makedirs(os.path.dirname(self.path), exist_ok=True)
         with contextlib.suppress(FileNotFoundError):
@@ -116,6 +121,9 @@ class Machine:
             self.asked.append(line)
             if self.mute:
                 c.recv(1)
+                return
+            if self.too_old and len(line.split()) > 2:
+                c.sendall(f"ERR {self.too_old}\n".encode())
                 return
             app = self.apps.get(int(line.split()[1]))
             if not app or isinstance(app, str):

@@ -1,0 +1,273 @@
+#include "proxy/datagram_flow.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "wire/datagram.h"
+
+#define FLOW_WAITING       32          /* datagrams while the microVM wakes ... */
+#define FLOW_WAITING_BYTES (128 * KIB) /* ... with their lengths */
+#define FLOW_BATCH         64          /* answers that are sent in one go */
+
+static void flow_say_dropped(const struct datagram_flow *f)
+{
+	char text[ROUTE_NOTE_SIZE];
+
+	if (!f->dropped)
+		return;
+	snprintf(text, sizeof(text),
+		 "%llu datagrams of a client of the published port %u were dropped: more came than "
+		 "could wait or be passed on",
+		 (unsigned long long)f->dropped, f->pub->row.port);
+	control_note(f->caller.proxy, f->caller.route, text);
+}
+
+static void flow_free(struct datagram_flow *f)
+{
+	buf_free(&f->out);
+	buf_free(&f->in);
+	free(f);
+}
+
+void flow_end(struct datagram_flow *f)
+{
+	if (!f->caller.route)
+		return; /* its connection is closing already */
+	flow_say_dropped(f);
+	publication_leave(f->caller.route);
+	quota_leave(f->source);
+	caller_leave(&f->caller);
+	flows_del(f->flows, &f->node);
+	list_del(&f->in_batch);
+	if (f->guest)
+		conn_close(f->guest);
+	else
+		flow_free(f);
+}
+
+static void flow_send(struct datagram_flow *f, struct mmsghdr *messages, unsigned n)
+{
+	unsigned sent = 0;
+
+	while (sent < n) {
+		int done = sendmmsg(f->pub->fd, messages + sent, n - sent,
+				    MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (done <= 0)
+			break; /* the network has no room, or the client is gone */
+		sent += (unsigned)done;
+	}
+	f->dropped += n - sent;
+}
+
+/* Sends whole frames on, and returns the bytes that they took; -1: these are no frames. */
+static ssize_t flow_answer(struct datagram_flow *f, const uint8_t *data, size_t size)
+{
+	struct mmsghdr messages[FLOW_BATCH];
+	struct iovec parts[FLOW_BATCH];
+	size_t done = 0, used, length;
+	const uint8_t *datagram;
+	unsigned n = 0;
+	int rc;
+
+	while ((rc = datagram_next(data + done, size - done, &datagram, &length, &used)) == 1) {
+		parts[n] = (struct iovec){ (void *)(uintptr_t)datagram, length };
+		messages[n] = (struct mmsghdr){ .msg_hdr = { .msg_name = &f->at.from,
+							     .msg_namelen = f->at.from_size,
+							     .msg_iov = &parts[n],
+							     .msg_iovlen = 1,
+							     .msg_control = f->at.local,
+							     .msg_controllen = f->at.local_size } };
+		done += used;
+		if (++n < FLOW_BATCH)
+			continue;
+		flow_send(f, messages, n);
+		n = 0;
+	}
+	flow_send(f, messages, n);
+	return rc < 0 ? -1 : (ssize_t)done;
+}
+
+static size_t flow_data(struct conn *conn, const uint8_t *data, size_t size)
+{
+	struct datagram_flow *f = conn_owner(conn);
+	size_t had = f->in.size;
+	ssize_t used;
+
+	if (!f->caller.route)
+		return size;
+	control_touch(f->caller.proxy, f->caller.route);
+	flows_use(f->flows, &f->node, clock_mono_ms());
+	if (had)
+		buf_add(&f->in, data, size);
+	used = flow_answer(f, had ? f->in.data : data, had ? f->in.size : size);
+	if (used < 0) {
+		log_debug("a guest sent what is no datagram port=%u", f->pub->row.port);
+		flow_end(f);
+		return size;
+	}
+	if (had)
+		buf_drop(&f->in, (size_t)used);
+	else
+		buf_add(&f->in, data + used, size - (size_t)used);
+	if (!f->in.size)
+		buf_free(&f->in);
+	return size;
+}
+
+static void flow_guest_ended(struct conn *conn)
+{
+	flow_end(conn_owner(conn));
+}
+
+static void flow_closed(struct conn *conn)
+{
+	struct datagram_flow *f = conn_owner(conn);
+
+	f->guest = NULL;
+	if (f->caller.route)
+		flow_end(f);
+	else
+		flow_free(f);
+}
+
+static const struct conn_ops flow_ops = {
+	.data = flow_data,
+	.end = flow_guest_ended,
+	.closed = flow_closed,
+};
+
+static bool flow_opened(struct caller *c, int fd)
+{
+	struct datagram_flow *f = container_of(c, struct datagram_flow, caller);
+	struct err e;
+
+	f->guest = conn_new(c->proxy->loop, fd, NULL, &flow_ops, f, &e);
+	if (f->guest) {
+		flow_flush(f);
+	} else {
+		log_err("cannot use a connection into a guest error=\"%s\"", e.text);
+		flow_end(f);
+	}
+	return true;
+}
+
+static void flow_refused(struct caller *c, unsigned status, const char *reason)
+{
+	struct datagram_flow *f = container_of(c, struct datagram_flow, caller);
+	char text[ROUTE_NOTE_SIZE];
+
+	(void)status;
+	snprintf(text, sizeof(text),
+		 "%zu datagrams of a client of the published port %u were dropped: %s", f->n_out,
+		 f->pub->row.port, reason);
+	control_note(c->proxy, c->route, text);
+	flow_end(f);
+}
+
+static void flow_cut(struct link *l)
+{
+	struct datagram_flow *f = container_of(l, struct datagram_flow, caller.link);
+
+	if (f->guest)
+		flow_end(f);
+	else
+		caller_cut(l);
+}
+
+static const struct caller_ops flow_caller = {
+	.opened = flow_opened,
+	.refuse = flow_refused,
+};
+
+static struct quota_source *flow_source(struct publication *pub, struct flows *flows,
+					const struct sockaddr_storage *from)
+{
+	size_t most = (size_t)pub->proxy->conf->clients.published_connections;
+	struct flow_node *oldest = flows_oldest(flows);
+	struct quota_source *source;
+
+	/* Nobody says when a flow is over, so the one that is silent longest makes room. */
+	if (pub->route->n_published >= most && oldest)
+		flow_end(container_of(oldest, struct datagram_flow, node));
+	if (!publication_admits(pub, from))
+		return NULL;
+	source = quota_source(pub->proxy->quota, from);
+	if (quota_room(source) == QUOTA_ROOM)
+		return source;
+	quota_drop(source);
+	return NULL;
+}
+
+struct datagram_flow *flow_new(struct publication *pub, struct flows *flows,
+			       const struct flow_address *at, const uint8_t key[FLOW_KEY])
+{
+	struct quota_source *source = flow_source(pub, flows, &at->from);
+	struct datagram_flow *f;
+
+	if (!source)
+		return NULL;
+	quota_enter(source);
+	publication_enter(pub);
+	f = xcalloc(1, sizeof(*f));
+	caller_init(&f->caller, pub->proxy, &flow_caller);
+	f->caller.link.cut = flow_cut;
+	f->caller.route = pub->route;
+	f->caller.port = pub->row.target;
+	f->caller.way = CONNECT_DATAGRAMS;
+	list_init(&f->in_batch);
+	f->pub = pub;
+	f->flows = flows;
+	f->source = source;
+	f->at = *at;
+	flows_add(flows, &f->node, key, clock_mono_ms());
+	return f;
+}
+
+static void flow_drop_first(struct datagram_flow *f)
+{
+	const uint8_t *datagram;
+	size_t length, used;
+
+	if (datagram_next(f->out.data, f->out.size, &datagram, &length, &used) != 1)
+		return;
+	buf_drop(&f->out, used);
+	f->n_out--;
+	f->dropped++;
+}
+
+static void flow_put_waiting(struct datagram_flow *f, const void *datagram, size_t size)
+{
+	bool is_first = !f->n_out;
+
+	while (f->n_out >= FLOW_WAITING || (f->n_out && f->out.size + size > FLOW_WAITING_BYTES))
+		flow_drop_first(f);
+	datagram_put(&f->out, datagram, size);
+	f->n_out++;
+	if (is_first)
+		caller_gate(&f->caller);
+}
+
+void flow_put(struct datagram_flow *f, const void *datagram, size_t size)
+{
+	flows_use(f->flows, &f->node, clock_mono_ms());
+	control_touch(f->caller.proxy, f->caller.route);
+	if (!f->guest) {
+		flow_put_waiting(f, datagram, size);
+	} else if (conn_full(f->guest)) {
+		f->dropped++;
+	} else {
+		datagram_put(&f->out, datagram, size);
+		f->n_out++;
+	}
+}
+
+void flow_flush(struct datagram_flow *f)
+{
+	if (!f->guest || !f->out.size)
+		return;
+	conn_write(f->guest, f->out.data, f->out.size);
+	buf_clear(&f->out);
+	f->n_out = 0;
+}

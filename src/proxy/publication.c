@@ -1,0 +1,55 @@
+#include "proxy/publication.h"
+
+#include <stdio.h>
+
+bool publication_row_is_sane(const struct route_publish *row)
+{
+	if (!row->port || !row->target || row->datagrams > 1 || row->n_sources > ROUTE_SOURCES)
+		return false;
+	for (size_t i = 0; i < row->n_sources; i++)
+		if (!cidr_is_sane(&row->sources[i]))
+			return false;
+	return true;
+}
+
+static bool publication_is_from(const struct route_publish *row,
+				const struct sockaddr_storage *from)
+{
+	for (size_t i = 0; i < row->n_sources; i++)
+		if (cidr_has(&row->sources[i], from))
+			return true;
+	return !row->n_sources;
+}
+
+bool publication_admits(const struct publication *pub, const struct sockaddr_storage *from)
+{
+	int64_t most = pub->proxy->conf->clients.published_connections;
+	char text[ROUTE_NOTE_SIZE];
+
+	if (!publication_is_from(&pub->row, from)) {
+		snprintf(text, sizeof(text),
+			 "a client of the published port %u was refused: its address is in none of "
+			 "the ranges that may come",
+			 pub->row.port);
+	} else if (pub->route->n_published >= (size_t)most) {
+		snprintf(
+			text, sizeof(text),
+			"a client of the published port %u was refused: there are %lld of them, as "
+			"many as [limits] published_connections allows",
+			pub->row.port, (long long)most);
+	} else {
+		return true;
+	}
+	control_note(pub->proxy, pub->route, text);
+	return false;
+}
+
+void publication_enter(struct publication *pub)
+{
+	pub->route->n_published++;
+}
+
+void publication_leave(struct route *r)
+{
+	r->n_published--;
+}

@@ -1,0 +1,31 @@
+/* publication.h - a port of the host that leads to a port of a microVM, and who may come by it.
+ *
+ * There is no token, so the ranges of addresses say who may come; limits say how many. */
+#ifndef PROXY_PUBLICATION_H
+#define PROXY_PUBLICATION_H
+
+#include "net/conn.h"
+#include "proxy/proxy.h"
+
+struct datagram_port;
+
+struct publication {
+	struct list in_route; /* in route->published */
+	struct proxy *proxy;  /* borrowed */
+	struct route *route;  /* borrowed */
+	struct route_publish row;
+	int fd;                          /* owned: to hand back to control */
+	struct accepter *accepter;       /* owned; NULL: datagrams */
+	struct datagram_port *datagrams; /* owned; NULL: bytes */
+	struct list clients;             /* of bytes, before they are inside (published_client.h) */
+};
+
+/* Is it a row that control may send?  */
+bool publication_row_is_sane(const struct route_publish *row);
+/* May this address come, and is there room for one more connection or flow of the microVM?  If not,
+ * the microVM's log is told why. */
+bool publication_admits(const struct publication *pub, const struct sockaddr_storage *from);
+void publication_enter(struct publication *pub); /* it counts until publication_leave */
+void publication_leave(struct route *r);
+
+#endif

@@ -1,0 +1,13 @@
+/* published_client.h - a client of a published port, until it is inside and becomes a tunnel.
+ *
+ * It waits as a request does.  Its bytes stay in its socket meanwhile, and a half-closed client is
+ * one that waits for what the application says. */
+#ifndef PROXY_PUBLISHED_CLIENT_H
+#define PROXY_PUBLISHED_CLIENT_H
+
+#include "proxy/publication.h"
+
+void published_client_new(struct publication *pub, int fd); /* takes over what was accepted */
+void published_clients_close(struct publication *pub);      /* those that wait */
+
+#endif
