@@ -19,7 +19,7 @@
 static struct chan_uv control;
 static struct image_role role = { .control = &control };
 static struct build *b;
-static struct build_step sent[32];
+static struct build_step sent[256];
 static size_t n_sent;
 static char reason[512];
 
@@ -36,6 +36,26 @@ void __wrap_chan_uv_send(struct chan_uv *c, uint32_t type, uint64_t tag, const v
 	memcpy(&sent[n_sent++], body, size);
 }
 
+static uv_timer_t timer;
+static unsigned n_timers;
+static uv_timer_cb timer_done;
+
+uv_timer_t *__wrap_build_timer(struct build *of, uint64_t after_ms, uint64_t every_ms,
+			       uv_timer_cb cb)
+{
+	assert_in_range(after_ms, 1, 2000);
+	assert_int_equal(every_ms, 0);
+	timer.data = of;
+	timer_done = cb;
+	n_timers++;
+	return &timer;
+}
+
+void __wrap_build_timer_end(uv_timer_t **at)
+{
+	*at = NULL;
+}
+
 static const struct build_stage stage = { "build", "build the container image", NULL, NULL };
 
 static int setup(void **unused)
@@ -47,7 +67,7 @@ static int setup(void **unused)
 	b->stage.open = true;
 	b->log.fd = memfd_create("log", MFD_CLOEXEC);
 	assert_true(b->log.fd >= 0);
-	n_sent = 0;
+	n_sent = n_timers = 0;
 	build_progress_begin(b, &stage, 14);
 	return 0;
 }
@@ -122,6 +142,34 @@ static void test_a_control_that_comes_back_hears_the_step_under_way(void **unuse
 	assert_memory_equal(&sent[1], &sent[2], sizeof(sent[1]));
 }
 
+/* A RUN may print ten thousands of lines that look like steps. */
+static void test_of_a_flood_of_steps_control_hears_few_and_the_last(void **unused)
+{
+	autobuf struct buf flood = { 0 };
+	size_t burst;
+
+	(void)unused;
+	for (int i = 1; i <= 5000; i++)
+		buf_addf(&flood, "STEP %d/5000: RUN x\n", i);
+	output(buf_str(&flood));
+	burst = n_sent;
+	assert_in_range(burst, 10, 100);
+	assert_int_equal(n_timers, 1);
+	output("STEP 9/9: RUN y\n");
+	assert_int_equal(n_sent, burst);
+	assert_int_equal(n_timers, 1);
+	timer_done(&timer);
+	assert_int_equal(n_sent, burst + 1);
+	assert_string_equal(last()->text, "RUN y");
+	assert_int_equal(last()->part, 9);
+	assert_null(b->progress.late);
+	output("STEP 1/9: RUN z\n"); /* a few are told at once again */
+	assert_int_equal(n_sent, burst + 2);
+	output(buf_str(&flood));
+	build_progress_end(b); /* the end is told however many there were */
+	assert_int_equal(last()->ended, 1);
+}
+
 #define FAILED "The container image build failed."
 
 static void test_the_sentence_names_step_command_and_cause(void **unused)
@@ -190,6 +238,7 @@ int main(void)
 		TEST(test_each_step_of_the_dockerfile_is_told_with_its_place_in_the_log),
 		TEST(test_what_is_waited_for_is_told_when_it_changes),
 		TEST(test_a_control_that_comes_back_hears_the_step_under_way),
+		TEST(test_of_a_flood_of_steps_control_hears_few_and_the_last),
 		TEST(test_the_sentence_names_step_command_and_cause),
 		TEST(test_a_sentence_that_is_too_long_ends_in_time),
 	};
