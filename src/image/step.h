@@ -115,6 +115,11 @@ const char *step_image_digest(const struct step *s, const char *name); /* "": no
 /* Takes the name away; the image goes with its last one.  No such name is no failure. */
 int step_untag(struct step *s, const char *name, struct err *e) must_check;
 int step_tag(struct step *s, const char *image, const char *name, struct err *e) must_check;
+/* What the builder knows of an image; owned.  NULL: *e says why. */
+json_t *step_inspect(const struct step *s, const char *image, struct err *e) must_check;
+/* Makes a working container of @image, and returns its name. */
+int step_from(const struct step *s, const char *image, struct buf *container,
+	      struct err *e) must_check;
 /* Makes and mounts a working container of @image (which may be "scratch"), and returns its name and
  * its root. */
 int step_mount(struct step *s, const char *image, struct buf *container, struct buf *root,

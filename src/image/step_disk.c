@@ -12,17 +12,10 @@
 static int disk_config(struct step *s, struct err *e)
 {
 	static const char *const more[] = { "Healthcheck", "Shell" }; /* OCI has no word for them */
-	autobuf struct buf out = { 0 };
-	struct step_argv a;
-	json_t *doc, *config, *docker;
+	json_t *doc = step_inspect(s, s->tag, e), *config, *docker;
 
-	step_buildah(s, &a, "inspect");
-	step_arg(&a, "--type");
-	step_arg(&a, "image");
-	step_arg(&a, s->tag);
-	if (step_must(&a, &out, e))
+	if (!doc)
 		return -1;
-	doc = json_loadb((const char *)out.data, out.size, 0, NULL);
 	config = json_object_get(json_object_get(doc, "OCIv1"), "config");
 	docker = json_object_get(json_object_get(doc, "Docker"), "config");
 	for (size_t i = 0; config && i < ARRAY_SIZE(more); i++) {

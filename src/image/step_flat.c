@@ -9,24 +9,6 @@
 #include "image/manifest.h"
 #include "image/step_pull.h"
 
-static json_t *flat_inspect(struct step *s, const char *image, struct err *e)
-{
-	autobuf struct buf out = { 0 };
-	struct step_argv a;
-	json_t *doc;
-
-	step_buildah(s, &a, "inspect");
-	step_arg(&a, "--type");
-	step_arg(&a, "image");
-	step_arg(&a, image);
-	if (step_must(&a, &out, e))
-		return NULL;
-	doc = json_loadb((const char *)out.data, out.size, 0, NULL);
-	if (!doc)
-		err_set(e, ERR_INTERNAL, "the description of an image is no JSON");
-	return doc;
-}
-
 static bool flat_fits(const json_t *doc)
 {
 	const json_t *image = json_object_get(doc, "OCIv1"), *each;
@@ -44,13 +26,8 @@ static int flat_make(struct step *s, const char *image, const char *name, struct
 	struct step_argv a;
 
 	printf("doze: the history of %s does not fit its layers; they become one\n", image);
-	step_buildah(s, &a, "from");
-	step_arg(&a, "--pull-never");
-	step_arg(&a, image);
-	if (step_must(&a, &container, e))
+	if (step_from(s, image, &container, e))
 		return -1;
-	while (container.size && container.data[container.size - 1] == '\n')
-		container.size--;
 	step_buildah(s, &a, "commit");
 	step_arg(&a, "--squash");
 	step_arg(&a, "--quiet");
@@ -86,7 +63,7 @@ int step_flatten(struct step *s, const char *image, const char *as, char **usabl
 		*usable = xstrdup(flat);
 		return 0;
 	}
-	doc = flat_inspect(s, image, e);
+	doc = step_inspect(s, image, e);
 	if (!doc)
 		return -1;
 	fits = flat_fits(doc);

@@ -114,8 +114,25 @@ static void step_chomp(struct buf *b)
 		b->size--;
 }
 
-int step_mount(struct step *s, const char *image, struct buf *container, struct buf *root,
-	       struct err *e)
+json_t *step_inspect(const struct step *s, const char *image, struct err *e)
+{
+	autobuf struct buf out = { 0 };
+	struct step_argv a;
+	json_t *doc;
+
+	step_buildah(s, &a, "inspect");
+	step_arg(&a, "--type");
+	step_arg(&a, "image");
+	step_arg(&a, image);
+	if (step_must(&a, &out, e))
+		return NULL;
+	doc = json_loadb((const char *)out.data, out.size, 0, NULL);
+	if (!doc)
+		err_set(e, ERR_INTERNAL, "the description of the image '%s' is no JSON", image);
+	return doc;
+}
+
+int step_from(const struct step *s, const char *image, struct buf *container, struct err *e)
 {
 	struct step_argv a;
 
@@ -125,6 +142,16 @@ int step_mount(struct step *s, const char *image, struct buf *container, struct 
 	if (step_must(&a, container, e))
 		return -1;
 	step_chomp(container);
+	return 0;
+}
+
+int step_mount(struct step *s, const char *image, struct buf *container, struct buf *root,
+	       struct err *e)
+{
+	struct step_argv a;
+
+	if (step_from(s, image, container, e))
+		return -1;
 	step_buildah(s, &a, "mount");
 	step_arg(&a, buf_str(container));
 	if (step_must(&a, root, e)) {

@@ -138,6 +138,18 @@ def test_a_line_like_that_of_a_later_step_is_no_step(steps):
     assert "Dockerfile:2: step 2/3 failed: RUN echo" in result["reason"] and result["reason"].endswith("exit status 5"), (result, log)
 
 
+def test_a_base_has_as_many_volumes_as_it_likes_up_to_a_limit(steps):
+    for n, says in (20, None), (257, "has more than 256 volumes"):
+        where = steps.directory()
+        log, result, _ = steps.build(F + "VOLUME [" + ",".join(f'"/v{i}"' for i in range(n)) + "]\n", {}, where=where)
+        assert result["ok"], log
+        log, result, image = steps.build(f"FROM localhost/doze/image/{where.name}:1\nRUN mkdir -p /v1 && echo kept > /v1/f\n", {})
+        if says:
+            assert not result["ok"] and says in result["reason"], (result, log)
+        else:
+            assert result["ok"] and image.read("/v1/f") == "kept\n" and len(image.config["Volumes"]) == n, log
+
+
 def test_all_of_the_configured_variables_reach_run_or_the_step_says_why_not(steps):
     variables = [word for n in range(256) for word in ("--env", f"V{n}={n}")]
     log, result, image = steps.build(F + "RUN echo $V0 $V255 > /o\n", {}, *variables)
