@@ -205,6 +205,21 @@ static int h2_on_stream_close(nghttp2_session *session, int32_t id, uint32_t cod
 	return 0;
 }
 
+/* Frames of unknown types are left out, but count. */
+static int h2_on_unknown_bytes(nghttp2_session *session, const nghttp2_frame_hd *hd,
+			       const uint8_t *data, size_t size, void *arg)
+{
+	(void)session, (void)hd, (void)data, (void)size, (void)arg;
+	return 0;
+}
+
+static int h2_on_unknown(nghttp2_session *session, void **payload, const nghttp2_frame_hd *hd,
+			 void *arg)
+{
+	(void)session, (void)payload, (void)hd, (void)arg;
+	return NGHTTP2_ERR_CANCEL;
+}
+
 static nghttp2_session_callbacks *h2_callbacks(void)
 {
 	static nghttp2_session_callbacks *c;
@@ -222,6 +237,8 @@ static nghttp2_session_callbacks *h2_callbacks(void)
 	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(c, h2_on_data);
 	nghttp2_session_callbacks_set_on_frame_send_callback(c, h2_on_sent);
 	nghttp2_session_callbacks_set_on_stream_close_callback(c, h2_on_stream_close);
+	nghttp2_session_callbacks_set_on_extension_chunk_recv_callback(c, h2_on_unknown_bytes);
+	nghttp2_session_callbacks_set_unpack_extension_callback(c, h2_on_unknown);
 	nghttp2_session_callbacks_set_send_data_callback(c, h2_put_answer);
 	return c;
 }
@@ -235,6 +252,8 @@ static nghttp2_option *h2_options(void)
 	if (nghttp2_option_new(&o))
 		abort();
 	nghttp2_option_set_no_auto_window_update(o, 1);
+	for (unsigned type = NGHTTP2_CONTINUATION + 1; type <= UINT8_MAX; type++)
+		nghttp2_option_set_user_recv_extension_type(o, (uint8_t)type);
 	/* The buckets judge resets, by what else the client does. */
 	nghttp2_option_set_stream_reset_rate_limit(o, UINT32_MAX, UINT32_MAX);
 	return o;

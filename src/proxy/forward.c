@@ -217,8 +217,8 @@ static void forward_end(struct upstream *u)
 	struct relay *r = upstream_owner(u);
 
 	/* Each request that cannot be repeated opens a connection, so keeping all of them would
-	 * fill the pool. */
-	if (r->ended && upstream_reusable(u) &&
+	 * fill the pool.  One that saw an upgrade may hold bytes of another protocol. */
+	if (r->ended && upstream_reusable(u) && !http_request(r->x)->upgrade &&
 	    (forward_repeatable(http_request(r->x)) ||
 	     !pool_has(r->caller.route, r->caller.port))) {
 		pool_put(r->caller.route, r->caller.port, u, r->keep_alive_ms);

@@ -106,6 +106,19 @@ static const struct auth_denial *relay_admit(struct relay *r, const struct http_
 	return denial;
 }
 
+/* Where the body of such a request ends and the other protocol begins, each reader decides for
+ * himself, so it is none that may be passed on. */
+static bool relay_upgrades_with_body(struct relay *r, const struct http_head *head)
+{
+	static const struct auth_denial denial = { 400, "An upgrade with a body is not served" };
+
+	if (!head->upgrade || (!head->chunked && head->length <= 0))
+		return false;
+	relay_detach(r);
+	relay_answer(r->x, r->id, &denial, NULL);
+	return true;
+}
+
 /* Is it a request that no application of this proxy can get?  */
 static bool relay_wants_http2(struct relay *r, const struct http_head *head)
 {
@@ -135,7 +148,7 @@ static void relay_head(struct http_exchange *x)
 	denial = relay_admit(r, head);
 	if (denial)
 		relay_answer(x, r->id, denial, NULL);
-	if (denial || relay_wants_http2(r, head))
+	if (denial || relay_upgrades_with_body(r, head) || relay_wants_http2(r, head))
 		return;
 	r->raw = forward_raw_protocol(head, &r->caller.way);
 	control_touch(r->caller.proxy, r->caller.route);

@@ -1,9 +1,11 @@
 #include "proxy/tunnel.h"
 
 #include <stdlib.h>
+#include <strings.h>
 
 #include "base/log.h"
 #include "proxy/publication.h"
+#include "wire/ws_frames.h"
 
 struct tunnel {
 	struct link link;
@@ -11,7 +13,12 @@ struct tunnel {
 	struct route *route;    /* borrowed; NULL: being cut */
 	struct duplex *ends[2]; /* owned; NULL: closed */
 	bool ended[2];          /* it will send no more */
+	bool websocket;
+	struct ws_frames frames; /* towards the client */
 };
+
+/* A Close with the status 1001, "going away". */
+static const uint8_t tunnel_away[] = { 0x88, 2, 0x03, 0xe9 };
 
 static size_t tunnel_side(const struct tunnel *t, const struct duplex *d)
 {
@@ -26,6 +33,8 @@ static size_t tunnel_data(struct duplex *d, const uint8_t *data, size_t size)
 	if (!other || !t->route)
 		return size;
 	control_touch(t->proxy, t->route);
+	if (t->websocket && other == t->ends[0])
+		ws_frames_pass(&t->frames, data, size);
 	duplex_write(other, data, size);
 	if (duplex_full(other))
 		duplex_pause(d);
@@ -82,14 +91,23 @@ static const struct duplex_ops tunnel_ops = {
 	.closed = tunnel_closed,
 };
 
+/* The client of a WebSocket is told that the microVM went away, where a frame may stand. */
 static void tunnel_cut(struct link *l)
 {
 	struct tunnel *t = container_of(l, struct tunnel, link);
+	bool says_so = t->websocket && ws_frames_between(&t->frames) && !t->frames.closed;
 
 	tunnel_leave(t);
-	for (size_t i = 0; i < ARRAY_SIZE(t->ends); i++)
-		if (t->ends[i])
-			duplex_close(t->ends[i]);
+	if (t->ends[1])
+		duplex_close(t->ends[1]);
+	if (!t->ends[0])
+		return;
+	if (says_so)
+		duplex_write(t->ends[0], tunnel_away, sizeof(tunnel_away));
+	if (says_so)
+		duplex_close_after_write(t->ends[0]);
+	else
+		duplex_close(t->ends[0]);
 }
 
 static struct tunnel *tunnel_new(struct proxy *p, struct route *route)
@@ -137,6 +155,7 @@ void tunnel_start(struct proxy *p, struct route *route, struct http_exchange *x,
 {
 	struct tunnel *t = tunnel_new(p, route);
 
+	t->websocket = !strcasecmp(http_header(http_request(x), "upgrade"), "websocket");
 	t->ends[0] = http_take_duplex(x, &tunnel_ops, t);
 	t->ends[1] = duplex_conn_new(&tunnel_ops, t);
 	duplex_conn_is(t->ends[1], upstream_take_conn(u, &duplex_conn_ops, t->ends[1]));

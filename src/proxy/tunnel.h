@@ -1,5 +1,6 @@
 /* tunnel.h - an upgraded connection, a WebSocket or any other, or one of a published port: bytes
- * cross both ways, and nothing interprets them. */
+ * cross both ways, and nothing interprets them but the ends of a WebSocket's frames, so that it can
+ * be closed cleanly. */
 #ifndef PROXY_TUNNEL_H
 #define PROXY_TUNNEL_H
 

@@ -180,7 +180,8 @@ static void http2_join_cookies(struct http_head *h)
 	size_t kept = 0, first = SIZE_MAX;
 
 	for (size_t i = 0; i < h->n_headers; i++) {
-		size_t n = strlen(h->headers[i].value);
+		const char *value = h->headers[i].value;
+		size_t n = strlen(value);
 
 		if (strcmp(h->headers[i].name, "cookie") != 0) {
 			h->headers[kept++] = h->headers[i];
@@ -193,7 +194,7 @@ static void http2_join_cookies(struct http_head *h)
 			memcpy(end, "; ", 2);
 			end += 2;
 		}
-		memcpy(end, h->headers[i].value, n);
+		memcpy(end, value, n);
 		end += n;
 	}
 	*end++ = '\0';
