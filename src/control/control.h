@@ -28,7 +28,8 @@ struct control {
 	struct hash images_by_id, images_by_name;
 	struct list microvms; /* struct microvm, likewise */
 	struct hash microvms_by_id, microvms_by_endpoint;
-	struct hash left_out; /* model/model.c: ids of rows that cannot be understood */
+	struct hash published; /* model/published.c: by port of the host */
+	struct hash left_out;  /* model/model.c: ids of rows that cannot be understood */
 	struct creds creds;
 	struct token_keys token_keys;
 	char endpoint_suffix[200]; /* ".lambda-microvm.us-east-1.localhost", with ":port" unless it

@@ -20,6 +20,7 @@
 #include "control/microvm/adopt.h"
 #include "control/microvm/drain.h"
 #include "control/microvm/expiry.h"
+#include "control/microvm/publish.h"
 #include "control/microvm/traffic.h"
 #include "control/pool/pool.h"
 #include "control/storage/gc.h"
@@ -120,7 +121,7 @@ static int control_open(struct control_role *r, struct err *e)
 	if (control_open_dirs(ctl, e) || control_boot_id(ctl, e) || control_open_store(r, e) ||
 	    api_open(ctl, e) || model_load(ctl, api_load_token, e) || machines_open(ctl, e) ||
 	    admission_open(ctl, &control_admission_ops, e) || pool_open(ctl, e) ||
-	    expiry_open(ctl, e))
+	    expiry_open(ctl, e) || publish_open(ctl, e))
 		return -1;
 	images_open(ctl);
 	return 0;
@@ -321,6 +322,7 @@ int control_main(const struct conf *conf, int super_fd)
 	rc = role_run(r->link);
 	store_close(r->ctl.store); /* what is queued is written */
 	images_close(&r->ctl);
+	publish_close(&r->ctl);
 	api_free(&r->ctl);
 	model_close(&r->ctl);
 	return r->failed ? 1 : rc;

@@ -74,6 +74,7 @@ class Proxy:
 
     def __init__(self, reactor):
         self.routes, self.last_byte_ms, self.answers_hold = {}, {}, True
+        self.published = {}  # port of the host: (what was said of it, its socket)
         self.channel = Channel(reactor, "route", self._got)
 
     def _got(self, ask):
@@ -84,6 +85,25 @@ class Proxy:
         elif ask.word == "HOLD" and self.answers_hold:
             endpoint = ask.body.endpoint.decode()
             self.say("HELD", endpoint, last_byte_ms=self.last_byte_ms.get(endpoint, 0))
+        elif ask.word == "PUBLISH":
+            self._unpublish(ask.body.port)
+            self.published[ask.body.port] = ask.body, socket.socket(fileno=os.dup(ask.fds[0]))
+        elif ask.word == "UNPUBLISH":
+            self._unpublish(ask.body.port)
+
+    def _unpublish(self, port):
+        if port in self.published:
+            self.published.pop(port)[1].close()
+
+    def forget(self):
+        for port in list(self.published):
+            self._unpublish(port)
+
+    def give_back(self, published):
+        """To a new control: what an older one had published here."""
+        for port, (body, sock) in published.items():
+            self.channel.say("LISTENS", [sock.fileno()], endpoint=body.endpoint, port=port)
+        self.channel.say("LISTENED", zero=0)
 
     def say(self, word, endpoint, **more):
         self.channel.say(word, endpoint=endpoint.encode(), **more)
@@ -113,7 +133,7 @@ class Control:
 
     # The process.
 
-    def start(self, ready=True):
+    def start(self, ready=True, published=None):
         self._end_machines()
         listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port = listener.getsockname()[1]
@@ -133,6 +153,7 @@ class Control:
         listener.close()
         self._peer(ipc.ROLE_PRIV, self.priv.connect())
         self._peer(ipc.ROLE_PROXY, self.proxy.channel)
+        self.proxy.give_back(published or {})
         self._peer(ipc.ROLE_IMAGE, self.image.channel)
         self.supervisor.say("START", which=8443)
         if ready:
@@ -202,6 +223,8 @@ class Control:
             self.stop(kill=True)
         for monitor in list(self.priv.machines.values()):
             monitor.clear()
+        if self.process:
+            self.proxy.forget()
         self.reactor.close()
         for place in self.own:
             shutil.rmtree(place, ignore_errors=True)

@@ -168,6 +168,36 @@ json_t *encode_build(const struct control *ctl, const struct build *b, bool summ
 	return o;
 }
 
+json_t *encode_published(const struct published *p)
+{
+	json_t *o = json_object();
+
+	put(o, "publishedPort", json_integer(p->port));
+	put(o, "microvmId", json_string(p->vm->id));
+	put(o, "port", json_integer(p->target));
+	put(o, "protocol", json_string(p->datagrams ? "udp" : "tcp"));
+	put(o, "listen", json_string(p->listen));
+	put(o, "from", json_deep_copy(p->from));
+	put(o, "publishedAt", encode_time(p->created_ms));
+	put(o, "problem", encode_text(p->problem));
+	return o;
+}
+
+/* Ours, and therefore absent where there are none. */
+static void put_published(json_t *to, const struct control *ctl, const struct microvm *vm)
+{
+	json_t *list = json_array();
+
+	hash_each(p, &ctl->published, struct published, by_port)
+	{
+		if (published_is_of(p, vm))
+			json_array_append_new(list, encode_published(p));
+	}
+	if (json_array_size(list))
+		put(to, "dozePublished", json_incref(list));
+	json_decref(list);
+}
+
 json_t *encode_microvm_item(const struct control *ctl, const struct microvm *vm)
 {
 	autofree char *arn = model_arn_of(ctl, vm->origin.name);
@@ -191,5 +221,6 @@ json_t *encode_microvm(const struct control *ctl, const struct microvm *vm)
 	put(o, "stateReason", encode_text(vm->reason));
 	put(o, "terminationReasonCode", json_null());
 	put_params(o, vm->params, microvm_params, ARRAY_SIZE(microvm_params));
+	put_published(o, ctl, vm);
 	return o;
 }

@@ -4,7 +4,7 @@
 #define CONTROL_API_ENCODE_H
 
 #include "control/control.h"
-#include "control/model/model.h"
+#include "control/model/published.h"
 
 json_t *encode_time(int64_t ms);          /* seconds with a fraction; 0: null */
 json_t *encode_version_number(int64_t n); /* "1.0"; 0: null */
@@ -17,6 +17,7 @@ json_t *encode_image_made(const struct control *ctl, const struct image *image,
 json_t *encode_version(const struct control *ctl, const struct image_version *v);
 json_t *encode_build(const struct control *ctl, const struct build *b, bool summary);
 json_t *encode_microvm(const struct control *ctl, const struct microvm *vm);
+json_t *encode_published(const struct published *p);
 json_t *encode_microvm_item(const struct control *ctl, const struct microvm *vm);
 
 #endif

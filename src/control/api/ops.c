@@ -269,6 +269,17 @@ static const struct member image_ports[] = {
 static const struct member rebuild_image[] = {
 	IMAGE_IN_PATH, { "imageVersion", &word, false, IN_BODY }, { "clientToken", &token_128, false, IN_BODY }, { 0 },
 };
+ENUM(protocol, "tcp", "udp");
+LIST(sources, 0, 16, word);
+static const struct member publish_port[] = {
+	VM_IN_PATH,
+	{ "port", &port, true, IN_BODY },
+	{ "protocol", &protocol, false, IN_BODY },
+	{ "from", &sources, false, IN_BODY },
+	{ "listen", &word, false, IN_BODY },
+	{ 0 },
+};
+static const struct member published_port[] = { { "publishedPort", &word, true, IN_PATH }, { 0 } };
 static const struct member base_by_name[] = { { "name", &base_name, true, IN_PATH }, { 0 } };
 
 #define V       "/2025-09-09"
@@ -320,6 +331,9 @@ const struct op ops[] = {
 	{ "ImportBase", "POST", DOZE "/bases/{name}", D, 201, base_by_name, doze_import_base, true },
 	{ "PullBase", "POST", DOZE "/bases/{name}/pull", D, 200, base_by_name, doze_pull_base, false },
 	{ "RemoveBase", "DELETE", DOZE "/bases/{name}", D, 200, base_by_name, doze_remove_base, false },
+	{ "PublishPort", "POST", DOZE "/microvms/{microvmIdentifier}/published", D, 201, publish_port, doze_publish, false },
+	{ "ListPublishedPorts", "GET", DOZE "/published", D, 200, none, doze_list_published, false },
+	{ "UnpublishPort", "DELETE", DOZE "/published/{publishedPort}", D, 200, published_port, doze_unpublish, false },
 	{ "Drain", "POST", DOZE "/drain", D, 200, none, doze_drain, false },
 	{ "GetDrain", "GET", DOZE "/drain", D, 200, none, doze_drain_progress, false },
 	{ "GetStats", "GET", DOZE "/stats", D, 200, none, doze_stats, false },

@@ -75,12 +75,42 @@ void routes_release(struct microvm *vm)
 	routes_send_endpoint(vm, ROUTE_RELEASE);
 }
 
+void routes_publish(const struct published *p)
+{
+	struct route_publish row = { .port = p->port,
+				     .target = p->target,
+				     .datagrams = p->datagrams,
+				     .n_sources = (uint32_t)p->n_sources };
+
+	memcpy(row.endpoint, p->vm->endpoint, sizeof(row.endpoint));
+	memcpy(row.sources, p->sources, sizeof(row.sources));
+	chan_uv_send(&p->ctl->proxy, ROUTE_PUBLISH, 0, &row, sizeof(row), &p->fd, 1);
+}
+
+static void routes_send_unpublish(struct control *ctl, const char *endpoint, uint32_t port)
+{
+	struct route_port row = { .port = port };
+
+	memcpy(row.endpoint, endpoint, sizeof(row.endpoint));
+	chan_uv_send(&ctl->proxy, ROUTE_UNPUBLISH, 0, &row, sizeof(row), NULL, 0);
+}
+
+void routes_unpublish(const struct published *p)
+{
+	routes_send_unpublish(p->ctl, p->vm->endpoint, p->port);
+}
+
 void routes_on_up(struct control *ctl)
 {
 	const struct route_none none = { 0 };
 
 	list_each(vm, &ctl->microvms, struct microvm, in_control) routes_push(vm);
 	chan_uv_send(&ctl->proxy, ROUTE_SYNCED, 0, &none, sizeof(none), NULL, 0);
+	hash_each(p, &ctl->published, struct published, by_port)
+	{
+		if (p->vm && p->fd >= 0 && !p->changing)
+			routes_publish(p);
+	}
 }
 
 void routes_open(struct control *ctl, const struct routes_ops *ops)
@@ -88,7 +118,23 @@ void routes_open(struct control *ctl, const struct routes_ops *ops)
 	ctl->routes_ops = ops;
 }
 
-void routes_on_message(struct control *ctl, struct ipc_msg *m)
+static void routes_on_listens(struct control *ctl, struct ipc_msg *m)
+{
+	struct route_port *row = (void *)m->body;
+
+	row->endpoint[UUID_SIZE - 1] = '\0';
+	if (!ctl->routes_ops->listens(ctl, (uint16_t)row->port, ipc_msg_take_fd(m, 0)))
+		routes_send_unpublish(ctl, row->endpoint, row->port);
+}
+
+static void routes_on_listened(struct control *ctl, struct ipc_msg *m)
+{
+	(void)m;
+	ctl->routes_ops->listened(ctl);
+}
+
+/* What is said of one microVM. */
+static void routes_on_microvm(struct control *ctl, struct ipc_msg *m)
 {
 	struct route_bytes *bytes = (void *)m->body; /* begins as struct route_endpoint */
 	struct route_note *note = (void *)m->body;
@@ -97,10 +143,10 @@ void routes_on_message(struct control *ctl, struct ipc_msg *m)
 
 	static_assert(offsetof(struct route_bytes, endpoint) ==
 			      offsetof(struct route_endpoint, endpoint),
-		      "routes_on_message");
+		      "routes_on_microvm");
 	static_assert(offsetof(struct route_note, endpoint) ==
 			      offsetof(struct route_endpoint, endpoint),
-		      "routes_on_message");
+		      "routes_on_microvm");
 	bytes->endpoint[UUID_SIZE - 1] = '\0';
 	vm = model_microvm_by_endpoint(ctl, bytes->endpoint);
 	if (!vm)
@@ -113,4 +159,17 @@ void routes_on_message(struct control *ctl, struct ipc_msg *m)
 		ops->active(vm, bytes->last_byte_ms);
 	else if (m->head.type == ROUTE_NOTE && memchr(note->text, '\0', sizeof(note->text)))
 		ops->note(vm, note->text, note->missed);
+}
+
+void routes_on_message(struct control *ctl, struct ipc_msg *m)
+{
+	static void (*const on[ROUTE_NUM_TYPES])(struct control * ctl, struct ipc_msg * m) = {
+		[ROUTE_LISTENS] = routes_on_listens,
+		[ROUTE_LISTENED] = routes_on_listened,
+	};
+
+	if (on[m->head.type])
+		on[m->head.type](ctl, m);
+	else
+		routes_on_microvm(ctl, m);
 }

@@ -4,7 +4,7 @@
 #define CONTROL_CHANNELS_ROUTES_H
 
 #include "control/control.h"
-#include "control/model/model.h"
+#include "control/model/published.h"
 #include "ipc/route.h"
 
 /* What the proxy says of a microVM. */
@@ -15,6 +15,10 @@ struct routes_ops {
 	void (*active)(struct microvm *vm, int64_t last_byte_ms); /* bytes passed */
 	/* Why a request was refused; @missed others were refused since the last one. */
 	void (*note)(struct microvm *vm, const char *text, uint64_t missed);
+	/* The proxy serves this port of the host by @fd, which is taken over.  Control may have
+	 * been started again since.  False: it is not leased. */
+	bool (*listens)(struct control *ctl, uint16_t port, int fd);
+	void (*listened)(struct control *ctl); /* these were all */
 };
 void routes_open(struct control *ctl, const struct routes_ops *ops);
 
@@ -25,6 +29,9 @@ void routes_refuse(struct microvm *vm);
 void routes_gone(struct microvm *vm);
 void routes_hold(struct microvm *vm); /* hold new requests; `held` answers */
 void routes_release(struct microvm *vm);
+
+void routes_publish(const struct published *p); /* its socket is bound */
+void routes_unpublish(const struct published *p);
 
 /* Pure. */
 enum route_state routes_state(const struct microvm *vm);

@@ -8,6 +8,7 @@
 #include "control/channels/routes.h"
 #include "control/microvm/guest_log.h"
 #include "control/microvm/lifecycle_internal.h"
+#include "control/microvm/publish.h"
 #include "control/microvm/start.h"
 #include "control/microvm/suspend.h"
 #include "control/microvm/waiters.h"
@@ -109,6 +110,7 @@ void on_enter_terminated(struct microvm *vm, enum vm_state from)
 	vm->machine = NULL;
 	if (m)
 		machine_end(m, NULL, NULL);
+	publish_end(vm);
 	checkpoint_remove_all(vm);
 	guest_log_close(vm);
 	vm->version->n_microvms--;

@@ -7,6 +7,7 @@
 #include "control/microvm/lifecycle.h"
 #include "control/microvm/lifecycle_internal.h"
 #include "control/microvm/policy.h"
+#include "control/microvm/publish.h"
 #include "control/microvm/suspend.h"
 #include "control/store/store.h"
 
@@ -61,4 +62,6 @@ const struct routes_ops microvm_routes_ops = {
 	.held = traffic_held,
 	.active = traffic_active,
 	.note = traffic_note,
+	.listens = publish_got,
+	.listened = publish_got_all,
 };

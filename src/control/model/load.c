@@ -5,7 +5,7 @@
 
 #include "base/log.h"
 #include "control/control.h"
-#include "control/model/model.h"
+#include "control/model/published.h"
 
 /* The number of this word, or @fallback if it is none of ours. */
 static int load_word(const char *text, const char *const *words, int n, int fallback)
@@ -168,11 +168,16 @@ static void load_token(void *arg, const struct store_token *row)
 	l->token(l->ctl, row);
 }
 
+static void load_published(void *arg, const struct store_published *row)
+{
+	published_load(((const struct loading *)arg)->ctl, row);
+}
+
 int model_load(struct control *ctl,
 	       void (*token)(struct control *ctl, const struct store_token *row), struct err *e)
 {
-	const struct store_loader loader = { load_image, load_version, load_build, load_microvm,
-					     load_token };
+	const struct store_loader loader = { load_image,   load_version, load_build,
+					     load_microvm, load_token,   load_published };
 	struct loading l = { ctl, token };
 
 	return store_load(ctl->store, &loader, &l, e);

@@ -166,6 +166,7 @@ void model_init(struct control *ctl)
 	hash_init(&ctl->microvms_by_id);
 	hash_init(&ctl->microvms_by_endpoint);
 	hash_init(&ctl->left_out);
+	hash_init(&ctl->published);
 }
 
 void model_add_microvm(struct microvm *vm)
@@ -300,6 +301,7 @@ void model_close(struct control *ctl)
 		free(l);
 	}
 	hash_free(&ctl->left_out);
+	hash_free(&ctl->published);
 	hash_free(&ctl->images_by_id);
 	hash_free(&ctl->images_by_name);
 	hash_free(&ctl->microvms_by_id);

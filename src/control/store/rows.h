@@ -65,6 +65,17 @@ struct store_token {
 	int64_t created_ms;
 };
 
+/* A port of the host that is leased to a microVM. */
+struct store_published {
+	int64_t port; /* of the host; primary key */
+	const char *microvm;
+	const char *protocol; /* tcp, udp */
+	int64_t target;       /* the microVM's port */
+	const char *listen;   /* address of the host */
+	const char *sources;  /* JSON list of ranges; empty: everywhere */
+	int64_t created_ms;
+};
+
 /* Takes every row of a store. */
 struct store_loader {
 	void (*image)(void *arg, const struct store_image *row);
@@ -72,5 +83,6 @@ struct store_loader {
 	void (*build)(void *arg, const struct store_build *row);
 	void (*microvm)(void *arg, const struct store_microvm *row);
 	void (*token)(void *arg, const struct store_token *row);
+	void (*published)(void *arg, const struct store_published *row);
 };
 #endif

@@ -65,6 +65,13 @@ static const struct sql_column token_columns[] = {
 	{ COLUMN_TEXT(store_token, params_hash) },   { COLUMN_TEXT(store_token, answer) },
 	{ COLUMN_INT(store_token, created_ms) },
 };
+
+static const struct sql_column published_columns[] = {
+	{ "port", false, true, offsetof(struct store_published, port) },
+	{ COLUMN_TEXT(store_published, microvm) },   { COLUMN_TEXT(store_published, protocol) },
+	{ COLUMN_INT(store_published, target) },     { COLUMN_TEXT(store_published, listen) },
+	{ COLUMN_TEXT(store_published, sources) },   { COLUMN_INT(store_published, created_ms) },
+};
 /* clang-format on */
 
 static void load_image(const struct store_loader *to, void *arg, const void *row)
@@ -92,12 +99,17 @@ static void load_token(const struct store_loader *to, void *arg, const void *row
 	to->token(arg, row);
 }
 
+static void load_published(const struct store_loader *to, void *arg, const void *row)
+{
+	to->published(arg, row);
+}
+
 #define TABLE(t) #t, t##_columns, ARRAY_SIZE(t##_columns), load_##t
 
 static const struct sql_table tables[SQL_NUM_PUTS] = {
 	[PUT_IMAGE] = { TABLE(image) }, [PUT_VERSION] = { TABLE(version) },
 	[PUT_BUILD] = { TABLE(build) }, [PUT_MICROVM] = { TABLE(microvm) },
-	[PUT_TOKEN] = { TABLE(token) },
+	[PUT_TOKEN] = { TABLE(token) }, [PUT_PUBLISHED] = { TABLE(published) },
 };
 
 static const char *const deletes[SQL_NUM_DELS] = {
@@ -105,6 +117,7 @@ static const char *const deletes[SQL_NUM_DELS] = {
 	[DEL_VERSION] = "DELETE FROM version WHERE image = ?1 AND version = ?2",
 	[DEL_MICROVM] = "DELETE FROM microvm WHERE id = ?1",
 	[DEL_TOKENS] = "DELETE FROM token WHERE created_ms < ?1",
+	[DEL_PUBLISHED] = "DELETE FROM published WHERE port = ?1",
 };
 
 /* Step N brings a database of format N to N + 1.  A step that was released never changes. */
@@ -128,6 +141,9 @@ static const char *const migrations[] = {
 	"CREATE TABLE token (op TEXT NOT NULL, token TEXT NOT NULL, params_hash TEXT,"
 	" answer TEXT, created_ms INTEGER, PRIMARY KEY (op, token));"
 	"CREATE INDEX token_created ON token (created_ms);",
+	"CREATE TABLE published (port INTEGER PRIMARY KEY, microvm TEXT NOT NULL,"
+	" protocol TEXT NOT NULL, target INTEGER NOT NULL, listen TEXT NOT NULL, sources TEXT,"
+	" created_ms INTEGER);",
 };
 static_assert(ARRAY_SIZE(migrations) == STORE_FORMAT, "a format without a migration");
 
@@ -302,6 +318,7 @@ static int sql_load_table(sqlite3 *db, const struct sql_table *t, const struct s
 		struct store_build build;
 		struct store_microvm microvm;
 		struct store_token token;
+		struct store_published published;
 	} row;
 	sqlite3_stmt *stmt = NULL;
 	int rc;

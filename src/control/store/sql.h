@@ -7,13 +7,22 @@
 #include "base/err.h"
 #include "control/store/rows.h"
 
-enum sql_put { PUT_IMAGE, PUT_VERSION, PUT_BUILD, PUT_MICROVM, PUT_TOKEN, SQL_NUM_PUTS };
+enum sql_put {
+	PUT_IMAGE,
+	PUT_VERSION,
+	PUT_BUILD,
+	PUT_MICROVM,
+	PUT_TOKEN,
+	PUT_PUBLISHED,
+	SQL_NUM_PUTS
+};
 
 enum sql_del {
 	DEL_IMAGE, /* versions and builds follow by foreign key */
 	DEL_VERSION,
 	DEL_MICROVM,
 	DEL_TOKENS,
+	DEL_PUBLISHED,
 	SQL_NUM_DELS,
 };
 

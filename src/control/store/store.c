@@ -291,6 +291,11 @@ void store_put_token(struct store_txn *t, const struct store_token *row)
 	store_put(t, PUT_TOKEN, row);
 }
 
+void store_put_published(struct store_txn *t, const struct store_published *row)
+{
+	store_put(t, PUT_PUBLISHED, row);
+}
+
 void store_del_image(struct store_txn *t, const char *id)
 {
 	store_add(t, SQL_NUM_PUTS + DEL_IMAGE, &(struct sql_value){ true, 0, id }, 1);
@@ -311,6 +316,11 @@ void store_del_microvm(struct store_txn *t, const char *id)
 void store_del_tokens_before(struct store_txn *t, int64_t created_ms)
 {
 	store_add(t, SQL_NUM_PUTS + DEL_TOKENS, &(struct sql_value){ false, created_ms, NULL }, 1);
+}
+
+void store_del_published(struct store_txn *t, int64_t port)
+{
+	store_add(t, SQL_NUM_PUTS + DEL_PUBLISHED, &(struct sql_value){ false, port, NULL }, 1);
 }
 
 void store_commit(struct store_txn *t, store_done *done, void *arg)

@@ -30,11 +30,13 @@ void store_put_version(struct store_txn *t, const struct store_version *row);
 void store_put_build(struct store_txn *t, const struct store_build *row);
 void store_put_microvm(struct store_txn *t, const struct store_microvm *row);
 void store_put_token(struct store_txn *t, const struct store_token *row);
+void store_put_published(struct store_txn *t, const struct store_published *row);
 void store_del_image(struct store_txn *t, const char *id); /* its versions and builds too */
 void store_del_version(struct store_txn *t, const char *image,
 		       int64_t version); /* its builds too */
 void store_del_microvm(struct store_txn *t, const char *id);
 void store_del_tokens_before(struct store_txn *t, int64_t created_ms);
+void store_del_published(struct store_txn *t, int64_t port);
 
 /* Called once from store_dispatch, in commit order; rc 0, or -1 and *e says what to do.  ENOSPC and
  * EIO leave the database as it was. */

@@ -16,7 +16,7 @@
 
 /* clang-format off */
 #define KIND(at) _Generic((at), \
-	char: "char", char *: "char", uint8_t *: "uint8", uint16_t: "uint16", uint16_t *: "uint16", \
+	char: "char", char *: "char", uint8_t: "uint8", uint8_t *: "uint8", uint16_t: "uint16", uint16_t *: "uint16", \
 	uint32_t: "uint32", uint32_t *: "uint32", int32_t: "int32", uint64_t: "uint64", \
 	uint64_t *: "uint64", int64_t: "int64")
 

@@ -190,6 +190,19 @@ void store_put_token(struct store_txn *t, const struct store_token *r)
 			  S(r, answer), I(r, created_ms)));
 }
 
+void store_put_published(struct store_txn *t, const struct store_published *r)
+{
+	txn_add(t, FAKE_PUBLISHED, xasprintf("%lld", (long long)r->port),
+		json_pack("{s:I,s:s,s:s,s:I,s:s,s:s?,s:I}", I(r, port), S(r, microvm),
+			  S(r, protocol), I(r, target), S(r, listen), S(r, sources),
+			  I(r, created_ms)));
+}
+
+void store_del_published(struct store_txn *t, int64_t port)
+{
+	txn_add(t, FAKE_PUBLISHED, xasprintf("%lld", (long long)port), NULL);
+}
+
 void store_del_image(struct store_txn *t, const char *id)
 {
 	txn_add(t, FAKE_IMAGES, xstrdup(id), NULL);
@@ -265,10 +278,17 @@ static void load_token(const struct store_loader *to, void *arg, const json_t *r
 					      TEXT(answer), NUMBER(created_ms) });
 }
 
+static void load_published(const struct store_loader *to, void *arg, const json_t *row)
+{
+	to->published(arg, &(struct store_published){ NUMBER(port), TEXT(microvm), TEXT(protocol),
+						      NUMBER(target), TEXT(listen), TEXT(sources),
+						      NUMBER(created_ms) });
+}
+
 int store_load(struct store *s, const struct store_loader *to, void *arg, struct err *e)
 {
 	static void (*const load[FAKE_NUM])(const struct store_loader *, void *, const json_t *) = {
-		load_image, load_version, load_build, load_microvm, load_token
+		load_image, load_version, load_build, load_microvm, load_token, load_published
 	};
 	const json_t *row;
 	size_t i;

@@ -11,7 +11,15 @@ size_t fake_store_waiting(void); /* transactions that were committed and not ans
 /* The oldest of them becomes durable, or (@e not NULL) is refused and leaves no trace. */
 void fake_store_answer(const struct err *e);
 
-enum fake_table { FAKE_IMAGES, FAKE_VERSIONS, FAKE_BUILDS, FAKE_MICROVMS, FAKE_TOKENS, FAKE_NUM };
+enum fake_table {
+	FAKE_IMAGES,
+	FAKE_VERSIONS,
+	FAKE_BUILDS,
+	FAKE_MICROVMS,
+	FAKE_TOKENS,
+	FAKE_PUBLISHED,
+	FAKE_NUM
+};
 size_t fake_store_rows(enum fake_table table);
 /* The value of a row's column as text; NULL: there is no such row, or it is null. */
 const char *fake_store_text(enum fake_table table, size_t row, const char *column);

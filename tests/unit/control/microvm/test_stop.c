@@ -12,6 +12,7 @@
 #include "control/channels/routes.h"
 #include "control/microvm/guest_log.h"
 #include "control/microvm/lifecycle_internal.h"
+#include "control/microvm/publish.h"
 #include "control/microvm/start.h"
 #include "control/microvm/waiters.h"
 #include "control/pool/pool.h"
@@ -88,6 +89,11 @@ void suspend_free(struct microvm *vm)
 }
 
 void routes_push(struct microvm *vm)
+{
+	(void)vm;
+}
+
+void publish_end(struct microvm *vm)
 {
 	(void)vm;
 }

@@ -149,8 +149,17 @@ static void see_token(void *arg, const struct store_token *row)
 	see(arg, row->token);
 }
 
-static const struct store_loader loader = { see_image, see_version, see_build, see_microvm,
-					    see_token };
+static void see_published(void *arg, const struct store_published *row)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "%lld/%s to %s:%lld", (long long)row->port, row->protocol,
+		 row->microvm, (long long)row->target);
+	see(arg, text);
+}
+
+static const struct store_loader loader = { see_image,   see_version, see_build,
+					    see_microvm, see_token,   see_published };
 
 static void assert_rows(int dir, const char *rows)
 {
@@ -179,6 +188,62 @@ static void test_rows_come_back_in_order_of_creation(void **state)
 	commit(s, t);
 	store_close(s);
 	assert_rows(f->dir, "gamma alpha m2 PENDING m1 PENDING ");
+}
+
+static void put_published(struct store_txn *t, int64_t port, const char *microvm)
+{
+	store_put_published(t, &(struct store_published){ .port = port,
+							  .microvm = microvm,
+							  .protocol = "tcp",
+							  .target = 6379,
+							  .listen = "127.0.0.1",
+							  .sources = "[]",
+							  .created_ms = 1 });
+}
+
+static void test_a_published_port_is_one_row_until_it_is_given_back(void **state)
+{
+	struct fixture *f = *state;
+	struct store *s = open_store(f->dir);
+	struct store_txn *t = store_begin(s);
+
+	put_published(t, 20001, "m1");
+	put_published(t, 20000, "m2");
+	put_published(t, 20001, "m3"); /* left by one that ended */
+	commit(s, t);
+	store_close(s);
+	assert_rows(f->dir, "20000/tcp to m2:6379 20001/tcp to m3:6379 ");
+	s = open_store(f->dir);
+	t = store_begin(s);
+	store_del_published(t, 20000);
+	commit(s, t);
+	store_close(s);
+	assert_rows(f->dir, "20001/tcp to m3:6379 ");
+}
+
+static void test_a_store_of_the_first_format_gets_the_tables_of_today(void **state)
+{
+	struct fixture *f = *state;
+	struct store *s = open_store(f->dir);
+	struct store_txn *t = store_begin(s);
+	char path[96];
+	sqlite3 *db;
+
+	put_image(t, "i1", "alpha");
+	commit(s, t);
+	store_close(s);
+	snprintf(path, sizeof(path), "%s/doze.db", f->path);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(
+		sqlite3_exec(db, "DROP TABLE published; PRAGMA user_version = 1", NULL, NULL, NULL),
+		SQLITE_OK);
+	sqlite3_close(db);
+	s = open_store(f->dir);
+	t = store_begin(s);
+	put_published(t, 20000, "m1");
+	commit(s, t);
+	store_close(s);
+	assert_rows(f->dir, "alpha 20000/tcp to m1:6379 ");
 }
 
 static void test_close_finishes_the_queue(void **state)
@@ -340,6 +405,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		STORE_TEST(test_rows_come_back_in_order_of_creation),
+		STORE_TEST(test_a_published_port_is_one_row_until_it_is_given_back),
+		STORE_TEST(test_a_store_of_the_first_format_gets_the_tables_of_today),
 		STORE_TEST(test_close_finishes_the_queue),
 		STORE_TEST(test_an_image_takes_its_versions_and_builds_along),
 		STORE_TEST(test_a_failed_transaction_leaves_the_others),
