@@ -15,9 +15,10 @@
 #include "guest/listen.h"
 #include "guest/resume.h"
 #include "guest/sample.h"
+#include "guest/shell.h"
 #include "guest/streams.h"
 
-#define AGENT_FILES (2 * STREAMS_MAX + 256)
+#define AGENT_FILES (2 * STREAMS_MAX + 512) /* a shell has up to three */
 
 struct agent {
 	struct loop *loop;
@@ -29,6 +30,7 @@ struct agent {
 	struct check check;
 	struct resume resume;
 	struct streams streams;
+	struct shells shells;
 	struct exercising exercising;
 	uint64_t warm_id; /* of the WARM that waits for the exercise */
 	struct watch children;
@@ -64,6 +66,7 @@ static void agent_resumed(struct agent *a, const struct agent_frame *f)
 	resume_apply(&a->resume, f);
 	agent_stop_telling(a);
 	streams_reset(&a->streams);
+	shells_reset(&a->shells);
 	agent_ack(a, f);
 }
 
@@ -140,6 +143,7 @@ static void agent_reap(struct watch *w, uint32_t events)
 		app_reaped(&a->app, pid, status);
 		exercise_reaped(&a->exercising, pid);
 		check_reaped(&a->check, pid, status);
+		shells_reaped(&a->shells, pid, status);
 	}
 }
 
@@ -181,6 +185,8 @@ int agent_run(const struct hostlink *host, struct err *e)
 	    streams_open(&agent.streams, agent.loop, host, agent.diag_fd, e) ||
 	    port_open(&agent.port, agent.loop, host->port, agent_frame, e))
 		return -1;
+	shells_init(&agent.shells, agent.loop, &agent.app);
+	agent.streams.shells = &agent.shells;
 	exercise_init(&agent.exercising, agent.loop);
 	hooks_init(&agent.hooks, &agent.port);
 	check_init(&agent.check, &agent.port);

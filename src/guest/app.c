@@ -155,7 +155,6 @@ static void app_exit(struct app *a, uint64_t code, const char *reason)
 
 void app_start(struct app *a, struct port *port, const struct agent_frame *f)
 {
-	struct app_spec spec;
 	struct err e = { 0 };
 
 	if (a->started)
@@ -163,11 +162,11 @@ void app_start(struct app *a, struct port *port, const struct agent_frame *f)
 	a->started = true;
 	a->port = port;
 	a->hint = a->failure = "";
-	if (spec_parse(f, &spec, &e) || app_run(a, &spec, &e)) {
+	if (spec_parse(f, &a->spec, &e) || app_run(a, &a->spec, &e)) {
 		logs_note(port, "%s", e.text);
 		app_exit(a, CONTAINER_FAILED, e.text);
 	}
-	spec_free(&spec);
+	spec_drop_files(&a->spec);
 }
 
 void app_reaped(struct app *a, int pid, int status)

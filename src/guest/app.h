@@ -10,8 +10,9 @@
 struct app {
 	struct logs logs;
 	struct oom oom;
-	struct port *port; /* borrowed */
-	int pid;           /* 0: not started, or ended */
+	struct port *port;    /* borrowed */
+	struct app_spec spec; /* without its files: for what is started beside it */
+	int pid;              /* 0: not started, or ended */
 	int64_t started_ms;
 	char report[CONTAINER_REPORT]; /* both texts below are in it */
 	const char *hint, *failure;    /* what looked wrong before the start; why there was none */

@@ -2,8 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/sched.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,14 +12,9 @@
 
 #include "base/io.h"
 #include "guest/container.h"
+#include "guest/door.h"
 
-#define CHECK_NAMESPACES (CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC)
-#define CHECK_DRAIN      64 /* pieces at the end, even if something still writes */
-
-/* What the child needs to enter the container. */
-struct check_door {
-	int pid, root, cgroup;
-};
+#define CHECK_DRAIN 64 /* pieces at the end, even if something still writes */
 
 static void check_result(const struct check *c, enum agent_outcome outcome, int code)
 {
@@ -72,18 +65,13 @@ static _Noreturn void check_exec(struct app_spec *s)
 	_exit(code);
 }
 
-/* A process cannot move itself into a pid namespace, only its children. */
-static _Noreturn void check_child(struct app_spec *s, const struct check_door *door, int out)
+static _Noreturn void check_child(struct app_spec *s, const struct door *door, int out)
 {
 	autoclose int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	sigset_t none;
-	int pid, status = 0;
+	int pid;
 
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	signal(SIGPIPE, SIG_DFL);
 	if (null < 0 || dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0 ||
-	    setns(door->pid, CHECK_NAMESPACES) || fchdir(door->root) || chroot(".")) {
+	    door_enter(door)) {
 		dprintf(out, "enter the container: %s\n", strerror(errno));
 		_exit(CONTAINER_FAILED);
 	}
@@ -92,37 +80,12 @@ static _Noreturn void check_child(struct app_spec *s, const struct check_door *d
 	pid = fork();
 	if (!pid)
 		check_exec(s);
-	if (pid < 0)
-		_exit(CONTAINER_FAILED);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	_exit(check_code(status));
+	door_wait(pid);
 }
 
-static int check_open_door(struct check_door *d, int application)
+static int check_clone(struct app_spec *s, const struct door *door, int out)
 {
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%d/root", application);
-	d->root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	d->pid = (int)syscall(SYS_pidfd_open, application, 0);
-	d->cgroup = open(CONTAINER_CGROUP, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return d->root < 0 || d->pid < 0 || d->cgroup < 0 ? -1 : 0;
-}
-
-static void check_close_door(struct check_door *d)
-{
-	fd_close(&d->root);
-	fd_close(&d->pid);
-	fd_close(&d->cgroup);
-}
-
-static int check_clone(struct app_spec *s, const struct check_door *door, int out)
-{
-	struct clone_args args = { .flags = CLONE_INTO_CGROUP,
-				   .exit_signal = SIGCHLD,
-				   .cgroup = (unsigned)door->cgroup };
-	int pid = (int)syscall(SYS_clone3, &args, sizeof(args));
+	int pid = door_fork(door);
 
 	if (!pid)
 		check_child(s, door, out);
@@ -161,15 +124,16 @@ static void check_late(struct timer *t)
 
 static int check_start(struct check *c, struct app_spec *s, int application)
 {
-	struct check_door door = { -1, -1, -1 };
+	struct door door = DOOR_SHUT;
 	int ends[2];
 	struct err e;
 
 	if (pipe2(ends, O_CLOEXEC))
 		return -1;
 	c->out = ends[0];
-	c->pid = check_open_door(&door, application) ? -1 : check_clone(s, &door, ends[1]);
-	check_close_door(&door);
+	c->pid = door_open(&door, application, CONTAINER_CGROUP) ? -1
+								 : check_clone(s, &door, ends[1]);
+	door_close(&door);
 	close(ends[1]);
 	if (c->pid > 0 && !io_nonblock(c->out) &&
 	    !loop_watch(c->port->loop, &c->watch, c->out, EPOLLIN, check_ready, &e))

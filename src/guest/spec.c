@@ -111,17 +111,24 @@ static void spec_free_list(char **list)
 	free(list);
 }
 
+void spec_drop_files(struct app_spec *s)
+{
+	for (size_t i = 0; i < s->n_files; i++) {
+		free(s->files[i].path);
+		free(s->files[i].data);
+	}
+	free(s->files);
+	s->files = NULL;
+	s->n_files = 0;
+}
+
 void spec_free(struct app_spec *s)
 {
 	spec_free_list(s->argv);
 	spec_free_list(s->env);
 	free(s->user);
 	free(s->workdir);
-	for (size_t i = 0; i < s->n_files; i++) {
-		free(s->files[i].path);
-		free(s->files[i].data);
-	}
-	free(s->files);
+	spec_drop_files(s);
 	*s = (struct app_spec){ 0 };
 }
 

@@ -24,6 +24,7 @@ struct app_spec {
 
 /* Returns -1 with the reason for a broken frame, no program, or a file without a path. */
 int spec_parse(const struct agent_frame *f, struct app_spec *s, struct err *e) must_check;
+void spec_drop_files(struct app_spec *s);
 void spec_free(struct app_spec *s);
 
 /* The value of a variable, borrowed, or NULL.  The last of several counts, as in a shell. */

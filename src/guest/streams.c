@@ -212,6 +212,21 @@ static void stream_first_byte(struct watch *w, uint32_t events)
 	stream_begin(s);
 }
 
+/* The connection is the shells', and this stream over. */
+static void stream_to_shell(struct stream *s)
+{
+	struct buf *early = &s->relay.side[STREAM_APP].rest;
+	struct shells *shells = s->streams->shells;
+
+	if (!shells) {
+		stream_refuse(s, "ERR malformed\n");
+		return;
+	}
+	loop_unwatch(s->streams->loop, &s->watch);
+	shells_take(shells, fd_steal(&s->relay.side[STREAM_HOST].fd), early->data, early->size);
+	stream_free(s, false);
+}
+
 static void stream_promise(struct stream *s)
 {
 	const char *refusal = stream_refusal(s);
@@ -260,6 +275,8 @@ static void stream_answer(struct stream *s)
 {
 	if (s->ask.way == CONNECT_DATAGRAMS)
 		stream_flow(s);
+	else if (s->ask.way == CONNECT_SHELL)
+		stream_to_shell(s);
 	else
 		stream_promise(s);
 }

@@ -7,6 +7,8 @@
  * it, since servers begin to count the time for a request when they accept, and the host is far
  * away on a slow processor.  A client whose server speaks first asks for it at once.
  *
+ * A shell is asked for in place of a port (guest/shell.h).
+ *
  * Two reasons are words of the protocol (net/dial.h).  "starting": nothing listens, and nothing has
  * listened on this port since the microVM's start, of which the snapshot of an image is the last
  * moment before.  "busy": the application has as many connections waiting as its backlog holds. */
@@ -16,6 +18,7 @@
 #include "base/loop.h"
 #include "guest/diag.h"
 #include "guest/hostlink.h"
+#include "guest/shell.h"
 #include "wire/connect.h"
 
 #define STREAMS_MAX HOSTLINK_STREAMS
@@ -23,6 +26,7 @@
 struct streams {
 	struct loop *loop;           /* borrowed */
 	const struct hostlink *host; /* borrowed */
+	struct shells *shells;       /* borrowed; NULL: there are none */
 	struct watch watch;
 	struct list all; /* oldest first */
 	size_t n;

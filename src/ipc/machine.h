@@ -11,6 +11,7 @@
  *                 connected stream socket that leads to the guest's port, by SCM_RIGHTS, and closes
  *                 the connection to stream.sock.  doze-vmm passes no descriptor, and this
  *                 connection itself leads to the port.  The guest's side is 127.0.0.1:<port>.
+ *                 "SHELL\n" asks for a shell of the guest in the same way (shell.h).
  *
  * A machine is used once: it is BOOTed or RESTOREd, and exits after SNAPSHOT, SAVE or STOP.  It
  * opens no path, because it gets every file open.  Every request is answered with its tag by READY,

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "ipc/shell.h"
 
 #define DIAL_ANSWER 256
 #define DIAL_OK     3 /* "OK\n"; what follows may already be the port's bytes */

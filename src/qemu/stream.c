@@ -83,15 +83,13 @@ static int conn_line(int fd, char line[STREAM_LINE], size_t *used)
 	return end ? 1 : *used == STREAM_LINE ? -1 : 0;
 }
 
-uint16_t stream_parse_line(const char *line, size_t size)
+bool stream_line_valid(const char *line, size_t size)
 {
 	struct connect_ask ask;
 	size_t used;
 
-	if (connect_read(line, size, &ask, &used) != 1 || used != size ||
-	    line[strcspn(line, "0123456789")] == '0')
-		return 0;
-	return ask.port;
+	return connect_read(line, size, &ask, &used) == 1 && used == size &&
+	       (!ask.port || line[strcspn(line, "0123456789")] != '0');
 }
 
 static void conn_answer(struct stream_conn *c)
@@ -179,7 +177,7 @@ static void conn_peer_ready(struct watch *w, uint32_t events)
 		return;
 	if (got < 0)
 		conn_free(c);
-	else if (!stream_parse_line(c->ask, c->n_ask))
+	else if (!stream_line_valid(c->ask, c->n_ask))
 		conn_refuse(c, "ask with: CONNECT <port>");
 	else
 		conn_connect(c);

@@ -19,7 +19,7 @@ struct stream {
 int stream_open(struct stream *s, struct loop *l, int listen_fd, struct err *e) must_check;
 void stream_close(struct stream *s);
 
-/* The port of a line that is exactly one of wire/connect.h, and has no leading zero; or 0. */
-uint16_t stream_parse_line(const char *line, size_t size);
+/* Is it exactly one line of wire/connect.h, whose port has no leading zero? */
+bool stream_line_valid(const char *line, size_t size);
 
 #endif

@@ -1,8 +1,10 @@
-/* connect.h - the line that asks for a port of a guest, on stream.sock and to the guest's agent:
+/* connect.h - the line that asks for a port of a guest, or for a shell, on stream.sock and to the
+ * guest's agent:
  *
  *   CONNECT <port>\n       bytes; the application hears of its client with the first byte from it
  *   CONNECT <port> now\n   bytes; the application hears of its client at once
  *   CONNECT <port> udp\n   datagrams of UDP as frames (wire/datagram.h)
+ *   SHELL\n                frames of ipc/shell.h; no port leads there
  *
  * Pure. */
 #ifndef WIRE_CONNECT_H
@@ -12,10 +14,16 @@
 
 #define CONNECT_LINE 32 /* the longest line */
 
-enum connect_way { CONNECT_PLAIN, CONNECT_AT_ONCE, CONNECT_DATAGRAMS, CONNECT_NUM_WAYS };
+enum connect_way {
+	CONNECT_PLAIN,
+	CONNECT_AT_ONCE,
+	CONNECT_DATAGRAMS,
+	CONNECT_SHELL,
+	CONNECT_NUM_WAYS
+};
 
 struct connect_ask {
-	uint16_t port;
+	uint16_t port; /* 0 with CONNECT_SHELL, and with nothing else */
 	enum connect_way way;
 };
 
