@@ -40,7 +40,9 @@ const char *conn_alpn(const struct conn *c); /* "" if none */
 void conn_write(struct conn *c, const void *data, size_t size);
 size_t conn_queued(const struct conn *c);
 bool conn_full(const struct conn *c); /* above the high mark: stop reading the other side */
-void conn_pause(struct conn *c);      /* stop reading */
+/* Let no more than about so many bytes be in the kernel's hands that the peer has not got. */
+void conn_unsent(struct conn *c, int bytes);
+void conn_pause(struct conn *c); /* stop reading */
 /* Kept bytes are given again from the loop, not from inside this call. */
 void conn_resume(struct conn *c);
 size_t conn_kept(const struct conn *c); /* bytes that `data` did not take yet */

@@ -2,6 +2,7 @@
 
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include "net/conn.h"
 #include "net/conn_parts.h"
@@ -235,6 +236,14 @@ size_t conn_kept(const struct conn *c)
 bool conn_full(const struct conn *c)
 {
 	return conn_queued(c) >= CONN_HIGH;
+}
+
+void conn_unsent(struct conn *c, int bytes)
+{
+	int fd;
+
+	if (!uv_fileno(&c->uv.handle, &fd))
+		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
 }
 
 void conn_shutdown(struct conn *c)

@@ -25,6 +25,8 @@ struct duplex_kind {
 	void (*close)(struct duplex *d);
 	void (*close_after_write)(struct duplex *d);
 	void (*timeout)(struct duplex *d, int64_t ms);
+	/* NULL: the window of an HTTP/2 stream bounds it already. */
+	void (*unsent)(struct duplex *d, int bytes);
 };
 
 struct duplex {
@@ -77,6 +79,12 @@ static inline void duplex_close_after_write(struct duplex *d)
 static inline void duplex_timeout(struct duplex *d, int64_t ms)
 {
 	d->kind->timeout(d, ms);
+}
+
+static inline void duplex_unsent(struct duplex *d, int bytes)
+{
+	if (d->kind->unsent)
+		d->kind->unsent(d, bytes);
 }
 
 #endif

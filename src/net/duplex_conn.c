@@ -52,6 +52,11 @@ static void duplex_conn_timeout(struct duplex *d, int64_t ms)
 	conn_timeout(duplex_conn(d), ms);
 }
 
+static void duplex_conn_unsent(struct duplex *d, int bytes)
+{
+	conn_unsent(duplex_conn(d), bytes);
+}
+
 static size_t duplex_conn_data(struct conn *c, const uint8_t *data, size_t size)
 {
 	struct duplex *d = conn_owner(c);
@@ -97,6 +102,7 @@ static const struct duplex_kind duplex_conn_kind = {
 	.close = duplex_conn_close,
 	.close_after_write = duplex_conn_close_after_write,
 	.timeout = duplex_conn_timeout,
+	.unsent = duplex_conn_unsent,
 };
 
 struct duplex *duplex_conn_new(const struct duplex_ops *ops, void *owner)

@@ -15,7 +15,7 @@ static const struct auth_denial auth_missing = { 403, "Request missing authentic
 static const struct auth_denial auth_wrong_port = { 403, "Access to port denied" };
 static const struct auth_denial auth_bad_port = { 400, "Invalid X-aws-proxy-port" };
 static const struct auth_denial auth_bad_offer = { 400, "Invalid Sec-WebSocket-Protocol" };
-/* A shell token opens no port, and this is how the service answers one (service.md 8). */
+/* How the service answers a shell token without a WebSocket (service.md 8). */
 static const struct auth_denial auth_no_shell = { 502, "" };
 
 bool auth_endpoint(const char *host, const char *sni, const char *suffix, char endpoint[UUID_SIZE])
@@ -172,7 +172,7 @@ static const struct auth_denial *auth_open(const char *text, struct auth_keys *k
 		return e.kind == ERR_INVALID ? &auth_missing : &auth_failed;
 	if (strcmp(claims->microvm, route->microvm) != 0 || claims->expires_ms <= now_ms)
 		return &auth_failed;
-	return claims->shell ? &auth_no_shell : NULL;
+	return NULL;
 }
 
 static bool port_read(const char *text, uint16_t *port)
@@ -205,6 +205,21 @@ static const struct auth_denial *auth_port(const struct http_head *head, struct 
 	return NULL;
 }
 
+static const struct auth_denial *auth_shell(const struct http_head *head, struct auth_offer *offer,
+					    const struct route_set *route, uint16_t *port)
+{
+	bool named = http_header_count(head, "x-aws-proxy-port") || offer->port.size;
+	const struct auth_denial *denial;
+
+	if (!is_websocket(head))
+		return &auth_no_shell;
+	denial = auth_port(head, offer, port);
+	if (!denial && ((named && *port != AUTH_SHELL_PORT) || !route->shell_ingress))
+		denial = &auth_wrong_port;
+	*port = AUTH_SHELL;
+	return denial;
+}
+
 const struct auth_denial *auth_check(const struct http_head *head, struct auth_offer *offer,
 				     struct auth_keys *keys, const struct route_set *route,
 				     int64_t now_ms, uint16_t *port)
@@ -213,6 +228,8 @@ const struct auth_denial *auth_check(const struct http_head *head, struct auth_o
 	const struct auth_denial *denial =
 		auth_open(auth_token(head, offer), keys, route, now_ms, &claims);
 
+	if (!denial && claims.shell)
+		return auth_shell(head, offer, route, port);
 	if (!denial)
 		denial = auth_port(head, offer, port);
 	if (!denial && (!route->http_ingress || !token_allows(&claims, *port)))

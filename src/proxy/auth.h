@@ -2,7 +2,8 @@
  *
  * The order is the service's (service.md 6.3).  The host must name an endpoint.  A token must be
  * present and readable, be ours, name this microVM, and not have expired.  Then the port is read,
- * and it must be in the token's scope.  Nobody learns anything about a microVM, and none wakes,
+ * and it must be in the token's scope.  A token for shells opens a shell, to a WebSocket alone, and
+ * no port; no other token opens a shell.  Nobody learns anything about a microVM, and none wakes,
  * before all of that holds. */
 #ifndef PROXY_AUTH_H
 #define PROXY_AUTH_H
@@ -13,6 +14,8 @@
 #include "wire/token.h"
 
 #define AUTH_DEFAULT_PORT 8080
+#define AUTH_SHELL        0    /* in place of a port */
+#define AUTH_SHELL_PORT   8022 /* that a client of a shell may name */
 #define AUTH_OPENED       64
 
 struct auth_denial {
@@ -54,7 +57,8 @@ struct auth_keys {
 void auth_keys_set(struct auth_keys *k,
 		   const struct token_keys *keys); /* forgets what they opened */
 
-/* NULL: the request may go in, to *port.  Otherwise the denial says what to answer. */
+/* NULL: the request may go in, to *port or, with a token for shells, to AUTH_SHELL.  Otherwise the
+ * denial says what to answer. */
 const struct auth_denial *auth_check(const struct http_head *head, struct auth_offer *offer,
 				     struct auth_keys *keys, const struct route_set *route,
 				     int64_t now_ms, uint16_t *port) must_check;

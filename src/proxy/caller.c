@@ -67,7 +67,8 @@ static bool caller_may_pass(const struct caller *c, enum dial_result result, int
 	case DIAL_STARTING:
 		return open_ms < LIMIT_PROXY_STARTING_MS;
 	case DIAL_REFUSED:
-		return open_ms < LIMIT_PROXY_WOKEN_MS &&
+		/* The agent itself, which opens shells, needs no moment. */
+		return c->way != CONNECT_SHELL && open_ms < LIMIT_PROXY_WOKEN_MS &&
 		       now_ms - c->line->refused_ms < LIMIT_PROXY_RETRY_MS;
 	case DIAL_OPEN:
 	case DIAL_UNKNOWN:
@@ -102,7 +103,11 @@ static bool caller_goes_on(struct caller *c, enum dial_result result, int fd)
 	if (caller_takes_the_plain_way(c, result) || caller_may_pass(c, result, clock_mono_ms()))
 		return false;
 	line->next_ms = 0; /* the next one may hear the same at once */
-	if (result == DIAL_UNKNOWN)
+	if (c->way == CONNECT_SHELL)
+		caller_refuse(c, 502,
+			      "the image was made by an older doze, which knows no shells: "
+			      "build or rebuild it");
+	else if (result == DIAL_UNKNOWN)
 		caller_refuse(c, 502,
 			      "the image was made by a doze that knows no such ports: "
 			      "build or rebuild it");

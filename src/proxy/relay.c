@@ -151,6 +151,10 @@ static void relay_head(struct http_exchange *x)
 	if (denial || relay_upgrades_with_body(r, head) || relay_wants_http2(r, head))
 		return;
 	r->raw = forward_raw_protocol(head, &r->caller.way);
+	if (r->caller.port == AUTH_SHELL) {
+		r->caller.ops = &shell_caller;
+		r->caller.way = CONNECT_SHELL;
+	}
 	control_touch(r->caller.proxy, r->caller.route);
 	if (head->expect_continue)
 		http_read_stop(x);

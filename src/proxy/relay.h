@@ -50,5 +50,8 @@ void relay_free(struct relay *r);
  * NULL: the request is for the application. */
 const char *forward_raw_protocol(const struct http_head *head, enum connect_way *way);
 extern const struct caller_ops forward_caller;
+/* shell.c: for a request whose token opens a shell.  It is answered with an upgrade once the guest
+ * has answered; a session_error says why it gave none. */
+extern const struct caller_ops shell_caller;
 
 #endif

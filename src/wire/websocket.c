@@ -19,7 +19,9 @@ struct websocket {
 	const uint8_t *in;
 	size_t n_in;
 	struct buf out;
-	bool closed; /* the owner was told */
+	bool closed, told; /* the peer closed; the owner knows */
+	unsigned code;
+	char reason[WEBSOCKET_REASON + 1];
 };
 
 static ssize_t websocket_on_recv(wslay_event_context_ptr context, uint8_t *to, size_t size,
@@ -56,12 +58,22 @@ static int websocket_on_mask(wslay_event_context_ptr context, uint8_t *to, size_
 	return 0;
 }
 
-static void websocket_tell_closed(struct websocket *w, unsigned code, const char *reason)
+/* The owner is told later, since what we answer is not in the output before. */
+static void websocket_note_closed(struct websocket *w, unsigned code, const char *reason)
 {
 	if (w->closed)
 		return;
 	w->closed = true;
-	w->ops->closed(w->arg, code, reason);
+	w->code = code;
+	snprintf(w->reason, sizeof(w->reason), "%s", reason);
+}
+
+static void websocket_tell_closed(struct websocket *w)
+{
+	if (!w->closed || w->told)
+		return;
+	w->told = true;
+	w->ops->closed(w->arg, w->code, w->reason);
 }
 
 static void websocket_on_message(wslay_event_context_ptr context,
@@ -84,7 +96,8 @@ static void websocket_on_message(wslay_event_context_ptr context,
 		if (m->msg_length > 2)
 			snprintf(reason, sizeof(reason), "%.*s", (int)(m->msg_length - 2),
 				 (const char *)m->msg + 2);
-		websocket_tell_closed(w, m->status_code, reason);
+		websocket_note_closed(
+			w, m->status_code ? m->status_code : WSLAY_CODE_NO_STATUS_RCVD, reason);
 		break;
 	case WSLAY_PONG:
 		if (w->ops->pong)
@@ -139,7 +152,7 @@ static void websocket_look_for_breach(struct websocket *w)
 	    wslay_event_get_close_received(w->context) || !wslay_event_get_close_sent(w->context))
 		return;
 	code = wslay_event_get_status_code_sent(w->context);
-	websocket_tell_closed(w,
+	websocket_note_closed(w,
 			      code == WSLAY_CODE_NO_STATUS_RCVD ? WSLAY_CODE_PROTOCOL_ERROR : code,
 			      "the peer broke the protocol");
 }
@@ -157,15 +170,17 @@ void websocket_feed(struct websocket *w, const uint8_t *data, size_t size)
 	if (!wslay_event_send(w->context))
 		websocket_look_for_breach(w);
 	if (rc)
-		websocket_tell_closed(w, WEBSOCKET_GONE, "the WebSocket broke");
+		websocket_note_closed(w, WEBSOCKET_GONE, "the WebSocket broke");
+	websocket_tell_closed(w);
 }
 
+/* It fails after a close, when nothing more may be said, and without memory. */
 static void websocket_queue(struct websocket *w, uint8_t opcode, const void *data, size_t size)
 {
 	const struct wslay_event_msg m = { .opcode = opcode, .msg = data, .msg_length = size };
 
-	if (!wslay_event_queue_msg(w->context, &m) && wslay_event_send(w->context))
-		websocket_tell_closed(w, WEBSOCKET_GONE, "the WebSocket broke");
+	if (!wslay_event_queue_msg(w->context, &m))
+		(void)!wslay_event_send(w->context);
 }
 
 void websocket_send(struct websocket *w, enum websocket_type type, const void *data, size_t size)

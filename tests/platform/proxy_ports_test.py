@@ -187,7 +187,7 @@ class Bytes(PortsTest):
     def test_a_client_that_leaves_while_it_waits_is_forgotten(self):
         port = self.publish(talk_echo)
         self.set(WAITING)
-        before = self.rig.files()
+        before = self.rig.settled_files()
         clients = [self.dial(port) for _ in range(10)]
         wait_for("clients", lambda: self.rig.files() == before + 10)
         for s in clients:

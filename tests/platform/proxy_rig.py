@@ -125,7 +125,7 @@ class Machine:
             if self.too_old and len(line.split()) > 2:
                 c.sendall(f"ERR {self.too_old}\n".encode())
                 return
-            app = self.apps.get(int(line.split()[1]))
+            app = self.apps.get("shell" if line == b"SHELL\n" else int(line.split()[1]))
             if not app or isinstance(app, str):
                 c.sendall(f"ERR {app or 'connection refused'}\n".encode())
                 return
@@ -475,6 +475,18 @@ class Rig:
 
     def files(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    def settled_files(self):
+        """As files(), once what an earlier test left is closed."""
+        seen = [self.files()]
+
+        def same():
+            time.sleep(0.2)
+            seen.append(self.files())
+            return seen[-1] == seen[-2]
+
+        wait_for("nothing is closed any more", same)
+        return seen[-1]
 
 
 def serve(rig):

@@ -319,6 +319,54 @@ static void test_without_ingress_every_port_is_denied(void **unused)
 	assert_string_equal(denial->text, "Request missing authentication");
 }
 
+static void test_a_shell_token_opens_a_shell_and_nothing_else(void **unused)
+{
+	static const char upgrade[] = "connection: upgrade\r\nupgrade: websocket\r\n";
+	static const struct {
+		bool upgrade;
+		const char *lines;
+		uint32_t ingress;
+		unsigned status; /* 0: a shell */
+	} cases[] = {
+		{ true, "x-aws-proxy-auth: T\r\n", 1, 0 },
+		{ true, "x-aws-proxy-auth: T\r\nx-aws-proxy-port: 8022\r\n", 1, 0 },
+		{ false, WS "lambda-microvms, lambda-microvms.authentication.T\r\n", 1, 0 },
+		{ false,
+		  WS "lambda-microvms, lambda-microvms.authentication.T, "
+		     "lambda-microvms.port.8022\r\n",
+		  1, 0 },
+		{ false, "x-aws-proxy-auth: T\r\n", 1, 502 },
+		{ true, "x-aws-proxy-auth: T\r\nx-aws-proxy-port: 8080\r\n", 1, 403 },
+		{ true, "x-aws-proxy-auth: T\r\nx-aws-proxy-port: 0\r\n", 1, 400 },
+		{ false,
+		  WS "lambda-microvms, lambda-microvms.authentication.T, "
+		     "lambda-microvms.port.22\r\n",
+		  1, 403 },
+		{ true, "x-aws-proxy-auth: T\r\n", 0, 403 },
+	};
+	struct token_claims claims = { .microvm = "microvm-1",
+				       .expires_ms = NOW + 1,
+				       .shell = true };
+	autofree char *token = mint(&keys, &claims);
+
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		autofree char *lines =
+			xasprintf("%s%s", cases[i].upgrade ? upgrade : "", cases[i].lines);
+		struct route_set to = route;
+		const struct auth_denial *denial;
+		uint16_t port = 1;
+
+		to.http_ingress = 0;
+		to.shell_ingress = cases[i].ingress;
+		denial = ask(lines, token, &to, &port);
+		if ((denial ? denial->status : 0) != cases[i].status ||
+		    (!denial && port != AUTH_SHELL))
+			fail_msg("case %zu: status %u, port %u", i, denial ? denial->status : 0,
+				 port);
+	}
+}
+
 static void test_the_applications_protocols_are_left(void **unused)
 {
 	static const struct {
@@ -361,6 +409,7 @@ int main(void)
 		cmocka_unit_test(test_a_token_that_was_opened_before_is_still_checked),
 		cmocka_unit_test(test_more_tokens_than_are_kept_are_all_right),
 		cmocka_unit_test(test_without_ingress_every_port_is_denied),
+		cmocka_unit_test(test_a_shell_token_opens_a_shell_and_nothing_else),
 		cmocka_unit_test(test_the_applications_protocols_are_left),
 	};
 
