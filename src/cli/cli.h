@@ -62,7 +62,7 @@ command_fn cmd_up, cmd_down, cmd_env, cmd_doctor, cmd_stats;
 command_fn cmd_image_build, cmd_image_rebuild, cmd_image_ls, cmd_image_rm, cmd_image_log,
 	cmd_image_cancel;
 command_fn cmd_base_ls, cmd_base_import, cmd_base_rm, cmd_base_pull;
-command_fn cmd_run, cmd_ls, cmd_get, cmd_suspend, cmd_resume, cmd_rm, cmd_logs, cmd_curl;
+command_fn cmd_run, cmd_ls, cmd_get, cmd_suspend, cmd_resume, cmd_rm, cmd_logs, cmd_curl, cmd_shell;
 
 /* One command as it was typed: its arguments, and a value for each row of command->options. */
 struct typed {

@@ -99,7 +99,8 @@ const struct command commands[] = {
 		{ .name = "--no-auto-resume", .help = "do not wake it on a request" },
 		{ .name = "--max-duration", .argument = "SECONDS", .help = "end it after this time in any case (1 to 28800)" },
 		{ .name = "--payload", .argument = "TEXT", .help = "text that the application's run hook gets" },
-		{ .name = "--version", .argument = "VERSION", .help = "start this version of the image (default: the active one)" } },
+		{ .name = "--version", .argument = "VERSION", .help = "start this version of the image (default: the active one)" },
+		{ .name = "--shell", .help = "allow shells in it" } },
 	  .examples = { { .words = "run hello" }, { .words = "run hello --idle 60 --suspended 3600" } } },
 	{ .name = "ls", .arguments = "", .summary = "list microVMs", .group = GROUP_MICROVMS, .run = cmd_ls, .help = "",
 	  .options = { { .name = "--all", .letter = "-a", .help = "also list those that have ended" } },
@@ -112,6 +113,12 @@ const struct command commands[] = {
 	  .options = { { .name = "--port", .argument = "PORT", .help = "port of the application (default: the only port that the image "
 		  "EXPOSEs, else 8080)" } },
 	  .examples = { { .words = "curl a99 /" }, { .words = "curl a99 /items --port 5000 -- -X POST -d '{\"n\":1}'" } } },
+	{ .name = "shell", .arguments = "ID", .least = 1, .most = 1, .group = GROUP_MICROVMS, .run = cmd_shell,
+	  .summary = "open a shell in a microVM",
+	  .help = "It runs as root beside the application, and its exit status is that of the command. The microVM must have been started with "
+		  "--shell. If standard input is no terminal, the shell reads it to its end. A microVM that falls asleep meanwhile wakes on the next "
+		  "key, and the shell goes on where it was.",
+	  .examples = { { .words = "shell a99" }, { .words = "shell a99", .before = "echo ls | " } } },
 	{ .name = "suspend", .arguments = "ID...", .least = 1, .most = ANY, .group = GROUP_MICROVMS, .run = cmd_suspend,
 	  .summary = "put microVMs to sleep", .help = "Memory and disk are kept as they are. A sleeping microVM has no process and uses no memory.",
 	  .examples = { { .words = "suspend a99" } } },

@@ -60,7 +60,7 @@ static json_t *microvm_wait(struct client *c, const char *id, const char *const 
 
 struct run_options {
 	const char *idle, *suspended, *duration, *payload, *version;
-	bool no_auto_resume;
+	bool no_auto_resume, shell;
 };
 
 static int run_policy(json_t *in, const struct run_options *o)
@@ -84,6 +84,21 @@ static int run_policy(json_t *in, const struct run_options *o)
 	if (o->version)
 		json_object_set_new(in, "imageVersion", json_string(o->version));
 	return 0;
+}
+
+static void run_ingress(const struct client *c, json_t *in)
+{
+	static const char *const names[] = { "HTTP_INGRESS", "SHELL_INGRESS" };
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		autofree char *arn = xasprintf("arn:aws:lambda:%s:aws:network-connector:"
+					       "aws-network-connector:%s",
+					       c->conf.region, names[i]);
+
+		json_array_append_new(list, json_string(arn));
+	}
+	json_object_set_new(in, "ingressNetworkConnectors", list);
 }
 
 static int run_report(struct client *c, const json_t *vm)
@@ -113,6 +128,7 @@ int cmd_run(struct client *c, const struct typed *t)
 		.payload = typed_option(t, "--payload"),
 		.version = typed_option(t, "--version"),
 		.no_auto_resume = typed_option(t, "--no-auto-resume"),
+		.shell = typed_option(t, "--shell"),
 	};
 	struct err e;
 	autofree char *arn = name_image(c, t->words.at[0], &e);
@@ -126,6 +142,8 @@ int cmd_run(struct client *c, const struct typed *t)
 		json_decref(in);
 		return 1;
 	}
+	if (o.shell)
+		run_ingress(c, in);
 	made = client_json(c, "POST", MICROVMS, in, &e);
 	json_decref(in);
 	if (made)
