@@ -16,6 +16,7 @@
 #include "base/rand.h"
 #include "cli/cli.h"
 #include "cli/shell_link.h"
+#include "cli/suggest.h"
 #include "cli/terminal.h"
 
 #define MICROVMS    "/2025-09-09/microvms"
@@ -315,9 +316,26 @@ static int shell_run(struct shell *s, struct err *e)
 	}
 }
 
+static bool shell_is_allowed(const json_t *vm)
+{
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach(json_object_get(vm, "ingressNetworkConnectors"), i, item)
+	{
+		const char *name = strrchr(json_string_value(item), ':');
+
+		if (name && !strcmp(name + 1, "SHELL_INGRESS"))
+			return true;
+	}
+	return false;
+}
+
 static int shell_find(struct shell *s, const char *given, struct err *e)
 {
+	autofree char *run = command_text(&s->client->conf, "run --shell IMAGE");
 	autofree char *path = NULL;
+	bool allowed;
 	json_t *vm;
 
 	s->id = name_microvm(s->client, given, e);
@@ -328,7 +346,11 @@ static int shell_find(struct shell *s, const char *given, struct err *e)
 	if (!vm)
 		return -1;
 	s->endpoint = xstrdup(json_text(vm, "endpoint"));
+	allowed = shell_is_allowed(vm);
 	json_decref(vm);
+	if (!allowed)
+		return err_set(e, ERR_DENIED,
+			       "the microVM allows no shells: '%s' starts one that does", run);
 	s->signals = terminal_signals(e);
 	return s->signals < 0 ? -1 : 0;
 }
