@@ -86,11 +86,11 @@ def terminal(doze, vm):
 
 
 def test_a_terminal_is_joined_to_a_shell(terminal):
-    terminal.type("id -u; tty; stty size\n", rb"\n0\r\n/dev/pts/\d+\r\n30 100\r\n")
+    terminal.type("id -u; tty; stty size\n", rb"[\r\n]0\r\n/dev/pts/\d+\r\n30 100\r\n")
     terminal.resize(43, 132)
     terminal.process.send_signal(signal.SIGWINCH)
-    terminal.type("sleep 0.3; stty size\n", rb"\n43 132\r\n")
-    terminal.type("echo be''gins; sleep 1000\n", rb"\nbegins\r\n")
+    terminal.type("sleep 0.3; stty size\n", rb"[\r\n]43 132\r\n")
+    terminal.type("echo be''gins; sleep 1000\n", rb"[\r\n]begins\r\n")
     time.sleep(0.5)
     terminal.type("\x03", PROMPT, 5)
     terminal.type("ps -ef 2>/dev/null | head -3; ls /proc/1/cmdline\n", rb"/proc/1/cmdline")
@@ -118,7 +118,7 @@ def test_the_terminal_is_restored_when_a_signal_ends_the_command(terminal):
 
 
 def test_a_shell_goes_on_over_a_suspend(doze, vm, terminal):
-    terminal.type("X=kept; echo d''one\n", rb"\ndone\r\n")
+    terminal.type("X=kept; echo d''one\n", rb"[\r\n]done\r\n")
     terminal.type("for i in $(seq 1 400); do echo line $i; sleep 0.01; done; echo a''ll\n", rb"line 20\r\n")
     doze.api.suspend_microvm(microvmIdentifier=vm["microvmId"])
     terminal.reads(rb"the microVM sleeps")
@@ -126,8 +126,8 @@ def test_a_shell_goes_on_over_a_suspend(doze, vm, terminal):
     time.sleep(3)
     assert doze.state(vm["microvmId"]) == "SUSPENDED", "an attached shell alone wakes nothing"
     os.write(terminal.ours, b"echo still $X\n")
-    terminal.reads(rb"\nstill kept\r\n", 60)
-    assert [int(n) for n in re.findall(rb"\nline (\d+)\r", terminal.out)] == list(range(1, 401))
+    terminal.reads(rb"[\r\n]still kept\r\n", 60)
+    assert [int(n) for n in re.findall(rb"[\r\n]line (\d+)\r", terminal.out)] == list(range(1, 401))
     os.write(terminal.ours, b"exit 3\n")
     assert terminal.ends() == 3
 
@@ -179,12 +179,12 @@ def test_pythons_websockets_opens_shells(doze, vm):
         ws.send(json.dumps({"type": "resize", "cols": 90 + i, "rows": 20}))
         ws.send(b"stty size; X=%d\n" % i)
     for i, (ws, init) in enumerate(shells):
-        have = reads(ws, rb"\n20 %d\r\n" % (90 + i))
+        have = reads(ws, rb"[\r\n]20 %d\r\n" % (90 + i))
         assert have
         ws.close()
         again, init = open_one(f"?session={init['session_id']}")
         assert init["offset"] == 0
-        reads(again, rb"\n20 %d\r\n" % (90 + i))
+        reads(again, rb"[\r\n]20 %d\r\n" % (90 + i))
         again.send("echo it was $X; exit\n")
         with pytest.raises(closed) as end:
             reads(again, rb"never")
