@@ -11,6 +11,7 @@
 
 #define OPTIONS_MAX  8
 #define EXAMPLES_MAX 4
+#define OPTION_MANY  16
 
 /* Status of a command that was typed wrongly; 1 is that of one that failed. */
 #define USAGE 2
@@ -30,6 +31,7 @@ struct option {
 	const char *argument; /* "SECONDS"; NULL: a flag */
 	const char *help;
 	bool required;
+	bool many; /* it may be given several times; one option of a command at most */
 };
 
 struct example {
@@ -63,12 +65,18 @@ command_fn cmd_image_build, cmd_image_rebuild, cmd_image_ls, cmd_image_rm, cmd_i
 	cmd_image_cancel;
 command_fn cmd_base_ls, cmd_base_import, cmd_base_rm, cmd_base_pull;
 command_fn cmd_run, cmd_ls, cmd_get, cmd_suspend, cmd_resume, cmd_rm, cmd_logs, cmd_curl, cmd_shell;
+command_fn cmd_publish, cmd_publish_ls, cmd_unpublish, cmd_forward;
+
+/* A token for this port of a microVM, for an hour; owned by the caller.  NULL: *e says why. */
+char *curl_token(struct client *c, const char *id, long port, struct err *e);
 
 /* One command as it was typed: its arguments, and a value for each row of command->options. */
 struct typed {
 	const struct command *command;
 	struct words words;
 	const char *values[OPTIONS_MAX]; /* NULL: not given; "" for a flag that was */
+	const char *many[OPTION_MANY];   /* all values of the option that may come several times */
+	size_t n_many;
 };
 
 /* The value of "--name", NULL where it was not given.  Only for names that the command's row has.
@@ -83,6 +91,7 @@ struct option_def {
 	const char *name;   /* "--port"; takes a value unless `flag` is set */
 	const char **value; /* gets the text */
 	bool *flag;
+	struct typed *many; /* gets it too, among others; NULL: it comes once */
 };
 
 /* Take the options out of *w; the rest goes to `rest` (room for w->n).  "--" ends the options.

@@ -9,10 +9,10 @@ const char *const group_names[GROUP_NUM] = { "Daemon", "Images", "MicroVMs" };
 /* clang-format off */
 const struct option global_options[] = {
 	{ "--instance", "-i", "NAME", "use the doze of this name, with places, ports and microVMs of its own "
-	  "(default: $DOZE_INSTANCE)", false },
-	{ "--json", NULL, NULL, "print JSON for programs", false },
-	{ "--help", "-h", NULL, "print help, also for one command", false },
-	{ "--version", NULL, NULL, "print the version", false },
+	  "(default: $DOZE_INSTANCE)", false, false },
+	{ "--json", NULL, NULL, "print JSON for programs", false, false },
+	{ "--help", "-h", NULL, "print help, also for one command", false, false },
+	{ "--version", NULL, NULL, "print the version", false, false },
 };
 const size_t n_global_options = ARRAY_SIZE(global_options);
 
@@ -119,6 +119,27 @@ const struct command commands[] = {
 		  "--shell. If standard input is no terminal, the shell reads it to its end. A microVM that falls asleep meanwhile wakes on the next "
 		  "key, and the shell goes on where it was.",
 	  .examples = { { .words = "shell a99" }, { .words = "shell a99", .before = "echo ls | " } } },
+	{ .name = "forward", .arguments = "ID PORT[:LOCAL]", .least = 2, .most = 2, .group = GROUP_MICROVMS, .run = cmd_forward,
+	  .summary = "open a local port that leads to a port of a microVM",
+	  .help = "Its connections go through the endpoint, with a token that is renewed, and wake the microVM. Stays in the foreground. LOCAL is PORT "
+		  "unless it is given; 0 is any free port.",
+	  .options = {
+		{ .name = "--udp", .help = "forward datagrams of UDP" },
+		{ .name = "--listen", .argument = "ADDRESS", .help = "address of this host (default: 127.0.0.1)" } },
+	  .examples = { { .words = "forward a99 6379" }, { .words = "forward a99 5432:15432" }, { .words = "forward a99 53:5353 --udp" } } },
+	{ .name = "publish ls", .arguments = "", .summary = "list published ports", .group = GROUP_MICROVMS, .run = cmd_publish_ls, .help = "",
+	  .examples = { { .words = "publish ls" } } },
+	{ .name = "publish", .arguments = "ID PORT[/udp]", .least = 2, .most = 2, .group = GROUP_MICROVMS, .run = cmd_publish,
+	  .summary = "lease a port of this host that leads to a port of a microVM",
+	  .help = "For clients that know no token: whoever reaches the port is let in, and wakes the microVM. The port stays until it is unpublished or the "
+		  "microVM ends.",
+	  .options = {
+		{ .name = "--from", .argument = "RANGE", .many = true, .help = "addresses that may come, such as 10.0.0.0/8; may be given several times "
+		  "(default: everybody)" },
+		{ .name = "--listen", .argument = "ADDRESS", .help = "address of this host (default: [publish] listen of doze.ini)" } },
+	  .examples = { { .words = "publish a99 6379" }, { .words = "publish a99 514/udp --listen 0.0.0.0 --from 10.0.0.0/8" } } },
+	{ .name = "unpublish", .arguments = "PUBLISHED...", .least = 1, .most = ANY, .group = GROUP_MICROVMS, .run = cmd_unpublish,
+	  .summary = "give published ports back", .help = "Their connections are cut.", .examples = { { .words = "unpublish 23817" } } },
 	{ .name = "suspend", .arguments = "ID...", .least = 1, .most = ANY, .group = GROUP_MICROVMS, .run = cmd_suspend,
 	  .summary = "put microVMs to sleep", .help = "Memory and disk are kept as they are. A sleeping microVM has no process and uses no memory.",
 	  .examples = { { .words = "suspend a99" } } },

@@ -32,7 +32,7 @@ static long curl_default_port(struct client *c, const char *arn)
 	return port;
 }
 
-static char *curl_token(struct client *c, const char *id, long port, struct err *e)
+char *curl_token(struct client *c, const char *id, long port, struct err *e)
 {
 	autofree char *path = xasprintf(MICROVMS "/%s/auth-token", id);
 	json_t *in = json_pack("{sI s[{sI}]}", "expirationInMinutes", (json_int_t)60,

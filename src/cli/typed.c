@@ -63,9 +63,11 @@ int typed_read(struct typed *t, const struct command *cmd, struct words w, const
 		const struct option *o = &cmd->options[i];
 		bool *flag = o->argument ? NULL : &flags[i];
 
-		defs[n++] = (struct option_def){ o->name, &t->values[i], flag };
+		struct typed *many = o->many ? t : NULL;
+
+		defs[n++] = (struct option_def){ o->name, &t->values[i], flag, many };
 		if (o->letter)
-			defs[n++] = (struct option_def){ o->letter, &t->values[i], flag };
+			defs[n++] = (struct option_def){ o->letter, &t->values[i], flag, many };
 	}
 	if (words_options(&t->words, defs, n, rest))
 		return typed_usage(cmd, conf);

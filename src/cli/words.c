@@ -49,16 +49,18 @@ static int option_take(const struct option_def *defs, size_t n, struct words w, 
 		*def->flag = true;
 		return 1;
 	}
-	if (equals) {
-		*def->value = equals + 1;
-		return 1;
-	}
-	if (at + 1 == w.n) {
+	if (!equals && at + 1 == w.n) {
 		say_text("%s needs a value", word);
 		return -1;
 	}
-	*def->value = w.at[at + 1];
-	return 2;
+	*def->value = equals ? equals + 1 : w.at[at + 1];
+	if (def->many && def->many->n_many == OPTION_MANY) {
+		say_text("%s can be given %d times", def->name, OPTION_MANY);
+		return -1;
+	}
+	if (def->many)
+		def->many->many[def->many->n_many++] = *def->value;
+	return equals ? 1 : 2;
 }
 
 int words_options(struct words *w, const struct option_def *defs, size_t n, const char **rest)

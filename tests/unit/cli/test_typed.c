@@ -17,7 +17,8 @@ static const struct command row = {
 	.least = 1,
 	.most = 2,
 	.options = { { .name = "--name", .argument = "NAME", .help = "x", .required = true },
-		     { .name = "--follow", .letter = "-f", .help = "x" } },
+		     { .name = "--follow", .letter = "-f", .help = "x" },
+		     { .name = "--from", .argument = "RANGE", .help = "x", .many = true } },
 };
 
 static int read_words(struct typed *t, const char *const *words, const char **rest)
@@ -43,6 +44,24 @@ static void test_options_and_arguments_are_found_by_the_row(void **unused)
 	assert_string_equal(t.words.at[1], "red");
 	assert_string_equal(typed_option(&t, "--name"), "n");
 	assert_non_null(typed_option(&t, "--follow"));
+}
+
+static void test_an_option_that_may_come_several_times_keeps_all_of_them(void **unused)
+{
+	static const char *const words[] = { "a", "--from=x", "--name", "n", "--from", "y", NULL };
+	const char *many[2 * OPTION_MANY + 5] = { "a", "--name=n" }, *rest[3 * OPTION_MANY];
+	struct typed t;
+
+	(void)unused;
+	assert_int_equal(read_words(&t, words, rest), 0);
+	assert_int_equal(t.n_many, 2);
+	assert_string_equal(t.many[0], "x");
+	assert_string_equal(t.many[1], "y");
+	for (size_t i = 0; i < OPTION_MANY; i++)
+		many[2 + i] = "--from=x";
+	assert_int_equal(read_words(&t, many, rest), 0);
+	many[2 + OPTION_MANY] = "--from=x";
+	assert_int_equal(read_words(&t, many, rest), USAGE);
 }
 
 static void test_an_option_that_was_not_given_is_null(void **unused)
@@ -77,6 +96,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_options_and_arguments_are_found_by_the_row),
+		cmocka_unit_test(test_an_option_that_may_come_several_times_keeps_all_of_them),
 		cmocka_unit_test(test_an_option_that_was_not_given_is_null),
 		cmocka_unit_test(test_what_is_missing_too_much_or_unknown_is_wrong_usage),
 	};

@@ -12,7 +12,8 @@
 
 static const char *port;
 static bool keep;
-static const struct option_def defs[] = { { "--port", &port, NULL }, { "--keep", NULL, &keep } };
+static const struct option_def defs[] = { { "--port", &port, NULL, NULL },
+					  { "--keep", NULL, &keep, NULL } };
 
 static int take(struct words *w, const char *const *words, size_t n, const char **rest)
 {

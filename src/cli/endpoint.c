@@ -1,0 +1,164 @@
+#include "cli/endpoint.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/io.h"
+
+#define ENDPOINT_HEAD (16 * KIB)
+
+/* Names below localhost are this host, whatever its resolver knows of them (RFC 6761). */
+static bool endpoint_is_local(const char *name)
+{
+	size_t n = strlen(name), tail = strlen(".localhost");
+
+	return n > tail && !strcasecmp(name + n - tail, ".localhost");
+}
+
+static int endpoint_connect(const char *name, const char *port, struct err *e)
+{
+	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
+	struct addrinfo *all = NULL;
+	int fd = -1, rc;
+
+	rc = getaddrinfo(endpoint_is_local(name) ? "127.0.0.1" : name, port, &hints, &all);
+	if (rc)
+		return err_set(e, ERR_INTERNAL, "find %s: %s", name, gai_strerror(rc));
+	for (struct addrinfo *at = all; at && fd < 0; at = at->ai_next) {
+		fd = socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		if (fd >= 0 && connect(fd, at->ai_addr, at->ai_addrlen))
+			fd_close(&fd);
+	}
+	freeaddrinfo(all);
+	if (fd < 0)
+		return err_sys(e, "connect to %s, port %s", name, port);
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
+	return fd;
+}
+
+static int endpoint_secure(struct endpoint *p, const char *name, const char *ca_file, struct err *e)
+{
+	p->context = SSL_CTX_new(TLS_client_method());
+	if (!p->context || SSL_CTX_load_verify_locations(p->context, ca_file, NULL) != 1)
+		return err_set(e, ERR_INTERNAL, "the CA certificate '%s' cannot be read", ca_file);
+	SSL_CTX_set_verify(p->context, SSL_VERIFY_PEER, NULL);
+	p->ssl = SSL_new(p->context);
+	if (!p->ssl || SSL_set1_host(p->ssl, name) != 1 ||
+	    SSL_set_tlsext_host_name(p->ssl, name) != 1 || SSL_set_fd(p->ssl, p->fd) != 1 ||
+	    SSL_connect(p->ssl) != 1)
+		return err_set(e, ERR_INTERNAL, "TLS with the endpoint failed: %s",
+			       X509_verify_cert_error_string(p->ssl ? SSL_get_verify_result(p->ssl)
+								    : X509_V_ERR_UNSPECIFIED));
+	SSL_set_mode(p->ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	return 0;
+}
+
+/* The value of a header of the answer, up to its line's end; NULL: it has none. */
+static const char *endpoint_header(const char *head, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (const char *line = strstr(head, "\r\n"); line; line = strstr(line, "\r\n")) {
+		line += 2;
+		if (!strncasecmp(line, name, n) && line[n] == ':')
+			return line + n + 1 + strspn(line + n + 1, " ");
+	}
+	return NULL;
+}
+
+/* Byte by byte, since those behind the head are the port's. */
+static int endpoint_read_head(struct endpoint *p, char *head, struct err *e)
+{
+	size_t n = 0;
+
+	while (n < ENDPOINT_HEAD - 1) {
+		if (SSL_read(p->ssl, head + n, 1) != 1)
+			return err_set(e, ERR_INTERNAL, "the endpoint ended the connection");
+		head[++n] = '\0';
+		if (n >= 4 && !strcmp(head + n - 4, "\r\n\r\n"))
+			return 0;
+	}
+	return err_set(e, ERR_INTERNAL, "the endpoint's answer is too long");
+}
+
+static int endpoint_upgrade(struct endpoint *p, const struct endpoint_ask *ask, struct err *e)
+{
+	autobuf struct buf request = { .secret = true };
+	autofree char *head = xcalloc(1, ENDPOINT_HEAD);
+	const char *protocol = ask->datagrams ? "doze-udp" : "doze-tcp", *why;
+	unsigned status = 0;
+
+	buf_addf(&request,
+		 "GET / HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: %s\r\n"
+		 "X-aws-proxy-auth: %s\r\nX-aws-proxy-port: %u\r\n\r\n",
+		 ask->host, protocol, ask->token, ask->port);
+	if (SSL_write(p->ssl, request.data, (int)request.size) != (int)request.size)
+		return err_set(e, ERR_INTERNAL, "the endpoint ended the connection");
+	if (endpoint_read_head(p, head, e))
+		return -1;
+	if (sscanf(head, "HTTP/1.1 %u ", &status) != 1)
+		return err_set(e, ERR_INTERNAL, "the endpoint's answer is no HTTP");
+	why = endpoint_header(head, "x-doze-reason");
+	if (status == 101 && endpoint_header(head, "upgrade"))
+		return 0;
+	return err_set(e, status == 403 ? ERR_DENIED : ERR_INTERNAL,
+		       "the endpoint answered %u%s%.*s", status, why ? ": " : "",
+		       why ? (int)strcspn(why, "\r") : 0, why ? why : "");
+}
+
+int endpoint_open(struct endpoint *p, const struct endpoint_ask *ask, struct err *e)
+{
+	const char *colon = strchr(ask->host, ':');
+	autofree char *name = xasprintf("%.*s", (int)strcspn(ask->host, ":"), ask->host);
+
+	*p = (struct endpoint){ .fd = endpoint_connect(name, colon ? colon + 1 : "443", e) };
+	if (p->fd < 0)
+		return -1;
+	if (!endpoint_secure(p, name, ask->ca_file, e) && !endpoint_upgrade(p, ask, e)) {
+		if (!io_nonblock(p->fd))
+			return 0;
+		err_sys(e, "use the connection to the endpoint");
+	}
+	endpoint_close(p);
+	return -1;
+}
+
+void endpoint_close(struct endpoint *p)
+{
+	SSL_free(p->ssl);
+	SSL_CTX_free(p->context);
+	fd_close(&p->fd);
+	*p = (struct endpoint){ .fd = -1 };
+}
+
+static ssize_t endpoint_result(const struct endpoint *p, int n)
+{
+	int why = n > 0 ? SSL_ERROR_NONE : SSL_get_error(p->ssl, n);
+
+	if (why == SSL_ERROR_NONE)
+		return n;
+	return why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE ? 0 : -1;
+}
+
+ssize_t endpoint_read(struct endpoint *p, void *to, size_t size)
+{
+	return endpoint_result(p, SSL_read(p->ssl, to, (int)size));
+}
+
+ssize_t endpoint_write(struct endpoint *p, const void *from, size_t size)
+{
+	return endpoint_result(p, SSL_write(p->ssl, from, (int)size));
+}
+
+void endpoint_shutdown(struct endpoint *p)
+{
+	(void)SSL_shutdown(p->ssl);
+}

@@ -1,0 +1,18 @@
+/* port_words.h - a port as it is typed: "6379", "6379/tcp", "514/udp"; and with a local one:
+ * "6379:16379".  Pure. */
+#ifndef CLI_PORT_WORDS_H
+#define CLI_PORT_WORDS_H
+
+#include "base/err.h"
+
+struct port_words {
+	uint16_t port;
+	uint16_t local; /* as `port` where none is given */
+	bool datagrams;
+};
+
+int port_words_read(const char *text, struct port_words *to, struct err *e) must_check;
+/* PORT[:LOCAL]; LOCAL 0 is any free port. */
+int port_words_read_pair(const char *text, struct port_words *to, struct err *e) must_check;
+
+#endif
