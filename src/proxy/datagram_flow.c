@@ -8,6 +8,8 @@
 
 #define FLOW_WAITING       32          /* datagrams while the microVM wakes ... */
 #define FLOW_WAITING_BYTES (128 * KIB) /* ... with their lengths */
+#define FLOW_QUEUED        (8 * MIB)   /* of all flows of a microVM: not taken by the guest yet */
+#define FLOW_QUEUED_LEAST  (64 * KIB)  /* of each */
 #define FLOW_BATCH         64          /* answers that are sent in one go */
 
 static void flow_say_dropped(const struct datagram_flow *f)
@@ -249,13 +251,22 @@ static void flow_put_waiting(struct datagram_flow *f, const void *datagram, size
 		caller_gate(&f->caller);
 }
 
+/* A guest that is busy for some milliseconds loses nothing, and one that takes nothing costs a
+ * bounded memory, however many flows it has. */
+static bool flow_is_full(const struct datagram_flow *f)
+{
+	size_t share = FLOW_QUEUED / f->caller.route->n_published;
+
+	return conn_queued(f->guest) >= (share > FLOW_QUEUED_LEAST ? share : FLOW_QUEUED_LEAST);
+}
+
 void flow_put(struct datagram_flow *f, const void *datagram, size_t size)
 {
 	flows_use(f->flows, &f->node, clock_mono_ms());
 	control_touch(f->caller.proxy, f->caller.route);
 	if (!f->guest) {
 		flow_put_waiting(f, datagram, size);
-	} else if (conn_full(f->guest)) {
+	} else if (flow_is_full(f)) {
 		f->dropped++;
 	} else {
 		datagram_put(&f->out, datagram, size);

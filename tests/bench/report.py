@@ -34,6 +34,13 @@ ROWS = [
         ("quiet_get_ms", "GET without the uploads", "ms"), ("quiet_list_ms", "LIST without the uploads", "ms"),
         ("quiet_put_ms", "PUT without the uploads", "ms")],
      "p99 of GET and LIST <= 50 ms. The disk is made slow by tests/unit/objects/slow_disk.c"),
+    ("datagrams", "Datagrams of 512 bytes through a published port of UDP, for 5 s", "datagrams", [
+        ("lost_percent_10000", "lost of 10,000 a second", "%"), ("cpu_us_10000", "the proxy's CPU for each", "us"),
+        ("lost_percent_50000", "lost of 50,000 a second", "%"), ("cpu_us_50000", "the proxy's CPU for each", "us"),
+        ("lost_percent_100000", "lost of 100,000 a second", "%"), ("cpu_us_100000", "the proxy's CPU for each", "us"),
+        ("lost_in_socket_percent_100000", "of these, in the kernel's buffer", "%")],
+     "nothing lost of 50,000 a second. The machine is one that counts frames, so this is the proxy alone; "
+     "what the kernel's buffer holds follows net.core.rmem_max"),
 ]
 
 
