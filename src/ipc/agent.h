@@ -13,7 +13,7 @@
 
 #define AGENT_PROTOCOL    1
 #define AGENT_PORT_NAME   "doze.agent"
-#define AGENT_STREAM_PORT 1 /* of the guest (TCP on eth0 only, or vsock): "CONNECT <port>\n" */
+#define AGENT_STREAM_PORT 1 /* of the guest (TCP on eth0 only, or vsock): wire/connect.h */
 #define AGENT_HOST_PORT   1 /* of the host (vsock): the agent's frames */
 
 /* On the console, in the last words of a guest whose kernel measured its timer wrong

@@ -7,7 +7,7 @@
  *                 built).  It carries the messages below.  There is one peer at a time, and a new
  *                 one replaces the old.  The machine keeps running when the peer leaves.
  *   stream.sock   SOCK_STREAM, group doze-proxy (for a build, its owner).  The peer connects,
- * writes "CONNECT <port>\n" and reads "OK\n" or "ERR <why>\n".  With OK doze-qemu passes a
+ * writes a line of wire/connect.h and reads "OK\n" or "ERR <why>\n".  With OK doze-qemu passes a
  *                 connected stream socket that leads to the guest's port, by SCM_RIGHTS, and closes
  *                 the connection to stream.sock.  doze-vmm passes no descriptor, and this
  *                 connection itself leads to the port.  The guest's side is 127.0.0.1:<port>.

@@ -186,6 +186,8 @@ class Bytes(PortsTest):
 
     def test_a_client_that_leaves_while_it_waits_is_forgotten(self):
         port = self.publish(talk_echo)
+        with self.dial(port) as s:
+            self.assertEqual(self.say(s), b"ping")
         self.set(WAITING)
         before = self.rig.settled_files()
         clients = [self.dial(port) for _ in range(10)]
@@ -196,7 +198,7 @@ class Bytes(PortsTest):
         wait_for("their ends", lambda: self.rig.files() == before)
         self.set(OPEN)
         self.assertEqual(self.say(self.dial(port)), b"ping")
-        self.assertEqual(len(self.machine.asked), 1)
+        self.assertEqual(len(self.machine.asked), 2)
 
     def test_a_client_that_nobody_can_serve_is_cut_off_and_the_log_says_why(self):
         port = self.publish(talk_echo)
@@ -281,8 +283,7 @@ class Bytes(PortsTest):
         self.assertEqual((self.say(s), self.say(stays)), (b"ping", b"ping"))
         self.unpublish(port)
         self.assertTrue(self.is_cut(s, 1))
-        with self.assertRaises(ConnectionRefusedError):
-            self.dial(port)
+        wait_for("its end", lambda: self.refuses(port))
         self.assertEqual(self.say(stays), b"ping")
 
     def test_a_port_ends_with_its_microvm(self):
@@ -292,8 +293,7 @@ class Bytes(PortsTest):
         time.sleep(0.1)
         self.rig.control.endpoint(GONE, self.endpoint)
         self.assertTrue(self.is_cut(waits, 1))
-        with self.assertRaises(ConnectionRefusedError):
-            self.dial(port)
+        wait_for("its end", lambda: self.refuses(port))
 
     def test_bytes_count_for_the_idle_clock_and_silence_does_not(self):
         s = self.dial(self.publish(talk_echo))
@@ -341,6 +341,8 @@ class Bytes(PortsTest):
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
         except ConnectionRefusedError:
             return True
+        except ConnectionResetError:
+            pass  # it was taken in a moment ago
         return False
 
     def test_redis_cli_talks_to_redis(self):
