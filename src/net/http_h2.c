@@ -4,12 +4,13 @@
 
 #include "base/log.h"
 
+struct buf h2_out;
+
 static void h2_free(struct h2 *h)
 {
 	list_del(&h->wait.in);
 	list_del(&h->later.in);
 	nghttp2_session_del(h->session);
-	buf_free(&h->out);
 	h->server->windows -= h->window.size - H2_WINDOW_FIRST;
 	http_link_del(h->server, &h->link);
 	free(h);
@@ -46,16 +47,15 @@ static void h2_pump(struct h2 *h)
 	ssize_t n = 1;
 
 	while (!h->closing && n > 0 && !conn_full(h->c)) {
-		n = nghttp2_session_mem_send(h->session, &data);
-		if (n > 0)
-			buf_add(&h->out, data, (size_t)n);
-		if (n > 0 && h->out.size < LIMIT_HTTP_BUFFER)
-			continue;
-		conn_write(h->c, h->out.data, h->out.size);
-		n = n > 0 || h->out.size >= LIMIT_HTTP_BUFFER ? 1 : n;
-		buf_clear(&h->out);
+		do {
+			n = nghttp2_session_mem_send(h->session, &data);
+			if (n > 0)
+				buf_add(&h2_out, data, (size_t)n);
+		} while (n > 0 && h2_out.size < H2_PIECE);
+		n = h2_out.size >= H2_PIECE ? 1 : n; /* h2_put_answer stopped it */
+		conn_write(h->c, h2_out.data, h2_out.size);
+		buf_clear(&h2_out);
 	}
-	buf_free(&h->out); /* an idle connection keeps no buffer */
 	if (n < 0)
 		h2_cut(h);
 	if (h->closing)

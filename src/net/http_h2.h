@@ -29,6 +29,7 @@
 #define H2_BLOCK       (256 * KIB) /* bytes of frames that make one block of header fields */
 #define H2_DECODED     (1 * MIB)   /* bytes of header fields in a block, kept or not */
 #define H2_WINDOWS_ALL (256 * MIB) /* by which windows of all connections may have grown */
+#define H2_PIECE       (32 * KIB)  /* that is given to the connection at once */
 #define H2_KEY_SIZE    25          /* of a Sec-WebSocket-Key, with its NUL */
 
 struct h2 {
@@ -40,7 +41,6 @@ struct h2 {
 	nghttp2_session *session;
 	struct quota_source *source; /* borrowed */
 	struct list streams, heads;  /* all; those whose answer's head waits */
-	struct buf out;
 	struct h2_floods floods;
 	struct h2_window window;
 	size_t block;              /* bytes that came since a block began */
@@ -88,6 +88,9 @@ struct h2_stream {
 };
 
 extern const struct http_carrier h2_carrier;
+/* Frames on their way to a connection.  All share it: there is one loop, and h2_pump is done with
+ * it when it returns. */
+extern struct buf h2_out;
 
 /* http_h2.c */
 void h2_pump_later(struct h2 *h);

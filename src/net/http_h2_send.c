@@ -253,11 +253,11 @@ int h2_put_answer(nghttp2_session *session, nghttp2_frame *frame, const uint8_t 
 	struct h2 *h = arg;
 
 	(void)session;
-	if (h->out.size >= LIMIT_HTTP_BUFFER)
+	if (h2_out.size >= H2_PIECE)
 		return NGHTTP2_ERR_WOULDBLOCK;
 	assert(size <= h2_queued(s) && !frame->data.padlen);
-	buf_add(&h->out, head, 9);
-	buf_add(&h->out, s->out.data + s->out_at, size);
+	buf_add(&h2_out, head, 9);
+	buf_add(&h2_out, s->out.data + s->out_at, size);
 	s->out_at += size;
 	h->pending -= size;
 	if (!h2_queued(s)) {
