@@ -79,13 +79,10 @@ static int h2_on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *h
 
 static int h2_on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 {
-	struct h2 *h = arg;
-	struct h2_stream *s;
+	int32_t id = frame->hd.stream_id;
 
-	if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
-		s = h2_stream_new(h, frame->hd.stream_id);
-		nghttp2_session_set_stream_user_data(session, frame->hd.stream_id, s);
-	}
+	if (frame->headers.cat == NGHTTP2_HCAT_REQUEST)
+		nghttp2_session_set_stream_user_data(session, id, h2_stream_new(arg, id));
 	return 0;
 }
 

@@ -222,28 +222,31 @@ void h2_send_end(struct http_exchange *x)
 	h2_send_trailers(x, NULL, 0);
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is nghttp2's */
 ssize_t h2_read_answer(nghttp2_session *session, int32_t id, uint8_t *to, size_t room,
 		       uint32_t *flags, nghttp2_data_source *source, void *arg)
 {
 	struct h2_stream *s = source->ptr;
-	size_t have = h2_queued(s), n = have < room ? have : room;
+	size_t have = h2_queued(s);
 	nghttp2_nv fields[HTTP_TRAILERS_MOST];
 
 	(void)to, (void)arg;
 	if (!have && s->answer != H2_ENDED)
 		return NGHTTP2_ERR_DEFERRED;
 	*flags |= NGHTTP2_DATA_FLAG_NO_COPY;
-	if (n < have || s->answer != H2_ENDED)
-		return (ssize_t)n;
+	if (room < have)
+		return (ssize_t)room;
+	if (s->answer != H2_ENDED)
+		return (ssize_t)have;
 	*flags |= NGHTTP2_DATA_FLAG_EOF;
 	if (!s->tail.size)
-		return (ssize_t)n;
+		return (ssize_t)have;
 	*flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
 	if (nghttp2_submit_trailer(session, id, fields,
 				   h2_fields_of(&s->tail, fields, ARRAY_SIZE(fields))))
 		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 	buf_free(&s->tail);
-	return (ssize_t)n;
+	return (ssize_t)have;
 }
 
 int h2_put_answer(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *head, size_t size,

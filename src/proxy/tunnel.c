@@ -102,12 +102,12 @@ static void tunnel_cut(struct link *l)
 		duplex_close(t->ends[1]);
 	if (!t->ends[0])
 		return;
-	if (says_so)
-		duplex_write(t->ends[0], tunnel_away, sizeof(tunnel_away));
-	if (says_so)
-		duplex_close_after_write(t->ends[0]);
-	else
+	if (!says_so) {
 		duplex_close(t->ends[0]);
+		return;
+	}
+	duplex_write(t->ends[0], tunnel_away, sizeof(tunnel_away));
+	duplex_close_after_write(t->ends[0]);
 }
 
 static struct tunnel *tunnel_new(struct proxy *p, struct route *route)

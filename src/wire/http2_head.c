@@ -214,7 +214,8 @@ static unsigned http2_length(struct http_head *h, const struct http2_pseudo *p, 
 		return http2_refuse(400, why, "the length of a body that does not come");
 	h->length = length;
 	h->chunked = !ended && length < 0 && !p->protocol;
-	if (expect && (http_header_count(h, "expect") > 1 || strcasecmp(expect, "100-continue")))
+	if (expect &&
+	    (http_header_count(h, "expect") > 1 || strcasecmp(expect, "100-continue") != 0))
 		return http2_refuse(417, why, "an unknown expectation");
 	h->expect_continue = expect && !ended && !p->protocol;
 	return 0;
