@@ -60,8 +60,9 @@ void conn_timeout(struct conn *c, int64_t ms);
 void conn_pace_out(struct conn *c, int64_t budget_ms, int64_t rate);
 void conn_pace_in(struct conn *c, int64_t budget_ms, int64_t rate);
 void conn_await(struct conn *c, bool on);
-/* The peer keeps its owner from queueing what lies ready, and its time counts outwards too. */
-void conn_owe(struct conn *c, bool on);
+/* For an owner whose bytes wait for the peer's leave (HTTP/2's windows): its time counts outwards
+ * while @on, and what it let through since the last call, @moved, earns some back. */
+void conn_owe(struct conn *c, bool on, size_t moved);
 /* Was it closed because the peer was silent or too slow?  */
 bool conn_timed_out(const struct conn *c);
 

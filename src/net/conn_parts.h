@@ -61,12 +61,11 @@ struct conn {
 	struct buf kept;        /* plain text that `data` did not take */
 	unsigned handles;       /* still to be closed */
 	bool full;              /* `drained` is owed: the queue was above the high mark */
-	bool owes;              /* conn_owe */
 	bool unheard;   /* the peer refuses our bytes; what it said before is still to be read */
 	bool timed_out; /* why it is CLOSING, for the owner */
 	int64_t last_ms, timeout_ms, deadline_ms; /* 0: none */
 	int64_t armed_ms;                         /* when the timer is due; INT64_MAX: never */
-	struct pace pace_in, pace_out;
+	struct pace pace_in, pace_out, pace_owed;
 	int64_t handed, taken; /* bytes that the kernel got; that the peer took, when last seen */
 	struct quota_source *source; /* borrowed; NULL: not counted */
 };

@@ -164,7 +164,7 @@ static bool conn_seal(struct conn *c)
 
 static void conn_set_turn(struct conn *c)
 {
-	bool lags = conn_queued(c) > 0 || c->owes;
+	bool lags = conn_queued(c) > 0;
 
 	if (c->state == CONN_CLOSING || lags == c->pace_out.turn)
 		return;
@@ -198,12 +198,6 @@ void conn_flush(struct conn *c)
 	if (!conn_seal(c))
 		return;
 	conn_push(c);
-	conn_set_turn(c);
-}
-
-void conn_owe(struct conn *c, bool on)
-{
-	c->owes = on;
 	conn_set_turn(c);
 }
 

@@ -6,7 +6,8 @@
 
 static int64_t conn_due(const struct conn *c)
 {
-	int64_t due = INT64_MAX, other[] = { pace_due_ms(&c->pace_in), pace_due_ms(&c->pace_out) };
+	int64_t due = INT64_MAX, other[] = { pace_due_ms(&c->pace_in), pace_due_ms(&c->pace_out),
+					     pace_due_ms(&c->pace_owed) };
 
 	if (c->timeout_ms)
 		due = c->last_ms + c->timeout_ms;
@@ -66,7 +67,8 @@ void conn_timeout(struct conn *c, int64_t ms)
 void conn_pace_out(struct conn *c, int64_t budget_ms, int64_t rate)
 {
 	pace_init(&c->pace_out, budget_ms, rate);
-	pace_turn(&c->pace_out, conn_queued(c) > 0 || c->owes, conn_now(c));
+	pace_init(&c->pace_owed, budget_ms, rate);
+	pace_turn(&c->pace_out, conn_queued(c) > 0, conn_now(c));
 	conn_arm(c);
 }
 
@@ -80,6 +82,16 @@ void conn_await(struct conn *c, bool on)
 	if (on == c->pace_in.turn)
 		return;
 	pace_turn(&c->pace_in, on, conn_now(c));
+	conn_arm(c);
+}
+
+void conn_owe(struct conn *c, bool on, size_t moved)
+{
+	if (moved)
+		pace_moved(&c->pace_owed, moved, conn_now(c));
+	if (on == c->pace_owed.turn)
+		return;
+	pace_turn(&c->pace_owed, on, conn_now(c));
 	conn_arm(c);
 }
 

@@ -38,7 +38,8 @@ void h2_pump_later(struct h2 *h)
 static void h2_set_timeout(struct h2 *h)
 {
 	conn_await(h->c, h->n_awaited > 0);
-	conn_owe(h->c, h->pending > 0);
+	conn_owe(h->c, h->pending > 0, h->let_through);
+	h->let_through = 0;
 }
 
 static void h2_pump(struct h2 *h)

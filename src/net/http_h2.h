@@ -52,7 +52,8 @@ struct h2 {
 	size_t uncredited;         /* bytes that the connection's window still lacks */
 	int32_t ended[H2_STREAMS]; /* streams that we reset last, whose DATA may be on its way */
 	size_t n_ended;
-	size_t pending; /* bytes of answers that wait for a window, or for room */
+	size_t pending;     /* bytes of answers that wait for a window, or for room */
+	size_t let_through; /* ... and those that became frames since the last look */
 };
 
 /* How far the answer is.  Only forwards. */

@@ -263,6 +263,7 @@ int h2_put_answer(nghttp2_session *session, nghttp2_frame *frame, const uint8_t 
 	buf_add(&h2_out, s->out.data + s->out_at, size);
 	s->out_at += size;
 	h->pending -= size;
+	h->let_through += size;
 	if (!h2_queued(s)) {
 		buf_clear(&s->out);
 		s->out_at = 0;
