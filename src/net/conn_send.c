@@ -162,16 +162,6 @@ static bool conn_seal(struct conn *c)
 	return sealed;
 }
 
-static void conn_set_turn(struct conn *c)
-{
-	bool lags = conn_queued(c) > 0;
-
-	if (c->state == CONN_CLOSING || lags == c->pace_out.turn)
-		return;
-	pace_turn(&c->pace_out, lags, conn_now(c));
-	conn_arm(c);
-}
-
 /* False: it is closed. */
 static bool conn_add(struct conn *c, const void *data, size_t size)
 {
@@ -194,11 +184,17 @@ static bool conn_add(struct conn *c, const void *data, size_t size)
 
 void conn_flush(struct conn *c)
 {
+	bool lags;
+
 	list_del(&c->in_batch);
 	if (!conn_seal(c))
 		return;
 	conn_push(c);
-	conn_set_turn(c);
+	lags = conn_queued(c) > 0;
+	if (c->state == CONN_CLOSING || lags == c->pace_out.turn)
+		return;
+	pace_turn(&c->pace_out, lags, conn_now(c));
+	conn_arm(c);
 }
 
 void conn_write(struct conn *c, const void *data, size_t size)

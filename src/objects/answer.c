@@ -55,6 +55,10 @@ static const struct { const char *prefix, *code; unsigned status; } checks[] = {
 	{ "EntityTooLarge", "EntityTooLarge", 400 },
 	{ "IncompleteBody", "IncompleteBody", 400 },
 	{ "MalformedTrailerError", "MalformedTrailerError", 400 },
+	{ "MalformedPOSTRequest", "MalformedPOSTRequest", 400 },
+	{ "InvalidPolicyDocument", "InvalidPolicyDocument", 400 },
+	{ "EntityTooSmall", "EntityTooSmall", 400 },
+	{ "InvalidArgument", "InvalidArgument", 400 },
 };
 /* clang-format on */
 
@@ -178,6 +182,12 @@ void answer_signature(struct request *r, const struct err *e)
 void answer_empty(struct request *r, unsigned status, const struct http_header *headers, size_t n)
 {
 	answer_send(r, status, headers, n, NULL);
+}
+
+void answer_document(struct request *r, unsigned status, const struct http_header *headers,
+		     size_t n, const struct buf *b)
+{
+	answer_send(r, status, headers, n, b);
 }
 
 void answer_xml(struct request *r, struct buf *b)

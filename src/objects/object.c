@@ -42,11 +42,17 @@ static json_t *object_encoding(const char *value)
 json_t *object_headers(struct request *r)
 {
 	const struct http_head *head = http_request(r->x);
+
+	return object_headers_of(r, head->headers, head->n_headers);
+}
+
+json_t *object_headers_of(struct request *r, const struct http_header *list, size_t n_list)
+{
 	json_t *headers = json_object();
 	size_t size = 0, n = 0;
 
-	for (size_t i = 0; i < head->n_headers; i++) {
-		const char *name = head->headers[i].name, *value = head->headers[i].value;
+	for (size_t i = 0; i < n_list; i++) {
+		const char *name = list[i].name, *value = list[i].value;
 		json_t *text;
 
 		if (!object_keeps(name))

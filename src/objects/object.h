@@ -17,6 +17,8 @@ extern const struct object_kept object_kept[OBJECT_KEPT];
 /* Those headers of the request, as a JSON object.  NULL: one cannot be kept, and the request is
  * answered. */
 json_t *object_headers(struct request *r);
+/* The same of these, which a form has instead. */
+json_t *object_headers_of(struct request *r, const struct http_header *list, size_t n);
 /* Do If-Match and If-None-Match allow the request to replace @o (NULL: there is no object)?  False:
  * the request is answered. */
 bool object_may_write(struct request *r, const struct object *o);

@@ -17,6 +17,7 @@ const struct op s3_ops[] = {
 	{ "CreateBucket",            "PUT",    true,  false, NULL, NULL,             NULL,                BODY_XML,    NULL, bucket_op_create, bucket_op_drop },
 	{ "DeleteBucket",            "DELETE", true,  false, NULL, NULL,             NULL,                BODY_NONE,   NULL, bucket_op_delete, bucket_op_drop },
 	{ "DeleteObjects",           "POST",   true,  false, "delete", NULL,         NULL,                BODY_XML,    NULL, delete_op_objects, delete_op_drop },
+	{ "PostObject",              "POST",   true,  false, NULL, NULL,             "content-type",      BODY_FORM,   post_op_begin, post_op_run, post_op_drop },
 	{ "ListParts",               "GET",    true,  true,  "uploadId", NULL,       NULL,                BODY_NONE,   NULL, list_op_parts, NULL },
 	{ "GetObjectAcl",            "GET",    true,  true,  "acl", NULL,            NULL,                BODY_NONE,   NULL, bucket_op_acl, NULL },
 	{ "GetObjectTagging",        "GET",    true,  true,  "tagging", NULL,        NULL,                BODY_NONE,   NULL, bucket_op_tagging, NULL },

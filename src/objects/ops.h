@@ -27,6 +27,11 @@ void delete_op_drop(struct request *r);
 
 int put_op_begin(struct request *r);
 void put_op_run(struct request *r);
+int post_op_begin(struct request *r);
+void post_op_take(struct request *r, const uint8_t *data, size_t size);
+int post_op_end(struct request *r, struct err *e) must_check; /* the body is whole: is the form? */
+void post_op_run(struct request *r);
+void post_op_drop(struct request *r);
 int copy_op_begin(struct request *r);
 void copy_op_run(struct request *r);
 void put_op_drop(struct request *r);

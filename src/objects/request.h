@@ -134,6 +134,7 @@ enum body_kind {
 	BODY_XML,
 	BODY_XML_UNSUMMED, /* the checksum headers do not describe the body */
 	BODY_OBJECT,
+	BODY_FORM, /* the operation takes it itself, and signs in by it */
 };
 
 struct op {
@@ -185,6 +186,8 @@ void answer_signature(struct request *r, const struct err *e);
 void answer_region(struct request *r);
 void answer_empty(struct request *r, unsigned status, const struct http_header *headers, size_t n);
 void answer_xml(struct request *r, struct buf *b);
+void answer_document(struct request *r, unsigned status, const struct http_header *headers,
+		     size_t n, const struct buf *b);
 void answer_raw_fault(struct http_exchange *x, unsigned status, const char *why);
 
 void xml_begin(struct buf *b, const char *element);

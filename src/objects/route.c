@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/clock.h"
 #include "base/hex.h"
@@ -220,6 +221,17 @@ static bool route_choose(struct request *r)
 	return r->op != NULL;
 }
 
+/* A form is signed by what is in it. */
+static bool route_is_form(const struct request *r)
+{
+	const struct http_head *head = http_request(r->x);
+	const char *type = http_header(head, "content-type");
+
+	return !strcmp(head->method, "POST") && r->bucket_name[0] && !r->key[0] && !r->n_params &&
+	       !http_header(head, "authorization") && type &&
+	       !strncasecmp(type, "multipart/form-data", 19);
+}
+
 static char *route_copy(const char *value)
 {
 	return value ? xstrdup(value) : NULL;
@@ -227,8 +239,12 @@ static char *route_copy(const char *value)
 
 bool route_request(struct request *r)
 {
-	if (!route_parse(r) || !route_authenticate(r) || !route_choose(r))
+	if (!route_parse(r) || (!route_is_form(r) && !route_authenticate(r)) || !route_choose(r))
 		return false;
+	if ((r->op->body == BODY_FORM) != route_is_form(r)) {
+		answer_fault(r, FAULT_METHOD, NULL);
+		return false;
+	}
 	r->if_match = route_copy(request_header(r, "if-match"));
 	r->if_none_match = route_copy(request_header(r, "if-none-match"));
 	return true;

@@ -1,6 +1,6 @@
 /* serve.c - what the HTTP server calls for each exchange. */
 
-#include "objects/request.h"
+#include "objects/ops.h"
 
 static void serve_begin(struct request *r)
 {
@@ -15,6 +15,8 @@ static void serve_begin(struct request *r)
 		draft_begin(&r->draft, r->bucket);
 		r->receive.draft = &r->draft;
 	}
+	if (r->op->body == BODY_FORM)
+		return;
 	secret = creds_secret(&r->s3->creds, r->claim.access_key);
 	r->receive.unsummed = r->op->body == BODY_XML_UNSUMMED;
 	if (receive_begin(&r->receive, http_request(r->x), &r->claim, secret, &e))
@@ -36,7 +38,9 @@ static size_t serve_body(struct http_exchange *x, const uint8_t *data, size_t si
 
 	if (r->phase != REQUEST_BODY)
 		return size;
-	if (receive_data(&r->receive, data, size, &e))
+	if (r->op->body == BODY_FORM)
+		post_op_take(r, data, size);
+	else if (receive_data(&r->receive, data, size, &e))
 		answer_signature(r, &e);
 	else
 		request_flush(r);
@@ -50,7 +54,7 @@ static void serve_end(struct http_exchange *x)
 
 	if (r->phase != REQUEST_BODY)
 		return;
-	if (receive_end(&r->receive, &e)) {
+	if (r->op->body == BODY_FORM ? post_op_end(r, &e) : receive_end(&r->receive, &e)) {
 		answer_signature(r, &e);
 		return;
 	}

@@ -1,4 +1,5 @@
 """The S3 role as boto3 sees it: what it signs by its defaults, and what it asks about a bucket."""
+import http.client
 import os
 import pathlib
 import socket
@@ -108,3 +109,70 @@ def test_a_bucket_and_its_objects_have_an_owner_and_no_tags(client):
         s3.get_object_tagging(Bucket="apps", Key="absent")
     with pytest.raises(botocore.exceptions.ClientError, match="NotImplemented"):
         s3.put_object_tagging(Bucket="apps", Key="owned", Tagging={"TagSet": [{"Key": "a", "Value": "b"}]})
+
+
+def form_of(fields, data, name="pic.txt"):
+    """A browser's body for a form with a file, and its Content-Type."""
+    parts = [f'--XyZ\r\nContent-Disposition: form-data; name="{k}"\r\n\r\n{v}\r\n'.encode() for k, v in fields.items()]
+    parts.append(f'--XyZ\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\nContent-Type: image/png\r\n\r\n'.encode() + data + b"\r\n")
+    return b"".join(parts) + b'--XyZ\r\nContent-Disposition: form-data; name="submit"\r\n\r\nUpload\r\n--XyZ--\r\n'
+
+
+def post(client, url, fields, data, **more):
+    return fetch(client, url, "POST", form_of(fields, data, **more), content_type="multipart/form-data; boundary=XyZ")
+
+
+@pytest.mark.parametrize("version", ["s3", "s3v4"])
+def test_a_presigned_form_puts_a_file_where_its_policy_allows_it(client, version):
+    s3 = client(signature_version=version)
+    fields = {"Content-Type": "text/x", "x-amz-meta-by": "form", "success_action_status": "201"}
+    made = s3.generate_presigned_post("apps", f"up-{version}/${{filename}}", Fields=fields, ExpiresIn=60, Conditions=[
+        {"x-amz-meta-by": "form"}, ["starts-with", "$Content-Type", "text/"], {"success_action_status": "201"}, ["content-length-range", 3, 200000]])
+    assert made["url"].endswith("/apps") and ("AWSAccessKeyId" in made["fields"]) == (version == "s3")
+    data = b"\r\n--Xy" + os.urandom(150000) + b"\r\n--XyY\r\n"  # with what looks like a delimiter
+    status, answer = post(client, made["url"], made["fields"], data)
+    assert status == 201 and f"<Key>up-{version}/pic.txt</Key>".encode() in answer, answer
+    s3 = client()
+    found = s3.get_object(Bucket="apps", Key=f"up-{version}/pic.txt")
+    assert found["Body"].read() == data and found["ContentType"] == "text/x" and found["Metadata"] == {"by": "form"}
+    refused = {
+        "a short file": ({}, b"ab", {}, 400, b"EntityTooSmall"),
+        "a long file": ({}, bytes(200001), {}, 400, b"EntityTooLarge"),
+        "another key": ({"key": "elsewhere/x"}, b"abc", {}, 403, b"Policy Condition failed"),
+        "another type": ({"Content-Type": "image/png"}, b"abc", {}, 403, b"Policy Condition failed"),
+        "one field more": ({"x-amz-meta-more": "1"}, b"abc", {}, 403, b"Extra input fields: x-amz-meta-more"),
+        "another policy": ({"policy": made["fields"]["policy"].replace("e", "f", 1)}, b"abc", {}, 403, b"SignatureDoesNotMatch"),
+        "no policy": ({"policy": ""}, b"abc", {}, 403, b"AccessDenied"),
+        "a file's name that leads out": ({}, b"abc", {"name": "x" * 1100}, 400, b"InvalidArgument"),
+    }
+    for why, (changed, body, more, status, code) in refused.items():
+        got = post(client, made["url"], {**made["fields"], **changed}, body, **more)
+        assert got[0] == status and code in got[1], (why, got)
+    assert s3.list_objects_v2(Bucket="apps", Prefix=f"up-{version}/")["KeyCount"] == 1
+    assert "Contents" not in s3.list_objects_v2(Bucket="apps", Prefix="elsewhere/")
+
+
+def test_a_form_by_the_defaults_of_boto3_works_and_ends_with_its_time(client):
+    made = client().generate_presigned_post("apps", "by-form")
+    assert post(client, made["url"], made["fields"], b"x")[0] == 204
+    assert client().get_object(Bucket="apps", Key="by-form")["Body"].read() == b"x"
+    late = client().generate_presigned_post("apps", "by-form", ExpiresIn=-5)
+    assert b"Policy expired" in post(client, late["url"], late["fields"], b"y")[1]
+    other = client().generate_presigned_post("absent", "by-form")
+    assert b"NoSuchBucket" in post(client, other["url"], other["fields"], b"y")[1]
+    assert b"Policy Condition failed" in post(client, made["url"].replace("apps", "absent"), made["fields"], b"y")[1]
+    moved = client().generate_presigned_post("apps", "by-form", Fields={"success_action_redirect": "https://a.example/x?y=1"},
+                                             Conditions=[{"success_action_redirect": "https://a.example/x?y=1"}])
+    body = form_of(moved["fields"], b"z")
+    connection = http.client.HTTPSConnection(made["url"].split("/")[2], context=ssl.create_default_context(cafile=client.ca))
+    connection.request("POST", "/apps", body, {"Content-Type": 'multipart/form-data; boundary="XyZ"'})
+    answer = connection.getresponse()
+    assert answer.status == 303 and answer.headers["Location"].startswith("https://a.example/x?y=1&bucket=apps&key=by-form&etag=%22")
+    connection.close()
+
+
+@pytest.mark.parametrize("body", [b"", b"--XyZ--\r\n", b"junk", b"--XyZ\r\n\r\nx\r\n--XyZ--", b"--XyZ\r\n" + b"a" * 5000, form_of({}, b"x")[:-80]])
+def test_a_form_that_is_none_is_refused(client, body):
+    url = client().generate_presigned_post("apps", "x")["url"]
+    status, why = fetch(client, url, "POST", body, content_type="multipart/form-data; boundary=XyZ")
+    assert status in (400, 403) and (b"MalformedPOSTRequest" in why or b"AccessDenied" in why), why

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "wire/s3_body.h"
+#include "wire/s3_form.h"
 
 /* The payload, "|" at the end of each chunk, then "E", "?" (more is needed) or "!" (broken). */
 static const char *chunks_told(const char *text, size_t size, size_t step)
@@ -296,9 +297,110 @@ static void test_a_location_may_be_absent(void **unused)
 	assert_int_equal(s3_location_parse(location, "<a>", 3, &e), -1);
 }
 
+/* All of a form in pieces of @step bytes: the file's bytes, with "!" if it ends. */
+static void read_form(struct s3_form *f, const char *text, size_t size, size_t step,
+		      struct buf *file)
+{
+	enum s3_form_event event;
+	const uint8_t *piece;
+	size_t used, n;
+
+	assert_true(s3_form_begin(f, "Multipart/Form-Data; charset=x; boundary=\"a b\""));
+	for (size_t at = 0; at < size; at += step) {
+		const uint8_t *part = (const uint8_t *)text + at;
+		size_t left = size - at < step ? size - at : step;
+
+		do {
+			event = s3_form_next(f, part, left, &used, &piece, &n);
+			part += used;
+			left -= used;
+			if (event == S3_FORM_DATA)
+				buf_add(file, piece, n);
+			if (event == S3_FORM_END || event == S3_FORM_BAD)
+				buf_adds(file, event == S3_FORM_END ? "!" : "?");
+		} while (event != S3_FORM_MORE && event != S3_FORM_BAD);
+		if (event == S3_FORM_BAD)
+			return;
+	}
+}
+
+#define FORM_PART(head, value) \
+	"--a b\r\nContent-Disposition: form-data; " head "\r\n\r\n" value "\r\n"
+
+static void test_a_form_is_taken_apart_in_pieces_of_any_size(void **unused)
+{
+	static const char text[] = FORM_PART("name=\"Key\"", "up/${filename}-${filename}")
+		FORM_PART("x=y; name=\"a\\\"b\"",
+			  "\r\n--a c\r\n") "--a b\r\nX: y\r\n"
+					   "content-disposition: form-data; "
+					   "filename=\"C:\\d\\e.png\"; "
+					   "name=\"file\"\r\n\r\n"
+					   "one\r\n--a\r\r\n--a b\r\nanything";
+
+	(void)unused;
+	for (size_t step = 1; step < sizeof(text); step++) {
+		autobuf struct buf file = { 0 }, key = { 0 };
+		struct s3_form f;
+
+		read_form(&f, text, sizeof(text) - 1, step, &file);
+		assert_string_equal(buf_str(&file), "one\r\n--a\r!");
+		assert_string_equal(s3_form_field(&f, "key"), "up/${filename}-${filename}");
+		assert_string_equal(s3_form_field(&f, "a\"b"), "\r\n--a c\r\n");
+		assert_null(s3_form_field(&f, "file"));
+		assert_true(s3_form_key(&f, &key));
+		assert_string_equal(buf_str(&key), "up/e.png-e.png");
+		s3_form_free(&f);
+	}
+}
+
+static void test_a_form_without_its_shape_is_refused(void **unused)
+{
+	static const char *const rows[] = {
+		"x--a b\r\n",
+		"--a b--\r\n",
+		"--a b\r\n\r\nx",
+		"--a bxy",
+		FORM_PART("name=key", "x"),
+		FORM_PART("filename=\"name\"", "x"),
+		"--a b\r\nContent-Disposition: form-data; name=\"x\n\r\n",
+		FORM_PART("name=\"x\"\r\nContent-Disposition: form-data; name=\"y\"", "z"),
+	};
+	autobuf struct buf many = { 0 };
+	struct s3_form f;
+
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		autobuf struct buf file = { 0 };
+
+		read_form(&f, rows[i], strlen(rows[i]), 7, &file);
+		s3_form_free(&f);
+		if (strcmp(buf_str(&file), "?") != 0)
+			fail_msg("%s", rows[i]);
+	}
+	for (int i = 0; i <= S3_FORM_FIELDS; i++)
+		buf_adds(&many, FORM_PART("name=\"x\"", "y"));
+	for (int i = 0; i < 2; i++) {
+		autobuf struct buf file = { 0 };
+
+		read_form(&f, buf_str(&many), many.size, 1000, &file);
+		s3_form_free(&f);
+		assert_string_equal(buf_str(&file), "?");
+		buf_clear(&many);
+		buf_adds(&many, "--a b\r\nContent-Disposition: form-data; name=\"x\"\r\n\r\n");
+		while (many.size < S3_FORM_SIZE + 100)
+			buf_adds(&many, "0123456789");
+	}
+	assert_false(s3_form_begin(&f, "multipart/form-data"));
+	s3_form_free(&f);
+	assert_false(s3_form_begin(&f, "application/x-www-form-urlencoded; boundary=x"));
+	s3_form_free(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_form_is_taken_apart_in_pieces_of_any_size),
+		cmocka_unit_test(test_a_form_without_its_shape_is_refused),
 		cmocka_unit_test(test_chunks_are_read_or_refused_however_they_are_cut),
 		cmocka_unit_test(test_a_trailer_is_found_by_its_name),
 		cmocka_unit_test(test_checksums_are_those_of_the_published_vectors),
