@@ -110,7 +110,8 @@ class Built:
 
 
 class Steps:
-    def __init__(self, work):
+    def __init__(self, work, name="busy:1", base=None):
+        """With one base: a tar, or a root of busybox."""
         self.work, self.lock = pathlib.Path(work), threading.Lock()
         self.store = self.work / "store"
         self.libexec = self.work / "libexec"
@@ -131,15 +132,15 @@ class Steps:
         while os.readlink(f"/proc/{self.holder.pid}/ns/user") == os.readlink("/proc/self/ns/user"):
             assert time.monotonic() < deadline
             time.sleep(0.01)
-        for name in "uid_map", "gid_map":
-            with open(f"/proc/{self.holder.pid}/{name}", "w") as f:
+        for ids in "uid_map", "gid_map":
+            with open(f"/proc/{self.holder.pid}/{ids}", "w") as f:
                 f.write("".join(f"{a} {b} {n}\n" for a, b, n in IDS))
         self.holder.stdout.readline()
         with open(f"/proc/{self.holder.pid}/task/{self.holder.pid}/children") as f:
             self.inside = int(f.read().split()[0])
         self.count = 0
         try:
-            self.run("import", self.directory(), "busy:1", stdin=base_tar())
+            self.run("import", self.directory(), name, stdin=base or base_tar())
         except BaseException:
             self.close()
             raise
@@ -164,7 +165,7 @@ class Steps:
         given.write_bytes(stdin)
         with open(given, "rb") as f:
             done = subprocess.run(["nsenter", "-t", str(self.inside), "-U", "-m", "-i", "-u", "-p", "-S", "0", "-G", "0", f"-w{where}",
-                                   "unshare", "-m", "sh", "-c", 'exec 3<.; exec "$@"', "sh", str(self.libexec / "doze-build-step"), job, "--store", str(self.store),
+                                   "unshare", "-m", "sh", "-c", 'exec 3<.; exec "$@"', "sh", str(self.libexec / "doze-build-step"), job, "--dir", str(where), "--store", str(self.store),
                                    "--libexec", str(self.libexec), "--arch", "amd64", *args],
                                   stdin=f, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, timeout=300)
         log = done.stdout.decode(errors="replace")
@@ -173,11 +174,11 @@ class Steps:
         except FileNotFoundError:
             raise AssertionError(f"{job}: no result: {log}") from None
 
-    def build(self, dockerfile, files, *args, where=None):
-        """Files are texts, or tuples of a text and a mode, or "-> target" for a link."""
+    def place(self, dockerfile, files=(), where=None):
+        """A build's directory with this context. Files are texts, or tuples of a text and a mode, or "-> target" for a link."""
         where = where or self.directory()
         context = where / "context"
-        for name, data in {**files, "Dockerfile": dockerfile}.items():
+        for name, data in {**dict(files), "Dockerfile": dockerfile}.items():
             at = context / name
             at.parent.mkdir(parents=True, exist_ok=True)
             data, mode = data if isinstance(data, tuple) else (data, 0o644)
@@ -187,6 +188,15 @@ class Steps:
             at.write_bytes(data if isinstance(data, bytes) else data.encode())
             at.chmod(mode)
         subprocess.run(["chown", "-hR", f"{IDS[0][1]}:{IDS[0][1]}", str(context)], check=True)
-        tag = f"localhost/doze/image/{where.name}:1"
-        log, result = self.run("build", where, "--tag", tag, *args)
-        return log, result, Built(self.store, tag) if result["ok"] else None
+        return where
+
+    def build(self, dockerfile, files, *args, where=None, first=()):
+        """The log, the result and the image, after the jobs that come first."""
+        where, log = self.place(dockerfile, files, where), ""
+        for job in (*first, "build"):
+            tag = f"localhost/doze/image/{where.name}:1"
+            said, result = self.run(job, where, *(("--tag", tag) if job == "build" else ()), *args)
+            log += said
+            if not result["ok"]:
+                return log, result, None
+        return log, result, Built(self.store, tag)

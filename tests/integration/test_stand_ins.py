@@ -1,79 +1,77 @@
 """Stand-ins as images: how they look to a Dockerfile. The base is a small tree whose apt-get only records."""
-import json
-import os
 import pathlib
+import shutil
+import tempfile
 
 import pytest
 
-from build_step import BuildStep
-from libexec import libexec_of_the_tree
 from small_tree import small_tree
+from step_rig import Steps
 
 SITE_CA = pathlib.Path("/etc/ssl/certs/ca-certificates.crt")
-WORLD = int(os.environ.get("DOZE_TEST_WORLD", "0"))
 
 
-@pytest.fixture(scope="module")
-def steps():
-    work = pathlib.Path(f"/tmp/doze-stand-ins-{os.getpid()}")
-    work.mkdir(mode=0o755)
-    step = BuildStep(work, libexec_of_the_tree(work / "libexec"), 600000 + 65536 * WORLD)
+@pytest.fixture(autouse=True)
+def _daemon_lives():
+    """Of conftest.py: this needs no daemon."""
+
+
+@pytest.fixture(scope="module", name="steps")
+def _steps():
+    work = pathlib.Path(tempfile.mkdtemp(prefix="doze-stand-ins-"))
+    work.chmod(0o755)
     small_tree(work / "tree.tar")
-    result, said = step.job(step.place(), "import", "debian-12", stdin=work / "tree.tar")
-    assert result.get("ok"), said
-    yield step
-    step.remove()
+    steps = Steps(work, "debian-12", (work / "tree.tar").read_bytes())
+    yield steps
+    steps.close()
+    shutil.rmtree(work, ignore_errors=True)
 
 
-def build(steps, dockerfile, tag, *options):
+def build(steps, dockerfile, *options):
     """Builds it without a network; the configuration of the image and the log."""
-    place = steps.place({"Dockerfile": dockerfile})
-    result, said = steps.job(place, "base", *options)
-    assert result.get("ok"), said
-    result, log = steps.job(place, "build", "--tag", f"localhost/doze/image/{tag}", *options)
-    assert result.get("ok"), said + log
-    told = json.loads(steps.buildah(place, "inspect", "--type", "image", f"localhost/doze/image/{tag}"))
-    return told["Docker"]["config"], said + log
+    log, result, image = steps.build(dockerfile, {}, *options, first=["base"])
+    assert result["ok"], log
+    return image.config, log
 
 
 def test_a_stand_in_has_the_configuration_of_the_official_image(steps):
-    config, log = build(steps, "FROM python:3.11-slim\n", "plain")
+    config, log = build(steps, "FROM python:3.11-slim\n")
     assert config["Cmd"] == ["python3"] and not config.get("Entrypoint")
     assert {"PYTHON_VERSION=3.11.2", "LANG=C.UTF-8"} <= set(config["Env"])
     assert "no registry answers for 'python:3.11-slim'; Python 3.11 on debian-12 stands in for it" in log
 
 
 def test_an_entry_point_of_the_users_does_not_get_the_stand_ins_command(steps):
-    config, _ = build(steps, 'FROM python:3.11-slim\nENTRYPOINT ["python", "app.py"]\n', "entry")
+    config, _ = build(steps, 'FROM python:3.11-slim\nENTRYPOINT ["python", "app.py"]\n')
     assert config["Entrypoint"] == ["python", "app.py"] and not config.get("Cmd")
 
 
 def test_the_steps_are_those_of_the_users_file(steps):
-    _, log = build(steps, "FROM python:3.11-slim\nRUN echo one\nRUN echo two\n", "numbers")
+    _, log = build(steps, "FROM python:3.11-slim\nRUN echo one\nRUN echo two\n")
     assert "STEP 1/3: FROM" in log and "STEP 3/3: RUN echo two" in log
 
 
 def test_a_stage_copies_out_of_a_stand_in(steps):
     _, log = build(steps, "FROM debian:12\nCOPY --from=python:3.11-slim /usr/local/bin/python /x\n"
-                          "COPY --from=python:3.11-slim /usr/local/lib/python3.11/site-packages /y\nRUN ls -d /x /y\n", "copy")
+                          "COPY --from=python:3.11-slim /usr/local/lib/python3.11/site-packages /y\nRUN ls -d /x /y\n")
     assert "\n/x\n/y\n" in log
 
 
 def test_a_stand_in_is_made_once(steps):
-    _, log = build(steps, "FROM python:3.11-slim\nRUN cat /apt-log\n", "once")
+    _, log = build(steps, "FROM python:3.11-slim\nRUN cat /apt-log\n")
     assert "making what stands in" not in log
     assert "install -qq -y --no-install-recommends ca-certificates netbase tzdata python3 " in log
 
 
 def test_amazon_linux_has_the_front_and_debian_has_not(steps):
-    _, log = build(steps, "FROM public.ecr.aws/lambda/microvms:al2023-minimal\nRUN ls /usr/bin/yum /etc/pip.conf && grep nobody /etc/group\n", "amazon")
+    _, log = build(steps, "FROM public.ecr.aws/lambda/microvms:al2023-minimal\nRUN ls /usr/bin/yum /etc/pip.conf && grep nobody /etc/group\n")
     assert "nobody:x:65534:" in log and "no registry answers" not in log
-    _, log = build(steps, "FROM debian:12\nRUN ls /usr/bin /etc\n", "debian")
+    _, log = build(steps, "FROM debian:12\nRUN ls /usr/bin /etc\n")
     assert "yum" not in log and "pip.conf" not in log
 
 
 def test_run_trusts_the_sites_certificates_and_no_image_keeps_it(steps):
-    config, log = build(steps, "FROM debian:12\nENV PIP_CERT=/mine\nRUN env && ls -l /dev/doze-cacerts /dev/doze-ca.crt\n", "ca",
+    config, log = build(steps, "FROM debian:12\nENV PIP_CERT=/mine\nRUN env && ls -l /dev/doze-cacerts /dev/doze-ca.crt\n",
                         "--ca", SITE_CA)
     for name in ("SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "CARGO_HTTP_CAINFO", "AWS_CA_BUNDLE"):
         assert f"{name}=/dev/doze-ca.crt" in log
@@ -91,7 +89,7 @@ RUN mkdir -p /etc/ssl/certs && echo of-the-image >{STORE}
 RUN {COUNT}; head -n 1 {STORE}; grep -c BEGIN /dev/doze-ca.crt
 RUN echo of-the-user >>{STORE}
 RUN echo new >{STORE}.new && mv {STORE}.new {STORE} && cat {STORE}
-""", "store", "--ca", SITE_CA)
+""", "--ca", SITE_CA)
     site = SITE_CA.read_text().count("BEGIN")
     assert f"\n{site}\nof-the-image\n{site}\n" in log  # while it runs
     assert "\nnew\n" in log  # the store can be replaced
@@ -99,8 +97,8 @@ RUN echo new >{STORE}.new && mv {STORE}.new {STORE} && cat {STORE}
 
 def test_no_image_keeps_the_sites_certificates_and_what_a_step_added_stays(steps):
     first = f"FROM debian:12\nRUN mkdir -p /etc/ssl/certs && echo of-the-image >{STORE}\nRUN echo of-the-user >>{STORE}\n"
-    build(steps, first, "kept", "--ca", SITE_CA)
-    _, log = build(steps, first + f"RUN cat {STORE}\n", "seen")
+    build(steps, first, "--ca", SITE_CA)
+    _, log = build(steps, first + f"RUN cat {STORE}\n")
     assert "\nof-the-image\nof-the-user\n" in log and "BEGIN" not in log
 
 
@@ -111,7 +109,7 @@ def test_no_image_keeps_the_sites_certificates_and_what_a_step_added_stays(steps
     ("debian:buster", "no Debian of that version is here"),
 ])
 def test_what_nothing_can_stand_in_for_fails_with_a_sentence(steps, name, sentence):
-    result, _ = steps.job(steps.place({"Dockerfile": f"FROM {name}\n"}), "base")
+    _, result = steps.run("base", steps.place(f"FROM {name}\n"))
     assert result["code"] == "CONTAINER_BUILD_FAILED"
     assert result["reason"].startswith("The container image build failed.")
     assert f"No registry answers for '{name}', and {sentence}" in result["reason"]
