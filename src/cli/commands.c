@@ -95,13 +95,15 @@ const struct command commands[] = {
 	  .help = "Prints its id, its state and its address. Without --idle it never goes to sleep by itself.",
 	  .options = {
 		{ .name = "--idle", .argument = "SECONDS", .help = "suspend it after this time without a byte to or from it, even if a request is unanswered (60 to 28800)" },
+		{ .name = "--awake", .argument = "SIGNS", .help = "count work as bytes: cpu=5% (of a core, by the host's measure), lease (its application asks for time "
+		  "by /run/doze/lease), or cpu=5%,lease" },
 		{ .name = "--suspended", .argument = "SECONDS", .help = "end it after this time asleep (0 to 28800; default: 3600)" },
 		{ .name = "--no-auto-resume", .help = "do not wake it on a request" },
 		{ .name = "--max-duration", .argument = "SECONDS", .help = "end it after this time in any case (1 to 28800)" },
 		{ .name = "--payload", .argument = "TEXT", .help = "text that the application's run hook gets" },
 		{ .name = "--version", .argument = "VERSION", .help = "start this version of the image (default: the active one)" },
 		{ .name = "--shell", .help = "allow shells in it" } },
-	  .examples = { { .words = "run hello" }, { .words = "run hello --idle 60 --suspended 3600" } } },
+	  .examples = { { .words = "run hello" }, { .words = "run hello --idle 60 --suspended 3600" }, { .words = "run sandbox --idle 300 --awake cpu=5%,lease" } } },
 	{ .name = "ls", .arguments = "", .summary = "list microVMs", .group = GROUP_MICROVMS, .run = cmd_ls, .help = "",
 	  .options = { { .name = "--all", .letter = "-a", .help = "also list those that have ended" } },
 	  .examples = { { .words = "ls" }, { .words = "ls --all" } } },

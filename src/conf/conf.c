@@ -9,6 +9,8 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "conf/awake.h"
+
 enum conf_kind { CONF_STRING, CONF_INT };
 
 /* One key: where it stands in struct conf or struct conf_registry, what it may be, what it is for.
@@ -84,6 +86,8 @@ static const struct conf_key conf_keys[] = {
 	{ "limits", "hook_timeout_s", NUM(hook_timeout_s, 1, 60), "1", "/run, /resume, /suspend, /terminate likewise" },
 	{ "limits", "terminated_keep_ms", NUM(terminated_keep_ms, 0, 864000000), "86400000", "TERMINATED microVMs stay visible so long" },
 	{ "limits", "max_duration_s", NUM(max_duration_s, 60, 864000), "28800", "longest life of a microVM" },
+	{ "limits", "awake_s", NUM(awake_s, 60, 864000), "28800", "work may keep a microVM awake so long after its last byte (doze run --awake)" },
+	{ "limits", "awake", TEXT(awake), "", "what keeps microVMs of an image awake: image=cpu=5%,lease; semicolon-separated" },
 	{ "limits", "token_keep_ms", NUM(token_keep_ms, 1000, 864000000), "86400000", "a clientToken is remembered so long" },
 	{ "limits", "hold_ms", NUM(hold_ms, 1000, 600000), "60000", "a request is held so long for a microVM that wakes, or for a port that never opened, then 502" },
 	{ "limits", "hold_body_bytes", NUM(hold_body_bytes, 0, 1073741824), "1048576", "unread body held per microVM" },
@@ -325,7 +329,7 @@ int conf_read(struct conf *c, int fd, const char *name, struct err *e)
 	if (line)
 		return err_set(e, ERR_INVALID, "%s:%d: not a line of 'key = value' or [section]",
 			       name, line);
-	return 0;
+	return awake_check_list(c->awake, e) ? err_wrap(e, "%s: [limits] awake", name) : 0;
 }
 
 size_t conf_n_rows(void)

@@ -64,6 +64,8 @@ struct conf {
 	int64_t ready_timeout_s, validate_timeout_s, hook_timeout_s; /* defaults, service.md 23 */
 	int64_t terminated_keep_ms;
 	int64_t max_duration_s;
+	int64_t awake_s;       /* work may keep a microVM awake so long after its last byte */
+	char awake[CONF_TEXT]; /* "image=cpu=5%,lease; ..." */
 	int64_t arm64_as_host;
 	int64_t token_keep_ms; /* clientToken */
 	int64_t hold_ms, hold_body_bytes;

@@ -12,6 +12,7 @@
 #include "guest/check.h"
 #include "guest/exercise.h"
 #include "guest/hooks.h"
+#include "guest/lease.h"
 #include "guest/listen.h"
 #include "guest/resume.h"
 #include "guest/sample.h"
@@ -25,6 +26,7 @@ struct agent {
 	struct port port;
 	struct app app;
 	struct hooks hooks;
+	struct lease lease;
 	struct listen listen;
 	struct sampler sampler;
 	struct check check;
@@ -65,6 +67,7 @@ static void agent_resumed(struct agent *a, const struct agent_frame *f)
 {
 	resume_apply(&a->resume, f);
 	agent_stop_telling(a);
+	lease_tell(&a->lease);
 	streams_reset(&a->streams);
 	shells_reset(&a->shells);
 	agent_ack(a, f);
@@ -183,7 +186,8 @@ int agent_run(const struct hostlink *host, struct err *e)
 	if (!agent.loop || agent.diag_fd < 0 || agent_watch_children(&agent, e) ||
 	    resume_open(&agent.resume, agent.diag_fd, e) ||
 	    streams_open(&agent.streams, agent.loop, host, agent.diag_fd, e) ||
-	    port_open(&agent.port, agent.loop, host->port, agent_frame, e))
+	    port_open(&agent.port, agent.loop, host->port, agent_frame, e) ||
+	    lease_open(&agent.lease, &agent.port, e))
 		return -1;
 	shells_init(&agent.shells, agent.loop, &agent.app);
 	agent.streams.shells = &agent.shells;

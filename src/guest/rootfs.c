@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "guest/boot.h"
 #include "guest/generation.h"
+#include "guest/lease.h"
 
 /* linux/mount.h and glibc's sys/mount.h cannot be included together. */
 #define TREE_CLONE      1 /* OPEN_TREE_CLONE */
@@ -215,16 +216,19 @@ static int rootfs_put_files(const struct app_spec *s, struct err *e)
 }
 
 /* An image may have something of its own in the place.  It starts without the file then. */
-static void rootfs_bind_generation(const int trees[GENERATION_NUM])
+static void rootfs_bind_file(int tree, const char *path, unsigned long flags)
 {
-	for (size_t i = 0; i < GENERATION_NUM; i++) {
-		const char *path = generation_files[i][1];
-		struct err e;
+	struct err e;
 
-		if (rootfs_make_target(path, &e) ||
-		    rootfs_put_tree(trees[i], path, SAFE | MS_RDONLY, &e))
-			log_warn("%s", e.text);
-	}
+	if (rootfs_make_target(path, &e) || rootfs_put_tree(tree, path, flags, &e))
+		log_warn("%s", e.text);
+}
+
+static void rootfs_bind_files(const int generation[GENERATION_NUM], int lease)
+{
+	for (size_t i = 0; i < GENERATION_NUM; i++)
+		rootfs_bind_file(generation[i], generation_files[i][1], SAFE | MS_RDONLY);
+	rootfs_bind_file(lease, LEASE_FILE, SAFE);
 }
 
 /* Make the root disk the root of this mount namespace, over the initramfs, and drop the initramfs's
@@ -250,7 +254,7 @@ static dev_t rootfs_fuse(const struct app_spec *s)
 
 int rootfs_enter(const struct app_spec *s, struct err *e)
 {
-	int generation[GENERATION_NUM];
+	int generation[GENERATION_NUM], lease;
 	dev_t fuse = rootfs_fuse(s);
 	autoclose int cgroup = -1;
 
@@ -262,12 +266,15 @@ int rootfs_enter(const struct app_spec *s, struct err *e)
 		if (generation[i] < 0)
 			return -1;
 	}
+	lease = rootfs_take_tree(LEASE_OWN, e);
+	if (lease < 0)
+		return -1;
 	cgroup = rootfs_take_tree(s->all_caps ? "/sys/fs/cgroup" : CONTAINER_CGROUP, e);
 	/* The files come before the mounts, so that no link of the image leads one into them. */
 	if (cgroup < 0 || rootfs_change(e) || rootfs_put_files(s, e) || rootfs_mount_all(s, e) ||
 	    rootfs_fill_dev(fuse, e) ||
 	    rootfs_put_tree(cgroup, "/sys/fs/cgroup", SAFE | (s->all_caps ? 0 : MS_RDONLY), e))
 		return -1;
-	rootfs_bind_generation(generation);
+	rootfs_bind_files(generation, lease);
 	return s->all_caps ? 0 : rootfs_restrict(e);
 }

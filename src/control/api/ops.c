@@ -4,6 +4,7 @@
 
 #include "control/api/ops.h"
 
+#include "conf/awake.h"
 #include "control/api/handlers/handlers.h"
 
 /* clang-format off */
@@ -280,6 +281,10 @@ static const struct member publish_port[] = {
 	{ 0 },
 };
 static const struct member published_port[] = { { "publishedPort", &word, true, IN_PATH }, { 0 } };
+INTEGER(cpu_percent, 0, AWAKE_CPU_MAX);
+static const struct member set_awake[] = {
+	VM_IN_PATH, { "cpuPercent", &cpu_percent, false, IN_BODY }, { "lease", &boolean, false, IN_BODY }, { 0 },
+};
 static const struct member base_by_name[] = { { "name", &base_name, true, IN_PATH }, { 0 } };
 
 #define V       "/2025-09-09"
@@ -324,6 +329,8 @@ const struct op ops[] = {
 	{ "GetBuild", "GET", DOZE "/builds/{id}", D, 200, get_build, doze_get_build, false },
 	{ "CancelBuild", "POST", DOZE "/builds/{id}/cancel", D, 200, by_id, doze_cancel_build, false },
 	{ "ReadMicrovmLog", "GET", DOZE "/microvms/{id}/log", D, 200, read_log, doze_vm_log, false },
+	{ "GetAwake", "GET", DOZE "/microvms/{microvmIdentifier}/awake", D, 200, of_vm, doze_get_awake, false },
+	{ "SetAwake", "PUT", DOZE "/microvms/{microvmIdentifier}/awake", D, 200, set_awake, doze_set_awake, false },
 	{ "GetImagePorts", "GET", DOZE "/images/{id}/ports", D, 200, image_ports, doze_ports, false },
 	{ "RebuildMicrovmImage", "POST", DOZE "/images/{imageIdentifier}/rebuild", D, 200, rebuild_image, image_rebuild,
 	  false },

@@ -68,13 +68,23 @@ static void agent_exit(struct agent_stream *a, const struct agent_frame *f, int6
 		ops->exited(arg, code > 255 ? 255 : (unsigned)code);
 }
 
+static void agent_lease(struct agent_stream *a, const struct agent_frame *f, int64_t now_ms,
+			const struct agent_ops *ops, void *arg)
+{
+	uint64_t lease_ms;
+
+	(void)a;
+	(void)now_ms;
+	if (agent_get_u64(f, FIELD_TIMEOUT_MS, &lease_ms))
+		ops->lease(arg, lease_ms);
+}
+
 static void (*const agent_handlers[AGENT_NUM_TYPES])(struct agent_stream *a,
 						     const struct agent_frame *f, int64_t now_ms,
 						     const struct agent_ops *ops, void *arg) = {
-	[AGENT_ACK] = agent_ack,
-	[AGENT_HOOK_RESULT] = agent_hook_result,
-	[AGENT_LOG] = agent_log,
-	[AGENT_EXIT] = agent_exit,
+	[AGENT_ACK] = agent_ack,     [AGENT_HOOK_RESULT] = agent_hook_result,
+	[AGENT_LOG] = agent_log,     [AGENT_EXIT] = agent_exit,
+	[AGENT_LEASE] = agent_lease,
 };
 
 int agent_feed(struct agent_stream *a, const uint8_t *data, size_t size, int64_t now_ms,

@@ -14,6 +14,7 @@ struct agent_ops {
 	/* @dropped bytes were lost before these. */
 	void (*log)(void *arg, const uint8_t *data, size_t size, uint64_t dropped);
 	void (*exited)(void *arg, unsigned code);
+	void (*lease)(void *arg, uint64_t lease_ms);
 };
 
 /* All zero is a fresh one. */

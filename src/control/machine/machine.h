@@ -21,6 +21,8 @@ struct machine_ops {
 	void (*exited)(struct machine *m, unsigned code); /* the application's process 1 */
 	/* A save is complete that an earlier control had asked for; may be NULL. */
 	void (*saved)(struct machine *m, const struct machine_saved *saved);
+	/* The application asks to be kept awake so long; may be NULL. */
+	void (*lease)(struct machine *m, uint64_t lease_ms);
 };
 
 typedef void machine_done(struct machine *m, int rc, const struct ipc_msg *answer,

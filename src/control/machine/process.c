@@ -146,8 +146,16 @@ static void machine_exited(void *arg, unsigned code)
 		m->ops->exited(m, code);
 }
 
+static void machine_lease(void *arg, uint64_t lease_ms)
+{
+	struct machine *m = arg;
+
+	if (m->ops && m->ops->lease)
+		m->ops->lease(m, lease_ms);
+}
+
 static const struct agent_ops agent_ops = { machine_acked, machine_hook_result, machine_log,
-					    machine_exited };
+					    machine_exited, machine_lease };
 
 static void machine_fault(struct machine *m, const struct ipc_msg *msg)
 {

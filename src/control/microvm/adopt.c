@@ -241,7 +241,9 @@ static void adopt_exited(struct machine *m, unsigned code)
 	m->run = MACHINE_ENDING;
 }
 
-static const struct machine_ops adopt_ops = { adopt_up, adopt_down, NULL, adopt_exited, NULL };
+static const struct machine_ops adopt_ops = {
+	adopt_up, adopt_down, NULL, adopt_exited, NULL, NULL
+};
 
 static struct microvm *adopt_owner(struct control *ctl, const char *machine)
 {

@@ -1,6 +1,7 @@
 #include "control/microvm/expiry.h"
 
 #include "base/clock.h"
+#include "control/microvm/awake.h"
 #include "control/microvm/lifecycle.h"
 #include "control/microvm/lifecycle_internal.h"
 #include "control/microvm/policy.h"
@@ -70,6 +71,7 @@ static void expiry_tick(uv_timer_t *timer)
 	{
 		lifecycle_tick(vm);
 		suspend_tick(vm, clock_mono_ms());
+		awake_tick(vm, boot_ms);
 		expiry_check(vm, boot_ms);
 	}
 	expiry_drop_tokens(ctl);
@@ -82,6 +84,7 @@ int expiry_open(struct control *ctl, struct err *e)
 	list_each(vm, &ctl->microvms, struct microvm, in_control)
 	{
 		policy_begin(vm, clock_wall_ms(), clock_boot_ms());
+		policy_begin_work(vm, clock_boot_ms());
 	}
 	uv_timer_start(&ctl->expiry_timer, expiry_tick, EXPIRY_TICK_MS, EXPIRY_TICK_MS);
 	return 0;

@@ -1,7 +1,9 @@
 /* machine_events.c - what the machine of a microVM does by itself. */
 
+#include "base/clock.h"
 #include "control/microvm/guest_log.h"
 #include "control/microvm/lifecycle_internal.h"
+#include "control/microvm/policy.h"
 #include "control/microvm/start.h"
 #include "control/microvm/suspend.h"
 
@@ -43,5 +45,15 @@ static void application_exited(struct machine *m, unsigned code)
 	lifecycle_event_durable(vm, vm->state == VM_SUSPENDED ? EV_TERMINATE : EV_EXITED, why);
 }
 
-const struct machine_ops microvm_machine_ops = { machine_up, machine_down, guest_log_write,
-						 application_exited, suspend_on_saved };
+static void application_leases(struct machine *m, uint64_t lease_ms)
+{
+	struct microvm *vm = m->owner;
+
+	if (vm->state == VM_RUNNING)
+		policy_note_lease(vm, lease_ms < INT32_MAX ? (int64_t)lease_ms : INT32_MAX,
+				  clock_boot_ms());
+}
+
+const struct machine_ops microvm_machine_ops = { machine_up,       machine_down,
+						 guest_log_write,  application_exited,
+						 suspend_on_saved, application_leases };

@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/list.h"
 #include "base/rand.h"
+#include "conf/awake.h"
 #include "ipc/machine.h"
 
 struct control;
@@ -34,6 +35,12 @@ struct idle_policy {
 	bool auto_resume;
 };
 
+/* What keeps it awake besides bytes, which are the service's only sign (microvm/policy.h). */
+struct awake_policy {
+	struct awake signs;
+	int64_t most_ms; /* so long after the last byte */
+};
+
 struct microvm {
 	struct list in_control;
 	struct hash_node by_id, by_endpoint;
@@ -56,6 +63,15 @@ struct microvm {
 	json_t *params; /* what Run resolved: what Get echoes, and what it must not (payload,
 			   logging) */
 	struct idle_policy idle;
+	struct awake_policy awake;
+	struct {
+		int64_t cpu_ms;   /* when it last worked; 0: never */
+		int64_t until_ms; /* its lease; 0: none */
+		int64_t asked_ms; /* when its machine was asked last */
+		int64_t seen_ms;  /* when it said so much, 0: not yet */
+		uint64_t seen_ns;
+		uint32_t cpu_percent; /* at the last look */
+	} work;                       /* on clock_boot_ms() */
 	int64_t max_duration_ms;
 	bool http_ingress, shell_ingress, internet;
 	bool mixed_ingress; /* ALL_INGRESS beside others, which opens no shell */

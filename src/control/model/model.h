@@ -71,6 +71,12 @@ char *model_image_arn(const struct control *ctl, const struct image *image);
 /* The hooks and the memory class of a version, and what a microVM may do, out of their params. */
 void model_read_version_params(const struct conf *conf, struct image_version *v);
 void model_read_microvm_params(const struct conf *conf, struct microvm *vm);
+/* What keeps it awake: its own words if there are any, else those of its image. */
+void model_read_awake(const struct conf *conf, struct microvm *vm);
+/* Its own words, among its parameters.  They count when model_read_awake was called. */
+json_t *model_take_awake(struct microvm *vm);            /* NULL: it has none */
+void model_put_awake(struct microvm *vm, json_t *words); /* takes them over; NULL: none */
+json_t *model_awake_words(const struct awake *a);
 void model_set_origin(struct microvm *vm, const char *image, const char *name, int64_t number);
 /* Lets the next row of a TERMINATED microVM stand without its version. */
 void model_keep_without_version(struct microvm *vm);

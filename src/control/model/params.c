@@ -71,6 +71,7 @@ static int64_t params_seconds(const json_t *object, const char *name, int64_t fa
 /* Among the parameters, but none that the API knows (api/encode.c). */
 #define MODEL_DRAINED "dozeDrained"
 #define MODEL_IMAGE   "dozeImageName"
+#define MODEL_AWAKE   "dozeAwake"
 
 void model_keep_without_version(struct microvm *vm)
 {
@@ -91,6 +92,42 @@ void model_set_drained(struct microvm *vm, bool drained)
 		json_object_del(vm->params, MODEL_DRAINED);
 }
 
+json_t *model_take_awake(struct microvm *vm)
+{
+	json_t *before = json_incref(json_object_get(vm->params, MODEL_AWAKE));
+
+	json_object_del(vm->params, MODEL_AWAKE);
+	return before;
+}
+
+void model_put_awake(struct microvm *vm, json_t *words)
+{
+	if (words)
+		json_object_set_new(vm->params, MODEL_AWAKE, words);
+	else
+		json_object_del(vm->params, MODEL_AWAKE);
+}
+
+json_t *model_awake_words(const struct awake *a)
+{
+	return json_pack("{sI sb}", "cpuPercent", (json_int_t)a->cpu_percent, "lease",
+			 (int)a->lease);
+}
+
+void model_read_awake(const struct conf *conf, struct microvm *vm)
+{
+	const json_t *own = json_object_get(vm->params, MODEL_AWAKE);
+
+	vm->awake.most_ms = conf->awake_s * 1000;
+	vm->awake.signs = awake_of_image(conf->awake, vm->origin.name ? vm->origin.name : "");
+	if (json_is_object(own))
+		vm->awake.signs = (struct awake){
+			.cpu_percent =
+				(uint32_t)json_integer_value(json_object_get(own, "cpuPercent")),
+			.lease = json_is_true(json_object_get(own, "lease")),
+		};
+}
+
 void model_read_microvm_params(const struct conf *conf, struct microvm *vm)
 {
 	const json_t *idle = json_object_get(vm->params, "idlePolicy");
@@ -104,6 +141,7 @@ void model_read_microvm_params(const struct conf *conf, struct microvm *vm)
 			.suspended_ms = params_seconds(idle, "suspendedDurationSeconds", 0),
 			.auto_resume = json_is_true(json_object_get(idle, "autoResumeEnabled")),
 		};
+	model_read_awake(conf, vm);
 	vm->drained = json_is_true(json_object_get(vm->params, MODEL_DRAINED));
 	vm->max_duration_ms =
 		params_seconds(vm->params, "maximumDurationInSeconds", conf->max_duration_s * 1000);

@@ -13,8 +13,8 @@
 #include "wire/agent.h"
 
 static struct {
-	uint64_t ack, hook, log_bytes, dropped;
-	unsigned acks, hooks, status, exits, code;
+	uint64_t ack, hook, log_bytes, dropped, lease_ms;
+	unsigned acks, leases, hooks, status, exits, code;
 	enum agent_outcome outcome;
 } got;
 
@@ -49,7 +49,14 @@ static void on_exited(void *arg, unsigned code)
 	got.code = code;
 }
 
-static const struct agent_ops ops = { on_ack, on_hook, on_log, on_exited };
+static void on_lease(void *arg, uint64_t lease_ms)
+{
+	(void)arg;
+	got.leases++;
+	got.lease_ms = lease_ms;
+}
+
+static const struct agent_ops ops = { on_ack, on_hook, on_log, on_exited, on_lease };
 
 static int feed(struct agent_stream *a, const struct buf *b, int64_t now)
 {
@@ -82,6 +89,27 @@ static void test_frames_are_heard_in_any_pieces(void **unused)
 	assert_int_equal(got.ack, 77);
 	assert_int_equal(got.hook, 9);
 	assert_int_equal(got.status, 200);
+	buf_free(&b);
+	agent_stream_free(&a);
+}
+
+static void test_a_lease_without_a_time_asks_for_nothing(void **unused)
+{
+	struct agent_stream a = { 0 };
+	struct buf b = { 0 };
+	size_t mark = agent_begin(&b, AGENT_LEASE);
+
+	(void)unused;
+	memset(&got, 0, sizeof(got));
+	agent_end(&b, mark);
+	assert_int_equal(feed(&a, &b, 0), 0);
+	assert_int_equal(got.leases, 0);
+	mark = agent_begin(&b, AGENT_LEASE);
+	agent_put_u64(&b, FIELD_TIMEOUT_MS, UINT64_MAX);
+	agent_end(&b, mark);
+	assert_int_equal(feed(&a, &b, 0), 0);
+	assert_int_equal(got.leases, 1);
+	assert_true(got.lease_ms == UINT64_MAX);
 	buf_free(&b);
 	agent_stream_free(&a);
 }
@@ -183,6 +211,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_frames_are_heard_in_any_pieces),
+		cmocka_unit_test(test_a_lease_without_a_time_asks_for_nothing),
 		cmocka_unit_test(test_an_answer_that_makes_no_sense_is_garbage),
 		cmocka_unit_test(test_frames_to_the_guest_and_unknown_ones_are_ignored),
 		cmocka_unit_test(test_a_stream_that_is_no_frames_is_broken_for_good),
