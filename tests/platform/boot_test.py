@@ -9,7 +9,7 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from machine_driver import Fault  # noqa: E402
+from machine_driver import Ended, Fault  # noqa: E402
 from machine_test import Test  # noqa: E402
 
 # It reads its control connection's number out of its own command line.
@@ -52,12 +52,22 @@ def wait_until(what, condition, seconds=30):
         time.sleep(0.02)
 
 
-def qemu_is_urgent_until_the_guest_speaks(t):
+def begun(t):
+    """A machine that has said HELLO, and was urgent before."""
     m = t.machine()
     t.begin_boot(m)
     wait_until("QEMU's threads are there", lambda: m.children() and len(os.listdir(f"/proc/{m.qemu()}/task")) > 2)
     assert os.SCHED_RR in m.policies(), m.policies()
-    m.await_frame("HELLO", 120)
+    try:
+        m.await_frame("HELLO", 120)
+    except Ended as end:  # as in machine_test.py
+        assert "the timer was measured wrong" in str(end), end
+        return None
+    return m
+
+
+def qemu_is_urgent_until_the_guest_speaks(t):
+    m = next(filter(None, (begun(t) for _ in range(8))))
     assert m.policies() == {os.SCHED_OTHER}, m.policies()
     assert os.sched_getscheduler(m.process) == os.SCHED_OTHER
     t.booted = m

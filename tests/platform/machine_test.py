@@ -109,6 +109,17 @@ class Test:
         close(fds)
 
     def boot(self):
+        """As a build does: on a busy host the kernel may measure its timer wrong, and another one boots."""
+        for _ in range(8):
+            try:
+                return self.boot_once()
+            except Ended as end:
+                if "the timer was measured wrong" not in str(end):
+                    raise
+                self.machines.pop().wait()
+        raise TimeoutError("no kernel measured its timer right")
+
+    def boot_once(self):
         m = self.machine()
         begin = time.monotonic()
         self.begin_boot(m)

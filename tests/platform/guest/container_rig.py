@@ -142,9 +142,8 @@ def make_disk(folder, program):
 
 def run_in_guest(folder, files, program, *fields):
     """What it writes in a guest of a START with these fields, and what the agent writes; and its exit code."""
-    guest = m.Machine(str(folder), str(files / "vmlinux"), str(files / "initrd"), str(make_disk(folder, program)))
+    guest, _ = m.Machine.booted(str(folder), str(files / "vmlinux"), str(files / "initrd"), str(make_disk(folder, program)))
     try:
-        guest.agent.wait(m.HELLO, timeout=120)
         guest.agent.send(m.START, *[(m.ARG, each) for each in ARGV], *[(m.ENV, each) for each in IMAGE_ENV], (m.WORKDIR, WORKDIR),
                          *fields)
         code = dict(guest.agent.wait(m.EXIT, timeout=60))[m.CODE]

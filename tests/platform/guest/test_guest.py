@@ -55,8 +55,7 @@ def make_disk(files, size="8G"):
 
 
 def boot(files, disk="8G", **options):
-    guest = m.Machine(str(files), str(files / "vmlinux"), str(files / "initrd"), str(make_disk(files, disk)), **options)
-    fields = dict(guest.agent.wait(m.HELLO, timeout=120))
+    guest, fields = m.Machine.booted(str(files), str(files / "vmlinux"), str(files / "initrd"), str(make_disk(files, disk)), **options)
     assert fields[m.PROTOCOL] == 1
     timed("exec to HELLO ms", guest.started)
     return guest
@@ -134,14 +133,13 @@ def test_files_of_the_host_become_the_guests_own(guest):
     assert guest.get("/write/srv/new") == "written"
 
 
-def test_a_guest_whose_timer_is_wrong_ends_at_once_and_says_so(files):
+def test_a_guest_whose_timer_is_wrong_ends_at_once_and_says_so(files, tmp_path):
     """The kernel gives its timer up when it measured it wrong; this word does the same."""
-    guest = m.Machine(str(files), str(files / "vmlinux"), str(files / "initrd"), str(files / "disk"),
-                      append="nolapic_timer", serial="timer.log")
+    guest = m.Machine(str(tmp_path), str(files / "vmlinux"), str(files / "initrd"), str(files / "disk"), append="nolapic_timer")
     try:
         assert guest.process.wait(timeout=60) == 0
-        said = (files / "timer.log").read_text()
-        assert "doze-init: the timer was measured wrong, because the host gave the guest no time" in said, said
+        said = (tmp_path / "serial.log").read_text()
+        assert f"doze-init: {m.TIMER_WORDS}" in said, said
     finally:
         guest.close()
 
@@ -295,6 +293,21 @@ def test_the_application_sees_each_resume(guest):
     assert [counter[0] for counter in counters] == list(range(counters[0][0], counters[0][0] + len(counters)))
     assert guest.get("/write/run/doze/generation") == "Read-only file system"
     assert guest.get("/write/dev/sysgenid") == "Read-only file system"
+
+
+def test_an_application_asks_for_time_by_a_file(guest):
+    def leases():
+        return [dict(fields)[m.TIMEOUT_MS] for kind, fields in guest.agent.frames if kind == m.LEASE]
+
+    assert not leases()
+    assert guest.get("/write/run/doze/lease") == "written"  # what is no number asks for a minute
+    assert dict(guest.agent.wait(m.LEASE, timeout=20))[m.TIMEOUT_MS] == 60000
+    for _ in range(20):  # more of them in a second are one more
+        assert guest.get("/write/run/doze/lease") == "written"
+    assert dict(guest.agent.wait(m.LEASE, timeout=20))[m.TIMEOUT_MS] == 60000
+    time.sleep(1.5)
+    guest.get("/hello")
+    assert len(leases()) <= 2
 
 
 def test_an_idle_guest_costs_nothing(guest):
