@@ -16,7 +16,7 @@
 #include "image/build.h"
 
 #define BOOT_EXPLAIN_MS 8000
-#define BOOT_TIMERS     5          /* boots at most until one measures its timer right */
+#define BOOT_TIMERS     10         /* boots at most until one measures its timer right */
 #define BOOT_SHOWN      (12 * KIB) /* of the explanation in the build's log */
 
 static void boot_try(struct build *b);
@@ -36,7 +36,6 @@ static void boot_once_more(struct build *b)
 /* Shows the begin of the explanation, which is the console's end and the registers. */
 static void boot_show(struct build *b)
 {
-	autobuf struct buf text = { 0 };
 	char bytes[BOOT_SHOWN];
 	ssize_t n = pread(b->boot.explanation_fd, bytes, sizeof(bytes), b->boot.explained_at);
 

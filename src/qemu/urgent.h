@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#define URGENT_MS 15000 /* at most, since a guest that hangs may spin */
+#define URGENT_MS 5000 /* at most, since a guest that hangs may spin */
 
 bool urgent(void); /* is this process? */
 /* False: a thread of @pid could not be calmed. */

@@ -21,9 +21,11 @@
 #include "base/io.h"
 #include "image/build.h"
 
-#define FASTER 100
-#define BUILD  "7c9e6679-7425-40de-944b-e07fc1f90ae7"
-#define WHERE  "# info registers -a\nRIP=ffffffff81a17a0b\n"
+#define FASTER         100
+#define PATIENT        5000 /* ms */
+#define PATIENT_FASTER 8
+#define BUILD          "7c9e6679-7425-40de-944b-e07fc1f90ae7"
+#define WHERE          "# info registers -a\nRIP=ffffffff81a17a0b\n"
 
 int64_t __real_clock_mono_ms(void);
 int64_t __wrap_clock_mono_ms(void);
@@ -40,7 +42,10 @@ int __real_uv_timer_start(uv_timer_t *t, uv_timer_cb fire, uint64_t first_ms, ui
 int __wrap_uv_timer_start(uv_timer_t *t, uv_timer_cb fire, uint64_t first_ms, uint64_t every_ms);
 int __wrap_uv_timer_start(uv_timer_t *t, uv_timer_cb fire, uint64_t first_ms, uint64_t every_ms)
 {
-	return __real_uv_timer_start(t, fire, first_ms / FASTER, every_ms / FASTER);
+	/* What the code gives up has time on a busy host too. */
+	uint64_t faster = first_ms < PATIENT ? FASTER : PATIENT_FASTER;
+
+	return __real_uv_timer_start(t, fire, first_ms / faster, every_ms / faster);
 }
 
 /* How far a machine comes. */
@@ -53,6 +58,7 @@ enum ending {
 	SPINS,      /* the guest computes */
 	MUTE,       /* the process answers nothing after READY */
 	LATE,       /* the guest is found hanging, and speaks while it is explained */
+	DUMB,       /* likewise, and nothing explains it */
 	WRONG_TIMER /* the guest ends, since its timer was measured wrong */
 };
 
@@ -64,7 +70,7 @@ static struct fixture {
 	struct build b;
 	char path[64];
 	int priv_end, listening, monitor, top;
-	enum ending endings[8];
+	enum ending endings[12];
 	unsigned n_started, n_ended, n_explained;
 	uint64_t cpu_ns;
 	const char *end; /* "next", "fail"; NULL: it waits */
@@ -311,10 +317,10 @@ static void monitor_explains(const struct ipc_msg *m)
 
 	f->n_explained++;
 	assert_int_equal(m->n_fds, 1);
-	if (ending() == LATE) {
+	if (ending() == LATE)
 		guest_speaks();
+	if (ending() == LATE || ending() == DUMB)
 		return;
-	}
 	assert_int_equal(io_write_full(m->fds[0], WHERE, sizeof(WHERE) - 1), 0);
 	say(MACHINE_READY, m->head.tag, &none, sizeof(none));
 }
@@ -411,6 +417,7 @@ static void wherever_it_hangs_it_is_explained_and_boots_once_more(void **state)
 		{ NO_BOOT, "nothing for 8 seconds", true },
 		{ NO_AGENT, "nothing for 8 seconds", true },
 		{ SPINS, "computes and gets nowhere", true },
+		{ DUMB, "nothing for 8 seconds", false },
 		{ MUTE, "does not answer", false },
 		{ NO_PROCESS, "does not answer", false },
 	};
@@ -421,7 +428,7 @@ static void wherever_it_hangs_it_is_explained_and_boots_once_more(void **state)
 		assert_string_equal(f->end, "next");
 		assert_int_equal(f->n_started, 2);
 		assert_int_equal(f->n_ended, 1);
-		assert_int_equal(f->n_explained, points[i].explains);
+		assert_int_equal(f->n_explained, points[i].explains || points[i].ending == DUMB);
 		log_has(points[i].cause);
 		log_has("it boots once more");
 		if (points[i].explains)
@@ -458,16 +465,17 @@ static void a_timer_that_was_measured_wrong_is_measured_again(void **state)
 	BOOT(WRONG_TIMER, WRONG_TIMER, GOOD);
 	assert_string_equal(f->end, "next");
 	assert_int_equal(f->n_started, 3);
-	log_has("it boots again (2 of 5)");
-	log_has("it boots again (3 of 5)");
+	log_has("it boots again (2 of 10)");
+	log_has("it boots again (3 of 10)");
 }
 
 static void a_timer_that_is_never_measured_right_fails_the_build(void **state)
 {
 	(void)state;
-	BOOT(WRONG_TIMER, WRONG_TIMER, WRONG_TIMER, WRONG_TIMER, WRONG_TIMER, GOOD);
+	BOOT(WRONG_TIMER, WRONG_TIMER, WRONG_TIMER, WRONG_TIMER, WRONG_TIMER, WRONG_TIMER,
+	     WRONG_TIMER, WRONG_TIMER, WRONG_TIMER, WRONG_TIMER, GOOD);
 	assert_string_equal(f->end, "fail");
-	assert_int_equal(f->n_started, 5);
+	assert_int_equal(f->n_started, 10);
 	assert_non_null(strstr(f->b.done.reason, AGENT_TIMER_WORDS));
 }
 
