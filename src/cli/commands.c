@@ -30,6 +30,12 @@ const struct command commands[] = {
 		  "command waits again.",
 	  .options = { { .name = "--keep", .help = "leave the microVMs running; the next start takes them over" } },
 	  .examples = { { .words = "down" }, { .words = "down --keep" } } },
+	{ .name = "reload", .arguments = "", .summary = "read certificates and limits of endpoints again",
+	  .group = GROUP_DAEMON, .run = cmd_reload, .local = true,
+	  .help = "Certificates ([certificate DOMAIN]) are read again. If the configuration or the program that serves endpoints is another one, "
+		  "new processes of it take the place of the old ones, which finish what runs through them ([limits] drain_ms). No connection "
+		  "is refused. Keys that other parts read take effect at the next start.",
+	  .examples = { { .words = "reload" } } },
 	{ .name = "env", .arguments = "", .summary = "print variables that point AWS clients at doze", .group = GROUP_DAEMON, .run = cmd_env,
 	  .help = "The AWS CLI, the SDKs and curl read them. Only doze's own services are redirected.",
 	  .examples = { { .words = "env", .before = "eval \"$(", .after = ")\"" } } },

@@ -1,5 +1,7 @@
 /* daemon.c - starts and stops the daemon. */
 
+#include "cli/daemon.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -36,11 +38,6 @@ static bool systemd_runs(const struct client *c)
 		!access("/lib/systemd/system/doze.service", F_OK));
 }
 
-struct supervisor {
-	pid_t pid; /* 0: none lives */
-	bool stopping;
-};
-
 /* The supervisor keeps its pid file locked while it lives.  An owned descriptor of the file, or -1.
  */
 static int daemon_file(const struct client *c, struct supervisor *s)
@@ -58,7 +55,7 @@ static int daemon_file(const struct client *c, struct supervisor *s)
 }
 
 /* Keeps no lock on the pid file, so that a daemon can be started next. */
-static struct supervisor daemon_supervisor(const struct client *c)
+struct supervisor daemon_supervisor(const struct client *c)
 {
 	struct supervisor s;
 	int file = daemon_file(c, &s);
@@ -67,8 +64,7 @@ static struct supervisor daemon_supervisor(const struct client *c)
 	return s;
 }
 
-/* Names the place where the daemon's log is. */
-static char *daemon_log(const struct client *c)
+char *daemon_log(const struct client *c)
 {
 	return systemd_runs(c) ? xstrdup("'journalctl -u doze'")
 			       : xasprintf("the end of '%s/dozed.log'", c->conf.log_dir);

@@ -5,7 +5,7 @@
 
 bool command_needs_root(const char *words)
 {
-	static const char *const needs[] = { "up", "down" };
+	static const char *const needs[] = { "up", "down", "reload" };
 	size_t size = strcspn(words, " ");
 
 	for (size_t i = 0; i < ARRAY_SIZE(needs); i++)

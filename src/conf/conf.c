@@ -40,6 +40,7 @@ static const struct conf_key conf_keys[] = {
 	{ "service", "api_port", NUM(api_port, 1, 65535), "9010", "HTTPS port of the API, on 127.0.0.1 and ::1" },
 	{ "service", "s3_port", NUM(s3_port, 1, 65535), "9011", "HTTPS port of the S3 endpoint, on 127.0.0.1 and ::1" },
 	{ "service", "endpoint_port", NUM(endpoint_port, 1, 65535), "443", "HTTPS port of the endpoints; if taken, the next free one from 8443 on" },
+	{ "service", "endpoint_workers", NUM(endpoint_workers, 0, 32), "0", "processes that serve the endpoints; 0: one for each processor, 32 at most" },
 	{ "service", "log_level", TEXT(log_level), "info", "error, warn, info or debug" },
 
 	{ "machine", "engine", TEXT(engine), "auto", "what new images run on: kvm (doze-vmm), qemu (software CPU), or auto: kvm where it is usable" },
@@ -89,11 +90,12 @@ static const struct conf_key conf_keys[] = {
 	{ "limits", "awake_s", NUM(awake_s, 60, 864000), "28800", "work may keep a microVM awake so long after its last byte (doze run --awake)" },
 	{ "limits", "awake", TEXT(awake), "", "what keeps microVMs of an image awake: image=cpu=5%,lease; semicolon-separated" },
 	{ "limits", "token_keep_ms", NUM(token_keep_ms, 1000, 864000000), "86400000", "a clientToken is remembered so long" },
+	{ "limits", "drain_ms", NUM(drain_ms, 0, 864000000), "3600000", "a worker that is replaced (doze reload) lets what runs through it run on so long, then cuts it" },
 	{ "limits", "hold_ms", NUM(hold_ms, 1000, 600000), "60000", "a request is held so long for a microVM that wakes, or for a port that never opened, then 502" },
-	{ "limits", "hold_body_bytes", NUM(hold_body_bytes, 0, 1073741824), "1048576", "unread body held per microVM" },
-	{ "limits", "held_requests", NUM(clients.held_requests, 1, 1000000), "1000", "requests held per microVM, then 502" },
-	{ "limits", "connections", NUM(clients.connections, 1, 1000000), "16384", "connections of clients: to endpoints, to the API and to S3, each; above it idle ones end" },
-	{ "limits", "connections_per_address", NUM(clients.connections_per_address, 1, 1000000), "1024", "connections from one IPv4 address or one IPv6 /64" },
+	{ "limits", "hold_body_bytes", NUM(hold_body_bytes, 0, 1073741824), "1048576", "unread body held per microVM, at each endpoint worker" },
+	{ "limits", "held_requests", NUM(clients.held_requests, 1, 1000000), "1000", "requests held per microVM, at each endpoint worker, then 502" },
+	{ "limits", "connections", NUM(clients.connections, 1, 1000000), "16384", "connections of clients: to endpoints, to the API and to S3, each; above it idle ones end; each endpoint worker has its share" },
+	{ "limits", "connections_per_address", NUM(clients.connections_per_address, 1, 1000000), "1024", "connections from one IPv4 address or one IPv6 /64; each endpoint worker has its share" },
 	{ "limits", "head_timeout_ms", NUM(clients.head_timeout_ms, 100, 3600000), "30000", "from the first byte of a request's head to its last" },
 	{ "limits", "idle_timeout_ms", NUM(clients.idle_timeout_ms, 100, 86400000), "300000", "a client's connection without a request" },
 	{ "limits", "min_rate", NUM(clients.min_rate, 0, 1000000000), "500", "bytes a second that a client sends of a body to the API or S3, or takes of what waits for it; 0: any" },
@@ -126,6 +128,16 @@ static const struct conf_key conf_registry_keys[] = {
 	{ REGISTRY_SHOWN, "user", REG(user), "", "who logs in there, and at its mirror" },
 	{ REGISTRY_SHOWN, "password", REG(password), "", "that user's password; doze.ini can be read by everyone, so rather give password_file" },
 	{ REGISTRY_SHOWN, "password_file", REG(password_file), "", "file with the password alone, which the user doze-image can read" },
+};
+
+#define CERTIFICATE       "certificate "
+#define CERTIFICATE_SHOWN CERTIFICATE "DOMAIN"
+#define CERT(m)           CONF_STRING, offsetof(struct conf_certificate, m), sizeof(((struct conf_certificate *)0)->m), 0, 0
+
+/* These likewise, one for each domain. */
+static const struct conf_key conf_certificate_keys[] = {
+	{ CERTIFICATE_SHOWN, "cert", CERT(cert), "", "PEM file with the certificate of endpoints at and below DOMAIN, and its chain; read again by 'doze reload'" },
+	{ CERTIFICATE_SHOWN, "key", CERT(key), "", "PEM file with its key, which root can read" },
 };
 /* clang-format on */
 
@@ -199,41 +211,97 @@ static int conf_set(void *in, const struct conf_key *k, const char *value, struc
 	return 0;
 }
 
-static const struct conf_key *conf_find(const char *section, const char *name)
+/* The name behind the prefix of a section, in lower case.  False: it is too long or empty. */
+static bool conf_section_name(char *to, size_t size, const char *name)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(conf_keys); i++)
-		if (!strcmp(conf_keys[i].section, section) && !strcmp(conf_keys[i].name, name))
-			return &conf_keys[i];
-	for (size_t i = 0; i < ARRAY_SIZE(conf_registry_keys); i++)
-		if (!strncmp(section, REGISTRY, strlen(REGISTRY)) &&
-		    !strcmp(conf_registry_keys[i].name, name))
-			return &conf_registry_keys[i];
-	return NULL;
+	size_t i;
+
+	if (!*name || strlen(name) >= size)
+		return false;
+	for (i = 0; name[i]; i++)
+		to[i] = (char)tolower((unsigned char)name[i]);
+	to[i] = '\0';
+	return true;
 }
 
 /* The struct of that section, which may be a new one. */
-static struct conf_registry *conf_registry(struct conf *c, const char *section, struct err *e)
+static void *conf_registry(struct conf *c, const char *section, struct err *e)
 {
-	const char *host = section + strlen(REGISTRY);
-	struct conf_registry *r;
+	char host[CONF_TEXT];
 
-	for (size_t i = 0; i < c->n_registries; i++)
-		if (!strcasecmp(c->registries[i].host, host))
-			return &c->registries[i];
-	if (!*host || host[strcspn(host, "/ ")] || strlen(host) >= sizeof(r->host)) {
-		err_set(e, ERR_INVALID, "[%s]: a registry is host or host:port, without a path",
+	if (section[strcspn(section, "/ ")] || !conf_section_name(host, sizeof(host), section)) {
+		err_set(e, ERR_INVALID,
+			"[" REGISTRY "%s]: a registry is host or host:port, without a path",
 			section);
 		return NULL;
 	}
+	for (size_t i = 0; i < c->n_registries; i++)
+		if (!strcmp(c->registries[i].host, host))
+			return &c->registries[i];
 	if (c->n_registries == CONF_REGISTRIES) {
-		err_set(e, ERR_INVALID, "[%s]: there are more than %d registries", section,
-			CONF_REGISTRIES);
+		err_set(e, ERR_INVALID, "[" REGISTRY "%s]: there are more than %d registries",
+			section, CONF_REGISTRIES);
 		return NULL;
 	}
-	r = &c->registries[c->n_registries++];
-	for (size_t i = 0; host[i]; i++)
-		r->host[i] = (char)tolower((unsigned char)host[i]);
-	return r;
+	memcpy(c->registries[c->n_registries].host, host, sizeof(host));
+	return &c->registries[c->n_registries++];
+}
+
+static void *conf_certificate(struct conf *c, const char *section, struct err *e)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-.";
+	char domain[CONF_TEXT] = "";
+
+	if (!strncmp(section, "*.", 2))
+		section += 2;
+	if (!conf_section_name(domain, sizeof(domain), section) ||
+	    domain[strspn(domain, letters)]) {
+		err_set(e, ERR_INVALID, "[" CERTIFICATE "%s]: give a domain", section);
+		return NULL;
+	}
+	for (size_t i = 0; i < c->n_certificates; i++)
+		if (!strcmp(c->certificates[i].domain, domain))
+			return &c->certificates[i];
+	if (c->n_certificates == CONF_CERTIFICATES) {
+		err_set(e, ERR_INVALID, "[" CERTIFICATE "%s]: there are more than %d certificates",
+			section, CONF_CERTIFICATES);
+		return NULL;
+	}
+	memcpy(c->certificates[c->n_certificates].domain, domain, sizeof(domain));
+	return &c->certificates[c->n_certificates++];
+}
+
+/* Keys whose section has a name behind it, and the struct that they are about. */
+static const struct conf_named {
+	const char *prefix;
+	const struct conf_key *keys;
+	size_t n;
+	void *(*in)(struct conf *c, const char *name, struct err *e);
+} conf_named[] = {
+	{ REGISTRY, conf_registry_keys, ARRAY_SIZE(conf_registry_keys), conf_registry },
+	{ CERTIFICATE, conf_certificate_keys, ARRAY_SIZE(conf_certificate_keys), conf_certificate },
+};
+
+/* NULL: it is a section without one. */
+static const struct conf_named *conf_named_section(const char *section)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(conf_named); i++)
+		if (!strncmp(section, conf_named[i].prefix, strlen(conf_named[i].prefix)))
+			return &conf_named[i];
+	return NULL;
+}
+
+static const struct conf_key *conf_find(const char *section, const char *name)
+{
+	const struct conf_named *named = conf_named_section(section);
+
+	for (size_t i = 0; i < ARRAY_SIZE(conf_keys); i++)
+		if (!strcmp(conf_keys[i].section, section) && !strcmp(conf_keys[i].name, name))
+			return &conf_keys[i];
+	for (size_t i = 0; named && i < named->n; i++)
+		if (!strcmp(named->keys[i].name, name))
+			return &named->keys[i];
+	return NULL;
 }
 
 static void conf_instance_dir(char *to, size_t size, const char *stem, const char *instance)
@@ -297,8 +365,8 @@ static int conf_line(void *arg, const char *section, const char *name, const cha
 		r->failed = true;
 		return 0;
 	}
-	if (!strcmp(k->section, REGISTRY_SHOWN))
-		in = conf_registry(r->conf, section, r->e);
+	if (conf_named_section(section))
+		in = conf_named_section(section)->in(r->conf, strchr(section, ' ') + 1, r->e);
 	wrong = !in || conf_set(in, k, value, r->e);
 	if (wrong)
 		err_wrap(r->e, "%s", r->file);
@@ -334,13 +402,22 @@ int conf_read(struct conf *c, int fd, const char *name, struct err *e)
 
 size_t conf_n_rows(void)
 {
-	return ARRAY_SIZE(conf_keys) + ARRAY_SIZE(conf_registry_keys);
+	size_t n = ARRAY_SIZE(conf_keys);
+
+	for (size_t i = 0; i < ARRAY_SIZE(conf_named); i++)
+		n += conf_named[i].n;
+	return n;
 }
 
 static const struct conf_key *conf_key(size_t i)
 {
-	return i < ARRAY_SIZE(conf_keys) ? &conf_keys[i]
-					 : &conf_registry_keys[i - ARRAY_SIZE(conf_keys)];
+	const struct conf_named *named = conf_named;
+
+	if (i < ARRAY_SIZE(conf_keys))
+		return &conf_keys[i];
+	for (i -= ARRAY_SIZE(conf_keys); i >= named->n; named++)
+		i -= named->n;
+	return &named->keys[i];
 }
 
 void conf_help(FILE *to)

@@ -19,6 +19,14 @@ struct conf_registry {
 	char mirror[CONF_TEXT], user[CONF_TEXT], password[CONF_TEXT], password_file[CONF_TEXT];
 };
 
+#define CONF_CERTIFICATES 32
+
+/* A section [certificate DOMAIN]. */
+struct conf_certificate {
+	char domain[CONF_TEXT]; /* in lower case; for it and all names below it */
+	char cert[CONF_TEXT], key[CONF_TEXT];
+};
+
 struct conf {
 	/* Where: derived from --instance, then overridden by [paths]. */
 	char instance[32]; /* "" is the default instance */
@@ -27,7 +35,8 @@ struct conf {
 
 	char region[64], account[16], domain[128];
 	int64_t api_port, s3_port,
-		endpoint_port; /* endpoint: 443, else the next free from 8443 on */
+		endpoint_port;    /* endpoint: 443, else the next free from 8443 on */
+	int64_t endpoint_workers; /* 0: one for each processor */
 	char log_level[16];
 
 	char engine[16]; /* auto, kvm, qemu */
@@ -68,10 +77,14 @@ struct conf {
 	char awake[CONF_TEXT]; /* "image=cpu=5%,lease; ..." */
 	int64_t arm64_as_host;
 	int64_t token_keep_ms; /* clientToken */
-	int64_t hold_ms, hold_body_bytes;
+	int64_t hold_ms, hold_body_bytes, drain_ms;
 	struct client_limits clients;
 	char publish_ports[32], publish_listen[64];
 	int64_t max_images, max_versions, max_microvms, max_memory_mib;
+
+	/* The last ones: what precedes them is read at a start alone (dozed/crew.c). */
+	struct conf_certificate certificates[CONF_CERTIFICATES];
+	size_t n_certificates;
 };
 
 /* Defaults of this instance into *c. */

@@ -35,7 +35,9 @@ struct control {
 	char endpoint_suffix[200]; /* ".lambda-microvm.us-east-1.localhost", with ":port" unless it
 				      is 443 */
 	char boot_id[UUID_SIZE];
-	struct chan_uv priv, image_role, proxy;
+	struct chan_uv priv, image_role;
+	struct list workers;                   /* channels/workers.c: of the proxy */
+	const struct workers_ops *workers_ops; /* likewise */
 	int next_channel[ROLE_NUM]; /* channels/roles.c: sockets of roles that came back; -1: none
 				     */
 	struct priv_client *priv_client;     /* channels/priv.c */

@@ -15,6 +15,7 @@
 #include "control/channels/builder.h"
 #include "control/channels/priv.h"
 #include "control/channels/roles.h"
+#include "control/channels/workers.h"
 #include "control/images/images.h"
 #include "control/machine/machine.h"
 #include "control/microvm/adopt.h"
@@ -80,8 +81,6 @@ static const struct role_channel control_channels[ROLE_NUM] = {
 			priv_on_up },
 	[ROLE_IMAGE] = { offsetof(struct control, image_role), build_rows, BUILD_NUM_TYPES,
 			 builder_on_message, builder_on_up },
-	[ROLE_PROXY] = { offsetof(struct control, proxy), route_rows, ROUTE_NUM_TYPES,
-			 routes_on_message, routes_on_up },
 };
 
 static const struct admission_ops control_admission_ops = { pool_evict, pool_wake };
@@ -118,6 +117,7 @@ static int control_open(struct control_role *r, struct err *e)
 	priv_open(ctl, machine_gone);
 	routes_open(ctl, &microvm_routes_ops);
 	role_channels_init(ctl, control_channels);
+	workers_init(ctl, &routes_workers);
 	if (control_open_dirs(ctl, e) || control_boot_id(ctl, e) || control_open_store(r, e) ||
 	    api_open(ctl, e) || model_load(ctl, api_load_token, e) || machines_open(ctl, e) ||
 	    admission_open(ctl, &control_admission_ops, e) || pool_open(ctl, e) ||
@@ -179,11 +179,12 @@ static void on_listener(void *arg, enum listener which, uint16_t port, int fd)
 
 static void control_adopted(struct control *ctl);
 
-static void on_peer(void *arg, enum role which, int fd)
+static void on_peer(void *arg, enum role which, unsigned worker, int fd)
 {
 	struct control_role *r = arg;
 
-	if (role_channels_set(&r->ctl, which, fd)) {
+	if (which == ROLE_PROXY ? workers_set(&r->ctl, worker, fd)
+				: role_channels_set(&r->ctl, which, fd)) {
 		fd_close(&fd);
 		return;
 	}
@@ -193,12 +194,13 @@ static void on_peer(void *arg, enum role which, int fd)
 	}
 }
 
-static void on_start(void *arg, uint16_t endpoint_port)
+static void on_start(void *arg, uint16_t endpoint_port, unsigned workers)
 {
 	struct control_role *r = arg;
 	const struct conf *conf = r->ctl.conf;
 	char port[16] = "";
 
+	(void)workers;
 	if (endpoint_port && endpoint_port != 443)
 		snprintf(port, sizeof(port), ":%u", endpoint_port);
 	snprintf(r->ctl.endpoint_suffix, sizeof(r->ctl.endpoint_suffix),
@@ -217,6 +219,7 @@ static void control_finish(struct control_role *r)
 	machines_close(ctl);
 	gc_close(ctl);
 	role_channels_close(ctl);
+	workers_close(ctl);
 	role_finish(r->link);
 }
 

@@ -6,11 +6,12 @@
 #include "conf/conf.h"
 #include "ipc/super.h"
 
-#define LISTENERS_MAX 6
+#define LISTENERS_MAX (6 + 2 * SUPER_WORKERS)
 
 struct listeners {
 	struct {
 		enum listener which;
+		unsigned worker; /* of the proxy: which of them accepts here */
 		uint16_t port;
 		int fd;
 	} each[LISTENERS_MAX];
@@ -19,7 +20,9 @@ struct listeners {
 
 /* API and S3 listen on both loopbacks. Endpoints listen there too if their domain is under
  * localhost, otherwise on every address. If the configured port of the endpoints is taken, they get
- * the first free one from 8443 on. */
-int listeners_open(struct listeners *l, const struct conf *conf, struct err *e) must_check;
+ * the first free one from 8443 on.  Each of the proxy's @workers has sockets of its own there,
+ * among which the kernel spreads new connections. */
+int listeners_open(struct listeners *l, const struct conf *conf, unsigned workers,
+		   struct err *e) must_check;
 
 #endif

@@ -17,6 +17,7 @@
 
 #include "base/log.h"
 #include "conf/engine.h"
+#include "dozed/crew.h"
 #include "dozed/logged.h"
 #include "dozed/options.h"
 #include "dozed/places.h"
@@ -109,7 +110,7 @@ static int supervise(struct super_setup *setup, struct err *e)
 	lock = places_lock(setup->conf, e);
 	if (lock < 0 || choose_engine(setup->conf, e) ||
 	    secrets_load(&setup->secrets, setup->conf, data_fd, e) ||
-	    listeners_open(&setup->listeners, setup->conf, e))
+	    listeners_open(&setup->listeners, setup->conf, crew_workers(setup->conf), e))
 		return start_failed(setup->conf, e);
 	setup->pid_file = lock;
 	if (!super_run(setup, e))

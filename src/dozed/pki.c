@@ -153,3 +153,55 @@ int pki_make_leaf(struct buf *ca_key, struct buf *ca_cert, const char *const *na
 	BIO_free(key_bio);
 	return ok ? 0 : pki_fail(e, "sign a certificate (are secrets/ca.key and ca.crt whole?)");
 }
+
+/* Nobody is there to be asked for a pass phrase. */
+static int pki_no_phrase(char *to, int size, int writing, void *arg)
+{
+	(void)to, (void)size, (void)writing, (void)arg;
+	return -1;
+}
+
+/* Adds the certificates, the leaf first, whose key must be @key. */
+static int pki_copy_chain(BIO *from, EVP_PKEY *key, struct buf *pem, bool *expired, struct err *e)
+{
+	X509 *cert;
+	int n = 0, ok = 1;
+
+	while (ok && (cert = PEM_read_bio_X509(from, NULL, NULL, NULL))) {
+		if (!n++) {
+			ok = X509_check_private_key(cert, key);
+			*expired = X509_cmp_current_time(X509_get0_notAfter(cert)) < 0;
+		}
+		ok = ok && pki_put_cert(cert, pem);
+		X509_free(cert);
+	}
+	ERR_clear_error(); /* OpenSSL reports the end of the file as an error */
+	if (!n)
+		return err_set(e, ERR_INVALID, "there is no certificate in the file");
+	return ok ? 0 : err_set(e, ERR_INVALID, "the key is not that of the certificate");
+}
+
+int pki_read_leaf(const struct buf *key_pem, const struct buf *certs, struct buf *pem,
+		  bool *expired, struct err *e)
+{
+	BIO *key_bio = BIO_new_mem_buf(key_pem->size ? key_pem->data : (const void *)"",
+				       (int)key_pem->size);
+	BIO *cert_bio =
+		BIO_new_mem_buf(certs->size ? certs->data : (const void *)"", (int)certs->size);
+	EVP_PKEY *key =
+		key_bio ? PEM_read_bio_PrivateKey(key_bio, NULL, pki_no_phrase, NULL) : NULL;
+	int rc = -1;
+
+	ERR_clear_error();
+	if (!key || !cert_bio)
+		err_set(e, ERR_INVALID,
+			"there is no private key without a pass phrase in the file");
+	else if (!pki_put_key(key, pem))
+		pki_fail(e, "write a key");
+	else
+		rc = pki_copy_chain(cert_bio, key, pem, expired, e);
+	EVP_PKEY_free(key);
+	BIO_free(cert_bio);
+	BIO_free(key_bio);
+	return rc;
+}

@@ -15,4 +15,9 @@ int pki_make_ca(struct buf *key_pem, struct buf *cert_pem, struct err *e) must_c
 int pki_make_leaf(struct buf *ca_key, struct buf *ca_cert, const char *const *names,
 		  struct buf *pem, struct err *e) must_check;
 
+/* Checks that a server can use an operator's key and certificates, and adds them to @pem as above.
+ * *expired says that the leaf is not valid any more. */
+int pki_read_leaf(const struct buf *key, const struct buf *certs, struct buf *pem, bool *expired,
+		  struct err *e) must_check;
+
 #endif

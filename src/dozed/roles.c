@@ -21,7 +21,8 @@ const struct role_def role_defs[ROLE_NUM] = {
 		.secrets = BIT(SECRET_TLS_API) | BIT(SECRET_TOKEN_KEYS) | BIT(SECRET_CREDENTIALS) | BIT(SECRET_CA_CERT),
 		.listeners = BIT(LISTENER_API) },
 	[ROLE_PROXY] = { .user = "proxy",
-		.secrets = BIT(SECRET_TLS_ENDPOINT) | BIT(SECRET_TOKEN_KEYS), .listeners = BIT(LISTENER_ENDPOINT) },
+		.secrets = BIT(SECRET_TLS_ENDPOINT) | BIT(SECRET_TOKEN_KEYS) | BIT(SECRET_TICKETS) | BIT(SECRET_CERTIFICATES),
+		.listeners = BIT(LISTENER_ENDPOINT) },
 };
 
 const enum role role_pairs[][2] = {

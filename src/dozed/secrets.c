@@ -147,8 +147,22 @@ static int secrets_leaves(struct secrets *s, const struct conf *conf, struct buf
 	return pki_make_leaf(ca_key, ca, endpoint, &s->each[SECRET_TLS_ENDPOINT], e);
 }
 
+void secrets_change_tickets(struct secrets *s)
+{
+	struct buf *b = &s->each[SECRET_TICKETS];
+	struct super_tickets tickets;
+
+	rand_bytes(&tickets, sizeof(tickets));
+	if (b->size == sizeof(tickets))
+		memcpy(&tickets.keys[1], b->data, sizeof(tickets.keys[1]));
+	buf_clear(b);
+	buf_add(b, &tickets, sizeof(tickets));
+	OPENSSL_cleanse(&tickets, sizeof(tickets));
+}
+
 int secrets_load(struct secrets *s, const struct conf *conf, int data_fd, struct err *e)
 {
+	autobuf struct buf problems = { 0 };
 	autobuf struct buf ca_key = { .secret = true };
 	int rc = io_mkdir(data_fd, "secrets", 0700);
 	autoclose int dir = rc ? -1 : io_open_below(data_fd, "secrets", O_RDONLY | O_DIRECTORY, 0);
@@ -165,7 +179,11 @@ int secrets_load(struct secrets *s, const struct conf *conf, int data_fd, struct
 	     /* for clients: the certificate to trust, and root's credentials */
 	     secret_publish(data_fd, "ca.crt", &s->each[SECRET_CA_CERT], 0644, e) ||
 	     secret_publish(data_fd, "client-credentials", &s->each[SECRET_CREDENTIALS], 0600, e);
-	return rc ? -1 : 0;
+	if (rc)
+		return -1;
+	secrets_change_tickets(s);
+	secrets_read_certificates(s, conf, &problems);
+	return 0;
 }
 
 void secrets_free(struct secrets *s)

@@ -1,5 +1,4 @@
-/* super.c - starts the roles in the order of enum role and hands each what its row in roles.c
- * names.
+/* super.c - starts the roles in the order of enum role (seat.c).
  *
  * A role that dies is started again after a pause that doubles from 100 ms to 10 s; one that ran
  * for 30 s begins anew; one that does not come up at all ends dozed.  Its peers get a new socket
@@ -23,10 +22,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/loop.h"
+#include "dozed/crew.h"
 #include "dozed/notify.h"
-#include "dozed/role_exec.h"
-#include "dozed/roles.h"
+#include "dozed/seat.h"
 
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_MAX_MS   10000
@@ -39,126 +37,13 @@ const struct super_patience super_patience = {
 	.save_ms = 600000, /* a disk may take this long for a last fsync without a word */
 };
 
-struct super_role {
-	struct super *super;
-	enum role role;
-	pid_t pid; /* 0: not running */
-	bool ready;
-	int64_t started_ms, pause_ms;
-	struct chan chan;
-	struct watch watch;
-	struct timer again;
-};
-
-struct super {
-	struct super_setup *setup;
-	struct loop *loop;
-	struct super_role roles[ROLE_NUM];
-	struct watch signals;
-	bool announced, stopping, keep, failed;
-	bool unsaved; /* control has not suspended all microVMs: their machines stay */
-	struct timer patience;
-};
-
-static void super_channel(struct watch *w, uint32_t events);
 static void super_start_again(struct timer *t);
 static void super_lose_patience(struct timer *t);
 
-static void super_send(struct super_role *r, uint32_t type, const void *body, size_t size, int fd)
-{
-	if (r->pid && chan_send(&r->chan, type, 0, body, size, &fd, fd >= 0 ? 1 : 0))
-		log_warn("a role does not listen to its supervisor role=%s", role_name[r->role]);
-}
-
-static void super_hand_over(struct super *s, struct super_role *r)
-{
-	const struct role_def *def = &role_defs[r->role];
-	struct err e;
-
-	for (uint32_t i = 0; i < SECRET_NUM; i++) {
-		struct super_which which = { i, 0 };
-		autoclose int fd = -1;
-
-		if (!(def->secrets & 1U << i))
-			continue;
-		fd = secrets_fd(&s->setup->secrets, (enum secret)i, &e);
-		if (fd < 0)
-			log_err("%s", e.text);
-		else
-			super_send(r, SUPER_SECRET, &which, sizeof(which), fd);
-	}
-	for (size_t i = 0; i < s->setup->listeners.n; i++) {
-		struct super_listener l = { s->setup->listeners.each[i].which,
-					    s->setup->listeners.each[i].port };
-
-		if (def->listeners & 1U << l.which)
-			super_send(r, SUPER_LISTENER, &l, sizeof(l),
-				   s->setup->listeners.each[i].fd);
-	}
-}
-
-static void super_connect(struct super *s, enum role a, enum role b)
-{
-	struct super_which to_a = { b, 0 }, to_b = { a, 0 };
-	struct err e;
-	int pair[2];
-
-	if (!s->roles[a].pid || !s->roles[b].pid)
-		return;
-	if (ipc_pair(pair, &e)) {
-		log_err("%s", e.text);
-		return;
-	}
-	super_send(&s->roles[a], SUPER_PEER, &to_a, sizeof(to_a), pair[0]);
-	super_send(&s->roles[b], SUPER_PEER, &to_b, sizeof(to_b), pair[1]);
-	close(pair[0]);
-	close(pair[1]);
-}
-
-/* Control writes the port into every endpoint unless it is 443. */
-static uint32_t super_endpoint_port(const struct super *s)
-{
-	for (size_t i = 0; i < s->setup->listeners.n; i++)
-		if (s->setup->listeners.each[i].which == LISTENER_ENDPOINT)
-			return s->setup->listeners.each[i].port;
-	return 0;
-}
-
-static int super_start(struct super *s, struct super_role *r, struct err *e)
-{
-	struct super_which begin = { super_endpoint_port(s), 0 };
-	pid_t parent = getpid();
-	int pair[2];
-
-	if (ipc_pair(pair, e))
-		return -1;
-	r->pid = fork();
-	if (r->pid < 0) {
-		r->pid = 0;
-		close(pair[0]);
-		close(pair[1]);
-		return err_sys(e, "start the role %s", role_name[r->role]);
-	}
-	if (!r->pid)
-		role_exec(s->setup->conf, s->setup->config_file, r->role, pair[1], parent);
-	close(pair[1]);
-	r->ready = false;
-	r->started_ms = clock_mono_ms();
-	chan_init(&r->chan, pair[0], super_rows, SUPER_NUM_TYPES);
-	if (loop_watch(s->loop, &r->watch, pair[0], EPOLLIN, super_channel, e))
-		return -1;
-	super_hand_over(s, r);
-	for (size_t i = 0; i < role_n_pairs; i++)
-		if (role_pairs[i][0] == r->role || role_pairs[i][1] == r->role)
-			super_connect(s, role_pairs[i][0], role_pairs[i][1]);
-	super_send(r, SUPER_START, &begin, sizeof(begin), -1);
-	return 0;
-}
-
 static void super_announce(struct super *s)
 {
-	for (size_t i = 0; i < ROLE_NUM; i++)
-		if (!s->roles[i].ready)
+	for (size_t i = 0; i < SUPER_SEATS; i++)
+		if (s->seats[i].used && !s->seats[i].ready)
 			return;
 	if (s->announced)
 		return;
@@ -185,15 +70,17 @@ static void super_wait(struct super *s, enum role role)
 
 static void super_channel(struct watch *w, uint32_t events)
 {
-	struct super_role *r = container_of(w, struct super_role, watch);
+	struct super_seat *r = container_of(w, struct super_seat, watch);
 	static struct ipc_msg m;
 	int rc;
 
 	if ((events & EPOLLOUT) && chan_flush(&r->chan))
 		log_warn("a role does not read what it is sent role=%s", role_name[r->role]);
 	while ((rc = ipc_recv(r->chan.sock, &m, super_rows, SUPER_NUM_TYPES)) == 1) {
-		if (m.head.type == SUPER_READY)
+		if (m.head.type == SUPER_READY && !r->ready) {
 			r->ready = true;
+			crew_ready(r);
+		}
 		if (m.head.type == SUPER_PROGRESS && r->super->stopping)
 			super_wait(r->super, r->role);
 		ipc_msg_close(&m);
@@ -212,10 +99,10 @@ static void super_stop_next(struct super *s)
 {
 	struct super_which how = { s->keep || s->unsaved, 0 };
 
-	for (int i = ROLE_NUM - 1; i >= 0; i--)
-		if (s->roles[i].pid) {
-			super_send(&s->roles[i], SUPER_STOP, &how, sizeof(how), -1);
-			super_wait(s, (enum role)i);
+	for (int i = SUPER_SEATS - 1; i >= 0; i--)
+		if (s->seats[i].pid) {
+			seat_send(&s->seats[i], SUPER_STOP, &how, sizeof(how), -1);
+			super_wait(s, s->seats[i].role);
 			return;
 		}
 	loop_stop(s->loop);
@@ -225,10 +112,11 @@ static void super_lose_patience(struct timer *t)
 {
 	struct super *s = container_of(t, struct super, patience);
 
-	for (int i = ROLE_NUM - 1; i >= 0; i--)
-		if (s->roles[i].pid) {
-			log_warn("a role did not stop in time and is killed role=%s", role_name[i]);
-			kill(s->roles[i].pid, SIGKILL);
+	for (int i = SUPER_SEATS - 1; i >= 0; i--)
+		if (s->seats[i].pid) {
+			log_warn("a role did not stop in time and is killed role=%s",
+				 role_name[s->seats[i].role]);
+			kill(s->seats[i].pid, SIGKILL);
 			if (!s->keep)
 				break; /* the next one is told when this one is gone */
 		}
@@ -245,25 +133,25 @@ static void super_begin_stop(struct super *s, bool keep)
 	/* For a `doze up` that comes meanwhile. */
 	(void)!write(s->setup->pid_file, SUPER_FILE_STOPPING, strlen(SUPER_FILE_STOPPING));
 	/* One that waits to be started again suspends nothing. */
-	s->unsaved = !keep && !s->roles[ROLE_CONTROL].pid;
+	s->unsaved = !keep && !s->seats[ROLE_CONTROL].pid;
 	s->failed |= s->unsaved;
-	for (size_t i = 0; i < ROLE_NUM; i++)
-		loop_untimer(s->loop, &s->roles[i].again);
+	for (size_t i = 0; i < SUPER_SEATS; i++)
+		loop_untimer(s->loop, &s->seats[i].again);
 	super_stop_next(s);
 }
 
 static void super_start_again(struct timer *t)
 {
-	struct super_role *r = container_of(t, struct super_role, again);
+	struct super_seat *r = container_of(t, struct super_seat, again);
 	struct err e;
 
-	if (super_start(r->super, r, &e)) {
+	if (seat_start(r->super, r, &e)) {
 		log_err("%s", e.text);
 		loop_timer(r->super->loop, &r->again, BACKOFF_MAX_MS, super_start_again);
 	}
 }
 
-static void super_died(struct super *s, struct super_role *r, int status)
+static void super_died(struct super *s, struct super_seat *r, int status)
 {
 	bool healthy = clock_mono_ms() - r->started_ms > HEALTHY_MS;
 
@@ -278,6 +166,8 @@ static void super_died(struct super *s, struct super_role *r, int status)
 		super_stop_next(s);
 		return;
 	}
+	if (crew_ended(r))
+		return;
 	r->pause_ms = healthy || !r->pause_ms ? BACKOFF_FIRST_MS : r->pause_ms * 2;
 	if (r->pause_ms > BACKOFF_MAX_MS)
 		r->pause_ms = BACKOFF_MAX_MS;
@@ -287,8 +177,8 @@ static void super_died(struct super *s, struct super_role *r, int status)
 		super_begin_stop(s, true);
 		return;
 	}
-	log_err("a role ended and is started again role=%s %s=%d pause_ms=%d", role_name[r->role],
-		WIFSIGNALED(status) ? "signal" : "code",
+	log_err("a role ended and is started again role=%s worker=%u %s=%d pause_ms=%d",
+		role_name[r->role], r->worker, WIFSIGNALED(status) ? "signal" : "code",
 		WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), (int)r->pause_ms);
 	loop_timer(s->loop, &r->again, r->pause_ms, super_start_again);
 }
@@ -299,9 +189,9 @@ static void super_reap(struct super *s)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		for (size_t i = 0; i < ROLE_NUM; i++)
-			if (s->roles[i].pid == pid)
-				super_died(s, &s->roles[i], status);
+		for (size_t i = 0; i < SUPER_SEATS; i++)
+			if (s->seats[i].pid == pid)
+				super_died(s, &s->seats[i], status);
 }
 
 static void super_signal(struct watch *w, uint32_t events)
@@ -313,6 +203,11 @@ static void super_signal(struct watch *w, uint32_t events)
 	while (read(w->fd, &info, sizeof(info)) == sizeof(info)) {
 		if (info.ssi_signo == SIGCHLD) {
 			super_reap(s);
+			continue;
+		}
+		if (info.ssi_signo == SIGHUP) {
+			if (!s->stopping)
+				crew_reload(s);
 			continue;
 		}
 		s->setup->stopped = true;
@@ -329,6 +224,7 @@ static int super_watch_signals(struct super *s, struct err *e)
 	sigaddset(&set, SIGCHLD);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -343,15 +239,16 @@ int super_run(struct super_setup *setup, struct err *e)
 	int rc = -1;
 
 	s->setup = setup;
+	s->on_channel = super_channel;
 	s->loop = loop_new(e);
 	if (!s->loop || super_watch_signals(s, e))
 		goto out;
-	for (size_t i = 0; i < ROLE_NUM; i++) {
-		s->roles[i].super = s;
-		s->roles[i].role = (enum role)i;
-		if (super_start(s, &s->roles[i], e))
+	for (size_t i = 0; i < ROLE_PROXY; i++)
+		s->seats[i] = (struct super_seat){ .super = s, .role = (enum role)i, .used = true };
+	crew_begin(s);
+	for (size_t i = 0; i < SUPER_SEATS; i++)
+		if (s->seats[i].used && seat_start(s, &s->seats[i], e))
 			goto out;
-	}
 	rc = loop_run(s->loop, e);
 	if (!rc && s->failed)
 		rc = err_set(e, ERR_INTERNAL, "a role did not end cleanly");
@@ -359,6 +256,7 @@ out:
 	if (s->signals.active)
 		close(s->signals.fd);
 	loop_free(s->loop);
+	crew_free(s);
 	secrets_free(&setup->secrets);
 	free(s);
 	return rc;

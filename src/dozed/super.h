@@ -3,31 +3,12 @@
 #ifndef DOZED_SUPER_H
 #define DOZED_SUPER_H
 
-#include "conf/conf.h"
-#include "dozed/listeners.h"
-#include "dozed/secrets.h"
-
-/* How long a stop may take. */
-struct super_patience {
-	int64_t keep_ms; /* for all roles together, where machines stay */
-	int64_t role_ms; /* for a role that says nothing, where machines are suspended */
-	int64_t save_ms; /* for control likewise: it saves, and says so whenever it gets on */
-};
+#include "dozed/setup.h"
 
 extern const struct super_patience super_patience;
 
-struct super_setup {
-	struct conf *conf;
-	const struct super_patience *patience;
-	const char *config_file;    /* "" when there is none */
-	struct listeners listeners; /* owned by the supervisor from here on */
-	struct secrets secrets;     /* likewise */
-	int pid_file;               /* borrowed; gets SUPER_FILE_STOPPING when a stop begins */
-	int ready_fd;               /* gets one byte when every role serves; -1: nobody waits */
-	bool stopped;               /* out: the end was asked for by a signal */
-};
-
-/* Run until SIGTERM (machines stay) or SIGINT (machines are suspended).  0: all roles ended
+/* Run until SIGTERM (machines stay) or SIGINT (machines are suspended); SIGHUP reads the
+ * configuration and certificates again (crew.h).  0: all roles ended
  * cleanly. */
 int super_run(struct super_setup *setup, struct err *e) must_check;
 

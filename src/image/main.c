@@ -103,13 +103,14 @@ static void image_peer_lost(struct chan_uv *c)
 	image_peer_drop(c->poll.loop->data, c);
 }
 
-static void image_peer(void *arg, enum role which, int fd)
+static void image_peer(void *arg, enum role which, unsigned worker, int fd)
 {
 	const struct image_peer *p = NULL;
 	struct image_role *role = arg;
 	struct chan_uv **slot, *c;
 	struct err e;
 
+	(void)worker;
 	for (size_t i = 0; i < ARRAY_SIZE(image_peers); i++)
 		if (image_peers[i].role == which)
 			p = &image_peers[i];
@@ -134,11 +135,11 @@ static void image_peer(void *arg, enum role which, int fd)
 		sweep_start(role);
 }
 
-static void image_start(void *arg, uint16_t endpoint_port)
+static void image_start(void *arg, uint16_t endpoint_port, unsigned workers)
 {
 	struct image_role *role = arg;
 
-	(void)endpoint_port;
+	(void)endpoint_port, (void)workers;
 	role->started = true;
 	role_ready(role->link);
 	sweep_start(role);

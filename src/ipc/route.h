@@ -86,6 +86,7 @@ struct route_publish {
 	char pad[3];
 	uint16_t port, target; /* of the host, of the guest */
 	uint32_t datagrams;    /* 1: UDP */
+	uint32_t serves;       /* 0: another worker does; keep the socket alone */
 	uint32_t n_sources;    /* 0: from everywhere */
 	struct cidr sources[ROUTE_SOURCES];
 };

@@ -93,6 +93,7 @@ const struct ipc_row super_rows[SUPER_NUM_TYPES] = {
 	[SUPER_STOP]     = ROW(super_which),
 	[SUPER_READY]    = ROW(super_which),
 	[SUPER_PROGRESS] = ROW(super_which),
+	[SUPER_DRAIN]    = ROW(super_which),
 };
 
 const char *const role_name[ROLE_NUM] = {

@@ -7,16 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/tls_parts.h"
+
 #define CONN_TLS_CIPHERS                                                      \
 	"ECDHE+AESGCM:ECDHE+CHACHA20" /* for TLS 1.2; all of those of 1.3 are \
 					 good */
-
-struct tls {
-	SSL_CTX *ctx;
-	unsigned users;
-	uint8_t *alpn; /* our protocols in wire form, best first; NULL: none */
-	unsigned alpn_size;
-};
 
 struct conn_tls {
 	struct tls *tls;
@@ -98,6 +93,7 @@ static int tls_on_sni(SSL *ssl, int *alert, void *arg)
 	for (char *c = s->sni; *c; c++)
 		if (*c >= 'A' && *c <= 'Z')
 			*c = (char)(*c - 'A' + 'a');
+	SSL_set_SSL_CTX(ssl, tls_names_find(s->tls, s->sni)->ctx);
 	return SSL_TLSEXT_ERR_OK;
 }
 
@@ -188,6 +184,7 @@ struct tls *tls_server_new(const char *pem, size_t size, const char *const *alpn
 	int rc;
 
 	t->users = 1;
+	tls_names_init(t);
 	t->ctx = SSL_CTX_new(TLS_server_method());
 	assert(bio && t->ctx);
 	rc = tls_set_up(t, e) || tls_set_certificate(t, bio, e);
@@ -204,6 +201,7 @@ void tls_free(struct tls *t)
 {
 	if (!t || --t->users)
 		return;
+	tls_names_free(t);
 	SSL_CTX_free(t->ctx);
 	free(t->alpn);
 	free(t);

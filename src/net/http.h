@@ -45,7 +45,12 @@ void http_server_limit(struct http_server *s, const struct client_limits *limits
 int http_server_listen(struct http_server *s, int fd,
 		       struct err *e) must_check;                 /* takes the socket over */
 void http_server_set_tls(struct http_server *s, struct tls *tls); /* for new connections */
-void http_server_free(struct http_server *s); /* closes listeners and connections */
+/* Another process takes new clients from now on.  Listeners are closed, and answers tell clients
+ * that their connections end. */
+void http_server_drain(struct http_server *s);
+void http_server_end_idle(struct http_server *s);            /* those that wait for a client */
+size_t http_server_connections(const struct http_server *s); /* without those handed over */
+void http_server_free(struct http_server *s);                /* closes listeners and connections */
 
 const struct http_head *http_request(const struct http_exchange *x); /* valid until done */
 unsigned http_version(const struct http_exchange *x);                /* 1 or 2 */

@@ -62,13 +62,16 @@ struct http_server {
 	int64_t warned_ms; /* when the log last said that a connection is refused; 0: never */
 	size_t windows;    /* by which HTTP/2's windows of all connections grew */
 	unsigned handles;
-	bool freeing;
+	bool freeing, draining;
 };
 
 /* Embedded in a carrier's connection. */
 struct http_link {
 	struct list in, in_waiting, in_source;
 	void (*close)(struct http_link *l);
+	/* The server drains: tell the client that this connection ends, if that can be told
+	 * without an answer.  NULL: it cannot. */
+	void (*drain)(struct http_link *l);
 };
 
 struct http_wait {

@@ -80,7 +80,7 @@ static bool h1_may_keep(const struct h1 *h)
 {
 	const struct http_head *head = h->x.head;
 
-	if (h->close || !head->keep_alive)
+	if (h->close || !head->keep_alive || h->x.server->draining)
 		return false;
 	if (h->request_done || !h1_has_body(head))
 		return true;

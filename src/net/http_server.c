@@ -212,17 +212,51 @@ void http_server_set_tls(struct http_server *s, struct tls *tls)
 	s->tls = tls;
 }
 
-void http_server_free(struct http_server *s)
+static void http_server_refuse_all(struct http_server *s)
 {
-	if (!s)
-		return;
-	s->freeing = true;
 	list_each(l, &s->accepters, struct http_listener, in)
 	{
 		accepter_free(l->accepter);
 		list_del(&l->in);
 		free(l);
 	}
+}
+
+void http_server_drain(struct http_server *s)
+{
+	s->draining = true;
+	http_server_refuse_all(s);
+	list_each(link, &s->conns, struct http_link, in)
+	{
+		if (link->drain)
+			link->drain(link);
+	}
+}
+
+void http_server_end_idle(struct http_server *s)
+{
+	struct http_link *l;
+
+	while ((l = list_first(&s->waiting, struct http_link, in_waiting))) {
+		http_link_works(l);
+		l->close(l);
+	}
+}
+
+size_t http_server_connections(const struct http_server *s)
+{
+	size_t n = 0;
+
+	list_each(link, &s->conns, struct http_link, in) n++;
+	return n;
+}
+
+void http_server_free(struct http_server *s)
+{
+	if (!s)
+		return;
+	s->freeing = true;
+	http_server_refuse_all(s);
 	list_each(link, &s->conns, struct http_link, in)
 	{
 		link->close(link);

@@ -49,7 +49,7 @@ static void role_got_peer(struct role_link *r, struct ipc_msg *m)
 	const struct super_which *w = (const void *)m->body;
 
 	if (r->events->peer && w->which < ROLE_NUM)
-		r->events->peer(r->arg, (enum role)w->which, ipc_msg_take_fd(m, 0));
+		r->events->peer(r->arg, (enum role)w->which, w->more, ipc_msg_take_fd(m, 0));
 }
 
 static void role_got_start(struct role_link *r, struct ipc_msg *m)
@@ -57,7 +57,7 @@ static void role_got_start(struct role_link *r, struct ipc_msg *m)
 	const struct super_which *w = (const void *)m->body;
 
 	if (r->events->start)
-		r->events->start(r->arg, (uint16_t)w->which);
+		r->events->start(r->arg, (uint16_t)w->which, w->more);
 }
 
 static void role_got_stop(struct role_link *r, struct ipc_msg *m)
@@ -70,6 +70,13 @@ static void role_got_stop(struct role_link *r, struct ipc_msg *m)
 		role_finish(r);
 }
 
+static void role_got_drain(struct role_link *r, struct ipc_msg *m)
+{
+	(void)m;
+	if (r->events->drain)
+		r->events->drain(r->arg);
+}
+
 /* clang-format off */
 static void (*const role_got_table[SUPER_NUM_TYPES])(struct role_link *r, struct ipc_msg *m) = {
 	[SUPER_SECRET]   = role_got_secret,
@@ -77,6 +84,7 @@ static void (*const role_got_table[SUPER_NUM_TYPES])(struct role_link *r, struct
 	[SUPER_PEER]     = role_got_peer,
 	[SUPER_START]    = role_got_start,
 	[SUPER_STOP]     = role_got_stop,
+	[SUPER_DRAIN]    = role_got_drain,
 };
 /* clang-format on */
 

@@ -22,16 +22,19 @@ struct role_events {
 	 * the first. */
 	void (*secret)(void *arg, enum secret which, const char *text, size_t size);
 	void (*listener)(void *arg, enum listener which, uint16_t port, int fd);
-	/* @fd is a SEQPACKET socket to that role. A new one replaces the last one, which is dead.
-	 */
-	void (*peer)(void *arg, enum role which, int fd);
+	/* @fd is a SEQPACKET socket to that role, and to that worker of the proxy. A new one
+	 * replaces the last one, which is dead. */
+	void (*peer)(void *arg, enum role which, unsigned worker, int fd);
 	/* Everything is handed over: the role starts to serve and then calls role_ready.
 	 * @endpoint_port is the port that the endpoints got, which may differ from the
-	 * configuration. */
-	void (*start)(void *arg, uint16_t endpoint_port);
+	 * configuration, and @workers how many proxies serve them. */
+	void (*start)(void *arg, uint16_t endpoint_port, unsigned workers);
 	/* The role finishes what must be finished and then calls role_finish. NULL: it finishes at
 	 * once. */
 	void (*stop)(void *arg, bool keep_machines);
+	/* Another process does the work from now on.  The role takes nothing new, finishes what it
+	 * has, and then calls role_finish. */
+	void (*drain)(void *arg);
 };
 
 /* Takes @super_fd over. */

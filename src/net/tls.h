@@ -6,11 +6,17 @@
 #define NET_TLS_H
 
 #include "base/err.h"
+#include "ipc/super.h"
 
 struct tls; /* an SSL_CTX of a server: certificate, ALPN */
 
 /* @pem holds the key, the leaf and the chain.  @alpn is a NULL-terminated list, or NULL. */
 struct tls *tls_server_new(const char *pem, size_t size, const char *const *alpn, struct err *e);
 void tls_free(struct tls *t);
+/* Clients whose SNI is @domain or a name below it get the certificate of @other, which is taken
+ * over.  The longest domain wins. */
+void tls_add_name(struct tls *t, const char *domain, struct tls *other);
+/* The keys of session tickets, for @t alone, not its names.  They are borrowed and may change. */
+void tls_set_tickets(struct tls *t, const struct super_tickets *keys);
 
 #endif

@@ -90,22 +90,23 @@ static void objects_listener(void *arg, enum listener which, uint16_t port, int 
 	objects_serve(o);
 }
 
-static void objects_peer(void *arg, enum role which, int fd)
+static void objects_peer(void *arg, enum role which, unsigned worker, int fd)
 {
 	struct objects *o = arg;
 	struct err e;
 
+	(void)worker;
 	if (which != ROLE_IMAGE)
 		close(fd);
 	else if (artifact_serve(o->s3.loop, fd, &o->s3.store, &e))
 		log_err("%s", e.text);
 }
 
-static void objects_start(void *arg, uint16_t endpoint_port)
+static void objects_start(void *arg, uint16_t endpoint_port, unsigned workers)
 {
 	struct objects *o = arg;
 
-	(void)endpoint_port;
+	(void)endpoint_port, (void)workers;
 	o->started = true;
 	objects_serve(o);
 	if (!o->ready)

@@ -126,6 +126,7 @@ static void control_on_synced(struct proxy *p, struct route *r, struct ipc_msg *
 {
 	(void)r, (void)m;
 	control_forget_unseen(p);
+	proxy_synced(p);
 	log_info("received all routes n=%zu", p->routes.by_endpoint.n);
 }
 

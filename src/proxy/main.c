@@ -18,10 +18,10 @@ static void role_on_secret(void *arg, enum secret which, const char *text, size_
 	struct err e;
 	int rc = 0;
 
-	if (which == SECRET_TLS_ENDPOINT)
-		rc = proxy_set_tls(&r->proxy, text, size, &e);
-	else if (which == SECRET_TOKEN_KEYS)
+	if (which == SECRET_TOKEN_KEYS)
 		rc = proxy_set_keys(&r->proxy, text, size, &e);
+	else
+		rc = proxy_set_certificates(&r->proxy, which, text, size, &e);
 	if (rc)
 		log_err("%s", e.text);
 }
@@ -29,27 +29,25 @@ static void role_on_secret(void *arg, enum secret which, const char *text, size_
 static void role_on_listener(void *arg, enum listener which, uint16_t port, int fd)
 {
 	struct role_proxy *r = arg;
-	struct err e;
 
-	if (which != LISTENER_ENDPOINT)
-		close(fd);
-	else if (proxy_listen(&r->proxy, fd, &e))
-		log_err("%s", e.text);
+	if (which == LISTENER_ENDPOINT)
+		proxy_listen(&r->proxy, fd, port);
 	else
-		log_info("serving endpoints port=%u", port);
+		close(fd);
 }
 
-static void role_on_peer(void *arg, enum role which, int fd)
+static void role_on_peer(void *arg, enum role which, unsigned worker, int fd)
 {
 	struct role_proxy *r = arg;
 
+	(void)worker;
 	if (which == ROLE_CONTROL)
 		proxy_control(&r->proxy, fd);
 	else
 		close(fd);
 }
 
-static void role_on_start(void *arg, uint16_t endpoint_port)
+static void role_on_start(void *arg, uint16_t endpoint_port, unsigned workers)
 {
 	struct role_proxy *r = arg;
 	struct err e;
@@ -61,7 +59,24 @@ static void role_on_start(void *arg, uint16_t endpoint_port)
 		role_finish(r->link);
 		return;
 	}
-	role_ready(r->link);
+	proxy_start(&r->proxy, workers);
+}
+
+static void role_on_serving(struct proxy *p)
+{
+	role_ready(container_of(p, struct role_proxy, proxy)->link);
+}
+
+static void role_on_drain(void *arg)
+{
+	struct role_proxy *r = arg;
+
+	proxy_drain(&r->proxy);
+}
+
+static void role_on_drained(struct proxy *p)
+{
+	role_finish(container_of(p, struct role_proxy, proxy)->link);
 }
 
 static const struct role_events role_events = {
@@ -69,6 +84,7 @@ static const struct role_events role_events = {
 	.listener = role_on_listener,
 	.peer = role_on_peer,
 	.start = role_on_start,
+	.drain = role_on_drain,
 };
 
 int proxy_main(const struct conf *conf, int super_fd)
@@ -82,8 +98,11 @@ int proxy_main(const struct conf *conf, int super_fd)
 		log_err("cannot make an event loop");
 		return 1;
 	}
-	if (!proxy_init(&r.proxy, &loop, conf, &e))
+	if (!proxy_init(&r.proxy, &loop, conf, &e)) {
+		r.proxy.on_serving = role_on_serving;
+		r.proxy.on_drained = role_on_drained;
 		r.link = role_open(&loop, super_fd, &role_events, &r, &e);
+	}
 	if (!r.link) {
 		log_err("%s", e.text);
 		return 1;
@@ -91,5 +110,6 @@ int proxy_main(const struct conf *conf, int super_fd)
 	rc = role_run(r.link);
 	proxy_stop(&r.proxy);
 	uv_run(&loop, UV_RUN_DEFAULT); /* until everything that was cut is closed */
+	proxy_free(&r.proxy);
 	return uv_loop_close(&loop) || r.failed ? 1 : rc;
 }

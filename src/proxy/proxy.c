@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "net/quota.h"
 #include "net/tls.h"
+#include "proxy/certificates.h"
 
 static const char *const alpn[] = { "h2", "http/1.1", NULL };
 
@@ -25,7 +26,7 @@ static void proxy_raise_files(void)
 
 int proxy_init(struct proxy *p, uv_loop_t *loop, const struct conf *conf, struct err *e)
 {
-	uv_timer_t *timers[] = { &p->tick_report, &p->tick_held, &p->tick_connect };
+	uv_timer_t *timers[] = { &p->tick_report, &p->tick_held, &p->tick_connect, &p->tick_drain };
 
 	*p = (struct proxy){ .loop = loop, .conf = conf };
 	snprintf(p->suffix, sizeof(p->suffix), ".lambda-microvm.%s.%s", conf->region, conf->domain);
@@ -43,6 +44,7 @@ int proxy_init(struct proxy *p, uv_loop_t *loop, const struct conf *conf, struct
 			return err_set(e, ERR_INTERNAL, "make a timer: %s", uv_strerror(rc));
 		timers[i]->data = p;
 	}
+	p->certificates = certificates_new(alpn);
 	proxy_raise_files();
 	return 0;
 }
@@ -57,12 +59,15 @@ int proxy_set_keys(struct proxy *p, const char *json, size_t size, struct err *e
 	return 0;
 }
 
-int proxy_set_tls(struct proxy *p, const char *pem, size_t size, struct err *e)
+int proxy_set_certificates(struct proxy *p, enum secret which, const char *text, size_t size,
+			   struct err *e)
 {
-	struct tls *tls = tls_server_new(pem, size, alpn, e), *old = p->tls;
+	struct tls *old = p->tls, *tls;
 
-	if (!tls)
+	if (certificates_take(p->certificates, which, text, size, &tls, e))
 		return -1;
+	if (!tls)
+		return 0;
 	p->tls = tls;
 	if (p->server) {
 		http_server_set_tls(p->server, tls);
@@ -75,18 +80,64 @@ int proxy_set_tls(struct proxy *p, const char *pem, size_t size, struct err *e)
 	return 0;
 }
 
-int proxy_listen(struct proxy *p, int fd, struct err *e)
+/* The kernel spreads connections evenly, so each worker has its share of what may be held in all.
+ */
+static void proxy_share_limits(struct proxy *p, int64_t workers)
 {
-	if (!p->server) {
-		fd_close(&fd);
-		return err_set(e, ERR_INTERNAL, "a listener came before the certificate");
+	struct client_limits limits = p->conf->clients;
+
+	limits.connections = (limits.connections + workers - 1) / workers;
+	limits.connections_per_address = (limits.connections_per_address + workers - 1) / workers;
+	http_server_limit(p->server, &limits);
+}
+
+/* A name that is asked for before its route came would be unknown to us, and the client would hear
+ * that for an endpoint which there is. */
+static void proxy_serve(struct proxy *p)
+{
+	struct err e;
+
+	if (!p->started || !p->synced || p->serving || !p->server || p->draining)
+		return;
+	p->serving = true;
+	for (; p->n_waiting; p->n_waiting--) {
+		uint16_t port = p->waiting[p->n_waiting - 1].port;
+
+		if (http_server_listen(p->server, p->waiting[p->n_waiting - 1].fd, &e))
+			log_err("%s", e.text);
+		else
+			log_info("serving endpoints port=%u", port);
 	}
-	return http_server_listen(p->server, fd, e);
+	p->on_serving(p);
+}
+
+void proxy_listen(struct proxy *p, int fd, uint16_t port)
+{
+	if (p->n_waiting == ARRAY_SIZE(p->waiting) || p->serving) {
+		fd_close(&fd);
+		return;
+	}
+	p->waiting[p->n_waiting].fd = fd;
+	p->waiting[p->n_waiting++].port = port;
+}
+
+void proxy_start(struct proxy *p, unsigned workers)
+{
+	p->started = true;
+	if (p->server && workers > 1)
+		proxy_share_limits(p, workers);
+	proxy_serve(p);
+}
+
+void proxy_synced(struct proxy *p)
+{
+	p->synced = true;
+	proxy_serve(p);
 }
 
 void proxy_stop(struct proxy *p)
 {
-	uv_timer_t *timers[] = { &p->tick_report, &p->tick_held, &p->tick_connect };
+	uv_timer_t *timers[] = { &p->tick_report, &p->tick_held, &p->tick_connect, &p->tick_drain };
 
 	route_unsee(&p->routes);
 	control_forget_unseen(p);
@@ -99,6 +150,8 @@ void proxy_stop(struct proxy *p)
 	if (p->tls)
 		tls_free(p->tls);
 	p->tls = NULL;
+	while (p->n_waiting)
+		fd_close(&p->waiting[--p->n_waiting].fd);
 	route_table_free(&p->routes);
 	quota_free(p->quota);
 }
@@ -111,4 +164,10 @@ void link_cut_all(struct list *links)
 		list_del(&l->in_route);
 		l->cut(l);
 	}
+}
+
+void proxy_free(struct proxy *p)
+{
+	certificates_free(p->certificates);
+	p->certificates = NULL;
 }

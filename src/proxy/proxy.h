@@ -8,6 +8,7 @@
 #define PROXY_PROXY_H
 
 #include "conf/conf.h"
+#include "ipc/super.h"
 #include "net/chan_uv.h"
 #include "net/http.h"
 #include "proxy/auth.h"
@@ -18,7 +19,8 @@ struct proxy {
 	const struct conf *conf; /* borrowed */
 	char suffix[256];        /* ".lambda-microvm.<region>.<domain>" */
 	struct auth_keys keys;
-	struct tls *tls;
+	struct certificates *certificates; /* certificates.c */
+	struct tls *tls;                   /* owned; NULL: not yet */
 	struct http_server *server;
 	struct quota *quota; /* of published ports' clients; owned */
 	struct route_table routes;
@@ -27,7 +29,16 @@ struct proxy {
 	struct list pausing;     /* lines that have to be looked at again */
 	struct list heads;       /* relays whose head waits for the first piece of its body */
 	struct chan_uv *control; /* owned; NULL: away */
-	uv_timer_t tick_report, tick_held, tick_connect;
+	uv_timer_t tick_report, tick_held, tick_connect, tick_drain;
+	struct {
+		int fd;
+		uint16_t port;
+	} waiting[4]; /* listeners, owned: nobody is let in before the routes are known */
+	size_t n_waiting;
+	bool started, synced, serving, draining;
+	void (*on_serving)(struct proxy *p);
+	void (*on_drained)(struct proxy *p);
+	int64_t drain_since_ms;
 };
 
 struct link {
@@ -41,11 +52,19 @@ void link_cut_all(struct list *links); /* of in_route; each is taken out first *
 
 int proxy_init(struct proxy *p, uv_loop_t *loop, const struct conf *conf, struct err *e) must_check;
 void proxy_stop(struct proxy *p); /* cuts everything; run the loop to its end afterwards */
+void proxy_free(struct proxy *p); /* what the connections used until then */
 
 /* Secrets, which may come again. */
-int proxy_set_tls(struct proxy *p, const char *pem, size_t size, struct err *e) must_check;
+int proxy_set_certificates(struct proxy *p, enum secret which, const char *text, size_t size,
+			   struct err *e) must_check;
 int proxy_set_keys(struct proxy *p, const char *json, size_t size, struct err *e) must_check;
-int proxy_listen(struct proxy *p, int fd, struct err *e) must_check; /* takes it over */
+
+/* It serves once it has been started and control has sent all routes, and then calls on_serving. */
+void proxy_listen(struct proxy *p, int fd, uint16_t port); /* takes it over */
+void proxy_start(struct proxy *p, unsigned workers);       /* of which it is one */
+void proxy_synced(struct proxy *p);
+/* drain.c: another one takes the place; calls on_drained when nothing is left. */
+void proxy_drain(struct proxy *p);
 
 /* control.c: the routes come from control.  Takes ownership of the socket; an older channel is
  * closed. */

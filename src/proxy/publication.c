@@ -4,7 +4,8 @@
 
 bool publication_row_is_sane(const struct route_publish *row)
 {
-	if (!row->port || !row->target || row->datagrams > 1 || row->n_sources > ROUTE_SOURCES)
+	if (!row->port || !row->target || row->datagrams > 1 || row->serves > 1 ||
+	    row->n_sources > ROUTE_SOURCES)
 		return false;
 	for (size_t i = 0; i < row->n_sources; i++)
 		if (!cidr_is_sane(&row->sources[i]))

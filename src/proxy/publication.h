@@ -15,8 +15,8 @@ struct publication {
 	struct route *route;  /* borrowed */
 	struct route_publish row;
 	int fd;                          /* owned: to hand back to control */
-	struct accepter *accepter;       /* owned; NULL: datagrams */
-	struct datagram_port *datagrams; /* owned; NULL: bytes */
+	struct accepter *accepter;       /* owned; of bytes, while this worker serves them */
+	struct datagram_port *datagrams; /* owned; likewise */
 	struct list clients;             /* of bytes, before they are inside (published_client.h) */
 };
 

@@ -30,6 +30,10 @@ static int publish_listen(struct publication *pub, int fd, struct err *e)
 		close(fd);
 		return err_sys(e, "keep a socket");
 	}
+	if (!pub->row.serves) {
+		close(fd);
+		return 0;
+	}
 	if (pub->row.datagrams)
 		pub->datagrams = datagram_port_new(pub, fd, e);
 	else
@@ -63,7 +67,8 @@ void publish_set(struct proxy *p, struct route *r, const struct route_publish *r
 	struct publication *pub = publish_find(r, row->port);
 	struct err e;
 
-	if (pub && pub->row.target == row->target && pub->row.datagrams == row->datagrams) {
+	if (pub && pub->row.target == row->target && pub->row.datagrams == row->datagrams &&
+	    pub->row.serves == row->serves) {
 		pub->row = *row; /* and its socket is this one */
 		close(fd);
 		return;
@@ -94,6 +99,18 @@ void publish_drop_all(struct route *r)
 
 	while ((pub = list_first(&r->published, struct publication, in_route)))
 		publish_free(pub);
+}
+
+void publish_stop_accepting(struct proxy *p)
+{
+	hash_each(r, &p->routes.by_endpoint, struct route, in_table)
+	{
+		list_each(pub, &r->published, struct publication, in_route)
+		{
+			accepter_free(pub->accepter);
+			pub->accepter = NULL;
+		}
+	}
 }
 
 void publish_report(struct proxy *p, void (*tell)(struct proxy *p, const struct publication *one))

@@ -11,6 +11,7 @@
 void publish_set(struct proxy *p, struct route *r, const struct route_publish *row, int fd);
 void publish_drop(struct route *r, uint16_t port); /* harmless if it is none */
 void publish_drop_all(struct route *r);
+void publish_stop_accepting(struct proxy *p); /* of new clients; those inside stay */
 /* Give the socket of each to a control that has just come. */
 void publish_report(struct proxy *p, void (*tell)(struct proxy *p, const struct publication *one));
 

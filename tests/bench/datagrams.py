@@ -28,8 +28,8 @@ def published(rig):
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
-        body = endpoint.encode().ljust(40, b"\0") + struct.pack("=HHII", port, 514, 1, 0)
-        rig.control.send(PUBLISH, body.ljust(52 + 16 * 18, b"\0"), [listener.fileno()])
+        body = endpoint.encode().ljust(40, b"\0") + struct.pack("=HHIII", port, 514, 1, 1, 0)
+        rig.control.send(PUBLISH, body.ljust(56 + 16 * 18, b"\0"), [listener.fileno()])
     time.sleep(0.3)
     return f"{rig.dir}/run/m/{machine}/stream.sock", port
 

@@ -190,6 +190,14 @@ class Control:
         self.image = ImageRole(self.reactor, f"{self.dir}/data")
         self._peer(ipc.ROLE_IMAGE, self.image.channel)
 
+    def new_worker(self, number):
+        """One more process of the proxy, or a new one in the place of the one with this number."""
+        worker = Proxy(self.reactor)
+        self.supervisor.say("PEER", [worker.channel.theirs.fileno()], which=ipc.ROLE_PROXY, more=number)
+        worker.channel.theirs.close()
+        wait_for("the worker knows all routes", lambda: "SYNCED" in worker.channel.got)
+        return worker
+
     def new_priv(self):
         self._peer(ipc.ROLE_PRIV, self.priv.connect())
 

@@ -92,13 +92,13 @@ class PortsTest(proxy_test.ProxyTest):
         listener.close()
         return port
 
-    def tell(self, listener, port, target, udp=False, sources=(), endpoint=None):
-        body = (endpoint or self.endpoint).encode().ljust(40, b"\0") + struct.pack("=HHII", port, target, udp, len(sources))
+    def tell(self, listener, port, target, udp=False, sources=(), endpoint=None, serves=1):
+        body = (endpoint or self.endpoint).encode().ljust(40, b"\0") + struct.pack("=HHIII", port, target, udp, serves, len(sources))
         for text in sources:
             address, bits = text.split("/")
             raw = socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address)
             body += struct.pack("=BB16s", int(bits), len(raw), raw)
-        self.rig.control.send(PUBLISH, body.ljust(52 + 16 * 18, b"\0"), [listener.fileno()])
+        self.rig.control.send(PUBLISH, body.ljust(56 + 16 * 18, b"\0"), [listener.fileno()])
 
     def unpublish(self, port):
         self.rig.control.send(UNPUBLISH, self.endpoint.encode().ljust(40, b"\0") + struct.pack("=I", port))
@@ -389,6 +389,22 @@ class Datagrams(PortsTest):
     def ask_by(self, s, data=b"ping"):
         s.send(data)
         return s.recv(65536)
+
+    def test_a_worker_that_does_not_serve_a_port_serves_it_once_it_is_told(self):
+        listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        self.apps[514] = App(talk_datagrams)
+        self.tell(listener, port, 514, udp=True, serves=0)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.sendto(b"early", ("127.0.0.1", port))
+            s.settimeout(0.3)
+            with self.assertRaises(TimeoutError):
+                s.recv(100)
+            self.tell(listener, port, 514, udp=True)
+            s.settimeout(5)
+            self.assertEqual(s.recv(100), b"1 early")
+        listener.close()
 
     def test_answers_go_back_on_the_flow_that_asked(self):
         a, b = self.client(), self.client()

@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import socket
 import ssl
 import struct
@@ -395,8 +396,9 @@ def talk_flood(app, w):
 
 
 class Rig:
-    def __init__(self, program, limits="hold_ms = 3000\n"):
-        self.program, self.limits = program, limits
+    def __init__(self, program, limits="hold_ms = 3000\n", listener=None, like=None, synced=True, workers=1):
+        """like: another one, whose certificate and keys it has too.  listener: several may have the same."""
+        self.program, self.limits, self.listener, self.synced, self.workers = program, limits, listener, synced, workers
         self.dir = tempfile.mkdtemp(prefix="proxy-rig-")
         self.key = base64.urlsafe_b64encode(os.urandom(32)).decode().rstrip("=")
         self.keys = json.dumps({"current": "k1", "keys": {"k1": self.key}})
@@ -404,6 +406,10 @@ class Rig:
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
                         "-keyout", f"{self.dir}/key.pem", "-out", self.cert, "-days", "2", "-subj", "/CN=rig",
                         "-addext", f"subjectAltName=DNS:*{SUFFIX}"], check=True, capture_output=True)
+        if like:
+            for name in ("key.pem", "cert.pem"):
+                shutil.copy(f"{like.dir}/{name}", f"{self.dir}/{name}")
+            self.keys = like.keys
         self.tls = ssl.create_default_context(cafile=self.cert)
         self.tokens = {}
         self.start()
@@ -412,7 +418,7 @@ class Rig:
         os.makedirs(f"{self.dir}/run", exist_ok=True)
         with open(f"{self.dir}/doze.ini", "w") as f:
             f.write(f"[paths]\nrun = {self.dir}/run\n[limits]\n{self.limits}")
-        listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
+        listener = self.listener or socket.create_server(("127.0.0.1", 0), backlog=4096)
         self.port = listener.getsockname()[1]
         self.super, self.control = Channel(), Control()
         theirs, ini = self.super.theirs.fileno(), os.open(f"{self.dir}/doze.ini", os.O_RDONLY)
@@ -436,8 +442,14 @@ class Rig:
             os.close(fd)
         self.super.send(SUPER_LISTENER, struct.pack("=II", LISTENER_ENDPOINT, self.port), [listener.fileno()])
         self.connect_control(self.control)
-        self.super.send(SUPER_START, struct.pack("=II", 0, 0))
-        wait_for("READY", lambda: any(k == SUPER_READY for k, _, _ in self.super.got))
+        self.super.send(SUPER_START, struct.pack("=II", 0, self.workers))
+        if not self.synced:
+            return
+        self.control.send(SYNCED)
+        wait_for("READY", self.is_ready)
+
+    def is_ready(self):
+        return any(k == SUPER_READY for k, _, _ in self.super.got)
 
     def connect_control(self, control):
         self.control = control

@@ -1,4 +1,4 @@
-/* roles.h - the channels to priv, image and proxy.  A role that crashed comes back with a new
+/* roles.h - the channels to priv and image.  A role that crashed comes back with a new
  * channel, which takes the place of the old one. */
 #ifndef CONTROL_CHANNELS_ROLES_H
 #define CONTROL_CHANNELS_ROLES_H

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
+
 enum route_state routes_state(const struct microvm *vm)
 {
 	switch (vm->state) {
@@ -24,7 +26,7 @@ enum route_state routes_state(const struct microvm *vm)
 	return ROUTE_DEAD;
 }
 
-static void routes_send_state(struct microvm *vm, enum route_state state)
+static struct route_set routes_row(const struct microvm *vm, enum route_state state)
 {
 	struct route_set set = { .state = state,
 				 .http_ingress = vm->http_ingress,
@@ -33,7 +35,22 @@ static void routes_send_state(struct microvm *vm, enum route_state state)
 	memcpy(set.endpoint, vm->endpoint, sizeof(set.endpoint));
 	memcpy(set.microvm, vm->id, sizeof(set.microvm));
 	memcpy(set.machine, vm->machine_id, sizeof(set.machine));
-	chan_uv_send(&vm->ctl->proxy, ROUTE_SET, 0, &set, sizeof(set), NULL, 0);
+	return set;
+}
+
+static void routes_unhold(struct microvm *vm)
+{
+	vm->hold.on = false;
+	vm->hold.awaited = 0;
+}
+
+static void routes_send_state(struct microvm *vm, enum route_state state)
+{
+	struct route_set set = routes_row(vm, state);
+
+	if (state != ROUTE_OPEN)
+		routes_unhold(vm); /* as the proxy does */
+	workers_send(vm->ctl, ROUTE_SET, &set, sizeof(set));
 }
 
 void routes_push(struct microvm *vm)
@@ -57,7 +74,7 @@ static void routes_send_endpoint(struct microvm *vm, enum route_type type)
 	struct route_endpoint to = { 0 };
 
 	memcpy(to.endpoint, vm->endpoint, sizeof(to.endpoint));
-	chan_uv_send(&vm->ctl->proxy, type, 0, &to, sizeof(to), NULL, 0);
+	workers_send(vm->ctl, type, &to, sizeof(to));
 }
 
 void routes_gone(struct microvm *vm)
@@ -67,24 +84,37 @@ void routes_gone(struct microvm *vm)
 
 void routes_hold(struct microvm *vm)
 {
+	vm->hold.on = true;
+	vm->hold.awaited = workers_present(vm->ctl);
+	vm->hold.last_byte_ms = 0;
 	routes_send_endpoint(vm, ROUTE_HOLD);
 }
 
 void routes_release(struct microvm *vm)
 {
+	routes_unhold(vm);
 	routes_send_endpoint(vm, ROUTE_RELEASE);
 }
 
-void routes_publish(const struct published *p)
+/* All accept the clients of a port of TCP.  A flow of datagrams is one worker's, so a port of UDP
+ * is served by the one that has been there longest. */
+static void routes_publish_at(struct worker *w, const struct published *p)
 {
+	bool serves = !p->datagrams || w == list_first(&p->ctl->workers, struct worker, in_control);
 	struct route_publish row = { .port = p->port,
 				     .target = p->target,
 				     .datagrams = p->datagrams,
+				     .serves = serves,
 				     .n_sources = (uint32_t)p->n_sources };
 
 	memcpy(row.endpoint, p->vm->endpoint, sizeof(row.endpoint));
 	memcpy(row.sources, p->sources, sizeof(row.sources));
-	chan_uv_send(&p->ctl->proxy, ROUTE_PUBLISH, 0, &row, sizeof(row), &p->fd, 1);
+	chan_uv_send(&w->chan, ROUTE_PUBLISH, 0, &row, sizeof(row), &p->fd, 1);
+}
+
+void routes_publish(const struct published *p)
+{
+	list_each(w, &p->ctl->workers, struct worker, in_control) routes_publish_at(w, p);
 }
 
 static void routes_send_unpublish(struct control *ctl, const char *endpoint, uint32_t port)
@@ -92,7 +122,7 @@ static void routes_send_unpublish(struct control *ctl, const char *endpoint, uin
 	struct route_port row = { .port = port };
 
 	memcpy(row.endpoint, endpoint, sizeof(row.endpoint));
-	chan_uv_send(&ctl->proxy, ROUTE_UNPUBLISH, 0, &row, sizeof(row), NULL, 0);
+	workers_send(ctl, ROUTE_UNPUBLISH, &row, sizeof(row));
 }
 
 void routes_unpublish(const struct published *p)
@@ -100,17 +130,41 @@ void routes_unpublish(const struct published *p)
 	routes_send_unpublish(p->ctl, p->vm->endpoint, p->port);
 }
 
-void routes_on_up(struct control *ctl)
+static void routes_publish_all(struct worker *w)
+{
+	hash_each(p, &w->ctl->published, struct published, by_port)
+	{
+		if (p->vm && p->fd >= 0 && !p->changing)
+			routes_publish_at(w, p);
+	}
+}
+
+/* While it is awaited what the others say, this one must hold too: what it let in now would be cut
+ * a moment later. */
+static void routes_hold_at(struct microvm *vm, struct worker *w)
+{
+	struct route_endpoint to = { 0 };
+
+	memcpy(to.endpoint, vm->endpoint, sizeof(to.endpoint));
+	if (vm->hold.awaited)
+		vm->hold.awaited |= worker_bit(w);
+	chan_uv_send(&w->chan, ROUTE_HOLD, 0, &to, sizeof(to), NULL, 0);
+}
+
+static void routes_on_up(struct worker *w)
 {
 	const struct route_none none = { 0 };
 
-	list_each(vm, &ctl->microvms, struct microvm, in_control) routes_push(vm);
-	chan_uv_send(&ctl->proxy, ROUTE_SYNCED, 0, &none, sizeof(none), NULL, 0);
-	hash_each(p, &ctl->published, struct published, by_port)
+	list_each(vm, &w->ctl->microvms, struct microvm, in_control)
 	{
-		if (p->vm && p->fd >= 0 && !p->changing)
-			routes_publish(p);
+		struct route_set set = routes_row(vm, routes_state(vm));
+
+		chan_uv_send(&w->chan, ROUTE_SET, 0, &set, sizeof(set), NULL, 0);
+		if (vm->hold.on)
+			routes_hold_at(vm, w);
 	}
+	chan_uv_send(&w->chan, ROUTE_SYNCED, 0, &none, sizeof(none), NULL, 0);
+	routes_publish_all(w);
 }
 
 void routes_open(struct control *ctl, const struct routes_ops *ops)
@@ -127,18 +181,39 @@ static void routes_on_listens(struct control *ctl, struct ipc_msg *m)
 		routes_send_unpublish(ctl, row->endpoint, row->port);
 }
 
-static void routes_on_listened(struct control *ctl, struct ipc_msg *m)
+static void routes_held(struct microvm *vm, const struct worker *w, int64_t last_byte_ms)
 {
-	(void)m;
-	ctl->routes_ops->listened(ctl);
+	const struct routes_ops *ops = vm->ctl->routes_ops;
+	bool awaited = vm->hold.awaited & worker_bit(w);
+
+	vm->hold.awaited &= ~worker_bit(w);
+	if (last_byte_ms > vm->hold.last_byte_ms)
+		vm->hold.last_byte_ms = last_byte_ms;
+	if (awaited && !vm->hold.awaited)
+		ops->held(vm, vm->hold.last_byte_ms);
+	else
+		ops->active(vm, last_byte_ms); /* it counts, whether the others answer or not */
+}
+
+/* Nobody knows what passed there in its last second, so it counts as a byte of this moment: a
+ * microVM rather wakes too long than is suspended too early. */
+static void routes_on_lost(const struct worker *w)
+{
+	list_each(vm, &w->ctl->microvms, struct microvm, in_control)
+	{
+		if (vm->hold.awaited & worker_bit(w))
+			routes_held(vm, w, clock_wall_ms());
+	}
+	if (!list_empty(&w->ctl->workers)) /* it may have had the ports of UDP */
+		routes_publish_all(list_first(&w->ctl->workers, struct worker, in_control));
 }
 
 /* What is said of one microVM. */
-static void routes_on_microvm(struct control *ctl, struct ipc_msg *m)
+static void routes_on_microvm(struct worker *w, struct ipc_msg *m)
 {
 	struct route_bytes *bytes = (void *)m->body; /* begins as struct route_endpoint */
 	struct route_note *note = (void *)m->body;
-	const struct routes_ops *ops = ctl->routes_ops;
+	const struct routes_ops *ops = w->ctl->routes_ops;
 	struct microvm *vm;
 
 	static_assert(offsetof(struct route_bytes, endpoint) ==
@@ -148,28 +223,31 @@ static void routes_on_microvm(struct control *ctl, struct ipc_msg *m)
 			      offsetof(struct route_endpoint, endpoint),
 		      "routes_on_microvm");
 	bytes->endpoint[UUID_SIZE - 1] = '\0';
-	vm = model_microvm_by_endpoint(ctl, bytes->endpoint);
+	vm = model_microvm_by_endpoint(w->ctl, bytes->endpoint);
 	if (!vm)
 		return;
 	if (m->head.type == ROUTE_WAKE)
 		ops->wake(vm);
 	else if (m->head.type == ROUTE_HELD)
-		ops->held(vm, bytes->last_byte_ms);
+		routes_held(vm, w, bytes->last_byte_ms);
 	else if (m->head.type == ROUTE_ACTIVE)
 		ops->active(vm, bytes->last_byte_ms);
 	else if (m->head.type == ROUTE_NOTE && memchr(note->text, '\0', sizeof(note->text)))
 		ops->note(vm, note->text, note->missed);
 }
 
-void routes_on_message(struct control *ctl, struct ipc_msg *m)
+static void routes_on_message(struct worker *w, struct ipc_msg *m)
 {
-	static void (*const on[ROUTE_NUM_TYPES])(struct control * ctl, struct ipc_msg * m) = {
-		[ROUTE_LISTENS] = routes_on_listens,
-		[ROUTE_LISTENED] = routes_on_listened,
-	};
-
-	if (on[m->head.type])
-		on[m->head.type](ctl, m);
+	if (m->head.type == ROUTE_LISTENS)
+		routes_on_listens(w->ctl, m);
+	else if (m->head.type == ROUTE_LISTENED)
+		w->ctl->routes_ops->listened(w->ctl);
 	else
-		routes_on_microvm(ctl, m);
+		routes_on_microvm(w, m);
 }
+
+const struct workers_ops routes_workers = {
+	.on_message = routes_on_message,
+	.on_up = routes_on_up,
+	.on_lost = routes_on_lost,
+};

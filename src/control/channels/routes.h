@@ -3,6 +3,7 @@
 #ifndef CONTROL_CHANNELS_ROUTES_H
 #define CONTROL_CHANNELS_ROUTES_H
 
+#include "control/channels/workers.h"
 #include "control/control.h"
 #include "control/model/published.h"
 #include "ipc/route.h"
@@ -10,7 +11,8 @@
 /* What the proxy says of a microVM. */
 struct routes_ops {
 	void (*wake)(struct microvm *vm); /* a request waits for it */
-	/* The answer to routes_hold: requests wait, and the last byte passed at this time. */
+	/* The answer to routes_hold: at all workers requests wait, and the last byte passed at
+	 * this time. */
 	void (*held)(struct microvm *vm, int64_t last_byte_ms);
 	void (*active)(struct microvm *vm, int64_t last_byte_ms); /* bytes passed */
 	/* Why a request was refused; @missed others were refused since the last one. */
@@ -36,8 +38,7 @@ void routes_unpublish(const struct published *p);
 /* Pure. */
 enum route_state routes_state(const struct microvm *vm);
 
-/* For the table of channels (channels/roles.h). */
-void routes_on_message(struct control *ctl, struct ipc_msg *m);
-void routes_on_up(struct control *ctl);
+/* For channels/workers.c. */
+extern const struct workers_ops routes_workers;
 
 #endif

@@ -78,6 +78,11 @@ struct microvm {
 	bool drained; /* doze suspended it in order to stop: traffic wakes it whatever its policy */
 	char machine_id[IPC_ID_SIZE]; /* as in the row; "" when none is bound */
 	char boot_id[UUID_SIZE];      /* of the host when it was bound */
+	struct {
+		bool on;          /* the proxy was told to hold new requests */
+		uint64_t awaited; /* workers of the proxy that have not answered */
+		int64_t last_byte_ms;
+	} hold;        /* channels/routes.c's own */
 	bool starting; /* a machine is on its way to being this microVM (microvm/start.c) */
 	struct machine *machine;     /* its process, NULL until it is there */
 	struct lifecycle *lifecycle; /* what is under way: lifecycle.c's own */

@@ -139,7 +139,7 @@ static void test_sudo_stands_before_what_only_root_can_do(void **unused)
 		const char *words;
 		bool root;
 	} rows[] = {
-		{ "up", true },  { "up --foreground", true }, { "down", true },
+		{ "up", true },  { "up --foreground", true }, { "down", true }, { "reload", true },
 		{ "ls", false }, { "upside", false },
 	};
 

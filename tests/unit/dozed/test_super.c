@@ -91,6 +91,10 @@ static int fake_role(const char *program, const char *role, const char *instance
 		if (m.head.type == SUPER_START && !strcmp(role, "control") &&
 		    !strcmp(instance, "dying"))
 			return 1;
+		if (m.head.type == SUPER_DRAIN) {
+			fake_note(program, "drained", false);
+			return 0;
+		}
 		if (m.head.type == SUPER_STOP) {
 			memcpy(&how, m.body, sizeof(how));
 			fake_stop(role, instance);
@@ -133,41 +137,61 @@ static int teardown(void **unused)
 	return io_remove_tree(AT_FDCWD, dir);
 }
 
-/* Run the supervisor of such an instance, end it by @signal once it serves, and take its status. */
-static int stop_instance(const char *instance, int signal)
-{
-	struct super_patience patience = { PATIENCE_MS, PATIENCE_MS, PATIENCE_MS };
-	struct super_setup s = { .patience = &patience,
-				 .config_file = "",
-				 .pid_file = memfd_create("pid", MFD_CLOEXEC) };
+struct running {
+	struct super_setup setup;
 	struct conf conf;
-	autobuf struct buf said = { 0 };
-	int ready[2], status;
-	struct err e;
 	pid_t pid;
+};
+
+/* Run the supervisor of such an instance until it serves. */
+static void start_instance(struct running *r, const char *instance, unsigned workers)
+{
+	static const struct super_patience patience = { PATIENCE_MS, PATIENCE_MS, PATIENCE_MS };
+	int ready[2];
+	struct err e;
 	char byte;
 
-	conf_defaults(&conf, instance);
-	snprintf(conf.libexec_dir, sizeof(conf.libexec_dir), "%s", dir);
-	s.conf = &conf;
+	r->setup = (struct super_setup){ .conf = &r->conf,
+					 .patience = &patience,
+					 .config_file = "",
+					 .pid_file = memfd_create("pid", MFD_CLOEXEC) };
+	conf_defaults(&r->conf, instance);
+	r->conf.endpoint_workers = workers;
+	snprintf(r->conf.libexec_dir, sizeof(r->conf.libexec_dir), "%s", dir);
 	assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
-	s.ready_fd = ready[1];
-	pid = fork();
-	assert_true(pid >= 0);
-	if (!pid)
-		_exit(super_run(&s, &e) ? 1 : s.stopped ? 0 : 2);
+	r->setup.ready_fd = ready[1];
+	r->pid = fork();
+	assert_true(r->pid >= 0);
+	if (!r->pid)
+		_exit(super_run(&r->setup, &e) ? 1 : r->setup.stopped ? 0 : 2);
 	close(ready[1]);
 	assert_int_equal(read(ready[0], &byte, 1), 1);
 	close(ready[0]);
-	assert_int_equal(lseek(s.pid_file, 0, SEEK_END), 0);
-	assert_int_equal(kill(pid, signal), 0);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(lseek(s.pid_file, 0, SEEK_SET), 0);
-	assert_int_equal(io_read_all(s.pid_file, &said, 64), 0);
+}
+
+/* End it by @signal, and take its status. */
+static int end_instance(struct running *r, int signal)
+{
+	autobuf struct buf said = { 0 };
+	int status;
+
+	assert_int_equal(lseek(r->setup.pid_file, 0, SEEK_END), 0);
+	assert_int_equal(kill(r->pid, signal), 0);
+	assert_int_equal(waitpid(r->pid, &status, 0), r->pid);
+	assert_int_equal(lseek(r->setup.pid_file, 0, SEEK_SET), 0);
+	assert_int_equal(io_read_all(r->setup.pid_file, &said, 64), 0);
 	assert_string_equal(buf_str(&said), "stopping\n");
-	close(s.pid_file);
+	close(r->setup.pid_file);
 	assert_true(WIFEXITED(status));
 	return WEXITSTATUS(status);
+}
+
+static int stop_instance(const char *instance, int signal)
+{
+	struct running r;
+
+	start_instance(&r, instance, 1);
+	return end_instance(&r, signal);
 }
 
 static char *ended(void)
@@ -176,7 +200,8 @@ static char *ended(void)
 	autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
 	autobuf struct buf text = { 0 };
 
-	assert_int_equal(io_read_all(fd, &text, 1024), 0);
+	if (fd >= 0)
+		assert_int_equal(io_read_all(fd, &text, 1024), 0);
 	return xstrdup(buf_str(&text));
 }
 
@@ -233,6 +258,117 @@ static void test_machines_stay_where_control_could_not_suspend_them_all(void **u
 	expect_ended("proxy control image+ objects+ priv+ ");
 }
 
+/* Puts another program in the place of the workers'. */
+static void write_proxy(const char *text)
+{
+	autofree char *path = xasprintf("%s/dozed-proxy", dir);
+	autofree char *fresh = xasprintf("%s/fresh", dir);
+	autoclose int fd = open(fresh, O_WRONLY | O_CREAT | O_CLOEXEC, 0700);
+
+	assert_int_equal(io_write_full(fd, text, strlen(text)), 0);
+	fd_close(&fd);
+	assert_int_equal(rename(fresh, path), 0);
+}
+
+static void write_new_proxy(void)
+{
+	char self[PATH_MAX] = "";
+	autofree char *text = NULL;
+
+	assert_true(readlink("/proc/self/exe", self, sizeof(self) - 1) > 0);
+	text = xasprintf("#!/bin/sh\n# another one\nexec %s fake %s/dozed-proxy \"$2\" \"$4\"\n",
+			 self, dir);
+	write_proxy(text);
+}
+
+static size_t children(pid_t pid)
+{
+	autofree char *path = xasprintf("/proc/%d/task/%d/children", (int)pid, (int)pid);
+	autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
+	autobuf struct buf text = { 0 };
+	size_t n = 0;
+
+	assert_int_equal(io_read_all(fd, &text, 4096), 0);
+	for (const char *at = buf_str(&text); (at = strchr(at, ' ')); at++)
+		n++;
+	return n;
+}
+
+static void wait_for_ended(const char *what)
+{
+	for (int i = 0; i < 1000; i++) {
+		autofree char *text = ended();
+
+		if (!strcmp(text, what))
+			return;
+		poll(NULL, 0, 10);
+	}
+	fail_msg("not in time: %s", what);
+}
+
+static void wait_for_children(pid_t pid, size_t n)
+{
+	for (int i = 0; i < 1000 && children(pid) != n; i++)
+		poll(NULL, 0, 10);
+	assert_int_equal(children(pid), n);
+}
+
+static void test_all_workers_of_the_proxy_are_started_and_stopped(void **unused)
+{
+	struct running r;
+
+	(void)unused;
+	start_instance(&r, "plain", 3);
+	assert_int_equal(children(r.pid), ROLE_PROXY + 3);
+	assert_int_equal(end_instance(&r, SIGINT), 0);
+	expect_ended("proxy proxy proxy control image objects priv ");
+}
+
+static void test_a_reload_replaces_workers_whose_program_is_another_one(void **unused)
+{
+	struct running r;
+
+	(void)unused;
+	start_instance(&r, "plain", 2);
+	write_new_proxy();
+	assert_int_equal(kill(r.pid, SIGHUP), 0);
+	wait_for_ended("drained drained ");
+	wait_for_children(r.pid, ROLE_PROXY + 2);
+	/* And once more: the numbers of those that ended are free again. */
+	write_new_proxy();
+	assert_int_equal(kill(r.pid, SIGHUP), 0);
+	wait_for_ended("drained drained drained drained ");
+	wait_for_children(r.pid, ROLE_PROXY + 2);
+	assert_int_equal(end_instance(&r, SIGINT), 0);
+	expect_ended("drained drained drained drained proxy proxy control image objects priv ");
+}
+
+static void test_a_reload_leaves_workers_alone_that_would_be_the_same(void **unused)
+{
+	struct running r;
+
+	(void)unused;
+	start_instance(&r, "plain", 2);
+	assert_int_equal(kill(r.pid, SIGHUP), 0);
+	assert_int_equal(end_instance(&r, SIGINT), 0);
+	expect_ended("proxy proxy control image objects priv ");
+}
+
+static void test_the_old_workers_serve_on_where_the_new_ones_do_not_start(void **unused)
+{
+	autofree char *text = xasprintf("#!/bin/sh\nprintf 'broken ' >>%s/ended\nexit 1\n", dir);
+	struct running r;
+
+	(void)unused;
+	start_instance(&r, "plain", 2);
+	write_proxy(text);
+	assert_int_equal(kill(r.pid, SIGHUP), 0);
+	wait_for_ended("broken broken ");
+	wait_for_children(r.pid, ROLE_PROXY + 2);
+	assert_int_equal(end_instance(&r, SIGINT), 0);
+	expect_ended("broken broken proxy proxy control image objects priv ");
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -251,6 +387,16 @@ int main(int argc, char **argv)
 			teardown),
 		cmocka_unit_test_setup_teardown(
 			test_machines_stay_where_control_could_not_suspend_them_all, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(
+			test_all_workers_of_the_proxy_are_started_and_stopped, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_a_reload_replaces_workers_whose_program_is_another_one, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(
+			test_a_reload_leaves_workers_alone_that_would_be_the_same, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_the_old_workers_serve_on_where_the_new_ones_do_not_start, setup,
 			teardown),
 	};
 

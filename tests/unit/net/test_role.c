@@ -37,18 +37,20 @@ static void seen_listener(void *arg, enum listener which, uint16_t port, int fd)
 	close(fd);
 }
 
-static void seen_peer(void *arg, enum role which, int fd)
+static void seen_peer(void *arg, enum role which, unsigned worker, int fd)
 {
 	(void)arg;
+	assert_int_equal(worker, 3);
 	assert_int_equal(which, ROLE_IMAGE);
 	seen.peers++;
 	close(fd);
 }
 
-static void seen_start(void *arg, uint16_t endpoint_port)
+static void seen_start(void *arg, uint16_t endpoint_port, unsigned workers)
 {
 	(void)arg;
-	assert_int_equal(endpoint_port, 0);
+	assert_int_equal(endpoint_port, 8443);
+	assert_int_equal(workers, 2);
 	seen.starts++;
 	role_ready(seen.role);
 }
@@ -63,7 +65,7 @@ static void seen_stop(void *arg, bool keep)
 }
 
 static const struct role_events events = { seen_secret, seen_listener, seen_peer, seen_start,
-					   seen_stop };
+					   seen_stop, NULL };
 
 static void say(int sock, uint32_t type, uint32_t which, uint32_t more, int fd)
 {
@@ -86,8 +88,8 @@ static void test_a_role_gets_what_it_is_handed_and_finishes_when_told(void **unu
 	assert_int_equal(write(secret, "hush", 4), 4); /* the offset is at the end now */
 	say(pair[0], SUPER_SECRET, SECRET_CREDENTIALS, 0, secret);
 	say(pair[0], SUPER_LISTENER, LISTENER_S3, 9011, secret);
-	say(pair[0], SUPER_PEER, ROLE_IMAGE, 0, secret);
-	say(pair[0], SUPER_START, 0, 0, -1);
+	say(pair[0], SUPER_PEER, ROLE_IMAGE, 3, secret);
+	say(pair[0], SUPER_START, 8443, 2, -1);
 	say(pair[0], SUPER_STOP, 1, 0, -1);
 	seen.role = role_open(&loop, pair[1], &events, NULL, &e);
 	assert_non_null(seen.role);
