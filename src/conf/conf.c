@@ -41,6 +41,8 @@ static const struct conf_key conf_keys[] = {
 	{ "service", "s3_port", NUM(s3_port, 1, 65535), "9011", "HTTPS port of the S3 endpoint, on 127.0.0.1 and ::1" },
 	{ "service", "endpoint_port", NUM(endpoint_port, 1, 65535), "443", "HTTPS port of the endpoints; if taken, the next free one from 8443 on" },
 	{ "service", "endpoint_workers", NUM(endpoint_workers, 0, 32), "0", "processes that serve the endpoints; 0: one for each processor, 32 at most" },
+	{ "service", "access_log", NUM(access_log, 0, 1), "1", "1: access.log in the log directory has a line of JSON for each request to an endpoint" },
+	{ "service", "metrics_port", NUM(metrics_port, 0, 65535), "9012", "HTTP port of /metrics (Prometheus), on 127.0.0.1 and ::1; if taken, the next free one of 64; 0: none" },
 	{ "service", "log_level", TEXT(log_level), "info", "error, warn, info or debug" },
 
 	{ "machine", "engine", TEXT(engine), "auto", "what new images run on: kvm (doze-vmm), qemu (software CPU), or auto: kvm where it is usable" },

@@ -37,6 +37,8 @@ struct conf {
 	int64_t api_port, s3_port,
 		endpoint_port;    /* endpoint: 443, else the next free from 8443 on */
 	int64_t endpoint_workers; /* 0: one for each processor */
+	int64_t access_log;
+	int64_t metrics_port; /* 0: none */
 	char log_level[16];
 
 	char engine[16]; /* auto, kvm, qemu */

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "control/admission/admission.h"
 #include "control/api/api.h"
+#include "control/api/metrics.h"
 #include "control/channels/builder.h"
 #include "control/channels/priv.h"
 #include "control/channels/roles.h"
@@ -167,6 +168,15 @@ static void on_listener(void *arg, enum listener which, uint16_t port, int fd)
 {
 	struct control_role *r = arg;
 
+	struct err e;
+
+	if (which == LISTENER_METRICS) {
+		if (metrics_listen(&r->ctl, fd, &e))
+			log_err("%s", e.text);
+		else
+			log_info("serving metrics port=%u", port);
+		return;
+	}
 	if (which != LISTENER_API || r->n_listeners == ARRAY_SIZE(r->listeners)) {
 		fd_close(&fd);
 		return;
@@ -213,6 +223,7 @@ static void control_finish(struct control_role *r)
 
 	ctl->stopping = true;
 	api_close(ctl);
+	metrics_close(ctl);
 	expiry_close(ctl);
 	pool_close(ctl);
 	admission_close(ctl);

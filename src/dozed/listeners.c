@@ -10,6 +10,7 @@
 #define FALLBACK_FIRST 8443
 #define FALLBACK_LAST  8542
 #define BACKLOG        4096
+#define METRICS_TRIES  64
 
 /* How a socket is one of several at its port. */
 enum listen_share {
@@ -125,12 +126,32 @@ static int listen_endpoint(struct listeners *l, const struct conf *conf, unsigne
 		  : 0;
 }
 
+static int listen_metrics(struct listeners *l, const struct conf *conf, struct err *e)
+{
+	int64_t port = conf->metrics_port;
+	int rc;
+
+	if (!port)
+		return 0;
+	do
+		rc = listen_both(l, LISTENER_METRICS, (uint16_t)port, false, 1);
+	while (rc == -EADDRINUSE && ++port <= UINT16_MAX &&
+	       port <= conf->metrics_port + METRICS_TRIES);
+	errno = -rc;
+	return rc ? err_sys(e,
+			    "listen on port %d or one of the next %d; set [service] metrics_port "
+			    "to "
+			    "a free one, or to 0",
+			    (int)conf->metrics_port, METRICS_TRIES)
+		  : 0;
+}
+
 int listeners_open(struct listeners *l, const struct conf *conf, unsigned workers, struct err *e)
 {
 	*l = (struct listeners){ 0 };
 	if (!listen_or_say(l, LISTENER_API, (uint16_t)conf->api_port, "api_port", e) &&
 	    !listen_or_say(l, LISTENER_S3, (uint16_t)conf->s3_port, "s3_port", e) &&
-	    !listen_endpoint(l, conf, workers, e))
+	    !listen_endpoint(l, conf, workers, e) && !listen_metrics(l, conf, e))
 		return 0;
 	listeners_drop(l, 0);
 	return -1;

@@ -6,7 +6,7 @@
 #include "conf/conf.h"
 #include "ipc/super.h"
 
-#define LISTENERS_MAX (6 + 2 * SUPER_WORKERS)
+#define LISTENERS_MAX (8 + 2 * SUPER_WORKERS)
 
 struct listeners {
 	struct {

@@ -19,7 +19,7 @@ const struct role_def role_defs[ROLE_NUM] = {
 		.secrets = BIT(SECRET_CA_CERT) },
 	[ROLE_CONTROL] = { .user = "control", .groups = { "proxy" },
 		.secrets = BIT(SECRET_TLS_API) | BIT(SECRET_TOKEN_KEYS) | BIT(SECRET_CREDENTIALS) | BIT(SECRET_CA_CERT),
-		.listeners = BIT(LISTENER_API) },
+		.listeners = BIT(LISTENER_API) | BIT(LISTENER_METRICS) },
 	[ROLE_PROXY] = { .user = "proxy",
 		.secrets = BIT(SECRET_TLS_ENDPOINT) | BIT(SECRET_TOKEN_KEYS) | BIT(SECRET_TICKETS) | BIT(SECRET_CERTIFICATES),
 		.listeners = BIT(LISTENER_ENDPOINT) },

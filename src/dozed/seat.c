@@ -109,6 +109,7 @@ int seat_start(struct super *s, struct super_seat *r, struct err *e)
 	if (loop_watch(s->loop, &r->watch, pair[0], EPOLLIN, s->on_channel, e))
 		return -1;
 	seat_hand_over(s, r);
+	s->on_start(r);
 	seat_connect_all(s, r);
 	seat_send(r, SUPER_START, &begin, sizeof(begin), -1);
 	return 0;

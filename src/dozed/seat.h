@@ -33,12 +33,15 @@ struct super {
 	struct loop *loop;
 	struct super_seat seats[SUPER_SEATS];
 	void (*on_channel)(struct watch *w, uint32_t events); /* of a seat */
+	void (*on_start)(struct super_seat *seat);            /* hands over what is not a secret */
 	unsigned workers;                                     /* of the proxy, that serve */
 	struct watch signals;
 	bool announced, stopping, keep, failed;
 	bool unsaved; /* control has not suspended all microVMs: their machines stay */
 	struct timer patience;
 	struct timer tickets;      /* crew.c: until their keys change */
+	int access_log;            /* crew_log.c; -1: none */
+	struct timer rotate;       /* likewise */
 	struct crew_files *loaded; /* crew.c: what the workers were started from; owned */
 };
 

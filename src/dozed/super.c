@@ -23,6 +23,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "dozed/crew.h"
+#include "dozed/crew_log.h"
 #include "dozed/notify.h"
 #include "dozed/seat.h"
 
@@ -239,13 +240,16 @@ int super_run(struct super_setup *setup, struct err *e)
 	int rc = -1;
 
 	s->setup = setup;
+	s->access_log = -1;
 	s->on_channel = super_channel;
+	s->on_start = crew_log_hand_over;
 	s->loop = loop_new(e);
 	if (!s->loop || super_watch_signals(s, e))
 		goto out;
 	for (size_t i = 0; i < ROLE_PROXY; i++)
 		s->seats[i] = (struct super_seat){ .super = s, .role = (enum role)i, .used = true };
 	crew_begin(s);
+	crew_log_begin(s);
 	for (size_t i = 0; i < SUPER_SEATS; i++)
 		if (s->seats[i].used && seat_start(s, &s->seats[i], e))
 			goto out;
@@ -257,6 +261,7 @@ out:
 		close(s->signals.fd);
 	loop_free(s->loop);
 	crew_free(s);
+	crew_log_end(s);
 	secrets_free(&setup->secrets);
 	free(s);
 	return rc;

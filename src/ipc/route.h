@@ -9,6 +9,7 @@
 #include "base/cidr.h"
 #include "base/rand.h"
 #include "ipc/chan.h"
+#include "ipc/meter.h"
 
 enum route_type {
 	ROUTE_NONE,
@@ -35,6 +36,8 @@ enum route_type {
 	 * sockets back in this way, without a moment in which nobody listens. */
 	ROUTE_LISTENS,  /* struct route_port, fd: what the proxy serves */
 	ROUTE_LISTENED, /* struct route_none: these were all */
+	ROUTE_METER,  /* struct route_meter: what was counted since the last one */
+	ROUTE_NOW,    /* struct route_now: at most once a second */
 	ROUTE_NUM_TYPES,
 };
 
@@ -95,6 +98,16 @@ struct route_port {
 	char endpoint[UUID_SIZE];
 	char pad[3];
 	uint32_t port; /* of the host */
+};
+
+struct route_meter {
+	char endpoint[UUID_SIZE]; /* "": of requests that led to no microVM */
+	char pad[3];
+	struct meter meter;
+};
+
+struct route_now {
+	struct meter_now now;
 };
 
 struct route_none {

@@ -62,6 +62,8 @@ const struct ipc_row route_rows[ROUTE_NUM_TYPES] = {
 	[ROUTE_UNPUBLISH] = ROW(route_port),
 	[ROUTE_LISTENS]   = ROW_FDS(route_port, 1, 1),
 	[ROUTE_LISTENED]  = ROW(route_none),
+	[ROUTE_METER]   = ROW(route_meter),
+	[ROUTE_NOW]     = ROW(route_now),
 };
 
 const struct ipc_row build_rows[BUILD_NUM_TYPES] = {
@@ -94,6 +96,7 @@ const struct ipc_row super_rows[SUPER_NUM_TYPES] = {
 	[SUPER_READY]    = ROW(super_which),
 	[SUPER_PROGRESS] = ROW(super_which),
 	[SUPER_DRAIN]    = ROW(super_which),
+	[SUPER_LOG]      = ROW_FDS(super_which, 1, 1),
 };
 
 const char *const role_name[ROLE_NUM] = {

@@ -42,7 +42,7 @@ enum secret {
 	SECRET_NUM,
 };
 
-enum listener { LISTENER_API, LISTENER_S3, LISTENER_ENDPOINT, LISTENER_NUM };
+enum listener { LISTENER_API, LISTENER_S3, LISTENER_ENDPOINT, LISTENER_METRICS, LISTENER_NUM };
 
 enum super_type {
 	SUPER_NONE,
@@ -61,6 +61,7 @@ enum super_type {
 	SUPER_PROGRESS, /* struct super_which (0): the stop goes on, have patience anew */
 	/* supervisor -> the proxy */
 	SUPER_DRAIN, /* struct super_which (0): accept nothing more, finish what is there, exit 0 */
+	SUPER_LOG,   /* struct super_which (0); fd: the access log, to append to; may come again */
 	SUPER_NUM_TYPES,
 };
 

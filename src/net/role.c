@@ -77,6 +77,12 @@ static void role_got_drain(struct role_link *r, struct ipc_msg *m)
 		r->events->drain(r->arg);
 }
 
+static void role_got_log(struct role_link *r, struct ipc_msg *m)
+{
+	if (r->events->log)
+		r->events->log(r->arg, ipc_msg_take_fd(m, 0));
+}
+
 /* clang-format off */
 static void (*const role_got_table[SUPER_NUM_TYPES])(struct role_link *r, struct ipc_msg *m) = {
 	[SUPER_SECRET]   = role_got_secret,
@@ -85,6 +91,7 @@ static void (*const role_got_table[SUPER_NUM_TYPES])(struct role_link *r, struct
 	[SUPER_START]    = role_got_start,
 	[SUPER_STOP]     = role_got_stop,
 	[SUPER_DRAIN]    = role_got_drain,
+	[SUPER_LOG]      = role_got_log,
 };
 /* clang-format on */
 

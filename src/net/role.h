@@ -35,6 +35,7 @@ struct role_events {
 	/* Another process does the work from now on.  The role takes nothing new, finishes what it
 	 * has, and then calls role_finish. */
 	void (*drain)(void *arg);
+	void (*log)(void *arg, int fd); /* the access log, in the place of the last one */
 };
 
 /* Takes @super_fd over. */

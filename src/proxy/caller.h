@@ -20,6 +20,8 @@ struct caller_ops {
 	/* Is there a connection that it can have without a dial?  It is then inside.  May be NULL.
 	 */
 	bool (*take_kept)(struct caller *c);
+	/* It has to wait now, for its microVM or for its turn at the port.  May be NULL. */
+	void (*held)(struct caller *c, bool for_microvm);
 	/* Inside: the descriptor is the owner's, and so is the link, which stands in
 	 * route->relays.  False: this connection was of no use, so it waits for another turn. */
 	bool (*opened)(struct caller *c, int fd);

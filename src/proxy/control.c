@@ -35,6 +35,45 @@ void control_wake(struct proxy *p, struct route *r)
 	control_send(p, ROUTE_WAKE, &body, sizeof(body));
 }
 
+static void control_send_meter(struct proxy *p, const char *endpoint, struct meter *meter)
+{
+	struct route_meter body = { .meter = *meter };
+
+	memcpy(body.endpoint, endpoint, sizeof(body.endpoint));
+	control_send(p, ROUTE_METER, &body, sizeof(body));
+	*meter = (struct meter){ 0 };
+}
+
+/* What is counted while control is away waits for it. */
+static void control_send_meters(struct proxy *p)
+{
+	static const char nobody[UUID_SIZE];
+	struct route *r;
+
+	while (p->control && (r = list_first(&p->metered, struct route, in_metered))) {
+		list_del(&r->in_metered);
+		control_send_meter(p, r->row.endpoint, &r->meter);
+	}
+	if (p->control && p->unrouted_counts) {
+		p->unrouted_counts = false;
+		control_send_meter(p, nobody, &p->unrouted);
+	}
+}
+
+static bool control_send_now(struct proxy *p)
+{
+	struct route_now body = { 0 };
+
+	body.now.connections = p->server ? http_server_connections(p->server) : 0;
+	hash_each(r, &p->routes.by_endpoint, struct route, in_table)
+	{
+		body.now.held += r->waiting.n;
+		list_each(l, &r->relays, struct link, in_route) body.now.running++;
+	}
+	control_send(p, ROUTE_NOW, &body, sizeof(body));
+	return body.now.connections || body.now.held || body.now.running;
+}
+
 static void control_on_report(uv_timer_t *timer)
 {
 	struct proxy *p = timer->data;
@@ -42,13 +81,21 @@ static void control_on_report(uv_timer_t *timer)
 
 	while ((r = route_take_active(&p->routes)))
 		control_send_bytes(p, r, ROUTE_ACTIVE);
+	control_send_meters(p);
+	if (control_send_now(p))
+		control_report(p); /* until it has said that nothing is there any more */
+}
+
+void control_report(struct proxy *p)
+{
+	if (!uv_is_active((uv_handle_t *)&p->tick_report))
+		uv_timer_start(&p->tick_report, control_on_report, REPORT_MS, 0);
 }
 
 void control_touch(struct proxy *p, struct route *r)
 {
 	route_touch(&p->routes, r, clock_wall_ms());
-	if (!uv_is_active((uv_handle_t *)&p->tick_report))
-		uv_timer_start(&p->tick_report, control_on_report, REPORT_MS, 0);
+	control_report(p);
 }
 
 void control_note(struct proxy *p, struct route *r, const char *text)
@@ -104,6 +151,7 @@ static void control_forget(struct proxy *p, struct route *r)
 	control_cut(r);
 	queue_release(r);
 	publish_drop_all(r);
+	control_send_meter(p, r->row.endpoint, &r->meter);
 	route_free(&p->routes, r);
 }
 

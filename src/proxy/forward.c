@@ -39,7 +39,9 @@ static void forward_start(struct relay *r)
 
 	if (!head->chunked && head->length < 0)
 		length = UPSTREAM_NO_BODY;
+	recording_sent(&r->record);
 	header_filter_to_guest(head, r->id, buf_str(&r->offer.of_app), &headers);
+	trace_put(&r->record.trace, &headers);
 	if (!upstream_request(r->up, head->method, head->target, headers.at, headers.n, length)) {
 		relay_refuse(r, 502, "the request has a header that cannot be passed on");
 		return;
@@ -101,7 +103,8 @@ static void forward_raw(struct relay *r, int fd)
 					       { "x-amzn-requestid", r->id } };
 
 	http_send_head(r->x, 101, headers, ARRAY_SIZE(headers), 0);
-	tunnel_start_raw(r->caller.proxy, r->caller.route, r->x, fd);
+	recording_answered(&r->record, 101);
+	tunnel_start_raw(r->caller.proxy, r->caller.route, r->x, fd, &r->record);
 	relay_free(r);
 }
 
@@ -160,7 +163,7 @@ static void forward_upgrade(struct relay *r, const struct http_head *h)
 	}
 	header_filter_to_client(h, r->id, r->offer.marker, &headers);
 	http_send_head(r->x, 101, headers.at, headers.n, 0);
-	tunnel_start(r->caller.proxy, r->caller.route, r->x, r->up);
+	tunnel_start(r->caller.proxy, r->caller.route, r->x, r->up, &r->record);
 	r->up = NULL;
 	relay_free(r);
 }
@@ -171,6 +174,7 @@ static void forward_head(struct upstream *u, const struct http_head *h)
 	struct filtered_headers headers;
 
 	control_touch(r->caller.proxy, r->caller.route);
+	recording_answered(&r->record, h->status);
 	if (h->status == 101) {
 		forward_upgrade(r, h);
 		return;
@@ -190,6 +194,7 @@ static size_t forward_body(struct upstream *u, const uint8_t *data, size_t size)
 	if (r->client_full)
 		return 0;
 	control_touch(r->caller.proxy, r->caller.route);
+	r->record.out += size;
 	r->client_full = !http_send_body(r->x, data, size);
 	return size;
 }
@@ -282,6 +287,7 @@ static void forward_refused(struct caller *c, unsigned status, const char *reaso
 }
 
 const struct caller_ops forward_caller = {
+	.held = relay_held,
 	.take_kept = forward_take_kept,
 	.opened = forward_dialed,
 	.refuse = forward_refused,

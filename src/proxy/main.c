@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "net/role.h"
+#include "proxy/access_log.h"
 #include "proxy/proxy.h"
 #include "proxy/seccomp_filter.h"
 
@@ -74,6 +75,13 @@ static void role_on_drain(void *arg)
 	proxy_drain(&r->proxy);
 }
 
+static void role_on_log(void *arg, int fd)
+{
+	struct role_proxy *r = arg;
+
+	access_log_set(r->proxy.access_log, fd);
+}
+
 static void role_on_drained(struct proxy *p)
 {
 	role_finish(container_of(p, struct role_proxy, proxy)->link);
@@ -85,6 +93,7 @@ static const struct role_events role_events = {
 	.peer = role_on_peer,
 	.start = role_on_start,
 	.drain = role_on_drain,
+	.log = role_on_log,
 };
 
 int proxy_main(const struct conf *conf, int super_fd)

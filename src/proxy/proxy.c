@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "net/quota.h"
 #include "net/tls.h"
+#include "proxy/access_log.h"
 #include "proxy/certificates.h"
 
 static const char *const alpn[] = { "h2", "http/1.1", NULL };
@@ -37,6 +38,7 @@ int proxy_init(struct proxy *p, uv_loop_t *loop, const struct conf *conf, struct
 	list_init(&p->connecting);
 	list_init(&p->pausing);
 	list_init(&p->heads);
+	list_init(&p->metered);
 	for (size_t i = 0; i < ARRAY_SIZE(timers); i++) {
 		int rc = uv_timer_init(loop, timers[i]);
 
@@ -46,7 +48,8 @@ int proxy_init(struct proxy *p, uv_loop_t *loop, const struct conf *conf, struct
 	}
 	p->certificates = certificates_new(alpn);
 	proxy_raise_files();
-	return 0;
+	p->access_log = access_log_new(loop, e);
+	return p->access_log ? 0 : -1;
 }
 
 int proxy_set_keys(struct proxy *p, const char *json, size_t size, struct err *e)
@@ -150,6 +153,7 @@ void proxy_stop(struct proxy *p)
 	if (p->tls)
 		tls_free(p->tls);
 	p->tls = NULL;
+	access_log_close(p->access_log);
 	while (p->n_waiting)
 		fd_close(&p->waiting[--p->n_waiting].fd);
 	route_table_free(&p->routes);
@@ -169,5 +173,6 @@ void link_cut_all(struct list *links)
 void proxy_free(struct proxy *p)
 {
 	certificates_free(p->certificates);
+	access_log_free(p->access_log);
 	p->certificates = NULL;
 }

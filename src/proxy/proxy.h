@@ -25,10 +25,14 @@ struct proxy {
 	struct quota *quota; /* of published ports' clients; owned */
 	struct route_table routes;
 	struct held_clock clock;
-	struct list connecting;  /* callers that dial */
-	struct list pausing;     /* lines that have to be looked at again */
-	struct list heads;       /* relays whose head waits for the first piece of its body */
-	struct chan_uv *control; /* owned; NULL: away */
+	struct list connecting; /* callers that dial */
+	struct list pausing;    /* lines that have to be looked at again */
+	struct list metered;    /* routes with counts to report */
+	struct meter unrouted;  /* counts of requests that led to no microVM */
+	bool unrouted_counts;
+	struct access_log *access_log; /* owned */
+	struct list heads;             /* relays whose head waits for the first piece of its body */
+	struct chan_uv *control;       /* owned; NULL: away */
 	uv_timer_t tick_report, tick_held, tick_connect, tick_drain;
 	struct {
 		int fd;
@@ -74,6 +78,7 @@ void control_forget_unseen(struct proxy *p);         /* the routes that were not
 void control_wake(struct proxy *p, struct route *r); /* tells control if somebody waits at a
 							sleeping endpoint */
 void control_touch(struct proxy *p, struct route *r);
+void control_report(struct proxy *p); /* soon, of what was counted */
 /* Tells the microVM's log, but not too often. */
 void control_note(struct proxy *p, struct route *r, const char *text);
 

@@ -55,6 +55,8 @@ void caller_wait(struct caller *c, struct line *line)
 	most = most > looking ? most - looking : 0;
 	if (c->hold_until_ms || c->dial_since_ms)
 		most = SIZE_MAX;
+	if (c->ops->held)
+		c->ops->held(c, !line);
 	if (!c->hold_until_ms)
 		c->hold_until_ms = clock_mono_ms() + c->proxy->conf->hold_ms;
 	if (!held_add(&route->waiting, &c->proxy->clock, &c->waiter, c->hold_until_ms, most)) {

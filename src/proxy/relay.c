@@ -38,9 +38,15 @@ void relay_detach(struct relay *r)
 
 void relay_free(struct relay *r)
 {
+	recording_end(r->caller.proxy, &r->record);
 	relay_detach(r);
 	auth_offer_free(&r->offer);
 	free(r);
+}
+
+void relay_held(struct caller *c, bool for_microvm)
+{
+	recording_held(&container_of(c, struct relay, caller)->record, for_microvm);
 }
 
 static void relay_note(const struct relay *r, struct route *route, unsigned status,
@@ -72,6 +78,7 @@ void relay_refuse(struct relay *r, unsigned status, const char *why, ...)
 	log_debug("a request is refused endpoint=%s status=%u why=\"%s\"", route->row.endpoint,
 		  status, reason);
 	relay_note(r, route, status, reason);
+	record_refuse(&r->record, status, reason);
 	relay_detach(r);
 	if (r->headed)
 		http_abort(r->x);
@@ -144,10 +151,15 @@ static void relay_head(struct http_exchange *x)
 	list_init(&r->in_heads);
 	rand_uuid(r->id);
 	http_set_user(x, r);
+	recording_begin(r->caller.proxy, &r->record, head, http_version(x));
 	auth_offer_read(head, &r->offer);
 	denial = relay_admit(r, head);
-	if (denial)
+	if (denial) {
+		record_refuse(&r->record, denial->status, denial->text);
 		relay_answer(x, r->id, denial, NULL);
+	} else {
+		recording_admitted(&r->record, r->caller.route, r->caller.port);
+	}
 	if (denial || relay_upgrades_with_body(r, head) || relay_wants_http2(r, head))
 		return;
 	r->raw = forward_raw_protocol(head, &r->caller.way);
@@ -187,6 +199,7 @@ static size_t relay_body(struct http_exchange *x, const uint8_t *data, size_t si
 		return 0;
 	control_touch(r->caller.proxy, r->caller.route);
 	list_del(&r->in_heads);
+	r->record.in += size;
 	r->guest_full = !upstream_send_body(r->up, data, size);
 	return size;
 }
@@ -233,6 +246,7 @@ static void relay_bad(struct http_exchange *x, unsigned status, const char *why)
 	char id[UUID_SIZE];
 
 	rand_uuid(id);
+	recording_bad(http_server_arg(x), status);
 	relay_answer(x, id, &(struct auth_denial){ status, why }, NULL);
 }
 

@@ -12,6 +12,7 @@
 #include "net/upstream.h"
 #include "proxy/auth.h"
 #include "proxy/caller.h"
+#include "proxy/recording.h"
 
 struct relay {
 	struct caller caller;
@@ -20,6 +21,7 @@ struct relay {
 	struct upstream *up;     /* owned; NULL: not forwarding */
 	const char *raw; /* the protocol of an upgrade that is ours (forward.c); NULL: HTTP */
 	struct auth_offer offer;
+	struct request_record record; /* recording.h */
 	char id[UUID_SIZE];
 	int64_t kept_ms;       /* how long its connection had been idle, if it was a kept one */
 	int64_t keep_alive_ms; /* how long the application says that it keeps it */
@@ -44,6 +46,7 @@ void relay_detach(struct relay *r); /* let go of the route and of everything tha
 void relay_refuse(struct relay *r, unsigned status, const char *why, ...)
 	__attribute__((format(printf, 3, 4)));
 void relay_free(struct relay *r);
+void relay_held(struct caller *c, bool for_microvm); /* of caller_ops: the record says so */
 
 /* forward.c */
 /* "doze-tcp" and "doze-udp": after the 101 the bytes are those of the port, or frames of datagrams.

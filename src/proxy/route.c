@@ -29,6 +29,7 @@ static struct route *route_new(struct route_table *t, const struct route_set *ro
 	r->row.state = ROUTE_DEAD; /* until route_put copies the row */
 	held_init(&r->waiting);
 	list_init(&r->in_active);
+	list_init(&r->in_metered);
 	list_init(&r->relays);
 	list_init(&r->idle);
 	list_init(&r->lines);
@@ -88,6 +89,7 @@ void route_free(struct route_table *t, struct route *r)
 	assert(!r->waiting.n && list_empty(&r->relays) && list_empty(&r->idle) &&
 	       list_empty(&r->lines) && list_empty(&r->published));
 	list_del(&r->in_active);
+	list_del(&r->in_metered);
 	hash_del(&t->by_endpoint, &r->in_table);
 	free(r);
 }

@@ -36,6 +36,8 @@ struct route {
 	size_t n_published;    /* connections and flows that came by them */
 	struct learned learned[ROUTE_LEARNED];
 	struct notes notes;
+	struct meter meter; /* since control was told last */
+	struct list in_metered;
 };
 
 struct route_table {

@@ -53,7 +53,9 @@ int seccomp_filter_lay(struct err *e)
 	if (BUILT_WITH_ASAN) /* It starts a thread that traces its process, to look for leaks. */
 		return 0;
 	ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-	rc = ctx ? seccomp_filter_rules(ctx) : -ENOMEM;
+	/* For the access log's thread too. */
+	rc = ctx ? seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 1) : -ENOMEM;
+	rc = rc ? rc : seccomp_filter_rules(ctx);
 	rc = rc ? rc : seccomp_load(ctx);
 	seccomp_release(ctx);
 	errno = -rc;

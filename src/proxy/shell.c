@@ -26,6 +26,7 @@ void shell_closed(struct shell *s)
 {
 	if (s->client || s->guest)
 		return;
+	recording_end(s->proxy, &s->record);
 	websocket_free(s->websocket);
 	buf_free(&s->from_guest);
 	buf_free(&s->typed);
@@ -94,6 +95,7 @@ void shell_exited(struct shell *s, uint64_t status)
 void shell_print(struct shell *s, const uint8_t *data, size_t size)
 {
 	s->untaken += size;
+	s->record.out += size;
 	control_touch(s->proxy, s->route);
 	websocket_send(s->websocket, WEBSOCKET_BINARY, data, size);
 	shell_flush(s);
@@ -139,6 +141,7 @@ static void shell_message(void *arg, enum websocket_type type, const uint8_t *da
 			shell_guest_resize(s, sizes);
 		return;
 	}
+	s->record.in += size;
 	buf_add(&s->typed, data, size);
 	shell_type(s);
 }
@@ -275,6 +278,8 @@ static void shell_start(struct relay *r, int fd, const char *why)
 	s->websocket = websocket_new(false, SHELL_MESSAGE, &shell_websocket_ops, s);
 	control_touch(s->proxy, s->route);
 	s->client = http_take_duplex(r->x, &shell_client_ops, s);
+	recording_answered(&r->record, 101);
+	s->record = record_take(&r->record);
 	relay_free(r);
 	duplex_timeout(s->client, s->proxy->conf->clients.tunnel_timeout_ms);
 	duplex_unsent(s->client, SHELL_UNSENT);
@@ -299,6 +304,7 @@ static void shell_refused(struct caller *c, unsigned status, const char *reason)
 }
 
 const struct caller_ops shell_caller = {
+	.held = relay_held,
 	.opened = shell_dialed,
 	.refuse = shell_refused,
 };

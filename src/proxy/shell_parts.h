@@ -15,7 +15,7 @@
 
 #include "ipc/shell.h"
 #include "net/duplex.h"
-#include "proxy/proxy.h"
+#include "proxy/recording.h"
 #include "proxy/shell_words.h"
 #include "wire/agent.h"
 #include "wire/websocket.h"
@@ -38,6 +38,7 @@ struct shell {
 	struct conn *guest;    /* owned; NULL: closed */
 	struct websocket *websocket;
 	struct shell_request request;
+	struct request_record record;
 	char id[UUID_SIZE];
 	struct buf from_guest;   /* a frame that is not whole */
 	struct buf typed;        /* for which the guest has no room yet */

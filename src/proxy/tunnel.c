@@ -15,6 +15,7 @@ struct tunnel {
 	bool ended[2];          /* it will send no more */
 	bool websocket;
 	struct ws_frames frames; /* towards the client */
+	struct request_record record;
 };
 
 /* A Close with the status 1001, "going away". */
@@ -33,6 +34,7 @@ static size_t tunnel_data(struct duplex *d, const uint8_t *data, size_t size)
 	if (!other || !t->route)
 		return size;
 	control_touch(t->proxy, t->route);
+	*(other == t->ends[0] ? &t->record.out : &t->record.in) += size;
 	if (t->websocket && other == t->ends[0])
 		ws_frames_pass(&t->frames, data, size);
 	duplex_write(other, data, size);
@@ -78,10 +80,12 @@ static void tunnel_closed(struct duplex *d)
 
 	t->ends[side] = NULL;
 	tunnel_leave(t);
-	if (t->ends[!side])
+	if (t->ends[!side]) {
 		duplex_close_after_write(t->ends[!side]);
-	else
-		free(t);
+		return;
+	}
+	recording_end(t->proxy, &t->record);
+	free(t);
 }
 
 static const struct duplex_ops tunnel_ops = {
@@ -151,10 +155,12 @@ static void tunnel_enter(struct tunnel *t, int guest)
 	tunnel_begin(t);
 }
 
-void tunnel_start(struct proxy *p, struct route *route, struct http_exchange *x, struct upstream *u)
+void tunnel_start(struct proxy *p, struct route *route, struct http_exchange *x, struct upstream *u,
+		  struct request_record *record)
 {
 	struct tunnel *t = tunnel_new(p, route);
 
+	t->record = record_take(record);
 	t->websocket = !strcasecmp(http_header(http_request(x), "upgrade"), "websocket");
 	t->ends[0] = http_take_duplex(x, &tunnel_ops, t);
 	t->ends[1] = duplex_conn_new(&tunnel_ops, t);
@@ -162,10 +168,12 @@ void tunnel_start(struct proxy *p, struct route *route, struct http_exchange *x,
 	tunnel_begin(t);
 }
 
-void tunnel_start_raw(struct proxy *p, struct route *route, struct http_exchange *x, int guest)
+void tunnel_start_raw(struct proxy *p, struct route *route, struct http_exchange *x, int guest,
+		      struct request_record *record)
 {
 	struct tunnel *t = tunnel_new(p, route);
 
+	t->record = record_take(record);
 	t->ends[0] = http_take_duplex(x, &tunnel_ops, t);
 	tunnel_enter(t, guest);
 }

@@ -1,6 +1,10 @@
 """Several workers of the proxy, as control sees them: told the same, asked together, and none missed for long."""
+import http.client
+import socket
+
 import pytest
-from control_rig import ALONE, Control, wait_for
+from control_rig import ALONE, Control, Proxy, wait_for
+from ipc_structs import ipc
 
 if not ALONE.exists():
     pytest.skip(f"{ALONE} is not built", allow_module_level=True)
@@ -155,9 +159,96 @@ def test_the_latest_activity_of_any_worker_counts(rig, others):
 
 
 def test_a_worker_number_that_cannot_be_is_refused(rig):
-    from control_rig import Proxy
-    from ipc_structs import ipc
     odd = Proxy(rig.reactor)
     rig.supervisor.say("PEER", [odd.channel.theirs.fileno()], which=ipc.ROLE_PROXY, more=ipc.SUPER_WORKER_SLOTS)
     odd.channel.theirs.close()
     wait_for("its channel is closed", lambda: not odd.channel.open)
+
+
+def meter(**numbers):
+    m = ipc.meter()
+    for name, value in numbers.items():
+        if isinstance(value, dict):
+            for i, n in value.items():
+                getattr(m, name)[i] = n
+        else:
+            setattr(m, name, value)
+    return m
+
+
+@pytest.fixture(name="metrics", scope="module")
+def _metrics(rig):
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    rig.supervisor.say("LISTENER", [listener.fileno()], which=ipc.LISTENER_METRICS, port=port)
+    listener.close()
+
+    def ask(path="/metrics", method="GET", host="localhost"):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection.request(method, path, headers={"Host": host})
+        answer = connection.getresponse()
+        body = answer.read().decode()
+        connection.close()
+        return answer.status, body
+
+    return ask
+
+
+def series(metrics):
+    status, text = metrics()
+    assert status == 200
+    rows = [line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#")]
+    assert len({name for name, _ in rows}) == len(rows), "no series comes twice"
+    return {name: float(value) for name, value in rows}
+
+
+def test_counts_of_all_workers_are_added_up_in_all_and_for_each_microvm(rig, others, metrics):
+    vm, endpoint = idle_one(rig)
+    before = series(metrics)
+    for worker in others:
+        worker.say("METER", endpoint, meter=meter(requests={2: 3, 5: 1}, refusals={7: 1}, wakes=2, held=2, hold={0: 1, 13: 1},
+                                                  hold_ms=70000, first={3: 4}, first_ms=40, **{"in": 10}, out=20))
+    others[0].say("METER", "", meter=meter(requests={4: 5}, refusals={1: 5}))
+    wait_for("all are counted", lambda: series(metrics)['doze_requests_total{class="4xx"}'] ==
+             before['doze_requests_total{class="4xx"}'] + 5)
+    now = series(metrics)
+    mine = {name.replace(f'microvm="{vm}"', ""): value for name, value in now.items() if vm in name}
+    assert mine['doze_microvm_requests_total{,class="2xx"}'] == 6 and mine['doze_microvm_refusals_total{,status="502"}'] == 2
+    assert mine["doze_microvm_received_bytes_total{}"] == 20 and mine["doze_microvm_sent_bytes_total{}"] == 40
+    assert mine["doze_microvm_wakes_total{}"] == 4
+    assert now['doze_requests_total{class="2xx"}'] - before['doze_requests_total{class="2xx"}'] == 6
+    assert now['doze_hold_seconds_bucket{le="+Inf"}'] - before['doze_hold_seconds_bucket{le="+Inf"}'] == 4
+    assert now['doze_hold_seconds_bucket{le="60"}'] - before['doze_hold_seconds_bucket{le="60"}'] == 2
+    assert now["doze_hold_seconds_sum"] - before["doze_hold_seconds_sum"] == pytest.approx(140)
+    assert now["doze_first_byte_seconds_count"] - before["doze_first_byte_seconds_count"] == 8
+
+
+def test_series_of_a_microvm_go_with_it_and_the_totals_stay(rig, others, metrics):
+    vm, endpoint = idle_one(rig)
+    others[0].say("METER", endpoint, meter=meter(requests={2: 7}))
+    wait_for("it is counted", lambda: any(vm in name for name in series(metrics)))
+    total = series(metrics)['doze_requests_total{class="2xx"}']
+    rig.api.terminate(vm)
+    rig.pass_time(5)
+    rig.wait_state(vm, "TERMINATED")
+    now = series(metrics)
+    assert not any(vm in name for name in now)
+    assert now['doze_requests_total{class="2xx"}'] == total
+
+
+def test_what_a_worker_holds_goes_with_it(rig, others, metrics):
+    for worker in others:
+        worker.channel.say("NOW", now=ipc.meter_now(connections=5, held=2, running=3))
+    wait_for("both are seen", lambda: series(metrics)["doze_connections"] == 10)
+    assert series(metrics)["doze_held"] == 4 and series(metrics)["doze_workers"] == 3
+    others[0].channel.close()
+    wait_for("one is left", lambda: series(metrics)["doze_connections"] == 5)
+    assert series(metrics)["doze_workers"] == 2
+
+
+def test_only_a_local_reader_gets_the_metrics(metrics):
+    assert metrics("/")[0] == metrics("/metrics/x")[0] == metrics("/metricsx")[0] == 404
+    assert metrics(method="POST")[0] == 405
+    assert metrics(host="evil.example")[0] == metrics(host="localhost.evil.example")[0] == 403
+    assert metrics(host="127.0.0.1:9012")[0] == metrics(host="[::1]:1")[0] == 200
+    assert metrics("/metrics?x=1")[0] == 200

@@ -430,6 +430,11 @@ class Rig:
             os.dup2(60, 3)
             os.dup2(61, 4)
 
+        for fd in (3, 4):  # Popen hands on none that we have not got
+            with contextlib.suppress(OSError):
+                os.fstat(fd)
+                continue
+            os.dup2(ini, fd)
         self.process = subprocess.Popen([self.program], preexec_fn=hand_over, close_fds=True, pass_fds=(3, 4))
         os.close(ini)
         self.super.theirs.close()

@@ -208,6 +208,19 @@ static void routes_on_lost(const struct worker *w)
 		routes_publish_all(list_first(&w->ctl->workers, struct worker, in_control));
 }
 
+/* What a broken proxy says can spoil these numbers and nothing else. */
+static void routes_count(struct control *ctl, const struct route_meter *m)
+{
+	struct microvm *vm = model_microvm_by_endpoint(ctl, m->endpoint);
+
+	static_assert(offsetof(struct route_meter, endpoint) ==
+			      offsetof(struct route_endpoint, endpoint),
+		      "routes_count");
+	meter_add(&ctl->requests, &m->meter);
+	if (vm)
+		meter_add(&vm->meter, &m->meter);
+}
+
 /* What is said of one microVM. */
 static void routes_on_microvm(struct worker *w, struct ipc_msg *m)
 {
@@ -223,6 +236,8 @@ static void routes_on_microvm(struct worker *w, struct ipc_msg *m)
 			      offsetof(struct route_endpoint, endpoint),
 		      "routes_on_microvm");
 	bytes->endpoint[UUID_SIZE - 1] = '\0';
+	if (m->head.type == ROUTE_METER)
+		routes_count(w->ctl, (const void *)m->body);
 	vm = model_microvm_by_endpoint(w->ctl, bytes->endpoint);
 	if (!vm)
 		return;
@@ -238,7 +253,11 @@ static void routes_on_microvm(struct worker *w, struct ipc_msg *m)
 
 static void routes_on_message(struct worker *w, struct ipc_msg *m)
 {
-	if (m->head.type == ROUTE_LISTENS)
+	if (m->head.type == ROUTE_NOW)
+		memcpy(&w->now, m->body, sizeof(w->now));
+	else if (m->head.type == ROUTE_METER)
+		routes_count(w->ctl, (const void *)m->body);
+	else if (m->head.type == ROUTE_LISTENS)
 		routes_on_listens(w->ctl, m);
 	else if (m->head.type == ROUTE_LISTENED)
 		w->ctl->routes_ops->listened(w->ctl);

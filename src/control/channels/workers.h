@@ -6,13 +6,15 @@
 #define CONTROL_CHANNELS_WORKERS_H
 
 #include "control/control.h"
+#include "ipc/meter.h"
 #include "net/chan_uv.h"
 
 struct worker {
 	struct list in_control;
 	struct chan_uv chan;
-	struct control *ctl; /* borrowed */
-	unsigned number;     /* below SUPER_WORKER_SLOTS, its own while it lives */
+	struct control *ctl;  /* borrowed */
+	struct meter_now now; /* as it said last */
+	unsigned number;      /* below SUPER_WORKER_SLOTS, its own while it lives */
 };
 
 /* What is done with them. */

@@ -11,6 +11,7 @@
 #include "base/rand.h"
 #include "conf/awake.h"
 #include "ipc/machine.h"
+#include "ipc/meter.h"
 
 struct control;
 struct image_version;
@@ -83,6 +84,7 @@ struct microvm {
 		uint64_t awaited; /* workers of the proxy that have not answered */
 		int64_t last_byte_ms;
 	} hold;        /* channels/routes.c's own */
+	struct meter meter; /* channels/routes.c: of its requests */
 	bool starting; /* a machine is on its way to being this microVM (microvm/start.c) */
 	struct machine *machine;     /* its process, NULL until it is there */
 	struct lifecycle *lifecycle; /* what is under way: lifecycle.c's own */

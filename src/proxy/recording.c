@@ -1,0 +1,68 @@
+#include "proxy/recording.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "proxy/access_log.h"
+#include "proxy/meters.h"
+
+void recording_begin(struct proxy *p, struct request_record *r, const struct http_head *head,
+		     unsigned version)
+{
+	(void)p;
+	record_begin(r, head, version, clock_wall_ms(), clock_mono_ms());
+}
+
+void recording_admitted(struct request_record *r, const struct route *route, uint16_t port)
+{
+	record_route(r, route->row.endpoint, route->row.microvm, port);
+}
+
+void recording_held(struct request_record *r, bool for_microvm)
+{
+	record_hold(r, for_microvm, clock_mono_ms());
+}
+
+void recording_sent(struct request_record *r)
+{
+	record_sent(r, clock_mono_ms());
+}
+
+void recording_answered(struct request_record *r, unsigned status)
+{
+	record_answer(r, status, clock_mono_ms());
+}
+
+void recording_end(struct proxy *p, struct request_record *r)
+{
+	struct route *route = NULL;
+	int64_t now = clock_mono_ms();
+
+	if (!r->wall_ms)
+		return;
+	if (*r->endpoint && p->routes.by_endpoint.n)
+		route = route_find(&p->routes, r->endpoint);
+	meters_count(route ? &route->meter : &p->unrouted, r, now);
+	if (route) {
+		list_del(&route->in_metered);
+		list_add(&p->metered, &route->in_metered);
+	} else {
+		p->unrouted_counts = true;
+	}
+	control_report(p);
+	if (access_log_is_on(p->access_log)) {
+		autobuf struct buf line = { 0 };
+
+		record_put(r, now, &line);
+		access_log_add(p->access_log, &line);
+	}
+	record_free(r);
+}
+
+void recording_bad(struct proxy *p, unsigned status)
+{
+	p->unrouted.requests[meter_class(status)]++;
+	p->unrouted.refusals[meter_refusal(status)]++;
+	p->unrouted_counts = true;
+	control_report(p);
+}
