@@ -60,7 +60,7 @@ extern const struct option global_options[];
 extern const size_t n_global_options;
 extern const char *const group_names[GROUP_NUM];
 
-command_fn cmd_up, cmd_down, cmd_reload, cmd_env, cmd_doctor, cmd_stats;
+command_fn cmd_up, cmd_down, cmd_reload, cmd_env, cmd_doctor, cmd_stats, cmd_top;
 command_fn cmd_image_build, cmd_image_rebuild, cmd_image_ls, cmd_image_rm, cmd_image_log,
 	cmd_image_cancel;
 command_fn cmd_base_ls, cmd_base_import, cmd_base_rm, cmd_base_pull;

@@ -45,6 +45,11 @@ const struct command commands[] = {
 	  .examples = { { .words = "doctor" }, { .words = "--json doctor" } } },
 	{ .name = "stats", .arguments = "", .summary = "show machines, pool and memory, as JSON", .group = GROUP_DAEMON, .run = cmd_stats,
 	  .help = "", .examples = { { .words = "stats" } } },
+	{ .name = "top", .arguments = "", .summary = "show which microVMs are busy, live", .group = GROUP_DAEMON, .run = cmd_top,
+	  .help = "The microVM with most requests comes first. On a terminal the table is shown anew until Ctrl-C; elsewhere it is shown once, and "
+		  "with --json as an array. Rates are of the last interval.",
+	  .options = { { .name = "--interval", .argument = "S", .help = "seconds between two looks (1)" } },
+	  .examples = { { .words = "top" }, { .words = "--json top" } } },
 
 	{ .name = "image build", .arguments = "DIRECTORY", .least = 1, .most = 1, .group = GROUP_IMAGES, .run = cmd_image_build,
 	  .summary = "build an image from a directory with a Dockerfile",

@@ -74,6 +74,31 @@ static json_t *stats_microvms(const struct control *ctl, int64_t *baseline_mib)
 	return by_state;
 }
 
+static json_t *stats_endpoint(const struct microvm *vm)
+{
+	uint64_t requests = 0;
+
+	for (size_t i = 0; i < METER_CLASSES; i++)
+		requests += vm->meter.requests[i];
+	return json_pack("{s:s,s:s?,s:s,s:I,s:I,s:I,s:I,s:I,s:I}", "microvmId", vm->id, "image",
+			 vm->origin.name, "state", vm_state_name[vm->state], "requests",
+			 (json_int_t)requests, "errors", (json_int_t)vm->meter.requests[5],
+			 "bytesIn", (json_int_t)vm->meter.in, "bytesOut", (json_int_t)vm->meter.out,
+			 "held", (json_int_t)vm->meter.held, "wakes", (json_int_t)vm->meter.wakes);
+}
+
+static json_t *stats_endpoints(const struct control *ctl)
+{
+	json_t *endpoints = json_array();
+
+	list_each(vm, &ctl->microvms, struct microvm, in_control)
+	{
+		if (vm->state != VM_TERMINATED)
+			json_array_append_new(endpoints, stats_endpoint(vm));
+	}
+	return endpoints;
+}
+
 static json_t *stats_encode(const struct control *ctl)
 {
 	json_t *machines = json_array(), *microvms;
@@ -85,10 +110,11 @@ static json_t *stats_encode(const struct control *ctl)
 		json_array_append_new(machines, stats_machine(ctl, m));
 	}
 	microvms = stats_microvms(ctl, &baseline_mib);
-	return json_pack("{s:o,s:I,s:o,s:I,s:{s:i,s:i},s:o}", "microvms", microvms, "baselineMib",
-			 (json_int_t)baseline_mib, "machines", machines, "proportionalBytes",
-			 (json_int_t)proportional, "pool", "ready", (int)pool_ready(ctl), "spares",
-			 (int)spares_ready(ctl), "host", stats_host());
+	return json_pack("{s:o,s:I,s:o,s:o,s:I,s:{s:i,s:i},s:o}", "microvms", microvms,
+			 "baselineMib", (json_int_t)baseline_mib, "endpoints", stats_endpoints(ctl),
+			 "machines", machines, "proportionalBytes", (json_int_t)proportional,
+			 "pool", "ready", (int)pool_ready(ctl), "spares", (int)spares_ready(ctl),
+			 "host", stats_host());
 }
 
 static void stats_free(uv_handle_t *timer)
