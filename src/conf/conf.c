@@ -92,6 +92,9 @@ static const struct conf_key conf_keys[] = {
 	{ "limits", "awake_s", NUM(awake_s, 60, 864000), "28800", "work may keep a microVM awake so long after its last byte (doze run --awake)" },
 	{ "limits", "awake", TEXT(awake), "", "what keeps microVMs of an image awake: image=cpu=5%,lease; semicolon-separated" },
 	{ "limits", "token_keep_ms", NUM(token_keep_ms, 1000, 864000000), "86400000", "a clientToken is remembered so long" },
+	{ "limits", "preset", TEXT(limits_preset), "none", "aws: what the service allows a microVM for each 512 MiB of its memory: 8 requests at once, 10 a second; none: no limit" },
+	{ "limits", "microvm_requests", NUM(microvm_requests, 0, 1000000), "0", "requests and upgraded connections that a microVM has at once, then 429; 0: as the preset says" },
+	{ "limits", "microvm_rate", NUM(microvm_rate, 0, 1000000), "0", "requests a second to a microVM, with a burst of as many, then 429; 0: as the preset says" },
 	{ "limits", "drain_ms", NUM(drain_ms, 0, 864000000), "3600000", "a worker that is replaced (doze reload) lets what runs through it run on so long, then cuts it" },
 	{ "limits", "hold_ms", NUM(hold_ms, 1000, 600000), "60000", "a request is held so long for a microVM that wakes, or for a port that never opened, then 502" },
 	{ "limits", "hold_body_bytes", NUM(hold_body_bytes, 0, 1073741824), "1048576", "unread body held per microVM, at each endpoint worker" },
@@ -149,6 +152,7 @@ static const struct conf_words {
 	const char *words;     /* with blanks between them */
 	const char *old[2][2]; /* what may stand in the place of one: the value, the word */
 } conf_words[] = {
+	{ "limits", "preset", "none aws", { { NULL, NULL }, { NULL, NULL } } },
 	{ "build", "pull", "always missing never", { { "0", "never" }, { "1", "missing" } } },
 };
 

@@ -80,6 +80,8 @@ struct conf {
 	int64_t arm64_as_host;
 	int64_t token_keep_ms; /* clientToken */
 	int64_t hold_ms, hold_body_bytes, drain_ms;
+	char limits_preset[16];                 /* none, aws */
+	int64_t microvm_requests, microvm_rate; /* 0: as the preset says */
 	struct client_limits clients;
 	char publish_ports[32], publish_listen[64];
 	int64_t max_images, max_versions, max_microvms, max_memory_mib;

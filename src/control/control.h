@@ -14,6 +14,7 @@
 #include "base/rand.h"
 #include "conf/conf.h"
 #include "ipc/meter.h"
+#include "ipc/share.h"
 #include "ipc/super.h"
 #include "net/chan_uv.h"
 #include "wire/creds.h"
@@ -37,9 +38,10 @@ struct control {
 				      is 443 */
 	char boot_id[UUID_SIZE];
 	struct chan_uv priv, image_role;
-	struct http_server *metrics;           /* api/metrics.c; NULL: none */
-	struct meter requests;                 /* channels/routes.c: to all endpoints */
-	struct list workers;                   /* channels/workers.c: of the proxy */
+	struct http_server *metrics;      /* api/metrics.c; NULL: none */
+	uint64_t shares[SHARES_MAX / 64]; /* channels/routes.c: a bit for each row that is taken */
+	struct meter requests;            /* channels/routes.c: to all endpoints */
+	struct list workers;              /* channels/workers.c: of the proxy */
 	const struct workers_ops *workers_ops; /* likewise */
 	int next_channel[ROLE_NUM]; /* channels/roles.c: sockets of roles that came back; -1: none
 				     */

@@ -12,7 +12,9 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "dozed/crew_log.h"
 #include "dozed/seat.h"
+#include "ipc/share.h"
 
 #define CREW_TICKETS_MS (12 * 3600 * 1000) /* a ticket is good for one to two times this */
 
@@ -104,12 +106,31 @@ void crew_begin(struct super *s)
 	if (crew_read(s, s->loaded, &e))
 		log_warn("%s", e.text); /* it is another file since dozed has read it */
 	loop_timer(s->loop, &s->tickets, CREW_TICKETS_MS, crew_change_tickets);
+	s->shares_fd = shares_make(&e);
+	s->shares = s->shares_fd < 0 ? NULL : shares_map(s->shares_fd, &e);
+	if (!s->shares)
+		log_err("%s", e.text);
+}
+
+void crew_hand_over(struct super_seat *seat)
+{
+	const struct super_which name = { seat->worker, 0 };
+	struct super *s = seat->super;
+
+	if (seat->role != ROLE_PROXY)
+		return;
+	if (s->shares) {
+		shares_clear(s->shares, seat->worker); /* of the one before */
+		seat_send(seat, SUPER_SHARES, &name, sizeof(name), s->shares_fd);
+	}
+	crew_log_hand_over(seat);
 }
 
 void crew_free(struct super *s)
 {
 	free(s->loaded);
 	s->loaded = NULL;
+	fd_close(&s->shares_fd);
 }
 
 static void crew_drain(struct super_seat *seat)
@@ -138,6 +159,8 @@ void crew_ready(struct super_seat *seat)
 
 bool crew_ended(struct super_seat *seat)
 {
+	if (seat->role == ROLE_PROXY && seat->super->shares)
+		shares_clear(seat->super->shares, seat->worker);
 	if (seat->replaces)
 		log_err("a new worker did not start, so the old one serves on worker=%u",
 			seat->replaces->worker);

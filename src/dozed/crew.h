@@ -14,7 +14,8 @@ struct super_seat;
 
 unsigned crew_workers(const struct conf *conf); /* how many are to serve */
 
-void crew_begin(struct super *s); /* gives them seats */
+void crew_begin(struct super *s);             /* gives them seats */
+void crew_hand_over(struct super_seat *seat); /* what a worker needs beside secrets */
 void crew_free(struct super *s);
 void crew_ready(struct super_seat *seat); /* one of them serves */
 /* One has ended.  True: that is as it should be, and its seat is free. */

@@ -9,8 +9,9 @@
 #include "base/log.h"
 #include "dozed/seat.h"
 
-#define CREW_LOG_SIZE (64 * MIB) /* then it becomes access.log.1, in the place of the one before \
-				  */
+#define CREW_LOG_SIZE                                                              \
+	(64 * MIB) /* then it becomes access.log.1, in the place of the one before \
+		    */
 #define CREW_LOG_LOOK_MS 2000
 
 static char *crew_log_path(const struct super *s, const char *end)

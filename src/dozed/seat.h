@@ -40,6 +40,8 @@ struct super {
 	bool unsaved; /* control has not suspended all microVMs: their machines stay */
 	struct timer patience;
 	struct timer tickets;      /* crew.c: until their keys change */
+	int shares_fd;             /* crew.c; -1: none */
+	struct shares *shares;     /* likewise, mapped */
 	int access_log;            /* crew_log.c; -1: none */
 	struct timer rotate;       /* likewise */
 	struct crew_files *loaded; /* crew.c: what the workers were started from; owned */

@@ -242,7 +242,8 @@ int super_run(struct super_setup *setup, struct err *e)
 	s->setup = setup;
 	s->access_log = -1;
 	s->on_channel = super_channel;
-	s->on_start = crew_log_hand_over;
+	s->on_start = crew_hand_over;
+	s->shares_fd = -1;
 	s->loop = loop_new(e);
 	if (!s->loop || super_watch_signals(s, e))
 		goto out;

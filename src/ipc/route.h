@@ -26,6 +26,8 @@ enum route_type {
 	ROUTE_HELD,   /* struct route_bytes: answer to HOLD, with the last byte's time */
 	ROUTE_WAKE,   /* struct route_endpoint: requests wait at a SLEEPING endpoint; sent once */
 	ROUTE_NOTE,   /* struct route_note: for the microVM's log, a few per minute */
+	ROUTE_METER,  /* struct route_meter: what was counted since the last one */
+	ROUTE_NOW,    /* struct route_now: at most once a second */
 
 	/* control -> proxy; the microVM's ROUTE_SET comes before */
 	ROUTE_PUBLISH,   /* struct route_publish, fd: serve a port of the host, or what serves it
@@ -36,8 +38,6 @@ enum route_type {
 	 * sockets back in this way, without a moment in which nobody listens. */
 	ROUTE_LISTENS,  /* struct route_port, fd: what the proxy serves */
 	ROUTE_LISTENED, /* struct route_none: these were all */
-	ROUTE_METER,  /* struct route_meter: what was counted since the last one */
-	ROUTE_NOW,    /* struct route_now: at most once a second */
 	ROUTE_NUM_TYPES,
 };
 
@@ -58,6 +58,8 @@ struct route_set {
 	uint32_t state;            /* enum route_state */
 	uint32_t http_ingress;     /* 0: every port is denied */
 	uint32_t shell_ingress;    /* 0: no shell is opened */
+	uint32_t share;            /* its row of ipc/share.h, from 1 on; 0: none */
+	uint32_t units;            /* of 512 MiB: what limits by size count in */
 };
 
 struct route_endpoint {

@@ -96,6 +96,7 @@ const struct ipc_row super_rows[SUPER_NUM_TYPES] = {
 	[SUPER_READY]    = ROW(super_which),
 	[SUPER_PROGRESS] = ROW(super_which),
 	[SUPER_DRAIN]    = ROW(super_which),
+	[SUPER_SHARES]   = ROW_FDS(super_which, 1, 1),
 	[SUPER_LOG]      = ROW_FDS(super_which, 1, 1),
 };
 

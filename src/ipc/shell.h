@@ -1,8 +1,9 @@
 /* shell.h - a shell of a guest, between the endpoint proxy and doze-init.
  *
  * The proxy asks stream.sock with the line "SHELL\n" in place of "CONNECT <port>\n"
- * (wire/connect.h), so that no port of the guest leads here and no token for a port opens it.  After "OK\n" both sides
- * send frames as those of agent.h: a header, then fields.  The first frame is SHELL_OPEN.
+ * (wire/connect.h), so that no port of the guest leads here and no token for a port opens it. After
+ * "OK\n" both sides send frames as those of agent.h: a header, then fields.  The first frame is
+ * SHELL_OPEN.
  *
  * A session outlives its connection.  The guest numbers the bytes that a session has printed, and
  * keeps the last SHELL_RING of them.  It prints no more than SHELL_WINDOW bytes that the proxy has

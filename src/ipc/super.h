@@ -50,18 +50,20 @@ enum super_type {
 	SUPER_SECRET,   /* struct super_which (enum secret); fd */
 	SUPER_LISTENER, /* struct super_listener; fd: a listening TCP socket; may come more than
 			   once */
-	SUPER_PEER,     /* struct super_which (enum role, the proxy's worker); fd: a SEQPACKET socket
-			   to that role */
-	SUPER_START,    /* struct super_which: the endpoint port that was got, and how many workers
-			   the proxy has; all is handed over */
-	SUPER_STOP,     /* struct super_which: 1: leave the machines running. The role finishes and
-			   exits 0 */
+	SUPER_PEER,  /* struct super_which (enum role, the proxy's worker); fd: a SEQPACKET socket
+			to that role */
+	SUPER_START, /* struct super_which: the endpoint port that was got, and how many workers
+			the proxy has; all is handed over */
+	SUPER_STOP,  /* struct super_which: 1: leave the machines running. The role finishes and
+			exits 0 */
 	/* role -> supervisor */
 	SUPER_READY,    /* struct super_which (0): serving */
 	SUPER_PROGRESS, /* struct super_which (0): the stop goes on, have patience anew */
 	/* supervisor -> the proxy */
 	SUPER_DRAIN, /* struct super_which (0): accept nothing more, finish what is there, exit 0 */
 	SUPER_LOG,   /* struct super_which (0); fd: the access log, to append to; may come again */
+	SUPER_SHARES, /* struct super_which (the receiver's number); fd: the memory of ipc/share.h;
+			 before START */
 	SUPER_NUM_TYPES,
 };
 
@@ -70,7 +72,7 @@ struct super_which {
 	uint32_t more; /* PEER: the worker; START: how many; otherwise 0 */
 };
 
-#define SUPER_CERTIFICATE  "# certificate " /* the domain, and the end of the line */
+#define SUPER_CERTIFICATE "# certificate " /* the domain, and the end of the line */
 
 #define SUPER_WORKERS      32 /* of the proxy, that serve */
 #define SUPER_WORKER_SLOTS 64 /* their numbers are below this: some drain */

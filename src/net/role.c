@@ -77,6 +77,14 @@ static void role_got_drain(struct role_link *r, struct ipc_msg *m)
 		r->events->drain(r->arg);
 }
 
+static void role_got_shares(struct role_link *r, struct ipc_msg *m)
+{
+	const struct super_which *w = (const void *)m->body;
+
+	if (r->events->shares)
+		r->events->shares(r->arg, w->which, ipc_msg_take_fd(m, 0));
+}
+
 static void role_got_log(struct role_link *r, struct ipc_msg *m)
 {
 	if (r->events->log)
@@ -92,6 +100,7 @@ static void (*const role_got_table[SUPER_NUM_TYPES])(struct role_link *r, struct
 	[SUPER_STOP]     = role_got_stop,
 	[SUPER_DRAIN]    = role_got_drain,
 	[SUPER_LOG]      = role_got_log,
+	[SUPER_SHARES]   = role_got_shares,
 };
 /* clang-format on */
 

@@ -35,6 +35,8 @@ struct role_events {
 	/* Another process does the work from now on.  The role takes nothing new, finishes what it
 	 * has, and then calls role_finish. */
 	void (*drain)(void *arg);
+	/* Memory that the workers share (ipc/share.h), and which of them this is. */
+	void (*shares)(void *arg, unsigned worker, int fd);
 	void (*log)(void *arg, int fd); /* the access log, in the place of the last one */
 };
 

@@ -131,18 +131,29 @@ static void control_cut(struct route *r)
 static void control_on_set(struct proxy *p, struct route *r, struct ipc_msg *m)
 {
 	const struct route_set *row = (const void *)m->body;
+	uint32_t old_share;
 	bool left;
 
-	(void)r;
 	if (row->state >= ROUTE_NUM_STATES || strchr(row->machine, '/')) {
 		log_err("control sent an invalid route endpoint=%s", row->endpoint);
 		return;
 	}
+	old_share = r ? r->row.share : 0;
 	r = route_put(&p->routes, row, clock_mono_ms(), &left);
+	worker_shares_move(&p->shares, r, old_share);
 	if (left)
 		control_cut(r);
 	queue_release(r);
 	control_wake(p, r);
+}
+
+/* Requests that still end later find no route. */
+static void control_leave_share(struct proxy *p, struct route *r)
+{
+	uint32_t old_share = r->row.share;
+
+	r->row.share = 0;
+	worker_shares_move(&p->shares, r, old_share);
 }
 
 static void control_forget(struct proxy *p, struct route *r)
@@ -152,6 +163,7 @@ static void control_forget(struct proxy *p, struct route *r)
 	queue_release(r);
 	publish_drop_all(r);
 	control_send_meter(p, r->row.endpoint, &r->meter);
+	control_leave_share(p, r);
 	route_free(&p->routes, r);
 }
 

@@ -75,6 +75,15 @@ static void role_on_drain(void *arg)
 	proxy_drain(&r->proxy);
 }
 
+static void role_on_shares(void *arg, unsigned worker, int fd)
+{
+	struct role_proxy *r = arg;
+	struct err e;
+
+	if (worker_shares_set(&r->proxy.shares, worker, fd, &e))
+		log_err("%s", e.text);
+}
+
 static void role_on_log(void *arg, int fd)
 {
 	struct role_proxy *r = arg;
@@ -94,6 +103,7 @@ static const struct role_events role_events = {
 	.start = role_on_start,
 	.drain = role_on_drain,
 	.log = role_on_log,
+	.shares = role_on_shares,
 };
 
 int proxy_main(const struct conf *conf, int super_fd)

@@ -49,7 +49,7 @@ int proxy_init(struct proxy *p, uv_loop_t *loop, const struct conf *conf, struct
 	p->certificates = certificates_new(alpn);
 	proxy_raise_files();
 	p->access_log = access_log_new(loop, e);
-	return p->access_log ? 0 : -1;
+	return p->access_log && !worker_shares_init(&p->shares, e) ? 0 : -1;
 }
 
 int proxy_set_keys(struct proxy *p, const char *json, size_t size, struct err *e)

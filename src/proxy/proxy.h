@@ -13,6 +13,7 @@
 #include "net/http.h"
 #include "proxy/auth.h"
 #include "proxy/route.h"
+#include "proxy/shares.h"
 
 struct proxy {
 	uv_loop_t *loop;         /* borrowed */
@@ -27,8 +28,9 @@ struct proxy {
 	struct held_clock clock;
 	struct list connecting; /* callers that dial */
 	struct list pausing;    /* lines that have to be looked at again */
-	struct list metered;    /* routes with counts to report */
-	struct meter unrouted;  /* counts of requests that led to no microVM */
+	struct worker_shares shares;
+	struct list metered;   /* routes with counts to report */
+	struct meter unrouted; /* counts of requests that led to no microVM */
 	bool unrouted_counts;
 	struct access_log *access_log; /* owned */
 	struct list heads;             /* relays whose head waits for the first piece of its body */

@@ -17,6 +17,7 @@ struct request_record {
 	unsigned status;   /* 0: the client left before there was an answer */
 	bool refused, cut; /* by us; after its answer had begun */
 	unsigned version;  /* of HTTP: 1 or 2 */
+	bool entered;      /* it counts as one that its microVM has now */
 	uint16_t port;     /* 0: unknown */
 	uint64_t in, out;  /* bytes of bodies, or of an upgraded connection */
 	char endpoint[UUID_SIZE], microvm[IPC_ID_SIZE];

@@ -13,9 +13,14 @@ void recording_begin(struct proxy *p, struct request_record *r, const struct htt
 	record_begin(r, head, version, clock_wall_ms(), clock_mono_ms());
 }
 
-void recording_admitted(struct request_record *r, const struct route *route, uint16_t port)
+const char *recording_admitted(struct proxy *p, struct request_record *r, struct route *route,
+			       uint16_t port)
 {
+	const char *why = worker_shares_enter(&p->shares, p->conf, route, clock_mono_us());
+
 	record_route(r, route->row.endpoint, route->row.microvm, port);
+	r->entered = !why;
+	return why;
 }
 
 void recording_held(struct request_record *r, bool for_microvm)
@@ -43,6 +48,8 @@ void recording_end(struct proxy *p, struct request_record *r)
 	if (*r->endpoint && p->routes.by_endpoint.n)
 		route = route_find(&p->routes, r->endpoint);
 	meters_count(route ? &route->meter : &p->unrouted, r, now);
+	if (route && r->entered)
+		worker_shares_leave(&p->shares, route);
 	if (route) {
 		list_del(&route->in_metered);
 		list_add(&p->metered, &route->in_metered);

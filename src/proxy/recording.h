@@ -7,7 +7,9 @@
 
 void recording_begin(struct proxy *p, struct request_record *r, const struct http_head *head,
 		     unsigned version);
-void recording_admitted(struct request_record *r, const struct route *route, uint16_t port);
+/* NULL, or why a limit keeps it out: it is to be refused with 429. */
+const char *recording_admitted(struct proxy *p, struct request_record *r, struct route *route,
+			       uint16_t port);
 void recording_held(struct request_record *r, bool for_microvm);
 void recording_sent(struct request_record *r);
 void recording_answered(struct request_record *r, unsigned status);

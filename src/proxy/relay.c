@@ -144,6 +144,7 @@ static void relay_head(struct http_exchange *x)
 	struct relay *r = xcalloc(1, sizeof(*r));
 	const struct http_head *head = http_request(x);
 	const struct auth_denial *denial;
+	const char *limited = NULL;
 
 	r->x = x;
 	caller_init(&r->caller, http_server_arg(x), &forward_caller);
@@ -158,9 +159,12 @@ static void relay_head(struct http_exchange *x)
 		record_refuse(&r->record, denial->status, denial->text);
 		relay_answer(x, r->id, denial, NULL);
 	} else {
-		recording_admitted(&r->record, r->caller.route, r->caller.port);
+		limited = recording_admitted(r->caller.proxy, &r->record, r->caller.route,
+					     r->caller.port);
 	}
-	if (denial || relay_upgrades_with_body(r, head) || relay_wants_http2(r, head))
+	if (limited)
+		relay_refuse(r, 429, "%s", limited);
+	if (denial || limited || relay_upgrades_with_body(r, head) || relay_wants_http2(r, head))
 		return;
 	r->raw = forward_raw_protocol(head, &r->caller.way);
 	if (r->caller.port == AUTH_SHELL) {

@@ -36,6 +36,7 @@ struct route {
 	size_t n_published;    /* connections and flows that came by them */
 	struct learned learned[ROUTE_LEARNED];
 	struct notes notes;
+	unsigned entered;   /* requests that shares.c has let in */
 	struct meter meter; /* since control was told last */
 	struct list in_metered;
 };

@@ -252,3 +252,19 @@ def test_only_a_local_reader_gets_the_metrics(metrics):
     assert metrics(host="evil.example")[0] == metrics(host="localhost.evil.example")[0] == 403
     assert metrics(host="127.0.0.1:9012")[0] == metrics(host="[::1]:1")[0] == 200
     assert metrics("/metrics?x=1")[0] == 200
+
+
+def test_each_microvm_has_a_row_of_its_own_until_it_ends(rig, others):
+    (one, first), (_, second) = idle_one(rig), idle_one(rig)
+    routes = others[0].routes
+    wait_for("both have one", lambda: routes[first].share and routes[second].share)
+    assert routes[first].share != routes[second].share
+    assert routes[first].units == 4, "of 512 MiB"
+    given = routes[first].share
+    assert rig.proxy.routes[first].share == given, "the same at all workers"
+    rig.api.terminate(one)
+    rig.pass_time(5)
+    rig.wait_state(one, "TERMINATED")
+    wait_for("it is given back", lambda: routes[first].share == 0)
+    _, third = idle_one(rig)
+    wait_for("the next one gets it", lambda: third in routes and routes[third].share == given)

@@ -10,11 +10,10 @@ import sys
 import time
 import unittest
 
-from proxy_rig import OPEN, SLEEPING, App, talk_source, wait_for
+from proxy_rig import METER, NOW, OPEN, SLEEPING, App, talk_source, wait_for
 from proxy_workers_test import Case
 
 SUPER_LOG = 9
-METER, NOW = 10, 11
 CLASSES, REFUSALS, BUCKETS = 6, 10, 14
 
 

@@ -694,7 +694,7 @@ class Lifecycle(ProxyTest):
         self.assertEqual(self.answer(w)[0], 200)
 
     def test_messages_that_make_no_sense_are_harmless(self):
-        self.rig.control.send(SET, b"x" * 212)
+        self.rig.control.send(SET, b"x" * 220)
         self.rig.control.set(self.endpoint, 77)
         self.rig.control.set(self.endpoint, OPEN, machine="../../etc")
         self.rig.control.endpoint(HOLD, "unknown")

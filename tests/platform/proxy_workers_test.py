@@ -269,7 +269,7 @@ class DrainTest(Case):
                 except (OSError, EOFError) as error:
                     failures.append(error)
 
-        visitors = [threading.Thread(target=visit) for _ in range(4)]
+        visitors = [threading.Thread(target=visit, daemon=True) for _ in range(4)]
         for visitor in visitors:
             visitor.start()
         for _ in range(3):

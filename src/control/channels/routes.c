@@ -26,11 +26,37 @@ enum route_state routes_state(const struct microvm *vm)
 	return ROUTE_DEAD;
 }
 
-static struct route_set routes_row(const struct microvm *vm, enum route_state state)
+static void routes_take_share(struct microvm *vm)
+{
+	uint64_t *taken = vm->ctl->shares;
+
+	for (size_t i = 0; !vm->share && i < SHARES_MAX; i++) {
+		if (taken[i / 64] & (uint64_t)1 << i % 64)
+			continue;
+		taken[i / 64] |= (uint64_t)1 << i % 64;
+		vm->share = (uint32_t)i + 1;
+	}
+}
+
+static void routes_give_share(struct microvm *vm)
+{
+	if (vm->share)
+		vm->ctl->shares[(vm->share - 1) / 64] &= ~((uint64_t)1 << (vm->share - 1) % 64);
+	vm->share = 0;
+}
+
+static struct route_set routes_row(struct microvm *vm, enum route_state state)
 {
 	struct route_set set = { .state = state,
 				 .http_ingress = vm->http_ingress,
 				 .shell_ingress = vm->shell_ingress };
+
+	if (vm->state == VM_TERMINATED)
+		routes_give_share(vm);
+	else
+		routes_take_share(vm);
+	set.share = vm->share;
+	set.units = vm->version ? (uint32_t)(vm->version->memory_mib / 512) : 0;
 
 	memcpy(set.endpoint, vm->endpoint, sizeof(set.endpoint));
 	memcpy(set.microvm, vm->id, sizeof(set.microvm));
@@ -80,6 +106,7 @@ static void routes_send_endpoint(struct microvm *vm, enum route_type type)
 void routes_gone(struct microvm *vm)
 {
 	routes_send_endpoint(vm, ROUTE_GONE);
+	routes_give_share(vm);
 }
 
 void routes_hold(struct microvm *vm)

@@ -83,9 +83,10 @@ struct microvm {
 		bool on;          /* the proxy was told to hold new requests */
 		uint64_t awaited; /* workers of the proxy that have not answered */
 		int64_t last_byte_ms;
-	} hold;        /* channels/routes.c's own */
+	} hold;             /* channels/routes.c's own */
+	uint32_t share;     /* likewise: its row at the proxy, from 1 on; 0: none yet */
 	struct meter meter; /* channels/routes.c: of its requests */
-	bool starting; /* a machine is on its way to being this microVM (microvm/start.c) */
+	bool starting;      /* a machine is on its way to being this microVM (microvm/start.c) */
 	struct machine *machine;     /* its process, NULL until it is there */
 	struct lifecycle *lifecycle; /* what is under way: lifecycle.c's own */
 };

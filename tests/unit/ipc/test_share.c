@@ -1,0 +1,114 @@
+/* What workers share: limits that are exact over all of them, and a worker that dies. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "ipc/share.h"
+
+#define SECOND 1000000
+
+static void test_a_limit_counts_over_all_workers(void **unused)
+{
+	struct share s = { 0 };
+
+	(void)unused;
+	assert_true(share_enter(&s, 0, 3));
+	assert_true(share_enter(&s, 1, 3));
+	assert_true(share_enter(&s, 63, 3));
+	assert_false(share_enter(&s, 2, 3));
+	assert_false(share_enter(&s, 0, 3));
+	share_leave(&s, 63);
+	assert_true(share_enter(&s, 2, 3));
+	assert_false(share_enter(&s, 2, 3));
+}
+
+static void test_without_a_limit_everything_is_counted_all_the_same(void **unused)
+{
+	struct share s = { 0 };
+
+	(void)unused;
+	for (int i = 0; i < 1000; i++)
+		assert_true(share_enter(&s, 5, 0));
+	assert_false(share_enter(&s, 6, 1000));
+	assert_true(share_enter(&s, 6, 1001));
+}
+
+static void test_a_worker_that_died_counts_no_more(void **unused)
+{
+	struct err e;
+	int fd = shares_make(&e);
+	struct shares *s = shares_map(fd, &e), *other = shares_map(fd, &e);
+
+	(void)unused;
+	assert_non_null(s);
+	assert_true(share_enter(&s->rows[7], 1, 2));
+	assert_true(share_enter(&s->rows[7], 2, 2));
+	assert_false(share_enter(&other->rows[7], 3, 2));
+	shares_clear(other, 1);
+	assert_true(share_enter(&s->rows[7], 3, 2));
+	assert_false(share_enter(&s->rows[7], 3, 2));
+	munmap(s, sizeof(*s));
+	munmap(other, sizeof(*other));
+	close(fd);
+}
+
+/* A worker that is broken must not end the others, which would fault behind the end of the memory.
+ */
+static void test_nobody_can_change_the_size_of_the_memory(void **unused)
+{
+	struct err e;
+	int fd = shares_make(&e);
+
+	(void)unused;
+	assert_int_equal(ftruncate(fd, 0), -1);
+	assert_int_equal(ftruncate(fd, 2 * (off_t)sizeof(struct shares)), -1);
+	close(fd);
+}
+
+static void test_a_rate_lets_a_second_s_worth_pass_at_once_and_then_as_it_goes(void **unused)
+{
+	struct share s = { 0 };
+	int64_t now = 5 * SECOND;
+	int passed = 0;
+
+	(void)unused;
+	while (share_pass(&s, 10, now))
+		passed++;
+	assert_int_equal(passed, 10);
+	assert_false(share_pass(&s, 10, now + SECOND / 10 - 1));
+	assert_true(share_pass(&s, 10, now + SECOND / 10));
+	assert_false(share_pass(&s, 10, now + SECOND / 10));
+	passed = 0;
+	for (int ms = 1100; ms < 11100; ms++)
+		passed += share_pass(&s, 10, now + (int64_t)ms * 1000);
+	assert_in_range(passed, 100, 111);
+}
+
+static void test_no_rate_is_no_limit(void **unused)
+{
+	struct share s = { 0 };
+
+	(void)unused;
+	for (int i = 0; i < 1000; i++)
+		assert_true(share_pass(&s, 0, SECOND));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_limit_counts_over_all_workers),
+		cmocka_unit_test(test_without_a_limit_everything_is_counted_all_the_same),
+		cmocka_unit_test(test_a_worker_that_died_counts_no_more),
+		cmocka_unit_test(test_nobody_can_change_the_size_of_the_memory),
+		cmocka_unit_test(
+			test_a_rate_lets_a_second_s_worth_pass_at_once_and_then_as_it_goes),
+		cmocka_unit_test(test_no_rate_is_no_limit),
+	};
+
+	return cmocka_run_group_tests_name("ipc/share", tests, NULL, NULL);
+}
