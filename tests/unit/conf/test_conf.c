@@ -106,6 +106,28 @@ static void test_each_registry_has_a_section_of_its_own(void **unused)
 	assert_string_equal(c.region, "eu-west-1");
 }
 
+static void test_each_domain_has_a_certificate_of_its_own(void **unused)
+{
+	static const char text[] = "[certificate Example.com]\ncert = /a.pem\nkey = /a.key\n"
+				   "[certificate *.other.example]\ncert = /b.pem\n"
+				   "[certificate example.com]\nkey = /c.key\n";
+	static const char *const bad[] = { "[certificate ]\ncert = x\n",
+					   "[certificate a/b]\ncert = x\n",
+					   "[certificate a]\nmirror = x\n" };
+	struct conf c;
+	struct err e = { 0 };
+
+	(void)unused;
+	assert_int_equal(read_text(&c, text, &e), 0);
+	assert_int_equal(c.n_certificates, 2);
+	assert_string_equal(c.certificates[0].domain, "example.com");
+	assert_string_equal(c.certificates[0].cert, "/a.pem");
+	assert_string_equal(c.certificates[0].key, "/c.key");
+	assert_string_equal(c.certificates[1].domain, "other.example");
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_int_equal(read_text(&c, bad[i], &e), -1);
+}
+
 static void test_a_section_of_no_registry_is_refused_by_name(void **unused)
 {
 	static const struct {
@@ -256,6 +278,7 @@ int main(void)
 		cmocka_unit_test(test_a_file_overrides_the_defaults),
 		cmocka_unit_test(test_a_word_is_one_of_those_that_are_allowed),
 		cmocka_unit_test(test_each_registry_has_a_section_of_its_own),
+		cmocka_unit_test(test_each_domain_has_a_certificate_of_its_own),
 		cmocka_unit_test(test_a_section_of_no_registry_is_refused_by_name),
 		cmocka_unit_test(test_there_may_be_many_registries_but_not_any_number),
 		cmocka_unit_test(test_an_error_names_the_key_and_what_is_allowed),

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -14,6 +15,7 @@
 #include <cmocka.h>
 
 #include "base/io.h"
+#include "dozed/pki.h"
 #include "dozed/secrets.h"
 #include "leftover.h"
 
@@ -126,12 +128,115 @@ static void test_no_copy_of_a_secret_stays_behind(void **unused)
 	assert_int_equal(io_remove_tree(AT_FDCWD, dir), 0);
 }
 
+static void write_file(int dir, const char *name, const struct buf *data)
+{
+	struct err e;
+
+	assert_int_equal(io_replace(dir, name, data->data, data->size, 0600, &e), 0);
+}
+
+/* A key and its leaf in one file, which each of the two may be. */
+static void make_pair(int dir, const char *name, struct buf *pem)
+{
+	static const char *const names[] = { "DNS:*.one.example", NULL };
+	autobuf struct buf key = { 0 };
+	autobuf struct buf cert = { 0 };
+	struct err e;
+
+	assert_int_equal(pki_make_ca(&key, &cert, &e), 0);
+	assert_int_equal(pki_make_leaf(&key, &cert, names, pem, &e), 0);
+	write_file(dir, name, pem);
+}
+
+static bool serves(struct secrets *s, const char *domain, struct buf *pem)
+{
+	autofree char *marker = xasprintf(SUPER_CERTIFICATE "%s\n", domain);
+	const char *at = strstr(buf_str(&s->each[SECRET_CERTIFICATES]), marker);
+
+	return at && !strncmp(at + strlen(marker), buf_str(pem), pem->size);
+}
+
+static void test_a_certificate_that_cannot_be_used_leaves_the_one_before_it(void **unused)
+{
+	static const char *const texts[] = { "", "garbage", "-----BEGIN CERTIFICATE-----\nAAAA\n" };
+	char dir[] = "/tmp/doze-test-secrets-XXXXXX";
+	autobuf struct buf first = { 0 };
+	autobuf struct buf second = { 0 };
+	autobuf struct buf problems = { 0 };
+	struct secrets s = { 0 };
+	struct conf conf;
+	int fd;
+
+	(void)unused;
+	assert_non_null(mkdtemp(dir));
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	conf_defaults(&conf, "");
+	conf.n_certificates = 2;
+	for (size_t i = 0; i < 2; i++) {
+		struct conf_certificate *c = &conf.certificates[i];
+
+		strcpy(c->domain, i ? "missing.example" : "one.example");
+		snprintf(c->cert, sizeof(c->cert), "%s/%s", dir, i ? "missing" : "pair");
+		snprintf(c->key, sizeof(c->key), "%s/%s", dir, i ? "missing" : "pair");
+	}
+	make_pair(fd, "pair", &first);
+	secrets_read_certificates(&s, &conf, &problems);
+	assert_true(serves(&s, "one.example", &first));
+	assert_null(strstr(buf_str(&s.each[SECRET_CERTIFICATES]), "missing"));
+	assert_non_null(
+		strstr(buf_str(&problems), "missing.example cannot be used, and doze's own"));
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		struct buf text = { .data = (uint8_t *)(uintptr_t)texts[i],
+				    .size = strlen(texts[i]) };
+
+		buf_clear(&problems);
+		write_file(fd, "pair", &text);
+		secrets_read_certificates(&s, &conf, &problems);
+		assert_true(serves(&s, "one.example", &first));
+		assert_non_null(strstr(buf_str(&problems),
+				       "one.example cannot be used, and the one before it"));
+	}
+	make_pair(fd, "other", &second);
+	snprintf(conf.certificates[0].key, CONF_TEXT, "%s/other", dir);
+	write_file(fd, "pair", &first);
+	buf_clear(&problems);
+	secrets_read_certificates(&s, &conf, &problems);
+	assert_non_null(strstr(buf_str(&problems), "the key is not that of the certificate"));
+	snprintf(conf.certificates[0].cert, CONF_TEXT, "%s/other", dir);
+	secrets_read_certificates(&s, &conf, &problems);
+	assert_true(serves(&s, "one.example", &second));
+	conf.n_certificates = 0;
+	secrets_read_certificates(&s, &conf, &problems);
+	assert_int_equal(s.each[SECRET_CERTIFICATES].size, 0);
+	secrets_free(&s);
+	close(fd);
+	assert_int_equal(io_remove_tree(AT_FDCWD, dir), 0);
+}
+
+static void test_the_keys_of_tickets_last_for_two_generations(void **unused)
+{
+	struct secrets s = { 0 };
+	struct super_tickets first, second;
+
+	(void)unused;
+	secrets_change_tickets(&s);
+	memcpy(&first, s.each[SECRET_TICKETS].data, sizeof(first));
+	secrets_change_tickets(&s);
+	memcpy(&second, s.each[SECRET_TICKETS].data, sizeof(second));
+	assert_memory_equal(&second.keys[1], &first.keys[0], sizeof(first.keys[0]));
+	assert_memory_not_equal(&second.keys[0], &first.keys[0], sizeof(first.keys[0]));
+	assert_memory_not_equal(&first.keys[0], &first.keys[1], sizeof(first.keys[0]));
+	secrets_free(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_second_start_reads_what_the_first_made),
 		cmocka_unit_test(test_a_start_writes_only_what_has_changed),
 		cmocka_unit_test(test_no_copy_of_a_secret_stays_behind),
+		cmocka_unit_test(test_a_certificate_that_cannot_be_used_leaves_the_one_before_it),
+		cmocka_unit_test(test_the_keys_of_tickets_last_for_two_generations),
 	};
 
 	return cmocka_run_group_tests_name("dozed/secrets", tests, NULL, NULL);

@@ -65,7 +65,7 @@ static void seen_stop(void *arg, bool keep)
 }
 
 static const struct role_events events = { seen_secret, seen_listener, seen_peer, seen_start,
-					   seen_stop, NULL, NULL, NULL };
+					   seen_stop,   NULL,          NULL,      NULL };
 
 static void say(int sock, uint32_t type, uint32_t which, uint32_t more, int fd)
 {
