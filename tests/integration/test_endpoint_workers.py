@@ -2,8 +2,10 @@
 import concurrent.futures
 import contextlib
 import http.client
+import json
 import os
 import pathlib
+import re
 import signal
 import ssl
 import subprocess
@@ -164,3 +166,38 @@ def test_a_configuration_that_cannot_be_read_changes_nothing(doze):
         (doze.etc / "doze.ini").write_text(text)
     doze.cli("reload")
     assert workers(doze) == before
+
+
+def test_what_passes_is_seen_in_the_log_the_metrics_and_top(doze, images, microvms):
+    vm = microvms(images["counter"])
+    token = doze.token(vm["microvmId"])
+    for _ in range(5):
+        assert doze.request(vm["endpoint"], "/", token, headers={"Cookie": "hush"})[0] == 200
+    log = doze.log / "access.log"
+    wait_for("five lines", lambda: log.read_text().count(f'"microvm":"{vm["microvmId"]}"') >= 5)
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [line["path"] for line in lines if line.get("microvm") == vm["microvmId"]] == ["/"] * 5
+    assert token not in log.read_text() and "hush" not in log.read_text()
+    assert log.stat().st_mode & 0o777 == 0o640
+
+    def metrics():
+        connection = http.client.HTTPConnection("127.0.0.1", metrics_port(doze), timeout=10)
+        with contextlib.closing(connection):
+            connection.request("GET", "/metrics")
+            return connection.getresponse().read().decode()
+
+    wait_for("they are counted", lambda: f'doze_microvm_requests_total{{microvm="{vm["microvmId"]}",class="2xx"}} 5' in metrics())
+    assert f"doze_workers {len(workers(doze))}" in metrics()
+    rows = {row["microvmId"]: row for row in json.loads(doze.cli("--json", "top").stdout)}
+    assert rows[vm["microvmId"]]["state"] == "RUNNING" and rows[vm["microvmId"]]["memoryBytes"] > 0
+    table = doze.cli("top").stdout
+    assert vm["microvmId"] in table and "REQ/S" in table and "\033" not in table
+    log.rename(doze.log / "access.log.moved")
+    wait_for("a new one is begun", log.exists)
+    doze.request(vm["endpoint"], "/after", token)
+    wait_for("the line is there", lambda: "/after" in log.read_text())
+
+
+def metrics_port(doze):
+    found = re.findall(r"serving metrics port=(\d+)", (doze.log / "dozed.log").read_text())
+    return int(found[-1])
