@@ -7,10 +7,18 @@
 #include "base/base.h"
 
 /* What a stranger sends over HTTP. */
-#define LIMIT_HTTP_HEAD     (64 * KIB) /* request line or status line and all headers */
-#define LIMIT_HTTP_HEADERS  128        /* header fields of one message */
-#define LIMIT_HTTP_TARGET   (16 * KIB) /* request target */
-#define LIMIT_HTTP_BUFFER   (64 * KIB) /* bytes held between the two sides of a relay, each way */
+#define LIMIT_HTTP_HEAD    (64 * KIB) /* request line or status line and all headers */
+#define LIMIT_HTTP_HEADERS 128        /* header fields of one message */
+#define LIMIT_HTTP_TARGET  (16 * KIB) /* request target */
+#define LIMIT_HTTP_BUFFER  (64 * KIB) /* bytes held between the two sides of a relay, each way */
+/* ... and over HTTP/2, where LIMIT_HTTP_* hold for each stream. */
+#define LIMIT_HTTP2_STREAMS 128         /* at a time, of one connection */
+#define LIMIT_HTTP2_HELD    (256 * KIB) /* bytes of bodies that nobody takes, of one connection */
+#define LIMIT_HTTP2_BLOCK   (256 * KIB) /* bytes of frames that make one block of header fields */
+#define LIMIT_HTTP2_DECODED (1 * MIB)   /* bytes of the fields in it, whether they are kept or not \
+					 */
+#define LIMIT_HTTP2_WINDOW  (16 * MIB)  /* 160 MB/s over a way of 100 ms */
+#define LIMIT_HTTP2_WINDOWS (256 * MIB) /* by which the windows of all connections may grow */
 #define LIMIT_API_BODY      (1 * MIB)
 #define LIMIT_S3_XML_BODY   (1 * MIB) /* DeleteObjects, CompleteMultipartUpload */
 #define LIMIT_S3_OBJECT     (20 * GIB)

@@ -92,7 +92,7 @@ static size_t h2_data(struct conn *c, const uint8_t *data, size_t size)
 	if (h->closing)
 		return size;
 	h->block += size;
-	if (h->in_block && h->block > H2_BLOCK)
+	if (h->in_block && h->block > LIMIT_HTTP2_BLOCK)
 		h2_calm(h, "a block of header fields does not end");
 	n = nghttp2_session_mem_recv(h->session, data, size);
 	if (n < 0 && n != NGHTTP2_ERR_BAD_CLIENT_MAGIC)

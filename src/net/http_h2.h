@@ -10,8 +10,8 @@
  * turn too, so that an answer which ends with its head is one frame.
  *
  * A client's window is coupled to the handler: a stream is credited for what the handler took.  The
- * connection is credited as bytes come while no more than H2_HELD wait in all its streams, so that
- * one that nobody takes does not stop the others. */
+ * connection is credited as bytes come while no more than LIMIT_HTTP2_HELD wait in all its streams,
+ * so that one that nobody takes does not stop the others. */
 #ifndef NET_HTTP_H2_H
 #define NET_HTTP_H2_H
 
@@ -24,13 +24,8 @@
 #include "wire/http2_head.h"
 #include "wire/http_trailers.h"
 
-#define H2_STREAMS     128         /* at a time, of one connection */
-#define H2_HELD        (256 * KIB) /* bytes of bodies that nobody takes */
-#define H2_BLOCK       (256 * KIB) /* bytes of frames that make one block of header fields */
-#define H2_DECODED     (1 * MIB)   /* bytes of header fields in a block, kept or not */
-#define H2_WINDOWS_ALL (256 * MIB) /* by which windows of all connections may have grown */
-#define H2_PIECE       (32 * KIB)  /* that is given to the connection at once */
-#define H2_KEY_SIZE    25          /* of a Sec-WebSocket-Key, with its NUL */
+#define H2_PIECE    (32 * KIB) /* that is given to the connection at once */
+#define H2_KEY_SIZE 25         /* of a Sec-WebSocket-Key, with its NUL */
 
 struct h2 {
 	struct http_server *server;
@@ -43,14 +38,15 @@ struct h2 {
 	struct list streams, heads;  /* all; those whose answer's head waits */
 	struct h2_floods floods;
 	struct h2_window window;
-	size_t block;              /* bytes that came since a block began */
-	bool in_block;             /* it is not complete */
-	bool closing;              /* frames are made no more */
-	size_t n_streams;          /* that are open */
-	size_t n_awaited;          /* those whose request's next bytes are due */
-	size_t held;               /* bytes of bodies that nobody took yet */
-	size_t uncredited;         /* bytes that the connection's window still lacks */
-	int32_t ended[H2_STREAMS]; /* streams that we reset last, whose DATA may be on its way */
+	size_t block;                       /* bytes that came since a block began */
+	bool in_block;                      /* it is not complete */
+	bool closing;                       /* frames are made no more */
+	size_t n_streams;                   /* that are open */
+	size_t n_awaited;                   /* those whose request's next bytes are due */
+	size_t held;                        /* bytes of bodies that nobody took yet */
+	size_t uncredited;                  /* bytes that the connection's window still lacks */
+	int32_t ended[LIMIT_HTTP2_STREAMS]; /* streams that we reset last, whose DATA may be on its
+					       way */
 	size_t n_ended;
 	size_t pending;     /* bytes of answers that wait for a window, or for room */
 	size_t let_through; /* ... and those that became frames since the last look */

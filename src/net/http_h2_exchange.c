@@ -45,7 +45,7 @@ void h2_set_awaited(struct h2_stream *s)
 
 static void h2_credit_connection(struct h2 *h)
 {
-	if (h->held > H2_HELD || !h->uncredited || h->closing)
+	if (h->held > LIMIT_HTTP2_HELD || !h->uncredited || h->closing)
 		return;
 	nghttp2_session_consume_connection(h->session, h->uncredited);
 	h->uncredited = 0;
@@ -73,7 +73,7 @@ void h2_measured(struct h2 *h)
 {
 	size_t more = h2_window_measured(&h->window);
 
-	if (!more || h->server->windows + more > H2_WINDOWS_ALL)
+	if (!more || h->server->windows + more > LIMIT_HTTP2_WINDOWS)
 		return;
 	h->server->windows += more;
 	h->window.size += more;

@@ -98,7 +98,7 @@ static int h2_on_header(nghttp2_session *session, const nghttp2_frame *frame, co
 		return 0;
 	if (!http2_add_field(&s->fields, name, name_size, value, value_size))
 		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-	if (s->fields.size > H2_DECODED)
+	if (s->fields.size > LIMIT_HTTP2_DECODED)
 		h2_calm(h, "its header fields have too many bytes");
 	return 0;
 }
@@ -259,7 +259,7 @@ static nghttp2_option *h2_options(void)
 nghttp2_session *h2_session_new(struct h2 *h)
 {
 	static const nghttp2_settings_entry settings[] = {
-		{ NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, H2_STREAMS },
+		{ NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, LIMIT_HTTP2_STREAMS },
 		{ NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, LIMIT_HTTP_HEAD },
 		{ NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1 },
 	};

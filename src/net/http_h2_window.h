@@ -7,10 +7,9 @@
 #ifndef NET_HTTP_H2_WINDOW_H
 #define NET_HTTP_H2_WINDOW_H
 
-#include "base/base.h"
+#include "base/limits.h"
 
 #define H2_WINDOW_FIRST 65535
-#define H2_WINDOW_MOST  (16 * MIB) /* 160 MB/s over a way of 100 ms */
 
 struct h2_window {
 	size_t size;
@@ -22,7 +21,7 @@ struct h2_window {
 static inline bool h2_window_took(struct h2_window *w, size_t size)
 {
 	w->taken += size;
-	if (w->measuring || w->size >= H2_WINDOW_MOST || w->taken < w->size / 2)
+	if (w->measuring || w->size >= LIMIT_HTTP2_WINDOW || w->taken < w->size / 2)
 		return false;
 	w->measuring = true;
 	w->taken = 0;
@@ -32,7 +31,8 @@ static inline bool h2_window_took(struct h2_window *w, size_t size)
 /* The PING was answered.  Returns by how much the window should grow. */
 static inline size_t h2_window_measured(struct h2_window *w)
 {
-	size_t more = w->size < H2_WINDOW_MOST - w->size ? w->size : H2_WINDOW_MOST - w->size;
+	size_t more =
+		w->size < LIMIT_HTTP2_WINDOW - w->size ? w->size : LIMIT_HTTP2_WINDOW - w->size;
 	bool limits = w->measuring && w->taken >= w->size / 3 * 2;
 
 	w->measuring = false;

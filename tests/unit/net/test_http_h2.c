@@ -70,7 +70,7 @@ static void test_a_long_fast_way_gets_a_window_for_100_mb_a_second(void **state)
 {
 	(void)state;
 	assert_true(grown(100, 100000, 3000) >= 10000000);
-	assert_true(grown(100, 1000000, 5000) <= H2_WINDOW_MOST);
+	assert_true(grown(100, 1000000, 5000) <= LIMIT_HTTP2_WINDOW);
 }
 
 static void test_a_slow_way_or_a_slow_reader_gets_no_more_than_it_uses(void **state)
