@@ -6,15 +6,16 @@
 import base64
 import hashlib
 import json
-import ssl
+import queue
 import socket
+import ssl
 import sys
 import threading
 import time
 
 import h2_client as h2
 import proxy_test
-from proxy_rig import MIB, OPEN, SLEEPING, WAITING, WAKE, App, Rig, request_of, talk_events, talk_source, wait_for
+from proxy_rig import MIB, OPEN, SLEEPING, WAITING, WAKE, App, Rig, request_of, talk_events, talk_sink, talk_source, wait_for
 
 
 def talk_trailers(app, w):
@@ -88,11 +89,36 @@ def talk_frames(app, w):
         w.left = b""
 
 
+def far_away(port, seconds):
+    """A port that leads to @port, @seconds away in each direction."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def pipe(a, b):
+        due = queue.Queue()
+
+        def read():
+            while data := a.recv(1 << 17):
+                due.put((time.monotonic() + seconds, data))
+            due.put((0, b""))
+        threading.Thread(target=read, daemon=True).start()
+        while (next_one := due.get())[1]:
+            time.sleep(max(0, next_one[0] - time.monotonic()))
+            b.sendall(next_one[1])
+
+    def serve():
+        a, _ = listener.accept()
+        b = socket.create_connection(("127.0.0.1", port))
+        for ends in ((a, b), (b, a)):
+            threading.Thread(target=pipe, args=ends, daemon=True).start()
+    threading.Thread(target=serve, daemon=True).start()
+    return listener.getsockname()[1]
+
+
 class H2Test(proxy_test.ProxyTest):
-    def client(self, **more):
+    def client(self, port=None, **more):
         context = ssl.create_default_context(cafile=self.rig.cert)
         context.set_alpn_protocols(["h2", "http/1.1"])
-        raw = socket.create_connection(("127.0.0.1", self.rig.port), timeout=20)
+        raw = socket.create_connection(("127.0.0.1", port or self.rig.port), timeout=20)
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock = context.wrap_socket(raw, server_hostname=self.host)
         self.assertEqual(sock.selected_alpn_protocol(), "h2")
@@ -236,6 +262,18 @@ class Requests(H2Test):
         c.send(s, b"x" * 100000, end=True)
         self.assertEqual(int(c.wait(s).body), sent + 100000)
         self.check_memory()
+
+    def test_windows_grow_to_what_a_long_way_can_carry(self):
+        self.app(1, talk_sink)
+        c = self.client(port=far_away(self.rig.port, 0.02)).ready()
+        s = c.request(self.fields(method="POST", port=1), end=False)
+        most = 0
+        for _ in range(32):
+            c.send(s, b"x" * (1 << 19))
+            most = max(most, min(c.windows[s], c.send_window))
+        c.send(s, b"", end=True)
+        self.assertEqual(c.wait(s).body.split()[0], b"%d" % (16 * MIB))
+        self.assertGreater(most, MIB)
 
     def test_a_reader_that_stops_holds_its_stream_only(self):
         self.app(1, talk_source)

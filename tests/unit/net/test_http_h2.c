@@ -73,6 +73,24 @@ static void test_a_long_fast_way_gets_a_window_for_100_mb_a_second(void **state)
 	assert_true(grown(100, 1000000, 5000) <= LIMIT_HTTP2_WINDOW);
 }
 
+/* What is credited comes back as one burst a round trip later, just behind the answer to a PING. */
+static void test_bursts_of_a_whole_window_make_it_grow(void **state)
+{
+	struct h2_window w = { .size = H2_WINDOW_FIRST };
+
+	(void)state;
+	for (unsigned trip = 0; trip < 10; trip++) {
+		for (size_t left = w.size; left;) {
+			size_t n = left < 16384 ? left : 16384;
+
+			(void)h2_window_took(&w, n);
+			left -= n;
+		}
+		w.size += h2_window_measured(&w);
+	}
+	assert_int_equal(w.size, LIMIT_HTTP2_WINDOW);
+}
+
 static void test_a_slow_way_or_a_slow_reader_gets_no_more_than_it_uses(void **state)
 {
 	(void)state;
@@ -87,6 +105,7 @@ int main(void)
 		cmocka_unit_test(test_each_kind_has_a_bucket_that_time_fills_again),
 		cmocka_unit_test(test_work_for_a_client_earns_it_frames_but_no_more_than_the_burst),
 		cmocka_unit_test(test_a_long_fast_way_gets_a_window_for_100_mb_a_second),
+		cmocka_unit_test(test_bursts_of_a_whole_window_make_it_grow),
 		cmocka_unit_test(test_a_slow_way_or_a_slow_reader_gets_no_more_than_it_uses),
 	};
 
