@@ -66,6 +66,7 @@ struct h2_stream {
 	struct http_head head;
 	struct http_trailers trailers;
 	struct http_rest rest;
+	size_t rest_at;              /* how much of it was taken after all */
 	size_t window;               /* that was granted */
 	struct buf lines, tail, out; /* the answer's head, its trailers, its body */
 	size_t out_at;               /* how much of `out` became frames */
@@ -126,6 +127,11 @@ struct duplex *h2_take_duplex(struct http_exchange *x, const struct duplex_ops *
 static inline struct h2_stream *h2_of(struct http_exchange *x)
 {
 	return container_of(x, struct h2_stream, x);
+}
+
+static inline size_t h2_unread(const struct h2_stream *s)
+{
+	return s->rest.bytes.size - s->rest_at;
 }
 
 static inline size_t h2_queued(const struct h2_stream *s)

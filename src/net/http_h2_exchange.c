@@ -59,7 +59,7 @@ static void h2_credit(struct h2_stream *s, size_t size)
 	if (!size || h->closing)
 		return;
 	nghttp2_session_consume_stream(h->session, s->id, size);
-	if (h2_window_took(&h->window, size))
+	if (h2_window_took(&h->window, size, uv_hrtime() / 1000))
 		nghttp2_submit_ping(h->session, NGHTTP2_FLAG_NONE, (const uint8_t *)"dozewin");
 	if (s->window < h->window.size && !s->request_done) {
 		s->window = h->window.size;
@@ -71,7 +71,7 @@ static void h2_credit(struct h2_stream *s, size_t size)
 
 void h2_measured(struct h2 *h)
 {
-	size_t more = h2_window_measured(&h->window);
+	size_t more = h2_window_measured(&h->window, uv_hrtime() / 1000);
 
 	if (!more || h->server->windows + more > LIMIT_HTTP2_WINDOWS)
 		return;
@@ -85,7 +85,7 @@ static void h2_let_go(struct h2_stream *s)
 {
 	struct h2 *h = s->h;
 
-	h->held -= s->rest.bytes.size;
+	h->held -= h2_unread(s);
 	h->pending -= h2_queued(s);
 	h2_credit_connection(h);
 	list_del(&s->later.in);
@@ -174,8 +174,8 @@ static void h2_keep(struct h2_stream *s, const uint8_t *data, size_t size)
 	s->h->held += size;
 }
 
-/* Give bytes to whoever has the stream now. */
-static void h2_give(struct h2_stream *s, const uint8_t *data, size_t size)
+/* Give bytes to whoever has the stream now.  Returns how many it took. */
+static size_t h2_give(struct h2_stream *s, const uint8_t *data, size_t size)
 {
 	size_t taken = size;
 
@@ -185,22 +185,22 @@ static void h2_give(struct h2_stream *s, const uint8_t *data, size_t size)
 		taken = s->x.server->handler->body(&s->x, data, size);
 	if (s->answer >= H2_ENDED && !s->tunnel)
 		taken = size;
-	if (taken < size)
-		h2_keep(s, data + taken, size - taken);
 	h2_credit(s, taken);
 	h2_set_awaited(s);
+	return taken;
 }
 
 void h2_got_data(struct h2_stream *s, const uint8_t *data, size_t size)
 {
 	struct h2 *h = s->h;
+	bool waits = s->rest.stopped && (s->answer < H2_ENDED || s->tunnel);
+	size_t taken = waits ? 0 : h2_give(s, data, size);
 
 	h->uncredited += size;
-	if (s->rest.stopped && (s->answer < H2_ENDED || s->tunnel))
-		h2_keep(s, data, size);
-	else
-		h2_give(s, data, size);
+	if (taken < size)
+		h2_keep(s, data + taken, size - taken);
 	h2_credit_connection(h);
+	h2_set_awaited(s);
 }
 
 /* The last byte was taken, so the handler may know. */
@@ -208,7 +208,7 @@ static void h2_tell_end(struct h2_stream *s)
 {
 	const struct http_handler *handler = s->x.server->handler;
 
-	if (!s->request_done || s->told_end || s->rest.stopped || !s->handed)
+	if (!s->request_done || s->told_end || s->rest.stopped || h2_unread(s) || !s->handed)
 		return;
 	s->told_end = true;
 	if (s->tunnel) {
@@ -236,16 +236,32 @@ void h2_read_on(struct h2_stream *s)
 	http_call_later(s->x.server, &s->later);
 }
 
+/* What waits may be a whole window, so it is not moved for every piece that is taken. */
+static void h2_give_rest(struct h2_stream *s)
+{
+	size_t size = h2_unread(s), taken = h2_give(s, s->rest.bytes.data + s->rest_at, size);
+
+	s->rest_at += taken;
+	s->h->held -= taken;
+	if (taken < size)
+		s->rest.stopped = true;
+	if (s->rest_at == s->rest.bytes.size)
+		buf_free(&s->rest.bytes);
+	else if (s->rest_at > s->rest.bytes.size / 2)
+		buf_drop(&s->rest.bytes, s->rest_at);
+	else
+		return;
+	s->rest_at = 0;
+}
+
 static void h2_resume(struct h2_stream *s)
 {
-	autobuf struct buf again = { 0 };
-
 	s->resumes = false;
-	if (!http_rest_go_on(&s->rest, &again))
+	if (!s->rest.stopped)
 		return;
-	s->h->held -= again.size;
-	if (again.size)
-		h2_give(s, again.data, again.size);
+	s->rest.stopped = false;
+	if (h2_unread(s))
+		h2_give_rest(s);
 	h2_tell_end(s);
 	h2_set_awaited(s);
 	h2_credit_connection(s->h);

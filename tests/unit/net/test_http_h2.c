@@ -58,10 +58,10 @@ static size_t grown(int64_t rtt_ms, size_t rate, int64_t total_ms)
 	for (int64_t now = 0; now < total_ms; now++) {
 		size_t most = w.size / (size_t)rtt_ms, n = most < rate ? most : rate;
 
-		if (h2_window_took(&w, n))
+		if (h2_window_took(&w, n, (uint64_t)now * 1000))
 			answered = now + rtt_ms;
 		if (w.measuring && now >= answered)
-			w.size += h2_window_measured(&w);
+			w.size += h2_window_measured(&w, (uint64_t)now * 1000);
 	}
 	return w.size;
 }
@@ -73,22 +73,41 @@ static void test_a_long_fast_way_gets_a_window_for_100_mb_a_second(void **state)
 	assert_true(grown(100, 1000000, 5000) <= LIMIT_HTTP2_WINDOW);
 }
 
+/* Each burst is a window; the answer comes after a round trip, and @bytes_per_us carry it there
+ * (0: at once). */
+static size_t after_bursts(struct h2_window *w, uint64_t trip_us, size_t bytes_per_us)
+{
+	uint64_t now = 1;
+
+	for (unsigned trip = 0; trip < 40; trip++) {
+		for (size_t left = w->size; left;) {
+			size_t n = left < 16384 ? left : 16384;
+
+			(void)h2_window_took(w, n, now);
+			left -= n;
+		}
+		now += trip_us + (bytes_per_us ? w->size / bytes_per_us : 0);
+		w->size += h2_window_measured(w, now);
+	}
+	return w->size;
+}
+
 /* What is credited comes back as one burst a round trip later, just behind the answer to a PING. */
 static void test_bursts_of_a_whole_window_make_it_grow(void **state)
 {
 	struct h2_window w = { .size = H2_WINDOW_FIRST };
 
 	(void)state;
-	for (unsigned trip = 0; trip < 10; trip++) {
-		for (size_t left = w.size; left;) {
-			size_t n = left < 16384 ? left : 16384;
+	assert_int_equal(after_bursts(&w, 100000, 0), LIMIT_HTTP2_WINDOW);
+}
 
-			(void)h2_window_took(&w, n);
-			left -= n;
-		}
-		w.size += h2_window_measured(&w);
-	}
-	assert_int_equal(w.size, LIMIT_HTTP2_WINDOW);
+/* The answer waits behind bytes that a fast but short way carries at its own rate. */
+static void test_a_short_way_keeps_a_small_window(void **state)
+{
+	struct h2_window w = { .size = H2_WINDOW_FIRST };
+
+	(void)state;
+	assert_true(after_bursts(&w, 100, 1000) <= MIB);
 }
 
 static void test_a_slow_way_or_a_slow_reader_gets_no_more_than_it_uses(void **state)
@@ -106,6 +125,7 @@ int main(void)
 		cmocka_unit_test(test_work_for_a_client_earns_it_frames_but_no_more_than_the_burst),
 		cmocka_unit_test(test_a_long_fast_way_gets_a_window_for_100_mb_a_second),
 		cmocka_unit_test(test_bursts_of_a_whole_window_make_it_grow),
+		cmocka_unit_test(test_a_short_way_keeps_a_small_window),
 		cmocka_unit_test(test_a_slow_way_or_a_slow_reader_gets_no_more_than_it_uses),
 	};
 
