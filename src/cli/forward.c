@@ -107,8 +107,7 @@ static int forward_run(struct forward *f, const char *address)
 		return 1;
 	if (forward_listen(f, address, &e))
 		return say(&e);
-	printf("%s:%u  ->  %s  %u/%s\n", address, f->port.local, f->id, f->port.port,
-	       f->port.datagrams ? "udp" : "tcp");
+	port_words_print(address, f->port.local, f->id, &f->port);
 	fflush(stdout);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGCHLD, SIG_IGN); /* nobody waits for those that serve */

@@ -1,5 +1,6 @@
 #include "cli/port_words.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,4 +45,12 @@ int port_words_read_pair(const char *text, struct port_words *to, struct err *e)
 	return err_set(e, ERR_INVALID,
 		       "'%s' is no PORT[:LOCAL]: both are numbers up to 65535, such as 6379:16379",
 		       text);
+}
+
+void port_words_print(const char *address, uint16_t port, const char *id,
+		      const struct port_words *to)
+{
+	printf(strchr(address, ':') ? "[%s]:%u  ->  %s  %u/%s\n" : "%s:%u  ->  %s  %u/%s\n",
+	       address, port, id, to->port, to->datagrams ? "udp" : "tcp");
+	fflush(stdout);
 }

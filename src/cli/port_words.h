@@ -1,5 +1,5 @@
 /* port_words.h - a port as it is typed: "6379", "6379/tcp", "514/udp"; and with a local one:
- * "6379:16379".  Pure. */
+ * "6379:16379". */
 #ifndef CLI_PORT_WORDS_H
 #define CLI_PORT_WORDS_H
 
@@ -14,5 +14,9 @@ struct port_words {
 int port_words_read(const char *text, struct port_words *to, struct err *e) must_check;
 /* PORT[:LOCAL]; LOCAL 0 is any free port. */
 int port_words_read_pair(const char *text, struct port_words *to, struct err *e) must_check;
+
+/* "127.0.0.1:20000  ->  microvm-...  6379/tcp", as publish and forward say what they opened. */
+void port_words_print(const char *address, uint16_t port, const char *id,
+		      const struct port_words *to);
 
 #endif

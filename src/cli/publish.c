@@ -43,9 +43,10 @@ int cmd_publish(struct client *c, const struct typed *t)
 	if (c->json)
 		json_print(made);
 	else
-		printf("%s:%lld  ->  %s  %u/%s\n", json_text(made, "listen"),
-		       (long long)json_integer_value(json_object_get(made, "publishedPort")), id,
-		       port.port, port.datagrams ? "udp" : "tcp");
+		port_words_print(
+			json_text(made, "listen"),
+			(uint16_t)json_integer_value(json_object_get(made, "publishedPort")), id,
+			&port);
 	json_decref(made);
 	return 0;
 }

@@ -102,16 +102,24 @@ static int place_root(const char *path, struct err *e)
 	return fd < 0 ? err_sys(e, "open '%s'", path) : fd;
 }
 
+static int places_write_format(int data_fd, struct err *e)
+{
+	autobuf struct buf text = { 0 };
+
+	buf_addf(&text, "%d\n", STORE_FORMAT);
+	return io_replace(data_fd, "FORMAT", text.data, text.size, 0644, e);
+}
+
+/* A lower one is raised before control migrates the store, so that no older doze starts on what is
+ * migrated. */
 static int places_format(int data_fd, struct err *e)
 {
 	autoclose int fd = io_open_below(data_fd, "FORMAT", O_RDONLY, 0);
 	autobuf struct buf text = { 0 };
 	long format;
 
-	if (fd == -ENOENT) {
-		buf_addf(&text, "%d\n", STORE_FORMAT);
-		return io_replace(data_fd, "FORMAT", text.data, text.size, 0644, e);
-	}
+	if (fd == -ENOENT)
+		return places_write_format(data_fd, e);
 	if (fd < 0 || io_read_all(fd, &text, 64))
 		return err_set(e, ERR_INTERNAL, "the data directory's FORMAT cannot be read");
 	format = strtol(buf_str(&text), NULL, 10);
@@ -121,7 +129,7 @@ static int places_format(int data_fd, struct err *e)
 			"the data directory has format %ld and this doze knows %d: use the doze "
 			"that wrote it, or a newer one",
 			format, STORE_FORMAT);
-	return 0;
+	return format < STORE_FORMAT ? places_write_format(data_fd, e) : 0;
 }
 
 int places_make(const struct conf *conf, int *data_fd, struct err *e)
