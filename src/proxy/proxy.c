@@ -25,6 +25,18 @@ static void proxy_raise_files(void)
 		log_info("limit of open files n=%llu", (unsigned long long)limit.rlim_cur);
 }
 
+/* Each client of a published port takes two descriptors: half of all at most, so that endpoints are
+ * served whatever happens there. */
+static void proxy_limit_published(struct proxy *p)
+{
+	struct client_limits limits = p->conf->clients;
+	struct rlimit files;
+
+	if (!getrlimit(RLIMIT_NOFILE, &files) && files.rlim_cur / 4 < (rlim_t)limits.connections)
+		limits.connections = (int64_t)files.rlim_cur / 4;
+	quota_limit(p->quota, &limits);
+}
+
 int proxy_init(struct proxy *p, uv_loop_t *loop, const struct conf *conf, struct err *e)
 {
 	uv_timer_t *timers[] = { &p->tick_report, &p->tick_held, &p->tick_connect, &p->tick_drain };
@@ -33,7 +45,6 @@ int proxy_init(struct proxy *p, uv_loop_t *loop, const struct conf *conf, struct
 	snprintf(p->suffix, sizeof(p->suffix), ".lambda-microvm.%s.%s", conf->region, conf->domain);
 	route_table_init(&p->routes);
 	p->quota = quota_new();
-	quota_limit(p->quota, &conf->clients);
 	held_clock_init(&p->clock);
 	list_init(&p->connecting);
 	list_init(&p->pausing);
@@ -48,6 +59,7 @@ int proxy_init(struct proxy *p, uv_loop_t *loop, const struct conf *conf, struct
 	}
 	p->certificates = certificates_new(alpn);
 	proxy_raise_files();
+	proxy_limit_published(p);
 	p->access_log = access_log_new(loop, e);
 	return p->access_log && !worker_shares_init(&p->shares, e) ? 0 : -1;
 }
