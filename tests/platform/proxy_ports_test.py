@@ -5,6 +5,7 @@
 """
 import contextlib
 import os
+import random
 import socket
 import struct
 import subprocess
@@ -24,9 +25,11 @@ tunnel_timeout_ms = 5000
 """
 
 
-def talk_echo(_app, w):
+def talk_echo(app, w):
+    app.heard = getattr(app, "heard", b"")
     while True:
         w.left or w.more()
+        app.heard += w.left[:100]
         w.send(w.left)
         w.left = b""
 
@@ -254,7 +257,8 @@ class Bytes(PortsTest):
 
     def another_microvm(self):
         endpoint = "00000000-0000-4000-8000-000000000002"
-        machine = Machine(f"{self.rig.dir}/run", "m-2", {6379: App(talk_echo)})
+        self.others = App(talk_echo)
+        machine = Machine(f"{self.rig.dir}/run", "m-2", {6379: self.others})
         self.addCleanup(machine.close)
         self.addCleanup(self.rig.control.endpoint, GONE, endpoint)
         self.rig.control.set(endpoint, OPEN, machine="m-2", microvm="microvm-2")
@@ -263,6 +267,25 @@ class Bytes(PortsTest):
         self.tell(listener, port, 6379, endpoint=endpoint)
         listener.close()
         return port
+
+    def test_no_byte_of_one_microvm_reaches_the_other(self):
+        """Clients of both by turns, while one of them is suspended, woken and cut."""
+        port, other = self.publish(talk_echo), self.another_microvm()
+        dice = random.Random(7)
+        clients = {port: [], other: []}
+        for step in range(200):
+            to = dice.choice((port, other))
+            if to == port and dice.random() < 0.05:
+                self.set(WAITING)
+                self.set(OPEN)
+                clients[port] = []
+            if len(clients[to]) < 4:
+                clients[to].append(self.dial(to))
+            s = dice.choice(clients[to])
+            data = b"%d of %d" % (step, to)
+            self.assertEqual(self.say(s, data), data)
+        self.assertNotIn(b"of %d" % port, self.others.heard)
+        self.assertNotIn(b"of %d" % other, self.apps[6379].heard)
 
     def test_a_suspend_cuts_connections_and_the_next_client_wakes_it_again(self):
         port = self.publish(talk_echo)
