@@ -6,6 +6,7 @@
 import contextlib
 import os
 import random
+import shutil
 import socket
 import struct
 import subprocess
@@ -368,23 +369,27 @@ class Bytes(PortsTest):
             pass  # it was taken in a moment ago
         return False
 
-    def test_redis_cli_talks_to_redis(self):
-        """A server of our own that speaks enough of Redis' protocol: the real one is in no build's needs."""
-        port = self.publish(talk_redis)
+    def by_a_native_client(self, *command, **env):
+        """What it prints, though the microVM sleeps when it begins."""
+        if not shutil.which(command[0]):
+            self.skipTest(f"there is no {command[0]} here")
         self.set(SLEEPING, machine="")
-        got = []
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              env={**os.environ, **env}) as client:
+            wait_for("WAKE", self.wakes)
+            self.set(OPEN)
+            return client.communicate(timeout=20)[0]
 
-        def ask():
-            got.append(subprocess.run(["redis-cli", "-p", str(port), "ping"], capture_output=True, text=True,
-                                      timeout=20).stdout)
-        try:
-            subprocess.run(["redis-cli", "--version"], check=True, capture_output=True)
-        except FileNotFoundError:
-            self.skipTest("there is no redis-cli here")
-        threading.Thread(target=ask, daemon=True).start()
-        wait_for("WAKE", self.wakes)
-        self.set(OPEN)
-        wait_for("PONG", lambda: got == ["PONG\n"])
+    def test_redis_cli_talks_to_what_speaks_its_protocol(self):
+        port = self.publish(talk_redis)
+        self.assertEqual(self.by_a_native_client("redis-cli", "-p", str(port), "ping"), "PONG\n")
+
+    def test_psql_talks_to_what_speaks_its_protocol_with_its_user_and_password_untouched(self):
+        port = self.publish(talk_postgres, target=5432)
+        words = f"host=127.0.0.1 port={port} user=somebody dbname=things sslmode=prefer"
+        self.assertEqual(self.by_a_native_client("psql", words, "-Atc", "select 1", PGPASSWORD="a secret"), "answer\n")
+        self.assertEqual(self.apps[5432].password, b"a secret\0")
+        self.assertIn(b"user\0somebody\0database\0things\0", self.apps[5432].startup)
 
 
 def talk_redis(_app, w):
@@ -393,6 +398,33 @@ def talk_redis(_app, w):
         for _ in range(int(w.line()[1:])):
             words.append(w.exactly(int(w.line()[1:]) + 2)[:-2].lower())
         w.send("+PONG\r\n" if words[0] == b"ping" else "*0\r\n")
+
+
+def talk_postgres(app, w):
+    """A server without TLS that asks for a password and answers every query alike."""
+    def message(kind, body):
+        w.send(kind + struct.pack(">I", len(body) + 4) + body)
+
+    while True:
+        size, code = struct.unpack(">II", w.exactly(8))
+        if code not in (80877103, 80877104):  # SSLRequest, GSSENCRequest
+            break
+        w.send(b"N")
+    app.startup = w.exactly(size - 8)
+    message(b"R", struct.pack(">I", 3))  # the password, in clear
+    while True:
+        kind, size = struct.unpack(">cI", w.exactly(5))
+        body = w.exactly(size - 4)
+        if kind == b"p":
+            app.password = body
+            message(b"R", struct.pack(">I", 0))
+        elif kind == b"Q":
+            message(b"T", struct.pack(">H", 1) + b"v\0" + struct.pack(">IHIhiH", 0, 0, 25, -1, -1, 0))
+            message(b"D", struct.pack(">HI", 1, 6) + b"answer")
+            message(b"C", b"SELECT 1\0")
+        else:
+            return
+        message(b"Z", b"I")
 
 
 class Datagrams(PortsTest):
