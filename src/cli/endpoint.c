@@ -44,6 +44,13 @@ static int endpoint_connect(const char *name, const char *port, struct err *e)
 	return fd;
 }
 
+/* OpenSSL's macro for this casts a const away. */
+static long endpoint_name_server(SSL *ssl, const char *name)
+{
+	return SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+			(void *)(uintptr_t)name);
+}
+
 static int endpoint_secure(struct endpoint *p, const char *name, const char *ca_file, struct err *e)
 {
 	p->context = SSL_CTX_new(TLS_client_method());
@@ -52,7 +59,7 @@ static int endpoint_secure(struct endpoint *p, const char *name, const char *ca_
 	SSL_CTX_set_verify(p->context, SSL_VERIFY_PEER, NULL);
 	p->ssl = SSL_new(p->context);
 	if (!p->ssl || SSL_set1_host(p->ssl, name) != 1 ||
-	    SSL_set_tlsext_host_name(p->ssl, name) != 1 || SSL_set_fd(p->ssl, p->fd) != 1 ||
+	    endpoint_name_server(p->ssl, name) != 1 || SSL_set_fd(p->ssl, p->fd) != 1 ||
 	    SSL_connect(p->ssl) != 1)
 		return err_set(e, ERR_INTERNAL, "TLS with the endpoint failed: %s",
 			       X509_verify_cert_error_string(p->ssl ? SSL_get_verify_result(p->ssl)
