@@ -198,6 +198,13 @@ class Control:
         wait_for("the worker knows all routes", lambda: "SYNCED" in worker.channel.got)
         return worker
 
+    def new_proxy(self):
+        self.proxy.forget()
+        self.proxy.channel.close()
+        self.proxy = Proxy(self.reactor)
+        self._peer(ipc.ROLE_PROXY, self.proxy.channel)
+        self.proxy.give_back({})
+
     def new_priv(self):
         self._peer(ipc.ROLE_PRIV, self.priv.connect())
 

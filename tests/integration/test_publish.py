@@ -211,6 +211,16 @@ def test_a_restart_of_control_takes_the_sockets_over_and_nobody_finds_a_port_clo
     assert listed(rig) == {port: vm}
 
 
+def test_a_proxy_that_comes_anew_serves_the_same_sockets(rig, vm):
+    ports = {publish(rig, vm)["publishedPort"], publish(rig, vm, 514, protocol="udp")["publishedPort"]}
+    wait_for("the proxy knows", lambda: set(rig.proxy.published) == ports)
+    rig.new_proxy()
+    wait_for("the proxy knows", lambda: set(rig.proxy.published) == ports)
+    for body, sock in rig.proxy.published.values():
+        if not body.datagrams:
+            socket.create_connection(sock.getsockname(), timeout=5).close()
+
+
 def test_a_restart_of_everything_binds_the_ports_anew(rig, vm):
     port = publish(rig, vm)["publishedPort"]
     wait_for("the proxy knows", lambda: port in rig.proxy.published)
