@@ -107,7 +107,7 @@ const struct command commands[] = {
 	  .options = {
 		{ .name = "--idle", .argument = "SECONDS", .help = "suspend it after this time without a byte to or from it, even if a request is unanswered (60 to 28800)" },
 		{ .name = "--awake", .argument = "SIGNS", .help = "count work as bytes: cpu=5% (of a core, by the host's measure), lease (its application asks for time "
-		  "by /run/doze/lease), or cpu=5%,lease" },
+		  "by /run/doze/lease or http://169.254.169.254/doze/lease), or cpu=5%,lease" },
 		{ .name = "--suspended", .argument = "SECONDS", .help = "end it after this time asleep (0 to 28800; default: 3600)" },
 		{ .name = "--no-auto-resume", .help = "do not wake it on a request" },
 		{ .name = "--max-duration", .argument = "SECONDS", .help = "end it after this time in any case (1 to 28800)" },

@@ -14,6 +14,7 @@
 #include "guest/hooks.h"
 #include "guest/lease.h"
 #include "guest/listen.h"
+#include "guest/metadata.h"
 #include "guest/resume.h"
 #include "guest/sample.h"
 #include "guest/shell.h"
@@ -27,6 +28,7 @@ struct agent {
 	struct app app;
 	struct hooks hooks;
 	struct lease lease;
+	struct metadata metadata;
 	struct listen listen;
 	struct sampler sampler;
 	struct check check;
@@ -187,7 +189,8 @@ int agent_run(const struct hostlink *host, struct err *e)
 	    resume_open(&agent.resume, agent.diag_fd, e) ||
 	    streams_open(&agent.streams, agent.loop, host, agent.diag_fd, e) ||
 	    port_open(&agent.port, agent.loop, host->port, agent_frame, e) ||
-	    lease_open(&agent.lease, &agent.port, e))
+	    lease_open(&agent.lease, &agent.port, e) ||
+	    metadata_open(&agent.metadata, agent.loop, &agent.lease, e))
 		return -1;
 	shells_init(&agent.shells, agent.loop, &agent.app);
 	agent.streams.shells = &agent.shells;

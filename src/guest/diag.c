@@ -129,7 +129,8 @@ static bool diag_is_agents(const struct inet_diag_msg *m)
 	bool is_v4;
 
 	return diag_v4(m, m->id.idiag_src, &is_v4) == ntohl(inet_addr(SLOT_GUEST_IP)) && is_v4 &&
-	       m->id.idiag_sport == htons(AGENT_STREAM_PORT);
+	       (m->id.idiag_sport == htons(AGENT_STREAM_PORT) ||
+		m->id.idiag_sport == htons(AGENT_METADATA_PORT));
 }
 
 static void diag_place(struct diag_place *to, const struct inet_diag_msg *m, uint16_t port)

@@ -36,8 +36,6 @@ static void lease_paced(struct timer *t)
 
 static void lease_ask(struct lease *l)
 {
-	char text[LEASE_TEXT];
-	ssize_t n = pread(l->file_fd, text, sizeof(text), 0);
 	size_t mark;
 
 	l->due = port_is_full(l->port);
@@ -45,27 +43,35 @@ static void lease_ask(struct lease *l)
 	if (l->due)
 		return;
 	mark = agent_begin(&l->port->out, AGENT_LEASE);
-	agent_put_u64(&l->port->out, FIELD_TIMEOUT_MS,
-		      lease_seconds(text, n > 0 ? (size_t)n : 0) * 1000);
+	agent_put_u64(&l->port->out, FIELD_TIMEOUT_MS, l->seconds * 1000);
 	agent_end(&l->port->out, mark);
 	port_send(l->port);
 }
 
-static void lease_ready(struct watch *w, uint32_t events)
+void lease_for(struct lease *l, uint64_t seconds)
 {
-	struct lease *l = container_of(w, struct lease, watch);
-	char news[4096];
-	bool any = false;
-
-	(void)events;
-	while (read(w->fd, news, sizeof(news)) > 0)
-		any = true;
-	if (!any || !l->told)
+	l->seconds = seconds;
+	if (!l->told)
 		return;
 	if (l->pace.active)
 		l->due = true;
 	else
 		lease_ask(l);
+}
+
+static void lease_ready(struct watch *w, uint32_t events)
+{
+	struct lease *l = container_of(w, struct lease, watch);
+	char news[4096], text[LEASE_TEXT];
+	bool any = false;
+	ssize_t n;
+
+	(void)events;
+	while (read(w->fd, news, sizeof(news)) > 0)
+		any = true;
+	n = any ? pread(l->file_fd, text, sizeof(text), 0) : 0;
+	if (any)
+		lease_for(l, lease_seconds(text, n > 0 ? (size_t)n : 0));
 }
 
 void lease_tell(struct lease *l)

@@ -19,13 +19,17 @@ struct lease {
 	struct watch watch; /* of the file's events */
 	struct timer pace;  /* active: the host was told just now */
 	int file_fd;
-	bool told; /* the host is told */
-	bool due;  /* when the pace allows */
+	uint64_t seconds; /* as was asked last */
+	bool told;        /* the host is told */
+	bool due;         /* when the pace allows */
 };
 
 int lease_open(struct lease *l, struct port *port, struct err *e) must_check;
 /* From now on the host is told. */
 void lease_tell(struct lease *l);
+
+/* The application asks in another way. */
+void lease_for(struct lease *l, uint64_t seconds);
 
 /* What the file asks for.  Pure. */
 uint64_t lease_seconds(const char *text, size_t size);

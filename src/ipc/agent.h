@@ -11,10 +11,11 @@
 
 #include <stdint.h>
 
-#define AGENT_PROTOCOL    1
-#define AGENT_PORT_NAME   "doze.agent"
-#define AGENT_STREAM_PORT 1 /* of the guest (TCP on eth0 only, or vsock): wire/connect.h */
-#define AGENT_HOST_PORT   1 /* of the host (vsock): the agent's frames */
+#define AGENT_PROTOCOL      1
+#define AGENT_PORT_NAME     "doze.agent"
+#define AGENT_STREAM_PORT   1 /* of the guest (TCP on eth0 only, or vsock): wire/connect.h */
+#define AGENT_HOST_PORT     1 /* of the host (vsock): the agent's frames */
+#define AGENT_METADATA_PORT 2 /* of the guest (TCP on eth0), for itself (guest/metadata.h) */
 
 /* On the console, in the last words of a guest whose kernel measured its timer wrong
  * (guest/timer.h). The next boot measures it anew. */

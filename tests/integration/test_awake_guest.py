@@ -13,7 +13,7 @@ EXPOSE 8080
 CMD ["python3", "/app.py"]
 """
 APP = '''
-import http.server, os, pathlib, threading, time
+import http.server, os, pathlib, threading, time, urllib.request
 
 LEASE = pathlib.Path("/run/doze/lease")
 
@@ -28,6 +28,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             os.utime(LEASE)
         elif self.path == "/spin":
             threading.Thread(target=spin, daemon=True).start()
+        elif self.path.startswith("/post/"):
+            seconds = self.path.rpartition("/")[2].encode()
+            urllib.request.urlopen("http://169.254.169.254/doze/lease", data=seconds, timeout=10).close()
         elif self.path != "/":
             LEASE.write_text(self.path[1:])
         self.send_response(200)
@@ -66,6 +69,8 @@ def test_work_is_seen(doze, tmp_path):
     wait_for("it runs down", lambda: shown()["leaseSeconds"] < first - 1, 10)
     doze.call(vm, "/touch")
     wait_for("a touch renews it", lambda: shown()["leaseSeconds"] >= first - 1, 10)
+    doze.call(vm, "/post/900")
+    wait_for("a POST asks for more", lambda: shown()["leaseSeconds"] > 860, 10)
     doze.call(vm, "/spin")
     seen = []
     try:

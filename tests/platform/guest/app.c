@@ -189,6 +189,30 @@ static void app_hello(const char *unused)
 	snprintf(answer, sizeof(answer), "hello");
 }
 
+/* POSTs its rest to the metadata's address, and answers with the first line of what comes back. */
+static void app_lease(const char *rest)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(80) };
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	char request[256];
+	ssize_t n;
+
+	at.sin_addr.s_addr = inet_addr("169.254.169.254");
+	if (connect(fd, (void *)&at, sizeof(at))) {
+		snprintf(answer, sizeof(answer), "%s", strerror(errno));
+		close(fd);
+		return;
+	}
+	n = snprintf(request, sizeof(request), "POST /doze/lease HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n\r\n%s",
+		     strlen(rest), rest);
+	send(fd, request, (size_t)n, 0);
+	n = recv(fd, request, sizeof(request) - 1, 0);
+	request[n > 0 ? n : 0] = '\0';
+	request[strcspn(request, "\r")] = '\0';
+	snprintf(answer, sizeof(answer), "%s", request);
+	close(fd);
+}
+
 static const struct {
 	const char *prefix;
 	void (*run)(const char *rest);
@@ -198,7 +222,7 @@ static const struct {
 	{ "/time", app_time },        { "/flood/", app_flood },      { "/exit/", app_exit },
 	{ "/body", app_body },        { "/big/", app_big },          { "/hello", app_hello },
 	{ "/bomb", app_bomb },        { "/hog", app_hog },           { "/rampage", app_rampage },
-	{ "/worker", app_worker },
+	{ "/worker", app_worker },    { "/lease/", app_lease },
 };
 
 /* false: close without an answer, or leave it open for ever */

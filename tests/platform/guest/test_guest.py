@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import secrets
+import socket
 import statistics
 import subprocess
 import time
@@ -308,6 +309,18 @@ def test_an_application_asks_for_time_by_a_file(guest):
     time.sleep(1.5)
     guest.get("/hello")
     assert len(leases()) <= 2
+
+
+def test_an_application_asks_for_time_where_clouds_have_their_metadata(guest):
+    for seconds in (0, 90, 864000):
+        assert guest.get(f"/lease/{seconds}") == "HTTP/1.1 204 No Content"
+        assert dict(guest.agent.wait(m.LEASE, lambda f: f[m.TIMEOUT_MS] == 1000 * seconds, timeout=20))
+    assert guest.get("/lease/" + 100 * "9") == "HTTP/1.1 413 Refused"
+    with guest.slot, pytest.raises(OSError):  # the host is not the application
+        sock = socket.create_connection(("10.0.2.15", 2), timeout=5)
+        sock.sendall(b"POST /doze/lease HTTP/1.1\r\n\r\n")
+        if not sock.recv(100):
+            raise OSError("it was closed without a word")
 
 
 def test_an_idle_guest_costs_nothing(guest):
