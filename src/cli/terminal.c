@@ -27,9 +27,9 @@ void terminal_die(int signal_)
 
 	terminal_restore();
 	signal(signal_, SIG_DFL);
-	raise(signal_);
 	sigfillset(&all);
 	sigprocmask(SIG_UNBLOCK, &all, NULL);
+	kill(getpid(), signal_);
 	_exit(128 + signal_);
 }
 
