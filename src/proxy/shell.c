@@ -77,7 +77,7 @@ void shell_opened(struct shell *s, uint64_t offset)
 	json_t *init = json_pack("{ssss}", "type", "session_init", "session_id", s->id);
 
 	s->opened = true;
-	conn_timeout(s->guest, 0);
+	conn_timeout(s->guest, s->proxy->conf->clients.tunnel_timeout_ms);
 	if (*s->request.session)
 		json_object_set_new(init, "offset", json_integer((json_int_t)(offset & INT64_MAX)));
 	shell_say(s, init);
@@ -281,7 +281,6 @@ static void shell_start(struct relay *r, int fd, const char *why)
 	recording_answered(&r->record, 101);
 	s->record = record_take(&r->record);
 	relay_free(r);
-	duplex_timeout(s->client, s->proxy->conf->clients.tunnel_timeout_ms);
 	duplex_unsent(s->client, SHELL_UNSENT);
 	shell_connect(s, fd_steal(&owned), why);
 }

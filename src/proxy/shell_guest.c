@@ -161,7 +161,9 @@ static void guest_closed(struct conn *c)
 	bool late = conn_timed_out(c);
 
 	s->guest = NULL;
-	if (s->route)
+	if (s->route && late && s->opened)
+		shell_end(s, SHELL_CLOSE_AWAY, "nothing passed for too long");
+	else if (s->route)
 		shell_fail(s, late ? "the microVM's agent does not answer"
 				   : "the connection to the microVM broke");
 	shell_closed(s);
