@@ -341,7 +341,8 @@ class Shells(proxy_test.ProxyTest):
     def test_input_crosses_a_full_window_whole(self):
         c, _ = self.opened()
         data = os.urandom(600000)
-        threading.Thread(target=lambda: [c.send(BINARY, data[i:i + 200000]) for i in range(0, 600000, 200000)]).start()
+        for i in range(0, 600000, 200000):  # what the proxy does not take yet, the kernels hold
+            c.send(BINARY, data[i:i + 200000])
         self.assertEqual(c.bytes(600000), data)
 
     def test_a_suspend_closes_with_1001_after_the_last_byte(self):
