@@ -4,6 +4,7 @@
  * or somebody else's request; then the shell goes on where it was. */
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -12,7 +13,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/io.h"
 #include "base/rand.h"
 #include "cli/cli.h"
 #include "cli/shell_link.h"
@@ -70,6 +70,51 @@ static void shell_text(struct shell *s, const uint8_t *data, size_t size)
 	json_decref(m);
 }
 
+static void shell_tell_size(struct shell *s)
+{
+	unsigned columns, rows;
+	autofree char *text = NULL;
+
+	if (!s->link || !terminal_size(&columns, &rows))
+		return;
+	text = xasprintf("{\"type\":\"resize\",\"cols\":%u,\"rows\":%u}", columns, rows);
+	websocket_send(shell_link_websocket(s->link), WEBSOCKET_TEXT, text, strlen(text));
+}
+
+static void shell_on_signal(struct shell *s)
+{
+	int signal_ = terminal_signal(s->signals);
+
+	if (signal_ == SIGWINCH)
+		shell_tell_size(s);
+	else if (signal_)
+		terminal_die(signal_);
+}
+
+/* A signal ends the command also while nobody takes its output: what poll promises room for never
+ * blocks a pipe.  False: nobody reads it any more. */
+static bool shell_print(struct shell *s, const uint8_t *data, size_t size)
+{
+	while (size) {
+		struct pollfd ready[] = { { .fd = STDOUT_FILENO, .events = POLLOUT },
+					  { .fd = s->signals, .events = POLLIN } };
+		ssize_t n;
+
+		if (poll(ready, ARRAY_SIZE(ready), -1) < 0)
+			continue;
+		if (ready[1].revents)
+			shell_on_signal(s);
+		if (!ready[0].revents)
+			continue;
+		n = write(STDOUT_FILENO, data, size < PIPE_BUF ? size : PIPE_BUF);
+		if (n < 0 && errno != EINTR && errno != EAGAIN)
+			return false;
+		data += n > 0 ? n : 0;
+		size -= n > 0 ? (size_t)n : 0;
+	}
+	return true;
+}
+
 /* Nothing is read of the connection while the output is stuck. */
 static void shell_message(void *arg, enum websocket_type type, const uint8_t *data, size_t size)
 {
@@ -79,8 +124,8 @@ static void shell_message(void *arg, enum websocket_type type, const uint8_t *da
 		shell_text(s, data, size);
 	} else {
 		s->offset += size;
-		if (io_write_full(STDOUT_FILENO, data, size)) {
-			s->exited = true; /* Nobody reads the output any more. */
+		if (!shell_print(s, data, size)) {
+			s->exited = true;
 			s->status = 1;
 		}
 	}
@@ -97,17 +142,6 @@ static void shell_closed(void *arg, unsigned code, const char *reason)
 
 static const struct websocket_ops shell_ops = { .message = shell_message, .closed = shell_closed };
 
-static void shell_tell_size(struct shell *s)
-{
-	unsigned columns, rows;
-	autofree char *text = NULL;
-
-	if (!s->link || !terminal_size(&columns, &rows))
-		return;
-	text = xasprintf("{\"type\":\"resize\",\"cols\":%u,\"rows\":%u}", columns, rows);
-	websocket_send(shell_link_websocket(s->link), WEBSOCKET_TEXT, text, strlen(text));
-}
-
 static char *shell_token(struct shell *s, struct err *e)
 {
 	autofree char *path = xasprintf(MICROVMS "/%s/shell-auth-token", s->id);
@@ -119,16 +153,6 @@ static char *shell_token(struct shell *s, struct err *e)
 	json_decref(in);
 	json_decref(answer);
 	return copy;
-}
-
-static void shell_on_signal(struct shell *s)
-{
-	int signal_ = terminal_signal(s->signals);
-
-	if (signal_ == SIGWINCH)
-		shell_tell_size(s);
-	else if (signal_)
-		terminal_die(signal_);
 }
 
 /* 0: connected; else *e says why not. */
@@ -221,6 +245,8 @@ static short shell_wait(struct shell *s, int timeout_ms)
 /* Until the connection ends. */
 static void shell_serve(struct shell *s)
 {
+	if (shell_link_read(s->link) && !s->close)
+		s->close = WEBSOCKET_GONE;
 	while (!s->close && !s->exited) {
 		shell_send_typed(s);
 		if (shell_link_write(s->link))
