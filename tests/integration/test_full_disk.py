@@ -52,6 +52,6 @@ def test_a_microvm_that_cannot_be_saved_survives_doze_down_and_up(doze, images, 
         down = doze.cli("down", check=False)
         assert down.returncode != 0 and vm["microvmId"] in down.stdout + down.stderr
     doze.up()
-    assert doze.state(vm["microvmId"]) == "RUNNING", f"{down.stdout}{down.stderr}\n{(doze.log / "dozed.log").read_text()[-6000:]}"
+    assert doze.state(vm["microvmId"]) == "RUNNING", down.stdout + down.stderr + (doze.log / "dozed.log").read_text()[-6000:]
     assert counted(doze, vm, token) == first + 1
     assert faults(doze) == []
