@@ -93,6 +93,8 @@ static const struct stand_in {
 	{ "docker.io/library/amazoncorretto",       "Java",         "java",           "21",    DNF,   java },
 	{ "docker.io/library/ruby",                 "Ruby",         "ruby",           "3.3",   PLAIN, ruby },
 	{ "docker.io/library/nginx",                "nginx",        "nginx",          "1.26",  PLAIN, nginx },
+	{ "docker.io/library/php",                  "PHP",          "php",            "8.4",   PLAIN, php },
+	{ "docker.io/library/postgres",             "PostgreSQL",   "postgres",       "17",    PLAIN, postgres },
 	{ "docker.io/library/redis",                "Redis",        "redis",          "8.0",   PLAIN, redis },
 };
 /* clang-format on */
