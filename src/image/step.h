@@ -72,9 +72,12 @@ struct step_argv {
 	const char *v[320];
 	size_t n;
 	unsigned silence_s; /* ends it when it has neither read nor written so long; 0: never */
+	uint64_t room;      /* ends it when the disk of descriptor 3 has less left; 0: never */
 };
 
-#define STEP_SILENT 256 /* in the place of an exit status: it was ended for its silence */
+/* In the place of an exit status: it was ended for its silence, or for the room on the disk. */
+#define STEP_SILENT 256
+#define STEP_FULL   257
 
 void step_arg(struct step_argv *a, const char *arg); /* borrowed */
 /* Begins a call of buildah with this store; step_arg adds arguments. */

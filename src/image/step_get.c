@@ -121,10 +121,15 @@ static int get_is_archive(const char *tree, int rc, const char *said, bool *is, 
 	return 0;
 }
 
+static int get_no_room(const struct dockerfile_fetch *f, struct err *e)
+{
+	return err_set(e, ERR_CAPACITY, "%s: there is no room for it on the disk", f->url);
+}
+
 static int get_unpack_failed(const struct dockerfile_fetch *f, const char *said, struct err *e)
 {
 	if (strstr(said, "o space left on device"))
-		return err_set(e, ERR_CAPACITY, "%s: there is no room for it on the disk", f->url);
+		return get_no_room(f, e);
 	return err_set(e, ERR_INVALID, "%s: tar says: %.300s", f->url, said + strspn(said, "\n"));
 }
 
@@ -150,7 +155,10 @@ static int get_unpack(const struct dockerfile_fetch *f, struct err *e)
 	step_arg(&a, tree);
 	step_arg(&a, "--file");
 	step_arg(&a, file);
+	a.room = GET_LEFT;
 	rc = step_run_all(&a, &out, e);
+	if (rc == STEP_FULL)
+		return get_no_room(f, e);
 	if (rc < 0 || get_is_archive(tree, rc, buf_str(&out), &is_archive, e))
 		return -1;
 	if (is_archive)
@@ -202,6 +210,7 @@ static int get_git_run(const char *where, const char *const *words, struct buf *
 	for (; *words; words++)
 		step_arg(&a, *words);
 	buf_clear(out);
+	a.room = GET_LEFT;
 	return step_run_all(&a, out, e);
 }
 
@@ -209,11 +218,19 @@ static int get_git_fail(const struct dockerfile_fetch *f, struct buf *out, int r
 {
 	if (rc < 0)
 		return -1;
+	if (rc == STEP_FULL)
+		return get_no_room(f, e);
 	if (rc == 127)
 		return err_set(e, ERR_INVALID,
 			       "ADD of a git repository needs git on the host: "
 			       "apt install git");
 	return err_set(e, ERR_INVALID, "%s: git says: %.400s", f->url, buf_str(out));
+}
+
+/* Whether another way may do what this one did not. */
+static bool get_may_try(int rc)
+{
+	return rc > 0 && rc != 127 && rc != STEP_FULL;
 }
 
 static int get_git_commit(const struct dockerfile_fetch *f, const char *where, struct err *e)
@@ -232,11 +249,11 @@ static int get_git_commit(const struct dockerfile_fetch *f, const char *where, s
 	bool is_commit = strspn(ref, "0123456789abcdef") == strlen(ref);
 	int rc = get_git_run(where, shallow, &out, e);
 
-	if (rc > 0 && rc != 127) /* a server of files alone has no shallow history */
+	if (get_may_try(rc)) /* a server of files alone has no shallow history */
 		rc = get_git_run(where, full, &out, e);
 	if (!rc) {
 		rc = get_git_run(where, found, &out, e);
-	} else if (rc > 0 && rc != 127 && is_commit) {
+	} else if (get_may_try(rc) && is_commit) {
 		/* Some servers give a commit only with the branch that has it. */
 		rc = get_git_run(where, whole, &out, e);
 		if (!rc)

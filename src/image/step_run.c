@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -21,6 +22,7 @@
 
 #define STEP_OUTPUT  (64 * MIB) /* of a child whose output we read */
 #define STEP_IDLE_MS 1000       /* between looks at a child that may be idle for a time only */
+#define STEP_ROOM_MS 100        /* between looks at the disk, which fills by 1 GiB a second */
 
 void step_arg(struct step_argv *a, const char *arg)
 {
@@ -37,6 +39,7 @@ void step_buildah(const struct step *s, struct step_argv *a, const char *verb)
 
 	a->n = 0;
 	a->silence_s = 0;
+	a->room = 0;
 	step_arg(a, "buildah");
 	step_arg(a, "--root");
 	step_arg(a, s->store);
@@ -73,6 +76,7 @@ static void step_check(struct step_watch *w, const char *data, size_t size)
 struct step_idle {
 	pid_t pid;
 	unsigned silence_s; /* 0: never */
+	uint64_t room;      /* that is left to others */
 	uint64_t moved;     /* bytes that it had read and written when it was last looked at */
 	time_t since;
 };
@@ -102,6 +106,13 @@ static bool step_is_idle(struct step_idle *i)
 		i->since = now;
 	}
 	return now - i->since >= (time_t)i->silence_s;
+}
+
+static bool step_fills_disk(const struct step_idle *i)
+{
+	struct statvfs fs;
+
+	return i->room && !fstatvfs(3, &fs) && fs.f_bavail * fs.f_frsize < i->room;
 }
 
 /* Whether what the log ends with is a whole line; ours must not continue a stranger's. */
@@ -174,6 +185,12 @@ static int step_silence_check(struct silence *s, struct err *e)
 	return rc;
 }
 
+/* Looks at the disk come more often. */
+static bool step_silence_due(const struct step_idle *i, const struct silence *s)
+{
+	return !i->room || clock_mono_ms() - s->sampled_ms >= silence_wait_ms(s);
+}
+
 void step_silence_begin(struct silence *s)
 {
 	silence_begin(s, step_silence_ms, clock_mono_ms());
@@ -198,7 +215,9 @@ static int step_drain(int fd, struct buf *out, struct step_watch *w, struct step
 
 	silence_begin(&silence, step_silence_ms, clock_mono_ms());
 	for (;;) {
-		int wait_ms = i->silence_s ? STEP_IDLE_MS : (int)silence_wait_ms(&silence);
+		int wait_ms = i->room        ? STEP_ROOM_MS
+			      : i->silence_s ? STEP_IDLE_MS
+					     : (int)silence_wait_ms(&silence);
 		ssize_t n;
 
 		if (!poll(&output, 1, wait_ms)) {
@@ -206,7 +225,11 @@ static int step_drain(int fd, struct buf *out, struct step_watch *w, struct step
 				kill(i->pid, SIGKILL);
 				return STEP_SILENT;
 			}
-			if (step_silence_check(&silence, e))
+			if (step_fills_disk(i)) {
+				kill(i->pid, SIGKILL);
+				return STEP_FULL;
+			}
+			if (step_silence_due(i, &silence) && step_silence_check(&silence, e))
 				return -1;
 			continue;
 		}
@@ -247,7 +270,7 @@ static void step_child(struct step_argv *a, int output, bool with_errors)
 
 static int step_start(struct step_argv *a, struct buf *out, bool errors, bool *full, struct err *e)
 {
-	struct step_idle idle = { .silence_s = a->silence_s };
+	struct step_idle idle = { .silence_s = a->silence_s, .room = a->room };
 	struct step_watch watch = { 0 };
 	int pipes[2], status, rc;
 	pid_t pid;

@@ -7,6 +7,7 @@ import os
 import pathlib
 import re
 import shutil
+import subprocess
 import tarfile
 import tempfile
 import threading
@@ -120,6 +121,19 @@ def test_nothing_is_fetched_to_a_disk_without_room(steps, web):
     log, result, _ = steps.build(F + f"ADD {web[1]}/f /x\n", {}, where=steps.directory(steps.small))
     assert not result["ok"] and result["code"] == "DISK_STORAGE_FULL", (result, log)
     assert result["reason"] == "There is no room for what ADD fetches."
+
+
+def test_what_is_unpacked_leaves_room_on_the_disk(steps, web):
+    """A small archive becomes a large one."""
+    (web[0] / "bomb").write_bytes(gzip.compress(packed({f"f{n}": bytes(100 << 20) for n in range(5)}), 1))
+    subprocess.run(["mount", "-o", "remount,size=700m", steps.small], check=True)
+    where = steps.directory(steps.small)
+    log, result, _ = steps.build(F + f"ADD --unpack=true {web[1]}/bomb /x/\n", {}, where=where)
+    left = os.statvfs(steps.small).f_bavail * os.statvfs(steps.small).f_frsize
+    shutil.rmtree(where)
+    subprocess.run(["mount", "-o", "remount,size=64m", steps.small], check=True)
+    assert not result["ok"] and result["code"] == "DISK_STORAGE_FULL", (result, log)
+    assert left > 256 << 20, "what others need"
 
 
 def test_what_a_step_prints_takes_nothing_from_the_log(steps):
