@@ -92,6 +92,14 @@ struct client_limits {
 	(15 * 60 * 1000)             /* after which a port that never opened is refused at once */
 #define LIMIT_PROXY_LEARNED_MS 60000 /* so long the early close of a kept one is remembered */
 
+/* HTTP/2 towards a guest.  Its way is short, so little under way is enough for it. */
+#define LIMIT_SESSION_STREAMS 100         /* at a time, whatever the guest allows */
+#define LIMIT_SESSION_STREAM  (256 * KIB) /* window of an answer at first ... */
+#define LIMIT_SESSION_GROWN   (1 * MIB)   /* ... and as far as it grows */
+#define LIMIT_SESSION_WINDOW  (4 * MIB)   /* of all answers */
+#define LIMIT_SESSION_KEPT    (4 * MIB) /* bytes that clients do not take, until that window shuts */
+#define LIMIT_SESSION_INTERIM 32        /* heads in front of one answer */
+
 /* Our own messages. */
 #define LIMIT_IPC_BODY       (32 * KIB)
 #define LIMIT_IPC_FDS        12

@@ -147,13 +147,17 @@ static void conn_alloc(uv_handle_t *handle, size_t size, uv_buf_t *buf)
 	*buf = uv_buf_init((char *)conn_in, sizeof(conn_in));
 }
 
+/* TLS that ends without close_notify is no end for a server: somebody may have cut the rest off. */
+static bool conn_ends_plainly(const struct conn *c)
+{
+	return !c->tls || conn_tls_is_client(c->tls);
+}
+
 static void conn_took(struct conn *c, const uint8_t *data, ssize_t size)
 {
-	if (size == UV_EOF && (!c->tls || conn_finishes(c))) {
+	if (size == UV_EOF && (conn_ends_plainly(c) || conn_finishes(c))) {
 		conn_ends(c);
 	} else if (size < 0) {
-		/* TLS that ends without close_notify counts too: somebody may have cut the rest
-		 * off. */
 		conn_close(c);
 		return;
 	} else {
@@ -310,8 +314,9 @@ struct conn *conn_new(uv_loop_t *loop, int fd, struct tls *tls, const struct con
 		c->deadline_ms = c->last_ms + LIMIT_TLS_MS;
 		conn_set_reading(c);
 	}
-	if (!tls)
-		c->reading = CONN_RESUMES; /* `open` comes from the loop */
+	/* `open`, or a client's first flight, comes from the loop. */
+	if (!tls || conn_tls_is_client(c->tls))
+		c->reading = CONN_RESUMES;
 	conn_arm(c);
 	return c;
 }

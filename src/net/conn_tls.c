@@ -111,7 +111,7 @@ static int tls_on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_s
 	return SSL_TLSEXT_ERR_OK;
 }
 
-static void tls_set_alpn(struct tls *t, const char *const *alpn)
+static void tls_put_alpn(struct tls *t, const char *const *alpn)
 {
 	struct buf b = { 0 };
 
@@ -123,8 +123,6 @@ static void tls_set_alpn(struct tls *t, const char *const *alpn)
 	}
 	t->alpn = b.data;
 	t->alpn_size = (unsigned)b.size;
-	if (b.size)
-		SSL_CTX_set_alpn_select_cb(t->ctx, tls_on_alpn, t);
 }
 
 static int tls_set_certificate(struct tls *t, BIO *pem, struct err *e)
@@ -193,7 +191,30 @@ struct tls *tls_server_new(const char *pem, size_t size, const char *const *alpn
 		tls_free(t);
 		return NULL;
 	}
-	tls_set_alpn(t, alpn);
+	tls_put_alpn(t, alpn);
+	if (t->alpn_size)
+		SSL_CTX_set_alpn_select_cb(t->ctx, tls_on_alpn, t);
+	return t;
+}
+
+struct tls *tls_client_new(const char *const *alpn)
+{
+	struct tls *t = xcalloc(1, sizeof(*t));
+
+	t->users = 1;
+	t->client = true;
+	tls_names_init(t);
+	t->ctx = SSL_CTX_new(TLS_client_method());
+	assert(t->ctx);
+	tls_put_alpn(t, alpn);
+	SSL_CTX_set_mode(t->ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+					 SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	SSL_CTX_set_session_cache_mode(t->ctx, SSL_SESS_CACHE_OFF);
+	/* Nobody is asked to be who he says, so old keys and digests harm nobody. */
+	SSL_CTX_set_verify(t->ctx, SSL_VERIFY_NONE, NULL);
+	SSL_CTX_set_security_level(t->ctx, 0);
+	if (SSL_CTX_set_alpn_protos(t->ctx, t->alpn, t->alpn_size))
+		t->alpn_size = 0; /* memory alone may be missing; then the peer chooses nothing */
 	return t;
 }
 
@@ -221,7 +242,10 @@ struct conn_tls *conn_tls_new(struct tls *t, struct buf *out)
 	BIO_set_init(bio, 1);
 	SSL_set_bio(s->ssl, bio, bio);
 	SSL_set_app_data(s->ssl, s);
-	SSL_set_accept_state(s->ssl);
+	if (t->client)
+		SSL_set_connect_state(s->ssl);
+	else
+		SSL_set_accept_state(s->ssl);
 	return s;
 }
 
@@ -321,6 +345,11 @@ void conn_tls_notify(struct conn_tls *s)
 	if (s->open)
 		SSL_shutdown(s->ssl);
 	ERR_clear_error();
+}
+
+bool conn_tls_is_client(const struct conn_tls *s)
+{
+	return s->tls->client;
 }
 
 bool conn_tls_is_open(const struct conn_tls *s)

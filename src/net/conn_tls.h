@@ -30,6 +30,7 @@ void conn_tls_feed(struct conn_tls *s, const uint8_t *data, size_t size);
 void conn_tls_kept(struct conn_tls *s);
 bool conn_tls_write(struct conn_tls *s, const void *data, size_t size) must_check;
 void conn_tls_notify(struct conn_tls *s); /* close_notify */
+bool conn_tls_is_client(const struct conn_tls *s);
 bool conn_tls_is_open(const struct conn_tls *s);
 const char *conn_tls_sni(const struct conn_tls *s);
 const char *conn_tls_alpn(struct conn_tls *s);

@@ -1,4 +1,5 @@
-/* tls.h - the TLS side of a server: its certificate and the protocols that it offers (OpenSSL).
+/* tls.h - TLS for connections: a server's certificate and the protocols that it offers, or those
+ * that a client asks for (OpenSSL).
  *
  * Connections share it, so it lasts until its maker and the last of them have let it go.  It is
  * implemented in conn_tls.c, with the sessions that use it. */
@@ -8,10 +9,13 @@
 #include "base/err.h"
 #include "ipc/super.h"
 
-struct tls; /* an SSL_CTX of a server: certificate, ALPN */
+struct tls; /* an SSL_CTX: certificate, ALPN */
 
 /* @pem holds the key, the leaf and the chain.  @alpn is a NULL-terminated list, or NULL. */
 struct tls *tls_server_new(const char *pem, size_t size, const char *const *alpn, struct err *e);
+/* For a peer whom its place identifies, as a guest behind its machine's socket: any certificate is
+ * accepted, no name is sent, and an end without close_notify is an end. */
+struct tls *tls_client_new(const char *const *alpn);
 void tls_free(struct tls *t);
 /* Clients whose SNI is @domain or a name below it get the certificate of @other, which is taken
  * over.  The longest domain wins. */

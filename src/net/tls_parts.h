@@ -10,6 +10,7 @@
 struct tls {
 	SSL_CTX *ctx;
 	unsigned users;
+	bool client;
 	uint8_t *alpn; /* our protocols in wire form, best first; NULL: none */
 	unsigned alpn_size;
 	struct list names; /* tls_names.c: other certificates */

@@ -1,6 +1,8 @@
 #include "net/upstream_h1.h"
 
+#include <nghttp2/nghttp2.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const struct conn_ops upstream_h1_conn_ops;
 
@@ -89,7 +91,7 @@ static void upstream_h1_got_head(struct upstream_h1 *u)
 
 	if (h->status / 100 != 1 || h->status == 101) {
 		upstream_h1_go(u, UPSTREAM_H1_ANSWERED);
-		u->keep = h->keep_alive && h->status != 101;
+		u->keep = h->keep_alive && !u->upgrades;
 		u->base.ops->head(&u->base, h);
 	} else if (u->base.ops->interim) {
 		u->base.ops->interim(&u->base, h);
@@ -162,13 +164,28 @@ static size_t upstream_h1_run(struct upstream_h1 *u, const uint8_t *data, size_t
 	return used;
 }
 
+/* A server that knows HTTP/2 alone begins with its SETTINGS, whatever it was asked. */
+static bool upstream_h1_is_http2(const uint8_t *data, size_t size)
+{
+	static const uint8_t no_stream[4];
+
+	return size >= 9 && !data[0] && data[3] == NGHTTP2_SETTINGS && !data[4] &&
+	       !memcmp(data + 5, no_stream, sizeof(no_stream));
+}
+
 static size_t upstream_h1_data(struct conn *c, const uint8_t *data, size_t size)
 {
 	struct upstream_h1 *u = conn_owner(c);
+	bool first = !u->answered;
 
 	u->answered = true;
 	if (!upstream_h1_busy(u)) {
 		upstream_h1_fail(u, "bytes came without a request");
+		return size;
+	}
+	if (first && upstream_h1_is_http2(data, size)) {
+		upstream_h1_fail(u, "the application speaks HTTP/2 alone, which "
+				    "X-aws-proxy-force-h2: true asks for");
 		return size;
 	}
 	return upstream_h1_run(u, data, size);

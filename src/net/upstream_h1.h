@@ -39,6 +39,7 @@ struct upstream_h1 {
 	bool full;         /* the owner was told to wait for `writable` */
 	bool answered;     /* a byte came since the request */
 	bool keep;         /* the answer allows another request after it */
+	bool upgrades;     /* the request asks for an upgrade, so no other follows it */
 	bool eof;          /* the other side will send no more */
 	bool more;         /* the connection holds bytes after those that are being parsed */
 };

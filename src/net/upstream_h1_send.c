@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-static bool upstream_h1_put_headers(struct buf *b, const struct http_header *headers, size_t n)
+static bool upstream_h1_put_headers(struct upstream_h1 *u, struct buf *b,
+				    const struct http_header *headers, size_t n)
 {
 	bool upgrade = false;
 
@@ -15,6 +16,7 @@ static bool upstream_h1_put_headers(struct buf *b, const struct http_header *hea
 	}
 	if (upgrade)
 		buf_adds(b, "connection: upgrade\r\n");
+	u->upgrades = upgrade;
 	return true;
 }
 
@@ -26,7 +28,7 @@ bool upstream_h1_request(struct upstream *base, const char *method, const char *
 
 	assert(u->state == UPSTREAM_H1_FREE);
 	http1_put_request(&b, method, target);
-	if (!upstream_h1_put_headers(&b, headers, n))
+	if (!upstream_h1_put_headers(u, &b, headers, n))
 		return false;
 	if (length >= 0)
 		buf_addf(&b, "content-length: %lld\r\n", (long long)length);

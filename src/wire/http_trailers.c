@@ -50,10 +50,13 @@ static char *http_trailers_trim(char *value)
 
 bool http_trailers_read(struct http_trailers *t)
 {
-	char *at = (char *)t->text.data, *end = at + t->text.size;
+	char *at = (char *)t->text.data, *end;
 
 	t->n = 0;
-	if (at != end && end[-1])
+	if (!t->text.size)
+		return true;
+	end = at + t->text.size;
+	if (end[-1])
 		return false;
 	while (at != end) {
 		char *name = at, *value = name + strlen(name) + 1;

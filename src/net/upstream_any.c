@@ -1,6 +1,4 @@
-/* upstream_call.c - a request as its owner sees it, whatever carries it. */
-
-#include "net/upstream.h"
+/* upstream_any.c - a request, whatever carries it. */
 
 #include "net/upstream_carrier.h"
 
