@@ -136,25 +136,31 @@ static void caller_dialed(void *arg, enum dial_result result, int fd)
 	}
 	if (line->waiting && line_has_turn(line, clock_mono_ms()))
 		queue_release(route);
-	else if (line->waiting)
+	if (line->waiting)
 		queue_look_again(p, line);
 	line_undial(line);
 }
 
-void caller_dial(struct caller *c, struct line *line)
+struct dial *caller_dial_port(const struct caller *c,
+			      void (*done)(void *arg, enum dial_result result, int fd), void *arg)
 {
 	const struct route_set *row = &c->route->row;
 	char path[sizeof(c->proxy->conf->run_dir) + sizeof(row->machine) + 32];
 
+	snprintf(path, sizeof(path), "%s/m/%s/stream.sock", c->proxy->conf->run_dir, row->machine);
+	return dial_start(c->proxy->loop, path, &(struct connect_ask){ c->port, c->way }, done,
+			  arg);
+}
+
+void caller_dial(struct caller *c, struct line *line)
+{
 	line_dial(line);
 	c->line = line;
 	c->dial_since_ms = clock_mono_ms();
 	list_add(&c->route->relays, &c->link.in_route);
 	list_add(&c->proxy->connecting, &c->in_connecting);
 	queue_arm(c->proxy);
-	snprintf(path, sizeof(path), "%s/m/%s/stream.sock", c->proxy->conf->run_dir, row->machine);
-	c->dial = dial_start(c->proxy->loop, path, &(struct connect_ask){ c->port, c->way },
-			     caller_dialed, c);
+	c->dial = caller_dial_port(c, caller_dialed, c);
 }
 
 void caller_dial_tick(struct caller *c, int64_t now_ms)

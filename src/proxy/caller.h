@@ -22,6 +22,8 @@ struct caller_ops {
 	bool (*take_kept)(struct caller *c);
 	/* It has to wait now, for its microVM or for its turn at the port.  May be NULL. */
 	void (*held)(struct caller *c, bool for_microvm);
+	/* May it dial now, or have a connection that somebody shares?  NULL: as line_has_turn. */
+	bool (*has_turn)(struct caller *c, const struct line *line);
 	/* Inside: the descriptor is the owner's, and so is the link, which stands in
 	 * route->relays.  False: this connection was of no use, so it waits for another turn. */
 	bool (*opened)(struct caller *c, int fd);
@@ -51,6 +53,10 @@ void caller_cut(struct link *l);
 void caller_refuse(struct caller *c, unsigned status, const char *why, ...) printf_like(3, 4);
 /* It waits for its microVM, not for its turn at a port. */
 bool caller_is_held(const struct caller *c);
+
+/* Ask the machine once more for a connection to the port, beside the queue. */
+struct dial *caller_dial_port(const struct caller *c,
+			      void (*done)(void *arg, enum dial_result result, int fd), void *arg);
 
 /* Between the two files. */
 void caller_wait(struct caller *c, struct line *line); /* in this line; NULL: for the microVM */

@@ -8,6 +8,7 @@
 #include "proxy/pool.h"
 #include "proxy/publish.h"
 #include "proxy/relay.h"
+#include "proxy/sessions.h"
 
 #define REPORT_MS 1000
 
@@ -119,7 +120,10 @@ static void control_cut(struct route *r)
 	struct link *l;
 
 	pool_drop(r);
+	sessions_drop(r);
 	memset(r->learned, 0, sizeof(r->learned));
+	r->app_ports = (struct app_ports){ 0 };
+	queue_leave_lines(r);
 	list_each(line, &r->lines, struct line, in_route) line_reset(line);
 	while ((l = list_first(&r->relays, struct link, in_route))) {
 		list_del(&l->in_route);

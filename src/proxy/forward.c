@@ -1,23 +1,18 @@
-#include <errno.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
+#include "proxy/forward.h"
 
-#include "base/clock.h"
-#include "base/log.h"
+#include <nghttp2/nghttp2.h>
+#include <string.h>
+
 #include "proxy/header_filter.h"
 #include "proxy/pool.h"
-#include "proxy/relay.h"
+#include "proxy/sessions.h"
 #include "proxy/tunnel.h"
 
-#define EMPTIED_MOST 3 /* connections that ended before a request was sent on them */
-
-static const struct upstream_ops forward_ops;
+#define REPEATS_MOST 3 /* of a request that the application says it did not look at */
 
 /* May this request be sent again, if a connection that was kept dies under it?  Its method must be
  * idempotent (RFC 9110 9.2.2), and it must have no body, since what was sent of one is gone. */
-static bool forward_repeatable(const struct http_head *head)
+bool forward_repeatable(const struct http_head *head)
 {
 	static const char *const idempotent[] = {
 		"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"
@@ -31,7 +26,7 @@ static bool forward_repeatable(const struct http_head *head)
 	return false;
 }
 
-static void forward_start(struct relay *r)
+void forward_start(struct relay *r)
 {
 	const struct http_head *head = http_request(r->x);
 	int64_t length = head->chunked ? UPSTREAM_CHUNKED : head->length;
@@ -41,112 +36,38 @@ static void forward_start(struct relay *r)
 		length = UPSTREAM_NO_BODY;
 	recording_sent(&r->record);
 	header_filter_to_guest(head, r->id, buf_str(&r->offer.of_app), &headers);
+	if (r->http2)
+		header_filter_add_te(head, &headers);
 	trace_put(&r->record.trace, &headers);
 	if (!upstream_request(r->up, head->method, head->target, headers.at, headers.n, length)) {
 		relay_refuse(r, 502, "the request has a header that cannot be passed on");
 		return;
 	}
+	if (r->sent.size) {
+		list_del(&r->in_heads);
+		r->guest_full = !upstream_send_body(r->up, r->sent.data, r->sent.size);
+	}
 	if (r->ended) {
 		upstream_send_trailers(r->up, r->trailers, r->n_trailers);
 		return;
 	}
-	if (length != UPSTREAM_NO_BODY && length)
+	if (length != UPSTREAM_NO_BODY && length && !r->sent.size)
 		list_add(&r->caller.proxy->heads, &r->in_heads);
 	queue_arm(r->caller.proxy);
 	http_read_more(r->x);
 }
 
-/* An end that can be read says that the application let this connection go before it had a request,
- * which may thus be sent on another one. */
-static bool forward_is_emptied(int fd)
+void forward_over(struct relay *r, struct conn *c, bool tls, bool http2)
 {
-	char byte;
-	ssize_t n = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-
-	return !n || (n < 0 && errno != EAGAIN && errno != EINTR);
-}
-
-static void forward_opened(struct relay *r, int fd)
-{
-	struct err e;
-
-	r->reused = false;
-	r->up = upstream_new(r->caller.proxy->loop, fd, &forward_ops, r, &e);
-	if (!r->up) {
-		log_err("cannot use a connection into a guest error=\"%s\"", e.text);
-		relay_refuse(r, 502, "a connection into the microVM cannot be used");
-		return;
-	}
+	r->http2 = http2;
+	if (http2)
+		r->up = session_stream(
+			sessions_add(r->caller.proxy, r->caller.route, r->caller.port, c, tls),
+			&forward_ops, r);
+	else
+		r->up = upstream_over(c, &forward_ops, r);
 	upstream_limit(r->up, r->caller.proxy->conf->clients.response_timeout_ms);
 	forward_start(r);
-}
-
-const char *forward_raw_protocol(const struct http_head *head, enum connect_way *way)
-{
-	static const struct {
-		const char *name;
-		enum connect_way way;
-	} rows[] = { { "doze-tcp", CONNECT_AT_ONCE }, { "doze-udp", CONNECT_DATAGRAMS } };
-	const char *upgrade = http_header(head, "upgrade");
-
-	for (size_t i = 0; head->upgrade && upgrade && i < ARRAY_SIZE(rows); i++)
-		if (!strcmp(upgrade, rows[i].name) && forward_repeatable(head)) {
-			*way = rows[i].way;
-			return rows[i].name;
-		}
-	return NULL;
-}
-
-static void forward_raw(struct relay *r, int fd)
-{
-	const struct http_header headers[] = { { "upgrade", r->raw },
-					       { "x-amzn-requestid", r->id } };
-
-	http_send_head(r->x, 101, headers, ARRAY_SIZE(headers), 0);
-	recording_answered(&r->record, 101);
-	tunnel_start_raw(r->caller.proxy, r->caller.route, r->x, fd, &r->record);
-	relay_free(r);
-}
-
-static bool forward_dialed(struct caller *c, int fd)
-{
-	struct relay *r = container_of(c, struct relay, caller);
-
-	if (r->raw) {
-		forward_raw(r, fd);
-		return true;
-	}
-
-	if (!forward_is_emptied(fd)) {
-		forward_opened(r, fd);
-		return true;
-	}
-	close(fd);
-	if (r->emptied++ < EMPTIED_MOST)
-		return false;
-	relay_refuse(r, 502,
-		     "the application on port %u closes each connection before it has a request",
-		     c->port);
-	return true;
-}
-
-/* The application may close a kept connection at any moment, also while a request is on its way to
- * it (RFC 9112 9.3.1).  A request that cannot be repeated would then be lost, so it gets a
- * connection of its own. */
-static bool forward_take_kept(struct caller *c)
-{
-	struct relay *r = container_of(c, struct relay, caller);
-
-	if (!r->raw && !r->reused && forward_repeatable(http_request(r->x)))
-		r->up = pool_take(r->caller.route, r->caller.port, &r->kept_ms);
-	if (!r->up)
-		return false;
-	r->reused = true;
-	list_add(&r->caller.route->relays, &r->caller.link.in_route);
-	upstream_set_owner(r->up, &forward_ops, r);
-	upstream_timeout(r->up, 0);
-	forward_start(r);
-	return true;
 }
 
 static void forward_upgrade(struct relay *r, const struct http_head *h)
@@ -168,17 +89,12 @@ static void forward_upgrade(struct relay *r, const struct http_head *h)
 	relay_free(r);
 }
 
-static void forward_head(struct upstream *u, const struct http_head *h)
+static void forward_pass_head(struct relay *r, const struct http_head *h)
 {
-	struct relay *r = upstream_owner(u);
 	struct filtered_headers headers;
 
-	control_touch(r->caller.proxy, r->caller.route);
+	probe_is_sure(r);
 	recording_answered(&r->record, h->status);
-	if (h->status == 101) {
-		forward_upgrade(r, h);
-		return;
-	}
 	r->keep_alive_ms = pool_read_keep_alive(http_header(h, "keep-alive"));
 	header_filter_to_client(h, r->id, false, &headers);
 	r->headed = true;
@@ -187,11 +103,38 @@ static void forward_head(struct upstream *u, const struct http_head *h)
 	http_send_head(r->x, h->status, headers.at, headers.n, h->length);
 }
 
+void forward_go_on(struct relay *r)
+{
+	const struct http_head *h = r->held;
+
+	r->held = NULL;
+	forward_pass_head(r, h);
+	if (r->up)
+		upstream_read_more(r->up);
+}
+
+static void forward_head(struct upstream *u, const struct http_head *h)
+{
+	struct relay *r = upstream_owner(u);
+
+	control_touch(r->caller.proxy, r->caller.route);
+	if (h->status == 101) {
+		recording_answered(&r->record, 101);
+		probe_is_sure(r);
+		forward_upgrade(r, h);
+	} else if (h->status == 400 && h->length && probe_is_due(r)) {
+		r->held = h;
+		probe_begin(r, "");
+	} else {
+		forward_pass_head(r, h);
+	}
+}
+
 static size_t forward_body(struct upstream *u, const uint8_t *data, size_t size)
 {
 	struct relay *r = upstream_owner(u);
 
-	if (r->client_full)
+	if (r->client_full || r->held)
 		return 0;
 	control_touch(r->caller.proxy, r->caller.route);
 	r->record.out += size;
@@ -221,6 +164,10 @@ static void forward_end(struct upstream *u)
 {
 	struct relay *r = upstream_owner(u);
 
+	if (r->held) {
+		probe_cancel(r);
+		forward_go_on(r);
+	}
 	/* Each request that cannot be repeated opens a connection, so keeping all of them would
 	 * fill the pool.  One that saw an upgrade may hold bytes of another protocol. */
 	if (r->ended && upstream_reusable(u) && !http_request(r->x)->upgrade &&
@@ -241,28 +188,84 @@ static void forward_writable(struct upstream *u)
 	http_read_more(r->x);
 }
 
+/* May it be sent once more?  Nothing of its body is there any more once it was passed on. */
+static bool forward_may_repeat(const struct relay *r, enum upstream_loss loss)
+{
+	if (r->headed || r->held || (r->body_passed && r->body_lost) || r->repeats >= REPEATS_MOST)
+		return false;
+	if (loss == UPSTREAM_UNSEEN)
+		return true;
+	return loss == UPSTREAM_UNSURE && r->reused && !upstream_answered(r->up) &&
+	       forward_repeatable(http_request(r->x));
+}
+
+void forward_repeat(struct relay *r, const char *why)
+{
+	struct route *route = r->caller.route;
+
+	if (r->repeats++ >= REPEATS_MOST) {
+		relay_refuse(r, 502, "%s", why);
+		return;
+	}
+	relay_detach(r);
+	r->caller.route = route;
+	caller_gate(&r->caller);
+}
+
+/* A client that speaks HTTP/2 hears what the application said; one that does not, gets a status. */
+static void forward_is_reset(struct relay *r, uint32_t code)
+{
+	if (code == NGHTTP2_NO_ERROR || code > NGHTTP2_HTTP_1_1_REQUIRED)
+		code = NGHTTP2_INTERNAL_ERROR; /* the answer is not whole */
+	r->abort_code = code;
+	r->reset = http_version(r->x) == 2;
+}
+
+/* No answer came, so perhaps the port speaks TLS. */
+static void forward_doubts(struct relay *r, const char *why)
+{
+	if (r->held)
+		r->why = why;
+	else
+		probe_begin(r, why);
+	r->held = NULL;
+}
+
+static void forward_refuse_failed(struct relay *r, const char *why)
+{
+	if (!r->headed)
+		app_port_failed(probe_port(r));
+	relay_refuse(r, 502, "%s", why);
+}
+
 static void forward_failed(struct upstream *u, const char *why)
 {
 	struct relay *r = upstream_owner(u);
-	struct route *route = r->caller.route;
+	enum upstream_loss loss = upstream_loss(u);
 
-	r->up = NULL;
 	if (upstream_timed_out(u)) {
+		r->up = NULL;
 		relay_refuse(r, 504,
 			     "the application neither took nor sent a byte for %lld seconds",
 			     (long long)r->caller.proxy->conf->clients.response_timeout_ms / 1000);
 		return;
 	}
-	if (!r->reused || upstream_answered(u)) {
-		r->answered = upstream_answered(u);
-		relay_refuse(r, 502, "%s", why);
+	/* The application closed a connection while it was used, or did not want the request. */
+	if (forward_may_repeat(r, loss)) {
+		if (!r->http2)
+			pool_learn(r->caller.route, r->caller.port, r->kept_ms);
+		r->up = NULL;
+		forward_repeat(r, why);
 		return;
 	}
-	/* The application closed a kept connection while it was used: try a fresh one, once. */
-	pool_learn(route, r->caller.port, r->kept_ms);
-	relay_detach(r);
-	r->caller.route = route;
-	caller_gate(&r->caller);
+	r->answered = upstream_answered(u);
+	if (loss == UPSTREAM_RESET)
+		forward_is_reset(r, upstream_reset(u));
+	r->up = NULL;
+	if (r->held || (!r->headed && loss != UPSTREAM_RESET && probe_is_due(r)))
+		forward_doubts(r, why);
+	else
+		forward_refuse_failed(r, why);
 }
 
 static void forward_closed(struct upstream *u)
@@ -270,7 +273,7 @@ static void forward_closed(struct upstream *u)
 	(void)u;
 }
 
-static const struct upstream_ops forward_ops = {
+const struct upstream_ops forward_ops = {
 	.interim = forward_interim,
 	.head = forward_head,
 	.body = forward_body,
@@ -279,16 +282,4 @@ static const struct upstream_ops forward_ops = {
 	.writable = forward_writable,
 	.failed = forward_failed,
 	.closed = forward_closed,
-};
-
-static void forward_refused(struct caller *c, unsigned status, const char *reason)
-{
-	relay_refuse(container_of(c, struct relay, caller), status, "%s", reason);
-}
-
-const struct caller_ops forward_caller = {
-	.held = relay_held,
-	.take_kept = forward_take_kept,
-	.opened = forward_dialed,
-	.refuse = forward_refused,
 };

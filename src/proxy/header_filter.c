@@ -75,6 +75,14 @@ void header_filter_to_guest(const struct http_head *head, const char *request_id
 	header_filter_add(to, REQUEST_ID, request_id);
 }
 
+void header_filter_add_te(const struct http_head *head, struct filtered_headers *to)
+{
+	const char *te = http_header(head, "te");
+
+	if (te && strcasestr(te, "trailers"))
+		header_filter_add(to, "te", "trailers");
+}
+
 void header_filter_to_client(const struct http_head *head, const char *request_id, bool marked,
 			     struct filtered_headers *to)
 {

@@ -15,6 +15,8 @@ struct filtered_headers {
 /* @protocols is what Sec-WebSocket-Protocol leaves for the application; "" is nothing. */
 void header_filter_to_guest(const struct http_head *head, const char *request_id,
 			    const char *protocols, struct filtered_headers *to);
+/* Over HTTP/2 an application may learn that trailers reach the client (gRPC insists on it). */
+void header_filter_add_te(const struct http_head *head, struct filtered_headers *to);
 /* @marked: the client offered "lambda-microvms", which is chosen if the application chooses none.
  */
 void header_filter_to_client(const struct http_head *head, const char *request_id, bool marked,

@@ -47,7 +47,7 @@ bool held_add(struct held_requests *h, struct held_clock *c, struct waiter *w, i
 		return false;
 	w->held_by = h;
 	w->deadline_ms = deadline_ms;
-	w->unread = 0;
+	h->unread += w->unread;
 	h->n++;
 	held_take_turn(h, w);
 	waiters_insert(h, w);

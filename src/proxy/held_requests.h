@@ -23,7 +23,7 @@ struct waiter {
 	struct list in_waiters, in_clock;
 	struct held_requests *held_by; /* borrowed; NULL: does not wait */
 	int64_t deadline_ms;
-	size_t unread;
+	size_t unread; /* kept when it waits for the second time; its owner clears it */
 	uint64_t turn; /* 0: none yet */
 };
 

@@ -50,6 +50,10 @@ int proxy_init(struct proxy *p, uv_loop_t *loop, const struct conf *conf, struct
 	list_init(&p->pausing);
 	list_init(&p->heads);
 	list_init(&p->metered);
+	list_init(&p->unsure);
+	list_init(&p->probes);
+	p->to_apps[false] = tls_client_new(alpn);
+	p->to_apps[true] = tls_client_new(alpn + 1);
 	for (size_t i = 0; i < ARRAY_SIZE(timers); i++) {
 		int rc = uv_timer_init(loop, timers[i]);
 
@@ -168,6 +172,8 @@ void proxy_stop(struct proxy *p)
 	access_log_close(p->access_log);
 	while (p->n_waiting)
 		fd_close(&p->waiting[--p->n_waiting].fd);
+	tls_free(p->to_apps[false]);
+	tls_free(p->to_apps[true]);
 	route_table_free(&p->routes);
 	quota_free(p->quota);
 }

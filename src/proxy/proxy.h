@@ -22,6 +22,7 @@ struct proxy {
 	struct auth_keys keys;
 	struct certificates *certificates; /* certificates.c */
 	struct tls *tls;                   /* owned; NULL: not yet */
+	struct tls *to_apps[2];            /* any version; HTTP/1.1 alone, for an upgrade */
 	struct http_server *server;
 	struct quota *quota; /* of published ports' clients; owned */
 	struct route_table routes;
@@ -33,6 +34,8 @@ struct proxy {
 	struct meter unrouted; /* counts of requests that led to no microVM */
 	bool unrouted_counts;
 	struct access_log *access_log; /* owned */
+	struct list unsure;            /* relays whose body waits until the port's kind is known */
+	struct list probes;            /* relays that find it out, or that shake hands */
 	struct list heads;             /* relays whose head waits for the first piece of its body */
 	struct chan_uv *control;       /* owned; NULL: away */
 	uv_timer_t tick_report, tick_held, tick_connect, tick_drain;
@@ -86,10 +89,12 @@ void control_note(struct proxy *p, struct route *r, const char *text);
 
 /* relay.c */
 extern const struct http_handler relay_handler;
-void relay_push_heads(struct proxy *p);
+void relay_tick(struct proxy *p, int64_t now_ms); /* what is due of those who are inside */
+bool relay_is_idle(const struct proxy *p);        /* nothing can become due */
 
 /* queue.c */
-void queue_release(struct route *r); /* decide again about those who wait, as the gate says */
-void queue_arm(struct proxy *p);     /* sets the timers for those who wait or connect */
+void queue_leave_lines(struct route *r); /* who waited for a port waits for the microVM */
+void queue_release(struct route *r);     /* decide again about those who wait, as the gate says */
+void queue_arm(struct proxy *p);         /* sets the timers for those who wait or connect */
 
 #endif

@@ -17,7 +17,7 @@ void queue_arm(struct proxy *p)
 			       next > now ? (uint64_t)(next - now) : 0, 0);
 	else
 		uv_timer_stop(&p->tick_held);
-	if (list_empty(&p->connecting) && list_empty(&p->pausing) && list_empty(&p->heads))
+	if (list_empty(&p->connecting) && list_empty(&p->pausing) && relay_is_idle(p))
 		uv_timer_stop(&p->tick_connect);
 	else if (!uv_is_active((uv_handle_t *)&p->tick_connect))
 		uv_timer_start(&p->tick_connect, queue_on_connect_tick, TICK_MS, TICK_MS);
@@ -82,6 +82,11 @@ static bool caller_take_kept(struct caller *c)
 	return c->ops->take_kept && c->ops->take_kept(c);
 }
 
+static bool caller_has_turn(struct caller *c, const struct line *line)
+{
+	return c->ops->has_turn ? c->ops->has_turn(c, line) : line_has_turn(line, clock_mono_ms());
+}
+
 static void caller_connect(struct caller *c)
 {
 	struct line *line;
@@ -90,7 +95,7 @@ static void caller_connect(struct caller *c)
 	if (caller_take_kept(c))
 		return;
 	line = caller_line(c);
-	if (!line->waiting && line_has_turn(line, clock_mono_ms()))
+	if (!line->waiting && caller_has_turn(c, line))
 		caller_dial(c, line);
 	else
 		caller_wait(c, line);
@@ -101,7 +106,7 @@ static void caller_try(struct caller *c)
 {
 	struct line *line = caller_line(c);
 
-	if (line_has_turn(line, clock_mono_ms())) {
+	if (caller_has_turn(c, line)) {
 		line_dial(line); /* so that the line outlives the waiting */
 		caller_unwait(c);
 		if (!caller_take_kept(c))
@@ -126,6 +131,18 @@ void caller_gate(struct caller *c)
 	case GATE_NUM:
 		caller_refuse(c, 502, "the microVM does not run, and a request does not wake it");
 		break;
+	}
+}
+
+void queue_leave_lines(struct route *route)
+{
+	list_each(w, &route->waiting.waiters, struct waiter, in_waiters)
+	{
+		struct caller *c = container_of(w, struct caller, waiter);
+
+		if (c->line)
+			line_unwait(c->line);
+		c->line = NULL;
 	}
 }
 
@@ -221,7 +238,7 @@ static void queue_on_connect_tick(uv_timer_t *timer)
 	struct line *line;
 
 	list_each(c, &p->connecting, struct caller, in_connecting) caller_dial_tick(c, now);
-	relay_push_heads(p);
+	relay_tick(p, now);
 	/* Who is next in one line may end another one, so none is remembered. */
 	while ((line = queue_due_line(p, now)))
 		queue_pass_turn(line);

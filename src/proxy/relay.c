@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <nghttp2/nghttp2.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -29,6 +31,8 @@ static void relay_answer(struct http_exchange *x, const char *id, const struct a
 
 void relay_detach(struct relay *r)
 {
+	probe_cancel(r);
+	r->held = NULL;
 	caller_leave(&r->caller);
 	list_del(&r->in_heads);
 	if (r->up)
@@ -41,6 +45,7 @@ void relay_free(struct relay *r)
 	recording_end(r->caller.proxy, &r->record);
 	relay_detach(r);
 	auth_offer_free(&r->offer);
+	buf_free(&r->sent);
 	free(r);
 }
 
@@ -56,7 +61,7 @@ static void relay_note(const struct relay *r, struct route *route, unsigned stat
 	autobuf struct buf text = { 0 };
 
 	buf_addf(&text, "the answer to %s %.100s ", head->method, head->target);
-	if (r->headed)
+	if (r->headed || r->reset)
 		buf_adds(&text, "was cut off");
 	else if (r->answered)
 		buf_adds(&text, "was refused");
@@ -80,8 +85,8 @@ void relay_refuse(struct relay *r, unsigned status, const char *why, ...)
 	relay_note(r, route, status, reason);
 	record_refuse(&r->record, status, reason);
 	relay_detach(r);
-	if (r->headed)
-		http_abort(r->x);
+	if (r->headed || r->reset)
+		http_abort_code(r->x, r->abort_code);
 	else
 		relay_answer(r->x, r->id, &(struct auth_denial){ status, "" }, reason);
 }
@@ -90,10 +95,13 @@ static void relay_cut(struct link *l)
 {
 	struct relay *r = container_of(l, struct relay, caller.link);
 
-	if (r->up)
+	if (r->up || (r->probing && r->probed)) {
 		relay_refuse(r, 502, "the microVM was suspended or ended meanwhile");
-	else
-		caller_cut(l); /* the application has seen nothing of the request */
+		return;
+	}
+	/* The application has seen nothing of the request. */
+	probe_cancel(r);
+	caller_cut(l);
 }
 
 static const struct auth_denial *relay_admit(struct relay *r, const struct http_head *head)
@@ -126,17 +134,12 @@ static bool relay_upgrades_with_body(struct relay *r, const struct http_head *he
 	return true;
 }
 
-/* Is it a request that no application of this proxy can get?  */
-static bool relay_wants_http2(struct relay *r, const struct http_head *head)
+/* An upgrade of the connection is HTTP/1.1's alone. */
+static bool relay_wants_http2(const struct http_head *head)
 {
 	const char *force = http_header(head, "x-aws-proxy-force-h2");
 
-	if (!force || strcmp(force, "true") != 0)
-		return false;
-	log_warn("HTTP/2 to applications is not supported yet endpoint=%s",
-		 r->caller.route->row.endpoint);
-	relay_refuse(r, 502, "HTTP/2 to applications is not supported");
-	return true;
+	return force && !strcmp(force, "true") && !head->upgrade;
 }
 
 static void relay_head(struct http_exchange *x)
@@ -147,6 +150,7 @@ static void relay_head(struct http_exchange *x)
 	const char *limited = NULL;
 
 	r->x = x;
+	r->abort_code = NGHTTP2_INTERNAL_ERROR;
 	caller_init(&r->caller, http_server_arg(x), &forward_caller);
 	r->caller.link.cut = relay_cut;
 	list_init(&r->in_heads);
@@ -164,8 +168,9 @@ static void relay_head(struct http_exchange *x)
 	}
 	if (limited)
 		relay_refuse(r, 429, "%s", limited);
-	if (denial || limited || relay_upgrades_with_body(r, head) || relay_wants_http2(r, head))
+	if (denial || limited || relay_upgrades_with_body(r, head))
 		return;
+	r->force_http2 = relay_wants_http2(head);
 	r->raw = forward_raw_protocol(head, &r->caller.way);
 	if (r->caller.port == AUTH_SHELL) {
 		r->caller.ops = &shell_caller;
@@ -177,9 +182,20 @@ static void relay_head(struct http_exchange *x)
 	caller_gate(&r->caller);
 }
 
-/* What waited for the first piece of its body waits no longer. */
-void relay_push_heads(struct proxy *p)
+bool relay_is_idle(const struct proxy *p)
 {
+	return list_empty(&p->heads) && list_empty(&p->unsure) && list_empty(&p->probes);
+}
+
+void relay_tick(struct proxy *p, int64_t now_ms)
+{
+	list_each(probing, &p->probes, struct relay, in_heads) probe_tick(probing, now_ms);
+	list_each(unsure, &p->unsure, struct relay, in_heads)
+	{
+		if (now_ms >= unsure->unsure_until_ms)
+			probe_gives_up(unsure);
+	}
+	/* What waited for the first piece of its body waits no longer. */
 	list_each(r, &p->heads, struct relay, in_heads)
 	{
 		list_del(&r->in_heads);
@@ -190,19 +206,27 @@ void relay_push_heads(struct proxy *p)
 static size_t relay_body(struct http_exchange *x, const uint8_t *data, size_t size)
 {
 	struct relay *r = http_user(x);
+	struct waiter *waiter = &r->caller.waiter;
 
 	if (!r->caller.route)
 		return size; /* the relay is finished, and nobody wants what still comes */
-	if (caller_is_held(&r->caller)) {
-		if (!held_unread(&r->caller.waiter, size,
-				 (size_t)r->caller.proxy->conf->hold_body_bytes))
+	if (waiter->held_by) {
+		bool fits =
+			held_unread(waiter, size, (size_t)r->caller.proxy->conf->hold_body_bytes);
+
+		/* Who waits for a port has what one read brought, and its client is stopped. */
+		if (!fits && caller_is_held(&r->caller))
 			relay_refuse(r, 502, "the requests that wait have too many bytes");
 		return 0;
 	}
-	if (!r->up || r->guest_full)
+	if (!r->up)
+		waiter->unread = size; /* counts if it has to wait again */
+	if (!r->up || r->guest_full || !probe_keep_body(r, data, size))
 		return 0;
 	control_touch(r->caller.proxy, r->caller.route);
 	list_del(&r->in_heads);
+	waiter->unread = 0;
+	r->body_passed = true;
 	r->record.in += size;
 	r->guest_full = !upstream_send_body(r->up, data, size);
 	return size;

@@ -16,10 +16,10 @@
 
 struct relay {
 	struct caller caller;
-	struct list in_heads;    /* of proxy->heads */
+	struct list in_heads;    /* of proxy->heads, unsure or probes */
 	struct http_exchange *x; /* borrowed */
 	struct upstream *up;     /* owned; NULL: not forwarding */
-	const char *raw; /* the protocol of an upgrade that is ours (forward.c); NULL: HTTP */
+	const char *raw; /* the protocol of an upgrade that is ours (forward_dial.c); NULL: HTTP */
 	struct auth_offer offer;
 	struct request_record record; /* recording.h */
 	char id[UUID_SIZE];
@@ -29,12 +29,28 @@ struct relay {
 	size_t n_trailers;
 	const struct http_header *answer_trailers; /* borrowed until the answer's end */
 	size_t n_answer_trailers;
-	unsigned emptied; /* connections that ended before the request was sent */
-	bool ended;       /* the request is complete */
-	bool reused;      /* the connection had served another request, so this one is repeatable */
-	bool answered;    /* the application said something, but it cannot be passed on */
-	bool headed;      /* the answer's head went to the client */
-	bool client_full; /* the client takes no more for now */
+	unsigned emptied;        /* connections that ended before the request was sent */
+	unsigned repeats;        /* how often it was sent again */
+	bool force_http2;        /* the client asks for HTTP/2 without TLS */
+	bool http2;              /* it goes over HTTP/2 */
+	bool body_passed;        /* bytes of its body were passed on */
+	bool body_lost;          /* ... and `sent` does not hold all of them */
+	bool probed;             /* whether its port speaks TLS; probe.c */
+	bool probing;            /* a handshake is under way, or the dial for it */
+	struct buf sent;         /* body that was passed on, while its port's kind is not known */
+	struct conn *shake;      /* owned; NULL: no handshake is under way */
+	struct dial *probe_dial; /* owned; NULL: none */
+	int64_t probe_since_ms;  /* monotonic */
+	const struct http_head *held; /* an answer that waits for what a probe finds; borrowed */
+	const char *why;              /* what the client hears if it finds nothing; borrowed */
+	int64_t unsure_until_ms;      /* its body waits so long for the port's kind; 0: not yet */
+	bool ended;                   /* the request is complete */
+	bool reused;   /* the connection had served another request, so this one is repeatable */
+	bool answered; /* the application said something, but it cannot be passed on */
+	bool reset;    /* the application reset its stream, so that of the client is, too */
+	uint32_t abort_code; /* HTTP/2's, for a client whose answer is cut */
+	bool headed;         /* the answer's head went to the client */
+	bool client_full;    /* the client takes no more for now */
 	bool guest_full;
 };
 
@@ -48,7 +64,7 @@ void relay_refuse(struct relay *r, unsigned status, const char *why, ...)
 void relay_free(struct relay *r);
 void relay_held(struct caller *c, bool for_microvm); /* of caller_ops: the record says so */
 
-/* forward.c */
+/* forward_dial.c */
 /* "doze-tcp" and "doze-udp": after the 101 the bytes are those of the port, or frames of datagrams.
  * NULL: the request is for the application. */
 const char *forward_raw_protocol(const struct http_head *head, enum connect_way *way);
@@ -56,5 +72,12 @@ extern const struct caller_ops forward_caller;
 /* shell.c: for a request whose token opens a shell.  It is answered with an upgrade once the guest
  * has answered; a session_error says why it gave none. */
 extern const struct caller_ops shell_caller;
+
+/* probe.c */
+/* Keep what is passed on, until the port's kind is known.  False: it has to wait a moment. */
+bool probe_keep_body(struct relay *r, const uint8_t *data, size_t size);
+void probe_gives_up(struct relay *r); /* nothing came for so long that it must be reading */
+void probe_cancel(struct relay *r);   /* harmless if there is none */
+void probe_tick(struct relay *r, int64_t now_ms);
 
 #endif

@@ -32,6 +32,7 @@ static struct route *route_new(struct route_table *t, const struct route_set *ro
 	list_init(&r->in_metered);
 	list_init(&r->relays);
 	list_init(&r->idle);
+	list_init(&r->sessions);
 	list_init(&r->lines);
 	list_init(&r->published);
 	snprintf(r->row.endpoint, sizeof(r->row.endpoint), "%s", row->endpoint);
@@ -87,7 +88,7 @@ struct route *route_unseen(const struct route_table *t)
 void route_free(struct route_table *t, struct route *r)
 {
 	assert(!r->waiting.n && list_empty(&r->relays) && list_empty(&r->idle) &&
-	       list_empty(&r->lines) && list_empty(&r->published));
+	       list_empty(&r->sessions) && list_empty(&r->lines) && list_empty(&r->published));
 	list_del(&r->in_active);
 	list_del(&r->in_metered);
 	hash_del(&t->by_endpoint, &r->in_table);

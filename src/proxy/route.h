@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "ipc/route.h"
+#include "proxy/app_port.h"
 #include "proxy/held_requests.h"
 #include "proxy/notes.h"
 
@@ -31,10 +32,12 @@ struct route {
 	struct held_requests waiting;
 	struct list relays;    /* requests, flows and upgraded connections inside the machine */
 	struct list idle;      /* kept connections to it (pool.h) */
+	struct list sessions;  /* shared connections to it (sessions.h) */
 	struct list lines;     /* of its ports (line.h) */
 	struct list published; /* ports of the host (publish.h) */
 	size_t n_published;    /* connections and flows that came by them */
 	struct learned learned[ROUTE_LEARNED];
+	struct app_ports app_ports; /* of its machine */
 	struct notes notes;
 	unsigned entered;   /* requests that shares.c has let in */
 	struct meter meter; /* since control was told last */

@@ -436,6 +436,21 @@ class WebSockets(ProxyTest):
         self.assertEqual(dict(w.head()[1])["upgrade"], "raw/1")
         self.assertEqual(w.exactly(24), b"earlysent before the 101")
 
+    def test_an_upgrade_with_a_body_is_refused(self):
+        """What follows it could be read as a body by one side and as something else by the other."""
+        for framing, body in (("Content-Length: 5\r\n", "GET /"), ("Transfer-Encoding: chunked\r\n", "0\r\n\r\n")):
+            status, _, text = self.ask(lines=self.HEAD + framing + "X-aws-proxy-port: 1\r\n", body=body)
+            self.assertEqual(status, 400)
+            self.assertIn(b"body", text)
+        self.assertEqual(self.ws.requests, [])
+
+    def test_a_connection_that_saw_an_upgrade_serves_no_other_request(self):
+        w = self.connect()
+        for _ in range(2):
+            self.assertEqual(self.ask(lines="Connection: upgrade\r\nUpgrade: x\r\n", wire=w)[0], 200)
+            self.assertEqual(self.ask(wire=w)[0], 200)
+        self.assertEqual(self.apps[8080].conns, 3)
+
     def test_a_refused_upgrade_is_an_answer(self):
         w = self.connect()
         self.assertEqual(self.ask("/refuse", lines=self.HEAD, port=1, wire=w)[2], b"no")

@@ -7,8 +7,8 @@ import threading
 import time
 
 import proxy_test
-from proxy_rig import (ACTIVE, HELD, HOLD, OPEN, RELEASE, SLEEPING, WAITING, App, Rig, request_of, talk_hello, talk_sink,
-                       wait_for)
+from proxy_rig import (ACTIVE, HELD, HOLD, MIB, OPEN, RELEASE, SLEEPING, WAITING, App, Rig, request_of, talk_hello,
+                       talk_sink, wait_for)
 
 LIMITS = """hold_ms = 2000
 """
@@ -101,6 +101,24 @@ class Starting(WaitTest):
         self.set(OPEN)
         wait_for("answers", lambda: len(answers) == 3, 2)
         self.assertEqual({a[0] for a in answers}, {200})
+
+    def test_bodies_that_wait_for_a_port_count_when_its_microvm_falls_asleep(self):
+        body = b"x" * 16000  # one TLS record, so that all of it is read
+        much = {"method": "PUT", "lines": f"Content-Length: {len(body)}\r\n", "body": body, "port": 1}
+        self.apps[1] = "starting"
+        answers = self.in_background(50, **much)
+        wait_for("CONNECT", lambda: self.machine.asked)
+        time.sleep(0.3)
+        self.set(SLEEPING, machine="")
+        late = self.in_background(50, **much)
+        wait_for("refusals", lambda: len(late) >= 100 - MIB // len(body), 1.5)
+        time.sleep(0.2)
+        self.assertEqual((len(answers), {a[0] for a in late}), (0, {502}))
+        self.assertEqual(len(late), 100 - MIB // len(body))
+        self.app(1, talk_hello)
+        self.set(OPEN)
+        wait_for("all", lambda: len(answers) + len(late) == 100)
+        self.assertEqual(len([a for a in answers + late if a[0] == 200]), MIB // len(body))
 
     def test_a_hold_meanwhile_stops_the_looking(self):
         answers = self.in_background(3, port=1)

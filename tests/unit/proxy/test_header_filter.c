@@ -149,9 +149,31 @@ static void test_the_most_headers_still_cross(void **unused)
 	assert_non_null(strstr(out, "x-amzn-requestid: id-1\n"));
 }
 
+static void test_an_application_hears_of_trailers_if_its_client_takes_them(void **unused)
+{
+	static const struct {
+		const char *te;
+		size_t n;
+	} cases[] = { { "trailers", 1 }, { "gzip, Trailers", 1 }, { "gzip", 0 } };
+
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct filtered_headers f = { 0 };
+		struct http_head head = { .request = true,
+					  .headers = { { "te", cases[i].te } },
+					  .n_headers = 1 };
+
+		header_filter_add_te(&head, &f);
+		assert_int_equal(f.n, cases[i].n);
+		if (f.n)
+			assert_string_equal(f.at[0].value, "trailers");
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_an_application_hears_of_trailers_if_its_client_takes_them),
 		cmocka_unit_test(test_a_request_keeps_what_is_its_own),
 		cmocka_unit_test(test_an_answer_keeps_what_is_its_own),
 		cmocka_unit_test(test_the_most_headers_still_cross),
