@@ -19,6 +19,7 @@ static struct upstream *idle_take(struct idle *i)
 	struct upstream *u = i->up;
 
 	list_del(&i->in_route);
+	i->route->n_idle--;
 	free(i);
 	return u;
 }
@@ -107,15 +108,13 @@ static const struct upstream_ops idle_ops = {
 void pool_put(struct route *r, uint16_t port, struct upstream *u, int64_t keep_ms)
 {
 	struct idle *i;
-	size_t n = 0;
 
 	keep_ms = pool_keep_ms(r, port, keep_ms);
 	if (!keep_ms) {
 		upstream_close(u);
 		return;
 	}
-	list_each(it, &r->idle, struct idle, in_route) n++;
-	if (n >= LIMIT_PROXY_IDLE)
+	if (r->n_idle >= LIMIT_PROXY_IDLE)
 		upstream_close(idle_take(container_of(r->idle.next, struct idle, in_route)));
 	i = xcalloc(1, sizeof(*i));
 	i->route = r;
@@ -123,6 +122,7 @@ void pool_put(struct route *r, uint16_t port, struct upstream *u, int64_t keep_m
 	i->port = port;
 	i->since_ms = clock_mono_ms();
 	list_add(&r->idle, &i->in_route);
+	r->n_idle++;
 	upstream_set_owner(u, &idle_ops, i);
 	upstream_timeout(u, keep_ms);
 }

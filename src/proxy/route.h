@@ -30,8 +30,9 @@ struct route {
 	int64_t opened_ms;    /* monotonic: when it became OPEN with this machine */
 	int64_t last_byte_ms; /* wall clock; 0: none */
 	struct held_requests waiting;
-	struct list relays;    /* requests, flows and upgraded connections inside the machine */
-	struct list idle;      /* kept connections to it (pool.h) */
+	struct list relays; /* requests, flows and upgraded connections inside the machine */
+	struct list idle;   /* kept connections to it (pool.h) */
+	size_t n_idle;
 	struct list sessions;  /* shared connections to it (sessions.h) */
 	struct list lines;     /* of its ports (line.h) */
 	struct list published; /* ports of the host (publish.h) */
