@@ -221,6 +221,20 @@ def test_a_proxy_that_comes_anew_serves_the_same_sockets(rig, vm):
             socket.create_connection(sock.getsockname(), timeout=5).close()
 
 
+def test_all_workers_serve_a_port_of_tcp_and_one_alone_serves_a_port_of_udp(rig, vm):
+    ports = [publish(rig, vm)["publishedPort"], publish(rig, vm, 514, protocol="udp")["publishedPort"]]
+    other = rig.new_worker(1)
+
+    def serves(worker):
+        return [worker.published[p][0].serves if p in worker.published else None for p in ports]
+
+    wait_for("the first worker has both", lambda: serves(rig.proxy) == [1, 1])
+    wait_for("the other one has the socket alone", lambda: serves(other) == [1, 0])
+    rig.proxy.channel.close()
+    wait_for("the other one serves both", lambda: serves(other) == [1, 1])
+    other.channel.close()
+
+
 def test_a_restart_of_everything_binds_the_ports_anew(rig, vm):
     port = publish(rig, vm)["publishedPort"]
     wait_for("the proxy knows", lambda: port in rig.proxy.published)
