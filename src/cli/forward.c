@@ -78,7 +78,7 @@ static int forward_listen(struct forward *f, const char *address, struct err *e)
 	struct sockaddr_in6 *six = (void *)&at;
 	struct sockaddr_in *four = (void *)&at;
 	bool is_six = at.ss_family == AF_INET6;
-	socklen_t size = is_six ? sizeof(*six) : sizeof(*four);
+	socklen_t size = is_six ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
 	in_port_t *port = is_six ? &six->sin6_port : &four->sin_port;
 
 	if (inet_pton(at.ss_family, address,

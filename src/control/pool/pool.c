@@ -130,7 +130,9 @@ static void pool_exited(struct machine *m, unsigned code)
 	pool_failed(m->owner, "the application ended");
 }
 
-static const struct machine_ops pool_ops = { pool_up, pool_down, NULL, pool_exited, NULL, NULL };
+static const struct machine_ops pool_ops = { .up = pool_up,
+					     .down = pool_down,
+					     .exited = pool_exited };
 
 static void pool_loaded(struct template_wait *w, int rc, const struct err *e)
 {

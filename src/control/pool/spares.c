@@ -99,7 +99,9 @@ static void spares_exited(struct machine *m, unsigned code)
 	spares_drop(m->owner); /* there is no application in it */
 }
 
-static const struct machine_ops spares_ops = { spares_up, spares_down, NULL, spares_exited, NULL, NULL };
+static const struct machine_ops spares_ops = { .up = spares_up,
+					       .down = spares_down,
+					       .exited = spares_exited };
 
 static void spares_may_start(struct admission_ticket *ticket, int rc, const struct err *e)
 {

@@ -203,7 +203,8 @@ static void app_lease(const char *rest)
 		close(fd);
 		return;
 	}
-	n = snprintf(request, sizeof(request), "POST /doze/lease HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n\r\n%s",
+	n = snprintf(request, sizeof(request),
+		     "POST /doze/lease HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n\r\n%s",
 		     strlen(rest), rest);
 	send(fd, request, (size_t)n, 0);
 	n = recv(fd, request, sizeof(request) - 1, 0);

@@ -12,9 +12,10 @@ handler vm_run, vm_get, vm_list, vm_suspend, vm_resume, vm_terminate, token_crea
 handler image_create, image_get, image_list, image_update, image_delete, image_rebuild;
 handler version_get, version_list, version_update, version_delete, build_get, build_list;
 handler managed_list, managed_list_versions, tags_list, tags_add, tags_remove;
-handler doze_build_log, doze_cancel_build, doze_get_awake, doze_get_build, doze_set_awake, doze_vm_log, doze_ports, doze_list_bases,
-	doze_import_base, doze_remove_base, doze_pull_base, doze_drain, doze_drain_progress,
-	doze_stats, doze_env, doze_publish, doze_list_published, doze_unpublish;
+handler doze_build_log, doze_cancel_build, doze_get_awake, doze_get_build, doze_set_awake,
+	doze_vm_log, doze_ports, doze_list_bases, doze_import_base, doze_remove_base,
+	doze_pull_base, doze_drain, doze_drain_progress, doze_stats, doze_env, doze_publish,
+	doze_list_published, doze_unpublish;
 
 /* GetCallerIdentity: POST /, its own protocol. */
 extern const struct op sts_op;
