@@ -83,7 +83,7 @@ def free_port():
 class Peers:
     """doze, nginx and haproxy, each in front of one backend."""
 
-    def __init__(self, role, backend, workers):
+    def __init__(self, role, backend, workers=1):
         self.rig, self.host, self.children = proxy_rig.Rig(role), str(uuid.uuid4()) + proxy_rig.SUFFIX, []
         try:
             self.begin(backend, workers)

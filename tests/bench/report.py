@@ -1,6 +1,7 @@
 """docs/performance.md out of docs/bench/*.json."""
 import json
 
+import report_proxy
 import report_vmm
 
 # file, title, bench, figures (key, words, unit), goal
@@ -67,6 +68,7 @@ def write_report(root):
         if data.get("breakdown"):
             out += ["", "Of the first build:", "", "```", *data["breakdown"], "```"]
         out += [""]
+    out += report_proxy.lines(root)
     out += report_vmm.lines(root)
     out += sorted(hosts)
     (root / "docs/performance.md").write_text("\n".join(out).rstrip() + "\n")
