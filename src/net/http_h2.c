@@ -157,6 +157,17 @@ static const struct conn_ops h2_conn_ops = {
 	.closed = h2_closed,
 };
 
+/* The client begins nothing more on this connection; what it has begun is answered. */
+static void h2_drain(struct http_link *l)
+{
+	struct h2 *h = container_of(l, struct h2, link);
+
+	if (conn_is_closing(h->c))
+		return;
+	(void)!nghttp2_submit_shutdown_notice(h->session);
+	h2_pump(h);
+}
+
 void http_h2_take(struct http_server *s, struct conn *c, struct quota_source *source)
 {
 	struct h2 *h = xcalloc(1, sizeof(*h));
@@ -168,6 +179,7 @@ void http_h2_take(struct http_server *s, struct conn *c, struct quota_source *so
 	h->later.call = h2_later;
 	h->window.size = H2_WINDOW_FIRST;
 	http_link_init(&h->link, h2_close);
+	h->link.drain = h2_drain;
 	list_init(&h->wait.in);
 	list_init(&h->later.in);
 	list_init(&h->streams);
@@ -181,4 +193,6 @@ void http_h2_take(struct http_server *s, struct conn *c, struct quota_source *so
 	http_link_add(s, &h->link);
 	http_link_waits(s, &h->link, source);
 	h2_pump(h);
+	if (s->draining)
+		h2_drain(&h->link);
 }

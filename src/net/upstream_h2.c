@@ -75,6 +75,13 @@ void upstream_h2_lose(struct upstream_h2 *u, enum upstream_loss loss, const char
 	u->base.loss = loss;
 }
 
+/* Both sides have said all; nghttp2 closes such a stream by itself, and a reset would be one more
+ * of those that servers count. */
+static bool upstream_h2_is_whole(const struct upstream_h2 *u)
+{
+	return u->complete && nghttp2_session_get_stream_local_close(u->s->h2, u->id) == 1;
+}
+
 /* Nobody wants anything of it any more. */
 void upstream_h2_let_go(struct upstream_h2 *u)
 {
@@ -83,7 +90,8 @@ void upstream_h2_let_go(struct upstream_h2 *u)
 
 	if (u->id && s->c) {
 		nghttp2_session_set_stream_user_data(s->h2, u->id, NULL);
-		nghttp2_submit_rst_stream(s->h2, NGHTTP2_FLAG_NONE, u->id, NGHTTP2_CANCEL);
+		if (!upstream_h2_is_whole(u))
+			nghttp2_submit_rst_stream(s->h2, NGHTTP2_FLAG_NONE, u->id, NGHTTP2_CANCEL);
 	}
 	u->id = 0;
 	buf_free(&u->rest.bytes);

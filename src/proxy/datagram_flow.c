@@ -183,23 +183,29 @@ static const struct caller_ops flow_caller = {
 	.refuse = flow_refused,
 };
 
+static bool flow_may_come(struct publication *pub, const struct sockaddr_storage *from)
+{
+	struct quota_source *source = quota_source(pub->proxy->quota, from);
+	bool room = quota_room(source) == QUOTA_ROOM;
+
+	quota_drop(source);
+	return room && publication_is_from(pub, from);
+}
+
 static struct quota_source *flow_source(struct publication *pub, struct flows *flows,
 					const struct sockaddr_storage *from)
 {
 	size_t most = (size_t)pub->proxy->conf->clients.published_connections;
 	struct flow_node *oldest = flows_oldest(flows);
-	struct quota_source *source;
+	bool may_come = flow_may_come(pub, from);
 
-	/* Nobody says when a flow is over, so the one that is silent longest makes room. */
-	if (pub->route->n_published >= most && oldest)
+	/* Nobody says when a flow is over, so the one that is silent longest makes room for one
+	 * that may come. */
+	if (may_come && pub->route->n_published >= most && oldest)
 		flow_end(container_of(oldest, struct datagram_flow, node));
-	if (!publication_admits(pub, from))
+	if (!publication_admits(pub, from) || !may_come)
 		return NULL;
-	source = quota_source(pub->proxy->quota, from);
-	if (quota_room(source) == QUOTA_ROOM)
-		return source;
-	quota_drop(source);
-	return NULL;
+	return quota_source(pub->proxy->quota, from);
 }
 
 struct datagram_flow *flow_new(struct publication *pub, struct flows *flows,

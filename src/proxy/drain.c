@@ -16,6 +16,7 @@ static size_t drain_left(const struct proxy *p)
 
 	hash_each(r, &p->routes.by_endpoint, struct route, in_table)
 	{
+		n += r->waiting.n;
 		list_each(l, &r->relays, struct link, in_route) n++;
 	}
 	return n;

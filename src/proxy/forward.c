@@ -208,6 +208,7 @@ void forward_repeat(struct relay *r, const char *why)
 		return;
 	}
 	relay_detach(r);
+	r->unsure_until_ms = 0;
 	r->caller.route = route;
 	caller_gate(&r->caller);
 }

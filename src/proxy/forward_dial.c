@@ -126,9 +126,11 @@ static bool forward_take_kept(struct caller *c)
 	struct relay *r = container_of(c, struct relay, caller);
 	struct session *shared = NULL;
 
-	if (r->reused || r->raw)
+	if (r->raw)
 		return false;
 	forward_choose_http(r);
+	if (r->reused && !r->http2)
+		return false;
 	if (r->http2)
 		shared = sessions_find(c->route, c->port);
 	if (shared)

@@ -33,9 +33,10 @@ static void probe_failed(struct relay *r)
 	struct app_port *port = probe_port(r);
 
 	list_del(&r->in_heads);
-	if (port->speech == APP_TLS) {
-		/* Nothing of the request was sent. */
-		port->speech = APP_UNKNOWN;
+	if (!r->probed) {
+		/* The port was known to speak TLS, and nothing of the request was sent. */
+		if (port->speech == APP_TLS)
+			port->speech = APP_UNKNOWN;
 		forward_repeat(r, "the application does not finish the TLS handshake");
 		return;
 	}

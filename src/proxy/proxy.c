@@ -27,9 +27,8 @@ static void proxy_raise_files(void)
 
 /* Each client of a published port takes two descriptors: half of all at most, so that endpoints are
  * served whatever happens there. */
-static void proxy_limit_published(struct proxy *p)
+static void proxy_limit_published(struct proxy *p, struct client_limits limits)
 {
-	struct client_limits limits = p->conf->clients;
 	struct rlimit files;
 
 	if (!getrlimit(RLIMIT_NOFILE, &files) && files.rlim_cur / 4 < (rlim_t)limits.connections)
@@ -63,7 +62,7 @@ int proxy_init(struct proxy *p, uv_loop_t *loop, const struct conf *conf, struct
 	}
 	p->certificates = certificates_new(alpn);
 	proxy_raise_files();
-	proxy_limit_published(p);
+	proxy_limit_published(p, conf->clients);
 	p->access_log = access_log_new(loop, e);
 	return p->access_log && !worker_shares_init(&p->shares, e) ? 0 : -1;
 }
@@ -108,6 +107,7 @@ static void proxy_share_limits(struct proxy *p, int64_t workers)
 	limits.connections = (limits.connections + workers - 1) / workers;
 	limits.connections_per_address = (limits.connections_per_address + workers - 1) / workers;
 	http_server_limit(p->server, &limits);
+	proxy_limit_published(p, limits);
 }
 
 /* A name that is asked for before its route came would be unknown to us, and the client would hear

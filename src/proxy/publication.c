@@ -13,9 +13,10 @@ bool publication_row_is_sane(const struct route_publish *row)
 	return true;
 }
 
-static bool publication_is_from(const struct route_publish *row,
-				const struct sockaddr_storage *from)
+bool publication_is_from(const struct publication *pub, const struct sockaddr_storage *from)
 {
+	const struct route_publish *row = &pub->row;
+
 	for (size_t i = 0; i < row->n_sources; i++)
 		if (cidr_has(&row->sources[i], from))
 			return true;
@@ -27,7 +28,7 @@ bool publication_admits(const struct publication *pub, const struct sockaddr_sto
 	int64_t most = pub->proxy->conf->clients.published_connections;
 	char text[ROUTE_NOTE_SIZE];
 
-	if (!publication_is_from(&pub->row, from)) {
+	if (!publication_is_from(pub, from)) {
 		snprintf(text, sizeof(text),
 			 "a client of the published port %u was refused: its address is in none of "
 			 "the ranges that may come",

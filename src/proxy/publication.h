@@ -22,6 +22,7 @@ struct publication {
 
 /* Is it a row that control may send?  */
 bool publication_row_is_sane(const struct route_publish *row);
+bool publication_is_from(const struct publication *pub, const struct sockaddr_storage *from);
 /* May this address come, and is there room for one more connection or flow of the microVM?  If not,
  * the microVM's log is told why. */
 bool publication_admits(const struct publication *pub, const struct sockaddr_storage *from);

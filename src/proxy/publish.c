@@ -30,7 +30,7 @@ static int publish_listen(struct publication *pub, int fd, struct err *e)
 		close(fd);
 		return err_sys(e, "keep a socket");
 	}
-	if (!pub->row.serves) {
+	if (!pub->row.serves || (pub->proxy->draining && !pub->row.datagrams)) {
 		close(fd);
 		return 0;
 	}

@@ -60,6 +60,10 @@ void caller_wait(struct caller *c, struct line *line)
 	if (!c->hold_until_ms)
 		c->hold_until_ms = clock_mono_ms() + c->proxy->conf->hold_ms;
 	if (!held_add(&route->waiting, &c->proxy->clock, &c->waiter, c->hold_until_ms, most)) {
+		if (line) { /* nobody else may need it */
+			line_wait(line);
+			line_unwait(line);
+		}
 		caller_refuse(c, 502, "too many requests wait for this microVM");
 		return;
 	}

@@ -48,5 +48,5 @@ def test_the_application_sees_nothing_of_the_exercise(doze, microvms, tmp_path):
     stats = json.loads(doze.cli("stats").stdout)
     taken = next(m["machine"] for m in stats["machines"] if m["microvmId"] == vm["microvmId"])
     assert taken in waiting, "it was not a clone of the pool"
-    # its own port, and the agent's for the host
-    assert seen == {"pids": ["1"], "listening": 2, "bytecode": False}
+    # its own port, the agent's for the host, and the agent's for leases
+    assert seen == {"pids": ["1"], "listening": 3, "bytecode": False}

@@ -285,10 +285,12 @@ bool publish_got(struct control *ctl, uint16_t port, int fd)
 {
 	struct published *p = published_find(ctl, port);
 
-	if (p && p->fd < 0 && p->vm)
+	if (p && p->fd < 0 && p->vm) {
 		p->fd = fd;
-	else
+		mem_free(&p->problem);
+	} else {
 		close(fd);
+	}
 	return p;
 }
 
