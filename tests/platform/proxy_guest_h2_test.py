@@ -164,6 +164,25 @@ class Sessions(H2Test):
         status, _, _ = self.ask(method="POST", lines="content-length: 0\r\n")
         self.assertEqual((status, app.conns), (200, 1))
 
+    def test_a_whole_answer_is_not_reset(self):
+        """Servers count resets, and end a connection on which there are many."""
+        kinds = []
+
+        def answer(_app, f):
+            f.send(frame(SETTINGS, 0, 0))
+            while True:
+                kind, _, stream, _ = f.next()
+                kinds.append(kind)
+                if kind == HEADERS:
+                    f.send(frame(HEADERS, END_HEADERS | (stream % 4 == 1) * END_STREAM, stream, OK))
+                    if stream % 4 != 1:
+                        f.send(frame(DATA, END_STREAM, stream, b"done"))
+        self.frames(answer)
+        for _ in range(6):
+            self.assertEqual(self.ask()[0], 200)
+        self.assertEqual(kinds.count(HEADERS), 6)
+        self.assertNotIn(RST_STREAM, kinds)
+
     def test_a_request_behind_a_goaway_is_sent_again(self):
         def leave(app, f):
             f.send(frame(SETTINGS, 0, 0))
