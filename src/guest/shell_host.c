@@ -80,8 +80,9 @@ void shell_host_print(struct shell_host *h, const uint8_t *data, size_t size)
 
 void shell_host_end(struct shell_host *h)
 {
-	h->shell = NULL;
 	h->ends = true;
+	if (h->shell)
+		shell_detach(h->shell);
 	shell_host_flush(h);
 }
 
@@ -154,12 +155,10 @@ static void shell_host_input(struct shell_host *h, const struct agent_frame *f)
 	while (agent_field_next(f, &at, &v) == 1)
 		if (v.tag == SHELL_BYTES)
 			shell_type(s, v.data, v.size);
-	if (s->typed.size - s->foreign > SHELL_WINDOW) { /* It does not keep to the protocol. */
-		shell_detach(s);
+	if (s->typed.size - s->foreign > SHELL_WINDOW) /* It does not keep to the protocol. */
 		shell_host_end(h);
-	} else {
+	else
 		shell_settle(s);
-	}
 }
 
 static void shell_host_taken(struct shell_host *h, const struct agent_frame *f)

@@ -66,7 +66,8 @@ void shell_settle(struct shell *s);
 void shell_host_say(struct shell_host *h, enum shell_type type, enum shell_field field,
 		    uint64_t value);
 void shell_host_refuse(struct shell_host *h, const char *reason);
-void shell_host_end(struct shell_host *h); /* has no shell any more; what was said goes out */
+/* What was said goes out.  Its session, if it has one, stays without a host. */
+void shell_host_end(struct shell_host *h);
 bool shell_host_full(const struct shell_host *h);
 void shell_host_print(struct shell_host *h, const uint8_t *data, size_t size);
 void shell_host_flush(struct shell_host *h);

@@ -74,15 +74,21 @@ static void connect_host(const void *early, size_t size)
 	shells_take(&t.shells, pair[0], early, size);
 }
 
+static void put_open(struct buf *frame, uint64_t attach, uint64_t offset)
+{
+	size_t mark = agent_begin(frame, SHELL_OPEN);
+
+	agent_put_text(frame, SHELL_SESSION, ID);
+	agent_put_u64(frame, SHELL_ATTACH, attach);
+	agent_put_u64(frame, SHELL_OFFSET, offset);
+	agent_end(frame, mark);
+}
+
 static void ask(uint64_t attach, uint64_t offset)
 {
 	autobuf struct buf frame = { 0 };
-	size_t mark = agent_begin(&frame, SHELL_OPEN);
 
-	agent_put_text(&frame, SHELL_SESSION, ID);
-	agent_put_u64(&frame, SHELL_ATTACH, attach);
-	agent_put_u64(&frame, SHELL_OFFSET, offset);
-	agent_end(&frame, mark);
+	put_open(&frame, attach, offset);
 	connect_host(frame.data, frame.size);
 }
 
@@ -315,6 +321,37 @@ static void test_another_connection_takes_the_session(void **unused)
 	assert_int_equal(t.shells.n_sessions, 1);
 }
 
+/* Once before the shell has started and once after; what it does then concerns no connection. */
+static void test_a_second_request_ends_its_connection_and_leaves_the_session(void **unused)
+{
+	(void)unused;
+	for (uint64_t started = 0; started < 2; started++) {
+		autobuf struct buf again = { 0 };
+		unsigned seen[SHELL_NUM_TYPES];
+		uint64_t number;
+
+		ask(started, 0);
+		turn();
+		put_open(&again, 1, 0);
+		assert_int_equal(send(t.host, again.data, again.size, 0), again.size);
+		turn();
+		hear(seen, &number);
+		assert_int_equal(seen[SHELL_REFUSED], 1);
+		list_each(s, &t.shells.sessions, struct shell, in)
+		{
+			assert_null(s->host);
+			assert_true(s->grace.active);
+		}
+		close(t.host);
+		turn();
+		assert_int_equal(t.shells.n_hosts, 0);
+		if (!started)
+			starts();
+		print(100);
+	}
+	assert_int_equal(t.shells.n_sessions, 1);
+}
+
 static void test_frames_in_any_order_do_no_harm(void **unused)
 {
 	(void)unused;
@@ -345,6 +382,7 @@ int main(void)
 		TEST(test_the_exit_follows_the_last_byte),
 		TEST(test_an_exit_waits_for_who_comes_back),
 		TEST(test_another_connection_takes_the_session),
+		TEST(test_a_second_request_ends_its_connection_and_leaves_the_session),
 		TEST(test_frames_in_any_order_do_no_harm),
 	};
 
