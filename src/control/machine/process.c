@@ -390,9 +390,7 @@ void machine_ask(struct machine *m, enum machine_type type, const void *body, co
 
 void machine_simple(struct machine *m, enum machine_type type, machine_done *done)
 {
-	const struct machine_none none = { 0 };
-
-	machine_ask(m, type, &none, NULL, 0, done);
+	machine_ask(m, type, &(const struct machine_none){ 0 }, NULL, 0, done);
 }
 
 void machine_stats(struct machine *m, machine_done *done)
