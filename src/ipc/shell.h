@@ -8,9 +8,9 @@
  * A session outlives its connection.  The guest numbers the bytes that a session has printed, and
  * keeps the last SHELL_RING of them.  It prints no more than SHELL_WINDOW bytes that the proxy has
  * not acknowledged, or half a ring while nobody is there: then the program waits, as with Ctrl-S.
- * What may be lost with a connection is thus always in the ring, and a client that says how much
- * it has gets the rest without a gap.  A session that nobody has come back to for SHELL_GRACE_MS of
- * the guest's time is hung up. */
+ * What may be lost with a connection is thus in the ring (docs/shell.md has the exceptions), and a
+ * client that says how much it has gets the rest without a gap.  A session that nobody has come
+ * back to for SHELL_GRACE_MS of the guest's time is hung up. */
 #ifndef IPC_SHELL_H
 #define IPC_SHELL_H
 

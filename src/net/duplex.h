@@ -25,7 +25,8 @@ struct duplex_kind {
 	void (*close)(struct duplex *d);
 	void (*close_after_write)(struct duplex *d);
 	void (*timeout)(struct duplex *d, int64_t ms);
-	/* NULL: the window of an HTTP/2 stream bounds it already. */
+	/* NULL: nothing bounds it.  An HTTP/2 stream shares its connection's buffers with others.
+	 */
 	void (*unsent)(struct duplex *d, int bytes);
 };
 

@@ -6,11 +6,14 @@
 import base64
 import json
 import os
+import socket
+import ssl
 import struct
 import threading
 import time
 import uuid
 
+import h2_client as h2
 import proxy_test
 from proxy_rig import MIB, OPEN, SLEEPING, WAITING, ACTIVE, WAKE, App, Rig, talk_hello, wait_for
 
@@ -389,6 +392,34 @@ class Shells(proxy_test.ProxyTest):
             c, _ = self.opened()
             leave(c)
             self.assertTrue(ended.wait(5))
+
+    def test_a_stream_of_http2_is_a_shell_too(self):
+        context = ssl.create_default_context(cafile=self.rig.cert)
+        context.set_alpn_protocols(["h2"])
+        raw = socket.create_connection(("127.0.0.1", self.rig.port), timeout=20)
+        c = h2.Client(context.wrap_socket(raw, server_hostname=self.host)).ready()
+
+        def opened(target="/shell"):
+            s = c.request([(":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "https"), (":path", target),
+                           (":authority", self.host), ("sec-websocket-version", "13"),
+                           ("sec-websocket-protocol", f"lambda-microvms, lambda-microvms.authentication.{self.token}")], end=False)
+            c.until(lambda: b"session_init" in c.streams[s].body or c.streams[s].over)
+            self.assertEqual(c.streams[s].final()["sec-websocket-protocol"], "lambda-microvms")
+            return s, c.streams[s]
+        first, second = opened(), opened("/?status=1")
+        for (s, stream), text in ((first, b"one"), (second, b"two")):
+            stream.body = bytearray()
+            c.send(s, b"\x82\x83\0\0\0\0" + text)
+            c.until(lambda st=stream, t=text: st.body == b"\x82\x03" + t)
+        second[1].body = bytearray()
+        c.send(second[0], b"\x82\x87\0\0\0\0exit 3\n")
+        c.until(lambda: second[1].over)
+        self.assertIn(b'"status":3', second[1].body)
+        self.assertTrue(second[1].body.endswith(b"\x88\x0e\x03\xe8shell exited"))
+        first[1].body = bytearray()
+        self.set(WAITING, shell=1)
+        c.until(lambda: first[1].over)
+        self.assertEqual(first[1].body[:4], b"\x88" + first[1].body[1:2] + b"\x03\xe9")
 
     def test_shells_leave_no_descriptor_behind(self):
         self.opened()[0].wire.sock.close()
