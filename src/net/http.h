@@ -100,11 +100,9 @@ void http_abort_code(struct http_exchange *x, uint32_t h2_code); /* ... with thi
 void http_answer(struct http_exchange *x, unsigned status, const struct http_header *headers,
 		 size_t n, const void *body, size_t size);
 
-/* Call it after an upgrade was agreed on (http_send_head with 101).  The connection is then the
- * caller's.  Bytes that came early are given to ops->data from the loop, and `done` is not
- * called.  NULL: an HTTP/2 stream has no connection of its own. */
-struct conn *http_take_conn(struct http_exchange *x, const struct conn_ops *ops, void *owner);
-/* Likewise, over whatever carries the exchange. */
+/* Call it after an upgrade was agreed on (http_send_head with 101).  The connection, or the stream,
+ * is then the caller's.  Bytes that came early are given to ops->data from the loop, and `done` is
+ * not called. */
 struct duplex *http_take_duplex(struct http_exchange *x, const struct duplex_ops *ops, void *owner);
 /* Does this 101 answer what the client asked for? */
 bool http_upgrade_fits(const struct http_exchange *x, const struct http_head *answer);

@@ -26,8 +26,6 @@ struct http_carrier {
 	void (*cork)(struct http_exchange *x,
 		     bool on); /* what is sent between on and off goes out in one piece */
 	const char *(*sni)(const struct http_exchange *x);
-	/* NULL: this carrier has no connection to give */
-	struct conn *(*take_conn)(struct http_exchange *x, const struct conn_ops *ops, void *owner);
 	struct duplex *(*take_duplex)(struct http_exchange *x, const struct duplex_ops *ops,
 				      void *owner);
 	/* NULL: the client looks at it */

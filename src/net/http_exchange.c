@@ -128,11 +128,6 @@ void http_answer(struct http_exchange *x, unsigned status, const struct http_hea
 	x->carrier->cork(x, false);
 }
 
-struct conn *http_take_conn(struct http_exchange *x, const struct conn_ops *ops, void *owner)
-{
-	return x->carrier->take_conn ? x->carrier->take_conn(x, ops, owner) : NULL;
-}
-
 struct duplex *http_take_duplex(struct http_exchange *x, const struct duplex_ops *ops, void *owner)
 {
 	return x->carrier->take_duplex(x, ops, owner);

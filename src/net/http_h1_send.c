@@ -250,6 +250,5 @@ const struct http_carrier h1_carrier = {
 	.abort = h1_abort,
 	.cork = h1_cork,
 	.sni = h1_sni,
-	.take_conn = h1_take_conn,
 	.take_duplex = h1_take_duplex,
 };

@@ -1,4 +1,4 @@
-/* drain.c - how a worker ends whose place another one has taken: it accepts nothing more, its
+/* drain.c - how a worker ends whose place another one has taken: it accepts no connection more, its
  * answers tell clients to connect anew, and it goes when nothing runs through it any more, or when
  * its time is up. */
 

@@ -6,10 +6,8 @@
 #include "proxy/access_log.h"
 #include "proxy/meters.h"
 
-void recording_begin(struct proxy *p, struct request_record *r, const struct http_head *head,
-		     unsigned version)
+void recording_begin(struct request_record *r, const struct http_head *head, unsigned version)
 {
-	(void)p;
 	record_begin(r, head, version, clock_wall_ms(), clock_mono_ms());
 }
 

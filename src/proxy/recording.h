@@ -5,8 +5,7 @@
 #include "proxy/proxy.h"
 #include "proxy/record.h"
 
-void recording_begin(struct proxy *p, struct request_record *r, const struct http_head *head,
-		     unsigned version);
+void recording_begin(struct request_record *r, const struct http_head *head, unsigned version);
 /* NULL, or why a limit keeps it out: it is to be refused with 429. */
 const char *recording_admitted(struct proxy *p, struct request_record *r, struct route *route,
 			       uint16_t port);

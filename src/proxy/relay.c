@@ -156,7 +156,7 @@ static void relay_head(struct http_exchange *x)
 	list_init(&r->in_heads);
 	rand_uuid(r->id);
 	http_set_user(x, r);
-	recording_begin(r->caller.proxy, &r->record, head, http_version(x));
+	recording_begin(&r->record, head, http_version(x));
 	auth_offer_read(head, &r->offer);
 	denial = relay_admit(r, head);
 	if (denial) {

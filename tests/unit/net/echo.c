@@ -12,23 +12,23 @@ struct echo {
 
 struct echo_stats echo_stats;
 
-static void echo_closed(struct conn *c)
+static void echo_closed(struct duplex *d)
 {
-	(void)c;
+	(void)d;
 }
 
-static size_t echo_raw(struct conn *c, const uint8_t *data, size_t size)
+static size_t echo_raw(struct duplex *d, const uint8_t *data, size_t size)
 {
-	conn_write(c, data, size);
+	duplex_write(d, data, size);
 	return size;
 }
 
-static void echo_raw_end(struct conn *c)
+static void echo_raw_end(struct duplex *d)
 {
-	conn_close_after_write(c);
+	duplex_close_after_write(d);
 }
 
-static const struct conn_ops echo_conn = {
+static const struct duplex_ops echo_duplex = {
 	.data = echo_raw,
 	.end = echo_raw_end,
 	.closed = echo_closed,
@@ -85,7 +85,7 @@ static void echo_upgrade(struct http_exchange *x)
 	http_send_head(x, 101, h, 1, -1);
 	uv_close((uv_handle_t *)&s->timer, echo_timer_closed);
 	echo_stats.taken++;
-	http_take_conn(x, &echo_conn, NULL);
+	http_take_duplex(x, &echo_duplex, NULL);
 }
 
 static void echo_head(struct http_exchange *x)
