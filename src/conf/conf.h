@@ -34,6 +34,7 @@ struct conf {
 	char libexec_dir[CONF_TEXT]; /* doze-qemu, doze-init, doze-build-step, guest/ */
 
 	char region[64], account[16], domain[128];
+	char listen[CONF_TEXT], api_name[128];
 	int64_t api_port, s3_port,
 		endpoint_port;    /* endpoint: 443, else the next free from 8443 on */
 	int64_t endpoint_workers; /* 0: one for each processor */

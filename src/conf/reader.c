@@ -13,6 +13,7 @@
 
 #include "conf/awake.h"
 #include "conf/keys.h"
+#include "conf/listen.h"
 
 /* NULL if the text may be anything. */
 static const struct conf_words *conf_words_of(const struct conf_key *k)
@@ -238,6 +239,22 @@ static int conf_line(void *arg, const char *section, const char *name, const cha
 	return !wrong;
 }
 
+/* What one row of the table cannot say. */
+static int conf_check(const struct conf *c, const char *name, struct err *e)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-.:";
+	struct listen_addresses addresses;
+
+	if (listen_read(c->listen, &addresses, e))
+		return err_wrap(e, "%s: [service] listen", name);
+	if (c->api_name[strspn(c->api_name, letters)])
+		return err_set(e, ERR_INVALID,
+			       "%s: [service] api_name: '%s' is no name of a host: give a name of "
+			       "a-z, 0-9, '-' and '.', or an address",
+			       name, c->api_name);
+	return awake_check_list(c->awake, e) ? err_wrap(e, "%s: [limits] awake", name) : 0;
+}
+
 int conf_read(struct conf *c, int fd, const char *name, struct err *e)
 {
 	struct conf_reading r = { .conf = c, .file = name, .e = e };
@@ -261,7 +278,7 @@ int conf_read(struct conf *c, int fd, const char *name, struct err *e)
 	if (line)
 		return err_set(e, ERR_INVALID, "%s:%d: not a line of 'key = value' or [section]",
 			       name, line);
-	return awake_check_list(c->awake, e) ? err_wrap(e, "%s: [limits] awake", name) : 0;
+	return conf_check(c, name, e);
 }
 
 size_t conf_n_rows(void)

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "conf/listen.h"
 #include "control/admission/admission.h"
 #include "control/api/api.h"
 #include "control/api/metrics.h"
@@ -46,7 +47,7 @@ struct control_role {
 	struct {
 		int fd;
 		uint16_t port;
-	} listeners[8]; /* they wait until there is something true to say */
+	} listeners[LISTEN_ADDRESSES]; /* they wait until there is something true to say */
 	size_t n_listeners;
 };
 
@@ -142,8 +143,8 @@ static void on_secret(void *arg, enum secret which, const char *text, size_t siz
 	struct err e;
 	int rc = 0;
 
-	if (which == SECRET_TLS_API)
-		rc = api_set_tls(ctl, text, size, &e);
+	if (which == SECRET_TLS_API || which == SECRET_API_CERTIFICATES)
+		rc = api_set_certificates(ctl, which, text, size, &e);
 	else if (which == SECRET_TOKEN_KEYS)
 		rc = token_keys_parse(text, size, &ctl->token_keys, &e);
 	else if (which == SECRET_CREDENTIALS)

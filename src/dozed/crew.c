@@ -67,6 +67,28 @@ static void crew_look_at_program(const struct super *s, struct crew_files *files
 	files->changed = st.st_mtim;
 }
 
+static void crew_send_all(struct super *s, enum secret which)
+{
+	for (unsigned i = 0; i < SUPER_SEATS; i++)
+		if (s->seats[i].used)
+			seat_send_secret(&s->seats[i], which);
+}
+
+/* A daemon may run for longer than a certificate is valid. */
+static void crew_look_at_certificates(struct super *s)
+{
+	static const enum secret leaves[] = { SECRET_TLS_API, SECRET_TLS_S3, SECRET_TLS_ENDPOINT };
+	const struct conf *conf = s->setup->conf;
+	struct err e;
+	int made = secrets_renew_leaves(&s->setup->secrets, conf, clock_wall_ms(), &e);
+
+	if (made < 0)
+		log_err("doze's own certificates are not renewed error=\"%s\"", e.text);
+	for (size_t i = 0; made > 0 && i < ARRAY_SIZE(leaves); i++)
+		crew_send_all(s, leaves[i]);
+	secrets_warn_certificates(&s->setup->secrets, &s->loaded->conf);
+}
+
 static void crew_change_tickets(struct timer *t)
 {
 	struct super *s = container_of(t, struct super, tickets);
@@ -74,6 +96,7 @@ static void crew_change_tickets(struct timer *t)
 	secrets_change_tickets(&s->setup->secrets);
 	for (unsigned i = 0; i < SUPER_WORKER_SLOTS; i++)
 		seat_send_secret(crew_seat(s, i), SECRET_TICKETS);
+	crew_look_at_certificates(s);
 	loop_timer(s->loop, &s->tickets, CREW_TICKETS_MS, crew_change_tickets);
 }
 
@@ -263,12 +286,12 @@ static void crew_apply(struct super *s, struct crew_files *files, struct buf *pr
 	free(s->loaded);
 	s->loaded = files;
 	secrets_read_certificates(&s->setup->secrets, &files->conf, problems);
+	crew_send_all(s, SECRET_API_CERTIFICATES);
 	if (changed) {
 		crew_replace_all(s);
 		return;
 	}
-	for (unsigned i = 0; i < SUPER_WORKER_SLOTS; i++)
-		seat_send_secret(crew_seat(s, i), SECRET_CERTIFICATES);
+	crew_send_all(s, SECRET_CERTIFICATES);
 	log_info("certificates are reloaded");
 }
 

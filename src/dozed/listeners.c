@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "conf/listen.h"
+
 #define FALLBACK_FIRST 8443
 #define FALLBACK_LAST  8542
 #define BACKLOG        4096
@@ -71,37 +73,43 @@ static int listen_one(struct listeners *l, enum listener which, unsigned worker,
 	return 0;
 }
 
-/* Listens on IPv4 and, where the host has it, on IPv6. Returns 0, or -errno with nothing left open.
- */
-static int listen_both(struct listeners *l, enum listener which, uint16_t port, bool any,
-		       unsigned workers)
+/* Listens on each address.  One of IPv6 may be missing where nobody asked for it.  Returns 0, or
+ * -errno with nothing left open, and *failed is the address. */
+static int listen_all(struct listeners *l, enum listener which, uint16_t port,
+		      const struct listen_addresses *to, unsigned workers, const char **failed)
 {
-	const char *const ips[] = { any ? "0.0.0.0" : "127.0.0.1", any ? "::" : "::1" };
+	enum listen_share share = workers > 1 ? LISTEN_FIRST : LISTEN_ALONE;
 	size_t before = l->n;
 
-	for (size_t i = 0; i < ARRAY_SIZE(ips); i++) {
-		int rc = listen_one(l, which, 0, port, ips[i],
-				    workers > 1 ? LISTEN_FIRST : LISTEN_ALONE);
+	for (size_t i = 0; i < to->n; i++) {
+		int rc = listen_one(l, which, 0, port, to->at[i], share);
 
-		if (i == 1 && (rc == -EAFNOSUPPORT || rc == -EADDRNOTAVAIL))
+		if (rc == -EAFNOSUPPORT || (rc == -EADDRNOTAVAIL && !strcmp(to->at[i], "::1")))
 			continue; /* no IPv6 here */
 		for (unsigned worker = 1; !rc && worker < workers; worker++)
-			rc = listen_one(l, which, worker, port, ips[i], LISTEN_MORE);
+			rc = listen_one(l, which, worker, port, to->at[i], LISTEN_MORE);
 		if (rc) {
 			listeners_drop(l, before);
+			*failed = to->at[i];
 			return rc;
 		}
 	}
 	return 0;
 }
 
-static int listen_or_say(struct listeners *l, enum listener which, uint16_t port, const char *key,
-			 struct err *e)
+static int listen_or_say(struct listeners *l, enum listener which, uint16_t port,
+			 const struct listen_addresses *to, const char *key, struct err *e)
 {
-	int rc = listen_both(l, which, port, false, 1);
+	const char *failed;
+	int rc = listen_all(l, which, port, to, 1, &failed);
 
 	errno = -rc;
-	return rc ? err_sys(e, "listen on port %u; set [service] %s to a free one", port, key) : 0;
+	if (rc == -EADDRNOTAVAIL)
+		return err_sys(e, "listen on %s; [service] listen names addresses of this host",
+			       failed);
+	return rc ? err_sys(e, "listen on port %u of %s; set [service] %s to a free one", port,
+			    failed, key)
+		  : 0;
 }
 
 static bool under_localhost(const char *domain)
@@ -111,30 +119,35 @@ static bool under_localhost(const char *domain)
 	return n >= tail && !strcmp(domain + n - tail, "localhost");
 }
 
-static int listen_endpoint(struct listeners *l, const struct conf *conf, unsigned workers,
-			   struct err *e)
+static int listen_endpoint(struct listeners *l, const struct conf *conf,
+			   const struct listen_addresses *given, unsigned workers, struct err *e)
 {
-	bool any = !under_localhost(conf->domain);
+	static const struct listen_addresses all = { { "0.0.0.0", "::" }, 2 };
+	bool any = !*conf->listen && !under_localhost(conf->domain);
+	const struct listen_addresses *to = any ? &all : given;
 	uint16_t port = (uint16_t)conf->endpoint_port;
-	int rc = listen_both(l, LISTENER_ENDPOINT, port, any, workers);
+	const char *failed;
+	int rc = listen_all(l, LISTENER_ENDPOINT, port, to, workers, &failed);
 
 	for (port = FALLBACK_FIRST; rc == -EADDRINUSE && port <= FALLBACK_LAST; port++)
-		rc = listen_both(l, LISTENER_ENDPOINT, port, any, workers);
+		rc = listen_all(l, LISTENER_ENDPOINT, port, to, workers, &failed);
 	errno = -rc;
-	return rc ? err_sys(e, "listen on port %d or one from %d to %d for endpoints",
-			    (int)conf->endpoint_port, FALLBACK_FIRST, FALLBACK_LAST)
+	return rc ? err_sys(e, "listen on port %d of %s or one from %d to %d for endpoints",
+			    (int)conf->endpoint_port, failed, FALLBACK_FIRST, FALLBACK_LAST)
 		  : 0;
 }
 
 static int listen_metrics(struct listeners *l, const struct conf *conf, struct err *e)
 {
+	static const struct listen_addresses loopback = { { "127.0.0.1", "::1" }, 2 };
 	int64_t port = conf->metrics_port;
+	const char *failed;
 	int rc;
 
 	if (!port)
 		return 0;
 	do
-		rc = listen_both(l, LISTENER_METRICS, (uint16_t)port, false, 1);
+		rc = listen_all(l, LISTENER_METRICS, (uint16_t)port, &loopback, 1, &failed);
 	while (rc == -EADDRINUSE && ++port <= UINT16_MAX &&
 	       port <= conf->metrics_port + METRICS_TRIES);
 	errno = -rc;
@@ -148,10 +161,14 @@ static int listen_metrics(struct listeners *l, const struct conf *conf, struct e
 
 int listeners_open(struct listeners *l, const struct conf *conf, unsigned workers, struct err *e)
 {
+	uint16_t api = (uint16_t)conf->api_port, s3 = (uint16_t)conf->s3_port;
+	struct listen_addresses to;
+
 	*l = (struct listeners){ 0 };
-	if (!listen_or_say(l, LISTENER_API, (uint16_t)conf->api_port, "api_port", e) &&
-	    !listen_or_say(l, LISTENER_S3, (uint16_t)conf->s3_port, "s3_port", e) &&
-	    !listen_endpoint(l, conf, workers, e) && !listen_metrics(l, conf, e))
+	if (!listen_read(conf->listen, &to, e) &&
+	    !listen_or_say(l, LISTENER_API, api, &to, "api_port", e) &&
+	    !listen_or_say(l, LISTENER_S3, s3, &to, "s3_port", e) &&
+	    !listen_endpoint(l, conf, &to, workers, e) && !listen_metrics(l, conf, e))
 		return 0;
 	listeners_drop(l, 0);
 	return -1;

@@ -4,9 +4,10 @@
 #define DOZED_LISTENERS_H
 
 #include "conf/conf.h"
+#include "conf/listen.h"
 #include "ipc/super.h"
 
-#define LISTENERS_MAX (8 + 2 * SUPER_WORKERS)
+#define LISTENERS_MAX (2 + LISTEN_ADDRESSES * (2 + SUPER_WORKERS))
 
 struct listeners {
 	struct {
@@ -18,10 +19,10 @@ struct listeners {
 	size_t n;
 };
 
-/* API and S3 listen on both loopbacks. Endpoints listen there too if their domain is under
- * localhost, otherwise on every address. If the configured port of the endpoints is taken, they get
- * the first free one from 8443 on.  Each of the proxy's @workers has sockets of its own there,
- * among which the kernel spreads new connections. */
+/* All listen on both loopbacks and on the addresses of [service] listen; if there are none,
+ * endpoints whose domain is not under localhost listen on every address. If the configured port of
+ * the endpoints is taken, they get the first free one from 8443 on.  Each of the proxy's @workers
+ * has sockets of its own there, among which the kernel spreads new connections. */
 int listeners_open(struct listeners *l, const struct conf *conf, unsigned workers,
 		   struct err *e) must_check;
 

@@ -161,8 +161,17 @@ static int pki_no_phrase(char *to, int size, int writing, void *arg)
 	return -1;
 }
 
+/* Since 1970; 0 if the certificate's own words are no time. */
+static int64_t pki_seconds(const ASN1_TIME *at)
+{
+	struct tm tm;
+
+	return ASN1_TIME_to_tm(at, &tm) ? timegm(&tm) : 0;
+}
+
 /* Adds the certificates, the leaf first, whose key must be @key. */
-static int pki_copy_chain(BIO *from, EVP_PKEY *key, struct buf *pem, bool *expired, struct err *e)
+static int pki_copy_chain(BIO *from, EVP_PKEY *key, struct buf *pem, int64_t *until_s,
+			  struct err *e)
 {
 	X509 *cert;
 	int n = 0, ok = 1;
@@ -170,7 +179,7 @@ static int pki_copy_chain(BIO *from, EVP_PKEY *key, struct buf *pem, bool *expir
 	while (ok && (cert = PEM_read_bio_X509(from, NULL, NULL, NULL))) {
 		if (!n++) {
 			ok = X509_check_private_key(cert, key);
-			*expired = X509_cmp_current_time(X509_get0_notAfter(cert)) < 0;
+			*until_s = pki_seconds(X509_get0_notAfter(cert));
 		}
 		ok = ok && pki_put_cert(cert, pem);
 		X509_free(cert);
@@ -182,7 +191,7 @@ static int pki_copy_chain(BIO *from, EVP_PKEY *key, struct buf *pem, bool *expir
 }
 
 int pki_read_leaf(const struct buf *key_pem, const struct buf *certs, struct buf *pem,
-		  bool *expired, struct err *e)
+		  int64_t *until_s, struct err *e)
 {
 	BIO *key_bio = BIO_new_mem_buf(key_pem->size ? key_pem->data : (const void *)"",
 				       (int)key_pem->size);
@@ -199,7 +208,7 @@ int pki_read_leaf(const struct buf *key_pem, const struct buf *certs, struct buf
 	else if (!pki_put_key(key, pem))
 		pki_fail(e, "write a key");
 	else
-		rc = pki_copy_chain(cert_bio, key, pem, expired, e);
+		rc = pki_copy_chain(cert_bio, key, pem, until_s, e);
 	EVP_PKEY_free(key);
 	BIO_free(cert_bio);
 	BIO_free(key_bio);

@@ -16,8 +16,8 @@ int pki_make_leaf(struct buf *ca_key, struct buf *ca_cert, const char *const *na
 		  struct buf *pem, struct err *e) must_check;
 
 /* Checks that a server can use an operator's key and certificates, and adds them to @pem as above.
- * *expired says that the leaf is not valid any more. */
-int pki_read_leaf(const struct buf *key, const struct buf *certs, struct buf *pem, bool *expired,
+ * *until_s is when the leaf ends, in seconds since 1970. */
+int pki_read_leaf(const struct buf *key, const struct buf *certs, struct buf *pem, int64_t *until_s,
 		  struct err *e) must_check;
 
 #endif

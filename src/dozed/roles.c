@@ -14,11 +14,11 @@
 const struct role_def role_defs[ROLE_NUM] = {
 	[ROLE_PRIV] = { 0 },
 	[ROLE_OBJECTS] = { .user = "objects",
-		.secrets = BIT(SECRET_TLS_S3) | BIT(SECRET_CREDENTIALS), .listeners = BIT(LISTENER_S3) },
+		.secrets = BIT(SECRET_TLS_S3) | BIT(SECRET_API_CERTIFICATES) | BIT(SECRET_CREDENTIALS), .listeners = BIT(LISTENER_S3) },
 	[ROLE_IMAGE] = { .user = "image", .groups = { "control" },
 		.secrets = BIT(SECRET_CA_CERT) },
 	[ROLE_CONTROL] = { .user = "control", .groups = { "proxy" },
-		.secrets = BIT(SECRET_TLS_API) | BIT(SECRET_TOKEN_KEYS) | BIT(SECRET_CREDENTIALS) | BIT(SECRET_CA_CERT),
+		.secrets = BIT(SECRET_TLS_API) | BIT(SECRET_API_CERTIFICATES) | BIT(SECRET_TOKEN_KEYS) | BIT(SECRET_CREDENTIALS) | BIT(SECRET_CA_CERT),
 		.listeners = BIT(LISTENER_API) | BIT(LISTENER_METRICS) },
 	[ROLE_PROXY] = { .user = "proxy",
 		.secrets = BIT(SECRET_TLS_ENDPOINT) | BIT(SECRET_TOKEN_KEYS) | BIT(SECRET_TICKETS) | BIT(SECRET_CERTIFICATES),

@@ -5,16 +5,20 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/io.h"
 #include "base/rand.h"
+#include "conf/listen.h"
 #include "dozed/pki.h"
 
 #define SECRET_MAX (64 * KIB)
+#define LEAVES_MS  (300LL * 86400 * 1000) /* a leaf is valid for 390 days (pki.c) */
 
 /* 1: read; 0: there is none; -1. */
 static int secret_read(int dir, const char *name, struct buf *to, struct err *e)
@@ -131,20 +135,93 @@ static int secrets_credentials(int dir, struct buf *to, struct err *e)
 	return secret_write(dir, "credentials", to, 0600, e);
 }
 
+/* The names of a leaf: those that clients on this host use, and those of other machines. */
+struct leaf_names {
+	char *at[LISTEN_ADDRESSES + 8]; /* ends with NULL; owned */
+	size_t n;
+};
+
+static void leaf_add(struct leaf_names *names, const char *kind, const char *name)
+{
+	assert(names->n + 1 < ARRAY_SIZE(names->at));
+	names->at[names->n++] = xasprintf("%s%s", kind, name);
+}
+
+/* The loopbacks are always among them. */
+static void leaf_add_addresses(struct leaf_names *names, const struct listen_addresses *to)
+{
+	static const char *const always[] = { "127.0.0.1", "::1" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(always); i++)
+		leaf_add(names, "IP:", always[i]);
+	for (size_t i = 0; i < to->n; i++)
+		if (!listen_is_wild(to->at[i]) && strcmp(to->at[i], always[0]) != 0 &&
+		    strcmp(to->at[i], always[1]) != 0)
+			leaf_add(names, "IP:", to->at[i]);
+}
+
+static int leaf_make(struct secrets *s, struct buf *ca_key, enum secret which,
+		     struct leaf_names *names, struct err *e)
+{
+	int rc;
+
+	buf_clear(&s->each[which]);
+	rc = pki_make_leaf(ca_key, &s->each[SECRET_CA_CERT], (const char *const *)names->at,
+			   &s->each[which], e);
+
+	while (names->n)
+		free(names->at[--names->n]);
+	return rc;
+}
+
 static int secrets_leaves(struct secrets *s, const struct conf *conf, struct buf *ca_key,
 			  struct err *e)
 {
-	autofree char *wild = xasprintf("DNS:*.lambda-microvm.%s.%s", conf->region, conf->domain);
-	const char *const local[] = { "DNS:localhost", "IP:127.0.0.1", "IP:::1", NULL };
-	const char *const s3[] = { "DNS:localhost", "DNS:s3.localhost", "DNS:*.s3.localhost",
-				   "IP:127.0.0.1",  "IP:::1",           NULL };
-	const char *const endpoint[] = { wild, "IP:127.0.0.1", "IP:::1", NULL };
-	struct buf *ca = &s->each[SECRET_CA_CERT];
+	autofree char *wild = xasprintf("*.lambda-microvm.%s.%s", conf->region, conf->domain);
+	struct leaf_names api = { 0 }, s3 = { 0 }, endpoint = { 0 };
+	struct listen_addresses to;
 
-	if (pki_make_leaf(ca_key, ca, local, &s->each[SECRET_TLS_API], e) ||
-	    pki_make_leaf(ca_key, ca, s3, &s->each[SECRET_TLS_S3], e))
+	if (listen_read(conf->listen, &to, e))
 		return -1;
-	return pki_make_leaf(ca_key, ca, endpoint, &s->each[SECRET_TLS_ENDPOINT], e);
+	leaf_add(&api, "DNS:", "localhost");
+	leaf_add(&s3, "DNS:", "localhost");
+	leaf_add(&s3, "DNS:", "s3.localhost");
+	leaf_add(&s3, "DNS:", "*.s3.localhost");
+	leaf_add(&endpoint, "DNS:", wild);
+	if (listen_is_address(conf->api_name)) {
+		leaf_add(&api, "IP:", conf->api_name);
+		leaf_add(&s3, "IP:", conf->api_name);
+		leaf_add(&endpoint, "IP:", conf->api_name);
+	} else if (*conf->api_name) {
+		leaf_add(&api, "DNS:", conf->api_name);
+		leaf_add(&s3, "DNS:", conf->api_name);
+		leaf_add(&s3, "DNS:*.", conf->api_name); /* buckets as hosts */
+	}
+	leaf_add_addresses(&api, &to);
+	leaf_add_addresses(&s3, &to);
+	leaf_add_addresses(&endpoint, &to);
+	s->leaves_ms = clock_wall_ms();
+	return leaf_make(s, ca_key, SECRET_TLS_API, &api, e) ||
+			       leaf_make(s, ca_key, SECRET_TLS_S3, &s3, e) ||
+			       leaf_make(s, ca_key, SECRET_TLS_ENDPOINT, &endpoint, e)
+		       ? -1
+		       : 0;
+}
+
+int secrets_renew_leaves(struct secrets *s, const struct conf *conf, int64_t now_ms, struct err *e)
+{
+	autofree char *path = xasprintf("%s/secrets", conf->data_dir);
+	autobuf struct buf ca_key = { .secret = true };
+	autoclose int dir = -1;
+
+	if (now_ms - s->leaves_ms < LEAVES_MS)
+		return 0;
+	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (dir < 0)
+		return err_sys(e, "open '%s'", path);
+	if (secret_read(dir, "ca.key", &ca_key, e) != 1)
+		return -1;
+	return secrets_leaves(s, conf, &ca_key, e) ? -1 : 1;
 }
 
 void secrets_change_tickets(struct secrets *s)

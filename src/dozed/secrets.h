@@ -10,6 +10,8 @@
 
 struct secrets {
 	struct buf each[SECRET_NUM];
+	int64_t leaves_ms; /* when doze's own leaves were made; wall clock */
+	int64_t certificates_until_s[CONF_CERTIFICATES]; /* 0: not read */
 };
 
 /* Reads the secrets, makes those that are missing, and signs the leaves for this configuration. */
@@ -17,6 +19,10 @@ int secrets_load(struct secrets *s, const struct conf *conf, int data_fd, struct
 /* Reads the operator's certificates.  Of one that cannot be used the log says why, and a line is
  * added to @problems; the one that was in use for its domain stays, or doze's own serves. */
 void secrets_read_certificates(struct secrets *s, const struct conf *conf, struct buf *problems);
+/* Says in the log which of them end within 30 days, or have ended. */
+void secrets_warn_certificates(const struct secrets *s, const struct conf *conf);
+/* Makes doze's own leaves anew once they are 300 days old.  1: it did; 0: they are young; -1. */
+int secrets_renew_leaves(struct secrets *s, const struct conf *conf, int64_t now_ms, struct err *e);
 /* New keys for TLS session tickets; those before them still open tickets. */
 void secrets_change_tickets(struct secrets *s);
 void secrets_free(struct secrets *s); /* wiped */

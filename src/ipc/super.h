@@ -39,6 +39,7 @@ enum secret {
 	SECRET_TICKETS,      /* the keys of TLS session tickets (struct super_tickets): proxy */
 	SECRET_CERTIFICATES, /* the operator's: before each, whose PEM is a key, a leaf and its
 				chain, a line SUPER_CERTIFICATE with the domain: proxy */
+	SECRET_API_CERTIFICATES, /* likewise, those for [service] api_name: control, objects */
 	SECRET_NUM,
 };
 

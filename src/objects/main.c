@@ -10,8 +10,9 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "conf/conf.h"
+#include "conf/listen.h"
 #include "net/role.h"
-#include "net/tls.h"
+#include "net/tls_certificates.h"
 #include "objects/artifact.h"
 #include "objects/load.h"
 #include "objects/request.h"
@@ -19,9 +20,10 @@
 struct objects {
 	struct s3 s3;
 	const struct conf *conf; /* borrowed */
+	struct certificates *certificates;
 	struct role_link *role;
 	bool started, ready, failed;
-	int pending[8]; /* listeners that came before the certificate */
+	int pending[LISTEN_ADDRESSES]; /* listeners that came before the certificate */
 	size_t n_pending;
 	uv_prepare_t stopping; /* checks in each turn of the loop whether all work has ended */
 };
@@ -55,7 +57,6 @@ static void objects_serve(struct objects *o)
 
 static void objects_secret(void *arg, enum secret which, const char *text, size_t size)
 {
-	static const char *const alpn[] = { "http/1.1", NULL };
 	struct objects *o = arg;
 	struct tls *tls;
 	struct err e;
@@ -63,12 +64,10 @@ static void objects_secret(void *arg, enum secret which, const char *text, size_
 	if (which == SECRET_CREDENTIALS) {
 		if (creds_parse(text, size, &o->s3.creds, &e))
 			objects_fail(o, &e);
-	} else if (which == SECRET_TLS_S3) {
-		tls = tls_server_new(text, size, alpn, &e);
-		if (!tls) {
-			objects_fail(o, &e);
-			return;
-		}
+	} else if (certificates_take(o->certificates, which, text, size, &tls, &e)) {
+		objects_fail(o, &e);
+		return;
+	} else if (tls) {
 		if (o->s3.server)
 			http_server_set_tls(o->s3.server, tls);
 		tls_free(o->s3.tls);
@@ -155,6 +154,7 @@ static int objects_open(struct objects *o, const struct conf *conf, struct err *
 		return err_set(e, ERR_INTERNAL, "open '%s/objects': %s", conf->data_dir,
 			       strerror(-dir));
 	snprintf(o->s3.region, sizeof(o->s3.region), "%s", conf->region);
+	snprintf(o->s3.api_name, sizeof(o->s3.api_name), "%s", conf->api_name);
 	snprintf(o->s3.owner, sizeof(o->s3.owner), "%s", conf->account);
 	store_open(&o->s3.store, o->s3.loop, dir);
 	return load_store(&o->s3.store, e);
@@ -162,6 +162,7 @@ static int objects_open(struct objects *o, const struct conf *conf, struct err *
 
 int objects_main(const struct conf *conf, int super_fd)
 {
+	static const char *const alpn[] = { "http/1.1", NULL };
 	static struct objects o;
 	struct err e;
 	int code;
@@ -169,6 +170,7 @@ int objects_main(const struct conf *conf, int super_fd)
 	disk_pool_size(store_threads());
 	json_object_seed(0); /* while there is one thread: it is not safe with more */
 	o.conf = conf;
+	o.certificates = certificates_new(SECRET_TLS_S3, alpn);
 	o.s3.loop = uv_default_loop();
 	if (objects_open(&o, conf, &e)) {
 		log_err("%s", e.text);

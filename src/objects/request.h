@@ -22,6 +22,7 @@ struct s3 {
 	struct creds creds;
 	uv_loop_t *loop;
 	char region[65], owner[16];
+	char api_name[128];         /* of [service]: hosts below it are buckets */
 	struct http_server *server; /* NULL: not serving yet */
 	struct tls *tls;
 	unsigned requests; /* that live */

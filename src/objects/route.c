@@ -69,26 +69,41 @@ static int route_params(struct request *r, char *query)
 	return 0;
 }
 
-/* The bucket that the host names ("apps.s3.localhost", "apps.localhost"); its length, 0: none. */
-static size_t route_host_bucket(const char *host)
+/* The bytes before ".@domain" at the end of @host, which has @size; 0: it is not below it. */
+static size_t route_below(const char *host, size_t size, const char *domain)
 {
-	size_t size = strcspn(host, ":");
-	const char *dot = NULL, *s3 = strstr(host, ".s3.");
+	size_t n = strlen(domain);
 
-	if (s3)
-		return (size_t)(s3 - host);
+	if (!n || size < n + 2 || strncasecmp(host + size - n, domain, n) != 0 ||
+	    host[size - n - 1] != '.')
+		return 0;
+	return size - n - 1;
+}
+
+/* The bucket that the host names ("apps.s3.localhost", "apps.localhost", "apps.API_NAME"); its
+ * length, 0: none. */
+static size_t route_host_bucket(const struct s3 *s3, const char *host)
+{
+	size_t size = strcspn(host, ":"), n;
+	const char *dot = strstr(host, ".s3.");
+
+	if (!strncasecmp(host, s3->api_name, size) && !s3->api_name[size])
+		return 0;
+	n = route_below(host, size, s3->api_name);
+	if (n)
+		return n;
+	if (dot)
+		return (size_t)(dot - host);
 	if (!strncmp(host, "s3.", 3) || *host == '[')
 		return 0;
-	if (size > 10 && !strncmp(host + size - 10, ".localhost", 10))
-		dot = host + size - 10;
-	return dot ? (size_t)(dot - host) : 0;
+	return route_below(host, size, "localhost");
 }
 
 /* Finds the bucket and the key of the request.  False: it is answered. */
 static bool route_resource(struct request *r, char *path)
 {
 	const char *host = http_request(r->x)->host;
-	size_t n = route_host_bucket(host);
+	size_t n = route_host_bucket(r->s3, host);
 	char *bucket = NULL, *key = path + 1, *slash;
 
 	if (!route_decode(path, false)) {
@@ -149,8 +164,8 @@ static int route_verify_v2(struct request *r, struct err *e)
 	snprintf(r->claim.access_key, sizeof(r->claim.access_key), "%s", claim.access_key);
 	snprintf(r->claim.payload, sizeof(r->claim.payload), "UNSIGNED-PAYLOAD");
 	return sigv2_verify(head, &claim, creds_secret(&r->s3->creds, claim.access_key),
-			    route_host_bucket(head->host) ? r->bucket_name : "", clock_wall_ms(),
-			    e);
+			    route_host_bucket(r->s3, head->host) ? r->bucket_name : "",
+			    clock_wall_ms(), e);
 }
 
 static int route_verify_v4(struct request *r, struct err *e)

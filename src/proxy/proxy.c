@@ -5,9 +5,8 @@
 
 #include "base/log.h"
 #include "net/quota.h"
-#include "net/tls.h"
+#include "net/tls_certificates.h"
 #include "proxy/access_log.h"
-#include "proxy/certificates.h"
 
 static const char *const alpn[] = { "h2", "http/1.1", NULL };
 
@@ -60,7 +59,7 @@ int proxy_init(struct proxy *p, uv_loop_t *loop, const struct conf *conf, struct
 			return err_set(e, ERR_INTERNAL, "make a timer: %s", uv_strerror(rc));
 		timers[i]->data = p;
 	}
-	p->certificates = certificates_new(alpn);
+	p->certificates = certificates_new(SECRET_TLS_ENDPOINT, alpn);
 	proxy_raise_files();
 	proxy_limit_published(p, conf->clients);
 	p->access_log = access_log_new(loop, e);

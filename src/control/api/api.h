@@ -1,7 +1,7 @@
 /* api.h - the REST API of the control role, as control's main sees it.
  *
  * Order at start: api_open (before the store is loaded), api_load_token for every row of the
- * store, api_set_tls and api_set_ca when the secrets came, api_listen for every listener.
+ * store, api_set_certificates and api_set_ca when the secrets came, api_listen for every listener.
  * Requests are answered from then on; nothing in here blocks. */
 #ifndef CONTROL_API_API_H
 #define CONTROL_API_API_H
@@ -13,8 +13,10 @@
 int api_open(struct control *ctl, struct err *e) must_check;
 /* A clientToken that an earlier run of this process remembered. */
 void api_load_token(struct control *ctl, const struct store_token *row);
-/* PEM of key, leaf and CA; also later, for new connections.  Without it the API is plain HTTP. */
-int api_set_tls(struct control *ctl, const char *pem, size_t size, struct err *e) must_check;
+/* SECRET_TLS_API or SECRET_API_CERTIFICATES; also later, for new connections.  Without them the API
+ * is plain HTTP. */
+int api_set_certificates(struct control *ctl, enum secret which, const char *pem, size_t size,
+			 struct err *e) must_check;
 /* PEM of the CA's certificate: public, answered by /doze/v1/env. */
 void api_set_ca(struct control *ctl, const char *pem, size_t size);
 /* Takes the listening socket over; @port is what /doze/v1/env says. */

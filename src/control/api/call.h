@@ -79,6 +79,7 @@ bool call_key_ok(struct call *c);
 /* What the API keeps. */
 struct api {
 	struct http_server *server;
+	struct certificates *certificates;
 	struct tls *tls;
 	struct replays *replays;
 	struct buf ca; /* PEM */

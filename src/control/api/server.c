@@ -18,7 +18,7 @@
 #include "control/api/handlers/handlers.h"
 #include "control/api/idempotency.h"
 #include "control/api/validate.h"
-#include "net/tls.h"
+#include "net/tls_certificates.h"
 
 /* How each family names the code that begins a sentence of wire/sigv4.h. */
 static const struct {
@@ -249,8 +249,11 @@ static const struct http_handler server_handler = {
 
 int api_open(struct control *ctl, struct err *e)
 {
+	static const char *const alpn[] = { "http/1.1", NULL };
+
 	(void)e;
 	ctl->api = xcalloc(1, sizeof(*ctl->api));
+	ctl->api->certificates = certificates_new(SECRET_TLS_API, alpn);
 	ctl->api->replays = replays_new();
 	ctl->api->server = http_server_new(&ctl->loop, NULL, &server_handler, ctl);
 	http_server_limit(ctl->api->server, &ctl->conf->clients);
@@ -262,13 +265,15 @@ void api_load_token(struct control *ctl, const struct store_token *row)
 	replay_load(ctl, row);
 }
 
-int api_set_tls(struct control *ctl, const char *pem, size_t size, struct err *e)
+int api_set_certificates(struct control *ctl, enum secret which, const char *pem, size_t size,
+			 struct err *e)
 {
-	static const char *const alpn[] = { "http/1.1", NULL };
-	struct tls *tls = tls_server_new(pem, size, alpn, e);
+	struct tls *tls;
 
-	if (!tls)
+	if (certificates_take(ctl->api->certificates, which, pem, size, &tls, e))
 		return -1;
+	if (!tls)
+		return 0;
 	http_server_set_tls(ctl->api->server, tls);
 	if (ctl->api->tls)
 		tls_free(ctl->api->tls);
@@ -300,6 +305,7 @@ void api_close(struct control *ctl)
 void api_free(struct control *ctl)
 {
 	replays_free(ctl->api->replays);
+	certificates_free(ctl->api->certificates);
 	buf_free(&ctl->api->ca);
 	free(ctl->api);
 	ctl->api = NULL;

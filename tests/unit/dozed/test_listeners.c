@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -138,6 +139,46 @@ static void test_the_largest_number_of_workers_has_room(void **unused)
 	close_all(&l);
 }
 
+static void test_the_addresses_that_are_given_are_listened_on(void **unused)
+{
+	struct listeners l;
+	struct conf conf;
+	bool met = false;
+	struct err e;
+
+	(void)unused;
+	choose_ports(&conf);
+	strcpy(conf.listen, "127.8.8.8");
+	assert_int_equal(listeners_open(&l, &conf, 1, &e), 0);
+	for (size_t i = 0; i < l.n; i++) {
+		struct sockaddr_in at = { 0 };
+		socklen_t size = sizeof(at);
+
+		if (l.each[i].which == LISTENER_METRICS ||
+		    getsockname(l.each[i].fd, (struct sockaddr *)&at, &size))
+			continue;
+		met |= l.each[i].which == LISTENER_API && at.sin_family == AF_INET &&
+		       at.sin_addr.s_addr == htonl(0x7f080808);
+	}
+	assert_true(met);
+	close_all(&l);
+}
+
+static void test_an_address_of_another_host_is_refused_by_name(void **unused)
+{
+	struct listeners l;
+	struct conf conf;
+	struct err e;
+
+	(void)unused;
+	choose_ports(&conf);
+	strcpy(conf.listen, "192.0.2.7");
+	assert_int_equal(listeners_open(&l, &conf, 1, &e), -1);
+	assert_non_null(strstr(e.text, "192.0.2.7"));
+	assert_non_null(strstr(e.text, "[service] listen"));
+	assert_int_equal(l.n, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -145,6 +186,8 @@ int main(void)
 		cmocka_unit_test(test_each_worker_has_listeners_of_its_own),
 		cmocka_unit_test(test_another_doze_does_not_share_the_port),
 		cmocka_unit_test(test_the_largest_number_of_workers_has_room),
+		cmocka_unit_test(test_the_addresses_that_are_given_are_listened_on),
+		cmocka_unit_test(test_an_address_of_another_host_is_refused_by_name),
 	};
 
 	return cmocka_run_group_tests_name("dozed/listeners", tests, NULL, NULL);

@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
 
 #include "base/io.h"
 #include "dozed/pki.h"
@@ -229,6 +231,110 @@ static void test_the_keys_of_tickets_last_for_two_generations(void **unused)
 	secrets_free(&s);
 }
 
+static X509 *leaf_of(const struct secrets *s, enum secret which)
+{
+	BIO *bio = BIO_new_mem_buf(s->each[which].data, (int)s->each[which].size);
+	X509 *leaf = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+
+	BIO_free(bio);
+	assert_non_null(leaf);
+	return leaf;
+}
+
+static void test_leaves_name_what_clients_elsewhere_use(void **unused)
+{
+	char dir[] = "/tmp/doze-test-secrets-XXXXXX";
+	struct secrets s = { 0 };
+	struct conf conf;
+	struct err e;
+	X509 *api, *s3;
+	int fd;
+
+	(void)unused;
+	assert_non_null(mkdtemp(dir));
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	conf_defaults(&conf, "");
+	strcpy(conf.api_name, "api.example.org");
+	strcpy(conf.listen, "192.0.2.7 2001:db8::7 0.0.0.0");
+	assert_int_equal(secrets_load(&s, &conf, fd, &e), 0);
+	api = leaf_of(&s, SECRET_TLS_API);
+	s3 = leaf_of(&s, SECRET_TLS_S3);
+	assert_int_equal(X509_check_host(api, "api.example.org", 0, 0, NULL), 1);
+	assert_int_equal(X509_check_host(api, "apps.api.example.org", 0, 0, NULL), 0);
+	assert_int_equal(X509_check_host(s3, "apps.api.example.org", 0, 0, NULL), 1);
+	assert_int_equal(X509_check_ip_asc(api, "192.0.2.7", 0), 1);
+	assert_int_equal(X509_check_ip_asc(api, "2001:db8::7", 0), 1);
+	assert_int_equal(X509_check_ip_asc(api, "127.0.0.1", 0), 1);
+	assert_int_equal(X509_check_ip_asc(api, "0.0.0.0", 0), 0);
+	X509_free(api);
+	X509_free(s3);
+	secrets_free(&s);
+	close(fd);
+	assert_int_equal(io_remove_tree(AT_FDCWD, dir), 0);
+}
+
+static void test_leaves_are_made_anew_before_they_end(void **unused)
+{
+	const int64_t day_ms = 86400000;
+	char dir[] = "/tmp/doze-test-secrets-XXXXXX";
+	struct secrets s = { 0 };
+	autofree char *before = NULL;
+	struct conf conf;
+	struct err e;
+	int fd;
+
+	(void)unused;
+	assert_non_null(mkdtemp(dir));
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	conf_defaults(&conf, "");
+	snprintf(conf.data_dir, sizeof(conf.data_dir), "%s", dir);
+	assert_int_equal(secrets_load(&s, &conf, fd, &e), 0);
+	before = xstrdup(buf_str(&s.each[SECRET_TLS_API]));
+	assert_int_equal(secrets_renew_leaves(&s, &conf, s.leaves_ms + 299 * day_ms, &e), 0);
+	assert_string_equal(buf_str(&s.each[SECRET_TLS_API]), before);
+	assert_int_equal(secrets_renew_leaves(&s, &conf, s.leaves_ms + 301 * day_ms, &e), 1);
+	assert_string_not_equal(buf_str(&s.each[SECRET_TLS_API]), before);
+	secrets_free(&s);
+	close(fd);
+	assert_int_equal(io_remove_tree(AT_FDCWD, dir), 0);
+}
+
+static void test_the_api_gets_no_key_of_another_name(void **unused)
+{
+	static const char *const domains[] = { "example.org", "other.example", "api.example.org" };
+	char dir[] = "/tmp/doze-test-secrets-XXXXXX";
+	autobuf struct buf pair = { 0 };
+	autobuf struct buf problems = { 0 };
+	struct secrets s = { 0 };
+	struct conf conf;
+	const char *text;
+	int fd;
+
+	(void)unused;
+	assert_non_null(mkdtemp(dir));
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	conf_defaults(&conf, "");
+	strcpy(conf.api_name, "api.example.org");
+	make_pair(fd, "pair", &pair);
+	conf.n_certificates = ARRAY_SIZE(domains);
+	for (size_t i = 0; i < ARRAY_SIZE(domains); i++) {
+		strcpy(conf.certificates[i].domain, domains[i]);
+		snprintf(conf.certificates[i].cert, CONF_TEXT, "%s/pair", dir);
+		snprintf(conf.certificates[i].key, CONF_TEXT, "%s/pair", dir);
+	}
+	secrets_read_certificates(&s, &conf, &problems);
+	text = buf_str(&s.each[SECRET_API_CERTIFICATES]);
+	assert_non_null(strstr(text, SUPER_CERTIFICATE "example.org\n"));
+	assert_non_null(strstr(text, SUPER_CERTIFICATE "api.example.org\n"));
+	assert_null(strstr(text, "other.example"));
+	*conf.api_name = '\0';
+	secrets_read_certificates(&s, &conf, &problems);
+	assert_int_equal(s.each[SECRET_API_CERTIFICATES].size, 0);
+	secrets_free(&s);
+	close(fd);
+	assert_int_equal(io_remove_tree(AT_FDCWD, dir), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -237,6 +343,9 @@ int main(void)
 		cmocka_unit_test(test_no_copy_of_a_secret_stays_behind),
 		cmocka_unit_test(test_a_certificate_that_cannot_be_used_leaves_the_one_before_it),
 		cmocka_unit_test(test_the_keys_of_tickets_last_for_two_generations),
+		cmocka_unit_test(test_leaves_name_what_clients_elsewhere_use),
+		cmocka_unit_test(test_leaves_are_made_anew_before_they_end),
+		cmocka_unit_test(test_the_api_gets_no_key_of_another_name),
 	};
 
 	return cmocka_run_group_tests_name("dozed/secrets", tests, NULL, NULL);

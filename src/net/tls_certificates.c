@@ -1,4 +1,4 @@
-#include "proxy/certificates.h"
+#include "net/tls_certificates.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -6,16 +6,18 @@
 #include "base/buf.h"
 
 struct certificates {
+	enum secret own_secret;
 	const char *const *alpn; /* borrowed */
 	struct buf own, others;  /* as they came, with a NUL */
 	struct super_tickets tickets;
 	bool has_tickets;
 };
 
-struct certificates *certificates_new(const char *const *alpn)
+struct certificates *certificates_new(enum secret own, const char *const *alpn)
 {
 	struct certificates *c = xcalloc(1, sizeof(*c));
 
+	c->own_secret = own;
 	c->alpn = alpn;
 	c->own.secret = c->others.secret = true;
 	return c;
@@ -95,7 +97,7 @@ static int certificates_take_tickets(struct certificates *c, const char *text, s
 int certificates_take(struct certificates *c, enum secret which, const char *text, size_t size,
 		      struct tls **tls, struct err *e)
 {
-	struct buf *mine = which == SECRET_TLS_ENDPOINT ? &c->own : &c->others;
+	struct buf *mine = which == c->own_secret ? &c->own : &c->others;
 	struct buf fresh = { .secret = true };
 
 	*tls = NULL;
@@ -103,7 +105,7 @@ int certificates_take(struct certificates *c, enum secret which, const char *tex
 		return certificates_take_tickets(c, text, size, tls, e);
 	buf_add(&fresh, text, size);
 	buf_str(&fresh);
-	if (which == SECRET_TLS_ENDPOINT || c->own.size) {
+	if (mine == &c->own || c->own.size) {
 		*tls = certificates_make(c, mine == &c->own ? &fresh : &c->own,
 					 mine == &c->own ? &c->others : &fresh, e);
 		if (!*tls) {
