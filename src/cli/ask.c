@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <termios.h>
 #include <unistd.h>
 
 static volatile sig_atomic_t interrupts;
@@ -55,4 +56,33 @@ enum answer ask(const char *question)
 	if (n <= 0)
 		return ANSWER_LEAVE;
 	return line[0] == 'y' || line[0] == 'Y' ? ANSWER_YES : ANSWER_NO;
+}
+
+bool ask_text(const char *question, char *to, size_t size)
+{
+	if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
+		return false;
+	fputs(question, stderr);
+	if (!fgets(to, (int)size, stdin))
+		return false;
+	to[strcspn(to, "\r\n")] = '\0';
+	return *to;
+}
+
+/* The terminal is as before when Ctrl-C ends the program here, since the key still works and the
+ * shell sets it anew. */
+bool ask_secret(const char *question, char *to, size_t size)
+{
+	struct termios before, hidden;
+	bool ok;
+
+	if (tcgetattr(STDIN_FILENO, &before))
+		return false;
+	hidden = before;
+	hidden.c_lflag &= ~(tcflag_t)ECHO;
+	tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
+	ok = ask_text(question, to, size);
+	tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
+	fputc('\n', stderr);
+	return ok;
 }

@@ -2,6 +2,8 @@
 #ifndef CLI_ASK_H
 #define CLI_ASK_H
 
+#include "base/base.h"
+
 enum answer {
 	ANSWER_NO,
 	ANSWER_YES,
@@ -13,5 +15,8 @@ void interrupts_catch(void);    /* from now on Ctrl-C is counted instead of endi
 unsigned interrupts_take(void); /* how many came since the last call */
 /* "question [y/N] " */
 enum answer ask(const char *question);
+/* A line that is typed; a secret one is not shown.  False: there is no terminal, or no line. */
+bool ask_text(const char *question, char *to, size_t size);
+bool ask_secret(const char *question, char *to, size_t size);
 
 #endif

@@ -41,6 +41,14 @@ struct example {
 
 enum command_group { GROUP_DAEMON, GROUP_IMAGES, GROUP_MICROVMS, GROUP_NUM };
 
+/* What a command needs before it runs. */
+enum command_reach {
+	REACH_API,     /* a key pair: of this host's instance, or of a profile */
+	REACH_HOST,    /* the configuration of this host: up, down, reload, doctor */
+	REACH_CA,      /* that, or a profile */
+	REACH_NOTHING, /* login */
+};
+
 struct command {
 	const char *name;      /* "image build" */
 	const char *arguments; /* "IMAGE [VERSION]" */
@@ -51,7 +59,7 @@ struct command {
 	struct example examples[EXAMPLES_MAX];
 	command_fn *run;
 	enum command_group group;
-	bool local; /* works without a key pair: up, down, reload, doctor */
+	enum command_reach reach;
 };
 
 extern const struct command commands[];
@@ -61,6 +69,8 @@ extern const size_t n_global_options;
 extern const char *const group_names[GROUP_NUM];
 
 command_fn cmd_up, cmd_down, cmd_reload, cmd_env, cmd_doctor, cmd_stats, cmd_top;
+command_fn cmd_login, cmd_profile_ls, cmd_profile_rm, cmd_ca_print, cmd_ca_fingerprint,
+	cmd_ca_install;
 command_fn cmd_image_build, cmd_image_rebuild, cmd_image_ls, cmd_image_rm, cmd_image_log,
 	cmd_image_cancel;
 command_fn cmd_base_ls, cmd_base_import, cmd_base_rm, cmd_base_pull;

@@ -16,8 +16,9 @@
 #include "wire/creds.h"
 #include "wire/sigv4.h"
 
-#define EMPTY_SHA256 "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-#define ANSWER_MAX   (256 * MIB)
+#define EMPTY_SHA256  "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+#define ANSWER_MAX    (256 * MIB)
+#define SYSTEM_BUNDLE "/etc/ssl/certs/ca-certificates.crt"
 
 int client_locate(struct client *c, const char *instance, struct err *e)
 {
@@ -34,7 +35,7 @@ int client_locate(struct client *c, const char *instance, struct err *e)
 	return conf_read(&c->conf, fd, path, e);
 }
 
-static int client_creds_file(struct client *c, const char *path, struct err *e)
+int client_read_key(struct client *c, const char *path, struct err *e)
 {
 	autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
 	autobuf struct buf text = { 0 };
@@ -83,7 +84,7 @@ static int client_creds(struct client *c, struct err *e)
 				       *c->conf.instance ? "-" : "", c->conf.instance);
 	autofree char *roots = xasprintf("%s/client-credentials", c->conf.data_dir);
 
-	if (!client_creds_file(c, roots, e) || !client_creds_file(c, own, e))
+	if (!client_read_key(c, roots, e) || !client_read_key(c, own, e))
 		return 0;
 	return client_no_creds(c, roots, own, e);
 }
@@ -91,8 +92,12 @@ static int client_creds(struct client *c, struct err *e)
 int client_connect(struct client *c, struct err *e)
 {
 	snprintf(c->ca_file, sizeof(c->ca_file), "%s/ca.crt", c->conf.data_dir);
-	if (client_creds(c, e))
-		return -1;
+	snprintf(c->host, sizeof(c->host), "127.0.0.1");
+	return client_creds(c, e) ? -1 : client_attach(c, e);
+}
+
+int client_attach(struct client *c, struct err *e)
+{
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	c->curl = curl_easy_init();
 	return c->curl ? 0 : err_set(e, ERR_INTERNAL, "libcurl cannot be initialised");
@@ -108,6 +113,15 @@ void client_close(struct client *c)
 	if (c->curl)
 		curl_easy_cleanup(c->curl);
 	c->curl = NULL;
+}
+
+int client_add_system_certificates(struct buf *to, struct err *e)
+{
+	autoclose int fd = open(SYSTEM_BUNDLE, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || io_read_all(fd, to, 16 * MIB))
+		return err_sys(e, "read '%s'", SYSTEM_BUNDLE);
+	return 0;
 }
 
 static size_t client_take(char *data, size_t one, size_t n, void *arg)
@@ -160,7 +174,7 @@ struct request {
 static struct curl_slist *client_sign(struct client *c, const struct request *r)
 {
 	struct sigv4_key key = { c->access_key, c->secret, c->conf.region, r->service };
-	autofree char *host = xasprintf("127.0.0.1:%ld", r->port);
+	autofree char *host = xasprintf("%s:%ld", c->host, r->port);
 	autobuf struct buf auth = { 0 };
 	struct curl_slist *headers = NULL;
 	char date[17], line[256];
@@ -181,7 +195,7 @@ static struct curl_slist *client_sign(struct client *c, const struct request *r)
 static void client_prepare(struct client *c, const struct request *r, struct curl_slist *headers,
 			   struct buf *answer, struct error_header *error)
 {
-	autofree char *url = xasprintf("https://127.0.0.1:%ld%s", r->port, r->path);
+	autofree char *url = xasprintf("https://%s:%ld%s", c->host, r->port, r->path);
 	CURL *curl = c->curl;
 
 	curl_easy_reset(curl);
@@ -234,13 +248,24 @@ static int client_perform(struct client *c, const struct request *r, struct buf 
 			  long *status, struct err *e)
 {
 	struct error_header error = { "" };
+	char why[CURL_ERROR_SIZE] = "";
 	struct curl_slist *headers = client_sign(c, r);
 	CURLcode rc;
 
 	client_prepare(c, r, headers, answer, &error);
+	curl_easy_setopt(c->curl, CURLOPT_ERRORBUFFER, why);
 	rc = curl_easy_perform(c->curl);
+	curl_easy_setopt(c->curl, CURLOPT_ERRORBUFFER, NULL);
 	curl_slist_free_all(headers);
 	*status = 0;
+	if (rc == CURLE_PEER_FAILED_VERIFICATION && *c->profile)
+		return err_set(e, ERR_DENIED,
+			       "https://%s:%ld is not trusted: %s (the server's certificate has "
+			       "the name that [service] api_name of its doze.ini gives)",
+			       c->host, r->port, why);
+	if (rc && *c->profile)
+		return err_set(e, ERR_CAPACITY, "https://%s:%ld: %s", c->host, r->port,
+			       *why ? why : curl_easy_strerror(rc));
 	if (rc == CURLE_COULDNT_CONNECT) {
 		autofree char *up = command_text(&c->conf, "up");
 
@@ -370,4 +395,13 @@ char *client_escape(const char *text)
 
 	percent_encode(&b, text, "");
 	return xstrdup(buf_str(&b));
+}
+
+const char *client_endpoint_host(const struct client *c)
+{
+	static const char tail[] = "localhost";
+	size_t n = strlen(c->conf.domain), size = sizeof(tail) - 1;
+
+	return *c->profile && n >= size && !strcmp(c->conf.domain + n - size, tail) ? c->host
+										    : NULL;
 }

@@ -10,6 +10,8 @@
 
 struct client {
 	struct conf conf;
+	char profile[40]; /* of a server elsewhere; "": the instance of this host */
+	char host[256];   /* of API and S3, as in a URL */
 	char access_key[129], secret[129];
 	char ca_file[CONF_TEXT + 16];
 	bool json;       /* --json */
@@ -24,7 +26,14 @@ int client_open(struct client *c, const char *instance, struct err *e) must_chec
  * follows it. */
 int client_locate(struct client *c, const char *instance, struct err *e) must_check;
 int client_connect(struct client *c, struct err *e) must_check;
+/* What follows when *c says where the server is and who asks. */
+int client_attach(struct client *c, struct err *e) must_check;
 void client_close(struct client *c);
+
+/* The first key pair of a file in the form of ~/.aws/credentials. */
+int client_read_key(struct client *c, const char *path, struct err *e) must_check;
+/* The certificates that this machine trusts, as PEM. */
+int client_add_system_certificates(struct buf *to, struct err *e) must_check;
 
 /* One call.  @body may be NULL.  *answer gets the raw bytes.  -1: no answer, or one with an error:
  * its type and message are in *e and its status in *status. */
@@ -42,6 +51,10 @@ int client_put_object(struct client *c, const char *bucket, const char *key, int
 		      struct err *e) must_check;
 int client_post_file(struct client *c, const char *path, int fd, struct buf *answer,
 		     struct err *e) must_check;
+
+/* Where endpoints are reached whose names no resolver knows elsewhere (those below localhost): the
+ * server's own name.  NULL: by their names. */
+const char *client_endpoint_host(const struct client *c);
 
 /* Escape one path segment; owned by the caller. */
 char *client_escape(const char *text);

@@ -10,6 +10,7 @@ const char *const group_names[GROUP_NUM] = { "Daemon", "Images", "MicroVMs" };
 const struct option global_options[] = {
 	{ "--instance", "-i", "NAME", "use the doze of this name, with places, ports and microVMs of its own "
 	  "(default: $DOZE_INSTANCE)", false, false },
+	{ "--profile", NULL, "NAME", "use the server that `login` stored under this name (default: $DOZE_PROFILE)", false, false },
 	{ "--json", NULL, NULL, "print JSON for programs", false, false },
 	{ "--help", "-h", NULL, "print help, also for one command", false, false },
 	{ "--version", NULL, NULL, "print the version", false, false },
@@ -17,7 +18,7 @@ const struct option global_options[] = {
 const size_t n_global_options = ARRAY_SIZE(global_options);
 
 const struct command commands[] = {
-	{ .name = "up", .arguments = "", .summary = "start the daemon", .group = GROUP_DAEMON, .run = cmd_up, .local = true,
+	{ .name = "up", .arguments = "", .summary = "start the daemon", .group = GROUP_DAEMON, .run = cmd_up, .reach = REACH_HOST,
 	  .help = "Returns when everything serves. Where systemd runs, the default instance is started as the unit doze.service. MicroVMs that were suspended "
 		  "wake on their next request.",
 	  .options = {
@@ -25,22 +26,48 @@ const struct command commands[] = {
 		{ .name = "--config", .argument = "FILE", .help = "read this configuration instead of {etc}/doze.ini" } },
 	  .examples = { { .words = "up" }, { .words = "up --foreground" } } },
 	{ .name = "down", .arguments = "", .summary = "suspend all microVMs and stop the daemon", .group = GROUP_DAEMON,
-	  .run = cmd_down, .local = true,
+	  .run = cmd_down, .reach = REACH_HOST,
 	  .help = "Waits until every microVM is saved, and shows how far each one is. You may interrupt it: the daemon goes on, and the same "
 		  "command waits again.",
 	  .options = { { .name = "--keep", .help = "leave the microVMs running; the next start takes them over" } },
 	  .examples = { { .words = "down" }, { .words = "down --keep" } } },
 	{ .name = "reload", .arguments = "", .summary = "read certificates and limits of endpoints again",
-	  .group = GROUP_DAEMON, .run = cmd_reload, .local = true,
+	  .group = GROUP_DAEMON, .run = cmd_reload, .reach = REACH_HOST,
 	  .help = "Certificates ([certificate DOMAIN]) are read again. If the configuration or the program that serves endpoints is another one, "
 		  "new processes of it take the place of the old ones, which finish what runs through them ([limits] drain_ms). No connection "
 		  "is refused. Keys that other parts read take effect at the next start.",
 	  .examples = { { .words = "reload" } } },
 	{ .name = "env", .arguments = "", .summary = "print variables that point AWS clients at doze", .group = GROUP_DAEMON, .run = cmd_env,
 	  .help = "The AWS CLI, the SDKs and curl read them. Only doze's own services are redirected.",
+	  .options = { { .name = "--host", .argument = "NAME", .help = "name or address of this server for clients on other machines "
+		  "([service] api_name)" } },
 	  .examples = { { .words = "env", .before = "eval \"$(", .after = ")\"" } } },
+	{ .name = "login", .arguments = "URL", .least = 1, .most = 1, .summary = "let this machine use a server elsewhere",
+	  .group = GROUP_DAEMON, .run = cmd_login, .reach = REACH_NOTHING,
+	  .help = "Stores where the server is, its CA and a key pair as a profile, which --profile or $DOZE_PROFILE chooses. A CA that this machine "
+		  "does not know is shown and must be confirmed. Without --key the key pair is asked for.",
+	  .options = {
+		{ .name = "--profile", .argument = "NAME", .help = "name of the profile (default: default)" },
+		{ .name = "--fingerprint", .argument = "SHA256", .help = "the CA's fingerprint, as `ca fingerprint` prints it on the server" },
+		{ .name = "--key", .argument = "FILE", .help = "key pair in the form of ~/.aws/credentials; -: from standard input" },
+		{ .name = "--region", .argument = "REGION", .help = "region of the server (default: us-east-1)" } },
+	  .examples = { { .words = "login https://server.example.org:9010" },
+			{ .words = "login https://192.0.2.7:9010 --profile lab --key lab.credentials" } } },
+	{ .name = "profile ls", .arguments = "", .summary = "list the servers that were logged in to", .group = GROUP_DAEMON,
+	  .run = cmd_profile_ls, .reach = REACH_NOTHING, .help = "", .examples = { { .words = "profile ls" } } },
+	{ .name = "profile rm", .arguments = "PROFILE...", .least = 1, .most = ANY, .summary = "forget servers and their keys",
+	  .group = GROUP_DAEMON, .run = cmd_profile_rm, .reach = REACH_NOTHING, .help = "", .examples = { { .words = "profile rm lab" } } },
+	{ .name = "ca print", .arguments = "", .summary = "print the certificate of doze's CA", .group = GROUP_DAEMON, .run = cmd_ca_print,
+	  .reach = REACH_CA, .help = "Whoever trusts it trusts the certificates of API, S3 and endpoints.",
+	  .examples = { { .words = "ca print", .after = " > doze-ca.crt" } } },
+	{ .name = "ca fingerprint", .arguments = "", .summary = "print the fingerprint of doze's CA", .group = GROUP_DAEMON,
+	  .run = cmd_ca_fingerprint, .reach = REACH_CA, .help = "A login on another machine shows the same.",
+	  .examples = { { .words = "ca fingerprint" } } },
+	{ .name = "ca install", .arguments = "", .summary = "let this machine trust doze's CA", .group = GROUP_DAEMON, .run = cmd_ca_install,
+	  .reach = REACH_CA, .help = "Adds it to the system's certificates (update-ca-certificates), so that curl and browsers know it.",
+	  .examples = { { .words = "ca install", .before = "sudo " } } },
 	{ .name = "doctor", .arguments = "", .summary = "check whether this host suits doze", .group = GROUP_DAEMON, .run = cmd_doctor,
-	  .local = true,
+	  .reach = REACH_HOST,
 	  .help = "Prints one line for each check: ok, warn or bad. Exits with 1 if a check is bad.",
 	  .examples = { { .words = "doctor" }, { .words = "--json doctor" } } },
 	{ .name = "stats", .arguments = "", .summary = "show machines, pool and memory, as JSON", .group = GROUP_DAEMON, .run = cmd_stats,

@@ -48,6 +48,7 @@ char *curl_token(struct client *c, const char *id, long port, struct err *e)
 
 static int curl_config(struct client *c, const char *token, long port, struct err *e)
 {
+	const char *host = client_endpoint_host(c);
 	int fd = memfd_create("curl", 0); /* curl inherits it */
 	autobuf struct buf text = { 0 };
 
@@ -55,6 +56,8 @@ static int curl_config(struct client *c, const char *token, long port, struct er
 		 "header = \"X-aws-proxy-auth: %s\"\nheader = \"X-aws-proxy-port: %ld\"\ncacert = "
 		 "\"%s\"\n",
 		 token, port, c->ca_file);
+	if (host)
+		buf_addf(&text, "connect-to = \"::%s:\"\n", host);
 	if (fd < 0 || io_write_full(fd, text.data, text.size) || lseek(fd, 0, SEEK_SET) < 0)
 		return err_sys(e, "hand the token to curl");
 	return fd;

@@ -63,8 +63,8 @@ static char *env_cache_dir(void)
 static char *env_ca_bundle(struct client *c, struct err *e)
 {
 	autofree char *dir = env_cache_dir();
-	autofree char *name =
-		xasprintf("ca-bundle%s%s.pem", *c->conf.instance ? "-" : "", c->conf.instance);
+	autofree char *name = xasprintf("ca-bundle%s%s%s%s.pem", *c->conf.instance ? "-" : "",
+					c->conf.instance, *c->profile ? "-at-" : "", c->profile);
 	char *path = xasprintf("%s/%s", dir, name);
 	const char *seen[ARRAY_SIZE(ca_variables) + 1] = { SYSTEM_BUNDLE };
 	size_t n_seen = 1;
@@ -137,12 +137,12 @@ static void env_path(const struct client *c)
 
 int cmd_env(struct client *c, const struct typed *t)
 {
-	autofree char *api = xasprintf("https://127.0.0.1:%d", (int)c->conf.api_port);
-	autofree char *s3 = xasprintf("https://127.0.0.1:%d", (int)c->conf.s3_port);
+	const char *given = typed_option(t, "--host"), *host = given ? given : c->host;
+	autofree char *api = xasprintf("https://%s:%d", host, (int)c->conf.api_port);
+	autofree char *s3 = xasprintf("https://%s:%d", host, (int)c->conf.s3_port);
 	autofree char *bundle = NULL;
 	struct err e;
 
-	(void)t;
 	bundle = env_ca_bundle(c, &e);
 	if (!bundle)
 		return say(&e);

@@ -5,11 +5,12 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/profile.h"
 #include "cli/suggest.h"
 
 /* The options that every command has. */
 struct globals {
-	const char *instance;
+	const char *instance, *profile;
 	bool json, help, version;
 };
 
@@ -31,11 +32,11 @@ static bool word_is(const char *word, const char *name, const char *letter)
 	return !strcmp(word, name) || (letter && !strcmp(word, letter));
 }
 
-/* Takes the options that every command has out of *w.  -i counts only before the command: behind
- * it, the letter is the command's. */
+/* Takes the options that every command has out of *w.  -i and --profile count only before the
+ * command: behind it, they are the command's. */
 static int globals_take(struct globals *g, struct words *w, const char **kept)
 {
-	static const char equals[] = "--instance=";
+	static const char equals[] = "--instance=", profile[] = "--profile=";
 	size_t n = 0, i = 0;
 
 	for (; i < w->n && strcmp(w->at[i], "--") != 0; i++) {
@@ -49,10 +50,14 @@ static int globals_take(struct globals *g, struct words *w, const char **kept)
 			g->version = true;
 		} else if (!strncmp(word, equals, sizeof(equals) - 1)) {
 			g->instance = word + sizeof(equals) - 1;
-		} else if (word_is(word, "--instance", n ? NULL : "-i")) {
+		} else if (!n && !strncmp(word, profile, sizeof(profile) - 1)) {
+			g->profile = word + sizeof(profile) - 1;
+		} else if (word_is(word, "--instance", n ? NULL : "-i") ||
+			   (!n && word_is(word, "--profile", NULL))) {
 			if (i + 1 == w->n)
 				return say_text("%s needs a name", word), USAGE;
-			g->instance = w->at[++i];
+			*(word_is(word, "--profile", NULL) ? &g->profile : &g->instance) =
+				w->at[++i];
 		} else {
 			kept[n++] = word;
 		}
@@ -61,6 +66,23 @@ static int globals_take(struct globals *g, struct words *w, const char **kept)
 		kept[n++] = w->at[i];
 	*w = (struct words){ kept, n };
 	return 0;
+}
+
+/* Points *c at the server that was chosen. */
+static int command_connect(struct client *c, const struct command *cmd, const struct globals *g,
+			   struct err *e)
+{
+	if (cmd->reach == REACH_NOTHING)
+		return 0;
+	if (*g->profile && cmd->reach == REACH_HOST)
+		return err_set(e, ERR_INVALID,
+			       "'doze %s' works on the server itself, without --profile and "
+			       "$DOZE_PROFILE",
+			       cmd->name);
+	if (*g->profile)
+		return profile_connect(c, g->profile, e);
+	return cmd->reach == REACH_API ? client_open(c, g->instance, e)
+				       : client_locate(c, g->instance, e);
 }
 
 static int command_run(const struct command *cmd, const struct globals *g, struct words w)
@@ -79,8 +101,7 @@ static int command_run(const struct command *cmd, const struct globals *g, struc
 
 		rc = say_text("only root can do this: type '%s'", as_root);
 	}
-	if (!rc &&
-	    (cmd->local ? client_locate(&c, g->instance, &e) : client_open(&c, g->instance, &e))) {
+	if (!rc && command_connect(&c, cmd, g, &e)) {
 		rc = say(&e);
 	} else if (!rc) {
 		conf_find_libexec(&c.conf, "libexec/doze");
@@ -147,8 +168,8 @@ static int command_dispatch(const struct globals *g, struct words w)
 
 int main(int argc, char **argv)
 {
-	const char *named = getenv("DOZE_INSTANCE");
-	struct globals g = { .instance = named ? named : "" };
+	const char *named = getenv("DOZE_INSTANCE"), *profile = getenv("DOZE_PROFILE");
+	struct globals g = { .instance = named ? named : "", .profile = profile ? profile : "" };
 	const char **kept = xcalloc((size_t)argc + 1, sizeof(*kept));
 	struct words w = { (const char *const *)argv + 1, argc ? (size_t)argc - 1 : 0 };
 	int rc = globals_take(&g, &w, kept);
