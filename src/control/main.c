@@ -99,8 +99,9 @@ static void control_store_ready(uv_poll_t *poll, int status, int events)
 static int control_open_store(struct control_role *r, struct err *e)
 {
 	struct control *ctl = &r->ctl;
+	const struct store_place where = { .dir = ctl->dir_fd, .account = ctl->conf->account };
 
-	ctl->store = store_open(ctl->dir_fd, e);
+	ctl->store = store_open(&where, e);
 	if (!ctl->store)
 		return -1;
 	if (uv_poll_init(&ctl->loop, &r->store_poll, store_wake_fd(ctl->store)))

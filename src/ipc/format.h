@@ -3,6 +3,6 @@
 #ifndef IPC_FORMAT_H
 #define IPC_FORMAT_H
 
-#define STORE_FORMAT 2 /* the number in the file FORMAT */
+#define STORE_FORMAT 3 /* the number in the file FORMAT */
 
 #endif

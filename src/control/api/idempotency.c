@@ -163,6 +163,7 @@ struct store_txn *replay_txn(struct call *c)
 	answer = json_dumps(c->made, JSON_COMPACT | JSON_REAL_PRECISION(13));
 	store_del_tokens_before(t, clock_wall_ms() - c->ctl->conf->token_keep_ms);
 	store_put_token(t, &(struct store_token){
+				   .account = c->ctl->conf->account,
 				   .op = c->op->name,
 				   .token = c->replay->token,
 				   .params_hash = c->replay->hash,

@@ -82,7 +82,7 @@ static void images_ask_version(struct control *ctl, struct image *image,
 void images_create(struct control *ctl, const char *name, json_t *tags, json_t *params,
 		   const struct images_asker *asker)
 {
-	struct image *image = model_image_new(name);
+	struct image *image = model_image_new(ctl->conf->account, name);
 
 	image->tags = tags ? tags : json_object();
 	images_ask_version(ctl, image, &images_create_ops, params, asker);

@@ -14,6 +14,8 @@
 #include "ipc/engine.h"
 #include "ipc/machine.h"
 
+#define ACCOUNT_SIZE 16 /* as in the configuration */
+
 enum image_state {
 	IMAGE_NEW,
 	IMAGE_CREATING,
@@ -120,6 +122,7 @@ struct image {
 	struct list in_control;
 	struct hash_node by_id, by_name;
 	char id[UUID_SIZE];
+	char account[ACCOUNT_SIZE];
 	char *name;
 	enum image_state state;
 	int64_t created_ms, updated_ms;

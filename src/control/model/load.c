@@ -35,7 +35,7 @@ struct loading {
 static void load_image(void *arg, const struct store_image *row)
 {
 	const struct loading *l = arg;
-	struct image *image = model_image_new(row->name);
+	struct image *image = model_image_new(row->account, row->name);
 
 	snprintf(image->id, sizeof(image->id), "%s", row->id);
 	image->state = (enum image_state)load_word(row->state, image_state_name, IMAGE_NUM_STATES,
@@ -146,6 +146,7 @@ static void load_microvm(void *arg, const struct store_microvm *row)
 	snprintf(vm->endpoint, sizeof(vm->endpoint), "%s", row->endpoint);
 	snprintf(vm->machine_id, sizeof(vm->machine_id), "%s", row->machine ? row->machine : "");
 	snprintf(vm->boot_id, sizeof(vm->boot_id), "%s", row->boot_id ? row->boot_id : "");
+	snprintf(vm->account, sizeof(vm->account), "%s", row->account);
 	vm->state = (enum vm_state)state;
 	vm->reason = copy(row->reason);
 	vm->checkpoint = row->save;
@@ -176,8 +177,14 @@ static void load_published(void *arg, const struct store_published *row)
 int model_load(struct control *ctl,
 	       void (*token)(struct control *ctl, const struct store_token *row), struct err *e)
 {
-	const struct store_loader loader = { load_image,   load_version, load_build,
-					     load_microvm, load_token,   load_published };
+	const struct store_loader loader = {
+		.image = load_image,
+		.version = load_version,
+		.build = load_build,
+		.microvm = load_microvm,
+		.token = load_token,
+		.published = load_published,
+	};
 	struct loading l = { ctl, token };
 
 	return store_load(ctl->store, &loader, &l, e);

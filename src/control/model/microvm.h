@@ -10,6 +10,7 @@
 #include "base/list.h"
 #include "base/rand.h"
 #include "conf/awake.h"
+#include "control/model/image.h"
 #include "ipc/machine.h"
 #include "ipc/meter.h"
 
@@ -47,6 +48,7 @@ struct microvm {
 	struct hash_node by_id, by_endpoint;
 	struct control *ctl; /* borrowed */
 	char id[IPC_ID_SIZE];
+	char account[ACCOUNT_SIZE];
 	char endpoint[UUID_SIZE];
 	struct image_version *version; /* NULL: it is TERMINATED, and its version was deleted */
 	struct {

@@ -50,11 +50,12 @@ const char *const build_state_name[BUILD_NUM_STATES] = {
 	[BUILD_FAILED] = "FAILED",
 };
 
-struct image *model_image_new(const char *name)
+struct image *model_image_new(const char *account, const char *name)
 {
 	struct image *image = xcalloc(1, sizeof(*image));
 
 	rand_uuid(image->id);
+	snprintf(image->account, sizeof(image->account), "%s", account);
 	image->name = xstrdup(name);
 	image->created_ms = image->updated_ms = clock_wall_ms();
 	image->next_version = 1;
@@ -119,8 +120,10 @@ struct microvm *model_microvm_new(struct control *ctl, struct image_version *v, 
 	list_init(&vm->in_control);
 	vm->ctl = ctl;
 	vm->version = v;
-	if (v)
+	if (v) {
 		model_set_origin(vm, v->image->id, v->image->name, v->number);
+		memcpy(vm->account, v->image->account, sizeof(vm->account));
+	}
 	vm->state = VM_PENDING;
 	vm->started_ms = clock_wall_ms();
 	vm->params = params;

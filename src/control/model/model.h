@@ -16,13 +16,14 @@ void model_close(struct control *ctl); /* the tables; the rows in them are left 
 /* Make and free.  A new row is known to nobody until it is added, which its owner does once the
  * store has it; a new build belongs to its version at once.  Freeing takes a row out again, and its
  * versions and builds with it. */
-struct image *model_image_new(const char *name);
+struct image *model_image_new(const char *account, const char *name);
 struct image_version *model_version_new(struct image *image, int64_t number, json_t *params);
 struct build *model_build_new(struct image_version *v);
 void model_add_image(struct control *ctl, struct image *image);
 void model_add_version(struct image_version *v);
-/* With id, endpoint and started_ms; @params is taken over and read (idle, duration, connectors).
- * @v is NULL for a row whose version was deleted: its owner sets the origin. */
+/* With id, endpoint, started_ms and the account of its image; @params is taken over and read (idle,
+ * duration, connectors).
+ * @v is NULL for a row whose version was deleted: its owner sets the origin and the account. */
 struct microvm *model_microvm_new(struct control *ctl, struct image_version *v, json_t *params);
 /* Into the list and the tables of control: it can be found from now on. */
 void model_add_microvm(struct microvm *vm);

@@ -16,6 +16,7 @@ void model_put_image(struct store_txn *t, const struct image *image)
 
 	store_put_image(t, &(struct store_image){
 				   .id = image->id,
+				   .account = image->account,
 				   .name = image->name,
 				   .state = image_state_name[image->state],
 				   .created_ms = image->created_ms,
@@ -93,6 +94,7 @@ void model_put_microvm(struct store_txn *t, const struct microvm *vm)
 
 	store_put_microvm(t, &(struct store_microvm){
 				     .id = vm->id,
+				     .account = vm->account,
 				     .endpoint = vm->endpoint,
 				     .image = vm->origin.image,
 				     .version = vm->origin.number,

@@ -10,6 +10,7 @@
 
 struct store_image {
 	const char *id; /* uuid; primary key */
+	const char *account;
 	const char *name;
 	const char *state; /* MicrovmImageState */
 	int64_t created_ms, updated_ms;
@@ -42,7 +43,8 @@ struct store_build {
 };
 
 struct store_microvm {
-	const char *id;       /* "microvm-<uuid>"; primary key */
+	const char *id; /* "microvm-<uuid>"; primary key */
+	const char *account;
 	const char *endpoint; /* uuid; unique */
 	const char *image;
 	int64_t version;
@@ -59,7 +61,7 @@ struct store_microvm {
 
 /* A clientToken and its answer (service.md 2.8), kept for [limits] token_keep_ms. */
 struct store_token {
-	const char *op, *token; /* primary key */
+	const char *account, *op, *token; /* primary key */
 	const char *params_hash;
 	const char *answer; /* JSON of the success */
 	int64_t created_ms;
@@ -76,7 +78,64 @@ struct store_published {
 	int64_t created_ms;
 };
 
-/* Takes every row of a store. */
+struct store_account {
+	const char *id; /* 12 digits; primary key */
+	const char *name;
+	const char *state;
+	int64_t created_ms;
+	const char *params; /* JSON: quotas */
+};
+
+struct store_access_key {
+	const char *id; /* primary key */
+	const char *account;
+	const char *name;
+	const char *secret;
+	const char *session; /* the session token; NULL: a key of its own */
+	const char *arn;     /* whom it stands for */
+	const char *policy;  /* JSON; NULL: all is allowed */
+	const char *state;   /* ACTIVE, INACTIVE */
+	int64_t created_ms, expires_ms;
+};
+
+struct store_connector {
+	const char *id; /* primary key */
+	const char *account;
+	const char *name;
+	const char *state;
+	const char *reason;
+	int64_t version; /* the latest */
+	int64_t created_ms, updated_ms;
+	const char *tags;   /* JSON object */
+	const char *params; /* JSON */
+};
+
+struct store_connector_version {
+	const char *connector; /* primary key: connector, version */
+	int64_t version;
+	const char *state;
+	int64_t created_ms;
+	const char *params; /* JSON */
+};
+
+struct store_kms_key {
+	const char *id; /* primary key */
+	const char *account;
+	const char *alias;
+	const char *wrapped; /* the key, sealed */
+	const char *state;
+	int64_t created_ms;
+	const char *params; /* JSON */
+};
+
+struct store_log_group {
+	const char *account, *name; /* primary key */
+	int64_t retention_days;     /* 0: for ever */
+	int64_t created_ms;
+	const char *params; /* JSON */
+};
+
+/* Takes every row of a store; a table without a function is passed over. */
 struct store_loader {
 	void (*image)(void *arg, const struct store_image *row);
 	void (*version)(void *arg, const struct store_version *row);
@@ -84,5 +143,11 @@ struct store_loader {
 	void (*microvm)(void *arg, const struct store_microvm *row);
 	void (*token)(void *arg, const struct store_token *row);
 	void (*published)(void *arg, const struct store_published *row);
+	void (*account)(void *arg, const struct store_account *row);
+	void (*access_key)(void *arg, const struct store_access_key *row);
+	void (*connector)(void *arg, const struct store_connector *row);
+	void (*connector_version)(void *arg, const struct store_connector_version *row);
+	void (*kms_key)(void *arg, const struct store_kms_key *row);
+	void (*log_group)(void *arg, const struct store_log_group *row);
 };
 #endif

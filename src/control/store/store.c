@@ -16,25 +16,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "base/list.h"
-#include "control/store/sql.h"
-
-struct store_op {
-	struct list in_txn;
-	unsigned stmt; /* index into store.stmts */
-	size_t n;
-	struct sql_value values[SQL_MAX_VALUES]; /* text owned */
-};
-
-struct store_txn {
-	struct list in;
-	struct store *store;
-	struct list ops;
-	store_done *done;
-	void *arg;
-	int rc;
-	struct err err;
-};
+#include "control/store/txn.h"
 
 struct store {
 	sqlite3 *db;
@@ -142,7 +124,7 @@ static int store_start(struct store *s)
 	return rc;
 }
 
-struct store *store_open(int dirfd, struct err *e)
+struct store *store_open(const struct store_place *where, struct err *e)
 {
 	struct store *s = xcalloc(1, sizeof(*s));
 	int rc;
@@ -156,7 +138,7 @@ struct store *store_open(int dirfd, struct err *e)
 		err_sys(e, "make an eventfd");
 		goto fail;
 	}
-	s->db = sql_open(dirfd, e);
+	s->db = sql_open(where, e);
 	if (!s->db || sql_prepare(s->db, s->stmts, e))
 		goto fail;
 	rc = store_start(s);
@@ -245,7 +227,7 @@ struct store_txn *store_begin(struct store *s)
 	return t;
 }
 
-static void store_add(struct store_txn *t, unsigned stmt, const struct sql_value *v, size_t n)
+void store_add(struct store_txn *t, enum sql_stmt stmt, const struct sql_value *v, size_t n)
 {
 	struct store_op *op = xcalloc(1, sizeof(*op));
 
@@ -257,70 +239,6 @@ static void store_add(struct store_txn *t, unsigned stmt, const struct sql_value
 			op->values[i].text = xstrdup(v[i].text);
 	}
 	list_add(&t->ops, &op->in_txn);
-}
-
-static void store_put(struct store_txn *t, enum sql_put put, const void *row)
-{
-	struct sql_value v[SQL_MAX_VALUES];
-
-	store_add(t, put, v, sql_values(put, row, v));
-}
-
-void store_put_image(struct store_txn *t, const struct store_image *row)
-{
-	store_put(t, PUT_IMAGE, row);
-}
-
-void store_put_version(struct store_txn *t, const struct store_version *row)
-{
-	store_put(t, PUT_VERSION, row);
-}
-
-void store_put_build(struct store_txn *t, const struct store_build *row)
-{
-	store_put(t, PUT_BUILD, row);
-}
-
-void store_put_microvm(struct store_txn *t, const struct store_microvm *row)
-{
-	store_put(t, PUT_MICROVM, row);
-}
-
-void store_put_token(struct store_txn *t, const struct store_token *row)
-{
-	store_put(t, PUT_TOKEN, row);
-}
-
-void store_put_published(struct store_txn *t, const struct store_published *row)
-{
-	store_put(t, PUT_PUBLISHED, row);
-}
-
-void store_del_image(struct store_txn *t, const char *id)
-{
-	store_add(t, SQL_NUM_PUTS + DEL_IMAGE, &(struct sql_value){ true, 0, id }, 1);
-}
-
-void store_del_version(struct store_txn *t, const char *image, int64_t version)
-{
-	const struct sql_value v[] = { { true, 0, image }, { false, version, NULL } };
-
-	store_add(t, SQL_NUM_PUTS + DEL_VERSION, v, ARRAY_SIZE(v));
-}
-
-void store_del_microvm(struct store_txn *t, const char *id)
-{
-	store_add(t, SQL_NUM_PUTS + DEL_MICROVM, &(struct sql_value){ true, 0, id }, 1);
-}
-
-void store_del_tokens_before(struct store_txn *t, int64_t created_ms)
-{
-	store_add(t, SQL_NUM_PUTS + DEL_TOKENS, &(struct sql_value){ false, created_ms, NULL }, 1);
-}
-
-void store_del_published(struct store_txn *t, int64_t port)
-{
-	store_add(t, SQL_NUM_PUTS + DEL_PUBLISHED, &(struct sql_value){ false, port, NULL }, 1);
 }
 
 void store_commit(struct store_txn *t, store_done *done, void *arg)

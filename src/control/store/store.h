@@ -10,33 +10,47 @@
 #define CONTROL_STORE_STORE_H
 
 #include "base/err.h"
+#include "control/store/place.h"
 #include "control/store/rows.h"
 
 struct store;
 struct store_txn;
 
-/* Open the database file below @dirfd, migrating forward in one transaction. A higher FORMAT is
- * refused with a sentence.  `wake_fd` (an eventfd, borrowed) becomes readable when callbacks wait:
- * then call store_dispatch on the loop's thread. */
-struct store *store_open(int dirfd, struct err *e) must_check;
+/* Open the database, migrating forward in one transaction.  A higher FORMAT is refused with a
+ * sentence.  `wake_fd` (an eventfd, borrowed) becomes readable when callbacks wait: then call
+ * store_dispatch on the loop's thread. */
+struct store *store_open(const struct store_place *where, struct err *e) must_check;
 int store_wake_fd(const struct store *s);
 void store_dispatch(struct store *s);
 void store_close(struct store *s); /* finishes the queue; callbacks that wait are dropped */
 
-/* A transaction is built, then committed; rows are copied. */
+/* A transaction is built, then committed; rows are copied.
+ * A put inserts or replaces. */
 struct store_txn *store_begin(struct store *s);
-void store_put_image(struct store_txn *t, const struct store_image *row); /* insert or replace */
+void store_put_image(struct store_txn *t, const struct store_image *row);
 void store_put_version(struct store_txn *t, const struct store_version *row);
 void store_put_build(struct store_txn *t, const struct store_build *row);
 void store_put_microvm(struct store_txn *t, const struct store_microvm *row);
 void store_put_token(struct store_txn *t, const struct store_token *row);
 void store_put_published(struct store_txn *t, const struct store_published *row);
+void store_put_account(struct store_txn *t, const struct store_account *row);
+void store_put_access_key(struct store_txn *t, const struct store_access_key *row);
+void store_put_connector(struct store_txn *t, const struct store_connector *row);
+void store_put_connector_version(struct store_txn *t, const struct store_connector_version *row);
+void store_put_kms_key(struct store_txn *t, const struct store_kms_key *row);
+void store_put_log_group(struct store_txn *t, const struct store_log_group *row);
 void store_del_image(struct store_txn *t, const char *id); /* its versions and builds too */
 void store_del_version(struct store_txn *t, const char *image,
 		       int64_t version); /* its builds too */
 void store_del_microvm(struct store_txn *t, const char *id);
-void store_del_tokens_before(struct store_txn *t, int64_t created_ms);
 void store_del_published(struct store_txn *t, int64_t port);
+void store_del_account(struct store_txn *t, const char *id);
+void store_del_access_key(struct store_txn *t, const char *id);
+void store_del_connector(struct store_txn *t, const char *id); /* its versions too */
+void store_del_connector_version(struct store_txn *t, const char *connector, int64_t version);
+void store_del_kms_key(struct store_txn *t, const char *id);
+void store_del_log_group(struct store_txn *t, const char *account, const char *name);
+void store_del_tokens_before(struct store_txn *t, int64_t created_ms);
 
 /* Called once from store_dispatch, in commit order; rc 0, or -1 and *e says what to do.  ENOSPC and
  * EIO leave the database as it was. */

@@ -4,46 +4,33 @@
 #include <string.h>
 
 #include "base/list.h"
+#include "control/store/txn.h"
 
-/* Rows are JSON; "key" is the primary key. */
-struct fake_op {
-	enum fake_table table;
-	char *key;
-	bool prefix;    /* every key that begins so */
-	json_t *row;    /* NULL: delete */
-	int64_t before; /* of tokens: older ones; 0: by the key */
-};
-
-struct store_txn {
-	struct list in_queue;
-	struct fake_op ops[16];
-	size_t n;
-	store_done *done;
-	void *arg;
-};
-
-static json_t *tables[FAKE_NUM];
+/* Rows are JSON, a member for each column. */
+static json_t *rows[STORE_NUM_TABLES];
 static struct list queue = LIST_INIT(queue);
 
 static void txn_free(struct store_txn *t)
 {
-	for (size_t i = 0; i < t->n; i++) {
-		free(t->ops[i].key);
-		json_decref(t->ops[i].row);
+	list_each(op, &t->ops, struct store_op, in_txn)
+	{
+		for (size_t i = 0; i < op->n; i++)
+			free((void *)(uintptr_t)op->values[i].text);
+		free(op);
 	}
 	free(t);
 }
 
 void fake_store_clear(void)
 {
-	list_each(t, &queue, struct store_txn, in_queue)
+	list_each(t, &queue, struct store_txn, in)
 	{
-		list_del(&t->in_queue);
+		list_del(&t->in);
 		txn_free(t);
 	}
-	for (size_t i = 0; i < FAKE_NUM; i++) {
-		json_decref(tables[i]);
-		tables[i] = json_array();
+	for (size_t i = 0; i < STORE_NUM_TABLES; i++) {
+		json_decref(rows[i]);
+		rows[i] = json_array();
 	}
 }
 
@@ -51,51 +38,113 @@ size_t fake_store_waiting(void)
 {
 	size_t n = 0;
 
-	list_each(t, &queue, struct store_txn, in_queue) n += t != NULL;
+	list_each(t, &queue, struct store_txn, in) n += t != NULL;
 	return n;
 }
 
-static const char *row_key(const json_t *row)
+static json_t *value_json(const struct sql_value *v)
 {
-	return json_string_value(json_object_get(row, "key"));
+	if (!v->is_text)
+		return json_integer(v->number);
+	return v->text ? json_string(v->text) : json_null();
 }
 
-static bool op_meets(const struct fake_op *op, const json_t *row)
+/* What @row has in the columns of the key is what @like has there. */
+static bool row_has_key(const struct sql_table *t, const json_t *row, const json_t *like)
 {
-	if (op->before)
-		return json_integer_value(json_object_get(row, "created_ms")) < op->before;
-	return op->prefix ? !strncmp(row_key(row), op->key, strlen(op->key))
-			  : !strcmp(row_key(row), op->key);
+	for (size_t i = 0; i < t->n; i++)
+		if (t->columns[i].is_key && !json_equal(json_object_get(row, t->columns[i].name),
+							json_object_get(like, t->columns[i].name)))
+			return false;
+	return true;
 }
 
-static void op_run(const struct fake_op *op)
+static void fake_put(enum store_table table, const struct store_op *op)
 {
-	json_t *table = tables[op->table];
+	const struct sql_table *t = &store_tables[table];
+	json_t *row = json_object();
 
-	for (size_t i = 0; i < json_array_size(table);) {
-		if (!op_meets(op, json_array_get(table, i))) {
-			i++;
-			continue;
-		}
-		if (op->row) {
-			json_array_set(table, i, op->row);
+	for (size_t i = 0; i < t->n; i++)
+		json_object_set_new(row, t->columns[i].name, value_json(&op->values[i]));
+	for (size_t i = 0; i < json_array_size(rows[table]); i++)
+		if (row_has_key(t, json_array_get(rows[table], i), row)) {
+			json_array_set_new(rows[table], i, row);
 			return;
 		}
-		json_array_remove(table, i);
+	json_array_append_new(rows[table], row);
+}
+
+/* Out of @table goes what has these values in these columns; a number may be the first that
+ * stays. */
+static void fake_del(enum store_table table, const char *const *columns, bool below,
+		     const struct sql_value *v, size_t n)
+{
+	for (size_t i = 0; i < json_array_size(rows[table]);) {
+		const json_t *row = json_array_get(rows[table], i);
+		size_t same = 0;
+
+		for (size_t k = 0; k < n; k++) {
+			const json_t *has = json_object_get(row, columns[k]);
+			json_t *value = value_json(&v[k]);
+
+			same += below ? json_integer_value(has) < v[k].number
+				      : json_equal(has, value);
+			json_decref(value);
+		}
+		if (same == n)
+			json_array_remove(rows[table], i);
+		else
+			i++;
 	}
-	if (op->row)
-		json_array_append(table, op->row);
+}
+
+/* What the schema deletes by foreign keys. */
+static const struct {
+	enum store_table of, too;
+	const char *columns[2];
+} cascades[] = {
+	{ TABLE_IMAGE, TABLE_VERSION, { "image" } },
+	{ TABLE_IMAGE, TABLE_BUILD, { "image" } },
+	{ TABLE_VERSION, TABLE_BUILD, { "image", "version" } },
+	{ TABLE_CONNECTOR, TABLE_CONNECTOR_VERSION, { "connector" } },
+};
+
+static void fake_del_row(enum store_table table, const struct store_op *op)
+{
+	const struct sql_table *t = &store_tables[table];
+	const char *columns[SQL_MAX_VALUES];
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->n; i++)
+		if (t->columns[i].is_key)
+			columns[n++] = t->columns[i].name;
+	fake_del(table, columns, false, op->values, n);
+	for (size_t i = 0; i < ARRAY_SIZE(cascades); i++)
+		if (cascades[i].of == table)
+			fake_del(cascades[i].too, cascades[i].columns, false, op->values, n);
+}
+
+static void op_run(const struct store_op *op)
+{
+	static const char *const created[] = { "created_ms" };
+
+	if (op->stmt < SQL_DELS)
+		fake_put((enum store_table)(op->stmt - SQL_PUTS), op);
+	else if (op->stmt < SQL_OTHERS)
+		fake_del_row((enum store_table)(op->stmt - SQL_DELS), op);
+	else
+		fake_del(TABLE_TOKEN, created, true, op->values, 1);
 }
 
 void fake_store_answer(const struct err *e)
 {
-	struct store_txn *t = list_first(&queue, struct store_txn, in_queue);
+	struct store_txn *t = list_first(&queue, struct store_txn, in);
 
 	if (!t)
 		abort();
-	list_del(&t->in_queue);
-	for (size_t i = 0; !e && i < t->n; i++)
-		op_run(&t->ops[i]);
+	list_del(&t->in);
+	if (!e)
+		list_each(op, &t->ops, struct store_op, in_txn) op_run(op);
 	if (t->done)
 		t->done(t->arg, e ? -1 : 0, e);
 	txn_free(t);
@@ -103,12 +152,12 @@ void fake_store_answer(const struct err *e)
 
 size_t fake_store_rows(enum fake_table table)
 {
-	return json_array_size(tables[table]);
+	return json_array_size(rows[table]);
 }
 
 const char *fake_store_text(enum fake_table table, size_t row, const char *column)
 {
-	return json_string_value(json_object_get(json_array_get(tables[table], row), column));
+	return json_string_value(json_object_get(json_array_get(rows[table], row), column));
 }
 
 struct store_txn *store_begin(struct store *s)
@@ -116,7 +165,8 @@ struct store_txn *store_begin(struct store *s)
 	struct store_txn *t = xcalloc(1, sizeof(*t));
 
 	(void)s;
-	list_init(&t->in_queue);
+	list_init(&t->in);
+	list_init(&t->ops);
 	return t;
 }
 
@@ -130,175 +180,50 @@ void store_commit(struct store_txn *t, store_done *done, void *arg)
 {
 	t->done = done;
 	t->arg = arg;
-	list_add(&queue, &t->in_queue);
+	list_add(&queue, &t->in);
 }
 
-static struct fake_op *txn_add(struct store_txn *t, enum fake_table table, char *key, json_t *row)
+void store_add(struct store_txn *t, enum sql_stmt stmt, const struct sql_value *v, size_t n)
 {
-	struct fake_op *op = &t->ops[t->n++];
+	struct store_op *op = xcalloc(1, sizeof(*op));
 
-	if (t->n > ARRAY_SIZE(t->ops))
-		abort();
-	*op = (struct fake_op){ .table = table, .key = key, .row = row };
-	if (row)
-		json_object_set_new(row, "key", json_string(key));
-	return op;
+	op->stmt = stmt;
+	op->n = n;
+	for (size_t i = 0; i < n; i++) {
+		op->values[i] = v[i];
+		if (v[i].text)
+			op->values[i].text = xstrdup(v[i].text);
+	}
+	list_add(&t->ops, &op->in_txn);
 }
 
-#define I(row, member) #member, (json_int_t)(row)->member
-#define S(row, member) #member, (row)->member
-
-void store_put_image(struct store_txn *t, const struct store_image *r)
+static void fake_load(const struct sql_table *t, const json_t *json, union store_row *row)
 {
-	txn_add(t, FAKE_IMAGES, xstrdup(r->id),
-		json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:s?}", S(r, id), S(r, name),
-			  S(r, state), I(r, created_ms), I(r, updated_ms), I(r, next_version),
-			  I(r, latest_active), I(r, latest_failed), S(r, tags)));
-}
+	for (size_t i = 0; i < t->n; i++) {
+		const json_t *value = json_object_get(json, t->columns[i].name);
+		char *at = (char *)row + t->columns[i].offset;
+		const char *text = json_string_value(value);
+		int64_t number = json_integer_value(value);
 
-void store_put_version(struct store_txn *t, const struct store_version *r)
-{
-	txn_add(t, FAKE_VERSIONS, xasprintf("%s/%lld", r->image, (long long)r->version),
-		json_pack("{s:s,s:I,s:s,s:s,s:s?,s:I,s:I,s:s?,s:s?}", S(r, image), I(r, version),
-			  S(r, state), S(r, status), S(r, reason), I(r, created_ms),
-			  I(r, updated_ms), S(r, params), S(r, made)));
-}
-
-void store_put_build(struct store_txn *t, const struct store_build *r)
-{
-	txn_add(t, FAKE_BUILDS, xasprintf("%s/%lld/%s", r->image, (long long)r->version, r->id),
-		json_pack("{s:s,s:s,s:I,s:s,s:s?,s:s?,s:I,s:I,s:I,s:I,s:I}", S(r, id), S(r, image),
-			  I(r, version), S(r, state), S(r, code), S(r, reason), I(r, created_ms),
-			  I(r, updated_ms), I(r, memory_bytes), I(r, code_bytes),
-			  I(r, disk_bytes)));
-}
-
-void store_put_microvm(struct store_txn *t, const struct store_microvm *r)
-{
-	txn_add(t, FAKE_MICROVMS, xstrdup(r->id),
-		json_pack("{s:s,s:s,s:s,s:I,s:s,s:s?,s:s?,s:s?,s:I,s:I,s:I,s:I,s:I,s:s?}", S(r, id),
-			  S(r, endpoint), S(r, image), I(r, version), S(r, state), S(r, reason),
-			  S(r, machine), S(r, boot_id), I(r, save), I(r, started_ms),
-			  I(r, terminated_ms), I(r, suspended_ms), I(r, last_byte_ms),
-			  S(r, params)));
-}
-
-void store_put_token(struct store_txn *t, const struct store_token *r)
-{
-	txn_add(t, FAKE_TOKENS, xasprintf("%s/%s", r->op, r->token),
-		json_pack("{s:s,s:s,s:s,s:s?,s:I}", S(r, op), S(r, token), S(r, params_hash),
-			  S(r, answer), I(r, created_ms)));
-}
-
-void store_put_published(struct store_txn *t, const struct store_published *r)
-{
-	txn_add(t, FAKE_PUBLISHED, xasprintf("%lld", (long long)r->port),
-		json_pack("{s:I,s:s,s:s,s:I,s:s,s:s?,s:I}", I(r, port), S(r, microvm),
-			  S(r, protocol), I(r, target), S(r, listen), S(r, sources),
-			  I(r, created_ms)));
-}
-
-void store_del_published(struct store_txn *t, int64_t port)
-{
-	txn_add(t, FAKE_PUBLISHED, xasprintf("%lld", (long long)port), NULL);
-}
-
-void store_del_image(struct store_txn *t, const char *id)
-{
-	txn_add(t, FAKE_IMAGES, xstrdup(id), NULL);
-	txn_add(t, FAKE_VERSIONS, xasprintf("%s/", id), NULL)->prefix = true;
-	txn_add(t, FAKE_BUILDS, xasprintf("%s/", id), NULL)->prefix = true;
-}
-
-void store_del_version(struct store_txn *t, const char *image, int64_t version)
-{
-	txn_add(t, FAKE_VERSIONS, xasprintf("%s/%lld", image, (long long)version), NULL);
-	txn_add(t, FAKE_BUILDS, xasprintf("%s/%lld/", image, (long long)version), NULL)->prefix =
-		true;
-}
-
-void store_del_microvm(struct store_txn *t, const char *id)
-{
-	txn_add(t, FAKE_MICROVMS, xstrdup(id), NULL);
-}
-
-void store_del_tokens_before(struct store_txn *t, int64_t created_ms)
-{
-	txn_add(t, FAKE_TOKENS, xstrdup(""), NULL)->before = created_ms;
-}
-
-static const char *text(const json_t *row, const char *column)
-{
-	return json_string_value(json_object_get(row, column));
-}
-
-static int64_t number(const json_t *row, const char *column)
-{
-	return json_integer_value(json_object_get(row, column));
-}
-
-#define TEXT(m)   .m = text(row, #m)
-#define NUMBER(m) .m = number(row, #m)
-
-static void load_image(const struct store_loader *to, void *arg, const json_t *row)
-{
-	to->image(arg, &(struct store_image){ TEXT(id), TEXT(name), TEXT(state), NUMBER(created_ms),
-					      NUMBER(updated_ms), NUMBER(next_version),
-					      NUMBER(latest_active), NUMBER(latest_failed),
-					      TEXT(tags) });
-}
-
-static void load_version(const struct store_loader *to, void *arg, const json_t *row)
-{
-	to->version(arg, &(struct store_version){ TEXT(image), NUMBER(version), TEXT(state),
-						  TEXT(status), TEXT(reason), NUMBER(created_ms),
-						  NUMBER(updated_ms), TEXT(params), TEXT(made) });
-}
-
-static void load_build(const struct store_loader *to, void *arg, const json_t *row)
-{
-	to->build(arg, &(struct store_build){ TEXT(id), TEXT(image), NUMBER(version), TEXT(state),
-					      TEXT(code), TEXT(reason), NUMBER(created_ms),
-					      NUMBER(updated_ms), NUMBER(memory_bytes),
-					      NUMBER(code_bytes), NUMBER(disk_bytes) });
-}
-
-static void load_microvm(const struct store_loader *to, void *arg, const json_t *row)
-{
-	to->microvm(arg, &(struct store_microvm){
-				 TEXT(id), TEXT(endpoint), TEXT(image), NUMBER(version),
-				 TEXT(state), TEXT(reason), TEXT(machine), TEXT(boot_id),
-				 NUMBER(save), NUMBER(started_ms), NUMBER(terminated_ms),
-				 NUMBER(suspended_ms), NUMBER(last_byte_ms), TEXT(params) });
-}
-
-static void load_token(const struct store_loader *to, void *arg, const json_t *row)
-{
-	to->token(arg, &(struct store_token){ TEXT(op), TEXT(token), TEXT(params_hash),
-					      TEXT(answer), NUMBER(created_ms) });
-}
-
-static void load_published(const struct store_loader *to, void *arg, const json_t *row)
-{
-	to->published(arg, &(struct store_published){ NUMBER(port), TEXT(microvm), TEXT(protocol),
-						      NUMBER(target), TEXT(listen), TEXT(sources),
-						      NUMBER(created_ms) });
+		memcpy(at, t->columns[i].is_text ? (const void *)&text : (const void *)&number,
+		       sizeof(number));
+	}
 }
 
 int store_load(struct store *s, const struct store_loader *to, void *arg, struct err *e)
 {
-	static void (*const load[FAKE_NUM])(const struct store_loader *, void *, const json_t *) = {
-		load_image, load_version, load_build, load_microvm, load_token, load_published
-	};
-	const json_t *row;
+	union store_row row;
+	const json_t *json;
 	size_t i;
 
+	static_assert(sizeof(char *) == sizeof(int64_t), "a text is not as large as a number");
 	(void)s;
 	(void)e;
-	for (size_t table = 0; table < FAKE_NUM; table++)
-		json_array_foreach(tables[table], i, row)
+	for (size_t table = 0; table < STORE_NUM_TABLES; table++)
+		json_array_foreach(rows[table], i, json)
 		{
-			load[table](to, arg, row);
+			fake_load(&store_tables[table], json, &row);
+			store_tables[table].load(to, arg, &row);
 		}
 	return 0;
 }

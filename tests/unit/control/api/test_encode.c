@@ -30,7 +30,7 @@ static struct world *world_new(void)
 	w->ctl.conf = &w->conf;
 	strcpy(w->ctl.endpoint_suffix, ".lambda-microvm.us-east-1.localhost");
 	model_init(&w->ctl);
-	w->image = model_image_new("hello");
+	w->image = model_image_new("000000000000", "hello");
 	model_add_image(&w->ctl, w->image);
 	w->image->state = IMAGE_CREATED;
 	w->image->created_ms = 1785587445123;

@@ -89,8 +89,8 @@ static void run_script(size_t refused, const struct err *e)
 	}
 	assert_int_equal(n, SCRIPT_COMMITS + (refused < SCRIPT_COMMITS));
 	assert_true(list_empty(&ctl.images));
-	for (enum fake_table table = 0; table < FAKE_NUM; table++)
-		assert_int_equal(fake_store_rows(table), 0);
+	for (int table = 0; table < STORE_NUM_TABLES; table++)
+		assert_int_equal(fake_store_rows((enum fake_table)table), 0);
 }
 
 static void test_an_image_lives_from_its_creation_to_its_end(void **unused)

@@ -23,16 +23,18 @@ static void take_token(struct control *ctl, const struct store_token *row)
 {
 	(void)ctl;
 	tokens++;
+	assert_string_equal(row->account, conf.account);
 	assert_string_equal(row->answer, "{}");
 }
 
 static void begin(struct control *ctl, int dir)
 {
+	const struct store_place place = { .dir = dir, .account = conf.account };
 	struct err e;
 
 	*ctl = (struct control){ .conf = &conf };
 	model_init(ctl);
-	ctl->store = store_open(dir, &e);
+	ctl->store = store_open(&place, &e);
 	assert_non_null(ctl->store);
 }
 
@@ -47,7 +49,7 @@ static void end(struct control *ctl)
 static void put_all(struct control *ctl)
 {
 	struct store_txn *t = store_begin(ctl->store);
-	struct image *image = model_image_new("hello");
+	struct image *image = model_image_new(conf.account, "hello");
 	struct image_version *v = model_version_new(
 		image, 1, json_pack("{s:[{s:i}]}", "resources", "minimumMemoryInMiB", 512));
 	struct build *b = model_build_new(v);
@@ -77,7 +79,7 @@ static void put_all(struct control *ctl)
 	model_put_version(t, v);
 	model_put_build(t, b);
 	model_put_microvm(t, vm);
-	store_put_token(t, &(struct store_token){ "Run", "t", "h", "{}", 1 });
+	store_put_token(t, &(struct store_token){ conf.account, "Run", "t", "h", "{}", 1 });
 	store_commit(t, NULL, NULL);
 }
 

@@ -46,12 +46,20 @@ static int teardown(void **state)
 	return 0;
 }
 
+#define ACCOUNT "123456789012"
+
+static struct store *try_store(int dir, struct err *e)
+{
+	return store_open(&(struct store_place){ .dir = dir, .account = ACCOUNT }, e);
+}
+
 static struct store *open_store(int dir)
 {
 	struct err e;
-	struct store *s = store_open(dir, &e);
+	struct store *s = try_store(dir, &e);
 
-	assert_non_null(s);
+	if (!s)
+		fail_msg("%s", e.text);
 	return s;
 }
 
@@ -86,6 +94,7 @@ static void wait_for(struct store *s, const struct outcome *o)
 static void put_image(struct store_txn *t, const char *id, const char *name)
 {
 	store_put_image(t, &(struct store_image){ .id = id,
+						  .account = ACCOUNT,
 						  .name = name,
 						  .state = "CREATED",
 						  .created_ms = 5,
@@ -95,6 +104,7 @@ static void put_image(struct store_txn *t, const char *id, const char *name)
 static void put_microvm(struct store_txn *t, const char *id, const char *endpoint)
 {
 	store_put_microvm(t, &(struct store_microvm){ .id = id,
+						      .account = ACCOUNT,
 						      .endpoint = endpoint,
 						      .image = "i1",
 						      .version = 1,
@@ -123,6 +133,7 @@ static void see(struct seen *seen, const char *word)
 
 static void see_image(void *arg, const struct store_image *row)
 {
+	assert_string_equal(row->account, ACCOUNT);
 	assert_int_equal(row->created_ms, 5);
 	assert_null(row->tags);
 	see(arg, row->name);
@@ -140,12 +151,14 @@ static void see_build(void *arg, const struct store_build *row)
 
 static void see_microvm(void *arg, const struct store_microvm *row)
 {
+	assert_string_equal(row->account, ACCOUNT);
 	see(arg, row->id);
 	see(arg, row->state);
 }
 
 static void see_token(void *arg, const struct store_token *row)
 {
+	assert_string_equal(row->account, ACCOUNT);
 	see(arg, row->token);
 }
 
@@ -158,8 +171,54 @@ static void see_published(void *arg, const struct store_published *row)
 	see(arg, text);
 }
 
-static const struct store_loader loader = { see_image,   see_version, see_build,
-					    see_microvm, see_token,   see_published };
+static void see_account(void *arg, const struct store_account *row)
+{
+	see(arg, row->name);
+}
+
+static void see_access_key(void *arg, const struct store_access_key *row)
+{
+	see(arg, row->secret);
+	assert_null(row->session);
+	assert_int_equal(row->expires_ms, 9);
+}
+
+static void see_connector(void *arg, const struct store_connector *row)
+{
+	see(arg, row->name);
+}
+
+static void see_connector_version(void *arg, const struct store_connector_version *row)
+{
+	see(arg, row->params);
+}
+
+static void see_kms_key(void *arg, const struct store_kms_key *row)
+{
+	see(arg, row->alias);
+}
+
+static void see_log_group(void *arg, const struct store_log_group *row)
+{
+	see(arg, row->account);
+	see(arg, row->name);
+	assert_int_equal(row->retention_days, 30);
+}
+
+static const struct store_loader loader = {
+	.image = see_image,
+	.version = see_version,
+	.build = see_build,
+	.microvm = see_microvm,
+	.token = see_token,
+	.published = see_published,
+	.account = see_account,
+	.access_key = see_access_key,
+	.connector = see_connector,
+	.connector_version = see_connector_version,
+	.kms_key = see_kms_key,
+	.log_group = see_log_group,
+};
 
 static void assert_rows(int dir, const char *rows)
 {
@@ -221,29 +280,158 @@ static void test_a_published_port_is_one_row_until_it_is_given_back(void **state
 	assert_rows(f->dir, "20001/tcp to m3:6379 ");
 }
 
+/* What each format's doze wrote: the tables of its day. */
+static const char *const formats[] = {
+	"CREATE TABLE image (id TEXT PRIMARY KEY, name TEXT NOT NULL, state TEXT NOT NULL,"
+	" created_ms INTEGER, updated_ms INTEGER, next_version INTEGER, latest_active INTEGER,"
+	" latest_failed INTEGER, tags TEXT);"
+	"CREATE TABLE version (image TEXT NOT NULL REFERENCES image (id) ON DELETE CASCADE,"
+	" version INTEGER NOT NULL, state TEXT NOT NULL, status TEXT NOT NULL, reason TEXT,"
+	" created_ms INTEGER, updated_ms INTEGER, params TEXT, made TEXT,"
+	" PRIMARY KEY (image, version));"
+	"CREATE TABLE build (id TEXT PRIMARY KEY, image TEXT NOT NULL, version INTEGER NOT NULL,"
+	" state TEXT NOT NULL, code TEXT, reason TEXT, created_ms INTEGER, updated_ms INTEGER,"
+	" memory_bytes INTEGER, code_bytes INTEGER, disk_bytes INTEGER, FOREIGN KEY (image,"
+	" version) REFERENCES version (image, version) ON DELETE CASCADE);"
+	"CREATE INDEX build_version ON build (image, version);"
+	"CREATE TABLE microvm (id TEXT PRIMARY KEY, endpoint TEXT NOT NULL UNIQUE,"
+	" image TEXT NOT NULL, version INTEGER NOT NULL, state TEXT NOT NULL, reason TEXT,"
+	" machine TEXT, boot_id TEXT, save INTEGER, started_ms INTEGER, terminated_ms INTEGER,"
+	" suspended_ms INTEGER, last_byte_ms INTEGER, params TEXT);"
+	"CREATE TABLE token (op TEXT NOT NULL, token TEXT NOT NULL, params_hash TEXT,"
+	" answer TEXT, created_ms INTEGER, PRIMARY KEY (op, token));"
+	"CREATE INDEX token_created ON token (created_ms);",
+	"CREATE TABLE published (port INTEGER PRIMARY KEY, microvm TEXT NOT NULL,"
+	" protocol TEXT NOT NULL, target INTEGER NOT NULL, listen TEXT NOT NULL, sources TEXT,"
+	" created_ms INTEGER);",
+};
+
+static void make_old_store(const struct fixture *f, size_t format)
+{
+	static const char *const rows[] = {
+		"INSERT INTO image VALUES ('i1', 'alpha', 'CREATED', 5, 5, 2, 1, 0, NULL);"
+		"INSERT INTO version VALUES ('i1', 1, 'SUCCESSFUL', 'ACTIVE', NULL, 5, 5, 'one',"
+		" NULL);"
+		"INSERT INTO build VALUES ('b1', 'i1', 1, 'SUCCESSFUL', NULL, NULL, 5, 5, 0, 0, 0);"
+		"INSERT INTO microvm VALUES ('m1', 'e1', 'i1', 1, 'RUNNING', NULL, 'm-1', 'boot', "
+		"0,"
+		" 5, 0, 0, 0, '{}');"
+		"INSERT INTO token VALUES ('Run', 't1', 'h', '{}', 5);",
+		"INSERT INTO published VALUES (20000, 'm1', 'tcp', 6379, '127.0.0.1', '[]', 5);",
+	};
+	char path[96], number[64];
+	sqlite3 *db;
+
+	snprintf(path, sizeof(path), "%s/doze.db", f->path);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	for (size_t i = 0; i < format; i++) {
+		assert_int_equal(sqlite3_exec(db, formats[i], NULL, NULL, NULL), SQLITE_OK);
+		assert_int_equal(sqlite3_exec(db, rows[i], NULL, NULL, NULL), SQLITE_OK);
+	}
+	snprintf(number, sizeof(number), "PRAGMA user_version = %zu", format);
+	assert_int_equal(sqlite3_exec(db, number, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+}
+
+/* Rows of every table, after those that an older doze wrote. */
+static void put_new_tables(struct store_txn *t)
+{
+	put_published(t, 20001, "m1");
+	store_put_account(t, &(struct store_account){ ACCOUNT, "main", "ACTIVE", 1, "{}" });
+	store_put_access_key(t, &(struct store_access_key){ .id = "AKIA",
+							    .account = ACCOUNT,
+							    .secret = "secret",
+							    .state = "ACTIVE",
+							    .expires_ms = 9 });
+	store_put_connector(t, &(struct store_connector){ .id = "c1",
+							  .account = ACCOUNT,
+							  .name = "net",
+							  .state = "ACTIVE",
+							  .version = 1 });
+	store_put_connector_version(
+		t, &(struct store_connector_version){ "c1", 1, "ACTIVE", 1, "v1" });
+	store_put_kms_key(t, &(struct store_kms_key){ .id = "k1",
+						      .account = ACCOUNT,
+						      .alias = "alias/x",
+						      .wrapped = "w",
+						      .state = "ENABLED" });
+	store_put_log_group(t, &(struct store_log_group){ ACCOUNT, "/aws/x", 30, 1, NULL });
+}
+
+#define NEW_TABLES "20001/tcp to m1:6379 main secret net v1 alias/x " ACCOUNT " /aws/x "
+
+static void assert_migrates(const struct fixture *f, size_t format, const char *rows)
+{
+	struct store *s;
+	struct store_txn *t;
+
+	make_old_store(f, format);
+	assert_rows(f->dir, rows);
+	s = open_store(f->dir);
+	t = store_begin(s);
+	put_new_tables(t);
+	store_put_token(t, &(struct store_token){ ACCOUNT, "Run", "t1", "h", "{}", 7 });
+	commit(s, t);
+	store_close(s);
+}
+
 static void test_a_store_of_the_first_format_gets_the_tables_of_today(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_migrates(f, 1, "alpha one b1 m1 RUNNING t1 ");
+	assert_rows(f->dir, "alpha one b1 m1 RUNNING t1 " NEW_TABLES);
+}
+
+static void test_a_store_of_the_second_format_gets_the_tables_of_today(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_migrates(f, 2, "alpha one b1 m1 RUNNING t1 20000/tcp to m1:6379 ");
+	assert_rows(f->dir, "alpha one b1 m1 RUNNING t1 20000/tcp to m1:6379 " NEW_TABLES);
+}
+
+static void test_a_connector_takes_its_versions_along(void **state)
 {
 	struct fixture *f = *state;
 	struct store *s = open_store(f->dir);
 	struct store_txn *t = store_begin(s);
-	char path[96];
-	sqlite3 *db;
 
-	put_image(t, "i1", "alpha");
+	put_new_tables(t);
+	commit(s, t);
+	t = store_begin(s);
+	store_put_connector_version(
+		t, &(struct store_connector_version){ "c1", 2, "ACTIVE", 1, "v2" });
+	store_del_connector_version(t, "c1", 1);
+	store_del_published(t, 20001);
+	store_del_account(t, ACCOUNT);
+	store_del_access_key(t, "AKIA");
+	store_del_kms_key(t, "k1");
+	store_del_log_group(t, ACCOUNT, "/aws/x");
 	commit(s, t);
 	store_close(s);
-	snprintf(path, sizeof(path), "%s/doze.db", f->path);
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	assert_int_equal(
-		sqlite3_exec(db, "DROP TABLE published; PRAGMA user_version = 1", NULL, NULL, NULL),
-		SQLITE_OK);
-	sqlite3_close(db);
+	assert_rows(f->dir, "net v2 ");
 	s = open_store(f->dir);
 	t = store_begin(s);
-	put_published(t, 20000, "m1");
+	store_del_connector(t, "c1");
 	commit(s, t);
 	store_close(s);
-	assert_rows(f->dir, "alpha 20000/tcp to m1:6379 ");
+	assert_rows(f->dir, "");
+}
+
+static void test_a_token_is_one_accounts(void **state)
+{
+	struct fixture *f = *state;
+	struct store *s = open_store(f->dir);
+	struct store_txn *t = store_begin(s);
+
+	store_put_token(t, &(struct store_token){ ACCOUNT, "Run", "t1", "h", "{}", 100 });
+	store_put_token(t, &(struct store_token){ ACCOUNT, "Stop", "t1", "h", "{}", 100 });
+	store_put_token(t, &(struct store_token){ "111111111111", "Run", "t1", "h", "{}", 1 });
+	store_del_tokens_before(t, 100);
+	commit(s, t);
+	store_close(s);
+	assert_rows(f->dir, "t1 t1 ");
 }
 
 static void test_close_finishes_the_queue(void **state)
@@ -289,8 +477,8 @@ static void test_an_image_takes_its_versions_and_builds_along(void **state)
 				   .id = "b1", .image = "i1", .version = 1, .state = "FAILED" });
 	store_put_build(t, &(struct store_build){
 				   .id = "b2", .image = "i1", .version = 2, .state = "FAILED" });
-	store_put_token(t, &(struct store_token){ "Run", "t1", "h", "{}", 100 });
-	store_put_token(t, &(struct store_token){ "Run", "t2", "h", "{}", 200 });
+	store_put_token(t, &(struct store_token){ ACCOUNT, "Run", "t1", "h", "{}", 100 });
+	store_put_token(t, &(struct store_token){ ACCOUNT, "Run", "t2", "h", "{}", 200 });
 	commit(s, t);
 	t = store_begin(s);
 	store_del_version(t, "i1", 1);
@@ -377,7 +565,7 @@ static void test_a_newer_format_is_refused_with_a_sentence(void **state)
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
 	assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 99", NULL, NULL, NULL), 0);
 	sqlite3_close(db);
-	assert_null(store_open(f->dir, &e));
+	assert_null(try_store(f->dir, &e));
 	assert_non_null(strstr(e.text, "format 99"));
 }
 
@@ -393,7 +581,7 @@ static void test_the_store_opens_where_its_shared_index_cannot_be_made(void **st
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
 	none = (struct rlimit){ 0, before.rlim_max };
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
-	store = store_open(f->dir, &e); /* no file can grow */
+	store = try_store(f->dir, &e); /* no file can grow */
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
 	assert_non_null(store);
 	store_close(store);
@@ -407,6 +595,9 @@ int main(void)
 		STORE_TEST(test_rows_come_back_in_order_of_creation),
 		STORE_TEST(test_a_published_port_is_one_row_until_it_is_given_back),
 		STORE_TEST(test_a_store_of_the_first_format_gets_the_tables_of_today),
+		STORE_TEST(test_a_store_of_the_second_format_gets_the_tables_of_today),
+		STORE_TEST(test_a_connector_takes_its_versions_along),
+		STORE_TEST(test_a_token_is_one_accounts),
 		STORE_TEST(test_close_finishes_the_queue),
 		STORE_TEST(test_an_image_takes_its_versions_and_builds_along),
 		STORE_TEST(test_a_failed_transaction_leaves_the_others),
