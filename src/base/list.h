@@ -40,6 +40,17 @@ static inline void list_del(struct list *item)
 	list_init(item);
 }
 
+/* Appends all that @from holds, which is empty then. */
+static inline void list_take(struct list *head, struct list *from)
+{
+	while (!list_empty(from)) {
+		struct list *item = from->next;
+
+		list_del(item);
+		list_add(head, item);
+	}
+}
+
 #define list_first(head, type, m) \
 	(list_empty(head) ? (type *)NULL : container_of((head)->next, type, m))
 

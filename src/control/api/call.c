@@ -22,8 +22,11 @@ static const struct {
 	[ERR_QUOTA] = { 402, "ServiceQuotaExceededException" },
 	[ERR_THROTTLED] = { 429, "ThrottlingException" },
 	[ERR_CAPACITY] = { 500, "InsufficientCapacityException" },
+	[ERR_UNAVAILABLE] = { 503, "ServiceUnavailableException" },
 };
 static_assert(ARRAY_SIZE(faults) == ERR_NUM_KINDS, "an error kind has no fault");
+
+#define CALL_RETRY_AFTER_S "1" /* of what does not answer now */
 
 /* These members stand beside the message of an error; the service leaves them null, and so do we.
  */
@@ -104,7 +107,9 @@ static json_t *fail_body(const char *type, const char *text)
 void call_fail_as(struct call *c, unsigned status, const char *type, const char *text)
 {
 	const struct http_header headers[] = { { "content-type", "application/json" },
-					       { "x-amzn-errortype", type } };
+					       { "x-amzn-errortype", type },
+					       { "retry-after", CALL_RETRY_AFTER_S } };
+	size_t n = status == 503 ? ARRAY_SIZE(headers) : ARRAY_SIZE(headers) - 1;
 	autofree char *dump = NULL;
 	json_t *body;
 
@@ -120,7 +125,7 @@ void call_fail_as(struct call *c, unsigned status, const char *type, const char 
 	body = fail_body(type, text);
 	dump = json_dumps(body, JSON_COMPACT);
 	json_decref(body);
-	call_answer_bytes(c, status, headers, ARRAY_SIZE(headers), dump, dump ? strlen(dump) : 0);
+	call_answer_bytes(c, status, headers, n, dump, dump ? strlen(dump) : 0);
 }
 
 void call_fail(struct call *c, const struct err *e)

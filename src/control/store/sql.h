@@ -1,22 +1,28 @@
-/* sql.h - the tables in SQLite: opening, statements, loading. */
+/* sql.h - the statements and their values, as both databases understand them. */
 #ifndef CONTROL_STORE_SQL_H
 #define CONTROL_STORE_SQL_H
 
-#include <sqlite3.h>
-
-#include "base/err.h"
-#include "control/store/place.h"
+#include "base/buf.h"
 #include "control/store/tables.h"
 
+/* One of each kind for each table. */
 enum sql_stmt {
-	SQL_PUTS,                               /* one for each table */
-	SQL_DELS = SQL_PUTS + STORE_NUM_TABLES, /* likewise, by the key */
+	/* The whole row.  It must not be there if rows of its table have a revision. */
+	SQL_PUTS,
+	/* Only where there is a revision: the whole row, then the revision that it replaces. */
+	SQL_UPDATES = SQL_PUTS + STORE_NUM_TABLES,
+	/* The key, then the revision if there is one. */
+	SQL_DELS = SQL_UPDATES + STORE_NUM_TABLES,
 	SQL_OTHERS = SQL_DELS + STORE_NUM_TABLES,
 	SQL_DEL_TOKENS_BEFORE = SQL_OTHERS,
+	/* What is older than accounts belongs to that of the configuration. */
+	SQL_ADOPT_IMAGES,
+	SQL_ADOPT_MICROVMS,
+	SQL_ADOPT_TOKENS,
 	SQL_NUM_STMTS,
 };
 
-/* A value of a row or a parameter of a delete. */
+/* A value of a row or a parameter of a statement. */
 struct sql_value {
 	bool is_text;
 	int64_t number;
@@ -25,20 +31,16 @@ struct sql_value {
 
 #define SQL_MAX_VALUES 20
 
-/* Open the database and bring its tables to STORE_FORMAT. */
-sqlite3 *sql_open(const struct store_place *where, struct err *e) must_check;
-int sql_prepare(sqlite3 *db, sqlite3_stmt *stmts[SQL_NUM_STMTS], struct err *e) must_check;
+/* The text of a statement, its values named ?1, ?2 and so on.  Nothing: there is no such one. */
+void sql_text(enum sql_stmt stmt, struct buf *b);
+/* All rows of a table in their order, and behind the columns the revision, or 0. */
+void sql_select(enum store_table table, struct buf *b);
 
 /* The members of a row, or those of its key alone, as values; their number.  Text is borrowed from
  * the row. */
 size_t sql_values(enum store_table table, const void *row, struct sql_value v[SQL_MAX_VALUES]);
 size_t sql_key(enum store_table table, const void *row, struct sql_value v[SQL_MAX_VALUES]);
-
-int sql_run(sqlite3 *db, sqlite3_stmt *stmt, const struct sql_value *v, size_t n,
-	    struct err *e) must_check;
-int sql_exec(sqlite3 *db, const char *sql, struct err *e) must_check;
-
-/* Every row to the loader. */
-int sql_load(sqlite3 *db, const struct store_loader *to, void *arg, struct err *e) must_check;
+/* Which row that is: "image/<id>/<version>". */
+void sql_path(enum store_table table, const void *row, struct buf *b);
 
 #endif

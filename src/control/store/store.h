@@ -4,8 +4,9 @@
  * durable.  One worker thread takes transactions from a queue in order, so
  * that an fsync never blocks the loop; several waiting transactions share one
  * commit.  A change is acted on, and a caller answered, only after its
- * transaction's callback came with success.  Two backends: SQLite (WAL,
- * synchronous=FULL), later PostgreSQL. */
+ * transaction's callback came with success.  A row of an image, version, build,
+ * microVM or connector is changed only if nobody else has changed it since this
+ * store read or wrote it (ERR_CONFLICT). */
 #ifndef CONTROL_STORE_STORE_H
 #define CONTROL_STORE_STORE_H
 
@@ -52,13 +53,15 @@ void store_del_kms_key(struct store_txn *t, const char *id);
 void store_del_log_group(struct store_txn *t, const char *account, const char *name);
 void store_del_tokens_before(struct store_txn *t, int64_t created_ms);
 
-/* Called once from store_dispatch, in commit order; rc 0, or -1 and *e says what to do.  ENOSPC and
- * EIO leave the database as it was. */
+/* Called once from store_dispatch; rc 0, or -1 and *e says what to do, and the database is as it
+ * was.  In commit order, except that what is refused while the database is away (ERR_UNAVAILABLE)
+ * does not wait for a transaction of which is not known yet whether it took place. */
 typedef void store_done(void *arg, int rc, const struct err *e);
 void store_commit(struct store_txn *t, store_done *done, void *arg); /* done may be NULL */
 void store_drop(struct store_txn *t); /* instead of a commit; NULL is fine */
 
-/* At start only, on the caller's thread: every row, in order of creation. */
+/* At start only, on the caller's thread: every row, in order of creation.  Only rows that this store
+ * has loaded or written can be changed or deleted by it. */
 int store_load(struct store *s, const struct store_loader *to, void *arg, struct err *e) must_check;
 
 #endif

@@ -3,10 +3,13 @@
 #include "base/base.h"
 #include "ipc/format.h"
 
-#define COLUMN_TEXT(s, m)    #m, true, false, offsetof(struct s, m)
-#define COLUMN_KEY(s, m)     #m, true, true, offsetof(struct s, m)
-#define COLUMN_INT(s, m)     #m, false, false, offsetof(struct s, m)
-#define COLUMN_KEY_INT(s, m) #m, false, true, offsetof(struct s, m)
+/* What a name is followed by: is it text, of the key, of the path. */
+#define COLUMN_TEXT(s, m)     #m, true, false, false, offsetof(struct s, m)
+#define COLUMN_KEY(s, m)      #m, true, true, true, offsetof(struct s, m)
+#define COLUMN_PATH(s, m)     #m, true, false, true, offsetof(struct s, m)
+#define COLUMN_INT(s, m)      #m, false, false, false, offsetof(struct s, m)
+#define COLUMN_KEY_INT(s, m)  #m, false, true, true, offsetof(struct s, m)
+#define COLUMN_PATH_INT(s, m) #m, false, false, true, offsetof(struct s, m)
 
 /* clang-format off */
 static const struct sql_column image_columns[] = {
@@ -27,8 +30,8 @@ static const struct sql_column version_columns[] = {
 };
 
 static const struct sql_column build_columns[] = {
-	{ COLUMN_KEY(store_build, id) },             { COLUMN_TEXT(store_build, image) },
-	{ COLUMN_INT(store_build, version) },        { COLUMN_TEXT(store_build, state) },
+	{ COLUMN_PATH(store_build, image) },         { COLUMN_PATH_INT(store_build, version) },
+	{ COLUMN_KEY(store_build, id) },             { COLUMN_TEXT(store_build, state) },
 	{ COLUMN_TEXT(store_build, code) },          { COLUMN_TEXT(store_build, reason) },
 	{ COLUMN_INT(store_build, created_ms) },     { COLUMN_INT(store_build, updated_ms) },
 	{ COLUMN_INT(store_build, memory_bytes) },   { COLUMN_INT(store_build, code_bytes) },
@@ -178,15 +181,15 @@ static void load_log_group(const struct store_loader *to, void *arg, const void 
 #define TABLE(t) #t, t##_columns, ARRAY_SIZE(t##_columns), load_##t
 
 const struct sql_table store_tables[STORE_NUM_TABLES] = {
-	[TABLE_IMAGE] = { TABLE(image) },
-	[TABLE_VERSION] = { TABLE(version) },
-	[TABLE_BUILD] = { TABLE(build) },
-	[TABLE_MICROVM] = { TABLE(microvm) },
+	[TABLE_IMAGE] = { TABLE(image), .root = "image" },
+	[TABLE_VERSION] = { TABLE(version), .root = "image" },
+	[TABLE_BUILD] = { TABLE(build), .root = "image" },
+	[TABLE_MICROVM] = { TABLE(microvm), .root = "microvm" },
 	[TABLE_TOKEN] = { TABLE(token) },
-	[TABLE_PUBLISHED] = { TABLE(published) },
+	[TABLE_PUBLISHED] = { TABLE(published), .order = "port" },
 	[TABLE_ACCOUNT] = { TABLE(account) },
 	[TABLE_ACCESS_KEY] = { TABLE(access_key) },
-	[TABLE_CONNECTOR] = { TABLE(connector) },
+	[TABLE_CONNECTOR] = { TABLE(connector), .root = "connector" },
 	[TABLE_CONNECTOR_VERSION] = { TABLE(connector_version) },
 	[TABLE_KMS_KEY] = { TABLE(kms_key) },
 	[TABLE_LOG_GROUP] = { TABLE(log_group) },

@@ -23,6 +23,7 @@ enum store_table {
 struct sql_column {
 	const char *name;
 	bool is_text, is_key;
+	bool is_path;  /* of the way from the root to this row */
 	size_t offset; /* in the row's struct */
 };
 
@@ -31,6 +32,10 @@ struct sql_table {
 	const struct sql_column *columns;
 	size_t n;
 	void (*load)(const struct store_loader *to, void *arg, const void *row);
+	/* Given: its rows have a revision, and are found from rows of that table.  NULL: a put
+	 * replaces whatever is there. */
+	const char *root;
+	const char *order; /* of loading; NULL: that of creation */
 };
 
 extern const struct sql_table store_tables[STORE_NUM_TABLES];

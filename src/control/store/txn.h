@@ -2,12 +2,14 @@
 #ifndef CONTROL_STORE_TXN_H
 #define CONTROL_STORE_TXN_H
 
+#include "base/err.h"
 #include "base/list.h"
 #include "control/store/sql.h"
 
 struct store_op {
 	struct list in_txn;
 	enum sql_stmt stmt;
+	char *path; /* of its row, if that has a revision; owned */
 	size_t n;
 	struct sql_value values[SQL_MAX_VALUES]; /* text owned */
 };
@@ -22,7 +24,10 @@ struct store_txn {
 	struct err err;
 };
 
-/* Texts are copied. */
-void store_add(struct store_txn *t, enum sql_stmt stmt, const struct sql_value *v, size_t n);
+struct store_txn *txn_new(struct store *s);
+void txn_free(struct store_txn *t);
+/* Texts are copied, and @path is taken over. */
+void txn_add(struct store_txn *t, enum sql_stmt stmt, char *path, const struct sql_value *v,
+	     size_t n);
 
 #endif

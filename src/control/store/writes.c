@@ -3,11 +3,21 @@
 #include "control/store/store.h"
 #include "control/store/txn.h"
 
+static char *store_path(enum store_table table, const void *row)
+{
+	autobuf struct buf path = { 0 };
+
+	if (!store_tables[table].root)
+		return NULL;
+	sql_path(table, row, &path);
+	return xstrdup(buf_str(&path));
+}
+
 static void store_put(struct store_txn *t, enum store_table table, const void *row)
 {
 	struct sql_value v[SQL_MAX_VALUES];
 
-	store_add(t, SQL_PUTS + table, v, sql_values(table, row, v));
+	txn_add(t, SQL_PUTS + table, store_path(table, row), v, sql_values(table, row, v));
 }
 
 /* Only the members of the key count. */
@@ -15,7 +25,7 @@ static void store_del(struct store_txn *t, enum store_table table, const void *r
 {
 	struct sql_value v[SQL_MAX_VALUES];
 
-	store_add(t, SQL_DELS + table, v, sql_key(table, row, v));
+	txn_add(t, SQL_DELS + table, store_path(table, row), v, sql_key(table, row, v));
 }
 
 void store_put_image(struct store_txn *t, const struct store_image *row)
@@ -132,5 +142,5 @@ void store_del_log_group(struct store_txn *t, const char *account, const char *n
 
 void store_del_tokens_before(struct store_txn *t, int64_t created_ms)
 {
-	store_add(t, SQL_DEL_TOKENS_BEFORE, &(struct sql_value){ false, created_ms, NULL }, 1);
+	txn_add(t, SQL_DEL_TOKENS_BEFORE, NULL, &(struct sql_value){ false, created_ms, NULL }, 1);
 }

@@ -10,17 +10,6 @@
 static json_t *rows[STORE_NUM_TABLES];
 static struct list queue = LIST_INIT(queue);
 
-static void txn_free(struct store_txn *t)
-{
-	list_each(op, &t->ops, struct store_op, in_txn)
-	{
-		for (size_t i = 0; i < op->n; i++)
-			free((void *)(uintptr_t)op->values[i].text);
-		free(op);
-	}
-	free(t);
-}
-
 void fake_store_clear(void)
 {
 	list_each(t, &queue, struct store_txn, in)
@@ -128,7 +117,7 @@ static void op_run(const struct store_op *op)
 {
 	static const char *const created[] = { "created_ms" };
 
-	if (op->stmt < SQL_DELS)
+	if (op->stmt < SQL_UPDATES)
 		fake_put((enum store_table)(op->stmt - SQL_PUTS), op);
 	else if (op->stmt < SQL_OTHERS)
 		fake_del_row((enum store_table)(op->stmt - SQL_DELS), op);
@@ -162,12 +151,7 @@ const char *fake_store_text(enum fake_table table, size_t row, const char *colum
 
 struct store_txn *store_begin(struct store *s)
 {
-	struct store_txn *t = xcalloc(1, sizeof(*t));
-
-	(void)s;
-	list_init(&t->in);
-	list_init(&t->ops);
-	return t;
+	return txn_new(s);
 }
 
 void store_drop(struct store_txn *t)
@@ -181,20 +165,6 @@ void store_commit(struct store_txn *t, store_done *done, void *arg)
 	t->done = done;
 	t->arg = arg;
 	list_add(&queue, &t->in);
-}
-
-void store_add(struct store_txn *t, enum sql_stmt stmt, const struct sql_value *v, size_t n)
-{
-	struct store_op *op = xcalloc(1, sizeof(*op));
-
-	op->stmt = stmt;
-	op->n = n;
-	for (size_t i = 0; i < n; i++) {
-		op->values[i] = v[i];
-		if (v[i].text)
-			op->values[i].text = xstrdup(v[i].text);
-	}
-	list_add(&t->ops, &op->in_txn);
 }
 
 static void fake_load(const struct sql_table *t, const json_t *json, union store_row *row)

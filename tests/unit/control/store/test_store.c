@@ -63,6 +63,17 @@ static struct store *open_store(int dir)
 	return s;
 }
 
+/* A store knows the rows that it has loaded. */
+static struct store *reopen_store(int dir)
+{
+	static const struct store_loader nobody = { 0 };
+	struct store *s = open_store(dir);
+	struct err e;
+
+	assert_int_equal(store_load(s, &nobody, NULL, &e), 0);
+	return s;
+}
+
 struct outcome {
 	int calls, rc, order;
 	struct err err;
@@ -272,7 +283,7 @@ static void test_a_published_port_is_one_row_until_it_is_given_back(void **state
 	commit(s, t);
 	store_close(s);
 	assert_rows(f->dir, "20000/tcp to m2:6379 20001/tcp to m3:6379 ");
-	s = open_store(f->dir);
+	s = reopen_store(f->dir);
 	t = store_begin(s);
 	store_del_published(t, 20000);
 	commit(s, t);
@@ -411,7 +422,7 @@ static void test_a_connector_takes_its_versions_along(void **state)
 	commit(s, t);
 	store_close(s);
 	assert_rows(f->dir, "net v2 ");
-	s = open_store(f->dir);
+	s = reopen_store(f->dir);
 	t = store_begin(s);
 	store_del_connector(t, "c1");
 	commit(s, t);
@@ -486,7 +497,7 @@ static void test_an_image_takes_its_versions_and_builds_along(void **state)
 	commit(s, t);
 	store_close(s);
 	assert_rows(f->dir, "alpha two b2 t2 ");
-	s = open_store(f->dir);
+	s = reopen_store(f->dir);
 	t = store_begin(s);
 	store_del_image(t, "i1");
 	commit(s, t);
@@ -521,6 +532,134 @@ static void test_a_failed_transaction_leaves_the_others(void **state)
 	assert_int_equal(o[2].order, 3);
 	store_close(s);
 	assert_rows(f->dir, "m1 PENDING m4 PENDING ");
+}
+
+static int try_commit(struct store *s, struct store_txn *t, struct err *e)
+{
+	struct outcome o = { 0 };
+
+	store_commit(t, note, &o);
+	wait_for(s, &o);
+	*e = o.err;
+	return o.rc;
+}
+
+static void put_state(struct store_txn *t, const char *id, const char *state)
+{
+	store_put_microvm(t, &(struct store_microvm){ .id = id,
+						      .account = ACCOUNT,
+						      .endpoint = id,
+						      .image = "i1",
+						      .version = 1,
+						      .state = state });
+}
+
+static void test_a_second_writer_never_undoes_a_first(void **state)
+{
+	struct fixture *f = *state;
+	struct store *first = open_store(f->dir), *second;
+	struct store_txn *t = store_begin(first);
+	struct err e;
+
+	put_state(t, "m1", "PENDING");
+	put_state(t, "m2", "PENDING");
+	commit(first, t);
+	second = reopen_store(f->dir);
+
+	/* Both have read PENDING; the first one changes it, and twice. */
+	t = store_begin(first);
+	put_state(t, "m1", "RUNNING");
+	put_state(t, "m1", "SUSPENDING");
+	commit(first, t);
+	t = store_begin(second);
+	put_state(t, "m2", "RUNNING");
+	put_state(t, "m1", "TERMINATED");
+	assert_int_equal(try_commit(second, t, &e), -1);
+	assert_int_equal(e.kind, ERR_CONFLICT);
+	assert_non_null(strstr(e.text, "another writer has changed 'microvm/m1'"));
+	t = store_begin(second);
+	store_del_microvm(t, "m1");
+	assert_int_equal(try_commit(second, t, &e), -1);
+	assert_int_equal(e.kind, ERR_CONFLICT);
+
+	/* What was refused has left no trace: m2 is still what both have read. */
+	t = store_begin(second);
+	put_state(t, "m2", "TERMINATED");
+	commit(second, t);
+	t = store_begin(first);
+	put_state(t, "m1", "SUSPENDED");
+	commit(first, t);
+	t = store_begin(first);
+	put_state(t, "m2", "RUNNING");
+	assert_int_equal(try_commit(first, t, &e), -1);
+	store_close(first);
+	store_close(second);
+	assert_rows(f->dir, "m1 SUSPENDED m2 TERMINATED ");
+}
+
+static void test_a_row_that_is_gone_is_not_made_again_by_who_has_not_heard(void **state)
+{
+	struct fixture *f = *state;
+	struct store *first = open_store(f->dir), *second;
+	struct store_txn *t = store_begin(first);
+	struct err e;
+
+	put_image(t, "i1", "alpha");
+	store_put_version(t, &(struct store_version){ .image = "i1",
+						      .version = 1,
+						      .state = "FAILED",
+						      .status = "INACTIVE",
+						      .params = "one" });
+	commit(first, t);
+	second = reopen_store(f->dir);
+	t = store_begin(first);
+	store_del_image(t, "i1");
+	commit(first, t);
+	t = store_begin(second);
+	store_put_version(t, &(struct store_version){ .image = "i1",
+						      .version = 1,
+						      .state = "SUCCESSFUL",
+						      .status = "ACTIVE",
+						      .params = "one" });
+	assert_int_equal(try_commit(second, t, &e), -1);
+	assert_int_equal(e.kind, ERR_CONFLICT);
+	store_close(second);
+
+	/* The same id may come again with whoever deleted it. */
+	t = store_begin(first);
+	put_image(t, "i1", "beta");
+	store_put_version(t, &(struct store_version){ .image = "i1",
+						      .version = 1,
+						      .state = "PENDING",
+						      .status = "INACTIVE",
+						      .params = "again" });
+	commit(first, t);
+	store_close(first);
+	assert_rows(f->dir, "beta again ");
+}
+
+static void test_another_program_that_holds_the_file_is_waited_for_and_then_named(void **state)
+{
+	struct fixture *f = *state;
+	struct store *s = open_store(f->dir);
+	struct store_txn *t = store_begin(s);
+	struct err e;
+	char path[96];
+	sqlite3 *db;
+
+	snprintf(path, sizeof(path), "%s/doze.db", f->path);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	put_state(t, "m1", "PENDING");
+	assert_int_equal(try_commit(s, t, &e), -1);
+	assert_int_equal(e.kind, ERR_UNAVAILABLE);
+	assert_non_null(strstr(e.text, "another program"));
+	assert_int_equal(sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	t = store_begin(s);
+	put_state(t, "m1", "PENDING");
+	commit(s, t);
+	store_close(s);
 }
 
 static void copy_file(int from, int to, const char *name)
@@ -601,6 +740,9 @@ int main(void)
 		STORE_TEST(test_close_finishes_the_queue),
 		STORE_TEST(test_an_image_takes_its_versions_and_builds_along),
 		STORE_TEST(test_a_failed_transaction_leaves_the_others),
+		STORE_TEST(test_a_second_writer_never_undoes_a_first),
+		STORE_TEST(test_a_row_that_is_gone_is_not_made_again_by_who_has_not_heard),
+		STORE_TEST(test_another_program_that_holds_the_file_is_waited_for_and_then_named),
 		STORE_TEST(test_a_kill_loses_nothing_that_was_answered),
 		STORE_TEST(test_the_store_opens_where_its_shared_index_cannot_be_made),
 		STORE_TEST(test_a_newer_format_is_refused_with_a_sentence),

@@ -1,0 +1,177 @@
+#include "control/store/runner.h"
+
+#include "control/store/sqlite.h"
+
+int runner_open(struct runner *r, const struct store_place *where, struct err *e)
+{
+	revisions_init(&r->revisions);
+	list_init(&r->doubt);
+	r->backend = sqlite_open(where, e);
+	return r->backend ? 0 : -1;
+}
+
+void runner_close(struct runner *r)
+{
+	list_each(t, &r->doubt, struct store_txn, in) txn_free(t);
+	revisions_free(&r->revisions);
+	if (r->backend)
+		r->backend->ops->close(r->backend);
+}
+
+struct runner_loading {
+	struct runner *runner;
+	const struct store_loader *to;
+	void *arg;
+	struct buf path;
+};
+
+static void runner_row(void *arg, enum store_table table, const void *row, int64_t revision)
+{
+	struct runner_loading *l = arg;
+
+	if (store_tables[table].root) {
+		buf_clear(&l->path);
+		sql_path(table, row, &l->path);
+		revisions_loaded(&l->runner->revisions, buf_str(&l->path), revision);
+	}
+	store_tables[table].load(l->to, l->arg, row);
+}
+
+int runner_load(struct runner *r, const struct store_loader *to, void *arg, struct err *e)
+{
+	struct runner_loading l = { .runner = r, .to = to, .arg = arg };
+	int rc = r->backend->ops->load(r->backend, runner_row, &l, e);
+
+	buf_free(&l.path);
+	return rc;
+}
+
+/* What the transaction asked for, as the statement that meets this revision alone. */
+static enum sql_stmt runner_stmt(const struct store_op *op, const struct revision *of)
+{
+	return op->stmt < SQL_UPDATES && of->now ? op->stmt + SQL_UPDATES - SQL_PUTS : op->stmt;
+}
+
+static int runner_run_row(struct runner *r, struct store_op *op, struct err *e)
+{
+	struct revision *of = revisions_touch(&r->revisions, op->path);
+	bool deletes = op->stmt >= SQL_DELS;
+	size_t n = op->n;
+	int64_t changed = 0;
+
+	if (deletes && !of->now)
+		return 0;
+	if (of->now)
+		op->values[n++] = (struct sql_value){ .number = of->now };
+	if (r->backend->ops->run(r->backend, runner_stmt(op, of), op->values, n, &changed, e))
+		return -1;
+	if (changed != 1)
+		return err_set(e, ERR_CONFLICT,
+			       "another writer has changed '%s' in the store: start this doze "
+			       "again, so that it reads what is there now",
+			       op->path);
+	of->now = deletes ? 0 : of->now + 1;
+	return 0;
+}
+
+static int runner_run_txn(struct runner *r, struct store_txn *t, struct err *e)
+{
+	int64_t changed;
+
+	list_each(op, &t->ops, struct store_op, in_txn)
+	{
+		if (op->path ? runner_run_row(r, op, e)
+			     : r->backend->ops->run(r->backend, op->stmt, op->values, op->n,
+						    &changed, e))
+			return -1;
+	}
+	return 0;
+}
+
+static int runner_run_all(struct runner *r, struct list *txns, struct err *e)
+{
+	list_each(t, txns, struct store_txn, in)
+	{
+		if (runner_run_txn(r, t, e))
+			return -1;
+	}
+	return 0;
+}
+
+static int runner_run_list(struct runner *r, struct list *txns, struct err *e)
+{
+	struct backend *b = r->backend;
+	bool done = !b->ops->begin(b, e) && !runner_run_all(r, txns, e) && !b->ops->commit(b, e);
+
+	if (b->away)
+		r->why = *e;
+	if (b->in_doubt)
+		return -1;
+	if (!done)
+		b->ops->rollback(b);
+	revisions_settle(&r->revisions, done);
+	return done ? 0 : -1;
+}
+
+static void runner_run_alone(struct runner *r, struct store_txn *t)
+{
+	struct list alone, *next = t->in.next;
+
+	list_del(&t->in);
+	list_init(&alone);
+	list_add(&alone, &t->in);
+	t->rc = runner_run_list(r, &alone, &t->err);
+	list_del(&t->in);
+	/* It returns to its place. */
+	list_add(r->backend->in_doubt ? &r->doubt : next, &t->in);
+}
+
+void runner_run(struct runner *r, struct list *txns)
+{
+	struct err e;
+
+	if (!runner_run_list(r, txns, &e))
+		return;
+	if (r->backend->in_doubt) {
+		list_take(&r->doubt, txns);
+		return;
+	}
+	list_each(t, txns, struct store_txn, in)
+	{
+		if (e.kind == ERR_UNAVAILABLE) {
+			t->rc = -1;
+			t->err = e;
+			continue;
+		}
+		runner_run_alone(r, t);
+		if (t->rc && t->err.kind == ERR_UNAVAILABLE)
+			e = t->err; /* it meets all the others too */
+	}
+}
+
+bool runner_is_away(const struct runner *r)
+{
+	return r->backend->away;
+}
+
+int runner_return(struct runner *r, struct list *settled)
+{
+	struct backend *b = r->backend;
+	bool took_place = false;
+
+	if (b->ops->connect(b, &r->why) || (b->in_doubt && b->ops->settle(b, &took_place, &r->why)))
+		return -1;
+	if (b->in_doubt)
+		revisions_settle(&r->revisions, took_place);
+	b->in_doubt = false;
+	while (!list_empty(&r->doubt)) {
+		struct store_txn *t = list_first(&r->doubt, struct store_txn, in);
+
+		t->rc = took_place ? 0 : -1;
+		if (!took_place)
+			t->err = r->why;
+		list_del(&t->in);
+		list_add(settled, &t->in);
+	}
+	return 0;
+}
