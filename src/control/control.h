@@ -13,11 +13,11 @@
 #include "base/list.h"
 #include "base/rand.h"
 #include "conf/conf.h"
+#include "iam/keys.h"
 #include "ipc/meter.h"
 #include "ipc/share.h"
 #include "ipc/super.h"
 #include "net/chan_uv.h"
-#include "wire/creds.h"
 #include "wire/token.h"
 
 struct control {
@@ -32,7 +32,7 @@ struct control {
 	struct hash microvms_by_id, microvms_by_endpoint;
 	struct hash published; /* model/published.c: by port of the host */
 	struct hash left_out;  /* model/model.c: ids of rows that cannot be understood */
-	struct creds creds;
+	struct keys keys;
 	struct token_keys token_keys;
 	char endpoint_suffix[200]; /* ".lambda-microvm.us-east-1.localhost", with ":port" unless it
 				      is 443 */

@@ -137,6 +137,17 @@ static void control_fail(struct control_role *r, const struct err *e)
 	role_finish(r->link);
 }
 
+static int control_credentials(struct control *ctl, const char *text, size_t size, struct err *e)
+{
+	struct creds creds;
+	int rc = creds_parse(text, size, &creds, e);
+
+	if (!rc)
+		keys_configure(&ctl->keys, &creds, ctl->conf->account);
+	explicit_bzero(&creds, sizeof(creds));
+	return rc;
+}
+
 static void on_secret(void *arg, enum secret which, const char *text, size_t size)
 {
 	struct control_role *r = arg;
@@ -149,7 +160,7 @@ static void on_secret(void *arg, enum secret which, const char *text, size_t siz
 	else if (which == SECRET_TOKEN_KEYS)
 		rc = token_keys_parse(text, size, &ctl->token_keys, &e);
 	else if (which == SECRET_CREDENTIALS)
-		rc = creds_parse(text, size, &ctl->creds, &e);
+		rc = control_credentials(ctl, text, size, &e);
 	else if (which == SECRET_CA_CERT)
 		api_set_ca(ctl, text, size);
 	if (rc)
@@ -327,6 +338,7 @@ int control_main(const struct conf *conf, int super_fd)
 	int rc;
 
 	r->ctl.conf = conf;
+	keys_init(&r->ctl.keys);
 	if (uv_loop_init(&r->ctl.loop))
 		abort();
 	r->ctl.loop.data = &r->ctl;
@@ -341,5 +353,6 @@ int control_main(const struct conf *conf, int super_fd)
 	publish_close(&r->ctl);
 	api_free(&r->ctl);
 	model_close(&r->ctl);
+	keys_free(&r->ctl.keys);
 	return r->failed ? 1 : rc;
 }

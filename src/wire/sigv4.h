@@ -10,6 +10,8 @@
 #include "base/err.h"
 #include "wire/http_head.h"
 
+#define SIGV4_SESSION_SIZE 513
+
 struct sigv4_claim {
 	char access_key[129];
 	char date[9]; /* yyyymmdd */
@@ -21,6 +23,9 @@ struct sigv4_claim {
 	char payload[80]; /* x-amz-content-sha256 as sent, or "UNSIGNED-PAYLOAD" (query form); "" if
 			     absent */
 	char signed_headers[2048];
+	/* X-Amz-Security-Token as sent, "" if absent; one that is too long is cut, and is none of
+	 * ours. */
+	char session[SIGV4_SESSION_SIZE];
 };
 
 /* Read the claim of a request.  ERR_DENIED if the request is not signed
@@ -34,7 +39,7 @@ int sigv4_read(const struct http_head *head, struct sigv4_claim *claim, struct e
  * @double_encode is true for all services except S3.  @secret is NULL if the access key is unknown.
  * On ERR_DENIED the text begins with the code to answer: SignatureDoesNotMatch,
  * RequestTimeTooSkewed, InvalidClientTokenId, XAmzContentSHA256Mismatch, or AccessDenied (expired).
- * Region, service and security token are not checked. */
+ * Region, service and session are not checked. */
 int sigv4_verify(const struct http_head *head, const struct sigv4_claim *claim, const char *secret,
 		 const char *body_sha256, bool double_encode, int64_t now_ms,
 		 struct err *e) must_check;

@@ -1,5 +1,6 @@
 /* sigv4_read.c - reads the claim of a request from its header or its query. */
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -164,7 +165,9 @@ static int sigv4_read_header(const struct http_head *head, const char *text,
 {
 	size_t algorithm = strlen(SIGV4_ALGORITHM), size;
 	const char *payload = sigv4_header(head, "x-amz-content-sha256"), *field;
+	const char *session = sigv4_header(head, "x-amz-security-token");
 
+	snprintf(claim->session, sizeof(claim->session), "%s", session ? session : "");
 	if (strncmp(text, SIGV4_ALGORITHM, algorithm) != 0 || !strchr(" \t", text[algorithm]))
 		return sigv4_malformed(e, "only " SIGV4_ALGORITHM " is supported.");
 	text += algorithm;
@@ -206,12 +209,23 @@ static bool sigv4_query(const char *target, const char *key, char *to, size_t ro
 	return found && percent_decode(found, found_size, false, to, room);
 }
 
+/* Longer than any of ours, it must not be mistaken for none. */
+static void sigv4_query_session(const char *target, struct sigv4_claim *claim)
+{
+	bool there = strstr(target, "X-Amz-Security-Token=") != NULL;
+
+	if (!sigv4_query(target, "X-Amz-Security-Token", claim->session, sizeof(claim->session)) &&
+	    there)
+		snprintf(claim->session, sizeof(claim->session), "unreadable");
+}
+
 static int sigv4_read_query(const struct http_head *head, struct sigv4_claim *claim, struct err *e)
 {
 	char text[sizeof(claim->signed_headers)], *end;
 	const char *payload = sigv4_header(head, "x-amz-content-sha256");
 
 	claim->query_form = true;
+	sigv4_query_session(head->target, claim);
 	if (!sigv4_query(head->target, "X-Amz-Credential", text, sizeof(text)) ||
 	    sigv4_credential(text, strlen(text), claim, e))
 		return sigv4_malformed(e, "X-Amz-Credential is missing or malformed.");

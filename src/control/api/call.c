@@ -48,6 +48,7 @@ static void call_free(struct call *c)
 	buf_free(&c->body);
 	op_segments_free(&c->segments);
 	EVP_MD_CTX_free(c->hash);
+	key_unref(c->key);
 	free(c);
 }
 

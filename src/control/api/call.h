@@ -30,8 +30,12 @@ struct call {
 	struct http_exchange *x; /* NULL: the client is gone */
 	const struct op *op;
 	char id[UUID_SIZE]; /* x-amzn-requestid */
-	json_t *in;         /* the members that are there; owned */
-	json_t *made;       /* what the operation will answer once it is durable; owned */
+	/* Whom it comes from.  The signature is right before the operation runs.  NULL: the head
+	 * named no key of ours, and the call has failed. */
+	const struct principal *who;
+	struct access_key *key; /* whose `who` it is; held until the call is freed */
+	json_t *in;             /* the members that are there; owned */
+	json_t *made;           /* what the operation will answer once it is durable; owned */
 	/* How an error leaves; NULL: as JSON. */
 	void (*fail)(struct call *c, unsigned status, const char *type, const char *text);
 	void (*ended)(struct call *c, const struct call_end *end); /* before the answer leaves */

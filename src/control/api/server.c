@@ -28,6 +28,7 @@ static const struct {
 	{ "RequestTimeTooSkewed", "InvalidSignatureException", "SignatureDoesNotMatch" },
 	{ "XAmzContentSHA256Mismatch", "InvalidSignatureException", "SignatureDoesNotMatch" },
 	{ "InvalidClientTokenId", "UnrecognizedClientException", "InvalidClientTokenId" },
+	{ "ExpiredToken", "ExpiredTokenException", "ExpiredToken" },
 	{ "IncompleteSignature", "IncompleteSignatureException", "IncompleteSignature" },
 	{ "MissingAuthenticationToken", "MissingAuthenticationTokenException",
 	  "MissingAuthenticationToken" },
@@ -54,6 +55,7 @@ static void server_deny(struct call *c, const struct err *e)
 static int server_claim(struct call *c, struct err *e)
 {
 	const char *service = c->op == &sts_op ? "sts" : "lambda";
+	struct access_key *key;
 
 	if (sigv4_read(http_request(c->x), &c->claim, e))
 		return -1;
@@ -68,17 +70,17 @@ static int server_claim(struct call *c, struct err *e)
 			       "SignatureDoesNotMatch: Credential should be scoped to a valid "
 			       "region: '%s'.",
 			       c->ctl->conf->region);
-	if (!creds_secret(&c->ctl->creds, c->claim.access_key))
-		return err_set(e, ERR_DENIED,
-			       "InvalidClientTokenId: The security token included in the request "
-			       "is invalid.");
+	key = keys_claim(&c->ctl->keys, c->claim.access_key, c->claim.session, clock_wall_ms(), e);
+	if (!key)
+		return -1;
+	c->key = key_ref(key);
+	c->who = &key->who;
 	return 0;
 }
 
 static int server_verify(struct call *c, const char *body_sha256, struct err *e)
 {
-	return sigv4_verify(http_request(c->x), &c->claim,
-			    creds_secret(&c->ctl->creds, c->claim.access_key), body_sha256, true,
+	return sigv4_verify(http_request(c->x), &c->claim, c->key->secret, body_sha256, true,
 			    clock_wall_ms(), e);
 }
 

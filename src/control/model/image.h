@@ -10,11 +10,10 @@
 #include "base/hash.h"
 #include "base/list.h"
 #include "base/rand.h"
+#include "iam/principal.h"
 #include "ipc/build.h"
 #include "ipc/engine.h"
 #include "ipc/machine.h"
-
-#define ACCOUNT_SIZE 16 /* as in the configuration */
 
 enum image_state {
 	IMAGE_NEW,

@@ -57,16 +57,6 @@ static char *sts_field(const char *form, const char *name)
 	return NULL;
 }
 
-static const char *sts_user(const struct call *c)
-{
-	const struct creds *creds = &c->ctl->creds;
-
-	for (size_t i = 0; i < creds->n; i++)
-		if (!strcmp(creds->keys[i].access_key, c->claim.access_key))
-			return creds->keys[i].name;
-	return "unknown";
-}
-
 static void sts_run(struct call *c)
 {
 	const char *query = strchr(http_request(c->x)->target, '?');
@@ -74,7 +64,6 @@ static void sts_run(struct call *c)
 					  : query      ? query + 1
 						       : "",
 					  "Action");
-	const char *account = c->ctl->conf->account;
 	struct buf xml = { 0 };
 
 	if (!action || strcmp(action, "GetCallerIdentity") != 0) {
@@ -84,11 +73,10 @@ static void sts_run(struct call *c)
 	}
 	buf_adds(&xml, "<GetCallerIdentityResponse xmlns=\"" STS_NAMESPACE "\">"
 		       "<GetCallerIdentityResult><Arn>");
-	buf_addf(&xml, "arn:aws:iam::%s:user/", account);
-	xml_put_text(&xml, sts_user(c));
+	xml_put_text(&xml, c->who->arn);
 	buf_adds(&xml, "</Arn><UserId>");
-	xml_put_text(&xml, c->claim.access_key);
-	buf_addf(&xml, "</UserId><Account>%s</Account></GetCallerIdentityResult>", account);
+	xml_put_text(&xml, c->who->key);
+	buf_addf(&xml, "</UserId><Account>%s</Account></GetCallerIdentityResult>", c->who->account);
 	buf_addf(&xml,
 		 "<ResponseMetadata><RequestId>%s</RequestId></ResponseMetadata>"
 		 "</GetCallerIdentityResponse>\n",
