@@ -26,7 +26,8 @@ struct control {
 	int data_fd, run_fd, log_fd; /* directories that we hold */
 	int dir_fd;                  /* data/control: ours alone */
 	struct store *store;
-	struct list images; /* struct image, in order of creation */
+	struct hash accounts; /* model/account.h: by id */
+	struct list images;   /* struct image, in order of creation */
 	struct hash images_by_id, images_by_name;
 	struct list microvms; /* struct microvm, likewise */
 	struct hash microvms_by_id, microvms_by_endpoint;

@@ -200,7 +200,7 @@ static void put_published(json_t *to, const struct control *ctl, const struct mi
 
 json_t *encode_microvm_item(const struct control *ctl, const struct microvm *vm)
 {
-	autofree char *arn = model_arn_of(ctl, vm->origin.name);
+	autofree char *arn = model_arn_of(ctl, vm->account, vm->origin.name);
 	json_t *o = json_object();
 
 	put(o, "microvmId", json_string(vm->id));

@@ -11,7 +11,7 @@
 struct replay {
 	struct list in_order;
 	struct hash_node by_key;
-	char *key;         /* "<operation> <token>" */
+	char *key;         /* "<account> <operation> <token>" */
 	const char *token; /* in the key */
 	char hash[65];
 	json_t *answer; /* NULL while the first call is under way */
@@ -50,20 +50,27 @@ void replays_free(struct replays *all)
 	free(all);
 }
 
-static struct replay *replay_find(struct replays *all, const char *op, const char *token)
+/* Each account has tokens of its own. */
+static char *replay_key(const char *account, const char *op, const char *token)
 {
-	autofree char *key = xasprintf("%s %s", op, token);
+	return xasprintf("%s %s %s", account, op, token);
+}
+
+static struct replay *replay_find(struct replays *all, const struct call *c, const char *token)
+{
+	autofree char *key = replay_key(c->who->account, c->op->name, token);
 
 	return hash_find(&all->by_key, key, strlen(key), struct replay, by_key);
 }
 
-static struct replay *replay_new(struct replays *all, const char *op, const char *token,
+/* @key is taken over. */
+static struct replay *replay_new(struct replays *all, char *key, const char *token,
 				 const char *hash, int64_t created_ms)
 {
 	struct replay *r = xcalloc(1, sizeof(*r));
 
-	r->key = xasprintf("%s %s", op, token);
-	r->token = r->key + strlen(op) + 1;
+	r->key = key;
+	r->token = key + strlen(key) - strlen(token);
 	memcpy(r->hash, hash, strnlen(hash, sizeof(r->hash) - 1));
 	r->created_ms = created_ms;
 	list_init(&r->waiting);
@@ -131,13 +138,14 @@ bool replay_begin(struct call *c, bool (*alive)(struct control *ctl, const json_
 	if (!token)
 		return false;
 	replay_hash(c, hash);
-	r = replay_find(all, c->op->name, token);
+	r = replay_find(all, c, token);
 	if (r && r->answer && (replay_old(c->ctl, r) || (alive && !alive(c->ctl, r->answer)))) {
 		replay_free(all, r);
 		r = NULL;
 	}
 	if (!r) {
-		c->replay = replay_new(all, c->op->name, token, hash, clock_wall_ms());
+		c->replay = replay_new(all, replay_key(c->who->account, c->op->name, token), token,
+				       hash, clock_wall_ms());
 		c->ended = replay_end;
 		return false;
 	}
@@ -163,7 +171,7 @@ struct store_txn *replay_txn(struct call *c)
 	answer = json_dumps(c->made, JSON_COMPACT | JSON_REAL_PRECISION(13));
 	store_del_tokens_before(t, clock_wall_ms() - c->ctl->conf->token_keep_ms);
 	store_put_token(t, &(struct store_token){
-				   .account = c->ctl->conf->account,
+				   .account = c->who->account,
 				   .op = c->op->name,
 				   .token = c->replay->token,
 				   .params_hash = c->replay->hash,
@@ -179,7 +187,7 @@ void replay_load(struct control *ctl, const struct store_token *row)
 	json_t *answer = row->answer ? json_loads(row->answer, 0, NULL) : NULL;
 
 	if (answer)
-		replay_new(ctl->api->replays, row->op, row->token, row->params_hash,
-			   row->created_ms)
+		replay_new(ctl->api->replays, replay_key(row->account, row->op, row->token),
+			   row->token, row->params_hash, row->created_ms)
 			->answer = answer;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "control/api/resolve.h"
+#include "control/images/builds.h"
 
 enum { ARN_PREFIX, ARN_PARTITION, ARN_SERVICE, ARN_REGION, ARN_ACCOUNT, ARN_TYPE, ARN_NAME, ARN_N };
 
@@ -61,37 +62,53 @@ bool arn_managed_connector(const char *arn, const char **name)
 }
 
 /* The name in the ARN of an image of this account; NULL if it is none. */
-static const char *resolve_image_name(const struct control *ctl, const char *arn)
+static const char *resolve_image_name(const struct control *ctl, const char *account,
+				      const char *arn)
 {
 	struct arn_field f[ARN_N];
 
 	if (arn_split(arn, f) != ARN_N || !field_is(&f[ARN_PREFIX], "arn") ||
 	    !field_is(&f[ARN_SERVICE], "lambda") || !field_is(&f[ARN_TYPE], "microvm-image") ||
-	    !field_is(&f[ARN_REGION], ctl->conf->region) ||
-	    !field_is(&f[ARN_ACCOUNT], ctl->conf->account))
+	    !field_is(&f[ARN_REGION], ctl->conf->region) || !field_is(&f[ARN_ACCOUNT], account))
 		return NULL;
 	return f[ARN_NAME].at;
 }
 
-struct image *find_image(struct control *ctl, const char *arn)
+struct image *find_image(struct control *ctl, const char *account, const char *arn)
 {
-	const char *name = resolve_image_name(ctl, arn);
+	const char *name = resolve_image_name(ctl, account, arn);
 
-	return name ? model_image_by_name(ctl, name) : NULL;
+	return name ? model_image_by_name(ctl, account, name) : NULL;
 }
 
-bool image_is_gone(struct control *ctl, const char *arn)
+bool image_is_gone(struct control *ctl, const char *account, const char *arn)
 {
-	return resolve_image_name(ctl, arn) && !find_image(ctl, arn);
+	return resolve_image_name(ctl, account, arn) && !find_image(ctl, account, arn);
 }
 
-struct image *find_image_any(struct control *ctl, const char *text)
+struct image *find_image_any(struct control *ctl, const char *account, const char *text)
 {
 	struct image *image = model_image_by_id(ctl, text);
 
+	if (image && strcmp(image->account, account) != 0)
+		return NULL;
 	if (!image)
-		image = model_image_by_name(ctl, text);
-	return image ? image : find_image(ctl, text);
+		image = model_image_by_name(ctl, account, text);
+	return image ? image : find_image(ctl, account, text);
+}
+
+struct microvm *find_microvm(struct control *ctl, const char *account, const char *id)
+{
+	struct microvm *vm = model_microvm(ctl, id);
+
+	return vm && !strcmp(vm->account, account) ? vm : NULL;
+}
+
+struct build *find_build(struct control *ctl, const char *account, const char *id)
+{
+	struct build *b = builds_find(ctl, id);
+
+	return b && !strcmp(b->version->image->account, account) ? b : NULL;
 }
 
 struct image *call_image(struct call *c, const char *member)
@@ -114,7 +131,7 @@ struct image *call_image(struct call *c, const char *member)
 		call_fail_as(c, 403, "AccessDeniedException", text);
 		return NULL;
 	}
-	image = find_image(c->ctl, arn);
+	image = find_image(c->ctl, c->who->account, arn);
 	if (!image)
 		call_not_found(c, "MicroVMImage not found for MicroVMImageID: %s", arn);
 	return image;
@@ -133,7 +150,7 @@ struct image_version *call_version(struct call *c)
 {
 	const char *arn = call_text(c, "imageIdentifier");
 	const char *number = call_text(c, "imageVersion");
-	struct image *image = find_image(c->ctl, arn);
+	struct image *image = find_image(c->ctl, c->who->account, arn);
 	struct image_version *v = image ? model_version(image, version_number(number)) : NULL;
 
 	if (!v && (image || !strncmp(arn, "arn:", 4)))
@@ -147,7 +164,7 @@ struct image_version *call_version(struct call *c)
 struct microvm *call_microvm(struct call *c)
 {
 	const char *id = call_text(c, "microvmIdentifier");
-	struct microvm *vm = model_microvm(c->ctl, id);
+	struct microvm *vm = find_microvm(c->ctl, c->who->account, id);
 
 	if (!vm)
 		call_not_found(c, "MicroVM not found: %s", id);

@@ -14,10 +14,14 @@ bool arn_managed_image(const char *arn, const char **name);
 /* A connector's ARN; *name is the managed one's, or NULL if it is an account's own. */
 bool arn_managed_connector(const char *arn, const char **name);
 
-struct image *find_image(struct control *ctl, const char *arn);      /* NULL: none */
-struct image *find_image_any(struct control *ctl, const char *text); /* by id, name or ARN */
+/* Of this account alone; NULL: none. */
+struct image *find_image(struct control *ctl, const char *account, const char *arn);
+/* By id, name or ARN. */
+struct image *find_image_any(struct control *ctl, const char *account, const char *text);
 /* It is the ARN of an image of this account, and there is no such image (any more). */
-bool image_is_gone(struct control *ctl, const char *arn);
+bool image_is_gone(struct control *ctl, const char *account, const char *arn);
+struct microvm *find_microvm(struct control *ctl, const char *account, const char *id);
+struct build *find_build(struct control *ctl, const char *account, const char *id);
 int64_t version_number(const char *text); /* "1" or "1.0"; 0: neither */
 
 /* What a member of the request names; NULL: nothing, and the call has failed. */

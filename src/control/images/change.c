@@ -36,21 +36,22 @@ void changes_open(struct control *ctl)
 	retry_open(&ctl->changes->retry, &ctl->loop, changes_again, ctl);
 }
 
-bool changes_create(const struct control *ctl, const char *name)
+bool changes_create(const struct control *ctl, const char *account, const char *name)
 {
 	list_each(image, &ctl->changes->fresh, struct image, in_control)
 	{
-		if (!strcmp(image->name, name))
+		if (!strcmp(image->account, account) && !strcmp(image->name, name))
 			return true;
 	}
 	return false;
 }
 
-size_t changes_count_new(const struct control *ctl)
+size_t changes_count_new(const struct control *ctl, const char *account)
 {
 	size_t n = 0;
 
-	list_each(image, &ctl->changes->fresh, struct image, in_control) n += image != NULL;
+	list_each(image, &ctl->changes->fresh, struct image, in_control) n +=
+		!strcmp(image->account, account);
 	return n;
 }
 

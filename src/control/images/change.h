@@ -76,9 +76,9 @@ void changes_close(struct control *ctl);
 struct change *change_new(struct control *ctl, struct image *image, const struct change_ops *ops);
 void change_ask(struct change *c);
 
-/* Is an image of this name on its way to the store?  How many images are? */
-bool changes_create(const struct control *ctl, const char *name);
-size_t changes_count_new(const struct control *ctl);
+/* Is an image of this name on its way to the store?  How many of the account are? */
+bool changes_create(const struct control *ctl, const char *account, const char *name);
+size_t changes_count_new(const struct control *ctl, const char *account);
 
 /* Frees an image whose rows are gone, and refuses what still waits for it. */
 void changes_end_image(struct control *ctl, struct image *image);

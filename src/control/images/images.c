@@ -79,10 +79,10 @@ static void images_ask_version(struct control *ctl, struct image *image,
 	change_ask(c);
 }
 
-void images_create(struct control *ctl, const char *name, json_t *tags, json_t *params,
-		   const struct images_asker *asker)
+void images_create(struct control *ctl, const char *account, const char *name, json_t *tags,
+		   json_t *params, const struct images_asker *asker)
 {
-	struct image *image = model_image_new(ctl->conf->account, name);
+	struct image *image = model_image_new(account, name);
 
 	image->tags = tags ? tags : json_object();
 	images_ask_version(ctl, image, &images_create_ops, params, asker);
@@ -96,14 +96,16 @@ void images_update(struct control *ctl, struct image *image, enum image_event ev
 			   params, asker);
 }
 
-bool images_name_taken(struct control *ctl, const char *name)
+bool images_name_taken(struct control *ctl, const char *account, const char *name)
 {
-	return model_image_by_name(ctl, name) || changes_create(ctl, name);
+	return model_image_by_name(ctl, account, name) || changes_create(ctl, account, name);
 }
 
-size_t images_count(const struct control *ctl)
+size_t images_count(const struct control *ctl, const char *account)
 {
-	return ctl->images_by_id.n + changes_count_new(ctl);
+	const struct account *a = account_find(ctl, account);
+
+	return (a ? a->n_images : 0) + changes_count_new(ctl, account);
 }
 
 bool images_failed(const struct image *image)

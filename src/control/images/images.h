@@ -16,13 +16,14 @@ struct images_asker {
 /* A new image with its first version, or a next version of one, and the build of it.  @params: the
  * validated request with its defaults, and "rebuildOf" (with IMAGE_EV_REBUILD) if it is made of the
  * disk of that version; it and @tags (NULL: none) are taken over. */
-void images_create(struct control *ctl, const char *name, json_t *tags, json_t *params,
-		   const struct images_asker *asker);
+void images_create(struct control *ctl, const char *account, const char *name, json_t *tags,
+		   json_t *params, const struct images_asker *asker);
 void images_update(struct control *ctl, struct image *image, enum image_event event, json_t *params,
 		   const struct images_asker *asker);
 
-bool images_name_taken(struct control *ctl, const char *name);
-size_t images_count(const struct control *ctl);                /* with those that are being made */
+bool images_name_taken(struct control *ctl, const char *account, const char *name);
+/* Of an account, with those that are being made. */
+size_t images_count(const struct control *ctl, const char *account);
 bool images_failed(const struct image *image);                 /* CREATE_FAILED, UPDATE_FAILED */
 struct image_version *images_newest_made(struct image *image); /* SUCCESSFUL; NULL: none */
 

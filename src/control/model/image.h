@@ -118,11 +118,12 @@ struct build {
 };
 
 struct image {
-	struct list in_control;
+	struct list in_control, in_account;
 	struct hash_node by_id, by_name;
 	char id[UUID_SIZE];
 	char account[ACCOUNT_SIZE];
 	char *name;
+	char *key; /* of by_name: "<account>:<name>"; owned */
 	enum image_state state;
 	int64_t created_ms, updated_ms;
 	int64_t next_version, latest_active, latest_failed;

@@ -169,6 +169,11 @@ static void load_token(void *arg, const struct store_token *row)
 	l->token(l->ctl, row);
 }
 
+static void load_account(void *arg, const struct store_account *row)
+{
+	account_load(((const struct loading *)arg)->ctl, row);
+}
+
 static void load_published(void *arg, const struct store_published *row)
 {
 	published_load(((const struct loading *)arg)->ctl, row);
@@ -184,6 +189,7 @@ int model_load(struct control *ctl,
 		.microvm = load_microvm,
 		.token = load_token,
 		.published = load_published,
+		.account = load_account,
 	};
 	struct loading l = { ctl, token };
 

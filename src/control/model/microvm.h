@@ -44,7 +44,7 @@ struct awake_policy {
 };
 
 struct microvm {
-	struct list in_control;
+	struct list in_control, in_account;
 	struct hash_node by_id, by_endpoint;
 	struct control *ctl; /* borrowed */
 	char id[IPC_ID_SIZE];

@@ -57,9 +57,11 @@ struct image *model_image_new(const char *account, const char *name)
 	rand_uuid(image->id);
 	snprintf(image->account, sizeof(image->account), "%s", account);
 	image->name = xstrdup(name);
+	image->key = xasprintf("%s:%s", image->account, name);
 	image->created_ms = image->updated_ms = clock_wall_ms();
 	image->next_version = 1;
 	list_init(&image->in_control);
+	list_init(&image->in_account);
 	list_init(&image->versions);
 	list_init(&image->changes);
 	return image;
@@ -67,9 +69,13 @@ struct image *model_image_new(const char *account, const char *name)
 
 void model_add_image(struct control *ctl, struct image *image)
 {
+	struct account *account = account_of(ctl, image->account);
+
 	list_add(&ctl->images, &image->in_control);
+	list_add(&account->images, &image->in_account);
+	account->n_images++;
 	hash_add(&ctl->images_by_id, &image->by_id, image->id, strlen(image->id));
-	hash_add(&ctl->images_by_name, &image->by_name, image->name, strlen(image->name));
+	hash_add(&ctl->images_by_name, &image->by_name, image->key, strlen(image->key));
 }
 
 struct image_version *model_version_new(struct image *image, int64_t number, json_t *params)
@@ -118,6 +124,7 @@ struct microvm *model_microvm_new(struct control *ctl, struct image_version *v, 
 	snprintf(vm->id, sizeof(vm->id), "microvm-%s", uuid);
 	rand_uuid(vm->endpoint);
 	list_init(&vm->in_control);
+	list_init(&vm->in_account);
 	vm->ctl = ctl;
 	vm->version = v;
 	if (v) {
@@ -153,15 +160,20 @@ void model_image_free(struct control *ctl, struct image *image)
 {
 	list_each(v, &image->versions, struct image_version, in_image) model_version_free(v);
 	list_del(&image->in_control);
+	list_del(&image->in_account);
+	if (hash_has(&image->by_id))
+		account_of(ctl, image->account)->n_images--;
 	hash_del(&ctl->images_by_id, &image->by_id);
 	hash_del(&ctl->images_by_name, &image->by_name);
 	json_decref(image->tags);
+	free(image->key);
 	free(image->name);
 	free(image);
 }
 
 void model_init(struct control *ctl)
 {
+	hash_init(&ctl->accounts);
 	list_init(&ctl->images);
 	hash_init(&ctl->images_by_id);
 	hash_init(&ctl->images_by_name);
@@ -177,6 +189,7 @@ void model_add_microvm(struct microvm *vm)
 	struct control *ctl = vm->ctl;
 
 	list_add(&ctl->microvms, &vm->in_control);
+	list_add(&account_of(ctl, vm->account)->microvms, &vm->in_account);
 	hash_add(&ctl->microvms_by_id, &vm->by_id, vm->id, strlen(vm->id));
 	hash_add(&ctl->microvms_by_endpoint, &vm->by_endpoint, vm->endpoint, strlen(vm->endpoint));
 }
@@ -186,15 +199,18 @@ void model_microvm_free(struct microvm *vm)
 	hash_del(&vm->ctl->microvms_by_id, &vm->by_id);
 	hash_del(&vm->ctl->microvms_by_endpoint, &vm->by_endpoint);
 	list_del(&vm->in_control);
+	list_del(&vm->in_account);
 	json_decref(vm->params);
 	free(vm->origin.name);
 	free(vm->reason);
 	free(vm);
 }
 
-struct image *model_image_by_name(struct control *ctl, const char *name)
+struct image *model_image_by_name(struct control *ctl, const char *account, const char *name)
 {
-	return hash_find(&ctl->images_by_name, name, strlen(name), struct image, by_name);
+	autofree char *key = xasprintf("%s:%s", account, name);
+
+	return hash_find(&ctl->images_by_name, key, strlen(key), struct image, by_name);
 }
 
 struct image *model_image_by_id(struct control *ctl, const char *id)
@@ -241,15 +257,14 @@ struct microvm *model_microvm_by_endpoint(struct control *ctl, const char *endpo
 			 by_endpoint);
 }
 
-char *model_arn_of(const struct control *ctl, const char *name)
+char *model_arn_of(const struct control *ctl, const char *account, const char *name)
 {
-	return xasprintf("arn:aws:lambda:%s:%s:microvm-image:%s", ctl->conf->region,
-			 ctl->conf->account, name);
+	return xasprintf("arn:aws:lambda:%s:%s:microvm-image:%s", ctl->conf->region, account, name);
 }
 
 char *model_image_arn(const struct control *ctl, const struct image *image)
 {
-	return model_arn_of(ctl, image->name);
+	return model_arn_of(ctl, image->account, image->name);
 }
 
 char *model_rebuild_command(const struct control *ctl, const struct image_version *v)
@@ -304,6 +319,7 @@ void model_close(struct control *ctl)
 		free(l);
 	}
 	hash_free(&ctl->left_out);
+	accounts_free(ctl);
 	hash_free(&ctl->published);
 	hash_free(&ctl->images_by_id);
 	hash_free(&ctl->images_by_name);

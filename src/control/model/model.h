@@ -3,6 +3,7 @@
 #ifndef CONTROL_MODEL_MODEL_H
 #define CONTROL_MODEL_MODEL_H
 
+#include "control/model/account.h"
 #include "control/model/image.h"
 #include "control/model/microvm.h"
 #include "control/store/store.h"
@@ -39,7 +40,7 @@ void model_version_become(struct image_version *v, const struct image_version *r
 void model_build_become(struct build *b, const struct build *row);
 
 /* Search, and rows from structs.  NULL if there is none. */
-struct image *model_image_by_name(struct control *ctl, const char *name);
+struct image *model_image_by_name(struct control *ctl, const char *account, const char *name);
 struct image *model_image_by_id(struct control *ctl, const char *id);
 struct image_version *model_version(struct image *image, int64_t number);
 /* A microVM may start from it: it is ACTIVE and SUCCESSFUL, and neither it nor its image is being
@@ -66,8 +67,8 @@ char *model_rebuild_command(const struct control *ctl, const struct image_versio
 /* Can this version run here?  ERR_CONFLICT says what it needs. */
 int model_runs_here(const struct control *ctl, const struct image_version *v,
 		    struct err *e) must_check;
-/* The ARN of an image of this name, and of this image; owned by the caller. */
-char *model_arn_of(const struct control *ctl, const char *name);
+/* The ARN of an account's image of this name, and of this image; owned by the caller. */
+char *model_arn_of(const struct control *ctl, const char *account, const char *name);
 char *model_image_arn(const struct control *ctl, const struct image *image);
 /* The hooks and the memory class of a version, and what a microVM may do, out of their params. */
 void model_read_version_params(const struct conf *conf, struct image_version *v);

@@ -5,11 +5,12 @@
 #include "control/api/call.h"
 #include "control/api/encode.h"
 #include "control/api/handlers/handlers.h"
+#include "control/api/resolve.h"
 #include "control/images/build_progress.h"
 
 static struct build *call_build(struct call *c)
 {
-	struct build *b = builds_find(c->ctl, call_text(c, "id"));
+	struct build *b = find_build(c->ctl, c->who->account, call_text(c, "id"));
 
 	if (!b)
 		call_not_found(c, "There is no build %s.", call_text(c, "id"));

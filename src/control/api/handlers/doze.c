@@ -25,7 +25,7 @@ static json_t *doze_port_list(const uint16_t *ports, size_t n)
 void doze_ports(struct call *c)
 {
 	const char *id = call_text(c, "id"), *number = call_text(c, "version");
-	struct image *image = find_image_any(c->ctl, id);
+	struct image *image = find_image_any(c->ctl, c->who->account, id);
 	struct image_version *v = NULL;
 
 	if (image)
@@ -89,7 +89,7 @@ void doze_env(struct call *c)
 	const char *colon = strrchr(c->ctl->endpoint_suffix, ':');
 
 	call_answer(c, json_pack("{s:s,s:s,s:s,s:s,s:i,s:I,s:i,s:s,s:s}", "version", DOZE_VERSION,
-				 "region", conf->region, "account", conf->account, "domain",
+				 "region", conf->region, "account", c->who->account, "domain",
 				 conf->domain, "apiPort", (int)c->ctl->api->port, "s3Port",
 				 (json_int_t)conf->s3_port, "endpointPort",
 				 colon ? (int)strtol(colon + 1, NULL, 10) : 443, "endpointSuffix",

@@ -181,13 +181,13 @@ void image_create(struct call *c)
 	params = image_params(c);
 	if (!params)
 		return;
-	if (images_name_taken(c->ctl, name)) {
+	if (images_name_taken(c->ctl, c->who->account, name)) {
 		json_decref(params);
 		call_invalid(c, "A MicroVM image with the name '%s' already exists in this account",
 			     name);
 		return;
 	}
-	if (images_count(c->ctl) >= (size_t)c->ctl->conf->max_images) {
+	if (images_count(c->ctl, c->who->account) >= (size_t)c->ctl->conf->max_images) {
 		json_decref(params);
 		call_fail_as(c, 402, "ServiceQuotaExceededException",
 			     "The maximum number of MicroVM images has been reached for this "
@@ -195,7 +195,7 @@ void image_create(struct call *c)
 		return;
 	}
 	tags = json_object_get(c->in, "tags");
-	images_create(c->ctl, name, tags ? json_deep_copy(tags) : NULL, params,
+	images_create(c->ctl, c->who->account, name, tags ? json_deep_copy(tags) : NULL, params,
 		      &(struct images_asker){ image_created, call_done, c });
 }
 
@@ -262,7 +262,7 @@ void image_rebuild(struct call *c)
 
 	if (replay_begin(c, image_alive))
 		return;
-	image = find_image_any(c->ctl, call_text(c, "imageIdentifier"));
+	image = find_image_any(c->ctl, c->who->account, call_text(c, "imageIdentifier"));
 	if (!image) {
 		call_not_found(c, "There is no image %s.", call_text(c, "imageIdentifier"));
 		return;
@@ -300,7 +300,8 @@ void image_list(struct call *c)
 
 	if (!page_begin(&page, c))
 		return;
-	list_each_back(image, &c->ctl->images, struct image, in_control)
+	list_each_back(image, &account_of(c->ctl, c->who->account)->images, struct image,
+		       in_account)
 	{
 		if (page_takes(&page, image->id, image->created_ms) &&
 		    (!filter || strstr(image->name, filter)))
@@ -315,7 +316,7 @@ void image_delete(struct call *c)
 	struct image *image;
 
 	/* A client that never heard the answer to its first try asks again. */
-	if (image_is_gone(c->ctl, arn)) {
+	if (image_is_gone(c->ctl, c->who->account, arn)) {
 		call_answer(c, json_pack("{s:s,s:s}", "imageIdentifier", arn, "state", "DELETED"));
 		return;
 	}

@@ -16,6 +16,7 @@
 #include "base/io.h"
 #include "control/api/call.h"
 #include "control/api/handlers/handlers.h"
+#include "control/api/resolve.h"
 #include "control/images/builds.h"
 #include "control/model/model.h"
 #include "control/storage/lanes.h"
@@ -49,9 +50,9 @@ struct log_subject {
 
 static bool log_subject(const struct log_read *r, struct log_subject *s)
 {
-	const char *id = call_text(r->call, "id");
-	struct build *b = r->of_build ? builds_find(r->ctl, id) : NULL;
-	struct microvm *vm = r->of_build ? NULL : model_microvm(r->ctl, id);
+	const char *id = call_text(r->call, "id"), *account = r->call->who->account;
+	struct build *b = r->of_build ? find_build(r->ctl, account, id) : NULL;
+	struct microvm *vm = r->of_build ? NULL : find_microvm(r->ctl, account, id);
 
 	*s = (struct log_subject){ .state = b    ? build_state_name[b->state]
 					    : vm ? vm_state_name[vm->state]

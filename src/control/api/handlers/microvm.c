@@ -14,7 +14,7 @@
 static struct image_version *vm_version(struct call *c)
 {
 	const char *arn = call_text(c, "imageIdentifier"), *number = call_text(c, "imageVersion");
-	struct image *image = find_image(c->ctl, arn);
+	struct image *image = find_image(c->ctl, c->who->account, arn);
 	struct image_version *v = NULL;
 
 	if (image)
@@ -66,7 +66,7 @@ static bool vm_quota_ok(struct call *c, const struct image_version *v)
 {
 	int64_t mib = v->memory_mib + c->ctl->api->starting_mib, n = 1 + c->ctl->api->starting;
 
-	list_each(vm, &c->ctl->microvms, struct microvm, in_control)
+	list_each(vm, &account_of(c->ctl, c->who->account)->microvms, struct microvm, in_account)
 	{
 		if (vm->state == VM_TERMINATED)
 			continue;
@@ -168,7 +168,8 @@ void vm_list(struct call *c)
 	}
 	if (!page_begin(&page, c))
 		return;
-	list_each_back(vm, &c->ctl->microvms, struct microvm, in_control)
+	list_each_back(vm, &account_of(c->ctl, c->who->account)->microvms, struct microvm,
+		       in_account)
 	{
 		if (image && strcmp(vm->origin.image, image->id) != 0)
 			continue;

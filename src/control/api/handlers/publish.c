@@ -34,7 +34,7 @@ void doze_list_published(struct call *c)
 
 	hash_each(p, &c->ctl->published, struct published, by_port)
 	{
-		if (p->vm && published_is_of(p, p->vm))
+		if (p->vm && published_is_of(p, p->vm) && !strcmp(p->vm->account, c->who->account))
 			json_array_append_new(items, encode_published(p));
 	}
 	call_answer(c, json_pack("{s:o}", "items", items));
@@ -49,7 +49,7 @@ void doze_unpublish(struct call *c)
 
 	if (strspn(text, "0123456789") == strlen(text) && port > 0 && port <= UINT16_MAX)
 		p = published_find(c->ctl, (uint16_t)port);
-	if (!p) {
+	if (!p || !p->vm || strcmp(p->vm->account, c->who->account) != 0) {
 		call_not_found(c, "Port %s is not published.", text);
 		return;
 	}

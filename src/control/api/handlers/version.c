@@ -65,10 +65,10 @@ static bool version_is_gone(struct call *c)
 {
 	const char *arn = call_text(c, "imageIdentifier");
 	int64_t number = version_number(call_text(c, "imageVersion"));
-	struct image *image = find_image(c->ctl, arn);
+	struct image *image = find_image(c->ctl, c->who->account, arn);
 
 	if (!image)
-		return image_is_gone(c->ctl, arn);
+		return image_is_gone(c->ctl, c->who->account, arn);
 	return number && number < image->next_version && !model_version(image, number);
 }
 

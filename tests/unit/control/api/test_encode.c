@@ -199,7 +199,7 @@ static void test_arns_name_what_they_name(void **unused)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		const char *name = NULL;
 
-		assert_true(!!find_image(&w->ctl, rows[i].arn) == rows[i].image);
+		assert_true(!!find_image(&w->ctl, "000000000000", rows[i].arn) == rows[i].image);
 		assert_true(arn_managed_image(rows[i].arn, &name) == !!rows[i].base);
 		if (rows[i].base)
 			assert_string_equal(name, rows[i].base);

@@ -39,10 +39,14 @@ void op_segments_free(struct op_segments *s)
 	(void)s;
 }
 
+static const struct principal ours = { .account = "000000000000" };
+static const struct principal theirs = { .account = "222222222222" };
+
 static struct call *call(const char *token, const char *name)
 {
 	struct call *c = xcalloc(1, sizeof(*c));
 
+	c->who = &ours;
 	c->ctl = &ctl;
 	c->op = &create;
 	c->x = (struct http_exchange *)(void *)c;
@@ -195,6 +199,29 @@ static void test_a_token_whose_thing_is_gone_makes_it_anew(void **unused)
 	assert_int_equal(said.status[1], 500);
 }
 
+static void test_each_account_has_tokens_of_its_own(void **unused)
+{
+	struct call *c = call("t", "b");
+
+	(void)unused;
+	begin("t", "a");
+	c->who = &theirs;
+	assert_false(replay_begin(c, NULL)); /* neither held nor refused */
+	c->made = json_pack("{s:s}", "thing", "theirs");
+	store_commit(replay_txn(c), call_done, c);
+	fake_store_answer(NULL);
+	fake_store_answer(NULL);
+	assert_int_equal(said.status[0], 201);
+	assert_int_equal(said.status[1], 201);
+	assert_string_not_equal(said.body[0], said.body[1]);
+	assert_int_equal(fake_store_rows(FAKE_TOKENS), 2);
+	restart();
+	c = call("t", "b");
+	c->who = &theirs;
+	assert_true(replay_begin(c, NULL));
+	assert_string_equal(said.body[1], said.body[2]);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -205,6 +232,7 @@ int main(void)
 		TEST(test_what_could_not_be_written_is_not_remembered),
 		TEST(test_what_was_answered_without_a_row_is_not_remembered),
 		TEST(test_a_token_with_other_parameters_is_refused),
+		TEST(test_each_account_has_tokens_of_its_own),
 		TEST(test_a_token_whose_thing_is_gone_makes_it_anew),
 	};
 

@@ -240,7 +240,8 @@ static json_t *params(void)
 
 void create_named(const char *name, struct told *t)
 {
-	images_create(&ctl, name, NULL, params(), &(struct images_asker){ no_draft, tell, t });
+	images_create(&ctl, "000000000000", name, NULL, params(),
+		      &(struct images_asker){ no_draft, tell, t });
 }
 
 void create(struct told *t)
@@ -250,7 +251,7 @@ void create(struct told *t)
 
 struct image *hello(void)
 {
-	struct image *image = model_image_by_name(&ctl, "hello");
+	struct image *image = model_image_by_name(&ctl, "000000000000", "hello");
 
 	if (!image)
 		abort();

@@ -258,8 +258,8 @@ static void test_a_cancel_frees_the_slot_at_once(void **unused)
 		answer_all(&n, SIZE_MAX, NULL);
 	}
 	assert_int_equal(world.sent[BUILD_START], ctl.conf->build_at_once);
-	list_each(v, &model_image_by_name(&ctl, "image-0")->versions, struct image_version,
-		  in_image)
+	list_each(v, &model_image_by_name(&ctl, "000000000000", "image-0")->versions,
+		  struct image_version, in_image)
 	{
 		list_each(b, &v->builds, struct build, in_version) builds_cancel(&ctl, b, tell, &t);
 	}

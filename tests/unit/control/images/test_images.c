@@ -118,14 +118,14 @@ static void test_an_image_is_seen_once_it_is_durable(void **unused)
 
 	(void)unused;
 	create(&t);
-	assert_null(model_image_by_name(&ctl, "hello"));
-	assert_true(images_name_taken(&ctl, "hello"));
-	assert_int_equal(images_count(&ctl), 1);
+	assert_null(model_image_by_name(&ctl, "000000000000", "hello"));
+	assert_true(images_name_taken(&ctl, "000000000000", "hello"));
+	assert_int_equal(images_count(&ctl, "000000000000"), 1);
 	answer(&full);
 	assert_int_equal(t.rc, -1);
 	assert_int_equal(t.calls, 1);
-	assert_false(images_name_taken(&ctl, "hello"));
-	assert_int_equal(images_count(&ctl), 0);
+	assert_false(images_name_taken(&ctl, "000000000000", "hello"));
+	assert_int_equal(images_count(&ctl, "000000000000"), 0);
 	assert_int_equal(world.sent[BUILD_START], 0);
 }
 

@@ -225,7 +225,7 @@ static const struct {
 
 static void test_refusals_are_worded_as_the_service_words_them(void **unused)
 {
-	struct image image = { .name = (char[]){ "hello" } };
+	struct image image = { .account = "000000000000", .name = (char[]){ "hello" } };
 	struct image_version v = { .image = &image, .number = 1 };
 	struct image_states to;
 	struct err e;

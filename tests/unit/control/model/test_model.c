@@ -108,7 +108,7 @@ static void test_what_is_put_comes_back(void **unused)
 	begin(&ctl, dir);
 	assert_int_equal(model_load(&ctl, take_token, &e), 0);
 	assert_int_equal(tokens, 1);
-	image = found(model_image_by_name(&ctl, "hello"));
+	image = found(model_image_by_name(&ctl, "000000000000", "hello"));
 	assert_ptr_equal(image, model_image_by_id(&ctl, image->id));
 	assert_string_equal(json_string_value(json_object_get(image->tags, "team")), "a");
 	v = found(model_active_version(image));
@@ -137,10 +137,35 @@ static void test_what_is_put_comes_back(void **unused)
 	end(&ctl);
 }
 
+static void test_accounts_have_images_of_the_same_name(void **unused)
+{
+	struct image *one = model_image_new("111111111111", "web");
+	struct image *two = model_image_new("222222222222", "web");
+	struct control ctl = { .conf = &conf };
+	autofree char *arn = NULL;
+
+	(void)unused;
+	model_init(&ctl);
+	model_add_image(&ctl, one);
+	model_add_image(&ctl, two);
+	assert_ptr_equal(model_image_by_name(&ctl, "111111111111", "web"), one);
+	assert_ptr_equal(model_image_by_name(&ctl, "222222222222", "web"), two);
+	assert_null(model_image_by_name(&ctl, "333333333333", "web"));
+	assert_int_equal(account_find(&ctl, "111111111111")->n_images, 1);
+	arn = model_image_arn(&ctl, two);
+	assert_string_equal(arn, "arn:aws:lambda:us-east-1:222222222222:microvm-image:web");
+	model_image_free(&ctl, one);
+	assert_int_equal(account_find(&ctl, "111111111111")->n_images, 0);
+	assert_true(list_empty(&account_find(&ctl, "111111111111")->images));
+	model_image_free(&ctl, two);
+	model_close(&ctl);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_is_put_comes_back),
+		cmocka_unit_test(test_accounts_have_images_of_the_same_name),
 	};
 	int failed;
 
