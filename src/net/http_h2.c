@@ -11,6 +11,7 @@ static void h2_free(struct h2 *h)
 	list_del(&h->wait.in);
 	list_del(&h->later.in);
 	nghttp2_session_del(h->session);
+	http2_strings_free(&h->strings);
 	h->server->windows -= h->window.size - H2_WINDOW_FIRST;
 	http_link_del(h->server, &h->link);
 	free(h);
@@ -84,6 +85,26 @@ static void h2_late(struct http_wait *w)
 		h2_calm(h, "its header fields took too long");
 }
 
+/* A negative number: what was wrong. */
+static ssize_t h2_read(struct h2 *h, const uint8_t *data, size_t size)
+{
+	ssize_t n = 0;
+
+	while (size && n >= 0) {
+		const uint8_t *out;
+		size_t out_size,
+			taken = http2_strings_take(&h->strings, data, size, &out, &out_size);
+
+		data += taken;
+		size -= taken;
+		if (out_size)
+			n = nghttp2_session_mem_recv(h->session, out, out_size);
+		if (h->strings.gathers)
+			h2_block(h, true);
+	}
+	return n;
+}
+
 static size_t h2_data(struct conn *c, const uint8_t *data, size_t size)
 {
 	struct h2 *h = conn_owner(c);
@@ -94,7 +115,7 @@ static size_t h2_data(struct conn *c, const uint8_t *data, size_t size)
 	h->block += size;
 	if (h->in_block && h->block > LIMIT_HTTP2_BLOCK)
 		h2_calm(h, "a block of header fields does not end");
-	n = nghttp2_session_mem_recv(h->session, data, size);
+	n = h2_read(h, data, size);
 	if (n < 0 && n != NGHTTP2_ERR_BAD_CLIENT_MAGIC)
 		log_debug("an HTTP/2 connection ends why=\"%s\"", nghttp2_strerror((int)n));
 	if (n < 0)
@@ -185,6 +206,7 @@ void http_h2_take(struct http_server *s, struct conn *c, struct quota_source *so
 	list_init(&h->streams);
 	list_init(&h->heads);
 	h2_floods_init(&h->floods, (int64_t)uv_now(s->loop));
+	http2_strings_init(&h->strings, HTTP2_PREFACE);
 	h->session = h2_session_new(h);
 	conn_set_owner(c, &h2_conn_ops, h);
 	conn_pace_in(c, s->limits.body_timeout_ms,

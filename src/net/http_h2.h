@@ -22,6 +22,7 @@
 #include "net/http_h2_window.h"
 #include "net/http_rest.h"
 #include "wire/http2_head.h"
+#include "wire/http2_strings.h"
 #include "wire/http_trailers.h"
 
 #define H2_PIECE    (32 * KIB) /* that is given to the connection at once */
@@ -34,6 +35,7 @@ struct h2 {
 	struct http_later later; /* frames may be due */
 	struct conn *c;
 	nghttp2_session *session;
+	struct http2_strings strings;
 	struct quota_source *source; /* borrowed */
 	struct list streams, heads;  /* all; those whose answer's head waits */
 	struct h2_floods floods;
@@ -97,6 +99,7 @@ void h2_calm(struct h2 *h, const char *why); /* a flood: GOAWAY, and nothing mor
 
 /* http_h2_frames.c */
 nghttp2_session *h2_session_new(struct h2 *h);
+void h2_block(struct h2 *h, bool open); /* a block of header fields goes on, or is complete */
 
 /* http_h2_exchange.c */
 struct h2_stream *h2_stream_new(struct h2 *h, int32_t id);

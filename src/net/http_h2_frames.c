@@ -31,7 +31,7 @@ static void h2_count(struct h2 *h, enum h2_flood kind)
 }
 
 /* A block of header fields has its time, whoever sends it. */
-static void h2_block(struct h2 *h, bool open)
+void h2_block(struct h2 *h, bool open)
 {
 	if (open && !h->in_block) {
 		h->block = 0;
@@ -249,6 +249,7 @@ static nghttp2_option *h2_options(void)
 	if (nghttp2_option_new(&o))
 		abort();
 	nghttp2_option_set_no_auto_window_update(o, 1);
+	nghttp2_option_set_max_continuations(o, LIMIT_HTTP2_CONTINUED);
 	for (unsigned type = NGHTTP2_CONTINUATION + 1; type <= UINT8_MAX; type++)
 		nghttp2_option_set_user_recv_extension_type(o, (uint8_t)type);
 	/* The buckets judge resets, by what else the client does. */

@@ -10,6 +10,7 @@
 #include "net/http_rest.h"
 #include "net/upstream_carrier.h"
 #include "net/upstream_session.h"
+#include "wire/http2_strings.h"
 
 /* The fields of a header block while they come.  A connection has one at a time. */
 struct session_fields {
@@ -24,6 +25,7 @@ struct session_fields {
 
 struct session {
 	nghttp2_session *h2;
+	struct http2_strings strings;
 	struct conn *c;        /* NULL: closed */
 	uv_timer_t soon, late; /* what is owed from the loop; what is due */
 	struct list streams;   /* open ones */

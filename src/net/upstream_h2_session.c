@@ -17,6 +17,7 @@ static void session_on_closed(uv_handle_t *handle)
 	if (--s->handles)
 		return;
 	nghttp2_session_del(s->h2);
+	http2_strings_free(&s->strings);
 	buf_free(&s->fields.text);
 	free(s);
 }
@@ -185,6 +186,24 @@ static bool session_is_http1(const struct session *s, const uint8_t *data, size_
 	return !s->settings && size >= sizeof(name) - 1 && !memcmp(data, name, sizeof(name) - 1);
 }
 
+/* A negative number: what was wrong. */
+static ssize_t session_read(struct session *s, const uint8_t *data, size_t size)
+{
+	ssize_t n = 0;
+
+	while (size && n >= 0) {
+		const uint8_t *out;
+		size_t out_size,
+			taken = http2_strings_take(&s->strings, data, size, &out, &out_size);
+
+		data += taken;
+		size -= taken;
+		if (out_size)
+			n = nghttp2_session_mem_recv(s->h2, out, out_size);
+	}
+	return n;
+}
+
 static size_t session_data(struct conn *c, const uint8_t *data, size_t size)
 {
 	struct session *s = conn_owner(c);
@@ -195,7 +214,7 @@ static size_t session_data(struct conn *c, const uint8_t *data, size_t size)
 		session_break(s, "the application speaks HTTP/1.1, not HTTP/2");
 		return size;
 	}
-	n = nghttp2_session_mem_recv(s->h2, data, size);
+	n = session_read(s, data, size);
 	if (n < 0) {
 		session_flush(s); /* the reason */
 		session_break(s, "the application does not speak HTTP/2 as it should");
@@ -256,6 +275,7 @@ static void session_open_h2(struct session *s)
 	assert(!rc); /* memory alone may be missing */
 	upstream_h2_callbacks(callbacks);
 	nghttp2_option_set_no_auto_window_update(option, 1);
+	nghttp2_option_set_max_continuations(option, LIMIT_HTTP2_CONTINUED);
 	rc = nghttp2_session_client_new2(&s->h2, callbacks, s, option);
 	assert(!rc);
 	nghttp2_option_del(option);

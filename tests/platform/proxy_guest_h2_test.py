@@ -293,6 +293,23 @@ class Cuts(H2Test):
             with self.subTest(name):
                 self.assertEqual(self.answer(self.broken(answer))[0], 502, name)
 
+    def test_a_head_that_is_too_big_costs_its_request_alone(self):
+        """However long one string of it is."""
+        block = OK + fields(("x-big", "y" * 100000))
+        parts = [block[i:i + 16384] for i in range(0, len(block), 16384)]
+
+        def big(app, f):
+            f.send(frame(SETTINGS, 0, 0))
+            first, second = f.until(HEADERS)[2], f.until(HEADERS)[2]
+            f.send(*[frame(9 if i else HEADERS, END_HEADERS if i == len(parts) - 1 else 0, first, part)
+                     for i, part in enumerate(parts)])
+            f.send(frame(HEADERS, END_HEADERS | END_STREAM, second, OK))
+            f.until(GOAWAY)
+        app = self.frames(big)
+        wires = [self.ask(end=False) for _ in range(2)]
+        self.assertEqual(sorted(self.answer(w)[0] for w in wires), [200, 502])
+        self.assertEqual(app.conns, 1)
+
     def test_an_application_that_floods_is_cut_and_costs_little(self):
         def flood(app, f):
             f.send(frame(SETTINGS, 0, 0))

@@ -33,7 +33,8 @@ def seconds_until_gone(c, step=None):
 class Slow(H2Test):
     def test_a_block_of_fields_that_stops_ends_its_connection(self):
         for frames in (lambda c: c.frame(h2.HEADERS, 0, 1, c.encoder.encode(self.fields(), huffman=False)),
-                       lambda c: c.raw(b"\0\x40\0\1\4\0\0\0\1" + b"\0\1a\1b" * 10)):
+                       lambda c: c.raw(b"\0\x40\0\1\4\0\0\0\1" + b"\0\1a\1b" * 10),
+                       lambda c: c.raw(b"\0\x40\0\1\0\0\0\0\1" + b"\0\1a\1b" * 10)):
             c = self.client().ready()
             frames(c)
             took = seconds_until_gone(c)

@@ -383,6 +383,33 @@ class Smuggling(H2Test):
             self.assertEqual(c.wait(s).status, 431)
         self.assertEqual(c.wait(c.request(self.fields("/" + "a" * 17000))).status, 414)
 
+    def test_a_head_however_large_is_431_on_its_stream_alone(self):
+        c = self.client().ready()
+        other = c.request(self.fields("/slow"))
+        for more in ([("x-big", "v" * 66000)], [("x-big", "v" * 700000)], [("x" * 66000, "v")],
+                     [(f"x-{i}", "v" * 1000) for i in range(500)],
+                     [("x-new", "v"), ("x-big", "v" * 90000), ("x-newer", "w" * 9)]):
+            for huffman in (False, True):
+                s = c.block(c.encoder.encode(self.fields() + more, huffman=huffman))
+                self.assertEqual(c.wait(s).status, 431)
+        self.assertEqual(c.wait(other).status, 200)
+        s = c.wait(c.request(self.fields(x_new="v", x_newer="w" * 9)))
+        got = dict(json.loads(s.body)["headers"])
+        self.assertEqual((got["x-new"], got["x-newer"]), ("v", "w" * 9), "both sides have the same table")
+        self.check_memory()
+
+    def test_trailers_however_large_end_their_stream_alone(self):
+        c = self.client().ready()
+        other = c.request(self.fields("/slow"))
+        s = c.request(self.fields(method="POST"), end=False)
+        block = c.encoder.encode([("x-sum", "v" * 70000)], huffman=False)
+        for i in range(0, len(block), 16384):
+            last = i + 16384 >= len(block)
+            c.frame(h2.CONTINUATION if i else h2.HEADERS, (0 if i else h2.END_STREAM) | (h2.END_HEADERS if last else 0), s,
+                    block[i:i + 16384])
+        self.assertEqual(c.wait(s).reset, h2.PROTOCOL_ERROR)
+        self.assertEqual(c.wait(other).status, 200)
+
 
 class Floods(H2Test):
     """Each ends its connection, and no other."""
