@@ -64,6 +64,14 @@ void shell_detach(struct shell *s)
 	shell_settle(s); /* It may print more now. */
 }
 
+static void shell_runs(struct shell *s)
+{
+	loop_unwatch(s->all->loop, &s->on_report);
+	fd_close(&s->report);
+	s->state = SHELL_RUNS;
+	shell_tell_start(s);
+}
+
 /* Why it could not start, or nothing but an end once it runs.  False: it is gone. */
 static bool shell_hear_start(struct shell *s)
 {
@@ -72,18 +80,15 @@ static bool shell_hear_start(struct shell *s)
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return true;
-	loop_unwatch(s->all->loop, &s->on_report);
-	fd_close(&s->report);
-	if (n > 0) {
-		why[n] = '\0';
-		if (s->host)
-			shell_host_refuse(s->host, why);
-		shell_free(s);
-		return false;
+	if (n <= 0) {
+		shell_runs(s);
+		return true;
 	}
-	s->state = SHELL_RUNS;
-	shell_tell_start(s);
-	return true;
+	why[n] = '\0';
+	if (s->host)
+		shell_host_refuse(s->host, why);
+	shell_free(s);
+	return false;
 }
 
 static void shell_report_ready(struct watch *w, uint32_t events)
@@ -287,6 +292,10 @@ void shells_reaped(struct shells *all, int pid, int status)
 		s->code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 		if (s->report >= 0 && !shell_hear_start(s))
 			return;
+		/* Who was killed before that leaves a child that may still hold the other end: its
+		 * own start says nothing of a shell that is over. */
+		if (s->state == SHELL_STARTING)
+			shell_runs(s);
 		s->state = SHELL_OVER;
 		shell_settle(s);
 		return;

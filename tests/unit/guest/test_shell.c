@@ -299,6 +299,24 @@ static void test_an_exit_waits_for_who_comes_back(void **unused)
 	assert_int_equal(number, 128 + 9);
 }
 
+/* Its child still holds the report and the terminal, and becomes a shell that nobody waits for. */
+static void test_one_that_is_killed_before_it_starts_is_over(void **unused)
+{
+	unsigned seen[SHELL_NUM_TYPES];
+	uint64_t number = 0;
+
+	(void)unused;
+	ask(0, 0);
+	shells_reaped(&t.shells, 100, 9);
+	starts();
+	turn();
+	hear(seen, &number);
+	assert_int_equal(seen[SHELL_OPENED], 1);
+	assert_int_equal(seen[SHELL_EXITED], 1);
+	assert_int_equal(number, 128 + 9);
+	assert_int_equal(t.shells.n_sessions, 0);
+}
+
 static void test_another_connection_takes_the_session(void **unused)
 {
 	unsigned seen[SHELL_NUM_TYPES];
@@ -381,6 +399,7 @@ int main(void)
 		TEST(test_output_waits_for_the_window_and_is_replayed),
 		TEST(test_the_exit_follows_the_last_byte),
 		TEST(test_an_exit_waits_for_who_comes_back),
+		TEST(test_one_that_is_killed_before_it_starts_is_over),
 		TEST(test_another_connection_takes_the_session),
 		TEST(test_a_second_request_ends_its_connection_and_leaves_the_session),
 		TEST(test_frames_in_any_order_do_no_harm),
