@@ -65,5 +65,7 @@ void caller_dial(struct caller *c, struct line *line);
 void caller_dial_tick(struct caller *c, int64_t now_ms);
 /* Somebody in the line gave up or finished: look soon who is next. */
 void queue_look_again(struct proxy *p, struct line *line);
+/* Something changed for who waits there. */
+void queue_look_at_port(struct proxy *p, struct route *route, uint16_t port);
 
 #endif

@@ -24,6 +24,8 @@ void forward_repeat(struct relay *r, const char *why);
 
 /* probe.c */
 struct app_port *probe_port(const struct relay *r);
+/* Does somebody shake hands there?  A connection that others may share may come of it. */
+bool probe_opens(const struct proxy *p, const struct route *route, uint16_t port);
 /* May what came back mean that the port speaks TLS?  */
 bool probe_is_due(const struct relay *r);
 /* @why is what the client hears if it does not. */

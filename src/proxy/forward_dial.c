@@ -113,7 +113,9 @@ static bool forward_has_turn(struct caller *c, const struct line *line)
 	forward_choose_http(r);
 	if (r->http2 && !r->raw && sessions_find(c->route, c->port))
 		return true;
-	if (r->http2 && !r->raw && (line->dialing || sessions_opening(c->route, c->port)))
+	if (r->http2 && !r->raw &&
+	    (line->dialing || probe_opens(c->proxy, c->route, c->port) ||
+	     sessions_opening(c->route, c->port)))
 		return false;
 	return line_has_turn(line, clock_mono_ms());
 }

@@ -30,6 +30,15 @@ void queue_look_again(struct proxy *p, struct line *line)
 	queue_arm(p);
 }
 
+void queue_look_at_port(struct proxy *p, struct route *route, uint16_t port)
+{
+	list_each(line, &route->lines, struct line, in_route)
+	{
+		if (line->port == port && line->waiting)
+			queue_look_again(p, line);
+	}
+}
+
 void caller_unwait(struct caller *c)
 {
 	if (!c->waiter.held_by)

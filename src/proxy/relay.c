@@ -189,7 +189,11 @@ bool relay_is_idle(const struct proxy *p)
 
 void relay_tick(struct proxy *p, int64_t now_ms)
 {
-	list_each(probing, &p->probes, struct relay, in_heads) probe_tick(probing, now_ms);
+	struct relay *late;
+
+	/* What one finds out is told to others, so none is remembered. */
+	while ((late = probe_late(p, now_ms)))
+		probe_times_out(late);
 	list_each(unsure, &p->unsure, struct relay, in_heads)
 	{
 		if (now_ms >= unsure->unsure_until_ms)

@@ -78,6 +78,7 @@ extern const struct caller_ops shell_caller;
 bool probe_keep_body(struct relay *r, const uint8_t *data, size_t size);
 void probe_gives_up(struct relay *r); /* nothing came for so long that it must be reading */
 void probe_cancel(struct relay *r);   /* harmless if there is none */
-void probe_tick(struct relay *r, int64_t now_ms);
+struct relay *probe_late(const struct proxy *p, int64_t now_ms); /* NULL: none is */
+void probe_times_out(struct relay *r);
 
 #endif

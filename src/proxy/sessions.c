@@ -27,11 +27,7 @@ static void sessions_on_retired(void *owner)
 {
 	struct shared_session *shared = owner;
 
-	list_each(line, &shared->route->lines, struct line, in_route)
-	{
-		if (line->port == shared->port && line->waiting)
-			queue_look_again(shared->proxy, line);
-	}
+	queue_look_at_port(shared->proxy, shared->route, shared->port);
 	list_del(&shared->in_route);
 	free(shared);
 }

@@ -13,6 +13,7 @@ import ssl
 import subprocess
 import sys
 import time
+import weakref
 
 from proxy_clients import clients
 
@@ -45,7 +46,9 @@ def talk_tls(rig, inner, alpn=("http/1.1",), plain=b""):
             w.sock.recv(1 << 16)
             w.send(plain)
             return
+        time.sleep(getattr(app, "slow", 0))
         secure = context.wrap_socket(w.sock, server_side=True)
+        app.last = weakref.ref(secure)
         inner(app, Wire(secure))
     return talk
 
@@ -112,6 +115,63 @@ class Applications(TlsTest):
                 self.assertEqual(status, 200)
         self.assertEqual(dict(json.loads(body)["headers"])[":scheme"], "https")
         self.assertEqual((app.plain, app.hellos), (1, 1))
+
+    def test_those_who_come_at_once_share_the_connection_that_one_opens(self):
+        """Whether it is known already that the port speaks TLS, or not yet."""
+        app = self.tls(talk_h2(serve_hello), alpn=("h2", "http/1.1"))
+        app.slow = 0.3
+        wires = [self.connect() for _ in range(100)]
+        for hellos in (1, 2):
+            for w in wires:
+                self.ask(wire=w, end=False)
+            self.assertEqual({self.answer(w)[0] for w in wires}, {200})
+            self.assertEqual(app.hellos, hellos)
+            app.last().shutdown(socket.SHUT_RDWR)
+            time.sleep(0.1)
+
+    def test_who_leaves_amid_a_handshake_leaves_it_to_the_next(self):
+        app = self.tls(talk_h2(serve_hello), alpn=("h2",))
+        app.slow = 0.5
+        for known in (False, True):
+            with self.subTest(known):
+                before = getattr(app, "hellos", 0)
+                first = self.ask(end=False)
+                wait_for("the handshake", lambda n=before: getattr(app, "hellos", 0) > n)
+                others = [self.connect() for _ in range(20)]
+                for w in others:
+                    self.ask(wire=w, end=False)
+                time.sleep(0.2)
+                first.sock.close()
+                first = None
+                self.assertEqual({self.answer(w)[0] for w in others}, {200})
+                self.assertEqual(app.hellos, before + 2)
+                app.last().shutdown(socket.SHUT_RDWR)
+                time.sleep(0.1)
+
+    def test_a_handshake_that_fails_fails_for_all_who_waited_for_it(self):
+        def refuse(app, w):
+            if w.sock.recv(1, socket.MSG_PEEK) == b"\x16":
+                app.hellos = getattr(app, "hellos", 0) + 1
+                time.sleep(0.3)
+        app = self.app(8080, refuse)
+        wires = [self.connect() for _ in range(20)]
+        for w in wires:
+            self.ask(wire=w, end=False)
+        self.assertEqual({self.answer(w)[0] for w in wires}, {502})
+        self.assertEqual(app.hellos, 1)
+
+    def test_an_upgrade_says_nothing_of_what_requests_are_spoken_to_in(self):
+        def either(app, w):
+            if w.sock.selected_alpn_protocol() == "h2":
+                talk_h2(serve_hello)(app, w)
+            w.more()
+        app = self.tls(either, alpn=("h2", "http/1.1"))
+        self.assertEqual(self.ask()[0], 200)
+        upgrade = self.ask(lines="Connection: upgrade\r\nUpgrade: websocket\r\n", end=False)
+        wait_for("its handshake", lambda: app.hellos == 2)
+        self.assertEqual(self.ask()[0], 200)
+        self.assertEqual(app.hellos, 2, "the session is still used")
+        upgrade.sock.close()
 
     def test_forced_http_2_goes_by_alpn_where_there_is_tls(self):
         app = self.tls(talk_h2(serve_hello), alpn=("h2",))
