@@ -38,6 +38,11 @@ enum route_type {
 	 * sockets back in this way, without a moment in which nobody listens. */
 	ROUTE_LISTENS,  /* struct route_port, fd: what the proxy serves */
 	ROUTE_LISTENED, /* struct route_none: these were all */
+
+	/* proxy -> control -> another worker.  A worker that is replaced gives the flows of its
+	 * ports of UDP away, and then, to control, the port. */
+	ROUTE_FLOW,   /* struct route_flow, fd: the flow's stream into the guest */
+	ROUTE_LEAVES, /* struct route_port: another worker has to serve it */
 	ROUTE_NUM_TYPES,
 };
 
@@ -83,7 +88,9 @@ struct route_note {
 	char text[ROUTE_NOTE_SIZE];
 };
 
-#define ROUTE_SOURCES 16
+#define ROUTE_SOURCES    16
+#define ROUTE_FLOW_FROM  128
+#define ROUTE_FLOW_LOCAL 64
 
 /* A port of the host that leads to a port of a microVM. */
 struct route_publish {
@@ -100,6 +107,18 @@ struct route_port {
 	char endpoint[UUID_SIZE];
 	char pad[3];
 	uint32_t port; /* of the host */
+};
+
+/* Between two datagrams: nothing of it waits in the worker that gives it. */
+struct route_flow {
+	char endpoint[UUID_SIZE];
+	char pad[3];
+	char machine[IPC_ID_SIZE];
+	uint16_t port; /* of the host */
+	uint16_t from_size, local_size;
+	uint16_t more_pad;
+	uint8_t from[ROUTE_FLOW_FROM];   /* the client's address, a struct sockaddr */
+	uint8_t local[ROUTE_FLOW_LOCAL]; /* a control message: where it arrived */
 };
 
 struct route_meter {

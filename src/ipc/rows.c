@@ -62,6 +62,8 @@ const struct ipc_row route_rows[ROUTE_NUM_TYPES] = {
 	[ROUTE_UNPUBLISH] = ROW(route_port),
 	[ROUTE_LISTENS]   = ROW_FDS(route_port, 1, 1),
 	[ROUTE_LISTENED]  = ROW(route_none),
+	[ROUTE_FLOW]    = ROW_FDS(route_flow, 1, 1),
+	[ROUTE_LEAVES]  = ROW(route_port),
 	[ROUTE_METER]   = ROW(route_meter),
 	[ROUTE_NOW]     = ROW(route_now),
 };

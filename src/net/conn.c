@@ -1,6 +1,7 @@
 #include "net/conn.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
@@ -238,6 +239,14 @@ bool conn_is_quiet(const struct conn *c)
 
 	return c->coming == CONN_MORE && !uv_fileno(&c->uv.handle, &fd) &&
 	       recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
+int conn_duplicate(const struct conn *c)
+{
+	uv_os_fd_t fd;
+
+	assert(!c->tls && !conn_queued(c) && !c->kept.size);
+	return uv_fileno(&c->uv.handle, &fd) ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
 }
 
 void conn_count(struct conn *c, struct quota_source *s)

@@ -46,6 +46,9 @@ void conn_pause(struct conn *c); /* stop reading */
 /* Kept bytes are given again from the loop, not from inside this call. */
 void conn_resume(struct conn *c);
 size_t conn_kept(const struct conn *c); /* bytes that `data` did not take yet */
+/* Another descriptor of a plain one, the caller's: somebody else goes on with it once this one is
+ * closed.  Nothing may be queued or kept.  -1 with errno. */
+int conn_duplicate(const struct conn *c);
 /* Nothing can be read at the moment: neither bytes, nor an end, nor an error.  For plain ones. */
 bool conn_is_quiet(const struct conn *c);
 void conn_shutdown(struct conn *c); /* send what is queued, then close_notify and FIN */

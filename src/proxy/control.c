@@ -112,6 +112,17 @@ void control_note(struct proxy *p, struct route *r, const char *text)
 	control_send(p, ROUTE_NOTE, &body, sizeof(body));
 }
 
+void control_give_flow(struct proxy *p, const struct route_flow *flow, int fd)
+{
+	if (p->control)
+		chan_uv_send(p->control, ROUTE_FLOW, 0, flow, sizeof(*flow), &fd, 1);
+}
+
+void control_leave_port(struct proxy *p, const struct route_port *port)
+{
+	control_send(p, ROUTE_LEAVES, port, sizeof(*port));
+}
+
 /* Everything that runs in the machine lets go of it.  A relay that is still connecting may come
  * back into the list, so the list is emptied first. */
 static void control_cut(struct route *r)
@@ -235,6 +246,13 @@ static void control_on_unpublish(struct proxy *p, struct route *r, struct ipc_ms
 		publish_drop(r, (uint16_t)port->port);
 }
 
+static void control_on_flow(struct proxy *p, struct route *r, struct ipc_msg *m)
+{
+	(void)p;
+	if (r)
+		publish_take_flow(r, (const void *)m->body, ipc_msg_take_fd(m, 0));
+}
+
 /* Every body begins with the endpoint, except that of SYNCED, which has none. */
 static const struct {
 	bool endpoint;
@@ -247,12 +265,14 @@ static const struct {
 	[ROUTE_RELEASE] = { true, control_on_release },
 	[ROUTE_PUBLISH] = { true, control_on_publish },
 	[ROUTE_UNPUBLISH] = { true, control_on_unpublish },
+	[ROUTE_FLOW] = { true, control_on_flow },
 };
 
 static_assert(offsetof(struct route_set, endpoint) == 0, "the endpoint comes first");
 static_assert(offsetof(struct route_endpoint, endpoint) == 0, "the endpoint comes first");
 static_assert(offsetof(struct route_publish, endpoint) == 0, "the endpoint comes first");
 static_assert(offsetof(struct route_port, endpoint) == 0, "the endpoint comes first");
+static_assert(offsetof(struct route_flow, endpoint) == 0, "the endpoint comes first");
 
 /* Do the texts of this message end with a NUL?  */
 static bool control_sane(const struct ipc_msg *m)

@@ -1,6 +1,7 @@
 #include "proxy/datagram_flow.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -208,14 +209,12 @@ static struct quota_source *flow_source(struct publication *pub, struct flows *f
 	return quota_source(pub->proxy->quota, from);
 }
 
-struct datagram_flow *flow_new(struct publication *pub, struct flows *flows,
-			       const struct flow_address *at, const uint8_t key[FLOW_KEY])
+static struct datagram_flow *flow_make(struct publication *pub, struct flows *flows,
+				       const struct flow_address *at, const uint8_t key[FLOW_KEY],
+				       struct quota_source *source)
 {
-	struct quota_source *source = flow_source(pub, flows, &at->from);
 	struct datagram_flow *f;
 
-	if (!source)
-		return NULL;
 	quota_enter(source);
 	publication_enter(pub);
 	f = xcalloc(1, sizeof(*f));
@@ -231,6 +230,45 @@ struct datagram_flow *flow_new(struct publication *pub, struct flows *flows,
 	f->at = *at;
 	flows_add(flows, &f->node, key, clock_mono_ms());
 	return f;
+}
+
+struct datagram_flow *flow_new(struct publication *pub, struct flows *flows,
+			       const struct flow_address *at, const uint8_t key[FLOW_KEY])
+{
+	struct quota_source *source = flow_source(pub, flows, &at->from);
+
+	return source ? flow_make(pub, flows, at, key, source) : NULL;
+}
+
+/* It was let in already. */
+void flow_take(struct publication *pub, struct flows *flows, const struct flow_address *at,
+	       const uint8_t key[FLOW_KEY], int guest)
+{
+	struct datagram_flow *f =
+		flow_make(pub, flows, at, key, quota_source(pub->proxy->quota, &at->from));
+
+	list_add(&pub->route->relays, &f->caller.link.in_route);
+	(void)flow_opened(&f->caller, guest);
+}
+
+bool flow_give(struct datagram_flow *f)
+{
+	struct route_flow row = { .port = f->pub->row.port,
+				  .from_size = (uint16_t)f->at.from_size,
+				  .local_size = (uint16_t)f->at.local_size };
+	autoclose int fd = -1;
+
+	if (!f->guest || f->out.size || f->in.size || conn_queued(f->guest) || conn_kept(f->guest))
+		return false;
+	fd = conn_duplicate(f->guest);
+	memcpy(row.endpoint, f->caller.route->row.endpoint, sizeof(row.endpoint));
+	memcpy(row.machine, f->caller.route->row.machine, sizeof(row.machine));
+	memcpy(row.from, &f->at.from, f->at.from_size);
+	memcpy(row.local, f->at.local, f->at.local_size);
+	if (fd >= 0)
+		control_give_flow(f->caller.proxy, &row, fd);
+	flow_end(f);
+	return true;
 }
 
 static void flow_drop_first(struct datagram_flow *f)

@@ -8,7 +8,7 @@
 #include "proxy/flows.h"
 #include "proxy/publication.h"
 
-#define FLOW_LOCAL 64 /* room for a control message that names an address of ours */
+#define FLOW_LOCAL ROUTE_FLOW_LOCAL /* room for a control message that names an address of ours */
 
 /* Where a datagram came from, and where it arrived. */
 struct flow_address {
@@ -36,6 +36,11 @@ struct datagram_flow {
 /* NULL: it may not come, or there is no room. */
 struct datagram_flow *flow_new(struct publication *pub, struct flows *flows,
 			       const struct flow_address *at, const uint8_t key[FLOW_KEY]);
+/* One that another worker gave away; takes over its stream into the guest. */
+void flow_take(struct publication *pub, struct flows *flows, const struct flow_address *at,
+	       const uint8_t key[FLOW_KEY], int guest);
+/* Give it to another worker.  False: not now, since something of it waits here. */
+bool flow_give(struct datagram_flow *f);
 /* *f may be gone afterwards, as after flow_flush. */
 void flow_put(struct datagram_flow *f, const void *datagram, size_t size);
 void flow_flush(struct datagram_flow *f); /* the batch is over */

@@ -10,10 +10,12 @@
 #include "base/io.h"
 #include "proxy/datagram_flow.h"
 
-#define PORT_BATCH   64 /* datagrams taken in one go */
-#define PORT_BATCHES 4  /* of them, and then other work has its turn */
-#define PORT_PIECE   (64 * KIB)
-#define PORT_TICK_MS 1000
+#define PORT_BATCH    64 /* datagrams taken in one go */
+#define PORT_BATCHES  4  /* of them, and then other work has its turn */
+#define PORT_PIECE    (64 * KIB)
+#define PORT_TICK_MS  1000
+#define PORT_LEAVE_MS 2000 /* for flows that cannot be given away at once */
+#define PORT_LOOK_MS  10
 
 struct datagram_port {
 	struct publication *pub; /* borrowed */
@@ -22,7 +24,9 @@ struct datagram_port {
 	int fd; /* owned */
 	unsigned handles;
 	struct flows flows;
-	struct list batch; /* flows with datagrams of the batch */
+	struct list batch;      /* flows with datagrams of the batch */
+	int64_t leave_until_ms; /* monotonic; 0: it stays */
+	void (*left)(struct publication *pub);
 };
 
 /* All ports share them: there is one loop, and they are empty between events. */
@@ -59,6 +63,12 @@ static void port_tick(uv_timer_t *timer)
 		uv_timer_stop(timer);
 }
 
+static void port_watch_silence(struct datagram_port *d)
+{
+	if (!uv_is_active((uv_handle_t *)&d->tick))
+		uv_timer_start(&d->tick, port_tick, PORT_TICK_MS, PORT_TICK_MS);
+}
+
 static struct datagram_flow *port_flow(struct datagram_port *d, const struct msghdr *m)
 {
 	struct flow_address at = { .from_size = m->msg_namelen };
@@ -72,8 +82,7 @@ static struct datagram_flow *port_flow(struct datagram_port *d, const struct msg
 	if (node)
 		return container_of(node, struct datagram_flow, node);
 	port_keep_local(m, &at);
-	if (!uv_is_active((uv_handle_t *)&d->tick))
-		uv_timer_start(&d->tick, port_tick, PORT_TICK_MS, PORT_TICK_MS);
+	port_watch_silence(d);
 	return flow_new(d->pub, &d->flows, &at, key);
 }
 
@@ -157,8 +166,60 @@ struct datagram_port *datagram_port_new(struct publication *pub, int fd, struct 
 	d->fd = fd;
 	flows_init(&d->flows);
 	list_init(&d->batch);
-	uv_poll_start(&d->poll, UV_READABLE, port_ready);
 	return d;
+}
+
+void datagram_port_serve(struct datagram_port *d)
+{
+	uv_poll_start(&d->poll, UV_READABLE, port_ready);
+}
+
+void datagram_port_take(struct datagram_port *d, const struct route_flow *flow, int fd)
+{
+	struct flow_address at = { .from_size = flow->from_size, .local_size = flow->local_size };
+	uint8_t key[FLOW_KEY];
+
+	memcpy(&at.from, flow->from, at.from_size);
+	memcpy(at.local, flow->local, at.local_size);
+	if (!flows_key(&at.from, key) || flows_find(&d->flows, key)) {
+		close(fd);
+		return;
+	}
+	port_watch_silence(d);
+	flow_take(d->pub, &d->flows, &at, key, fd);
+}
+
+static void port_leave_look(uv_timer_t *timer)
+{
+	struct datagram_port *d = timer->data;
+	struct list waiting = LIST_INIT(waiting);
+	struct flow_node *node;
+
+	while ((node = flows_oldest(&d->flows))) {
+		struct datagram_flow *f = container_of(node, struct datagram_flow, node);
+
+		if (flow_give(f))
+			continue;
+		list_del(&node->in_used);
+		list_add(&waiting, &node->in_used);
+	}
+	while ((node = list_first(&waiting, struct flow_node, in_used))) {
+		list_del(&node->in_used);
+		list_add(&d->flows.used, &node->in_used);
+	}
+	if (flows_oldest(&d->flows) && clock_mono_ms() < d->leave_until_ms)
+		return;
+	d->left(d->pub);
+}
+
+void datagram_port_leave(struct datagram_port *d, void (*left)(struct publication *pub))
+{
+	if (d->leave_until_ms)
+		return;
+	d->left = left;
+	uv_poll_stop(&d->poll);
+	d->leave_until_ms = clock_mono_ms() + PORT_LEAVE_MS;
+	uv_timer_start(&d->tick, port_leave_look, 0, PORT_LOOK_MS);
 }
 
 void datagram_port_free(struct datagram_port *d)

@@ -10,8 +10,14 @@
 
 #include "proxy/publication.h"
 
-/* Takes the socket over. */
+/* Takes the socket over, from which nothing is read before datagram_port_serve. */
 struct datagram_port *datagram_port_new(struct publication *pub, int fd, struct err *e) must_check;
+void datagram_port_serve(struct datagram_port *d); /* again, too */
+/* A flow that another worker had, which serves the port no more; takes over the descriptor. */
+void datagram_port_take(struct datagram_port *d, const struct route_flow *flow, int fd);
+/* Read no more, and give the flows to another worker; then `left` is called, which frees it.  A
+ * flow whose guest is busy has a moment, and ends with it. */
+void datagram_port_leave(struct datagram_port *d, void (*left)(struct publication *pub));
 void datagram_port_free(struct datagram_port *d); /* with its flows; NULL is fine */
 
 #endif

@@ -84,6 +84,9 @@ void control_wake(struct proxy *p, struct route *r); /* tells control if somebod
 							sleeping endpoint */
 void control_touch(struct proxy *p, struct route *r);
 void control_report(struct proxy *p); /* soon, of what was counted */
+/* Another worker shall have it; the descriptor stays the caller's. */
+void control_give_flow(struct proxy *p, const struct route_flow *flow, int fd);
+void control_leave_port(struct proxy *p, const struct route_port *port);
 /* Tells the microVM's log, but not too often. */
 void control_note(struct proxy *p, struct route *r, const char *text);
 

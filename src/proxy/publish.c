@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -30,15 +31,50 @@ static int publish_listen(struct publication *pub, int fd, struct err *e)
 		close(fd);
 		return err_sys(e, "keep a socket");
 	}
-	if (!pub->row.serves || (pub->proxy->draining && !pub->row.datagrams)) {
+	if (pub->row.datagrams || !pub->row.serves || pub->proxy->draining) {
 		close(fd);
 		return 0;
 	}
-	if (pub->row.datagrams)
-		pub->datagrams = datagram_port_new(pub, fd, e);
+	pub->accepter = accepter_new(pub->proxy->loop, fd, publish_accepted, pub, e);
+	return pub->accepter ? 0 : -1;
+}
+
+static int publish_open_datagrams(struct publication *pub, struct err *e)
+{
+	int fd = pub->datagrams ? -1 : fcntl(pub->fd, F_DUPFD_CLOEXEC, 0);
+
+	if (pub->datagrams)
+		return 0;
+	if (fd < 0)
+		return err_sys(e, "keep a socket");
+	pub->datagrams = datagram_port_new(pub, fd, e);
+	return pub->datagrams ? 0 : -1;
+}
+
+/* Its flows are given away, and nobody serves it until control says who does. */
+static void publish_left(struct publication *pub)
+{
+	struct route_port row = { .port = pub->row.port };
+
+	datagram_port_free(pub->datagrams);
+	pub->datagrams = NULL;
+	memcpy(row.endpoint, pub->row.endpoint, sizeof(row.endpoint));
+	control_leave_port(pub->proxy, &row);
+}
+
+/* Flows may have come before their port did. */
+static void publish_serve_datagrams(struct publication *pub)
+{
+	struct err e;
+
+	if (!pub->row.datagrams || !pub->row.serves)
+		return;
+	if (publish_open_datagrams(pub, &e))
+		log_err("%s", e.text);
+	else if (pub->proxy->draining)
+		datagram_port_leave(pub->datagrams, publish_left);
 	else
-		pub->accepter = accepter_new(pub->proxy->loop, fd, publish_accepted, pub, e);
-	return pub->datagrams || pub->accepter ? 0 : -1;
+		datagram_port_serve(pub->datagrams);
 }
 
 static void publish_free(struct publication *pub)
@@ -68,9 +104,10 @@ void publish_set(struct proxy *p, struct route *r, const struct route_publish *r
 	struct err e;
 
 	if (pub && pub->row.target == row->target && pub->row.datagrams == row->datagrams &&
-	    pub->row.serves == row->serves) {
+	    pub->row.serves <= row->serves) {
 		pub->row = *row; /* and its socket is this one */
 		close(fd);
+		publish_serve_datagrams(pub);
 		return;
 	}
 	if (pub)
@@ -82,7 +119,33 @@ void publish_set(struct proxy *p, struct route *r, const struct route_publish *r
 	if (publish_listen(pub, fd, &e)) {
 		log_err("%s", e.text);
 		publish_free(pub);
+		return;
 	}
+	publish_serve_datagrams(pub);
+}
+
+static bool publish_flow_is_sane(const struct route_flow *flow)
+{
+	return flow->from_size <= sizeof(flow->from) && flow->local_size <= sizeof(flow->local) &&
+	       memchr(flow->machine, '\0', sizeof(flow->machine));
+}
+
+void publish_take_flow(struct route *r, const struct route_flow *flow, int fd)
+{
+	struct publication *pub = publish_find(r, flow->port);
+	struct err e;
+
+	if (!pub || !pub->row.datagrams || !publish_flow_is_sane(flow) ||
+	    r->row.state != ROUTE_OPEN || strcmp(r->row.machine, flow->machine) != 0) {
+		close(fd); /* its machine is another one meanwhile, or the port is given back */
+		return;
+	}
+	if (!publish_open_datagrams(pub, &e)) {
+		datagram_port_take(pub->datagrams, flow, fd);
+		return;
+	}
+	log_err("%s", e.text);
+	close(fd);
 }
 
 void publish_drop(struct route *r, uint16_t port)
@@ -109,6 +172,8 @@ void publish_stop_accepting(struct proxy *p)
 		{
 			accepter_free(pub->accepter);
 			pub->accepter = NULL;
+			if (pub->datagrams)
+				datagram_port_leave(pub->datagrams, publish_left);
 		}
 	}
 }

@@ -11,7 +11,11 @@
 void publish_set(struct proxy *p, struct route *r, const struct route_publish *row, int fd);
 void publish_drop(struct route *r, uint16_t port); /* harmless if it is none */
 void publish_drop_all(struct route *r);
-void publish_stop_accepting(struct proxy *p); /* of new clients; those inside stay */
+/* New clients are another worker's from now on; those inside stay, but flows of datagrams go. */
+void publish_stop_accepting(struct proxy *p);
+/* Another worker's flow goes on here, before this one serves its port; takes the descriptor over.
+ */
+void publish_take_flow(struct route *r, const struct route_flow *flow, int fd);
 /* Give the socket of each to a control that has just come. */
 void publish_report(struct proxy *p, void (*tell)(struct proxy *p, const struct publication *one));
 

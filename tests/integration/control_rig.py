@@ -75,6 +75,7 @@ class Proxy:
     def __init__(self, reactor):
         self.routes, self.last_byte_ms, self.answers_hold = {}, {}, True
         self.published = {}  # port of the host: (what was said of it, its socket)
+        self.flows = []  # of ports of UDP, that another worker had: (what was said of it, its stream)
         self.channel = Channel(reactor, "route", self._got)
 
     def _got(self, ask):
@@ -88,6 +89,8 @@ class Proxy:
         elif ask.word == "PUBLISH":
             self._unpublish(ask.body.port)
             self.published[ask.body.port] = ask.body, socket.socket(fileno=os.dup(ask.fds[0]))
+        elif ask.word == "FLOW":
+            self.flows.append((ask.body, socket.socket(fileno=os.dup(ask.fds[0]))))
         elif ask.word == "UNPUBLISH":
             self._unpublish(ask.body.port)
 

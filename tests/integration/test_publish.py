@@ -235,6 +235,33 @@ def test_all_workers_serve_a_port_of_tcp_and_one_alone_serves_a_port_of_udp(rig,
     other.channel.close()
 
 
+def test_a_worker_that_is_replaced_gives_flows_and_ports_of_udp_to_the_next(rig, vm):
+    ports = [publish(rig, vm, 514 + n, protocol="udp")["publishedPort"] for n in range(2)]
+    other, endpoint = rig.new_worker(1), rig.row(vm)["endpoint"]
+    wait_for("the other one has the sockets", lambda: set(other.published) == set(ports))
+    ours, theirs = socket.socketpair()
+    rig.proxy.channel.say("FLOW", [theirs.fileno()], endpoint=endpoint.encode(), machine=b"m-1", port=ports[0], from_size=16)
+    rig.proxy.say("LEAVES", endpoint, port=ports[0])
+    wait_for("the other one serves it", lambda: other.published[ports[0]][0].serves)
+    body, stream = other.flows[0]
+    assert (body.port, body.machine, body.from_size) == (ports[0], b"m-1", 16), "the flow came before"
+    stream.send(b"answer")
+    assert ours.recv(10) == b"answer"
+    assert not other.published[ports[1]][0].serves, "that one was not given away yet"
+    unpublish(rig, ports.pop())
+    late = publish(rig, vm, 600, protocol="udp")["publishedPort"]
+    wait_for("a new port is the other one's", lambda: late in other.published and other.published[late][0].serves)
+    assert not rig.proxy.published[late][0].serves
+    other.channel.close()
+    rig.proxy.say("LEAVES", endpoint, port=late)  # there is nobody else
+    rig.proxy.say("LEAVES", endpoint, port=1)
+    last = rig.new_worker(2)
+    wait_for("the next one serves all", lambda: [last.published[p][0].serves for p in [*ports, late] if p in last.published] == [1, 1])
+    for sock in (ours, theirs, stream):
+        sock.close()
+    last.channel.close()
+
+
 def test_a_restart_of_everything_binds_the_ports_anew(rig, vm):
     port = publish(rig, vm)["publishedPort"]
     wait_for("the proxy knows", lambda: port in rig.proxy.published)

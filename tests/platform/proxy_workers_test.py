@@ -15,8 +15,9 @@ import time
 import unittest
 import uuid
 
-from proxy_rig import (ACTIVE, HELD, HOLD, OPEN, RELEASE, SUFFIX, SUPER_PEER, SUPER_SECRET, SYNCED, App, Machine, Rig,
-                       Wire, talk_hello, talk_websocket, wait_for)
+from proxy_ports_test import talk_datagrams
+from proxy_rig import (ACTIVE, FLOW, HELD, HOLD, LEAVES, OPEN, PUBLISH, RELEASE, SUFFIX, SUPER_PEER, SUPER_SECRET, SYNCED,
+                       App, Machine, Rig, Wire, talk_hello, talk_websocket, wait_for)
 
 SECRET_TICKETS, SECRET_CERTIFICATES, SUPER_DRAIN = 6, 7, 8
 GOAWAY = 7  # of HTTP/2
@@ -39,12 +40,14 @@ class Case(unittest.TestCase):
         self.endpoint = str(uuid.uuid4())
         self.host = self.endpoint + SUFFIX
         self.tickets = os.urandom(160)
+        self.machines = []
 
     def rig(self, like=None):
         rig = Rig(self.program, self.settings, like=like)
         self.addCleanup(self.end, rig)
         machine = Machine(f"{rig.dir}/run", "m-1", self.apps)
         self.addCleanup(machine.close)
+        self.machines.append(machine)
         rig.control.set(self.endpoint, OPEN)
         rig.control.endpoint(HOLD, self.endpoint)
         rig.control.endpoint(RELEASE, self.endpoint)
@@ -72,6 +75,11 @@ class Case(unittest.TestCase):
         ours.settimeout(10)
         self.assertEqual(ours.recv(1), b"")
         ours.close()
+
+    def drain(self, rig):
+        rig.super.send(SUPER_DRAIN, struct.pack("=II", 0, 0))
+        with contextlib.suppress(BrokenPipeError):  # one with nothing to do has ended already
+            self.settle(rig)
 
     def head(self, rig, port=8080, lines=""):
         return (f"GET / HTTP/1.1\r\nHost: {self.host}\r\nX-aws-proxy-auth: {rig.mint('all')}\r\n"
@@ -211,11 +219,6 @@ class CertificateTest(Case):
 class DrainTest(Case):
     settings = "hold_ms = 3000\ndrain_ms = 20000\n"
 
-    def drain(self, rig):
-        rig.super.send(SUPER_DRAIN, struct.pack("=II", 0, 0))
-        with contextlib.suppress(BrokenPipeError):  # one with nothing to do has ended already
-            self.settle(rig)
-
     def test_what_runs_is_finished_and_then_it_ends(self):
         rig = self.rig()
         running, socket_ = rig.connect(self.host), rig.connect(self.host)
@@ -311,6 +314,121 @@ class DrainTest(Case):
         rig.control.set(self.endpoint, OPEN)
         rig.control.send(SYNCED)
         wait_for("READY", rig.is_ready)
+
+
+class DatagramsTest(Case):
+    """Ports of UDP, whose socket all workers have and one reads; the test is control."""
+
+    def setUp(self):
+        super().setUp()
+        self.apps[514] = App(talk_datagrams)
+        self.listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.listener.bind(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.addCleanup(self.listener.close)
+        self.clients = []
+
+    def tearDown(self):
+        for client in self.clients:
+            client.close()
+
+    def publish(self, rig, serves):
+        rig.control.send(PUBLISH, (self.endpoint.encode().ljust(40, b"\0") + struct.pack("=HHIII", self.port, 514, 1, serves, 0))
+                         .ljust(56 + 16 * 18, b"\0"), [self.listener.fileno()])
+
+    def client(self):
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        s.connect(("127.0.0.1", self.port))
+        s.settimeout(5)
+        self.clients.append(s)
+        return s
+
+    @staticmethod
+    def by(s, data=b"ping"):
+        s.send(data)
+        return s.recv(65536)
+
+    def hand_on(self, old, new, told=0):
+        """As control does, until the old one has given the port away."""
+        while True:
+            wait_for("a message", lambda n=told: len(old.control.got) > n)
+            kind, body, _ = old.control.got[told]
+            told += 1
+            if kind == FLOW:
+                new.control.send(FLOW, body, [old.control.fds.pop(0)])
+            elif kind == LEAVES:
+                self.assertEqual(struct.unpack("=I", body[40:44])[0], self.port)
+                self.publish(new, 1)
+                return told
+
+    def test_flows_go_on_at_the_next_worker_and_new_ones_begin_there(self):
+        old, new = self.rig(), self.rig()
+        self.publish(old, 1)
+        self.publish(new, 0)
+        clients = [self.client() for _ in range(20)]
+        self.assertEqual([self.by(s) for s in clients], [b"%d ping" % (i + 1) for i in range(20)])
+        machines = len(self.machines[1].asked)
+        self.drain(old)
+        for s in clients:
+            s.send(b"meanwhile")
+        self.hand_on(old, new)
+        self.assertEqual(old.process.wait(5), 0, "nothing is left to wait for")
+        for i, s in enumerate(clients):
+            self.assertEqual(s.recv(100), b"%d meanwhile" % (i + 1))
+            self.assertEqual(self.by(s), b"%d ping" % (i + 1))
+        self.assertEqual(len(self.machines[1].asked), machines, "none was opened anew")
+        self.assertEqual(self.by(self.client()), b"21 ping")
+        self.publish(new, 1)
+        self.assertEqual(self.by(clients[3]), b"4 ping", "to be told again changes nothing")
+
+    def test_a_flow_whose_guest_takes_nothing_ends_with_a_limit(self):
+        def talk_deaf(app, w):
+            time.sleep(20)
+        old, new = self.rig(), self.rig()
+        self.apps[514] = App(talk_deaf)
+        self.publish(old, 1)
+        deaf = self.client()
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 22)
+        deaf.send(b"x")
+        wait_for("it is inside", lambda: self.apps[514].conns)
+        for _ in range(400):
+            deaf.send(b"x" * 60000)
+        self.apps[514] = App(talk_datagrams)
+        other = self.client()
+        self.assertEqual(self.by(other), b"1 ping")
+        self.publish(new, 0)
+        self.drain(old)
+        at = time.monotonic()
+        self.hand_on(old, new)
+        self.assertLess(time.monotonic() - at, 5)
+        self.assertEqual(old.process.wait(5), 0)
+        self.assertEqual(self.by(other), b"1 ping")
+
+    def test_a_flow_into_a_machine_that_is_gone_is_not_taken(self):
+        old, new = self.rig(), self.rig()
+        self.publish(old, 1)
+        self.publish(new, 0)
+        s = self.client()
+        self.assertEqual(self.by(s), b"1 ping")
+        new.control.set(self.endpoint, OPEN, machine="m-2")
+        machine = Machine(f"{new.dir}/run", "m-2", self.apps)
+        self.addCleanup(machine.close)
+        self.drain(old)
+        self.hand_on(old, new)
+        self.assertEqual(self.by(s), b"2 ping")
+
+    def test_one_that_drains_passes_a_port_on_that_it_is_given(self):
+        old, new = self.rig(), self.rig()
+        running = old.connect(self.host)
+        running.send(self.head(old, 9000))
+        wait_for("it runs", lambda: self.apps[9000].requests)
+        self.drain(old)
+        self.publish(old, 1)
+        self.publish(new, 0)
+        self.hand_on(old, new)
+        self.assertEqual(self.by(self.client()), b"1 ping")
+        self.apps[9000].gate.set()
+        running.head()
 
 
 class DrainLimitTest(Case):

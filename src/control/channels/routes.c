@@ -124,10 +124,20 @@ void routes_release(struct microvm *vm)
 }
 
 /* All accept the clients of a port of TCP.  A flow of datagrams is one worker's, so a port of UDP
- * is served by the one that has been there longest. */
+ * is served by the one that has been there longest and is not being replaced. */
+static struct worker *routes_worker_of_datagrams(const struct control *ctl)
+{
+	list_each(w, &ctl->workers, struct worker, in_control)
+	{
+		if (!w->leaves)
+			return w;
+	}
+	return NULL;
+}
+
 static void routes_publish_at(struct worker *w, const struct published *p)
 {
-	bool serves = !p->datagrams || w == list_first(&p->ctl->workers, struct worker, in_control);
+	bool serves = !p->datagrams || w == routes_worker_of_datagrams(p->ctl);
 	struct route_publish row = { .port = p->port,
 				     .target = p->target,
 				     .datagrams = p->datagrams,
@@ -208,6 +218,31 @@ static void routes_on_listens(struct control *ctl, struct ipc_msg *m)
 		routes_send_unpublish(ctl, row->endpoint, row->port);
 }
 
+/* The flow comes before the port does, since it takes the same way. */
+static void routes_on_flow(struct worker *w, struct ipc_msg *m)
+{
+	autoclose int fd = ipc_msg_take_fd(m, 0);
+	struct worker *next;
+
+	w->leaves = true;
+	next = routes_worker_of_datagrams(w->ctl);
+	if (next)
+		chan_uv_send(&next->chan, ROUTE_FLOW, 0, m->body, sizeof(struct route_flow), &fd,
+			     1);
+}
+
+static void routes_on_leaves(struct worker *w, struct ipc_msg *m)
+{
+	const struct route_port *row = (const void *)m->body;
+	struct published *p = published_find(w->ctl, (uint16_t)row->port);
+	struct worker *next;
+
+	w->leaves = true;
+	next = routes_worker_of_datagrams(w->ctl);
+	if (next && p && p->vm && p->fd >= 0 && !p->changing)
+		routes_publish_at(next, p);
+}
+
 static void routes_held(struct microvm *vm, const struct worker *w, int64_t last_byte_ms)
 {
 	const struct routes_ops *ops = vm->ctl->routes_ops;
@@ -231,8 +266,8 @@ static void routes_on_lost(const struct worker *w)
 		if (vm->hold.awaited & worker_bit(w))
 			routes_held(vm, w, clock_wall_ms());
 	}
-	if (!list_empty(&w->ctl->workers)) /* it may have had the ports of UDP */
-		routes_publish_all(list_first(&w->ctl->workers, struct worker, in_control));
+	if (routes_worker_of_datagrams(w->ctl)) /* the lost one may have had the ports of UDP */
+		routes_publish_all(routes_worker_of_datagrams(w->ctl));
 }
 
 /* What a broken proxy says can spoil these numbers and nothing else. */
@@ -286,6 +321,10 @@ static void routes_on_message(struct worker *w, struct ipc_msg *m)
 		routes_count(w->ctl, (const void *)m->body);
 	else if (m->head.type == ROUTE_LISTENS)
 		routes_on_listens(w->ctl, m);
+	else if (m->head.type == ROUTE_FLOW)
+		routes_on_flow(w, m);
+	else if (m->head.type == ROUTE_LEAVES)
+		routes_on_leaves(w, m);
 	else if (m->head.type == ROUTE_LISTENED)
 		w->ctl->routes_ops->listened(w->ctl);
 	else

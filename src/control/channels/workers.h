@@ -14,6 +14,7 @@ struct worker {
 	struct chan_uv chan;
 	struct control *ctl;  /* borrowed */
 	struct meter_now now; /* as it said last */
+	bool leaves;          /* it is replaced: it serves ports of UDP no more */
 	unsigned number;      /* below SUPER_WORKER_SLOTS, its own while it lives */
 };
 
