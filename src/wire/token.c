@@ -127,7 +127,7 @@ int token_keys_parse(const char *json, size_t size, struct token_keys *keys, str
 		       TOKEN_MAX_KEYS);
 }
 
-static char *claims_text(const struct token_claims *claims)
+char *token_claims_text(const struct token_claims *claims)
 {
 	json_t *ports = json_array();
 	json_t *root = json_pack("{s:s, s:I, s:b, s:b, s:o}", "microvm", claims->microvm, "expires",
@@ -171,7 +171,7 @@ void token_mint(const struct token_keys *keys, const struct token_claims *claims
 {
 	size_t fill = claims->all_ports || claims->shell ? FILL_ALL : FILL_PORTS;
 	autobuf struct buf header = { 0 }, head64 = { 0 }, text = { 0 };
-	char *json = claims_text(claims);
+	char *json = token_claims_text(claims);
 	uint8_t tag[TAG_SIZE];
 
 	buf_addf(&header, "{\"kid\":\"%s\",\"alg\":\"dir\",\"enc\":\"A256GCM\"}",
@@ -291,9 +291,9 @@ static bool ranges_read(const json_t *ports, struct token_claims *claims)
 	return true;
 }
 
-static bool claims_read(const struct sealed *s, struct token_claims *claims)
+bool token_claims_read(const char *text, size_t size, struct token_claims *claims)
 {
-	json_t *root = json_loadb((const char *)s->claims, (size_t)s->size, 0, NULL), *ports;
+	json_t *root = json_loadb(text, size, 0, NULL), *ports;
 	json_int_t expires;
 	const char *microvm;
 	int shell, all;
@@ -323,7 +323,7 @@ int token_open(const struct token_keys *keys, const char *text, struct token_cla
 		return err_set(e, ERR_DENIED, "the token is sealed with a key that is not ours");
 	if (!sealed_open(&s))
 		return err_set(e, ERR_DENIED, "the token was changed, or sealed with another key");
-	if (!claims_read(&s, claims))
+	if (!token_claims_read((const char *)s.claims, (size_t)s.size, claims))
 		return err_set(e, ERR_DENIED, "the token's claims are not of this release");
 	return 0;
 }

@@ -41,6 +41,9 @@ void token_mint(const struct token_keys *keys, const struct token_claims *claims
  * none of our keys made it or it was tampered with.  The caller checks expiry and scope. */
 int token_open(const struct token_keys *keys, const char *text, struct token_claims *claims,
 	       struct err *e) must_check;
+/* The claims alone, as JSON; owned by the caller.  False: it is none. */
+char *token_claims_text(const struct token_claims *claims);
+bool token_claims_read(const char *text, size_t size, struct token_claims *claims) must_check;
 bool token_allows(const struct token_claims *claims, uint16_t port);
 
 #endif
