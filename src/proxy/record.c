@@ -7,13 +7,15 @@
 
 #define RECORD_PATH 1024
 
+struct rand_stock record_random;
+
 void record_begin(struct request_record *r, const struct http_head *head, unsigned version,
 		  int64_t wall_ms, int64_t mono_ms)
 {
 	size_t n = strcspn(head->target, "?");
 	uint8_t random[24];
 
-	rand_bytes(random, sizeof(random));
+	rand_draw(&record_random, random, sizeof(random));
 	*r = (struct request_record){ .wall_ms = wall_ms, .begin_ms = mono_ms, .version = version };
 	snprintf(r->method, sizeof(r->method), "%s", head->method);
 	r->path = strndup(head->target, n < RECORD_PATH ? n : RECORD_PATH);

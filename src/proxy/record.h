@@ -27,6 +27,9 @@ struct request_record {
 	struct trace trace;
 };
 
+/* The identifiers of requests are made of it.  There is one loop, and the role never forks. */
+extern struct rand_stock record_random;
+
 void record_begin(struct request_record *r, const struct http_head *head, unsigned version,
 		  int64_t wall_ms, int64_t mono_ms);
 void record_route(struct request_record *r, const char *endpoint, const char *microvm,

@@ -154,7 +154,7 @@ static void relay_head(struct http_exchange *x)
 	caller_init(&r->caller, http_server_arg(x), &forward_caller);
 	r->caller.link.cut = relay_cut;
 	list_init(&r->in_heads);
-	rand_uuid(r->id);
+	rand_draw_uuid(&record_random, r->id);
 	http_set_user(x, r);
 	recording_begin(&r->record, head, http_version(x));
 	auth_offer_read(head, &r->offer);
@@ -277,7 +277,7 @@ static void relay_bad(struct http_exchange *x, unsigned status, const char *why)
 {
 	char id[UUID_SIZE];
 
-	rand_uuid(id);
+	rand_draw_uuid(&record_random, id);
 	recording_bad(http_server_arg(x), status);
 	relay_answer(x, id, &(struct auth_denial){ status, why }, NULL);
 }

@@ -1,7 +1,8 @@
 #include "proxy/trace.h"
 
-#include <stdio.h>
 #include <string.h>
+
+#include "base/hex.h"
 
 #define TRACE_AT_ID   3
 #define TRACE_AT_SPAN 36
@@ -36,16 +37,17 @@ static bool trace_valid(const char *text)
 
 static void trace_begin(const uint8_t random[24], struct trace *t)
 {
-	char *at = t->parent;
+	uint8_t bytes[24];
 
-	at += sprintf(at, "00-");
-	for (size_t i = 0; i < 24; i++) {
-		if (i == 16)
-			*at++ = '-';
-		/* An identifier of zeros is not valid. */
-		at += sprintf(at, "%02x", i % 16 ? random[i] : random[i] | 1U);
-	}
-	memcpy(at, "-01", 4);
+	/* An identifier of zeros is not valid. */
+	memcpy(bytes, random, sizeof(bytes));
+	bytes[0] |= 1U;
+	bytes[16] |= 1U;
+	memcpy(t->parent, "00-", TRACE_AT_ID);
+	hex_encode(bytes, 16, t->parent + TRACE_AT_ID);
+	t->parent[TRACE_AT_SPAN - 1] = '-';
+	hex_encode(bytes + 16, 8, t->parent + TRACE_AT_SPAN);
+	memcpy(t->parent + TRACE_AT_FLAG - 1, "-01", 4);
 }
 
 void trace_read(const struct http_head *head, const uint8_t random[24], struct trace *t)

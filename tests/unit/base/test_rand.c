@@ -20,6 +20,36 @@ static void test_a_uuid_is_valid_and_new(void **unused)
 	assert_string_not_equal(a, b);
 }
 
+static void test_a_stock_gives_out_no_byte_twice(void **unused)
+{
+	enum { N = 500, SIZE = 24 };
+	static struct rand_stock stock;
+	static uint8_t drawn[N][SIZE];
+	static const uint8_t wiped[SIZE];
+
+	(void)unused;
+	for (size_t i = 0; i < N; i++) {
+		rand_draw(&stock, drawn[i], SIZE);
+		for (size_t j = 0; j < i; j++)
+			assert_memory_not_equal(drawn[i], drawn[j], SIZE);
+		assert_memory_equal(stock.bytes + sizeof(stock.bytes) - stock.left - SIZE, wiped,
+				    SIZE);
+	}
+}
+
+static void test_a_stock_gives_what_it_cannot_hold(void **unused)
+{
+	static struct rand_stock stock;
+	static uint8_t large[sizeof(stock.bytes) + 1], none[64];
+	char id[UUID_SIZE];
+
+	(void)unused;
+	rand_draw(&stock, large, sizeof(large));
+	assert_memory_not_equal(large + sizeof(large) - sizeof(none), none, sizeof(none));
+	rand_draw_uuid(&stock, id);
+	assert_true(uuid_valid(id));
+}
+
 static void test_other_texts_are_no_uuid(void **unused)
 {
 	(void)unused;
@@ -34,6 +64,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_uuid_is_valid_and_new),
+		cmocka_unit_test(test_a_stock_gives_out_no_byte_twice),
+		cmocka_unit_test(test_a_stock_gives_what_it_cannot_hold),
 		cmocka_unit_test(test_other_texts_are_no_uuid),
 	};
 
