@@ -35,7 +35,8 @@ void buf_add(struct buf *b, const void *data, size_t size)
 {
 	if (!size)
 		return;
-	buf_reserve(b, size);
+	if (b->room - b->size < size)
+		buf_reserve(b, size);
 	memcpy(b->data + b->size, data, size);
 	b->size += size;
 }
@@ -45,18 +46,34 @@ void buf_adds(struct buf *b, const char *text)
 	buf_add(b, text, strlen(text));
 }
 
+void buf_add_number(struct buf *b, uint64_t number)
+{
+	char text[20], *at = text + sizeof(text);
+
+	do {
+		*--at = (char)('0' + number % 10);
+		number /= 10;
+	} while (number);
+	buf_add(b, at, (size_t)(text + sizeof(text) - at));
+}
+
 void buf_addf(struct buf *b, const char *fmt, ...)
 {
 	va_list ap, again;
+	size_t room;
 	int n;
 
+	buf_reserve(b, 1);
+	room = b->room - b->size;
 	va_start(ap, fmt);
 	va_copy(again, ap);
-	n = vsnprintf(NULL, 0, fmt, ap);
+	n = vsnprintf((char *)b->data + b->size, room, fmt, ap);
 	va_end(ap);
 	assert(n >= 0);
-	buf_reserve(b, (size_t)n + 1);
-	vsnprintf((char *)b->data + b->size, (size_t)n + 1, fmt, again);
+	if ((size_t)n >= room) {
+		buf_reserve(b, (size_t)n + 1);
+		vsnprintf((char *)b->data + b->size, (size_t)n + 1, fmt, again);
+	}
 	va_end(again);
 	b->size += (size_t)n;
 }

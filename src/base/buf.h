@@ -16,6 +16,7 @@ struct buf {
 void buf_reserve(struct buf *b, size_t more); /* room for `more` bytes behind the end */
 void buf_add(struct buf *b, const void *data, size_t size);
 void buf_adds(struct buf *b, const char *text);
+void buf_add_number(struct buf *b, uint64_t number); /* in decimal */
 void buf_addf(struct buf *b, const char *fmt, ...) printf_like(2, 3);
 void buf_drop(struct buf *b, size_t n); /* the first n bytes */
 void buf_clear(struct buf *b);          /* empty, memory kept */

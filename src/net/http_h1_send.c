@@ -98,10 +98,10 @@ static void h1_put_headers(struct buf *b, const struct http_header *headers, siz
 	for (size_t i = 0; i < n; i++) {
 		/* A header that may not be written is left out, because it would end the head. */
 		if (http1_put_header(b, headers[i].name, headers[i].value))
-			dated = dated || !strcmp(headers[i].name, "date");
+			dated = dated || http_name_is(headers[i].name, "date");
 	}
 	if (!dated)
-		buf_addf(b, "date: %s\r\n", http_date());
+		(void)!http1_put_header(b, "date", http_date());
 }
 
 static void h1_put_framing(struct h1 *h, struct buf *b, unsigned status, int64_t length)
@@ -115,7 +115,7 @@ static void h1_put_framing(struct h1 *h, struct buf *b, unsigned status, int64_t
 	h->close = !h1_may_keep(h) || h->framing == H1_BY_CLOSE;
 	h->left = length;
 	if (length >= 0 && status != 204)
-		buf_addf(b, "content-length: %lld\r\n", (long long)length);
+		http1_put_length(b, (uint64_t)length);
 	else if (chunks)
 		buf_adds(b, "transfer-encoding: chunked\r\n");
 	if (h->close)

@@ -16,9 +16,9 @@ static const char *const h2_left_out[] = {
 static bool h2_may_send(const char *name, const char *value)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(h2_left_out); i++)
-		if (!strcmp(h2_left_out[i], name))
+		if (http_name_is(name, h2_left_out[i]))
 			return false;
-	return http1_is_token(name, strlen(name)) && http1_is_value(value);
+	return http1_is_token(name, strlen(name)) && http1_is_value(value, strlen(value));
 }
 
 static void h2_put_line(struct buf *b, const char *name, const char *value)
@@ -53,12 +53,16 @@ static size_t h2_fields_of(const struct buf *lines, nghttp2_nv at[], size_t room
 	return n;
 }
 
+static void h2_put_number(struct buf *b, const char *name, uint64_t number)
+{
+	buf_add(b, name, strlen(name) + 1);
+	buf_add_number(b, number);
+	buf_add(b, "", 1);
+}
+
 static void h2_put_status(struct buf *b, unsigned status)
 {
-	char text[8];
-
-	snprintf(text, sizeof(text), "%u", status);
-	h2_put_line(b, ":status", text);
+	h2_put_number(b, ":status", status);
 }
 
 void h2_reset(struct h2_stream *s, uint32_t code)
@@ -125,7 +129,7 @@ static void h2_send_continue(struct http_exchange *x)
 static bool h2_dated(const struct http_header *headers, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		if (!strcmp(headers[i].name, "date"))
+		if (http_name_is(headers[i].name, "date"))
 			return true;
 	return false;
 }
@@ -142,7 +146,6 @@ static void h2_send_head(struct http_exchange *x, unsigned status,
 			 const struct http_header *headers, size_t n, int64_t length)
 {
 	struct h2_stream *s = h2_of(x);
-	char text[24];
 
 	if (s->answer == H2_ABORTED)
 		return;
@@ -152,9 +155,8 @@ static void h2_send_head(struct http_exchange *x, unsigned status,
 	s->left = status == 101 ? -1 : length;
 	h2_put_status(&s->lines, h2_status(s, status));
 	h2_put_lines(&s->lines, headers, n);
-	snprintf(text, sizeof(text), "%lld", (long long)length);
 	if (length >= 0 && status != 204 && status != 101)
-		h2_put_line(&s->lines, "content-length", text);
+		h2_put_number(&s->lines, "content-length", (uint64_t)length);
 	if (!h2_dated(headers, n))
 		h2_put_line(&s->lines, "date", http_date());
 	list_add(&s->h->heads, &s->in_heads);

@@ -12,7 +12,7 @@ static bool upstream_h1_put_headers(struct upstream_h1 *u, struct buf *b,
 	for (size_t i = 0; i < n; i++) {
 		if (!http1_put_header(b, headers[i].name, headers[i].value))
 			return false;
-		upgrade = upgrade || !strcmp(headers[i].name, "upgrade");
+		upgrade = upgrade || http_name_is(headers[i].name, "upgrade");
 	}
 	if (upgrade)
 		buf_adds(b, "connection: upgrade\r\n");
@@ -31,7 +31,7 @@ bool upstream_h1_request(struct upstream *base, const char *method, const char *
 	if (!upstream_h1_put_headers(u, &b, headers, n))
 		return false;
 	if (length >= 0)
-		buf_addf(&b, "content-length: %lld\r\n", (long long)length);
+		http1_put_length(&b, (uint64_t)length);
 	else if (length == UPSTREAM_CHUNKED)
 		buf_adds(&b, "transfer-encoding: chunked\r\n");
 	http1_put_end(&b);

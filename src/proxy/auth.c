@@ -79,7 +79,7 @@ void auth_offer_read(const struct http_head *head, struct auth_offer *o)
 	for (size_t i = 0; i < head->n_headers; i++) {
 		const char *at = head->headers[i].value;
 
-		if (strcmp(head->headers[i].name, "sec-websocket-protocol") != 0)
+		if (!http_name_is(head->headers[i].name, "sec-websocket-protocol"))
 			continue;
 		while (*at) {
 			size_t blank = strspn(at, " \t,"), size = strcspn(at + blank, " \t,");
@@ -125,12 +125,17 @@ void auth_keys_set(struct auth_keys *k, const struct token_keys *keys)
 /* Compares in a time that depends on nothing but the lengths. */
 static bool same_secret(const char *a, const char *b)
 {
-	size_t size = strlen(a);
-	unsigned char differ = 0;
+	size_t size = strlen(a), i = 0;
+	uint64_t differ = 0;
 
 	if (strlen(b) != size)
 		return false;
-	for (size_t i = 0; i < size; i++)
+	for (uint64_t x, y; i + sizeof(x) <= size; i += sizeof(x)) {
+		memcpy(&x, a + i, sizeof(x));
+		memcpy(&y, b + i, sizeof(y));
+		differ |= x ^ y;
+	}
+	for (; i < size; i++)
 		differ |= (unsigned char)(a[i] ^ b[i]);
 	return !differ;
 }

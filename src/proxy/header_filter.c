@@ -29,7 +29,7 @@ static bool connection_names(const struct http_head *head, const char *name)
 	for (size_t i = 0; i < head->n_headers; i++) {
 		const char *at = head->headers[i].value;
 
-		if (strcmp(head->headers[i].name, "connection") != 0)
+		if (!http_name_is(head->headers[i].name, "connection"))
 			continue;
 		while (*at) {
 			size_t blank = strspn(at, " \t,"), n = strcspn(at + blank, " \t,");
@@ -44,10 +44,10 @@ static bool connection_names(const struct http_head *head, const char *name)
 
 static bool is_dropped(const struct http_head *head, const char *name)
 {
-	if (!strncmp(name, OURS, strlen(OURS)))
+	if (*name == OURS[0] && !strncmp(name, OURS, strlen(OURS)))
 		return true;
 	for (size_t i = 0; i < ARRAY_SIZE(dropped); i++)
-		if (!strcmp(dropped[i], name))
+		if (http_name_is(name, dropped[i]))
 			return true;
 	return connection_names(head, name);
 }
@@ -57,7 +57,8 @@ static void header_filter_copy(const struct http_head *head, struct filtered_hea
 	for (size_t i = 0; i < head->n_headers; i++) {
 		const struct http_header *h = &head->headers[i];
 
-		if (!is_dropped(head, h->name) && !(head->request && !strcmp(h->name, PROTOCOL)))
+		if (!is_dropped(head, h->name) &&
+		    !(head->request && http_name_is(h->name, PROTOCOL)))
 			header_filter_add(to, h->name, h->value);
 	}
 }

@@ -1,6 +1,5 @@
 #include "proxy/record.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -8,6 +7,15 @@
 #define RECORD_PATH 1024
 
 struct rand_stock record_random;
+
+/* What does not fit is left out. */
+static void record_copy(char *to, size_t room, const char *text)
+{
+	size_t n = strnlen(text, room - 1);
+
+	memcpy(to, text, n);
+	to[n] = '\0';
+}
 
 void record_begin(struct request_record *r, const struct http_head *head, unsigned version,
 		  int64_t wall_ms, int64_t mono_ms)
@@ -17,7 +25,7 @@ void record_begin(struct request_record *r, const struct http_head *head, unsign
 
 	rand_draw(&record_random, random, sizeof(random));
 	*r = (struct request_record){ .wall_ms = wall_ms, .begin_ms = mono_ms, .version = version };
-	snprintf(r->method, sizeof(r->method), "%s", head->method);
+	record_copy(r->method, sizeof(r->method), head->method);
 	r->path = strndup(head->target, n < RECORD_PATH ? n : RECORD_PATH);
 	trace_read(head, random, &r->trace);
 }
@@ -25,8 +33,8 @@ void record_begin(struct request_record *r, const struct http_head *head, unsign
 void record_route(struct request_record *r, const char *endpoint, const char *microvm,
 		  uint16_t port)
 {
-	snprintf(r->endpoint, sizeof(r->endpoint), "%s", endpoint);
-	snprintf(r->microvm, sizeof(r->microvm), "%s", microvm);
+	record_copy(r->endpoint, sizeof(r->endpoint), endpoint);
+	record_copy(r->microvm, sizeof(r->microvm), microvm);
 	r->port = port;
 }
 
@@ -55,7 +63,7 @@ void record_refuse(struct request_record *r, unsigned status, const char *reason
 	r->cut = r->first_ms != 0;
 	if (!r->cut)
 		r->status = status;
-	snprintf(r->reason, sizeof(r->reason), "%s", reason);
+	record_copy(r->reason, sizeof(r->reason), reason);
 }
 
 void record_free(struct request_record *r)

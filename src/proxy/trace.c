@@ -68,8 +68,8 @@ void trace_put(const struct trace *t, struct filtered_headers *to)
 	size_t n = 0;
 
 	for (size_t i = 0; i < to->n; i++) {
-		bool parent = !strcmp(to->at[i].name, "traceparent");
-		bool state = !strcmp(to->at[i].name, "tracestate");
+		bool parent = http_name_is(to->at[i].name, "traceparent");
+		bool state = http_name_is(to->at[i].name, "tracestate");
 
 		if (t->given || (!parent && !state))
 			to->at[n++] = to->at[i];

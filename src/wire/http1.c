@@ -5,7 +5,6 @@
  * framed.  Of a response, whose head may be odd, llhttp gets a head of ours that frames the body as
  * http1_head.c understood it. */
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,10 +65,7 @@ static enum http1_event http1_bad(struct http1 *p, unsigned status, const char *
 
 static void http1_begin(struct http1 *p)
 {
-	struct buf text = p->head.text;
-
-	buf_clear(&text);
-	p->head = (struct http_head){ .text = text };
+	http_head_clear(&p->head);
 	p->headers_done = p->message_done = p->in_trailers = false;
 	p->extra = 0;
 	http_trailers_clear(&p->trailers);
@@ -97,16 +93,21 @@ static bool http1_execute_head(struct http1 *p, const char *text, size_t size)
 static bool http1_execute_framing(struct http1 *p)
 {
 	const struct http_head *h = &p->head;
-	char text[96];
-	int n = snprintf(text, sizeof(text), "HTTP/1.1 %u X\r\n", h->status);
+	uint8_t room[96];
+	/* It is large enough for all of this, so it does not grow. */
+	struct buf text = { .data = room, .room = sizeof(room) };
 
-	if (h->chunked)
-		n += snprintf(text + n, sizeof(text) - (size_t)n, "transfer-encoding: chunked\r\n");
-	else if (h->length >= 0)
-		n += snprintf(text + n, sizeof(text) - (size_t)n, "content-length: %lld\r\n",
-			      (long long)h->length);
-	n += snprintf(text + n, sizeof(text) - (size_t)n, "\r\n");
-	return http1_execute_head(p, text, (size_t)n);
+	buf_adds(&text, "HTTP/1.1 ");
+	buf_add_number(&text, h->status);
+	buf_adds(&text, " X\r\n");
+	if (h->chunked) {
+		buf_adds(&text, "transfer-encoding: chunked\r\n");
+	} else if (h->length >= 0) {
+		http1_put_length(&text, (uint64_t)h->length);
+	}
+	http1_put_end(&text);
+	assert(text.data == room);
+	return http1_execute_head(p, (const char *)text.data, text.size);
 }
 
 static enum http1_event http1_head_done(struct http1 *p)

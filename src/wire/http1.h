@@ -62,6 +62,7 @@ void http1_put_request(struct buf *b, const char *method, const char *target);
 void http1_put_status(struct buf *b, unsigned status);
 void http1_put_status_as(struct buf *b, unsigned status, const char *reason);
 bool http1_put_header(struct buf *b, const char *name, const char *value) must_check;
+void http1_put_length(struct buf *b, uint64_t length);
 void http1_put_end(struct buf *b);
 void http1_put_chunk(struct buf *b, const uint8_t *data, size_t size); /* size 0 is ignored */
 void http1_put_last_chunk(struct buf *b);

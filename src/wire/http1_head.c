@@ -4,19 +4,30 @@
 #include <string.h>
 #include <strings.h>
 
-static bool http1_is_tchar(uint8_t c)
+/* Which characters of ASCII are in a set: two words of 64 bits. */
+struct http1_set {
+	uint64_t words[2];
+};
+
+/* Letters, digits, and "!#$%&'*+-.^_`|~" */
+static const struct http1_set http1_tchars = { { 0x03ff6cfa00000000, 0x57ffffffc7fffffe } };
+/* Letters, digits, and "-._~:[]" */
+static const struct http1_set http1_host_chars = { { 0x07ff600000000000, 0x47fffffeaffffffe } };
+
+static bool http1_in_set(const struct http1_set *set, const char *text, size_t size)
 {
-	if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))
-		return true;
-	return c && strchr("!#$%&'*+-.^_`|~", c);
+	for (size_t i = 0; i < size; i++) {
+		uint8_t c = (uint8_t)text[i];
+
+		if (c >= 128 || !(set->words[c >> 6] >> (c & 63) & 1))
+			return false;
+	}
+	return size > 0;
 }
 
 bool http1_is_token(const char *text, size_t size)
 {
-	for (size_t i = 0; i < size; i++)
-		if (!http1_is_tchar((uint8_t)text[i]))
-			return false;
-	return size > 0;
+	return http1_in_set(&http1_tchars, text, size);
 }
 
 static bool http1_is_control(char c)
@@ -36,9 +47,9 @@ static bool http1_may_have_control(const char *text)
 	return (((word - ones * 0x20) & ~word) | ((not_del - ones) & ~not_del)) & high;
 }
 
-bool http1_is_value(const char *text)
+bool http1_is_value(const char *text, size_t size)
 {
-	const char *end = text + strlen(text);
+	const char *end = text + size;
 
 	for (; end - text >= 8; text += 8)
 		if (http1_may_have_control(text))
@@ -62,14 +73,7 @@ static unsigned http1_refuse(unsigned status, const char **why, const char *text
 
 bool http1_is_authority(const char *text, size_t size)
 {
-	for (size_t i = 0; i < size; i++) {
-		char c = text[i];
-
-		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-		      (c && strchr("-._~:[]", c))))
-			return false;
-	}
-	return size > 0;
+	return http1_in_set(&http1_host_chars, text, size);
 }
 
 /* Turn an absolute-form target into origin-form.  *authority gets the host that it named. */
@@ -142,7 +146,7 @@ static unsigned http1_status_line(struct http_head *h, char *line, const char **
 	if (strncmp(line, "HTTP/1.", 7) != 0 || line[7] < '0' || line[7] > '9')
 		return http1_refuse(505, why, "only HTTP/1.0 and HTTP/1.1 are spoken here");
 	h->minor = line[7] != '0';
-	h->reason = line[12] && http1_is_value(line + 13) ? line + 13 : "";
+	h->reason = line[12] && http1_is_value(line + 13, strlen(line + 13)) ? line + 13 : "";
 	return 0;
 }
 
@@ -161,14 +165,14 @@ static bool http1_is_framing(const char *name)
 					     "upgrade" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (!strcmp(names[i], name))
+		if (http_name_is(name, names[i]))
 			return true;
 	return false;
 }
 
-static bool http1_mend_value(const struct http_head *h, const char *name, char *value)
+static bool http1_mend_value(const struct http_head *h, const char *name, char *value, size_t size)
 {
-	if (http1_is_value(value))
+	if (http1_is_value(value, size))
 		return true;
 	if (h->request || http1_is_framing(name))
 		return false;
@@ -189,9 +193,10 @@ static bool http1_is_left_out(const struct http_head *h, const char *line, size_
 	return true;
 }
 
-static unsigned http1_field(struct http_head *h, char *line, const char **why)
+static unsigned http1_field(struct http_head *h, char *line, char *line_end, const char **why)
 {
 	char *colon = strchr(line, ':'), *end = colon, *value;
+	size_t size;
 
 	if (*line == ' ' || *line == '\t')
 		return http1_refuse(400, why, "a folded header line");
@@ -208,9 +213,10 @@ static unsigned http1_field(struct http_head *h, char *line, const char **why)
 	*end = '\0';
 	for (char *s = line; s < end; s++)
 		*s = http1_lower(*s);
-	value = colon + 1 + strspn(colon + 1, " \t");
-	http1_trim(value, value + strlen(value));
-	if (!http1_mend_value(h, line, value))
+	for (value = colon + 1; *value == ' ' || *value == '\t';)
+		value++;
+	size = (size_t)(http1_trim(value, line_end) - value);
+	if (!http1_mend_value(h, line, value, size))
 		return http1_refuse(400, why, "a control character in a header");
 	h->headers[h->n_headers++] = (struct http_header){ line, value };
 	return 0;
@@ -248,7 +254,7 @@ static unsigned http1_length(struct http_head *h, const char **why)
 	for (size_t i = 0; i < h->n_headers; i++) {
 		const char *at = h->headers[i].value;
 
-		if (strcmp(h->headers[i].name, "content-length") != 0)
+		if (!http_name_is(h->headers[i].name, "content-length"))
 			continue;
 		while (at) {
 			int64_t length = http1_next_length(h, &at);
@@ -327,6 +333,12 @@ static unsigned http1_expect(struct http_head *h, const char **why)
 	return 0;
 }
 
+/* CR and LF come in pairs only. */
+static char *http1_line_end(char *line)
+{
+	return strchr(line, '\n') - 1;
+}
+
 unsigned http1_head_parse(struct http_head *h, bool request, const char **why)
 {
 	const char *authority = NULL;
@@ -337,16 +349,16 @@ unsigned http1_head_parse(struct http_head *h, bool request, const char **why)
 	buf_reserve(&h->text, h->text.size + 2);
 	line = (char *)h->text.data;
 	line[h->text.size] = '\0';
-	end = strstr(line, "\r\n");
+	end = http1_line_end(line);
 	h->request = request;
 	h->length = -1;
 	*end = '\0';
 	status = request ? http1_request_line(h, line, &authority, &authority_size, why)
 			 : http1_status_line(h, line, why);
-	for (line = end + 2; !status && strncmp(line, "\r\n", 2) != 0; line = end + 2) {
-		end = strstr(line, "\r\n");
+	for (line = end + 2; !status && *line != '\r'; line = end + 2) {
+		end = http1_line_end(line);
 		*end = '\0';
-		status = http1_field(h, line, why);
+		status = http1_field(h, line, end, why);
 	}
 	if (!status)
 		status = http1_framing(h, why);

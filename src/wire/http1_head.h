@@ -17,6 +17,6 @@ bool http1_is_token(const char *text, size_t size);
 bool http1_is_authority(const char *text, size_t size);
 /* The number of @size digits, of which 18 always fit an int64_t; -1: it is none. */
 int64_t http1_number(const char *text, size_t size);
-bool http1_is_value(const char *text); /* may this text follow the colon? */
+bool http1_is_value(const char *text, size_t size); /* may this text follow the colon? */
 
 #endif

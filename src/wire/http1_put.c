@@ -53,21 +53,33 @@ void http1_put_status(struct buf *b, unsigned status)
 
 void http1_put_status_as(struct buf *b, unsigned status, const char *reason)
 {
-	assert(http1_is_value(reason));
-	buf_addf(b, "HTTP/1.1 %u ", status);
+	assert(http1_is_value(reason, strlen(reason)));
+	buf_adds(b, "HTTP/1.1 ");
+	buf_add_number(b, status);
+	buf_adds(b, " ");
 	buf_adds(b, reason);
 	buf_adds(b, "\r\n");
 }
 
 bool http1_put_header(struct buf *b, const char *name, const char *value)
 {
-	if (!http1_is_token(name, strlen(name)) || !http1_is_value(value))
+	size_t name_size = strlen(name), value_size = strlen(value);
+
+	if (!http1_is_token(name, name_size) || !http1_is_value(value, value_size))
 		return false;
-	buf_adds(b, name);
+	buf_reserve(b, name_size + value_size + 4);
+	buf_add(b, name, name_size);
 	buf_add(b, ": ", 2);
-	buf_adds(b, value);
+	buf_add(b, value, value_size);
 	buf_add(b, "\r\n", 2);
 	return true;
+}
+
+void http1_put_length(struct buf *b, uint64_t length)
+{
+	buf_adds(b, "content-length: ");
+	buf_add_number(b, length);
+	buf_add(b, "\r\n", 2);
 }
 
 void http1_put_end(struct buf *b)

@@ -58,7 +58,7 @@ static unsigned http2_pseudo(struct http2_pseudo *p, const char *name, const cha
 	for (size_t i = 0; i < ARRAY_SIZE(http2_pseudos); i++) {
 		const char **at = (const char **)(void *)((char *)p + http2_pseudos[i].at);
 
-		if (strcmp(name, http2_pseudos[i].name) != 0)
+		if (name[1] != http2_pseudos[i].name[1] || strcmp(name, http2_pseudos[i].name) != 0)
 			continue;
 		if (*at)
 			return http2_refuse(400, why, "a pseudo-header comes twice");
@@ -70,10 +70,12 @@ static unsigned http2_pseudo(struct http2_pseudo *p, const char *name, const cha
 
 static bool http2_is_name(const char *name)
 {
-	for (const char *s = name; *s; s++)
-		if (*s >= 'A' && *s <= 'Z')
+	size_t size = strlen(name);
+
+	for (size_t i = 0; i < size; i++)
+		if (name[i] >= 'A' && name[i] <= 'Z')
 			return false;
-	return http1_is_token(name, strlen(name));
+	return http1_is_token(name, size);
 }
 
 static unsigned http2_field(struct http_head *h, const char *name, const char *value,
@@ -82,9 +84,9 @@ static unsigned http2_field(struct http_head *h, const char *name, const char *v
 	if (!http2_is_name(name))
 		return http2_refuse(400, why, "a header name that is no token");
 	for (size_t i = 0; i < ARRAY_SIZE(http2_forbidden); i++)
-		if (!strcmp(http2_forbidden[i], name))
+		if (http_name_is(name, http2_forbidden[i]))
 			return http2_refuse(400, why, "a header of a connection of HTTP/1.1");
-	if (!strcmp(name, "te") && strcasecmp(value, "trailers") != 0)
+	if (http_name_is(name, "te") && strcasecmp(value, "trailers") != 0)
 		return http2_refuse(400, why, "te says something else than trailers");
 	if (h->n_headers == LIMIT_HTTP_HEADERS)
 		return http2_refuse(431, why, "too many headers");
@@ -103,10 +105,10 @@ static unsigned http2_fields(struct http_head *h, struct http2_pseudo *p, const 
 		size_t n = strlen(value);
 
 		at = value + n + 1;
-		if (!http1_is_value(value))
+		if (!http1_is_value(value, n))
 			return http2_refuse(400, why, "a control character in a header");
-		value += strspn(value, " \t");
-		n = strlen(value);
+		for (; *value == ' ' || *value == '\t'; n--)
+			value++;
 		while (n && (value[n - 1] == ' ' || value[n - 1] == '\t'))
 			value[--n] = '\0';
 		status = *name == ':' ? http2_pseudo(p, name, value, why)
@@ -181,12 +183,13 @@ static void http2_join_cookies(struct http_head *h)
 
 	for (size_t i = 0; i < h->n_headers; i++) {
 		const char *value = h->headers[i].value;
-		size_t n = strlen(value);
+		size_t n;
 
-		if (strcmp(h->headers[i].name, "cookie") != 0) {
+		if (!http_name_is(h->headers[i].name, "cookie")) {
 			h->headers[kept++] = h->headers[i];
 			continue;
 		}
+		n = strlen(value);
 		if (first == SIZE_MAX) {
 			first = kept;
 			h->headers[kept++] = (struct http_header){ "cookie", joined };
@@ -240,7 +243,10 @@ unsigned http2_head_parse(struct http_head *h, struct http2_fields *f, bool ende
 	struct http2_pseudo p = { 0 };
 	unsigned status;
 
-	*h = (struct http_head){ .request = true, .minor = 1, .length = -1, .keep_alive = true };
+	http_head_clear(h);
+	h->request = h->keep_alive = true;
+	h->minor = 1;
+	h->length = -1;
 	h->text = f->text;
 	f->text = (struct buf){ 0 };
 	if (f->over)

@@ -6,7 +6,7 @@
 const char *http_header(const struct http_head *h, const char *name)
 {
 	for (size_t i = 0; i < h->n_headers; i++)
-		if (!strcmp(h->headers[i].name, name))
+		if (http_name_is(h->headers[i].name, name))
 			return h->headers[i].value;
 	return NULL;
 }
@@ -16,7 +16,7 @@ size_t http_header_count(const struct http_head *h, const char *name)
 	size_t n = 0;
 
 	for (size_t i = 0; i < h->n_headers; i++)
-		n += !strcmp(h->headers[i].name, name);
+		n += http_name_is(h->headers[i].name, name);
 	return n;
 }
 
@@ -27,7 +27,7 @@ bool http_list_has(const struct http_head *h, const char *name, const char *toke
 	for (size_t i = 0; i < h->n_headers; i++) {
 		const char *at = h->headers[i].value;
 
-		if (strcmp(h->headers[i].name, name) != 0)
+		if (!http_name_is(h->headers[i].name, name))
 			continue;
 		while (*at) {
 			size_t n;

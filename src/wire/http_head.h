@@ -4,6 +4,8 @@
 #ifndef WIRE_HTTP_HEAD_H
 #define WIRE_HTTP_HEAD_H
 
+#include <string.h>
+
 #include "base/buf.h"
 #include "base/limits.h"
 
@@ -30,6 +32,24 @@ struct http_head {
 	bool expect_continue;
 	struct buf text; /* owned: what the pointers point into */
 };
+
+/* Most names differ in their first letter. */
+static inline bool http_name_is(const char *name, const char *other)
+{
+	return *name == *other && !strcmp(name, other);
+}
+
+/* What a head is before anything of it was read.  Its memory is kept. */
+static inline void http_head_clear(struct http_head *h)
+{
+	h->request = h->chunked = h->keep_alive = h->upgrade = h->expect_continue = false;
+	h->target = h->host = h->reason = NULL;
+	h->method[0] = '\0';
+	h->status = h->minor = 0;
+	h->n_headers = 0;
+	h->length = 0;
+	buf_clear(&h->text);
+}
 
 /* The value of the first header with this lower-case name, or NULL. */
 const char *http_header(const struct http_head *h, const char *name);

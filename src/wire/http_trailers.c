@@ -66,7 +66,7 @@ bool http_trailers_read(struct http_trailers *t)
 		at = value + strlen(value) + 1;
 		for (char *s = name; *s; s++)
 			*s = *s >= 'A' && *s <= 'Z' ? (char)(*s - 'A' + 'a') : *s;
-		if (!http1_is_value(value))
+		if (!http1_is_value(value, strlen(value)))
 			return false;
 		if (!http_trailer_may_pass(name))
 			continue;

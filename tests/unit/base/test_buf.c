@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -20,6 +21,36 @@ static void test_what_is_added_is_there_in_order(void **unused)
 	assert_string_equal(buf_str(&b), "one two 3");
 	buf_drop(&b, 4);
 	assert_string_equal(buf_str(&b), "two 3");
+}
+
+static void test_numbers_are_written_in_decimal(void **unused)
+{
+	static const uint64_t numbers[] = { 0, 7, 10, 200, 1024, INT64_MAX, UINT64_MAX };
+
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+		autobuf struct buf b = { 0 }, same = { 0 };
+
+		buf_add_number(&b, numbers[i]);
+		buf_addf(&same, "%llu", (unsigned long long)numbers[i]);
+		assert_string_equal(buf_str(&b), buf_str(&same));
+	}
+}
+
+static void test_what_is_formatted_grows_past_the_room(void **unused)
+{
+	static const char text[] = "0123456789";
+
+	(void)unused;
+	for (int size = 0; size < 200; size++) {
+		autobuf struct buf b = { 0 };
+		char same[300];
+
+		buf_addf(&b, "%s%*d%s", text, size, 1, text);
+		snprintf(same, sizeof(same), "%s%*d%s", text, size, 1, text);
+		assert_string_equal(buf_str(&b), same);
+		assert_int_equal(b.size, strlen(same));
+	}
 }
 
 static void test_it_grows_past_its_first_room(void **unused)
@@ -68,6 +99,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_is_added_is_there_in_order),
+		cmocka_unit_test(test_numbers_are_written_in_decimal),
+		cmocka_unit_test(test_what_is_formatted_grows_past_the_room),
 		cmocka_unit_test(test_it_grows_past_its_first_room),
 		cmocka_unit_test(test_a_secret_buffer_leaves_no_copy_of_what_it_held),
 		cmocka_unit_test(test_the_test_of_leftovers_finds_some),
