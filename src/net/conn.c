@@ -38,9 +38,9 @@ static void conn_on_closed(uv_handle_t *handle)
 	if (--c->handles)
 		return;
 	conn_tls_free(c->tls);
-	buf_free(&c->plain);
-	buf_free(&c->out);
-	buf_free(&c->flight);
+	conn_give_buf(&c->plain);
+	conn_give_buf(&c->out);
+	conn_give_buf(&c->flight);
 	buf_free(&c->kept);
 	c->tls = NULL;
 	c->ops->closed(c);
@@ -230,6 +230,11 @@ void conn_resume(struct conn *c)
 		return;
 	c->reading = CONN_RESUMES;
 	conn_arm(c);
+}
+
+bool conn_waits(const struct conn *c)
+{
+	return c->reading != CONN_READS || c->kept.size;
 }
 
 bool conn_is_quiet(const struct conn *c)

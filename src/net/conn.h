@@ -45,6 +45,8 @@ void conn_unsent(struct conn *c, int bytes);
 void conn_pause(struct conn *c); /* stop reading */
 /* Kept bytes are given again from the loop, not from inside this call. */
 void conn_resume(struct conn *c);
+/* Nothing is given any more without conn_resume: it is paused, or bytes are kept. */
+bool conn_waits(const struct conn *c);
 size_t conn_kept(const struct conn *c); /* bytes that `data` did not take yet */
 /* Another descriptor of a plain one, the caller's: somebody else goes on with it once this one is
  * closed.  Nothing may be queued or kept.  -1 with errno. */

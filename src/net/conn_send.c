@@ -4,6 +4,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include "base/sanitize.h"
 #include "net/conn.h"
 #include "net/conn_parts.h"
 
@@ -12,6 +13,31 @@
 /* We read on after our FIN, because unread bytes would reset the connection and lose our last
  * bytes: until the peer is silent for so long, but not longer than LIMIT_CONN_FINISH_MS. */
 #define CONN_LINGER_MS 2000
+
+#define CONN_BUFS     16
+#define CONN_BUF_ROOM (64 * KIB) /* of one that is kept */
+
+static struct {
+	struct buf at[CONN_BUFS];
+	size_t n;
+} conn_bufs;
+
+void conn_take_buf(struct buf *b)
+{
+	if (!b->data && conn_bufs.n)
+		*b = conn_bufs.at[--conn_bufs.n];
+}
+
+void conn_give_buf(struct buf *b)
+{
+	if (BUILT_WITH_ASAN || !b->data || b->room > CONN_BUF_ROOM || conn_bufs.n == CONN_BUFS) {
+		buf_free(b);
+		return;
+	}
+	buf_clear(b);
+	conn_bufs.at[conn_bufs.n++] = *b;
+	*b = (struct buf){ 0 };
+}
 
 static void conn_said_all(struct conn *c)
 {
@@ -43,8 +69,8 @@ static void conn_not_heard(struct conn *c)
 		return;
 	}
 	c->unheard = true;
-	buf_free(&c->out);
-	buf_free(&c->flight);
+	conn_give_buf(&c->out);
+	conn_give_buf(&c->flight);
 }
 
 static void conn_on_written(uv_write_t *req, int status)
@@ -52,7 +78,7 @@ static void conn_on_written(uv_write_t *req, int status)
 	struct conn *c = req->data;
 
 	c->handed += (int64_t)c->flight.size;
-	buf_free(&c->flight);
+	conn_give_buf(&c->flight);
 	if (c->state == CONN_CLOSING)
 		return;
 	if (status < 0)
@@ -119,7 +145,7 @@ static void conn_push(struct conn *c)
 			conn_start_write(c);
 			return;
 		}
-		buf_free(&c->out); /* an idle connection keeps no buffer */
+		conn_give_buf(&c->out); /* an idle connection keeps no buffer */
 	}
 	if (c->going == CONN_SHUT) {
 		c->going = CONN_FIN_SENT;
@@ -154,9 +180,13 @@ void conn_batch_end(void)
 /* False: the session is broken, and the connection closed. */
 static bool conn_seal(struct conn *c)
 {
-	bool sealed = !c->plain.size || conn_tls_write(c->tls, c->plain.data, c->plain.size);
+	bool sealed = true;
 
-	buf_free(&c->plain);
+	if (!c->plain.size)
+		return true;
+	conn_take_buf(&c->out);
+	sealed = conn_tls_write(c->tls, c->plain.data, c->plain.size);
+	conn_give_buf(&c->plain);
 	if (!sealed)
 		conn_close(c);
 	return sealed;
@@ -166,10 +196,12 @@ static bool conn_seal(struct conn *c)
 static bool conn_add(struct conn *c, const void *data, size_t size)
 {
 	if (!c->tls) {
+		conn_take_buf(&c->out);
 		buf_add(&c->out, data, size);
 		return true;
 	}
 	if (conn_batch.depth && c->plain.size + size <= CONN_RECORD) {
+		conn_take_buf(&c->plain);
 		buf_add(&c->plain, data, size);
 		return true;
 	}

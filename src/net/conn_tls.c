@@ -317,6 +317,9 @@ enum conn_tls_event conn_tls_read(struct conn_tls *s, uint8_t *to, size_t room, 
 		conn_tls_opened(s);
 		return CONN_TLS_OPENED;
 	}
+	/* A call for nothing costs as much as one for a small record. */
+	if (!s->in_size && !SSL_has_pending(s->ssl))
+		return CONN_TLS_WANT;
 	rc = SSL_read_ex(s->ssl, to, room, size);
 	return rc == 1 ? CONN_TLS_DATA : conn_tls_error(s, rc);
 }

@@ -53,8 +53,10 @@ struct http_server {
 	struct list waiting;   /* those of them that may be ended for new ones */
 	struct list heads;     /* struct http_wait: connections whose request head has begun,
 				  oldest first */
-	struct list later;     /* struct http_later: to be called from the loop */
-	uv_timer_t head_timer, later_timer;
+	struct list laters;    /* struct http_later: to be called from the loop */
+	uv_timer_t head_timer;
+	uv_check_t later;      /* once in each turn of the loop, behind what was read */
+	uv_idle_t later_comes; /* runs while somebody is to be called, so that no turn waits */
 	struct client_limits limits;
 	struct quota *quota;
 	int64_t warned_ms; /* when the log last said that a connection is refused; 0: never */

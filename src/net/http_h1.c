@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "net/parsers.h"
+
 static const struct http_head h1_no_head = { .request = true, .target = "", .host = "" };
 static const struct conn_ops h1_conn_ops;
 static size_t h1_data(struct conn *c, const uint8_t *data, size_t size);
@@ -24,7 +26,7 @@ static void h1_free(struct h1 *h)
 {
 	list_del(&h->wait.in);
 	list_del(&h->later.in);
-	http1_free(h->parser);
+	parser_give(h->parser);
 	buf_free(&h->rest.bytes);
 	buf_free(&h->corked);
 	http_link_del(h->x.server, &h->link);
@@ -85,14 +87,14 @@ static void h1_finish_connection(struct h1 *h)
 
 static void h1_idle(struct h1 *h)
 {
-	http1_free(h->parser);
+	parser_give(h->parser);
 	h->parser = NULL;
 	buf_free(&h->rest.bytes);
 	h1_go(h, H1_IDLE);
 	h->x.head = &h1_no_head;
 	http_link_waits(h->x.server, &h->link, h->x.source);
 	h1_set_timeout(h);
-	if (!conn_full(h->c)) /* otherwise h1_drained does it */
+	if (conn_waits(h->c) && !conn_full(h->c)) /* otherwise h1_drained does it */
 		conn_resume(h->c);
 }
 
@@ -158,7 +160,7 @@ static size_t h1_parse(struct h1 *h, const uint8_t *data, size_t size)
 		if (!h->parser) {
 			if (at == size || conn_full(h->c))
 				break;
-			h->parser = http1_new(true);
+			h->parser = parser_take(true);
 			h1_go(h, H1_HEAD);
 			http_link_waits(h->x.server, &h->link, h->x.source);
 			http_wait_start(h->x.server, &h->wait);

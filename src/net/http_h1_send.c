@@ -127,10 +127,11 @@ static void h1_put_framing(struct h1 *h, struct buf *b, unsigned status, int64_t
 static void h1_send_head(struct http_exchange *x, unsigned status,
 			 const struct http_header *headers, size_t n, int64_t length)
 {
+	static struct buf b; /* there is one loop, and nothing of it is needed afterwards */
 	struct h1 *h = h1_of(x);
-	autobuf struct buf b = { 0 };
 
 	assert(h->answer < H1_HEAD_SENT);
+	buf_clear(&b);
 	http1_put_status_as(&b, status, x->reason ? x->reason : http_reason(status));
 	h1_put_headers(&b, headers, n);
 	if (status == 101)

@@ -65,8 +65,6 @@ struct h2_stream {
 	int32_t id;
 	enum h2_answer answer;
 	struct http2_fields fields; /* of the block that is being read */
-	struct http_head head;
-	struct http_trailers trailers;
 	struct http_rest rest;
 	size_t rest_at;              /* how much of it was taken after all */
 	size_t window;               /* that was granted */
@@ -85,6 +83,9 @@ struct h2_stream {
 	bool resumes;      /* the handler takes bytes again */
 	bool full;         /* the handler was told to wait for `writable` */
 	bool leaves;       /* the tunnel ends with what is queued */
+	/* Large, and valid only as far as they say; a new stream's are cleared, not zeroed: */
+	struct http_head head;
+	struct http_trailers trailers;
 };
 
 extern const struct http_carrier h2_carrier;

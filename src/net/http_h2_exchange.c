@@ -4,16 +4,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/spare.h"
 #include "net/http_h2.h"
 
 static const struct http_head h2_no_head = { .request = true, .target = "", .host = "" };
+
+static struct spare h2_streams = SPARE(sizeof(struct h2_stream));
 
 static void h2_later(struct http_later *l);
 
 struct h2_stream *h2_stream_new(struct h2 *h, int32_t id)
 {
-	struct h2_stream *s = xcalloc(1, sizeof(*s));
+	struct h2_stream *s = spare_take(&h2_streams, offsetof(struct h2_stream, head));
 
+	s->head.text = s->trailers.text = (struct buf){ 0 };
+	s->trailers.n = 0;
+	http_head_clear(&s->head);
 	s->x = (struct http_exchange){ .carrier = &h2_carrier,
 				       .server = h->server,
 				       .head = &h2_no_head,
@@ -117,7 +123,7 @@ void h2_stream_closed(struct h2_stream *s)
 		s->x.server->handler->done(&s->x);
 	http_trust(&s->x);
 	h2_let_go(s);
-	free(s);
+	spare_give(&h2_streams, s);
 }
 
 static void h2_refuse(struct h2_stream *s, unsigned status, const char *why)

@@ -26,33 +26,40 @@ static void http_server_unref(uv_handle_t *handle)
 		free(s);
 }
 
-static void http_on_later(uv_timer_t *timer)
+static void http_on_later(uv_check_t *check)
 {
-	struct http_server *s = timer->data;
+	struct http_server *s = check->data;
 	struct list now;
 
 	/* Only those that are in the list now: a call that asks for another waits for the next
 	 * turn. */
-	if (list_empty(&s->later))
+	if (list_empty(&s->laters))
 		return;
-	now = s->later;
+	now = s->laters;
 	now.next->prev = now.prev->next = &now;
-	list_init(&s->later);
+	list_init(&s->laters);
 	while (!list_empty(&now)) {
 		struct http_later *l = list_first(&now, struct http_later, in);
 
 		list_del(&l->in);
 		l->call(l);
 	}
+	if (list_empty(&s->laters) && !s->freeing)
+		uv_idle_stop(&s->later_comes);
+}
+
+static void http_on_later_comes(uv_idle_t *idle)
+{
+	(void)idle;
 }
 
 void http_call_later(struct http_server *s, struct http_later *l)
 {
 	if (!list_empty(&l->in))
 		return;
-	list_add(&s->later, &l->in);
+	list_add(&s->laters, &l->in);
 	if (!s->freeing)
-		uv_timer_start(&s->later_timer, http_on_later, 0, 0);
+		uv_idle_start(&s->later_comes, http_on_later_comes);
 }
 
 static void http_on_head_timer(uv_timer_t *timer)
@@ -120,11 +127,14 @@ struct http_server *http_server_new(uv_loop_t *loop, struct tls *tls,
 	s->quota = quota_new();
 	http_server_limit(s, &(struct client_limits)CLIENT_LIMITS);
 	list_init(&s->heads);
-	list_init(&s->later);
+	list_init(&s->laters);
 	uv_timer_init(loop, &s->head_timer);
-	uv_timer_init(loop, &s->later_timer);
-	s->head_timer.data = s->later_timer.data = s;
-	s->handles = 2;
+	uv_check_init(loop, &s->later);
+	uv_idle_init(loop, &s->later_comes);
+	s->head_timer.data = s->later.data = s->later_comes.data = s;
+	s->handles = 3;
+	uv_check_start(&s->later, http_on_later);
+	uv_unref((uv_handle_t *)&s->later);
 	return s;
 }
 
@@ -263,5 +273,6 @@ void http_server_free(struct http_server *s)
 	}
 	quota_free(s->quota);
 	uv_close((uv_handle_t *)&s->head_timer, http_server_unref);
-	uv_close((uv_handle_t *)&s->later_timer, http_server_unref);
+	uv_close((uv_handle_t *)&s->later, http_server_unref);
+	uv_close((uv_handle_t *)&s->later_comes, http_server_unref);
 }

@@ -4,11 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/parsers.h"
+
 static const struct conn_ops upstream_h1_conn_ops;
 
 static void upstream_h1_free(struct upstream_h1 *u)
 {
-	http1_free(u->parser);
+	parser_give(u->parser);
 	buf_free(&u->rest.bytes);
 	buf_free(&u->held);
 	free(u);
@@ -82,7 +84,7 @@ static void upstream_h1_end(struct upstream_h1 *u, bool more)
 	upstream_h1_go(u, again ? UPSTREAM_H1_FREE : UPSTREAM_H1_SPENT);
 	upstream_h1_set_turn(u);
 	u->base.ops->end(&u->base);
-	http1_free(parser);
+	parser_give(parser);
 }
 
 static void upstream_h1_got_head(struct upstream_h1 *u)

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "net/parsers.h"
+
 static bool upstream_h1_put_headers(struct upstream_h1 *u, struct buf *b,
 				    const struct http_header *headers, size_t n)
 {
@@ -24,9 +26,10 @@ bool upstream_h1_request(struct upstream *base, const char *method, const char *
 			 const struct http_header *headers, size_t n, int64_t length)
 {
 	struct upstream_h1 *u = upstream_h1_of(base);
-	autobuf struct buf b = { 0 };
+	static struct buf b; /* there is one loop, and nothing of it is needed afterwards */
 
 	assert(u->state == UPSTREAM_H1_FREE);
+	buf_clear(&b);
 	http1_put_request(&b, method, target);
 	if (!upstream_h1_put_headers(u, &b, headers, n))
 		return false;
@@ -35,7 +38,7 @@ bool upstream_h1_request(struct upstream *base, const char *method, const char *
 	else if (length == UPSTREAM_CHUNKED)
 		buf_adds(&b, "transfer-encoding: chunked\r\n");
 	http1_put_end(&b);
-	u->parser = http1_new(false);
+	u->parser = parser_take(false);
 	http1_expect_no_body(u->parser, !strcmp(method, "HEAD"));
 	u->chunked = length == UPSTREAM_CHUNKED;
 	u->left = length > 0 ? length : 0;

@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "base/clock.h"
+#include "base/spare.h"
 
 struct idle {
 	struct list in_route;
@@ -14,13 +15,15 @@ struct idle {
 	uint16_t port;
 };
 
+static struct spare idle_spares = SPARE(sizeof(struct idle));
+
 static struct upstream *idle_take(struct idle *i)
 {
 	struct upstream *u = i->up;
 
 	list_del(&i->in_route);
 	i->route->n_idle--;
-	free(i);
+	spare_give(&idle_spares, i);
 	return u;
 }
 
@@ -116,7 +119,7 @@ void pool_put(struct route *r, uint16_t port, struct upstream *u, int64_t keep_m
 	}
 	if (r->n_idle >= LIMIT_PROXY_IDLE)
 		upstream_close(idle_take(container_of(r->idle.next, struct idle, in_route)));
-	i = xcalloc(1, sizeof(*i));
+	i = spare_take(&idle_spares, sizeof(*i));
 	i->route = r;
 	i->up = u;
 	i->port = port;

@@ -9,8 +9,11 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/spare.h"
 
 #define RELAY_REASON 160
+
+static struct spare relay_spares = SPARE(sizeof(struct relay));
 
 /* @reason is for somebody who holds a token; NULL: for nobody. */
 static void relay_answer(struct http_exchange *x, const char *id, const struct auth_denial *denial,
@@ -46,7 +49,7 @@ void relay_free(struct relay *r)
 	relay_detach(r);
 	auth_offer_free(&r->offer);
 	buf_free(&r->sent);
-	free(r);
+	spare_give(&relay_spares, r);
 }
 
 void relay_held(struct caller *c, bool for_microvm)
@@ -144,7 +147,7 @@ static bool relay_wants_http2(const struct http_head *head)
 
 static void relay_head(struct http_exchange *x)
 {
-	struct relay *r = xcalloc(1, sizeof(*r));
+	struct relay *r = spare_take(&relay_spares, sizeof(*r));
 	const struct http_head *head = http_request(x);
 	const struct auth_denial *denial;
 	const char *limited = NULL;

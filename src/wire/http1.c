@@ -29,6 +29,20 @@ void http1_free(struct http1 *p)
 	free(p);
 }
 
+void http1_renew(struct http1 *p, bool requests)
+{
+	p->state = HTTP1_IN_HEAD;
+	p->requests = requests;
+	p->no_body = p->started = false;
+	p->status = 0;
+	p->why = NULL;
+}
+
+size_t http1_room(const struct http1 *p)
+{
+	return p->head.text.room + p->trailers.text.room;
+}
+
 void http1_expect_no_body(struct http1 *p, bool no_body)
 {
 	p->no_body = no_body;

@@ -31,6 +31,8 @@ enum http1_event {
 struct http1; /* one direction of one connection; request or response parser */
 struct http1 *http1_new(bool requests);
 void http1_free(struct http1 *p);
+void http1_renew(struct http1 *p, bool requests); /* as a new one; its memory is kept */
+size_t http1_room(const struct http1 *p);         /* bytes that it has for heads and trailers */
 
 /* Tell a response parser, before each response, whether the request was HEAD and no body follows.
  */
