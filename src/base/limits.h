@@ -80,7 +80,7 @@ struct client_limits {
 #define LIMIT_KEEPALIVE_PROBES     4
 
 /* The endpoint proxy towards a guest. */
-#define LIMIT_PROXY_IDLE     256   /* kept connections per endpoint */
+#define LIMIT_PROXY_IDLE     512   /* kept connections per endpoint */
 #define LIMIT_PROXY_IDLE_MS  4000  /* less than common servers keep theirs */
 #define LIMIT_NET_DIAL_MS    10000 /* until a machine answers a CONNECT */
 #define LIMIT_PROXY_DIALS    8     /* connections to a port being opened, until some succeed */

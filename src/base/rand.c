@@ -72,12 +72,17 @@ void rand_draw_uuid(struct rand_stock *s, char out[UUID_SIZE])
 	rand_put_uuid(b, out);
 }
 
+static bool uuid_is_digit(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+}
+
 bool uuid_valid(const char *text)
 {
 	for (size_t i = 0; i < UUID_SIZE - 1; i++) {
 		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
 
-		if (dash ? text[i] != '-' : !text[i] || !strchr("0123456789abcdef", text[i]))
+		if (dash ? text[i] != '-' : !uuid_is_digit(text[i]))
 			return false;
 	}
 	return text[UUID_SIZE - 1] == '\0';

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/tls_memory.h"
 #include "net/tls_parts.h"
 
 #define CONN_TLS_CIPHERS                                                      \
@@ -178,9 +179,11 @@ static int tls_set_up(struct tls *t, struct err *e)
 struct tls *tls_server_new(const char *pem, size_t size, const char *const *alpn, struct err *e)
 {
 	struct tls *t = xcalloc(1, sizeof(*t));
-	BIO *bio = BIO_new_mem_buf(pem, (int)size);
+	BIO *bio;
 	int rc;
 
+	tls_memory_begin();
+	bio = BIO_new_mem_buf(pem, (int)size);
 	t->users = 1;
 	tls_names_init(t);
 	t->ctx = SSL_CTX_new(TLS_server_method());
@@ -201,6 +204,7 @@ struct tls *tls_client_new(const char *const *alpn)
 {
 	struct tls *t = xcalloc(1, sizeof(*t));
 
+	tls_memory_begin();
 	t->users = 1;
 	t->client = true;
 	tls_names_init(t);

@@ -146,7 +146,8 @@ void h2_got_head(struct h2_stream *s, bool ended)
 	const char *why = "";
 	unsigned status;
 
-	h2_make_key(s);
+	if (s->fields.protocol)
+		h2_make_key(s);
 	status = http2_head_parse(&s->head, &s->fields, ended, s->key, &why);
 	if (!s->head.upgrade)
 		*s->key = '\0';

@@ -35,6 +35,14 @@ static void proxy_limit_published(struct proxy *p, struct client_limits limits)
 	quota_limit(p->quota, &limits);
 }
 
+/* With the first stream of a loop libuv opens a descriptor that it keeps in reserve.  The filter of
+ * system calls does not allow that, and libuv would try again for each connection. */
+static void proxy_make_a_stream(struct proxy *p)
+{
+	if (!uv_tcp_init(p->loop, &p->first))
+		uv_close((uv_handle_t *)&p->first, NULL);
+}
+
 int proxy_init(struct proxy *p, uv_loop_t *loop, const struct conf *conf, struct err *e)
 {
 	uv_timer_t *timers[] = { &p->tick_report, &p->tick_held, &p->tick_connect, &p->tick_drain };
@@ -59,6 +67,7 @@ int proxy_init(struct proxy *p, uv_loop_t *loop, const struct conf *conf, struct
 			return err_set(e, ERR_INTERNAL, "make a timer: %s", uv_strerror(rc));
 		timers[i]->data = p;
 	}
+	proxy_make_a_stream(p);
 	p->certificates = certificates_new(SECRET_TLS_ENDPOINT, alpn);
 	proxy_raise_files();
 	proxy_limit_published(p, conf->clients);

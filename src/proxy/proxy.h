@@ -38,6 +38,7 @@ struct proxy {
 	struct list probes;            /* relays that find it out, or that shake hands */
 	struct list heads;             /* relays whose head waits for the first piece of its body */
 	struct chan_uv *control;       /* owned; NULL: away */
+	uv_tcp_t first;                /* proxy_make_a_stream */
 	uv_timer_t tick_report, tick_held, tick_connect, tick_drain;
 	struct {
 		int fd;

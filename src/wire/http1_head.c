@@ -35,25 +35,27 @@ static bool http1_is_control(char c)
 	return ((uint8_t)c < 0x20 && c != '\t') || c == 0x7f;
 }
 
-/* Eight bytes at once, because a token makes values long: is one of them below 0x20, or 0x7f?  A
- * tab says so too, and a byte above 0x7f never does. */
-static bool http1_may_have_control(const char *text)
-{
-	const uint64_t ones = 0x0101010101010101, high = ones << 7;
-	uint64_t word, not_del;
+/* Sixteen bytes at once, because a token makes values long. */
+typedef uint8_t http1_lanes __attribute__((vector_size(16)));
 
-	memcpy(&word, text, sizeof(word));
-	not_del = word ^ ones * 0x7f;
-	return (((word - ones * 0x20) & ~word) | ((not_del - ones) & ~not_del)) & high;
+static bool http1_has_control(const char *text)
+{
+	http1_lanes bytes, found;
+	uint64_t words[2];
+
+	memcpy(&bytes, text, sizeof(bytes));
+	found = (http1_lanes)(((bytes < 0x20) & (bytes != '\t')) | (bytes == 0x7f));
+	memcpy(words, &found, sizeof(words));
+	return words[0] | words[1];
 }
 
 bool http1_is_value(const char *text, size_t size)
 {
 	const char *end = text + size;
 
-	for (; end - text >= 8; text += 8)
-		if (http1_may_have_control(text))
-			break;
+	for (; end - text >= (ptrdiff_t)sizeof(http1_lanes); text += sizeof(http1_lanes))
+		if (http1_has_control(text))
+			return false;
 	for (; text < end; text++)
 		if (http1_is_control(*text))
 			return false;
@@ -291,21 +293,23 @@ static unsigned http1_host(struct http_head *h, const char *authority, size_t au
 			   const char **why)
 {
 	const char *host = http_header(h, "host");
+	size_t size;
 	char *lower;
 
 	if (!host || http_header_count(h, "host") != 1)
 		return http1_refuse(400, why, "a request needs one Host header");
-	if (!http1_is_authority(host, strlen(host)))
+	size = strlen(host);
+	if (!http1_is_authority(host, size))
 		return http1_refuse(400, why, "the Host header is no host");
 	if (authority &&
-	    (strlen(host) != authority_size || strncasecmp(host, authority, authority_size) != 0))
+	    (size != authority_size || strncasecmp(host, authority, authority_size) != 0))
 		return http1_refuse(400, why, "the Host header disagrees with the target");
 	/* Room was reserved, so the pointers into the text stay valid. */
 	lower = (char *)h->text.data + h->text.size;
-	for (size_t i = 0; i <= strlen(host); i++)
+	for (size_t i = 0; i <= size; i++)
 		lower[i] = http1_lower(host[i]);
 	h->host = lower;
-	h->text.size += strlen(host) + 1;
+	h->text.size += size + 1;
 	return 0;
 }
 

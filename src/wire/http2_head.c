@@ -5,6 +5,7 @@
 
 #include "wire/http1_head.h"
 
+#define HTTP2_PROTOCOL    ":protocol"
 #define HTTP2_FIELD_EXTRA 32 /* what RFC 9113 6.5.2 counts beside a field's bytes */
 
 /* What a request says about itself in fields that begin with a colon. */
@@ -20,7 +21,7 @@ static const struct {
 	{ ":scheme", offsetof(struct http2_pseudo, scheme) },
 	{ ":path", offsetof(struct http2_pseudo, path) },
 	{ ":authority", offsetof(struct http2_pseudo, authority) },
-	{ ":protocol", offsetof(struct http2_pseudo, protocol) },
+	{ HTTP2_PROTOCOL, offsetof(struct http2_pseudo, protocol) },
 };
 
 /* They belong to a connection of HTTP/1.1 (RFC 9113 8.2.2). */
@@ -33,6 +34,8 @@ bool http2_add_field(struct http2_fields *f, const uint8_t *name, size_t name_si
 {
 	f->size += name_size + value_size + HTTP2_FIELD_EXTRA;
 	f->n++;
+	f->protocol |=
+		name_size == sizeof(HTTP2_PROTOCOL) - 1 && !memcmp(name, HTTP2_PROTOCOL, name_size);
 	f->over = f->over || f->size > LIMIT_HTTP_HEAD ||
 		  f->n > LIMIT_HTTP_HEADERS + ARRAY_SIZE(http2_pseudos);
 	if (memchr(name, '\0', name_size) || memchr(value, '\0', value_size))
@@ -158,19 +161,21 @@ static unsigned http2_target(struct http_head *h, const struct http2_pseudo *p, 
 static unsigned http2_host(struct http_head *h, const struct http2_pseudo *p, const char **why)
 {
 	const char *field = http_header(h, "host"), *host = p->authority ? p->authority : field;
+	size_t size;
 	char *lower;
 
 	if (!host || http_header_count(h, "host") > 1)
 		return http2_refuse(400, why, "a request needs one host");
-	if (!http1_is_authority(host, strlen(host)))
+	size = strlen(host);
+	if (!http1_is_authority(host, size))
 		return http2_refuse(400, why, "the host is no host");
 	if (field && strcasecmp(field, host) != 0)
 		return http2_refuse(400, why, "the Host header disagrees with :authority");
 	/* Room was reserved, so the pointers into the text stay valid. */
 	lower = (char *)h->text.data + h->text.size;
-	for (size_t i = 0; i <= strlen(host); i++)
+	for (size_t i = 0; i <= size; i++)
 		lower[i] = host[i] >= 'A' && host[i] <= 'Z' ? (char)(host[i] - 'A' + 'a') : host[i];
-	h->text.size += strlen(host) + 1;
+	h->text.size += size + 1;
 	h->host = lower;
 	return 0;
 }

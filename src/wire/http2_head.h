@@ -12,8 +12,9 @@
 struct http2_fields {
 	struct buf text; /* each name and each value, with a NUL behind it; owned */
 	size_t n;
-	size_t size; /* of all fields, also of those that were not kept */
-	bool over;   /* there are more than LIMIT_HTTP_* allow */
+	size_t size;   /* of all fields, also of those that were not kept */
+	bool protocol; /* one is :protocol */
+	bool over;     /* there are more than LIMIT_HTTP_* allow */
 };
 
 /* False: a NUL in it. */
