@@ -237,15 +237,18 @@ static enum http1_event http1_take_head(struct http1 *p, const uint8_t *data, si
 	return HTTP1_MORE;
 }
 
-/* llhttp lets a trailer continue on a folded line, so folding is refused here. */
-static bool http1_folds(struct http1 *p, const uint8_t *data, size_t size)
+/* llhttp lets a trailer continue on a folded line, and an empty line that is a LF alone end them.
+ * Another reader would take what follows for a trailer, so both are refused here. */
+static bool http1_are_strict_lines(struct http1 *p, const uint8_t *data, size_t size)
 {
 	for (size_t i = 0; i < size; i++) {
 		if (p->last == '\n' && (data[i] == ' ' || data[i] == '\t'))
-			return true;
+			return false;
+		if (data[i] == '\n' && p->last != '\r')
+			return false;
 		p->last = data[i];
 	}
-	return false;
+	return true;
 }
 
 static enum http1_event http1_end(struct http1 *p)
@@ -268,7 +271,8 @@ static enum http1_event http1_take_body(struct http1 *p, const uint8_t *data, si
 		*used = (size_t)(llhttp_get_error_pos(&p->llhttp) - (const char *)data);
 		llhttp_resume(&p->llhttp);
 	}
-	if ((rc != HPE_OK && rc != HPE_PAUSED) || (in_trailers && http1_folds(p, data, *used)))
+	if ((rc != HPE_OK && rc != HPE_PAUSED) ||
+	    (in_trailers && !http1_are_strict_lines(p, data, *used)))
 		return http1_bad(p, 400, "the body is not strictly chunked");
 	if (!in_trailers && p->in_trailers) {
 		size_t more;

@@ -323,6 +323,10 @@ static void http1_connection(struct http_head *h)
 		h->keep_alive = false;
 	h->upgrade = h->minor && http_list_has(h, "connection", "upgrade") &&
 		     http_header(h, "upgrade") && (h->request || h->status == 101);
+	/* An upgrade to HTTP/2 would hide requests from whoever passes its bytes on; RFC 9113 3.1
+	 * has taken it back. */
+	if (http_list_has(h, "upgrade", "h2c") || http_list_has(h, "upgrade", "h2"))
+		h->upgrade = false;
 }
 
 static unsigned http1_expect(struct http_head *h, const char **why)

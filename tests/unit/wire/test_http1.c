@@ -158,6 +158,8 @@ static const struct row requests[] = {
 	ROW("a trailer that is no token", POST CHUNKED "\r\n0\r\nX y: 1\r\n\r\n", "H!400"),
 	ROW("a trailer with space before the colon", POST CHUNKED "\r\n0\r\nX : 1\r\n\r\n", "H!400"),
 	ROW("a trailer with LF", POST CHUNKED "\r\n0\r\nX: 1\n\r\n", "H!400"),
+	ROW("a LF alone ends the trailers", POST CHUNKED "\r\n0\r\n\n" GET "\r\n", "H!400"),
+	ROW("a LF alone after a trailer", POST CHUNKED "\r\n0\r\nX: 1\r\n\n" GET "\r\n", "H!400"),
 	ROW("a folded trailer", POST CHUNKED "\r\n0\r\nX: 1\r\n y\r\n\r\n", "H!400"),
 	/* Not ours. */
 	ROW("CONNECT", "CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n", "!501"),
@@ -337,6 +339,8 @@ static void test_keep_alive_follows_the_version_and_the_connection_header(void *
 		{ "GET / HTTP/1.0\r\nHost: a\r\n\r\n", true, false, false },
 		{ "GET / HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n", true, true,
 		  false },
+		{ "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x, h2c\r\n\r\n",
+		  true, true, false },
 		{ "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n", true,
 		  true, true },
 		{ "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: x\r\n\r\n", true, true, false },
