@@ -43,6 +43,9 @@ class Record:
         with self.lock:
             self.requests.append(request)
 
+    def answer(self, request):
+        return request.target
+
     def fault(self, text, data):
         with self.lock:
             self.faults.append((text, bytes(data)))
@@ -130,9 +133,10 @@ def talk_record(app, w):
         except (Fault, ValueError) as e:
             record.fault(str(e), r.raw + w.left)
             return
-        method, target = match[1], match[2]
-        record.take(Request(method, target, dict(fields), body, number))
-        w.send(f"HTTP/1.1 200 OK\r\ncontent-length: {len(target)}\r\n\r\n{'' if method == 'HEAD' else target}")
+        request = Request(match[1], match[2], dict(fields), body, number)
+        record.take(request)
+        text = record.answer(request)
+        w.send(f"HTTP/1.1 200 OK\r\ncontent-length: {len(text)}\r\n\r\n{'' if request.method == 'HEAD' else text}")
 
 
 class Stream:
@@ -178,11 +182,12 @@ def talk_record_h2(app, w):
             if kind in (HEADERS, DATA) and flags & END_STREAM:
                 request = take_stream(streams.pop(stream), number)
                 record.take(request)
-                block = encoder.encode([(":status", "200"), ("content-length", str(len(request.target)))])
+                text = record.answer(request).encode("latin1")
+                block = encoder.encode([(":status", "200"), ("content-length", str(len(text)))])
                 empty = request.method == "HEAD"
                 w.send(frame(HEADERS, END_HEADERS | (END_STREAM if empty else 0), stream, block))
                 if not empty:
-                    w.send(frame(DATA, END_STREAM, stream, request.target.encode("latin1")))
+                    w.send(frame(DATA, END_STREAM, stream, text))
     except EOFError:
         for _ in streams:
             record.cut()
