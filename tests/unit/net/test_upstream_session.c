@@ -16,7 +16,7 @@
 #define DEADLINE_MS 5000
 #define STREAMS     4
 
-enum { DATA = 0, HEADERS = 1, RST_STREAM = 3, SETTINGS = 4, GOAWAY = 7 };
+enum { DATA = 0, HEADERS = 1, RST_STREAM = 3, SETTINGS = 4, PUSH_PROMISE = 5, GOAWAY = 7 };
 enum { END = 1, WHOLE = 4 }; /* END_STREAM, END_HEADERS */
 
 static struct {
@@ -442,6 +442,48 @@ static void test_a_head_that_cannot_be_written_is_not_sent(void **unused)
 	finish();
 }
 
+/* The promised stream's number, and ":method GET", ":path /", ":scheme http", ":authority a". */
+static void promise(uint8_t stream)
+{
+	const uint8_t block[] = { 0, 0, 0, stream, 0x82, 0x84, 0x86, 0x41, 1, 'a' };
+
+	frame(PUSH_PROMISE, WHOLE, 1, block, sizeof(block));
+}
+
+/* A server that has not acknowledged our settings may push; the stream that it promised is
+ * cancelled. */
+static void test_a_push_is_refused_and_harms_no_answer(void **unused)
+{
+	static const uint8_t refusal[] = { 0, 0, 4, RST_STREAM, 0, 0, 0, 0, 2, 0, 0, 0, 8 };
+
+	(void)unused;
+	begin();
+	ask(0, UPSTREAM_NO_BODY);
+	frame(SETTINGS, 0, 0, "", 0);
+	promise(2);
+	fields(WHOLE, 2, OK);
+	frame(DATA, 0, 2, "pushed", 6);
+	say_whole();
+	until_told("0:h200 hi EC");
+	turns(5);
+	assert_non_null(memmem(t.sent.data, t.sent.size, refusal, sizeof(refusal)));
+	assert_true(session_has_room(t.s));
+	finish();
+}
+
+static void test_a_push_after_we_forbade_it_ends_the_connection(void **unused)
+{
+	(void)unused;
+	begin();
+	ask(0, UPSTREAM_NO_BODY);
+	frame(SETTINGS, 0, 0, "", 0);
+	frame(SETTINGS, 1, 0, "", 0);
+	promise(2);
+	say_whole();
+	until_told(" FC");
+	finish();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -451,6 +493,8 @@ int main(void)
 		cmocka_unit_test(test_a_session_that_is_retired_finishes_what_it_has),
 		cmocka_unit_test(test_a_server_whose_window_is_shut_is_not_flooded),
 		cmocka_unit_test(test_a_head_that_cannot_be_written_is_not_sent),
+		cmocka_unit_test(test_a_push_is_refused_and_harms_no_answer),
+		cmocka_unit_test(test_a_push_after_we_forbade_it_ends_the_connection),
 	};
 
 	return cmocka_run_group_tests_name("net/upstream_session", tests, NULL, NULL);
