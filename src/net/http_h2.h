@@ -83,6 +83,7 @@ struct h2_stream {
 	bool resumes;      /* the handler takes bytes again */
 	bool full;         /* the handler was told to wait for `writable` */
 	bool leaves;       /* the tunnel ends with what is queued */
+	bool unwanted;     /* the answer is out, and the client still sends */
 	/* Large, and valid only as far as they say; a new stream's are cleared, not zeroed: */
 	struct http_head head;
 	struct http_trailers trailers;

@@ -281,6 +281,12 @@ static void h2_later(struct http_later *l)
 
 	if (s->h->closing)
 		return;
+	if (s->unwanted && !s->request_done) {
+		nghttp2_submit_rst_stream(s->h->session, NGHTTP2_FLAG_NONE, s->id,
+					  NGHTTP2_NO_ERROR);
+		h2_pump_later(s->h);
+	}
+	s->unwanted = false;
 	if (s->resumes)
 		h2_resume(s);
 	if (!s->full || s->answer >= H2_ENDED || h2_queued(s) >= LIMIT_HTTP_BUFFER / 2)

@@ -213,6 +213,9 @@ class Requests(H2Test):
         s = c.request(self.fields(method="POST", port=1), end=False)
         c.send(s, b"x" * 1000)
         got = c.streams[s]
+        c.until(lambda: got.ended)
+        # curl 7.88 forgets an answer that it reads in one record with the end of its upload.
+        self.assertEqual((got.reset, c.left), (None, b""))
         c.until(lambda: got.reset is not None)
         self.assertEqual((got.status, got.body, got.ended, got.reset), (413, b"big", True, h2.NO_ERROR))
         self.assertEqual(c.wait(c.request(self.fields())).status, 200)
