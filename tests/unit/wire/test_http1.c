@@ -341,6 +341,9 @@ static void test_keep_alive_follows_the_version_and_the_connection_header(void *
 		  false },
 		{ "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x, h2c\r\n\r\n",
 		  true, true, false },
+		{ "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\n"
+		  "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAA\r\n\r\n",
+		  true, true, false },
 		{ "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n", true,
 		  true, true },
 		{ "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: x\r\n\r\n", true, true, false },
