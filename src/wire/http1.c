@@ -83,6 +83,7 @@ static void http1_begin(struct http1 *p)
 	p->headers_done = p->message_done = p->in_trailers = false;
 	p->extra = 0;
 	http_trailers_clear(&p->trailers);
+	p->padding = false;
 	p->last = 0;
 	p->line_end = 0;
 	p->blank_lines = 0;
@@ -102,6 +103,18 @@ static bool http1_execute_head(struct http1 *p, const char *text, size_t size)
 		llhttp_resume(&p->llhttp);
 	}
 	return (rc == HPE_OK || rc == HPE_PAUSED) && p->headers_done && end == text + size;
+}
+
+/* llhttp knows a list of methods, which grows.  No method that is served changes how a message is
+ * read, so each in capitals goes for one that it knows (http1_head.c keeps the name). */
+static bool http1_execute_request(struct http1 *p)
+{
+	const char *text = (const char *)p->head.text.data;
+	size_t n = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-_");
+
+	if (n && llhttp_execute(&p->llhttp, "PUT", 3) != HPE_OK)
+		return false;
+	return http1_execute_head(p, text + n, p->head.text.size - n);
 }
 
 static bool http1_execute_framing(struct http1 *p)
@@ -133,7 +146,7 @@ static enum http1_event http1_head_done(struct http1 *p)
 
 	/* llhttp must see a request before http1_head_parse rewrites its bytes. */
 	if (p->requests)
-		agreed = http1_execute_head(p, (const char *)h->text.data, h->text.size);
+		agreed = http1_execute_request(p);
 	status = http1_head_parse(h, p->requests, &why);
 	if (status)
 		return http1_bad(p, status, why);
@@ -259,13 +272,61 @@ static enum http1_event http1_end(struct http1 *p)
 }
 
 static enum http1_event http1_take_body(struct http1 *p, const uint8_t *data, size_t size,
+					size_t *used);
+
+static enum http1_event http1_take_rest(struct http1 *p, const uint8_t *data, size_t size,
+					size_t *used)
+{
+	size_t more;
+	enum http1_event event = http1_take_body(p, data + *used, size - *used, &more);
+
+	*used += more;
+	return event;
+}
+
+/* The blanks with which some applications pad the size of a chunk, which no reader takes for
+ * anything else.  As with LF, clients get no such leniency. */
+static enum http1_event http1_take_padding(struct http1 *p, const uint8_t *data, size_t size,
+					   size_t *used)
+{
+	for (*used = 0; *used < size; ++*used) {
+		uint8_t byte = data[*used];
+
+		if (++p->extra > HTTP1_EXTENSIONS || !strchr(" \t\r;", byte) || !byte)
+			return http1_bad(p, 400, "the body is not strictly chunked");
+		if (byte == '\r' || byte == ';') {
+			p->padding = false;
+			return http1_take_rest(p, data, size, used);
+		}
+	}
+	return HTTP1_MORE;
+}
+
+/* Did llhttp stumble over padding?  Then it is where it was before the first blank, at *used. */
+static bool http1_is_padded(struct http1 *p, const llhttp_t *before, const uint8_t *data,
+			    size_t *used)
+{
+	*used = (size_t)(llhttp_get_error_pos(&p->llhttp) - (const char *)data);
+	if (p->requests || !strchr(" \t", data[*used]) || !data[*used])
+		return false;
+	p->llhttp = *before;
+	p->padding = true;
+	return llhttp_execute(&p->llhttp, (const char *)data, *used) == HPE_OK;
+}
+
+static enum http1_event http1_take_body(struct http1 *p, const uint8_t *data, size_t size,
 					size_t *used)
 {
 	bool in_trailers = p->in_trailers;
+	llhttp_t before = p->llhttp;
 	enum llhttp_errno rc;
 
+	if (p->padding)
+		return http1_take_padding(p, data, size, used);
 	p->body_size = 0;
 	rc = llhttp_execute(&p->llhttp, (const char *)data, size);
+	if (rc == HPE_INVALID_CHUNK_SIZE && http1_is_padded(p, &before, data, used))
+		return http1_take_rest(p, data, size, used);
 	*used = size;
 	if (rc == HPE_PAUSED) {
 		*used = (size_t)(llhttp_get_error_pos(&p->llhttp) - (const char *)data);
@@ -274,13 +335,8 @@ static enum http1_event http1_take_body(struct http1 *p, const uint8_t *data, si
 	if ((rc != HPE_OK && rc != HPE_PAUSED) ||
 	    (in_trailers && !http1_are_strict_lines(p, data, *used)))
 		return http1_bad(p, 400, "the body is not strictly chunked");
-	if (!in_trailers && p->in_trailers) {
-		size_t more;
-		enum http1_event event = http1_take_body(p, data + *used, size - *used, &more);
-
-		*used += more;
-		return event;
-	}
+	if (!in_trailers && p->in_trailers)
+		return http1_take_rest(p, data, size, used);
 	if (p->body_size)
 		return HTTP1_BODY;
 	if (!p->message_done)

@@ -6,8 +6,6 @@
 #include "wire/http1_head.h"
 #include "wire/http1_parts.h"
 
-#define HTTP1_EXTENSIONS (4 * KIB) /* bytes of chunk extensions and trailers of one message */
-
 static int http1_on_headers(llhttp_t *l)
 {
 	struct http1 *p = l->data;

@@ -7,6 +7,8 @@
 
 #include "wire/http_trailers.h"
 
+#define HTTP1_EXTENSIONS (4 * KIB) /* bytes of chunk extensions and trailers of one message */
+
 enum http1_state {
 	HTTP1_IN_HEAD,
 	HTTP1_IN_BODY,
@@ -19,6 +21,7 @@ struct http1 {
 	enum http1_state state;
 	bool requests, no_body, headers_done, message_done;
 	bool in_trailers;
+	bool padding; /* blanks behind the size of a chunk are read */
 	bool started; /* a head or its body is being read */
 	llhttp_t llhttp;
 	struct http_head head;
