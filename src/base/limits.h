@@ -15,14 +15,15 @@
 #define LIMIT_HTTP2_STREAMS 128         /* at a time, of one connection */
 #define LIMIT_HTTP2_HELD    (256 * KIB) /* bytes of bodies that nobody takes, of one connection */
 #define LIMIT_HTTP2_BLOCK   (1 * MIB)   /* bytes of frames that make one block of header fields */
-#define LIMIT_HTTP2_DECODED (2 * MIB)   /* bytes of the fields in it, whether they are kept or not */
+#define LIMIT_HTTP2_DECODED (2 * MIB)   /* bytes of the fields in it, whether they are kept or not \
+					 */
 #define LIMIT_HTTP2_CONTINUED 128       /* frames of such a block behind the first */
-#define LIMIT_HTTP2_WINDOW  (32 * MIB)  /* 160 MB/s over 100 ms: half is told at once */
-#define LIMIT_HTTP2_WINDOWS (256 * MIB) /* by which the windows of all connections may grow */
-#define LIMIT_API_BODY      (1 * MIB)
-#define LIMIT_S3_XML_BODY   (1 * MIB) /* DeleteObjects, CompleteMultipartUpload */
-#define LIMIT_S3_OBJECT     (20 * GIB)
-#define LIMIT_SIGV4_SKEW_MS (15 * 60 * 1000) /* AWS: a request older or newer is refused */
+#define LIMIT_HTTP2_WINDOW    (32 * MIB)  /* 160 MB/s over 100 ms: half is told at once */
+#define LIMIT_HTTP2_WINDOWS   (256 * MIB) /* by which the windows of all connections may grow */
+#define LIMIT_API_BODY        (1 * MIB)
+#define LIMIT_S3_XML_BODY     (1 * MIB) /* DeleteObjects, CompleteMultipartUpload */
+#define LIMIT_S3_OBJECT       (20 * GIB)
+#define LIMIT_SIGV4_SKEW_MS   (15 * 60 * 1000) /* AWS: a request older or newer is refused */
 
 /* What a stranger may hold of a server: one table for the endpoints, the API and the S3 endpoint,
  * each of which counts for itself.  All are keys of [limits]; where the values come from:
@@ -56,7 +57,8 @@ struct client_limits {
 	int64_t response_timeout_ms; /* silence of an application that has a request */
 	int64_t tunnel_timeout_ms;   /* silence of an upgraded connection, both ways */
 	int64_t unverified_bytes, unverified_bytes_per_address; /* bodies before their signature */
-	int64_t held_requests;                                  /* per microVM that wakes */
+	int64_t denied_per_minute; /* requests of an address without a right signature; 0: any */
+	int64_t held_requests;     /* per microVM that wakes */
 	int64_t published_connections; /* connections and flows of a microVM's published ports */
 	int64_t flow_timeout_ms;       /* silence of a flow of datagrams, both ways */
 };
@@ -67,8 +69,8 @@ struct client_limits {
 		.idle_timeout_ms = 300000, .min_rate = 500, .body_timeout_ms = 60000,            \
 		.send_timeout_ms = 300000, .response_timeout_ms = 3600000,                       \
 		.tunnel_timeout_ms = 3600000, .unverified_bytes = 64 * MIB,                      \
-		.unverified_bytes_per_address = 32 * MIB, .held_requests = 1000,                 \
-		.published_connections = 1024, .flow_timeout_ms = 60000,                         \
+		.unverified_bytes_per_address = 32 * MIB, .denied_per_minute = 100,              \
+		.held_requests = 1000, .published_connections = 1024, .flow_timeout_ms = 60000,  \
 	}
 
 #define LIMIT_UNVERIFIED_FREE (16 * KIB) /* that every request may keep, whatever others do */

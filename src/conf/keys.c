@@ -92,6 +92,7 @@ const struct conf_key conf_keys[] = {
 	{ "limits", "tunnel_timeout_ms", NUM(clients.tunnel_timeout_ms, 100, 864000000), "3600000", "silence of a WebSocket or another upgraded connection" },
 	{ "limits", "unverified_bytes", NUM(clients.unverified_bytes, 0, 17179869184), "67108864", "bodies of API requests whose signature is not checked yet; above it those over 16 KiB get 429" },
 	{ "limits", "unverified_bytes_per_address", NUM(clients.unverified_bytes_per_address, 0, 17179869184), "33554432", "likewise, from one address" },
+	{ "limits", "denied_per_minute", NUM(clients.denied_per_minute, 0, 1000000), "100", "requests to the API or S3 without a right signature, from one IPv4 address or one IPv6 /64; then all of its requests are refused until fewer come; 127.0.0.1 and ::1 have no limit; 0: none" },
 	{ "limits", "published_connections", NUM(clients.published_connections, 1, 1000000), "1024", "connections and UDP flows of one microVM's published ports, at each endpoint worker" },
 	{ "limits", "flow_timeout_ms", NUM(clients.flow_timeout_ms, 1000, 86400000), "60000", "silence of a UDP flow of a published port, both ways, after which it is forgotten" },
 	{ "limits", "max_images", NUM(max_images, 1, 100000), "100", "images of the account" },

@@ -67,6 +67,11 @@ uv_loop_t *http_loop(const struct http_exchange *x);
 bool http_keep(struct http_exchange *x, size_t size) must_check;
 void http_trust(struct http_exchange *x);
 
+/* The client did not prove who it is.  One whose address did so too often (denied_per_minute) is
+ * penalized: refuse its requests unseen. */
+void http_penalize(struct http_exchange *x);
+bool http_is_penalized(const struct http_exchange *x);
+
 /* Take no body for now.  Called in `head`, it also keeps a client waiting that waits for a 100. */
 void http_read_stop(struct http_exchange *x);
 void http_read_more(struct http_exchange *x); /* the body handler has room again */

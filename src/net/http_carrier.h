@@ -7,6 +7,7 @@
 
 #include "base/list.h"
 #include "net/http.h"
+#include "net/penalty.h"
 #include "net/quota.h"
 
 struct http_carrier {
@@ -59,6 +60,7 @@ struct http_server {
 	uv_idle_t later_comes; /* runs while somebody is to be called, so that no turn waits */
 	struct client_limits limits;
 	struct quota *quota;
+	struct penalties *penalties;
 	int64_t warned_ms; /* when the log last said that a connection is refused; 0: never */
 	size_t windows;    /* by which HTTP/2's windows of all connections grew */
 	unsigned handles;

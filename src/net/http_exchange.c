@@ -57,6 +57,16 @@ void http_trust(struct http_exchange *x)
 	quota_release(x->source, &x->kept);
 }
 
+void http_penalize(struct http_exchange *x)
+{
+	penalty_add(x->server->penalties, x->source, (int64_t)uv_now(x->server->loop));
+}
+
+bool http_is_penalized(const struct http_exchange *x)
+{
+	return penalty_is_due(x->server->penalties, x->source, (int64_t)uv_now(x->server->loop));
+}
+
 void http_read_stop(struct http_exchange *x)
 {
 	x->carrier->read_stop(x);

@@ -125,6 +125,7 @@ struct http_server *http_server_new(uv_loop_t *loop, struct tls *tls,
 	list_init(&s->conns);
 	list_init(&s->waiting);
 	s->quota = quota_new();
+	s->penalties = penalties_new();
 	http_server_limit(s, &(struct client_limits)CLIENT_LIMITS);
 	list_init(&s->heads);
 	list_init(&s->laters);
@@ -147,6 +148,7 @@ void http_server_limit(struct http_server *s, const struct client_limits *limits
 	if (!getrlimit(RLIMIT_NOFILE, &files) && files.rlim_cur / 2 < (rlim_t)limits->connections)
 		s->limits.connections = (int64_t)files.rlim_cur / 2;
 	quota_limit(s->quota, &s->limits);
+	penalties_limit(s->penalties, s->limits.denied_per_minute);
 }
 
 /* If there is no room, end the connection that has waited for its client longest. */
@@ -272,6 +274,7 @@ void http_server_free(struct http_server *s)
 		link->close(link);
 	}
 	quota_free(s->quota);
+	penalties_free(s->penalties);
 	uv_close((uv_handle_t *)&s->head_timer, http_server_unref);
 	uv_close((uv_handle_t *)&s->later, http_server_unref);
 	uv_close((uv_handle_t *)&s->later_comes, http_server_unref);

@@ -34,6 +34,7 @@ static const struct { const char *code; unsigned status; const char *text; } fau
 	[FAULT_NO_UPLOAD]          = { "NoSuchUpload", 404, "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed." },
 	[FAULT_NOT_IMPLEMENTED]    = { "NotImplemented", 501, "A header or query you provided implies functionality that is not implemented" },
 	[FAULT_PRECONDITION]       = { "PreconditionFailed", 412, "At least one of the pre-conditions you specified did not hold" },
+	[FAULT_SLOW_DOWN]          = { "SlowDown", 503, "Too many requests without a right signature came from this address; correct the key pair, and try again in a minute." },
 	[FAULT_TOO_LARGE]          = { "EntityTooLarge", 400, "Your proposed upload exceeds the maximum allowed size" },
 };
 static_assert(ARRAY_SIZE(faults) == FAULT_NUM, "a fault without its row");

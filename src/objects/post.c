@@ -55,8 +55,10 @@ static int post_signed(struct request *r, struct err *e)
 	if (s3_form_read_claim(&p->form, &claim, e))
 		return -1;
 	secret = creds_secret(&r->s3->creds, claim.access_key);
-	if (s3_form_verify(&p->form, &claim, secret, e))
+	if (s3_form_verify(&p->form, &claim, secret, e)) {
+		http_penalize(r->x);
 		return -1;
+	}
 	if (claim.v4 && strcmp(claim.region, r->s3->region) != 0)
 		return err_set(
 			e, ERR_DENIED,

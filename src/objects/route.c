@@ -178,6 +178,14 @@ static int route_verify_v4(struct request *r, struct err *e)
 			    false, clock_wall_ms(), e);
 }
 
+static bool route_is_welcome(struct request *r)
+{
+	if (!http_is_penalized(r->x))
+		return true;
+	answer_fault(r, FAULT_SLOW_DOWN, NULL);
+	return false;
+}
+
 static bool route_authenticate(struct request *r)
 {
 	const struct http_head *head = http_request(r->x);
@@ -185,6 +193,7 @@ static bool route_authenticate(struct request *r)
 	struct err e;
 
 	if (v2 ? route_verify_v2(r, &e) : route_verify_v4(r, &e)) {
+		http_penalize(r->x);
 		answer_signature(r, &e);
 		return false;
 	}
@@ -254,7 +263,8 @@ static char *route_copy(const char *value)
 
 bool route_request(struct request *r)
 {
-	if (!route_parse(r) || (!route_is_form(r) && !route_authenticate(r)) || !route_choose(r))
+	if (!route_parse(r) || !route_is_welcome(r) ||
+	    (!route_is_form(r) && !route_authenticate(r)) || !route_choose(r))
 		return false;
 	if ((r->op->body == BODY_FORM) != route_is_form(r)) {
 		answer_fault(r, FAULT_METHOD, NULL);

@@ -23,6 +23,7 @@ unverified_bytes_per_address = {256 * KIB}
 connections = 200
 connections_per_address = 80
 body_timeout_ms = 2000
+denied_per_minute = 20
 """
 
 
@@ -118,3 +119,15 @@ def test_the_clients_of_one_address_leave_room_for_another(control):
         assert late.recv(100) == b"", "refused: all 80 have a request under way"
     for sock in [late, *crowd]:
         sock.close()
+
+
+def test_an_address_that_signs_wrongly_too_often_is_refused_and_nobody_else(control):
+    def status(source):
+        with contextlib.closing(forged(control, source, 2, 2)) as sock:
+            return int(sock.recv(1 << 16).split()[1])
+    assert [status("127.0.0.21") for _ in range(20)] == [403] * 20
+    assert status("127.0.0.21") == 429
+    refused, text = ask(control, source="127.0.0.21")
+    assert (refused, "without a right signature" in text) == (429, True)
+    assert ask(control, source="127.0.0.22")[0] == 400
+    assert [status("127.0.0.1") for _ in range(30)] == [403] * 30, "what runs here has no limit"

@@ -40,6 +40,7 @@ static void server_deny(struct call *c, const struct err *e)
 	const char *text = strstr(e->text, ": ");
 	size_t size = text ? (size_t)(text - e->text) : 0;
 
+	http_penalize(c->x);
 	log_info("request denied op=%s key=%s: %s", c->op ? c->op->name : "none",
 		 c->claim.access_key, e->text);
 	for (size_t i = 0; i < ARRAY_SIZE(denials); i++)
@@ -152,7 +153,12 @@ static void server_head(struct http_exchange *x)
 	c->op = server_route(c, head);
 	if (c->op == &sts_op)
 		c->fail = sts_fail;
-	if (server_claim(c, &e)) {
+	if (http_is_penalized(x)) {
+		err_set(&e, ERR_THROTTLED,
+			"Too many requests without a right signature came from this address; "
+			"correct the key pair, and try again in a minute.");
+		call_fail(c, &e);
+	} else if (server_claim(c, &e)) {
 		server_deny(c, &e);
 	} else if (!c->op) {
 		call_fail_as(c, 404, "UnknownOperationException",
