@@ -1,22 +1,11 @@
 #include "ipc/meter.h"
 
-const unsigned meter_refusals[METER_REFUSALS] = { 400, 403, 404, 408, 413, 429, 431, 502, 504, 0 };
-
 const unsigned meter_bounds[METER_BUCKETS] = { 1,   2,    5,    10,   20,    50,    100,
 					       250, 1000, 2500, 5000, 15000, 60000, 0 };
 
 unsigned meter_class(unsigned status)
 {
 	return status / 100 < METER_CLASSES ? status / 100 : 0;
-}
-
-size_t meter_refusal(unsigned status)
-{
-	size_t i = 0;
-
-	while (meter_refusals[i] && meter_refusals[i] != status)
-		i++;
-	return i;
 }
 
 size_t meter_bucket(int64_t ms)

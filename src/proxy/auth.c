@@ -6,17 +6,26 @@
 
 #include "base/hash.h"
 
-#define MARKER "lambda-microvms"
+#define MARKER       "lambda-microvms"
+#define AUTH_FAILED  "Token authentication failed"
+#define AUTH_MISSING "Request missing authentication"
 
-const struct auth_denial auth_unknown_host = { 403, "Token authentication failed" };
+const struct auth_denial auth_unknown_host = { 403, AUTH_FAILED, REFUSAL_UNKNOWN_HOST };
 
-static const struct auth_denial auth_failed = { 403, "Token authentication failed" };
-static const struct auth_denial auth_missing = { 403, "Request missing authentication" };
-static const struct auth_denial auth_wrong_port = { 403, "Access to port denied" };
-static const struct auth_denial auth_bad_port = { 400, "Invalid X-aws-proxy-port" };
-static const struct auth_denial auth_bad_offer = { 400, "Invalid Sec-WebSocket-Protocol" };
+/* What a client hears does not tell what is wrong with its token; what we count does. */
+static const struct auth_denial auth_bad = { 403, AUTH_FAILED, REFUSAL_BAD_TOKEN };
+static const struct auth_denial auth_foreign = { 403, AUTH_FAILED, REFUSAL_FOREIGN_TOKEN };
+static const struct auth_denial auth_expired = { 403, AUTH_FAILED, REFUSAL_EXPIRED_TOKEN };
+static const struct auth_denial auth_missing = { 403, AUTH_MISSING, REFUSAL_NO_TOKEN };
+static const struct auth_denial auth_unreadable = { 403, AUTH_MISSING, REFUSAL_BAD_TOKEN };
+static const struct auth_denial auth_wrong_port = { 403, "Access to port denied",
+						    REFUSAL_PORT_DENIED };
+static const struct auth_denial auth_bad_port = { 400, "Invalid X-aws-proxy-port",
+						  REFUSAL_BAD_PORT };
+static const struct auth_denial auth_bad_offer = { 400, "Invalid Sec-WebSocket-Protocol",
+						   REFUSAL_BAD_PROTOCOL };
 /* How the service answers a shell token without a WebSocket (service.md 8). */
-static const struct auth_denial auth_no_shell = { 502, "" };
+static const struct auth_denial auth_no_shell = { 502, "", REFUSAL_NO_WEBSOCKET };
 
 bool auth_endpoint(const char *host, const char *sni, const char *suffix, char endpoint[UUID_SIZE])
 {
@@ -174,10 +183,10 @@ static const struct auth_denial *auth_open(const char *text, struct auth_keys *k
 	if (!text)
 		return &auth_missing;
 	if (auth_claims(keys, text, claims, &e))
-		return e.kind == ERR_INVALID ? &auth_missing : &auth_failed;
-	if (strcmp(claims->microvm, route->microvm) != 0 || claims->expires_ms <= now_ms)
-		return &auth_failed;
-	return NULL;
+		return e.kind == ERR_INVALID ? &auth_unreadable : &auth_bad;
+	if (strcmp(claims->microvm, route->microvm) != 0)
+		return &auth_foreign;
+	return claims->expires_ms <= now_ms ? &auth_expired : NULL;
 }
 
 static bool port_read(const char *text, uint16_t *port)

@@ -9,6 +9,7 @@
 #define PROXY_AUTH_H
 
 #include "base/rand.h"
+#include "ipc/refusal.h"
 #include "ipc/route.h"
 #include "wire/http1.h"
 #include "wire/token.h"
@@ -21,6 +22,7 @@
 struct auth_denial {
 	unsigned status;
 	const char *text; /* plain text; "" is an empty body */
+	enum refusal why;
 };
 
 extern const struct auth_denial auth_unknown_host; /* also the answer to another microVM's token */

@@ -17,15 +17,15 @@ void caller_init(struct caller *c, struct proxy *p, const struct caller_ops *ops
 	list_init(&c->in_connecting);
 }
 
-void caller_refuse(struct caller *c, unsigned status, const char *why, ...)
+void caller_refuse(struct caller *c, enum refusal why, const char *text, ...)
 {
 	char reason[CALLER_REASON];
 	va_list args;
 
-	va_start(args, why);
-	vsnprintf(reason, sizeof(reason), why, args);
+	va_start(args, text);
+	vsnprintf(reason, sizeof(reason), text, args);
 	va_end(args);
-	c->ops->refuse(c, status, reason);
+	c->ops->refuse(c, why, reason);
 }
 
 void caller_leave(struct caller *c)
@@ -104,15 +104,15 @@ static bool caller_goes_on(struct caller *c, enum dial_result result, int fd)
 		return false;
 	line->next_ms = 0; /* the next one may hear the same at once */
 	if (c->way == CONNECT_SHELL)
-		caller_refuse(c, 502,
+		caller_refuse(c, REFUSAL_OLD_IMAGE,
 			      "the image was made by an older doze, which knows no shells: "
 			      "build or rebuild it");
 	else if (result == DIAL_UNKNOWN)
-		caller_refuse(c, 502,
+		caller_refuse(c, REFUSAL_OLD_IMAGE,
 			      "the image was made by a doze that knows no such ports: "
 			      "build or rebuild it");
 	else
-		caller_refuse(c, 502, "nothing listens on port %u", c->port);
+		caller_refuse(c, REFUSAL_NO_LISTENER, "nothing listens on port %u", c->port);
 	return true;
 }
 
@@ -168,6 +168,6 @@ void caller_dial_tick(struct caller *c, int64_t now_ms)
 	if (now_ms - c->dial_since_ms < LIMIT_NET_DIAL_MS)
 		return;
 	log_warn("a machine does not answer machine=%s", c->route->row.machine);
-	caller_refuse(c, 502, "the microVM gave no connection to port %u for %d seconds", c->port,
-		      LIMIT_NET_DIAL_MS / 1000);
+	caller_refuse(c, REFUSAL_MUTE, "the microVM gave no connection to port %u for %d seconds",
+		      c->port, LIMIT_NET_DIAL_MS / 1000);
 }

@@ -27,8 +27,9 @@ struct caller_ops {
 	/* Inside: the descriptor is the owner's, and so is the link, which stands in
 	 * route->relays.  False: this connection was of no use, so it waits for another turn. */
 	bool (*opened)(struct caller *c, int fd);
-	/* It gets nothing; the status is that of a request.  *c may be gone afterwards. */
-	void (*refuse)(struct caller *c, unsigned status, const char *reason);
+	/* It gets nothing, and @reason says more than the name of @why.  *c may be gone afterwards.
+	 */
+	void (*refuse)(struct caller *c, enum refusal why, const char *reason);
 };
 
 struct caller {
@@ -50,7 +51,7 @@ void caller_gate(struct caller *c);  /* connect, wait or refuse, as the route sa
 void caller_leave(struct caller *c); /* let go of the route and of every place in it */
 /* Its machine may no longer be used, and it is not inside yet: back to the gate. */
 void caller_cut(struct link *l);
-void caller_refuse(struct caller *c, unsigned status, const char *why, ...) printf_like(3, 4);
+void caller_refuse(struct caller *c, enum refusal why, const char *text, ...) printf_like(3, 4);
 /* It waits for its microVM, not for its turn at a port. */
 bool caller_is_held(const struct caller *c);
 

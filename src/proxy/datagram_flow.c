@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "proxy/recording.h"
 #include "wire/datagram.h"
 
 #define FLOW_WAITING       32          /* datagrams while the microVM wakes ... */
@@ -156,12 +157,12 @@ static bool flow_opened(struct caller *c, int fd)
 	return true;
 }
 
-static void flow_refused(struct caller *c, unsigned status, const char *reason)
+static void flow_refused(struct caller *c, enum refusal why, const char *reason)
 {
 	struct datagram_flow *f = container_of(c, struct datagram_flow, caller);
 	char text[ROUTE_NOTE_SIZE];
 
-	(void)status;
+	recording_refused(c->proxy, c->route, why);
 	snprintf(text, sizeof(text),
 		 "%zu datagrams of a client of the published port %u were dropped: %s", f->n_out,
 		 f->pub->row.port, reason);
@@ -198,15 +199,12 @@ static struct quota_source *flow_source(struct publication *pub, struct flows *f
 {
 	size_t most = (size_t)pub->proxy->conf->clients.published_connections;
 	struct flow_node *oldest = flows_oldest(flows);
-	bool may_come = flow_may_come(pub, from);
 
 	/* Nobody says when a flow is over, so the one that is silent longest makes room for one
 	 * that may come. */
-	if (may_come && pub->route->n_published >= most && oldest)
+	if (pub->route->n_published >= most && oldest && flow_may_come(pub, from))
 		flow_end(container_of(oldest, struct datagram_flow, node));
-	if (!publication_admits(pub, from) || !may_come)
-		return NULL;
-	return quota_source(pub->proxy->quota, from);
+	return publication_admits(pub, from) ? publication_source(pub, from) : NULL;
 }
 
 static struct datagram_flow *flow_make(struct publication *pub, struct flows *flows,

@@ -40,7 +40,8 @@ void forward_start(struct relay *r)
 		header_filter_add_te(head, &headers);
 	trace_put(&r->record.trace, &headers);
 	if (!upstream_request(r->up, head->method, head->target, headers.at, headers.n, length)) {
-		relay_refuse(r, 502, "the request has a header that cannot be passed on");
+		relay_refuse(r, REFUSAL_BAD_HEADER,
+			     "the request has a header that cannot be passed on");
 		return;
 	}
 	if (r->sent.size) {
@@ -75,13 +76,14 @@ static void forward_upgrade(struct relay *r, const struct http_head *h)
 	struct filtered_headers headers;
 
 	if (!http_upgrade_fits(r->x, h)) {
-		relay_refuse(r, 502,
+		relay_refuse(r, REFUSAL_BAD_UPGRADE,
 			     http_request(r->x)->upgrade
 				     ? "the application agrees to another upgrade than was asked"
 				     : "the application upgrades a connection for which nobody "
 				       "asked");
 		return;
 	}
+	recording_answered(&r->record, 101);
 	header_filter_to_client(h, r->id, r->offer.marker, &headers);
 	http_send_head(r->x, 101, headers.at, headers.n, 0);
 	tunnel_start(r->caller.proxy, r->caller.route, r->x, r->up, &r->record);
@@ -119,7 +121,6 @@ static void forward_head(struct upstream *u, const struct http_head *h)
 
 	control_touch(r->caller.proxy, r->caller.route);
 	if (h->status == 101) {
-		recording_answered(&r->record, 101);
 		probe_is_sure(r);
 		forward_upgrade(r, h);
 	} else if (h->status == 400 && h->length && probe_is_due(r)) {
@@ -204,7 +205,7 @@ void forward_repeat(struct relay *r, const char *why)
 	struct route *route = r->caller.route;
 
 	if (r->repeats++ >= REPEATS_MOST) {
-		relay_refuse(r, 502, "%s", why);
+		relay_refuse(r, REFUSAL_BROKEN, "%s", why);
 		return;
 	}
 	relay_detach(r);
@@ -232,11 +233,11 @@ static void forward_doubts(struct relay *r, const char *why)
 	r->held = NULL;
 }
 
-static void forward_refuse_failed(struct relay *r, const char *why)
+static void forward_refuse_failed(struct relay *r, bool reset, const char *why)
 {
 	if (!r->headed)
 		app_port_failed(probe_port(r));
-	relay_refuse(r, 502, "%s", why);
+	relay_refuse(r, reset ? REFUSAL_RESET : REFUSAL_BROKEN, "%s", why);
 }
 
 static void forward_failed(struct upstream *u, const char *why)
@@ -246,7 +247,7 @@ static void forward_failed(struct upstream *u, const char *why)
 
 	if (upstream_timed_out(u)) {
 		r->up = NULL;
-		relay_refuse(r, 504,
+		relay_refuse(r, REFUSAL_SILENT,
 			     "the application neither took nor sent a byte for %lld seconds",
 			     (long long)r->caller.proxy->conf->clients.response_timeout_ms / 1000);
 		return;
@@ -266,7 +267,7 @@ static void forward_failed(struct upstream *u, const char *why)
 	if (r->held || (!r->headed && loss != UPSTREAM_RESET && probe_is_due(r)))
 		forward_doubts(r, why);
 	else
-		forward_refuse_failed(r, why);
+		forward_refuse_failed(r, loss == UPSTREAM_RESET, why);
 }
 
 static void forward_closed(struct upstream *u)

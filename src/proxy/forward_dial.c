@@ -71,7 +71,7 @@ static void forward_opened(struct relay *r, int fd)
 		return;
 	}
 	log_err("cannot use a connection into a guest error=\"%s\"", e.text);
-	relay_refuse(r, 502, "a connection into the microVM cannot be used");
+	relay_refuse(r, REFUSAL_INTERNAL, "a connection into the microVM cannot be used");
 }
 
 static bool forward_dialed(struct caller *c, int fd)
@@ -89,7 +89,7 @@ static bool forward_dialed(struct caller *c, int fd)
 	close(fd);
 	if (r->emptied++ < EMPTIED_MOST)
 		return false;
-	relay_refuse(r, 502,
+	relay_refuse(r, REFUSAL_CLOSES_EARLY,
 		     "the application on port %u closes each connection before it has a request",
 		     c->port);
 	return true;
@@ -153,9 +153,9 @@ static bool forward_take_kept(struct caller *c)
 	return true;
 }
 
-static void forward_refused(struct caller *c, unsigned status, const char *reason)
+static void forward_refused(struct caller *c, enum refusal why, const char *reason)
 {
-	relay_refuse(container_of(c, struct relay, caller), status, "%s", reason);
+	relay_refuse(container_of(c, struct relay, caller), why, "%s", reason);
 }
 
 const struct caller_ops forward_caller = {

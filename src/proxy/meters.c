@@ -8,7 +8,7 @@ void meters_count(struct meter *m, const struct request_record *r, int64_t mono_
 	if (r->cut)
 		m->cut++;
 	else if (r->refused)
-		m->refusals[meter_refusal(r->status)]++;
+		m->refusals[r->why]++;
 	m->in += r->in;
 	m->out += r->out;
 	m->wakes += r->woke;

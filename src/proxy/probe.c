@@ -74,7 +74,7 @@ static void probe_goes_on(struct relay *r)
 	if (r->held)
 		forward_go_on(r);
 	else
-		relay_refuse(r, 502, "%s", r->why);
+		relay_refuse(r, REFUSAL_BROKEN, "%s", r->why);
 }
 
 /* The request is sent anew over TLS, if all of it is still there. */
@@ -88,7 +88,8 @@ static bool probe_may_send_anew(struct relay *r)
 	r->up = NULL;
 	if (!r->body_passed || !r->body_lost)
 		return true;
-	relay_refuse(r, 502, "port %u speaks TLS, which shows only now: send the request again",
+	relay_refuse(r, REFUSAL_LATE_TLS,
+		     "port %u speaks TLS, which shows only now: send the request again",
 		     r->caller.port);
 	return false;
 }

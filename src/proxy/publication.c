@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "proxy/recording.h"
+
 bool publication_row_is_sane(const struct route_publish *row)
 {
 	if (!row->port || !row->target || row->datagrams > 1 || row->serves > 1 ||
@@ -23,6 +25,13 @@ bool publication_is_from(const struct publication *pub, const struct sockaddr_st
 	return !row->n_sources;
 }
 
+static bool publication_refuse(const struct publication *pub, enum refusal why, const char *text)
+{
+	recording_refused(pub->proxy, pub->route, why);
+	control_note(pub->proxy, pub->route, text);
+	return false;
+}
+
 bool publication_admits(const struct publication *pub, const struct sockaddr_storage *from)
 {
 	int64_t most = pub->proxy->conf->clients.published_connections;
@@ -33,17 +42,32 @@ bool publication_admits(const struct publication *pub, const struct sockaddr_sto
 			 "a client of the published port %u was refused: its address is in none of "
 			 "the ranges that may come",
 			 pub->row.port);
-	} else if (pub->route->n_published >= (size_t)most) {
-		snprintf(
-			text, sizeof(text),
-			"a client of the published port %u was refused: there are %lld of them, as "
-			"many as [limits] published_connections allows",
-			pub->row.port, (long long)most);
-	} else {
-		return true;
+		return publication_refuse(pub, REFUSAL_SOURCE, text);
 	}
-	control_note(pub->proxy, pub->route, text);
-	return false;
+	if (pub->route->n_published < (size_t)most)
+		return true;
+	snprintf(text, sizeof(text),
+		 "a client of the published port %u was refused: there are %lld of them, as many "
+		 "as [limits] published_connections allows",
+		 pub->row.port, (long long)most);
+	return publication_refuse(pub, REFUSAL_PUBLISHED_CONNECTIONS, text);
+}
+
+struct quota_source *publication_source(const struct publication *pub,
+					const struct sockaddr_storage *from)
+{
+	struct quota_source *source = quota_source(pub->proxy->quota, from);
+	char text[ROUTE_NOTE_SIZE];
+
+	if (quota_room(source) == QUOTA_ROOM)
+		return source;
+	quota_drop(source);
+	snprintf(text, sizeof(text),
+		 "a client of the published port %u was refused: its address, or all of them, have "
+		 "as many connections as [limits] allows",
+		 pub->row.port);
+	(void)publication_refuse(pub, REFUSAL_ADDRESS_CONNECTIONS, text);
+	return NULL;
 }
 
 void publication_enter(struct publication *pub)

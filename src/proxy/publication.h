@@ -5,6 +5,7 @@
 #define PROXY_PUBLICATION_H
 
 #include "net/conn.h"
+#include "net/quota.h"
 #include "proxy/proxy.h"
 
 struct datagram_port;
@@ -26,6 +27,10 @@ bool publication_is_from(const struct publication *pub, const struct sockaddr_st
 /* May this address come, and is there room for one more connection or flow of the microVM?  If not,
  * the microVM's log is told why. */
 bool publication_admits(const struct publication *pub, const struct sockaddr_storage *from);
+/* The source of such a client, to be counted there or dropped.  NULL: its address has as many as it
+ * may, which is told likewise. */
+struct quota_source *publication_source(const struct publication *pub,
+					const struct sockaddr_storage *from);
 void publication_enter(struct publication *pub); /* it counts until publication_leave */
 void publication_leave(struct route *r);
 

@@ -4,8 +4,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "net/quota.h"
 #include "proxy/caller.h"
+#include "proxy/recording.h"
 #include "proxy/tunnel.h"
 
 struct published_client {
@@ -67,12 +67,12 @@ static bool client_opened(struct caller *caller, int fd)
 	return true;
 }
 
-static void client_refused(struct caller *caller, unsigned status, const char *reason)
+static void client_refused(struct caller *caller, enum refusal why, const char *reason)
 {
 	struct published_client *c = container_of(caller, struct published_client, caller);
 	char text[ROUTE_NOTE_SIZE];
 
-	(void)status;
+	recording_refused(caller->proxy, caller->route, why);
 	snprintf(text, sizeof(text), "a client of the published port %u was cut off: %s", c->port,
 		 reason);
 	control_note(caller->proxy, caller->route, text);
@@ -84,17 +84,6 @@ static const struct caller_ops client_caller = {
 	.opened = client_opened,
 	.refuse = client_refused,
 };
-
-/* NULL: there is no room for this address. */
-static struct quota_source *client_source(struct proxy *p, const struct sockaddr_storage *from)
-{
-	struct quota_source *source = quota_source(p->quota, from);
-
-	if (quota_room(source) == QUOTA_ROOM)
-		return source;
-	quota_drop(source);
-	return NULL;
-}
 
 static struct published_client *client_make(struct publication *pub, int fd)
 {
@@ -120,7 +109,7 @@ void published_client_new(struct publication *pub, int fd)
 	struct quota_source *source;
 
 	(void)getpeername(fd, (struct sockaddr *)&from, &size);
-	source = publication_admits(pub, &from) ? client_source(pub->proxy, &from) : NULL;
+	source = publication_admits(pub, &from) ? publication_source(pub, &from) : NULL;
 	if (!source) {
 		close(fd);
 		return;

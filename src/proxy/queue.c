@@ -73,7 +73,7 @@ void caller_wait(struct caller *c, struct line *line)
 			line_wait(line);
 			line_unwait(line);
 		}
-		caller_refuse(c, 502, "too many requests wait for this microVM");
+		caller_refuse(c, REFUSAL_HELD_REQUESTS, "too many requests wait for this microVM");
 		return;
 	}
 	c->line = line;
@@ -142,7 +142,8 @@ void caller_gate(struct caller *c)
 		break;
 	case GATE_REFUSE:
 	case GATE_NUM:
-		caller_refuse(c, 502, "the microVM does not run, and a request does not wake it");
+		caller_refuse(c, REFUSAL_ASLEEP,
+			      "the microVM does not run, and a request does not wake it");
 		break;
 	}
 }
@@ -189,22 +190,24 @@ static bool caller_moves_on(struct caller *c, int64_t now_ms)
 static void caller_waited_in_vain(struct caller *c)
 {
 	static const struct {
-		unsigned status;
-		const char *why;
+		enum refusal why;
+		const char *text;
 	} rows[DIAL_NUM_RESULTS] = {
-		[DIAL_OPEN] = { 504, "the application took too few connections" },
-		[DIAL_REFUSED] = { 502, "nothing listens there" },
-		[DIAL_STARTING] = { 502, "nothing has listened there since the microVM's start" },
-		[DIAL_BUSY] = { 504, "the application took no connection" },
-		[DIAL_UNKNOWN] = { 502, "the microVM knows no such port" },
+		[DIAL_OPEN] = { REFUSAL_BACKLOG, "the application took too few connections" },
+		[DIAL_REFUSED] = { REFUSAL_NO_LISTENER, "nothing listens there" },
+		[DIAL_STARTING] = { REFUSAL_NEVER_LISTENED,
+				    "nothing has listened there since the microVM's start" },
+		[DIAL_BUSY] = { REFUSAL_BACKLOG, "the application took no connection" },
+		[DIAL_UNKNOWN] = { REFUSAL_OLD_IMAGE, "the microVM knows no such port" },
 	};
 	long long s = (long long)c->proxy->conf->hold_ms / 1000;
 
 	if (c->line)
-		caller_refuse(c, rows[c->line->last].status, "port %u after %lld seconds: %s",
-			      c->port, s, rows[c->line->last].why);
+		caller_refuse(c, rows[c->line->last].why, "port %u after %lld seconds: %s", c->port,
+			      s, rows[c->line->last].text);
 	else
-		caller_refuse(c, 502, "the microVM was not ready within %lld seconds", s);
+		caller_refuse(c, REFUSAL_NOT_READY, "the microVM was not ready within %lld seconds",
+			      s);
 }
 
 static void queue_on_held_tick(uv_timer_t *timer)

@@ -57,12 +57,13 @@ void record_answer(struct request_record *r, unsigned status, int64_t mono_ms)
 	r->first_ms = mono_ms;
 }
 
-void record_refuse(struct request_record *r, unsigned status, const char *reason)
+void record_refuse(struct request_record *r, enum refusal why, const char *reason)
 {
 	r->refused = true;
+	r->why = why;
 	r->cut = r->first_ms != 0;
 	if (!r->cut)
-		r->status = status;
+		r->status = refusal_status(why);
 	record_copy(r->reason, sizeof(r->reason), reason);
 }
 
@@ -134,6 +135,8 @@ void record_put(const struct request_record *r, int64_t mono_ms, struct buf *to)
 	record_put_text(to, "trace", trace);
 	if (r->cut)
 		buf_adds(to, ",\"cut\":true");
+	if (r->refused)
+		record_put_text(to, "refusal", refusal_name(r->why));
 	if (*r->reason)
 		record_put_text(to, "reason", r->reason);
 	buf_adds(to, "}\n");

@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/rand.h"
 #include "ipc/chan.h"
+#include "ipc/refusal.h"
 #include "proxy/trace.h"
 
 #define RECORD_REASON 160
@@ -16,6 +17,7 @@ struct request_record {
 	bool woke;         /* it waited for its microVM, not only for its turn */
 	unsigned status;   /* 0: the client left before there was an answer */
 	bool refused, cut; /* by us; after its answer had begun */
+	enum refusal why;  /* if it was refused */
 	unsigned version;  /* of HTTP: 1 or 2 */
 	bool entered;      /* it counts as one that its microVM has now */
 	uint16_t port;     /* 0: unknown */
@@ -37,7 +39,8 @@ void record_route(struct request_record *r, const char *endpoint, const char *mi
 void record_hold(struct request_record *r, bool for_microvm, int64_t mono_ms);
 void record_sent(struct request_record *r, int64_t mono_ms); /* to the application */
 void record_answer(struct request_record *r, unsigned status, int64_t mono_ms); /* its head */
-void record_refuse(struct request_record *r, unsigned status, const char *reason);
+/* @reason says more than the name of @why. */
+void record_refuse(struct request_record *r, enum refusal why, const char *reason);
 void record_free(struct request_record *r);
 /* It goes on in another place: *r is as if nothing had begun. */
 struct request_record record_take(struct request_record *r);

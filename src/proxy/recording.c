@@ -11,14 +11,12 @@ void recording_begin(struct request_record *r, const struct http_head *head, uns
 	record_begin(r, head, version, clock_wall_ms(), clock_mono_ms());
 }
 
-const char *recording_admitted(struct proxy *p, struct request_record *r, struct route *route,
-			       uint16_t port)
+bool recording_admitted(struct proxy *p, struct request_record *r, struct route *route,
+			uint16_t port, enum refusal *why)
 {
-	const char *why = worker_shares_enter(&p->shares, p->conf, route, clock_mono_us());
-
 	record_route(r, route->row.endpoint, route->row.microvm, port);
-	r->entered = !why;
-	return why;
+	r->entered = worker_shares_enter(&p->shares, p->conf, route, clock_mono_us(), why);
+	return r->entered;
 }
 
 void recording_held(struct request_record *r, bool for_microvm)
@@ -36,6 +34,19 @@ void recording_answered(struct request_record *r, unsigned status)
 	record_answer(r, status, clock_mono_ms());
 }
 
+static void recording_changed(struct proxy *p, struct route *route)
+{
+	list_del(&route->in_metered);
+	list_add(&p->metered, &route->in_metered);
+}
+
+void recording_refused(struct proxy *p, struct route *route, enum refusal why)
+{
+	route->meter.refusals[why]++;
+	recording_changed(p, route);
+	control_report(p);
+}
+
 void recording_end(struct proxy *p, struct request_record *r)
 {
 	struct route *route = NULL;
@@ -48,12 +59,10 @@ void recording_end(struct proxy *p, struct request_record *r)
 	meters_count(route ? &route->meter : &p->unrouted, r, now);
 	if (route && r->entered)
 		worker_shares_leave(&p->shares, route);
-	if (route) {
-		list_del(&route->in_metered);
-		list_add(&p->metered, &route->in_metered);
-	} else {
+	if (route)
+		recording_changed(p, route);
+	else
 		p->unrouted_counts = true;
-	}
 	control_report(p);
 	if (access_log_is_on(p->access_log)) {
 		autobuf struct buf line = { 0 };
@@ -67,7 +76,7 @@ void recording_end(struct proxy *p, struct request_record *r)
 void recording_bad(struct proxy *p, unsigned status)
 {
 	p->unrouted.requests[meter_class(status)]++;
-	p->unrouted.refusals[meter_refusal(status)]++;
+	p->unrouted.refusals[refusal_of_head(status)]++;
 	p->unrouted_counts = true;
 	control_report(p);
 }

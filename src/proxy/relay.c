@@ -74,24 +74,25 @@ static void relay_note(const struct relay *r, struct route *route, unsigned stat
 	control_note(r->caller.proxy, route, buf_str(&text));
 }
 
-void relay_refuse(struct relay *r, unsigned status, const char *why, ...)
+void relay_refuse(struct relay *r, enum refusal why, const char *text, ...)
 {
 	struct route *route = r->caller.route;
+	unsigned status = refusal_status(why);
 	char reason[RELAY_REASON];
 	va_list args;
 
-	va_start(args, why);
-	vsnprintf(reason, sizeof(reason), why, args);
+	va_start(args, text);
+	vsnprintf(reason, sizeof(reason), text, args);
 	va_end(args);
-	log_debug("a request is refused endpoint=%s status=%u why=\"%s\"", route->row.endpoint,
-		  status, reason);
+	log_debug("a request is refused endpoint=%s status=%u why=%s text=\"%s\"",
+		  route->row.endpoint, status, refusal_name(why), reason);
 	relay_note(r, route, status, reason);
-	record_refuse(&r->record, status, reason);
+	record_refuse(&r->record, why, reason);
 	relay_detach(r);
 	if (r->headed || r->reset)
 		http_abort_code(r->x, r->abort_code);
 	else
-		relay_answer(r->x, r->id, &(struct auth_denial){ status, "" }, reason);
+		relay_answer(r->x, r->id, &(struct auth_denial){ status, "", why }, reason);
 }
 
 static void relay_cut(struct link *l)
@@ -99,7 +100,7 @@ static void relay_cut(struct link *l)
 	struct relay *r = container_of(l, struct relay, caller.link);
 
 	if (r->up || (r->probing && r->probed)) {
-		relay_refuse(r, 502, "the microVM was suspended or ended meanwhile");
+		relay_refuse(r, REFUSAL_GONE, "the microVM was suspended or ended meanwhile");
 		return;
 	}
 	/* The application has seen nothing of the request. */
@@ -128,10 +129,12 @@ static const struct auth_denial *relay_admit(struct relay *r, const struct http_
  * himself, so it is none that may be passed on. */
 static bool relay_upgrades_with_body(struct relay *r, const struct http_head *head)
 {
-	static const struct auth_denial denial = { 400, "An upgrade with a body is not served" };
+	static const struct auth_denial denial = { 400, "An upgrade with a body is not served",
+						   REFUSAL_UPGRADE_WITH_BODY };
 
 	if (!head->upgrade || (!head->chunked && head->length <= 0))
 		return false;
+	record_refuse(&r->record, denial.why, denial.text);
 	relay_detach(r);
 	relay_answer(r->x, r->id, &denial, NULL);
 	return true;
@@ -145,12 +148,25 @@ static bool relay_wants_http2(const struct http_head *head)
 	return force && !strcmp(force, "true") && !head->upgrade;
 }
 
+static const char *relay_limit_text(enum refusal limit)
+{
+	static const char *const texts[REFUSAL_NUM] = {
+		[REFUSAL_MICROVM_REQUESTS] =
+			"the microVM has as many requests at once as it may have",
+		[REFUSAL_MICROVM_RATE] =
+			"the microVM has as many requests in a second as it may have",
+	};
+
+	return texts[limit];
+}
+
 static void relay_head(struct http_exchange *x)
 {
 	struct relay *r = spare_take(&relay_spares, sizeof(*r));
 	const struct http_head *head = http_request(x);
 	const struct auth_denial *denial;
-	const char *limited = NULL;
+	enum refusal limit;
+	bool limited = false;
 
 	r->x = x;
 	r->abort_code = NGHTTP2_INTERNAL_ERROR;
@@ -163,14 +179,14 @@ static void relay_head(struct http_exchange *x)
 	auth_offer_read(head, &r->offer);
 	denial = relay_admit(r, head);
 	if (denial) {
-		record_refuse(&r->record, denial->status, denial->text);
+		record_refuse(&r->record, denial->why, denial->text);
 		relay_answer(x, r->id, denial, NULL);
 	} else {
-		limited = recording_admitted(r->caller.proxy, &r->record, r->caller.route,
-					     r->caller.port);
+		limited = !recording_admitted(r->caller.proxy, &r->record, r->caller.route,
+					      r->caller.port, &limit);
 	}
 	if (limited)
-		relay_refuse(r, 429, "%s", limited);
+		relay_refuse(r, limit, "%s", relay_limit_text(limit));
 	if (denial || limited || relay_upgrades_with_body(r, head))
 		return;
 	r->force_http2 = relay_wants_http2(head);
@@ -223,7 +239,8 @@ static size_t relay_body(struct http_exchange *x, const uint8_t *data, size_t si
 
 		/* Who waits for a port has what one read brought, and its client is stopped. */
 		if (!fits && caller_is_held(&r->caller))
-			relay_refuse(r, 502, "the requests that wait have too many bytes");
+			relay_refuse(r, REFUSAL_HELD_BYTES,
+				     "the requests that wait have too many bytes");
 		return 0;
 	}
 	if (!r->up)
@@ -282,7 +299,7 @@ static void relay_bad(struct http_exchange *x, unsigned status, const char *why)
 
 	rand_draw_uuid(&record_random, id);
 	recording_bad(http_server_arg(x), status);
-	relay_answer(x, id, &(struct auth_denial){ status, why }, NULL);
+	relay_answer(x, id, &(struct auth_denial){ status, why, REFUSAL_OTHER }, NULL);
 }
 
 const struct http_handler relay_handler = {

@@ -57,9 +57,9 @@ struct relay {
 /* relay.c */
 void relay_detach(struct relay *r); /* let go of the route and of everything that leads into the
 				       machine */
-/* End it with this status and an empty body or, if the answer has begun, with a cut.  The client
- * and the microVM's log are told why.  *r may be gone afterwards. */
-void relay_refuse(struct relay *r, unsigned status, const char *why, ...)
+/* End it with the status of @why and an empty body or, if the answer has begun, with a cut.  The
+ * client and the microVM's log are told why.  *r may be gone afterwards. */
+void relay_refuse(struct relay *r, enum refusal why, const char *text, ...)
 	__attribute__((format(printf, 3, 4)));
 void relay_free(struct relay *r);
 void relay_held(struct caller *c, bool for_microvm); /* of caller_ops: the record says so */

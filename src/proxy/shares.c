@@ -39,21 +39,27 @@ static unsigned shares_limit(int64_t given, const struct conf *conf, uint32_t un
 	return strcmp(conf->limits_preset, "aws") != 0 ? 0 : each * (units ? units : 1);
 }
 
-const char *worker_shares_enter(struct worker_shares *w, const struct conf *conf, struct route *r,
-				int64_t now_us)
+static bool shares_refuse(enum refusal *why, enum refusal limit)
+{
+	*why = limit;
+	return false;
+}
+
+bool worker_shares_enter(struct worker_shares *w, const struct conf *conf, struct route *r,
+			 int64_t now_us, enum refusal *why)
 {
 	struct share *s = shares_of(w, r->row.share);
 	unsigned most = shares_limit(conf->microvm_requests, conf, r->row.units, AWS_RUNNING);
 	unsigned rate = shares_limit(conf->microvm_rate, conf, r->row.units, AWS_RATE);
 
 	if (s && !share_enter(s, w->worker, most))
-		return "the microVM has as many requests at once as it may have";
+		return shares_refuse(why, REFUSAL_MICROVM_REQUESTS);
 	if (s && !share_pass(s, rate, now_us)) {
 		share_leave(s, w->worker);
-		return "the microVM has as many requests in a second as it may have";
+		return shares_refuse(why, REFUSAL_MICROVM_RATE);
 	}
 	r->entered++;
-	return NULL;
+	return true;
 }
 
 void worker_shares_leave(struct worker_shares *w, struct route *r)

@@ -15,9 +15,9 @@ int worker_shares_init(struct worker_shares *w, struct err *e) must_check;
 /* Takes the descriptor over.  Must come before the first request. */
 int worker_shares_set(struct worker_shares *w, unsigned worker, int fd, struct err *e) must_check;
 
-/* Why a request may not go in now, or NULL: then it has entered, and must leave. */
-const char *worker_shares_enter(struct worker_shares *w, const struct conf *conf, struct route *r,
-				int64_t now_us);
+/* May a request go in now?  Then it has entered, and must leave; else *why says what limits it. */
+bool worker_shares_enter(struct worker_shares *w, const struct conf *conf, struct route *r,
+			 int64_t now_us, enum refusal *why) must_check;
 void worker_shares_leave(struct worker_shares *w, struct route *r);
 /* The route has another row now, or ends (its own is 0 then). */
 void worker_shares_move(struct worker_shares *w, struct route *r, uint32_t old_share);

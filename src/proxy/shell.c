@@ -226,7 +226,8 @@ static bool shell_upgrade(struct relay *r)
 	size_t n = 3;
 
 	if (!key || !websocket_key_valid(key) || !version || strcmp(version, "13") != 0) {
-		relay_refuse(r, 400, "this is no handshake of a WebSocket of version 13");
+		relay_refuse(r, REFUSAL_BAD_SHELL,
+			     "this is no handshake of a WebSocket of version 13");
 		return false;
 	}
 	websocket_accept(key, accept);
@@ -259,7 +260,8 @@ static void shell_start(struct relay *r, int fd, const char *why)
 	struct shell *s;
 
 	if (!shell_request_read(http_request(r->x)->target, &request)) {
-		relay_refuse(r, 400, "session must be a UUID, offset a number, and status 0 or 1");
+		relay_refuse(r, REFUSAL_BAD_SHELL,
+			     "session must be a UUID, offset a number, and status 0 or 1");
 		return;
 	}
 	if (!shell_upgrade(r))
@@ -292,14 +294,14 @@ static bool shell_dialed(struct caller *c, int fd)
 }
 
 /* Before the guest was asked, the request is refused as any other. */
-static void shell_refused(struct caller *c, unsigned status, const char *reason)
+static void shell_refused(struct caller *c, enum refusal why, const char *reason)
 {
 	struct relay *r = container_of(c, struct relay, caller);
 
 	if (c->dial_since_ms && route_gate(c->route) == GATE_GO)
 		shell_start(r, -1, reason);
 	else
-		relay_refuse(r, status, "%s", reason);
+		relay_refuse(r, why, "%s", reason);
 }
 
 const struct caller_ops shell_caller = {

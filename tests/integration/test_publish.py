@@ -179,6 +179,7 @@ def test_what_cannot_be_stored_is_not_served(rig, vm, error):
 @pytest.mark.parametrize("error", [FULL, IOERR])
 def test_what_cannot_be_given_back_durably_is_served_on(rig, vm, error):
     port = publish(rig, vm)["publishedPort"]
+    wait_for("the proxy knows", lambda: port in rig.proxy.published)
     rig.lies.tell("COMMIT", error, text="published")
     assert refused(unpublish, rig, port).status >= 500
     rig.lies.truth()

@@ -206,14 +206,16 @@ def test_counts_of_all_workers_are_added_up_in_all_and_for_each_microvm(rig, oth
     vm, endpoint = idle_one(rig)
     before = series(metrics)
     for worker in others:
-        worker.say("METER", endpoint, meter=meter(requests={2: 3, 5: 1}, refusals={7: 1}, wakes=2, held=2, hold={0: 1, 13: 1},
+        worker.say("METER", endpoint, meter=meter(requests={2: 3, 5: 1}, refusals={ipc.REFUSAL_NO_LISTENER: 1}, wakes=2, held=2, hold={0: 1, 13: 1},
                                                   hold_ms=70000, first={3: 4}, first_ms=40, **{"in": 10}, out=20))
-    others[0].say("METER", "", meter=meter(requests={4: 5}, refusals={1: 5}))
+    others[0].say("METER", "", meter=meter(requests={4: 5}, refusals={ipc.REFUSAL_NO_TOKEN: 5}))
     wait_for("all are counted", lambda: series(metrics)['doze_requests_total{class="4xx"}'] ==
              before['doze_requests_total{class="4xx"}'] + 5)
     now = series(metrics)
     mine = {name.replace(f'microvm="{vm}"', ""): value for name, value in now.items() if vm in name}
-    assert mine['doze_microvm_requests_total{,class="2xx"}'] == 6 and mine['doze_microvm_refusals_total{,status="502"}'] == 2
+    assert mine['doze_microvm_requests_total{,class="2xx"}'] == 6 and \
+        mine['doze_microvm_refusals_total{,reason="no-listener"}'] == 2
+    assert now['doze_refusals_total{reason="no-token"}'] - before['doze_refusals_total{reason="no-token"}'] == 5
     assert mine["doze_microvm_received_bytes_total{}"] == 20 and mine["doze_microvm_sent_bytes_total{}"] == 40
     assert mine["doze_microvm_wakes_total{}"] == 4
     assert now['doze_requests_total{class="2xx"}'] - before['doze_requests_total{class="2xx"}'] == 6

@@ -10,11 +10,11 @@ import sys
 import time
 import unittest
 
-from proxy_rig import METER, NOW, OPEN, SLEEPING, App, talk_source, wait_for
+from proxy_rig import METER, NOW, OPEN, REFUSALS, SLEEPING, SOURCE, App, talk_source, wait_for
 from proxy_workers_test import Case
 
 SUPER_LOG = 9
-CLASSES, REFUSALS, BUCKETS = 6, 10, 14
+CLASSES = 6
 
 
 class RecordTest(Case):
@@ -53,11 +53,11 @@ class RecordTest(Case):
         for kind, body, _ in list(self.proxy.control.got):
             if kind != METER:
                 continue
-            n = CLASSES + REFUSALS + 5
+            n = CLASSES + len(REFUSALS) + 5
             numbers = struct.unpack_from(f"={n}Q", body, 40)
             name = body[:36].rstrip(b"\0").decode()
             sums[name] = [a + b for a, b in zip(sums.get(name, [0] * n), numbers)]
-        return {name: (s[:CLASSES], s[CLASSES:CLASSES + REFUSALS], *s[-5:]) for name, s in sums.items()}
+        return {name: (s[:CLASSES], dict(zip(REFUSALS, s[CLASSES:-5])), *s[-5:]) for name, s in sums.items()}
 
     def test_each_request_is_a_line(self):
         answer = self.request("/a?token=hush", "POST", "Content-Length: 5\r\nCookie: hush\r\n", b"12345")
@@ -88,8 +88,15 @@ class RecordTest(Case):
         self.assertEqual(self.request(token="nonsense")[0], 403)
         first, second = self.lines(2)
         self.assertEqual((first["status"], first["reason"]), (502, "port 77 after 3 seconds: nothing listens there"))
+        self.assertEqual((first["refusal"], second["refusal"]), ("no-listener", "bad-token"))
         self.assertEqual(second["status"], 403)
         self.assertNotIn("microvm", second, "who has no token learns nothing, and is nobody's request")
+
+    def test_the_names_of_refusals_are_documented(self):
+        with open(f"{SOURCE}/docs/operations.md", encoding="utf-8") as f:
+            rows = [line for line in f if line.startswith("| `")]
+        for name in REFUSALS:
+            self.assertTrue(any(f"`{name}`" in row for row in rows), name)
 
     def test_a_request_that_waits_says_how_long_and_that_it_woke(self):
         self.proxy.control.set(self.endpoint, SLEEPING)
@@ -149,10 +156,12 @@ class RecordTest(Case):
         classes, refusals, received, sent, held, wakes, cut = self.counts()[self.endpoint]
         # the one for port 77 waited for somebody to listen there
         self.assertEqual((classes, received, held, wakes, cut), ([0, 0, 2, 0, 0, 1], 5, 1, 0, 0))
-        self.assertEqual(refusals[7], 1, "502")
+        self.assertEqual(refusals["no-listener"], 1)
+        self.assertEqual(sum(refusals.values()), 1)
         self.assertGreater(sent, 0)
         classes, refusals, *_ = self.counts()[""]
-        self.assertEqual((classes, refusals[1]), ([0, 0, 0, 0, 1, 0], 1))
+        self.assertEqual((classes, refusals["bad-token"]), ([0, 0, 0, 0, 1, 0], 1))
+        self.assertEqual(sum(refusals.values()), 1)
 
     def test_what_is_counted_while_control_is_away_is_told_later(self):
         from proxy_rig import SYNCED, Control

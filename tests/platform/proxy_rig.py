@@ -33,6 +33,9 @@ SUPER_SECRET, SUPER_LISTENER, SUPER_PEER, SUPER_START, SUPER_STOP, SUPER_READY =
 OPEN, WAITING, SLEEPING, DEAD = range(4)
 SUFFIX = ".lambda-microvm.us-east-1.localhost"
 MIB = 1 << 20
+SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
+with open(f"{SOURCE}/src/ipc/refusal.c", encoding="ascii") as refusal_c:  # in the order of ipc/refusal.h
+    REFUSALS = re.findall(r'\[REFUSAL_\w+\]\s*= \{ "([a-z-]+)"', refusal_c.read())
 # Popen hands on 3 and 4, and a thread that accepts reserves a number that is not open yet.
 LOW = [os.open("/dev/null", os.O_RDONLY) for _ in range(2)]
 

@@ -92,15 +92,14 @@ static void metrics_put_requests(struct buf *to, const char *prefix, const char 
 static void metrics_put_refusals(struct buf *to, const char *prefix, const char *label,
 				 const struct meter *m, size_t which)
 {
-	char labels[IPC_ID_SIZE + 64], status[16];
+	char labels[IPC_ID_SIZE + 64];
 
 	(void)which;
-	for (size_t i = 0; i < METER_REFUSALS; i++) {
+	for (size_t i = 0; i < REFUSAL_NUM; i++) {
 		if (*label && !m->refusals[i])
 			continue;
-		snprintf(status, sizeof(status), "%u", meter_refusals[i]);
-		snprintf(labels, sizeof(labels), "%s%sstatus=\"%s\"", label, *label ? "," : "",
-			 meter_refusals[i] ? status : "other");
+		snprintf(labels, sizeof(labels), "%s%sreason=\"%s\"", label, *label ? "," : "",
+			 refusal_name((enum refusal)i));
 		metrics_row(to, prefix, "refusals_total", labels, m->refusals[i]);
 	}
 }
@@ -120,7 +119,7 @@ static void metrics_put_counts(const struct control *ctl, bool microvms, struct 
 		     "requests by the class of their answer");
 	metrics_each(ctl, microvms, to, 0, metrics_put_requests);
 	metrics_type(to, prefix, "refusals_total", "counter",
-		     "requests that doze refused, by status");
+		     "requests, and clients of published ports, that doze refused, by reason");
 	metrics_each(ctl, microvms, to, 0, metrics_put_refusals);
 	for (size_t i = 0; i < ARRAY_SIZE(metrics_numbers); i++) {
 		metrics_type(to, prefix, metrics_numbers[i].name, "counter",
