@@ -96,10 +96,10 @@ static int pki_put_cert(X509 *cert, struct buf *out)
 	return ok;
 }
 
-int pki_make_ca(struct buf *key_pem, struct buf *cert_pem, struct err *e)
+int pki_make_ca(const char *name, struct buf *key_pem, struct buf *cert_pem, struct err *e)
 {
 	EVP_PKEY *key = EVP_EC_gen("P-256");
-	X509 *cert = key ? pki_begin(key, "doze local CA", PKI_CA_DAYS) : NULL;
+	X509 *cert = key ? pki_begin(key, name, PKI_CA_DAYS) : NULL;
 	int ok = cert && X509_set_issuer_name(cert, X509_get_subject_name(cert)) &&
 		 pki_add_ext(cert, cert, NID_basic_constraints, "critical,CA:TRUE,pathlen:0") &&
 		 pki_add_ext(cert, cert, NID_key_usage, "critical,keyCertSign,cRLSign") &&

@@ -1,14 +1,15 @@
-/* pki.h - our own certificate authority. It is made at the first start and signs the leaf
- * certificates of the three listeners. Keys are EC P-256. Leaves are made at every start and are
- * kept in memory only. */
+/* pki.h - our own certificate authorities. They are made at the first start: one signs the leaf
+ * certificates of the three listeners, the other those of native clients (wire/certificate.h). Keys
+ * are EC P-256. Leaves are made at every start and are kept in memory only. */
 #ifndef DOZED_PKI_H
 #define DOZED_PKI_H
 
 #include "base/buf.h"
 #include "base/err.h"
 
-/* Makes a CA: its key and its certificate as PEM. */
-int pki_make_ca(struct buf *key_pem, struct buf *cert_pem, struct err *e) must_check;
+/* Makes a CA of this name: its key and its certificate as PEM. */
+int pki_make_ca(const char *name, struct buf *key_pem, struct buf *cert_pem,
+		struct err *e) must_check;
 
 /* Makes a leaf for @names, which end with NULL ("IP:127.0.0.1", "DNS:*.s3.localhost"). The PEM text
  * holds the key, the leaf and the CA's certificate. */

@@ -58,11 +58,21 @@ static int secret_publish(int data_fd, const char *name, const struct buf *data,
 	return io_replace(data_fd, name, data->data, data->size, mode, e);
 }
 
+struct secret_ca {
+	const char *key, *cert; /* files */
+	const char *name;
+};
+
+static const struct secret_ca secret_servers = { "ca.key", "ca.crt", "doze local CA" };
+static const struct secret_ca secret_clients = { "client-ca.key", "client-ca.crt",
+						 "doze client CA" };
+
 /* The key is written first. After a crash between the two, the next start makes a new pair. */
-static int secrets_ca(int dir, struct buf *key, struct buf *cert, struct err *e)
+static int secrets_ca(int dir, const struct secret_ca *ca, struct buf *key, struct buf *cert,
+		      struct err *e)
 {
-	int have_key = secret_read(dir, "ca.key", key, e);
-	int have_cert = have_key < 0 ? -1 : secret_read(dir, "ca.crt", cert, e);
+	int have_key = secret_read(dir, ca->key, key, e);
+	int have_cert = have_key < 0 ? -1 : secret_read(dir, ca->cert, cert, e);
 
 	if (have_cert < 0)
 		return -1;
@@ -70,9 +80,19 @@ static int secrets_ca(int dir, struct buf *key, struct buf *cert, struct err *e)
 		return 0;
 	buf_clear(key);
 	buf_clear(cert);
-	if (pki_make_ca(key, cert, e) || secret_write(dir, "ca.key", key, 0600, e))
+	if (pki_make_ca(ca->name, key, cert, e) || secret_write(dir, ca->key, key, 0600, e))
 		return -1;
-	return secret_write(dir, "ca.crt", cert, 0644, e);
+	return secret_write(dir, ca->cert, cert, 0644, e);
+}
+
+static int secrets_client_ca(int dir, struct secrets *s, struct err *e)
+{
+	struct buf *signer = &s->each[SECRET_CLIENT_SIGNER], *cert = &s->each[SECRET_CLIENT_CA];
+
+	if (secrets_ca(dir, &secret_clients, signer, cert, e))
+		return -1;
+	buf_add(signer, cert->data, cert->size);
+	return 0;
 }
 
 static void base64url(const uint8_t *data, int size, char *out)
@@ -249,8 +269,8 @@ int secrets_load(struct secrets *s, const struct conf *conf, int data_fd, struct
 	errno = rc ? -rc : -dir;
 	if (rc || dir < 0)
 		return err_sys(e, "open %s/secrets", conf->data_dir);
-	rc = secrets_ca(dir, &ca_key, &s->each[SECRET_CA_CERT], e) ||
-	     secrets_tokens(dir, &s->each[SECRET_TOKEN_KEYS], e) ||
+	rc = secrets_ca(dir, &secret_servers, &ca_key, &s->each[SECRET_CA_CERT], e) ||
+	     secrets_client_ca(dir, s, e) || secrets_tokens(dir, &s->each[SECRET_TOKEN_KEYS], e) ||
 	     secrets_credentials(dir, &s->each[SECRET_CREDENTIALS], e) ||
 	     secrets_leaves(s, conf, &ca_key, e) ||
 	     /* for clients: the certificate to trust, and root's credentials */

@@ -40,6 +40,9 @@ enum secret {
 	SECRET_CERTIFICATES, /* the operator's: before each, whose PEM is a key, a leaf and its
 				chain, a line SUPER_CERTIFICATE with the domain: proxy */
 	SECRET_API_CERTIFICATES, /* likewise, those for [service] api_name: control, objects */
+	SECRET_CLIENT_SIGNER,    /* PEM: key and certificate of who signs clients' certificates:
+				    control */
+	SECRET_CLIENT_CA,        /* PEM: that certificate alone, public: proxy */
 	SECRET_NUM,
 };
 

@@ -154,6 +154,17 @@ static bool conn_ends_plainly(const struct conn *c)
 	return !c->tls || conn_tls_is_client(c->tls);
 }
 
+/* Some clients ask for TLS in plain text first. */
+static void conn_feed_tls(struct conn *c, const uint8_t *data, size_t size)
+{
+	size_t plain = 0;
+
+	if (c->state == CONN_NEW && c->ops->before_tls)
+		plain = c->ops->before_tls(c, data, size);
+	if (plain < size)
+		conn_tls_feed(c->tls, data + plain, size - plain);
+}
+
 static void conn_took(struct conn *c, const uint8_t *data, ssize_t size)
 {
 	if (size == UV_EOF && (conn_ends_plainly(c) || conn_finishes(c))) {
@@ -169,7 +180,7 @@ static void conn_took(struct conn *c, const uint8_t *data, ssize_t size)
 		if (!c->tls)
 			conn_give_new(c, data, (size_t)size);
 		else
-			conn_tls_feed(c->tls, data, (size_t)size);
+			conn_feed_tls(c, data, (size_t)size);
 	}
 	conn_pump(c);
 	if (c->tls)

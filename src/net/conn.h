@@ -14,6 +14,9 @@ struct tls; /* tls.h */
 
 struct conn_ops {
 	void (*open)(struct conn *c); /* the handshake is done; on a plain connection, at once */
+	/* A server's connection brought bytes and has no TLS yet.  Returns how many of them are
+	 * not TLS's.  May be NULL: none. */
+	size_t (*before_tls)(struct conn *c, const uint8_t *data, size_t size);
 	/* Bytes came.  Returns how many were taken; the rest is kept and given again after
 	 * conn_resume. */
 	size_t (*data)(struct conn *c, const uint8_t *data, size_t size);

@@ -23,6 +23,7 @@ struct conn_tls {
 	struct buf kept; /* cipher text that outlived its feed */
 	bool open;
 	char *sni, *alpn;
+	struct tls_native native;
 };
 
 static int conn_bio_read(BIO *bio, char *to, int room)
@@ -87,26 +88,31 @@ static int tls_on_sni(SSL *ssl, int *alert, void *arg)
 	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
 
 	(void)alert, (void)arg;
-	if (!name)
+	if (!name) {
+		tls_native_hello(s->tls, ssl, "", &s->native);
 		return SSL_TLSEXT_ERR_NOACK;
+	}
 	free(s->sni);
 	s->sni = xstrdup(name);
 	for (char *c = s->sni; *c; c++)
 		if (*c >= 'A' && *c <= 'Z')
 			*c = (char)(*c - 'A' + 'a');
 	SSL_set_SSL_CTX(ssl, tls_names_find(s->tls, s->sni)->ctx);
+	tls_native_hello(s->tls, ssl, s->sni, &s->native);
 	return SSL_TLSEXT_ERR_OK;
 }
 
 static int tls_on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_size,
 		       const unsigned char *in, unsigned in_size, void *arg)
 {
+	struct conn_tls *s = SSL_get_app_data(ssl);
 	struct tls *t = arg;
 	unsigned char *chosen;
 
-	(void)ssl;
-	if (SSL_select_next_proto(&chosen, out_size, t->alpn, t->alpn_size, in, in_size) !=
-	    OPENSSL_NPN_NEGOTIATED)
+	if (tls_native_alpn(t, ssl, &(struct tls_offer){ in, in_size }, out, out_size, &s->native))
+		return SSL_TLSEXT_ERR_OK;
+	if (s->native.certain || SSL_select_next_proto(&chosen, out_size, t->alpn, t->alpn_size, in,
+						       in_size) != OPENSSL_NPN_NEGOTIATED)
 		return SSL_TLSEXT_ERR_NOACK;
 	*out = chosen;
 	return SSL_TLSEXT_ERR_OK;
@@ -239,6 +245,7 @@ struct conn_tls *conn_tls_new(struct tls *t, struct buf *out)
 
 	s->tls = t;
 	s->out = out;
+	s->native.offers.secret = true;
 	s->ssl = SSL_new(t->ctx);
 	assert(bio && s->ssl);
 	t->users++;
@@ -262,6 +269,7 @@ void conn_tls_free(struct conn_tls *s)
 	buf_free(&s->kept);
 	free(s->sni);
 	free(s->alpn);
+	buf_free(&s->native.offers);
 	free(s);
 }
 
@@ -372,4 +380,14 @@ const char *conn_tls_sni(const struct conn_tls *s)
 const char *conn_tls_alpn(struct conn_tls *s)
 {
 	return s->alpn ? s->alpn : "";
+}
+
+bool conn_tls_certificate(const struct conn_tls *s, struct buf *der)
+{
+	return tls_native_certificate(s->ssl, der);
+}
+
+struct tls_native *conn_tls_native(struct conn_tls *s)
+{
+	return &s->native;
 }

@@ -9,6 +9,7 @@
 #include "net/tls.h"
 
 struct conn_tls;
+struct tls_native; /* tls_parts.h */
 
 /* *out gets the cipher text; borrowed. */
 struct conn_tls *conn_tls_new(struct tls *t, struct buf *out);
@@ -34,5 +35,7 @@ bool conn_tls_is_client(const struct conn_tls *s);
 bool conn_tls_is_open(const struct conn_tls *s);
 const char *conn_tls_sni(const struct conn_tls *s);
 const char *conn_tls_alpn(struct conn_tls *s);
+bool conn_tls_certificate(const struct conn_tls *s, struct buf *der); /* false: there is none */
+struct tls_native *conn_tls_native(struct conn_tls *s);
 
 #endif

@@ -10,6 +10,8 @@
 #include "net/penalty.h"
 #include "net/quota.h"
 
+struct http_natives; /* http_native.h */
+
 struct http_carrier {
 	unsigned version;
 	void (*read_stop)(struct http_exchange *x);
@@ -48,6 +50,7 @@ struct http_server {
 	uv_loop_t *loop;
 	struct tls *tls; /* borrowed */
 	const struct http_handler *handler;
+	const struct http_natives *natives; /* borrowed; NULL: none */
 	void *arg;
 	struct list accepters; /* struct http_listener */
 	struct list conns;     /* struct http_link */

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "net/http.h"
 #include "net/http_carrier.h"
+#include "net/http_native.h"
 
 #define WARN_MS 10000 /* between two lines about connections that are refused */
 
@@ -222,6 +223,11 @@ int http_server_listen(struct http_server *s, int fd, struct err *e)
 void http_server_set_tls(struct http_server *s, struct tls *tls)
 {
 	s->tls = tls;
+}
+
+void http_server_set_natives(struct http_server *s, const struct http_natives *n)
+{
+	s->natives = n;
 }
 
 static void http_server_refuse_all(struct http_server *s)

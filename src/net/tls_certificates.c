@@ -7,18 +7,22 @@
 
 struct certificates {
 	enum secret own_secret;
-	const char *const *alpn; /* borrowed */
-	struct buf own, others;  /* as they came, with a NUL */
+	const char *const *alpn;           /* borrowed */
+	const struct tls_natives *natives; /* borrowed; NULL: none */
+	struct buf own, others;            /* as they came, with a NUL */
+	struct buf client_ca;              /* empty: clients are asked for no certificate */
 	struct super_tickets tickets;
 	bool has_tickets;
 };
 
-struct certificates *certificates_new(enum secret own, const char *const *alpn)
+struct certificates *certificates_new(enum secret own, const char *const *alpn,
+				      const struct tls_natives *natives)
 {
 	struct certificates *c = xcalloc(1, sizeof(*c));
 
 	c->own_secret = own;
 	c->alpn = alpn;
+	c->natives = natives;
 	c->own.secret = c->others.secret = true;
 	return c;
 }
@@ -27,6 +31,7 @@ void certificates_free(struct certificates *c)
 {
 	buf_free(&c->own);
 	buf_free(&c->others);
+	buf_free(&c->client_ca);
 	explicit_bzero(&c->tickets, sizeof(c->tickets));
 	free(c);
 }
@@ -38,6 +43,12 @@ static struct tls *certificates_one(struct certificates *c, const char *pem, siz
 
 	if (tls && c->has_tickets)
 		tls_set_tickets(tls, &c->tickets);
+	if (tls && c->client_ca.size &&
+	    tls_set_natives(tls, c->natives, (const char *)c->client_ca.data, c->client_ca.size,
+			    e)) {
+		tls_free(tls);
+		return NULL;
+	}
 	return tls;
 }
 
@@ -94,6 +105,16 @@ static int certificates_take_tickets(struct certificates *c, const char *text, s
 	return c->own.size && !*tls ? -1 : 0;
 }
 
+static int certificates_take_client_ca(struct certificates *c, const char *text, size_t size,
+				       struct tls **tls, struct err *e)
+{
+	buf_clear(&c->client_ca);
+	buf_add(&c->client_ca, text, size);
+	if (c->own.size)
+		*tls = certificates_make(c, &c->own, &c->others, e);
+	return c->own.size && !*tls ? -1 : 0;
+}
+
 int certificates_take(struct certificates *c, enum secret which, const char *text, size_t size,
 		      struct tls **tls, struct err *e)
 {
@@ -103,6 +124,8 @@ int certificates_take(struct certificates *c, enum secret which, const char *tex
 	*tls = NULL;
 	if (which == SECRET_TICKETS)
 		return certificates_take_tickets(c, text, size, tls, e);
+	if (which == SECRET_CLIENT_CA)
+		return certificates_take_client_ca(c, text, size, tls, e);
 	buf_add(&fresh, text, size);
 	buf_str(&fresh);
 	if (mine == &c->own || c->own.size) {

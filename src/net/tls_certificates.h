@@ -3,12 +3,14 @@
 #ifndef NET_TLS_CERTIFICATES_H
 #define NET_TLS_CERTIFICATES_H
 
-#include "net/tls.h"
+#include "net/tls_native.h"
 
 struct certificates;
 
-/* @own is the secret that holds doze's certificate for this listener.  @alpn is borrowed. */
-struct certificates *certificates_new(enum secret own, const char *const *alpn);
+/* @own is the secret that holds doze's certificate for this listener.  @alpn and @natives (NULL:
+ * there are none) are borrowed. */
+struct certificates *certificates_new(enum secret own, const char *const *alpn,
+				      const struct tls_natives *natives);
 void certificates_free(struct certificates *c); /* once nothing uses what it made */
 
 /* Take a secret; it may come again.  *tls gets a new one, which the caller owns, or NULL if

@@ -170,7 +170,7 @@ int objects_main(const struct conf *conf, int super_fd)
 	disk_pool_size(store_threads());
 	json_object_seed(0); /* while there is one thread: it is not safe with more */
 	o.conf = conf;
-	o.certificates = certificates_new(SECRET_TLS_S3, alpn);
+	o.certificates = certificates_new(SECRET_TLS_S3, alpn, NULL);
 	o.s3.loop = uv_default_loop();
 	if (objects_open(&o, conf, &e)) {
 		log_err("%s", e.text);

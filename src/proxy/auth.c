@@ -16,7 +16,7 @@ const struct auth_denial auth_unknown_host = { 403, AUTH_FAILED, REFUSAL_UNKNOWN
 static const struct auth_denial auth_bad = { 403, AUTH_FAILED, REFUSAL_BAD_TOKEN };
 static const struct auth_denial auth_foreign = { 403, AUTH_FAILED, REFUSAL_FOREIGN_TOKEN };
 static const struct auth_denial auth_expired = { 403, AUTH_FAILED, REFUSAL_EXPIRED_TOKEN };
-static const struct auth_denial auth_missing = { 403, AUTH_MISSING, REFUSAL_NO_TOKEN };
+const struct auth_denial auth_missing = { 403, AUTH_MISSING, REFUSAL_NO_TOKEN };
 static const struct auth_denial auth_unreadable = { 403, AUTH_MISSING, REFUSAL_BAD_TOKEN };
 static const struct auth_denial auth_wrong_port = { 403, "Access to port denied",
 						    REFUSAL_PORT_DENIED };
@@ -174,6 +174,20 @@ static int auth_claims(struct auth_keys *k, const char *token, struct token_clai
 	return 0;
 }
 
+static const struct auth_denial *auth_judge(const struct token_claims *claims,
+					    const struct route_set *route, int64_t now_ms)
+{
+	if (strcmp(claims->microvm, route->microvm) != 0)
+		return &auth_foreign;
+	return claims->expires_ms <= now_ms ? &auth_expired : NULL;
+}
+
+static bool auth_admits(const struct token_claims *claims, const struct route_set *route,
+			uint16_t port)
+{
+	return route->http_ingress && token_allows(claims, port);
+}
+
 static const struct auth_denial *auth_open(const char *text, struct auth_keys *keys,
 					   const struct route_set *route, int64_t now_ms,
 					   struct token_claims *claims)
@@ -184,9 +198,7 @@ static const struct auth_denial *auth_open(const char *text, struct auth_keys *k
 		return &auth_missing;
 	if (auth_claims(keys, text, claims, &e))
 		return e.kind == ERR_INVALID ? &auth_unreadable : &auth_bad;
-	if (strcmp(claims->microvm, route->microvm) != 0)
-		return &auth_foreign;
-	return claims->expires_ms <= now_ms ? &auth_expired : NULL;
+	return auth_judge(claims, route, now_ms);
 }
 
 static bool port_read(const char *text, uint16_t *port)
@@ -246,7 +258,25 @@ const struct auth_denial *auth_check(const struct http_head *head, struct auth_o
 		return auth_shell(head, offer, route, port);
 	if (!denial)
 		denial = auth_port(head, offer, port);
-	if (!denial && (!route->http_ingress || !token_allows(&claims, *port)))
+	if (!denial && !auth_admits(&claims, route, *port))
+		denial = &auth_wrong_port;
+	return denial;
+}
+
+const struct auth_denial *auth_check_native(const struct auth_shown *shown, struct auth_keys *keys,
+					    const struct route_set *route, int64_t now_ms,
+					    uint16_t port)
+{
+	struct token_claims claims;
+	const struct auth_denial *denial = NULL;
+
+	if (shown->token || !shown->claims) {
+		denial = auth_open(shown->token, keys, route, now_ms, &claims);
+	} else {
+		claims = *shown->claims;
+		denial = auth_judge(&claims, route, now_ms);
+	}
+	if (!denial && !auth_admits(&claims, route, port))
 		denial = &auth_wrong_port;
 	return denial;
 }

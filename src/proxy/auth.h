@@ -26,6 +26,7 @@ struct auth_denial {
 };
 
 extern const struct auth_denial auth_unknown_host; /* also the answer to another microVM's token */
+extern const struct auth_denial auth_missing;      /* there is no token */
 
 /* Find the endpoint that @host names ("<uuid>.lambda-microvm.us-east-1.localhost[:port]").  If the
  * client sent an SNI, @sni must be the same name; otherwise it is "".  @suffix begins with its dot.
@@ -64,5 +65,16 @@ void auth_keys_set(struct auth_keys *k,
 const struct auth_denial *auth_check(const struct http_head *head, struct auth_offer *offer,
 				     struct auth_keys *keys, const struct route_set *route,
 				     int64_t now_ms, uint16_t *port) must_check;
+
+/* What a client that does not speak HTTP shows: a token, or the claims of its certificate. */
+struct auth_shown {
+	const char *token;                 /* NULL: none */
+	const struct token_claims *claims; /* NULL: none */
+};
+
+/* Likewise for such a client, which names its port itself.  The token counts if there are both. */
+const struct auth_denial *auth_check_native(const struct auth_shown *shown, struct auth_keys *keys,
+					    const struct route_set *route, int64_t now_ms,
+					    uint16_t port) must_check;
 
 #endif

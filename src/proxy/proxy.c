@@ -7,6 +7,7 @@
 #include "net/quota.h"
 #include "net/tls_certificates.h"
 #include "proxy/access_log.h"
+#include "wire/certificate.h"
 
 static const char *const alpn[] = { "h2", "http/1.1", NULL };
 
@@ -55,6 +56,7 @@ int proxy_init(struct proxy *p, uv_loop_t *loop, const struct conf *conf, struct
 	list_init(&p->connecting);
 	list_init(&p->pausing);
 	list_init(&p->heads);
+	list_init(&p->natives);
 	list_init(&p->metered);
 	list_init(&p->unsure);
 	list_init(&p->probes);
@@ -68,7 +70,7 @@ int proxy_init(struct proxy *p, uv_loop_t *loop, const struct conf *conf, struct
 		timers[i]->data = p;
 	}
 	proxy_make_a_stream(p);
-	p->certificates = certificates_new(SECRET_TLS_ENDPOINT, alpn);
+	p->certificates = certificates_new(SECRET_TLS_ENDPOINT, alpn, &native_names);
 	proxy_raise_files();
 	proxy_limit_published(p, conf->clients);
 	p->access_log = access_log_new(loop, e);
@@ -85,11 +87,24 @@ int proxy_set_keys(struct proxy *p, const char *json, size_t size, struct err *e
 	return 0;
 }
 
+static int proxy_set_client_ca(struct proxy *p, const char *text, size_t size, struct err *e)
+{
+	struct certificate_authority *a = certificate_authority_new(text, size, e);
+
+	if (!a)
+		return -1;
+	certificate_authority_free(p->client_ca);
+	p->client_ca = a;
+	return 0;
+}
+
 int proxy_set_certificates(struct proxy *p, enum secret which, const char *text, size_t size,
 			   struct err *e)
 {
 	struct tls *old = p->tls, *tls;
 
+	if (which == SECRET_CLIENT_CA && proxy_set_client_ca(p, text, size, e))
+		return -1;
 	if (certificates_take(p->certificates, which, text, size, &tls, e))
 		return -1;
 	if (!tls)
@@ -99,6 +114,7 @@ int proxy_set_certificates(struct proxy *p, enum secret which, const char *text,
 		http_server_set_tls(p->server, tls);
 	} else {
 		p->server = http_server_new(p->loop, tls, &relay_handler, p);
+		http_server_set_natives(p->server, &native_handler);
 		http_server_limit(p->server, &p->conf->clients);
 	}
 	if (old)
@@ -168,6 +184,7 @@ void proxy_stop(struct proxy *p)
 
 	route_unsee(&p->routes);
 	control_forget_unseen(p);
+	native_clients_close(p);
 	http_server_free(p->server);
 	p->server = NULL;
 	proxy_control_close(p);
@@ -199,6 +216,7 @@ void link_cut_all(struct list *links)
 void proxy_free(struct proxy *p)
 {
 	certificates_free(p->certificates);
+	certificate_authority_free(p->client_ca);
 	access_log_free(p->access_log);
 	p->certificates = NULL;
 }

@@ -10,7 +10,7 @@
 #include "conf/conf.h"
 #include "ipc/super.h"
 #include "net/chan_uv.h"
-#include "net/http.h"
+#include "net/http_native.h"
 #include "proxy/auth.h"
 #include "proxy/route.h"
 #include "proxy/shares.h"
@@ -37,8 +37,10 @@ struct proxy {
 	struct list unsure;            /* relays whose body waits until the port's kind is known */
 	struct list probes;            /* relays that find it out, or that shake hands */
 	struct list heads;             /* relays whose head waits for the first piece of its body */
-	struct chan_uv *control;       /* owned; NULL: away */
-	uv_tcp_t first;                /* proxy_make_a_stream */
+	struct list natives;           /* native clients that are not inside */
+	struct certificate_authority *client_ca; /* owned; NULL: no certificate is accepted */
+	struct chan_uv *control;                 /* owned; NULL: away */
+	uv_tcp_t first;                          /* proxy_make_a_stream */
 	uv_timer_t tick_report, tick_held, tick_connect, tick_drain;
 	struct {
 		int fd;
@@ -95,6 +97,11 @@ void control_note(struct proxy *p, struct route *r, const char *text);
 extern const struct http_handler relay_handler;
 void relay_tick(struct proxy *p, int64_t now_ms); /* what is due of those who are inside */
 bool relay_is_idle(const struct proxy *p);        /* nothing can become due */
+
+/* native_start.c, native_client.c: clients that do not speak HTTP */
+extern const struct tls_natives native_names; /* in a handshake */
+extern const struct http_natives native_handler;
+void native_clients_close(struct proxy *p); /* those that are not inside */
 
 /* queue.c */
 void queue_leave_lines(struct route *r); /* who waited for a port waits for the microVM */

@@ -4,72 +4,52 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "proxy/caller.h"
+#include "net/quota.h"
 #include "proxy/recording.h"
 #include "proxy/tunnel.h"
+#include "proxy/waiting_client.h"
 
 struct published_client {
-	struct caller caller;
+	struct waiting_client w;
 	struct list in_publication;
-	struct conn *conn; /* owned; NULL: a tunnel has it */
-	uint16_t port;     /* of the host */
-	bool ended;        /* it will send no more */
+	uint16_t port; /* of the host */
 };
 
 static void client_leave(struct published_client *c)
 {
-	if (c->caller.route)
-		publication_leave(c->caller.route);
+	if (c->w.caller.route)
+		publication_leave(c->w.caller.route);
 	list_del(&c->in_publication);
-	caller_leave(&c->caller);
+	caller_leave(&c->w.caller);
 }
 
-/* What it sends waits until somebody is there to take it. */
-static size_t client_data(struct conn *conn, const uint8_t *data, size_t size)
+static void client_gone(struct waiting_client *w)
 {
-	(void)conn, (void)data, (void)size;
-	return 0;
-}
-
-static void client_end(struct conn *conn)
-{
-	struct published_client *c = conn_owner(conn);
-
-	c->ended = true;
-}
-
-static void client_closed(struct conn *conn)
-{
-	struct published_client *c = conn_owner(conn);
-	struct proxy *p = c->caller.proxy;
+	struct published_client *c = container_of(w, struct published_client, w);
 
 	client_leave(c);
 	free(c);
-	queue_arm(p);
 }
-
-static const struct conn_ops client_ops = {
-	.data = client_data,
-	.end = client_end,
-	.closed = client_closed,
-};
 
 static bool client_opened(struct caller *caller, int fd)
 {
-	struct published_client *c = container_of(caller, struct published_client, caller);
+	struct published_client *c = container_of(caller, struct published_client, w.caller);
 	struct proxy *p = caller->proxy;
 	struct route *route = caller->route;
 
 	list_del(&caller->link.in_route);
 	list_del(&c->in_publication);
-	tunnel_start_published(p, route, c->port, c->conn, c->ended, fd);
+	tunnel_start_client(p, route,
+			    &(struct tunnel_client){
+				    .conn = c->w.conn, .ended = c->w.ended, .published = c->port },
+			    fd);
 	free(c);
 	return true;
 }
 
 static void client_refused(struct caller *caller, enum refusal why, const char *reason)
 {
-	struct published_client *c = container_of(caller, struct published_client, caller);
+	struct published_client *c = container_of(caller, struct published_client, w.caller);
 	char text[ROUTE_NOTE_SIZE];
 
 	recording_refused(caller->proxy, caller->route, why);
@@ -77,7 +57,7 @@ static void client_refused(struct caller *caller, enum refusal why, const char *
 		 reason);
 	control_note(caller->proxy, caller->route, text);
 	client_leave(c);
-	conn_close(c->conn);
+	conn_close(c->w.conn);
 }
 
 static const struct caller_ops client_caller = {
@@ -90,11 +70,12 @@ static struct published_client *client_make(struct publication *pub, int fd)
 	struct published_client *c = xcalloc(1, sizeof(*c));
 	struct err e;
 
-	caller_init(&c->caller, pub->proxy, &client_caller);
+	caller_init(&c->w.caller, pub->proxy, &client_caller);
 	list_init(&c->in_publication);
 	c->port = pub->row.port;
-	c->conn = conn_new(pub->proxy->loop, fd, NULL, &client_ops, c, &e);
-	if (c->conn)
+	c->w.gone = client_gone;
+	c->w.conn = conn_new(pub->proxy->loop, fd, NULL, &waiting_client_ops, &c->w, &e);
+	if (c->w.conn)
 		return c;
 	log_err("cannot use a connection of a published port error=\"%s\"", e.text);
 	free(c);
@@ -119,15 +100,15 @@ void published_client_new(struct publication *pub, int fd)
 		quota_drop(source);
 		return;
 	}
-	conn_count(c->conn, source);
-	conn_timeout(c->conn, pub->proxy->conf->clients.tunnel_timeout_ms);
+	conn_count(c->w.conn, source);
+	conn_timeout(c->w.conn, pub->proxy->conf->clients.tunnel_timeout_ms);
 	publication_enter(pub);
 	list_add(&pub->clients, &c->in_publication);
-	c->caller.route = pub->route;
-	c->caller.port = pub->row.target;
-	c->caller.way = CONNECT_AT_ONCE;
+	c->w.caller.route = pub->route;
+	c->w.caller.port = pub->row.target;
+	c->w.caller.way = CONNECT_AT_ONCE;
 	control_touch(pub->proxy, pub->route);
-	caller_gate(&c->caller);
+	caller_gate(&c->w.caller);
 }
 
 void published_clients_close(struct publication *pub)
@@ -135,6 +116,6 @@ void published_clients_close(struct publication *pub)
 	list_each(c, &pub->clients, struct published_client, in_publication)
 	{
 		client_leave(c);
-		conn_close(c->conn);
+		conn_close(c->w.conn);
 	}
 }

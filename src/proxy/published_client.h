@@ -1,7 +1,4 @@
-/* published_client.h - a client of a published port, until it is inside and becomes a tunnel.
- *
- * It waits as a request does.  Its bytes stay in its socket meanwhile, and a half-closed client is
- * one that waits for what the application says. */
+/* published_client.h - a client of a published port, until it is inside (waiting_client.h). */
 #ifndef PROXY_PUBLISHED_CLIENT_H
 #define PROXY_PUBLISHED_CLIENT_H
 

@@ -122,9 +122,11 @@ void record_put(const struct request_record *r, int64_t mono_ms, struct buf *to)
 		record_put_text(to, "microvm", r->microvm);
 	if (r->port)
 		buf_addf(to, ",\"port\":%u", r->port);
-	buf_addf(to, ",\"http\":%u", r->version);
+	if (r->version)
+		buf_addf(to, ",\"http\":%u", r->version);
 	record_put_text(to, "method", r->method);
-	record_put_text(to, "path", r->path ? r->path : "");
+	if (r->version)
+		record_put_text(to, "path", r->path ? r->path : "");
 	buf_addf(to, ",\"status\":%u,\"bytesIn\":%llu,\"bytesOut\":%llu", r->status,
 		 (unsigned long long)r->in, (unsigned long long)r->out);
 	record_put_span(to, "holdMs", r->held_ms, r->sent_ms ? r->sent_ms : mono_ms);

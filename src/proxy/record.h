@@ -18,7 +18,7 @@ struct request_record {
 	unsigned status;   /* 0: the client left before there was an answer */
 	bool refused, cut; /* by us; after its answer had begun */
 	enum refusal why;  /* if it was refused */
-	unsigned version;  /* of HTTP: 1 or 2 */
+	unsigned version;  /* of HTTP: 1 or 2; 0: another protocol, which is the method */
 	bool entered;      /* it counts as one that its microVM has now */
 	uint16_t port;     /* 0: unknown */
 	uint64_t in, out;  /* bytes of bodies, or of an upgraded connection */

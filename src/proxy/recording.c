@@ -19,6 +19,18 @@ bool recording_admitted(struct proxy *p, struct request_record *r, struct route 
 	return r->entered;
 }
 
+const char *recording_limit_text(enum refusal limit)
+{
+	static const char *const texts[REFUSAL_NUM] = {
+		[REFUSAL_MICROVM_REQUESTS] =
+			"the microVM has as many requests at once as it may have",
+		[REFUSAL_MICROVM_RATE] =
+			"the microVM has as many requests in a second as it may have",
+	};
+
+	return texts[limit];
+}
+
 void recording_held(struct request_record *r, bool for_microvm)
 {
 	record_hold(r, for_microvm, clock_mono_ms());

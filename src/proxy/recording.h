@@ -9,6 +9,7 @@ void recording_begin(struct request_record *r, const struct http_head *head, uns
 /* False: a limit keeps it out, and *why says which. */
 bool recording_admitted(struct proxy *p, struct request_record *r, struct route *route,
 			uint16_t port, enum refusal *why) must_check;
+const char *recording_limit_text(enum refusal limit); /* of those */
 void recording_held(struct request_record *r, bool for_microvm);
 void recording_sent(struct request_record *r);
 void recording_answered(struct request_record *r, unsigned status);

@@ -148,18 +148,6 @@ static bool relay_wants_http2(const struct http_head *head)
 	return force && !strcmp(force, "true") && !head->upgrade;
 }
 
-static const char *relay_limit_text(enum refusal limit)
-{
-	static const char *const texts[REFUSAL_NUM] = {
-		[REFUSAL_MICROVM_REQUESTS] =
-			"the microVM has as many requests at once as it may have",
-		[REFUSAL_MICROVM_RATE] =
-			"the microVM has as many requests in a second as it may have",
-	};
-
-	return texts[limit];
-}
-
 static void relay_head(struct http_exchange *x)
 {
 	struct relay *r = spare_take(&relay_spares, sizeof(*r));
@@ -186,7 +174,7 @@ static void relay_head(struct http_exchange *x)
 					      r->caller.port, &limit);
 	}
 	if (limited)
-		relay_refuse(r, limit, "%s", relay_limit_text(limit));
+		relay_refuse(r, limit, "%s", recording_limit_text(limit));
 	if (denial || limited || relay_upgrades_with_body(r, head))
 		return;
 	r->force_http2 = relay_wants_http2(head);

@@ -178,16 +178,29 @@ void tunnel_start_raw(struct proxy *p, struct route *route, struct http_exchange
 	tunnel_enter(t, guest);
 }
 
-void tunnel_start_published(struct proxy *p, struct route *route, uint16_t port,
-			    struct conn *client, bool ended, int guest)
+/* What it said already goes before everything else. */
+static void tunnel_say(struct tunnel *t, const struct buf *start)
+{
+	t->record.in += start->size;
+	control_touch(t->proxy, t->route);
+	if (t->ends[1])
+		duplex_write(t->ends[1], start->data, start->size);
+}
+
+void tunnel_start_client(struct proxy *p, struct route *route, const struct tunnel_client *client,
+			 int guest)
 {
 	struct tunnel *t = tunnel_new(p, route);
 
-	t->link.published = port;
-	t->ends[0] = tunnel_conn(t, client);
+	t->link.published = client->published;
+	if (client->record)
+		t->record = record_take(client->record);
+	t->ends[0] = tunnel_conn(t, client->conn);
 	tunnel_enter(t, guest);
-	conn_resume(client);
-	t->ended[0] = ended;
-	if (ended && t->ends[1])
+	if (client->start)
+		tunnel_say(t, client->start);
+	conn_resume(client->conn);
+	t->ended[0] = client->ended;
+	if (client->ended && t->ends[1])
 		duplex_shutdown(t->ends[1]);
 }

@@ -24,7 +24,7 @@ import threading
 import time
 import uuid
 
-SECRET_TLS_ENDPOINT, SECRET_TOKEN_KEYS = 2, 3
+SECRET_TLS_ENDPOINT, SECRET_TOKEN_KEYS, SECRET_CLIENT_CA = 2, 3, 9
 LISTENER_ENDPOINT = 2
 ROLE_CONTROL = 3
 SUPER_SECRET, SUPER_LISTENER, SUPER_PEER, SUPER_START, SUPER_STOP, SUPER_READY = range(1, 7)
@@ -411,7 +411,8 @@ class Rig:
         self.cert = f"{self.dir}/cert.pem"
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
                         "-keyout", f"{self.dir}/key.pem", "-out", self.cert, "-days", "2", "-subj", "/CN=rig",
-                        "-addext", f"subjectAltName=DNS:*{SUFFIX}"], check=True, capture_output=True)
+                        "-addext", f"subjectAltName=DNS:*{SUFFIX},IP:127.0.0.1"], check=True, capture_output=True)
+        self.signer, self.client_ca = self.authority("client-ca")
         if like:
             for name in ("key.pem", "cert.pem"):
                 shutil.copy(f"{like.dir}/{name}", f"{self.dir}/{name}")
@@ -440,7 +441,7 @@ class Rig:
         os.close(ini)
         self.super.theirs.close()
         for which, text in ((SECRET_TLS_ENDPOINT, open(f"{self.dir}/key.pem").read() + open(self.cert).read()),
-                            (SECRET_TOKEN_KEYS, self.keys)):
+                            (SECRET_TOKEN_KEYS, self.keys), (SECRET_CLIENT_CA, self.client_ca)):
             fd = os.memfd_create("secret")
             os.write(fd, text.encode())
             os.lseek(fd, 0, os.SEEK_SET)
@@ -472,6 +473,30 @@ class Rig:
             self.tokens[made] = subprocess.run(
                 [self.program, "mint", keys or self.keys, microvm, str(int((time.time() + minutes * 60) * 1000)),
                  *map(str, scope)], check=True, capture_output=True, text=True).stdout.strip()
+        return self.tokens[made]
+
+    def authority(self, name):
+        """One that signs clients' certificates: its key and certificate, and the certificate alone."""
+        key, cert = f"{self.dir}/{name}.key", f"{self.dir}/{name}.crt"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
+                        key, "-out", cert, "-days", "2", "-subj", "/O=doze/CN=doze client CA"], check=True, capture_output=True)
+        with open(key, encoding="ascii") as k, open(cert, encoding="ascii") as c:
+            text = c.read()
+            return k.read() + text, text
+
+    def certificate(self, *scope, microvm="microvm-1", minutes=60, signer=None):
+        """The files of a client's certificate and of its key."""
+        made = ("certificate", scope, microvm, minutes, signer)
+        if made not in self.tokens:
+            path = f"{self.dir}/client-{len(self.tokens)}"
+            key = subprocess.run(["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out",
+                                  f"{path}.key"], check=True, capture_output=True)
+            key = subprocess.run(["openssl", "pkey", "-in", f"{path}.key", "-pubout"], check=True, capture_output=True, text=True)
+            with open(f"{path}.crt", "w", encoding="ascii") as f:
+                subprocess.run([self.program, "sign", signer or self.signer, key.stdout, microvm,
+                                str(int((time.time() + minutes * 60) * 1000)), *map(str, scope)], check=True, stdout=f)
+            os.chmod(f"{path}.key", 0o600)
+            self.tokens[made] = (f"{path}.crt", f"{path}.key")
         return self.tokens[made]
 
     def connect(self, host, sni=True, source="127.0.0.1"):

@@ -261,7 +261,7 @@ int api_open(struct control *ctl, struct err *e)
 
 	(void)e;
 	ctl->api = xcalloc(1, sizeof(*ctl->api));
-	ctl->api->certificates = certificates_new(SECRET_TLS_API, alpn);
+	ctl->api->certificates = certificates_new(SECRET_TLS_API, alpn, NULL);
 	ctl->api->replays = replays_new();
 	ctl->api->server = http_server_new(&ctl->loop, NULL, &server_handler, ctl);
 	http_server_limit(ctl->api->server, &ctl->conf->clients);

@@ -44,7 +44,7 @@ static void test_a_leaf_is_trusted_for_its_names_only(void **unused)
 	struct err e;
 
 	(void)unused;
-	assert_int_equal(pki_make_ca(&key, &ca_pem, &e), 0);
+	assert_int_equal(pki_make_ca("doze local CA", &key, &ca_pem, &e), 0);
 	assert_int_equal(pki_make_leaf(&key, &ca_pem, names, &leaf_pem, &e), 0);
 	ca = cert_of(&ca_pem);
 	leaf = cert_of(&leaf_pem);
@@ -65,8 +65,8 @@ static void test_a_foreign_ca_is_not_trusted(void **unused)
 	struct err e;
 
 	(void)unused;
-	assert_int_equal(pki_make_ca(&key, &ca_pem, &e), 0);
-	assert_int_equal(pki_make_ca(&key2, &ca2_pem, &e), 0);
+	assert_int_equal(pki_make_ca("doze local CA", &key, &ca_pem, &e), 0);
+	assert_int_equal(pki_make_ca("doze local CA", &key2, &ca2_pem, &e), 0);
 	assert_int_equal(pki_make_leaf(&key, &ca_pem, names, &leaf_pem, &e), 0);
 	ca2 = cert_of(&ca2_pem);
 	leaf = cert_of(&leaf_pem);

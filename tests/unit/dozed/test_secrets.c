@@ -145,7 +145,7 @@ static void make_pair(int dir, const char *name, struct buf *pem)
 	autobuf struct buf cert = { 0 };
 	struct err e;
 
-	assert_int_equal(pki_make_ca(&key, &cert, &e), 0);
+	assert_int_equal(pki_make_ca("doze local CA", &key, &cert, &e), 0);
 	assert_int_equal(pki_make_leaf(&key, &cert, names, pem, &e), 0);
 	write_file(dir, name, pem);
 }
