@@ -75,7 +75,7 @@ command_fn cmd_image_build, cmd_image_rebuild, cmd_image_ls, cmd_image_rm, cmd_i
 	cmd_image_cancel;
 command_fn cmd_base_ls, cmd_base_import, cmd_base_rm, cmd_base_pull;
 command_fn cmd_run, cmd_ls, cmd_get, cmd_suspend, cmd_resume, cmd_rm, cmd_logs, cmd_curl, cmd_shell;
-command_fn cmd_publish, cmd_publish_ls, cmd_unpublish, cmd_forward;
+command_fn cmd_publish, cmd_publish_ls, cmd_unpublish, cmd_forward, cmd_token;
 
 /* A token for this port of a microVM, for an hour; owned by the caller.  NULL: *e says why. */
 char *curl_token(struct client *c, const char *id, long port, struct err *e);

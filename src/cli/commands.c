@@ -167,6 +167,16 @@ const struct command commands[] = {
 		{ .name = "--udp", .help = "forward datagrams of UDP" },
 		{ .name = "--listen", .argument = "ADDRESS", .help = "address of this host (default: 127.0.0.1)" } },
 	  .examples = { { .words = "forward a99 6379" }, { .words = "forward a99 5432:15432" }, { .words = "forward a99 53:5353 --udp" } } },
+	{ .name = "token", .arguments = "ID", .least = 1, .most = 1, .group = GROUP_MICROVMS, .run = cmd_token,
+	  .summary = "make a token for a microVM, or a certificate",
+	  .help = "Prints the token. With --cert it writes a certificate that carries one, and its key, for clients that do not speak HTTP, such as psql and "
+		  "redis-cli: they reach the microVM's port at the host PORT-ENDPOINT. docs/native-clients.md has examples.",
+	  .options = {
+		{ .name = "--ports", .argument = "PORTS", .help = "ports that it opens, such as 5432,8000-8010 (default: all)" },
+		{ .name = "--expires", .argument = "MINUTES", .help = "how long it lasts (1 to 60; default: 60)" },
+		{ .name = "--cert", .help = "write a certificate and its key" },
+		{ .name = "--out", .argument = "PATH", .help = "where to: PATH.crt and PATH.key (default: the microVM's id)" } },
+	  .examples = { { .words = "token a99" }, { .words = "token --cert a99 --ports 5432 --expires 15" } } },
 	{ .name = "publish ls", .arguments = "", .summary = "list published ports", .group = GROUP_MICROVMS, .run = cmd_publish_ls, .help = "",
 	  .examples = { { .words = "publish ls" } } },
 	{ .name = "publish", .arguments = "ID PORT[/udp]", .least = 2, .most = 2, .group = GROUP_MICROVMS, .run = cmd_publish,

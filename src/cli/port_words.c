@@ -47,6 +47,38 @@ int port_words_read_pair(const char *text, struct port_words *to, struct err *e)
 		       text);
 }
 
+int port_words_read_ranges(const char *text, struct port_range ranges[PORT_RANGES], size_t *n,
+			   struct err *e)
+{
+	const char *at = text;
+
+	*n = 0;
+	if (!strcmp(text, "all"))
+		return 0;
+	for (;; at++) {
+		struct port_range *r = &ranges[*n];
+
+		if (*n == PORT_RANGES || !port_words_number(&at, 1, &r->first))
+			break;
+		r->last = r->first;
+		if (*at == '-') {
+			at++;
+			if (!port_words_number(&at, r->first, &r->last))
+				break;
+		}
+		++*n;
+		if (!*at)
+			return 0;
+		if (*at != ',')
+			break;
+	}
+	return err_set(
+		e, ERR_INVALID,
+		"'%s' are no ports: give up to %d numbers or ranges, such as 5432,8000-8010, "
+		"or all",
+		text, PORT_RANGES);
+}
+
 void port_words_print(const char *address, uint16_t port, const char *id,
 		      const struct port_words *to)
 {

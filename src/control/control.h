@@ -18,6 +18,7 @@
 #include "ipc/share.h"
 #include "ipc/super.h"
 #include "net/chan_uv.h"
+#include "wire/certificate.h"
 #include "wire/token.h"
 
 struct control {
@@ -35,6 +36,7 @@ struct control {
 	struct hash left_out;  /* model/model.c: ids of rows that cannot be understood */
 	struct keys keys;
 	struct token_keys token_keys;
+	struct certificate_authority *client_signer; /* of clients' certificates; owned */
 	char endpoint_suffix[200]; /* ".lambda-microvm.us-east-1.localhost", with ":port" unless it
 				      is 443 */
 	char boot_id[UUID_SIZE];

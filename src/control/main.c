@@ -148,6 +148,17 @@ static int control_credentials(struct control *ctl, const char *text, size_t siz
 	return rc;
 }
 
+static int control_set_signer(struct control *ctl, const char *text, size_t size, struct err *e)
+{
+	struct certificate_authority *a = certificate_authority_new(text, size, e);
+
+	if (!a)
+		return -1;
+	certificate_authority_free(ctl->client_signer);
+	ctl->client_signer = a;
+	return 0;
+}
+
 static void on_secret(void *arg, enum secret which, const char *text, size_t size)
 {
 	struct control_role *r = arg;
@@ -161,6 +172,8 @@ static void on_secret(void *arg, enum secret which, const char *text, size_t siz
 		rc = token_keys_parse(text, size, &ctl->token_keys, &e);
 	else if (which == SECRET_CREDENTIALS)
 		rc = control_credentials(ctl, text, size, &e);
+	else if (which == SECRET_CLIENT_SIGNER)
+		rc = control_set_signer(ctl, text, size, &e);
 	else if (which == SECRET_CA_CERT)
 		api_set_ca(ctl, text, size);
 	if (rc)
@@ -244,6 +257,7 @@ static void control_finish(struct control_role *r)
 	gc_close(ctl);
 	role_channels_close(ctl);
 	workers_close(ctl);
+	certificate_authority_free(ctl->client_signer);
 	role_finish(r->link);
 }
 

@@ -150,6 +150,7 @@ class Control:
         self._secret(ipc.SECRET_CREDENTIALS,
                      f"[default]\naws_access_key_id={KEY}\naws_secret_access_key={SECRET}\n")
         self._secret(ipc.SECRET_CA_CERT, "-----BEGIN CERTIFICATE-----\n")
+        self._secret(ipc.SECRET_CLIENT_SIGNER, self._signer())
         if self.tls:
             self._secret(ipc.SECRET_TLS_API, self._certificate())
         self.supervisor.say("LISTENER", [listener.fileno()], which=ipc.LISTENER_API, port=self.port)
@@ -187,6 +188,15 @@ class Control:
                         "-keyout", f"{self.dir}/key", "-out", self.ca, "-days", "2", "-subj", "/CN=127.0.0.1",
                         "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)
         return pathlib.Path(f"{self.dir}/key").read_text() + pathlib.Path(self.ca).read_text()
+
+    def _signer(self):
+        """Of clients' certificates; its own certificate also stands in `client_ca`."""
+        self.client_ca = f"{self.dir}/client-ca.crt"
+        if not os.path.exists(self.client_ca):
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
+                            f"{self.dir}/client-ca.key", "-out", self.client_ca, "-days", "2", "-subj", "/CN=clients"],
+                           check=True, capture_output=True)
+        return pathlib.Path(f"{self.dir}/client-ca.key").read_text() + pathlib.Path(self.client_ca).read_text()
 
     def new_image_role(self):
         self.image.channel.close()

@@ -280,6 +280,14 @@ static const struct member publish_port[] = {
 	{ "listen", &word, false, IN_BODY },
 	{ 0 },
 };
+STRING(public_key, 1, 4096, NULL);
+static const struct member certify[] = {
+	VM_IN_PATH,
+	{ "publicKey", &public_key, true, IN_BODY },
+	{ "expirationInMinutes", &positive, true, IN_BODY },
+	{ "allowedPorts", &ports, true, IN_BODY },
+	{ 0 },
+};
 static const struct member published_port[] = { { "publishedPort", &word, true, IN_PATH }, { 0 } };
 INTEGER(cpu_percent, 0, AWAKE_CPU_MAX);
 static const struct member set_awake[] = {
@@ -338,6 +346,7 @@ const struct op ops[] = {
 	{ "ImportBase", "POST", DOZE "/bases/{name}", D, 201, base_by_name, doze_import_base, true },
 	{ "PullBase", "POST", DOZE "/bases/{name}/pull", D, 200, base_by_name, doze_pull_base, false },
 	{ "RemoveBase", "DELETE", DOZE "/bases/{name}", D, 200, base_by_name, doze_remove_base, false },
+	{ "CreateMicrovmCertificate", "POST", DOZE "/microvms/{microvmIdentifier}/certificate", D, 200, certify, token_certify, false },
 	{ "PublishPort", "POST", DOZE "/microvms/{microvmIdentifier}/published", D, 201, publish_port, doze_publish, false },
 	{ "ListPublishedPorts", "GET", DOZE "/published", D, 200, none, doze_list_published, false },
 	{ "UnpublishPort", "DELETE", DOZE "/published/{publishedPort}", D, 200, published_port, doze_unpublish, false },

@@ -7,7 +7,7 @@ struct op;
 
 typedef void handler(struct call *c);
 
-handler vm_run, vm_get, vm_list, vm_suspend, vm_resume, vm_terminate, token_create,
+handler vm_run, vm_get, vm_list, vm_suspend, vm_resume, vm_terminate, token_certify, token_create,
 	token_create_shell;
 handler image_create, image_get, image_list, image_update, image_delete, image_rebuild;
 handler version_get, version_list, version_update, version_delete, build_get, build_list;

@@ -1,12 +1,15 @@
-/* token.c - CreateMicrovmAuthToken and CreateMicrovmShellAuthToken (service.md 7, 8). */
+/* token.c - CreateMicrovmAuthToken and CreateMicrovmShellAuthToken (service.md 7, 8), and our own
+ * CreateMicrovmCertificate, a token in another form. */
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/rand.h"
 #include "control/api/call.h"
 #include "control/api/handlers/handlers.h"
 #include "control/api/resolve.h"
+#include "wire/certificate.h"
 #include "wire/token.h"
 
 #define TOKEN_MAX_MINUTES 60
@@ -73,20 +76,44 @@ static void token_answer(struct call *c, const struct token_claims *claims)
 	call_answer(c, json_pack("{s:{s:s}}", "authToken", "X-aws-proxy-auth", buf_str(&token)));
 }
 
-void token_create(struct call *c)
+/* Of a token for ports; false: the call has failed. */
+static bool token_claim(struct call *c, struct token_claims *claims)
 {
 	const json_t *ports = json_object_get(c->in, "allowedPorts"), *entry;
-	struct token_claims claims;
 	size_t i;
 
-	if (!token_begin(c, &claims))
-		return;
+	if (!token_begin(c, claims))
+		return false;
 	json_array_foreach(ports, i, entry)
 	{
-		if (!token_allow(c, &claims, entry))
-			return;
+		if (!token_allow(c, claims, entry))
+			return false;
 	}
-	token_answer(c, &claims);
+	return true;
+}
+
+void token_create(struct call *c)
+{
+	struct token_claims claims;
+
+	if (token_claim(c, &claims))
+		token_answer(c, &claims);
+}
+
+void token_certify(struct call *c)
+{
+	const char *key = call_text(c, "publicKey");
+	autobuf struct buf pem = { 0 };
+	struct token_claims claims;
+	struct err e;
+
+	if (!token_claim(c, &claims))
+		return;
+	if (certificate_sign(c->ctl->client_signer, key, strlen(key), &claims, clock_wall_ms(),
+			     &pem, &e))
+		call_fail(c, &e);
+	else
+		call_answer(c, json_pack("{s:s}", "certificate", buf_str(&pem)));
 }
 
 void token_create_shell(struct call *c)
