@@ -49,6 +49,8 @@ static void test_a_leaf_is_trusted_for_its_names_only(void **unused)
 	ca = cert_of(&ca_pem);
 	leaf = cert_of(&leaf_pem);
 	assert_true(verifies(ca, leaf, "0d5f.lambda-microvm.us-east-1.localhost"));
+	assert_true(verifies(ca, leaf, "5432-0d5f.lambda-microvm.us-east-1.localhost"));
+	assert_false(verifies(ca, leaf, "5432.0d5f.lambda-microvm.us-east-1.localhost"));
 	assert_false(verifies(ca, leaf, "lambda-microvm.us-east-1.localhost"));
 	assert_false(verifies(ca, leaf, "example.com"));
 	assert_int_equal(X509_check_ip_asc(leaf, "127.0.0.1", 0), 1);

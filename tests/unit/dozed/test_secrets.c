@@ -58,6 +58,37 @@ static void test_a_second_start_reads_what_the_first_made(void **unused)
 	assert_int_equal(io_remove_tree(AT_FDCWD, dir), 0);
 }
 
+static void test_clients_have_an_authority_of_their_own_whose_key_only_a_signer_gets(void **unused)
+{
+	char dir[] = "/tmp/doze-test-secrets-XXXXXX";
+	struct secrets first, second;
+	struct conf conf;
+	struct stat st;
+	struct err e;
+	int fd;
+
+	(void)unused;
+	assert_non_null(mkdtemp(dir));
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	conf_defaults(&conf, "");
+	assert_int_equal(secrets_load(&first, &conf, fd, &e), 0);
+	assert_int_equal(secrets_load(&second, &conf, fd, &e), 0);
+	for (size_t i = SECRET_CLIENT_SIGNER; i <= SECRET_CLIENT_CA; i++)
+		assert_string_equal(buf_str(&first.each[i]), buf_str(&second.each[i]));
+	assert_non_null(strstr(buf_str(&first.each[SECRET_CLIENT_SIGNER]), "PRIVATE KEY"));
+	assert_non_null(strstr(buf_str(&first.each[SECRET_CLIENT_SIGNER]),
+			       buf_str(&first.each[SECRET_CLIENT_CA])));
+	assert_null(strstr(buf_str(&first.each[SECRET_CLIENT_CA]), "PRIVATE KEY"));
+	assert_string_not_equal(buf_str(&first.each[SECRET_CLIENT_CA]),
+				buf_str(&first.each[SECRET_CA_CERT]));
+	assert_int_equal(fstatat(fd, "secrets/client-ca.key", &st, 0), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	secrets_free(&first);
+	secrets_free(&second);
+	close(fd);
+	assert_int_equal(io_remove_tree(AT_FDCWD, dir), 0);
+}
+
 static void test_a_start_writes_only_what_has_changed(void **unused)
 {
 	static const char *const copies[] = { "ca.crt", "client-credentials" };
@@ -339,6 +370,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_second_start_reads_what_the_first_made),
+		cmocka_unit_test(
+			test_clients_have_an_authority_of_their_own_whose_key_only_a_signer_gets),
 		cmocka_unit_test(test_a_start_writes_only_what_has_changed),
 		cmocka_unit_test(test_no_copy_of_a_secret_stays_behind),
 		cmocka_unit_test(test_a_certificate_that_cannot_be_used_leaves_the_one_before_it),

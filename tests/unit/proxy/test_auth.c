@@ -281,6 +281,64 @@ static void test_a_token_that_was_opened_before_is_still_checked(void **unused)
 	assert_null(ask(lines, token, &route, &port));
 }
 
+static void test_a_certificate_and_a_token_are_asked_the_same(void **unused)
+{
+	static const struct {
+		struct token_claims claims;
+		const char *text; /* "": let in */
+	} cases[] = {
+		{ { .microvm = "microvm-1", .expires_ms = NOW + 1, .all_ports = true }, "" },
+		{ { .microvm = "microvm-1",
+		    .expires_ms = NOW + 1,
+		    .ranges = { { 5432, 5432 } },
+		    .n_ranges = 1 },
+		  "" },
+		{ { .microvm = "microvm-1",
+		    .expires_ms = NOW + 1,
+		    .ranges = { { 5433, 5433 } },
+		    .n_ranges = 1 },
+		  "Access to port denied" },
+		{ { .microvm = "microvm-1", .expires_ms = NOW + 1, .shell = true },
+		  "Access to port denied" },
+		{ { .microvm = "microvm-1", .expires_ms = NOW, .all_ports = true },
+		  "Token authentication failed" },
+		{ { .microvm = "microvm-2", .expires_ms = NOW + 1, .all_ports = true },
+		  "Token authentication failed" },
+	};
+	const struct route_set closed = { .microvm = "microvm-1", .shell_ingress = 1 };
+
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		autofree char *token = mint(&keys, &cases[i].claims);
+		const struct auth_shown shown[] = { { .token = token },
+						    { .claims = &cases[i].claims } };
+
+		for (size_t j = 0; j < ARRAY_SIZE(shown); j++) {
+			const struct auth_denial *denial =
+				auth_check_native(&shown[j], &mine, &route, NOW, 5432);
+
+			assert_string_equal(denial ? denial->text : "", cases[i].text);
+			assert_non_null(auth_check_native(&shown[j], &mine, &closed, NOW, 5432));
+		}
+	}
+}
+
+static void test_a_token_counts_before_a_certificate_and_nothing_is_not_enough(void **unused)
+{
+	const struct token_claims good = { .microvm = "microvm-1",
+					   .expires_ms = NOW + 1,
+					   .all_ports = true };
+	const struct token_claims old = { .microvm = "microvm-1", .all_ports = true };
+	autofree char *token = mint(&keys, &good);
+
+	(void)unused;
+	assert_null(auth_check_native(&(struct auth_shown){ token, &old }, &mine, &route, NOW, 1));
+	assert_non_null(
+		auth_check_native(&(struct auth_shown){ "x", &good }, &mine, &route, NOW, 1));
+	assert_ptr_equal(auth_check_native(&(struct auth_shown){ 0 }, &mine, &route, NOW, 1),
+			 &auth_missing);
+}
+
 static void test_more_tokens_than_are_kept_are_all_right(void **unused)
 {
 	struct token_claims claims = { .microvm = "microvm-1", .all_ports = true };
@@ -407,6 +465,9 @@ int main(void)
 		cmocka_unit_test(test_the_others_are_told_what_the_service_tells),
 		cmocka_unit_test(test_a_token_counts_for_one_microvm_and_its_time),
 		cmocka_unit_test(test_a_token_that_was_opened_before_is_still_checked),
+		cmocka_unit_test(test_a_certificate_and_a_token_are_asked_the_same),
+		cmocka_unit_test(
+			test_a_token_counts_before_a_certificate_and_nothing_is_not_enough),
 		cmocka_unit_test(test_more_tokens_than_are_kept_are_all_right),
 		cmocka_unit_test(test_without_ingress_every_port_is_denied),
 		cmocka_unit_test(test_a_shell_token_opens_a_shell_and_nothing_else),
