@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sanitize.h"
+
 /* realloc would return the old block to the allocator without wiping it. */
 static void buf_move_secret(struct buf *b, size_t room)
 {
@@ -97,6 +99,25 @@ void buf_free(struct buf *b)
 		explicit_bzero(b->data, b->room);
 	free(b->data);
 	*b = (struct buf){ .secret = b->secret };
+}
+
+void buf_take(struct buf_stock *s, struct buf *b)
+{
+	if (!b->data && s->n)
+		*b = s->at[--s->n];
+}
+
+void buf_give(struct buf_stock *s, struct buf *b)
+{
+	assert(!b->secret);
+	/* A sanitizer finds who still uses a buffer only if it is freed. */
+	if (BUILT_WITH_ASAN || !b->data || b->room > s->most || s->n == ARRAY_SIZE(s->at)) {
+		buf_free(b);
+		return;
+	}
+	buf_clear(b);
+	s->at[s->n++] = *b;
+	*b = (struct buf){ 0 };
 }
 
 char *buf_str(struct buf *b)

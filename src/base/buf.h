@@ -23,6 +23,17 @@ void buf_clear(struct buf *b);          /* empty, memory kept */
 void buf_free(struct buf *b);           /* empty, memory given back */
 char *buf_str(struct buf *b); /* NUL-terminated view, valid until the next call; not owned */
 
+/* Buffers that are needed for a moment each: the last that were given back are kept, with their
+ * room.  For one thread. */
+struct buf_stock {
+	size_t most; /* the room of one that is kept */
+	size_t n;
+	struct buf at[32];
+};
+
+void buf_take(struct buf_stock *s, struct buf *b); /* if it has no memory yet */
+void buf_give(struct buf_stock *s, struct buf *b); /* instead of buf_free */
+
 #define autobuf __attribute__((cleanup(buf_free)))
 
 #endif

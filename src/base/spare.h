@@ -5,7 +5,7 @@
 
 #include "base/base.h"
 
-#define SPARE_MOST 64
+#define SPARE_MOST 256
 
 struct spare {
 	size_t size, n;

@@ -38,9 +38,9 @@ static void conn_on_closed(uv_handle_t *handle)
 	if (--c->handles)
 		return;
 	conn_tls_free(c->tls);
-	conn_give_buf(&c->plain);
-	conn_give_buf(&c->out);
-	conn_give_buf(&c->flight);
+	buf_give(&conn_bufs, &c->plain);
+	buf_give(&conn_bufs, &c->out);
+	buf_give(&conn_bufs, &c->flight);
 	buf_free(&c->kept);
 	c->tls = NULL;
 	c->ops->closed(c);

@@ -78,10 +78,8 @@ void conn_set_reading(struct conn *c); /* call it after something changed that d
 void conn_flush(struct conn *c);
 void conn_batch_begin(void); /* around whatever calls owners; they nest */
 void conn_batch_end(void);
-/* What is sent lies in buffers that all connections share, one after the other.  An idle connection
- * has none. */
-void conn_take_buf(struct buf *b);      /* if it has no memory yet */
-void conn_give_buf(struct buf *b);      /* instead of buf_free */
+/* What is sent lies in buffers of these, so that an idle connection has none. */
+extern struct buf_stock conn_bufs;
 void conn_look_at_peer(struct conn *c); /* what it took meanwhile earns it time */
 
 /* conn_close_after_write was called. */

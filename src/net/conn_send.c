@@ -4,7 +4,6 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#include "base/sanitize.h"
 #include "net/conn.h"
 #include "net/conn_parts.h"
 
@@ -14,30 +13,7 @@
  * bytes: until the peer is silent for so long, but not longer than LIMIT_CONN_FINISH_MS. */
 #define CONN_LINGER_MS 2000
 
-#define CONN_BUFS     16
-#define CONN_BUF_ROOM (64 * KIB) /* of one that is kept */
-
-static struct {
-	struct buf at[CONN_BUFS];
-	size_t n;
-} conn_bufs;
-
-void conn_take_buf(struct buf *b)
-{
-	if (!b->data && conn_bufs.n)
-		*b = conn_bufs.at[--conn_bufs.n];
-}
-
-void conn_give_buf(struct buf *b)
-{
-	if (BUILT_WITH_ASAN || !b->data || b->room > CONN_BUF_ROOM || conn_bufs.n == CONN_BUFS) {
-		buf_free(b);
-		return;
-	}
-	buf_clear(b);
-	conn_bufs.at[conn_bufs.n++] = *b;
-	*b = (struct buf){ 0 };
-}
+struct buf_stock conn_bufs = { .most = 64 * KIB };
 
 static void conn_said_all(struct conn *c)
 {
@@ -69,8 +45,8 @@ static void conn_not_heard(struct conn *c)
 		return;
 	}
 	c->unheard = true;
-	conn_give_buf(&c->out);
-	conn_give_buf(&c->flight);
+	buf_give(&conn_bufs, &c->out);
+	buf_give(&conn_bufs, &c->flight);
 }
 
 static void conn_on_written(uv_write_t *req, int status)
@@ -78,7 +54,7 @@ static void conn_on_written(uv_write_t *req, int status)
 	struct conn *c = req->data;
 
 	c->handed += (int64_t)c->flight.size;
-	conn_give_buf(&c->flight);
+	buf_give(&conn_bufs, &c->flight);
 	if (c->state == CONN_CLOSING)
 		return;
 	if (status < 0)
@@ -145,7 +121,7 @@ static void conn_push(struct conn *c)
 			conn_start_write(c);
 			return;
 		}
-		conn_give_buf(&c->out); /* an idle connection keeps no buffer */
+		buf_give(&conn_bufs, &c->out); /* an idle connection keeps no buffer */
 	}
 	if (c->going == CONN_SHUT) {
 		c->going = CONN_FIN_SENT;
@@ -184,9 +160,9 @@ static bool conn_seal(struct conn *c)
 
 	if (!c->plain.size)
 		return true;
-	conn_take_buf(&c->out);
+	buf_take(&conn_bufs, &c->out);
 	sealed = conn_tls_write(c->tls, c->plain.data, c->plain.size);
-	conn_give_buf(&c->plain);
+	buf_give(&conn_bufs, &c->plain);
 	if (!sealed)
 		conn_close(c);
 	return sealed;
@@ -196,12 +172,12 @@ static bool conn_seal(struct conn *c)
 static bool conn_add(struct conn *c, const void *data, size_t size)
 {
 	if (!c->tls) {
-		conn_take_buf(&c->out);
+		buf_take(&conn_bufs, &c->out);
 		buf_add(&c->out, data, size);
 		return true;
 	}
 	if (conn_batch.depth && c->plain.size + size <= CONN_RECORD) {
-		conn_take_buf(&c->plain);
+		buf_take(&conn_bufs, &c->plain);
 		buf_add(&c->plain, data, size);
 		return true;
 	}

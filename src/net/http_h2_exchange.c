@@ -9,6 +9,7 @@
 
 static const struct http_head h2_no_head = { .request = true, .target = "", .host = "" };
 
+struct buf_stock h2_texts = { .most = 4 * KIB };
 static struct spare h2_streams = SPARE(sizeof(struct h2_stream));
 
 static void h2_later(struct http_later *l);
@@ -98,12 +99,12 @@ static void h2_let_go(struct h2_stream *s)
 	list_del(&s->in_heads);
 	list_del(&s->in_h2);
 	buf_free(&s->rest.bytes);
-	buf_free(&s->fields.text);
-	buf_free(&s->lines);
+	buf_give(&h2_texts, &s->fields.text);
+	buf_give(&h2_texts, &s->lines);
 	buf_free(&s->tail);
 	buf_free(&s->out);
 	http_trailers_clear(&s->trailers);
-	http_head_free(&s->head);
+	buf_give(&h2_texts, &s->head.text);
 	if (--h->n_streams || h->closing)
 		return;
 	http_link_waits(h->server, &h->link, h->source);

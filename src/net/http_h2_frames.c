@@ -96,6 +96,7 @@ static int h2_on_header(nghttp2_session *session, const nghttp2_frame *frame, co
 	(void)flags;
 	if (!s)
 		return 0;
+	buf_take(&h2_texts, &s->fields.text);
 	if (!http2_add_field(&s->fields, name, name_size, value, value_size))
 		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 	if (s->fields.size > LIMIT_HTTP2_DECODED)

@@ -34,7 +34,6 @@ static void h2_put_lines(struct buf *b, const struct http_header *headers, size_
 			h2_put_line(b, headers[i].name, headers[i].value);
 }
 
-/* nghttp2 copies them. */
 static size_t h2_fields_of(const struct buf *lines, nghttp2_nv at[], size_t room)
 {
 	uint8_t *name = lines->data, *end = name + lines->size;
@@ -80,13 +79,13 @@ void h2_reset(struct h2_stream *s, uint32_t code)
 static void h2_submit(struct h2_stream *s, bool ends)
 {
 	const nghttp2_data_provider body = { .source.ptr = s, .read_callback = h2_read_answer };
-	nghttp2_nv fields[H2_LINES_MOST];
+	static nghttp2_nv fields[H2_LINES_MOST]; /* nghttp2 copies them */
 	size_t n = h2_fields_of(&s->lines, fields, ARRAY_SIZE(fields));
 
 	list_del(&s->in_heads);
 	if (nghttp2_submit_response(s->h->session, s->id, fields, n, ends ? NULL : &body))
 		h2_reset(s, NGHTTP2_INTERNAL_ERROR);
-	buf_free(&s->lines);
+	buf_give(&h2_texts, &s->lines);
 	h2_pump_later(s->h);
 }
 
@@ -153,6 +152,7 @@ static void h2_send_head(struct http_exchange *x, unsigned status,
 	s->answer = H2_HEAD_WAITS;
 	s->bodyless = !strcmp(x->head->method, "HEAD") || status == 204 || status == 304;
 	s->left = status == 101 ? -1 : length;
+	buf_take(&h2_texts, &s->lines);
 	h2_put_status(&s->lines, h2_status(s, status));
 	h2_put_lines(&s->lines, headers, n);
 	if (length >= 0 && status != 204 && status != 101)

@@ -126,7 +126,11 @@ static size_t upstream_h1_parse(struct upstream_h1 *u, const uint8_t *data, size
 	const uint8_t *body;
 	size_t at = 0, used, n;
 
-	while (u->c && upstream_h1_busy(u) && !u->rest.stopped) {
+	if (!u->parser && size) {
+		u->parser = parser_take(false);
+		http1_expect_no_body(u->parser, u->no_body);
+	}
+	while (u->c && u->parser && upstream_h1_busy(u) && !u->rest.stopped) {
 		switch (http1_next(u->parser, data + at, size - at, &used, &body, &n)) {
 		case HTTP1_MORE:
 			return at + used;

@@ -28,7 +28,7 @@ struct upstream_h1 {
 	struct upstream base;
 	enum upstream_h1_state state;
 	struct conn *c;       /* NULL: taken */
-	struct http1 *parser; /* NULL: no request is under way */
+	struct http1 *parser; /* NULL: no answer has begun */
 	struct http_rest rest;
 	struct buf held;   /* a head that waits for the first piece of its body */
 	int64_t left;      /* of a request body with a length */
@@ -36,6 +36,7 @@ struct upstream_h1 {
 	bool chunked;      /* how the request's body is framed */
 	bool request_done; /* its last byte was queued */
 	bool has_body;     /* the request has one */
+	bool no_body;      /* the answer has none, whatever its head says */
 	bool full;         /* the owner was told to wait for `writable` */
 	bool answered;     /* a byte came since the request */
 	bool keep;         /* the answer allows another request after it */

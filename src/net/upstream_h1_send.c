@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-#include "net/parsers.h"
-
 static bool upstream_h1_put_headers(struct upstream_h1 *u, struct buf *b,
 				    const struct http_header *headers, size_t n)
 {
@@ -38,8 +36,7 @@ bool upstream_h1_request(struct upstream *base, const char *method, const char *
 	else if (length == UPSTREAM_CHUNKED)
 		buf_adds(&b, "transfer-encoding: chunked\r\n");
 	http1_put_end(&b);
-	u->parser = parser_take(false);
-	http1_expect_no_body(u->parser, !strcmp(method, "HEAD"));
+	u->no_body = !strcmp(method, "HEAD");
 	u->chunked = length == UPSTREAM_CHUNKED;
 	u->left = length > 0 ? length : 0;
 	u->has_body = u->chunked || u->left;

@@ -30,7 +30,7 @@ void forward_start(struct relay *r)
 {
 	const struct http_head *head = http_request(r->x);
 	int64_t length = head->chunked ? UPSTREAM_CHUNKED : head->length;
-	struct filtered_headers headers;
+	static struct filtered_headers headers; /* large, and of no use afterwards */
 
 	if (!head->chunked && head->length < 0)
 		length = UPSTREAM_NO_BODY;
@@ -93,7 +93,7 @@ static void forward_upgrade(struct relay *r, const struct http_head *h)
 
 static void forward_pass_head(struct relay *r, const struct http_head *h)
 {
-	struct filtered_headers headers;
+	static struct filtered_headers headers; /* large, and of no use afterwards */
 
 	probe_is_sure(r);
 	recording_answered(&r->record, h->status);

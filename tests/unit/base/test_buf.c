@@ -53,6 +53,36 @@ static void test_what_is_formatted_grows_past_the_room(void **unused)
 	}
 }
 
+static void test_a_stock_gives_empty_buffers(void **unused)
+{
+	struct buf_stock stock = { .most = 256 };
+	struct buf small = { 0 }, large = { 0 }, many[ARRAY_SIZE(stock.at) + 5] = { 0 };
+
+	(void)unused;
+	buf_adds(&small, "what the last one said");
+	buf_reserve(&large, 1000);
+	buf_give(&stock, &small);
+	buf_give(&stock, &large);
+	assert_null(small.data);
+	assert_null(large.data);
+	assert_true(stock.n <= 1);
+	buf_take(&stock, &small);
+	assert_int_equal(small.size, 0);
+	buf_adds(&small, "x");
+	buf_take(&stock, &small); /* has memory */
+	assert_string_equal(buf_str(&small), "x");
+	buf_free(&small);
+	for (size_t i = 0; i < ARRAY_SIZE(many); i++)
+		buf_adds(&many[i], "y");
+	for (size_t i = 0; i < ARRAY_SIZE(many); i++)
+		buf_give(&stock, &many[i]);
+	assert_true(stock.n <= ARRAY_SIZE(stock.at));
+	while (stock.n) {
+		buf_take(&stock, &large);
+		buf_free(&large);
+	}
+}
+
 static void test_it_grows_past_its_first_room(void **unused)
 {
 	autobuf struct buf b = { 0 };
@@ -101,6 +131,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_added_is_there_in_order),
 		cmocka_unit_test(test_numbers_are_written_in_decimal),
 		cmocka_unit_test(test_what_is_formatted_grows_past_the_room),
+		cmocka_unit_test(test_a_stock_gives_empty_buffers),
 		cmocka_unit_test(test_it_grows_past_its_first_room),
 		cmocka_unit_test(test_a_secret_buffer_leaves_no_copy_of_what_it_held),
 		cmocka_unit_test(test_the_test_of_leftovers_finds_some),
