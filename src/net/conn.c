@@ -330,7 +330,7 @@ struct conn *conn_new(uv_loop_t *loop, int fd, struct tls *tls, const struct con
 	list_init(&c->in_batch);
 	c->ops = ops;
 	c->owner = owner;
-	c->write.data = c->shutdown.data = c->timer.data = c;
+	c->timer.data = c;
 	uv_timer_init(loop, &c->timer);
 	c->armed_ms = INT64_MAX;
 	c->last_ms = conn_now(c);

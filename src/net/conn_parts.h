@@ -50,8 +50,6 @@ struct conn {
 		uv_pipe_t pipe;
 	} uv;
 	uv_timer_t timer;
-	uv_write_t write;
-	uv_shutdown_t shutdown;
 	const struct conn_ops *ops;
 	void *owner;            /* borrowed */
 	struct conn_tls *tls;   /* NULL: plain */

@@ -4,6 +4,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include "base/spare.h"
 #include "net/conn.h"
 #include "net/conn_parts.h"
 
@@ -13,6 +14,9 @@
  * bytes: until the peer is silent for so long, but not longer than LIMIT_CONN_FINISH_MS. */
 #define CONN_LINGER_MS 2000
 
+/* A connection that waits has no request to libuv. */
+static struct spare conn_writes = SPARE(sizeof(uv_write_t));
+static struct spare conn_shutdowns = SPARE(sizeof(uv_shutdown_t));
 struct buf_stock conn_bufs = { .most = 64 * KIB };
 
 static void conn_said_all(struct conn *c)
@@ -31,6 +35,7 @@ static void conn_on_shutdown(uv_shutdown_t *req, int status)
 {
 	struct conn *c = req->data;
 
+	spare_give(&conn_shutdowns, req);
 	(void)status; /* if the socket is broken, reading finds that out */
 	if (c->state == CONN_FINISHING)
 		conn_said_all(c);
@@ -53,6 +58,7 @@ static void conn_on_written(uv_write_t *req, int status)
 {
 	struct conn *c = req->data;
 
+	spare_give(&conn_writes, req);
 	c->handed += (int64_t)c->flight.size;
 	buf_give(&conn_bufs, &c->flight);
 	if (c->state == CONN_CLOSING)
@@ -71,13 +77,17 @@ static void conn_on_written(uv_write_t *req, int status)
 
 static void conn_start_write(struct conn *c)
 {
+	uv_write_t *req = spare_take(&conn_writes, sizeof(*req));
 	uv_buf_t buf;
 
+	req->data = c;
 	c->flight = c->out;
 	c->out = (struct buf){ 0 };
 	buf = uv_buf_init((char *)c->flight.data, (unsigned)c->flight.size);
-	if (uv_write(&c->write, &c->uv.stream, &buf, 1, conn_on_written))
-		conn_not_heard(c);
+	if (!uv_write(req, &c->uv.stream, &buf, 1, conn_on_written))
+		return;
+	spare_give(&conn_writes, req);
+	conn_not_heard(c);
 }
 
 /* The kernel takes bytes in lumps for which a slow peer needs minutes.  What counts is therefore
@@ -96,6 +106,18 @@ void conn_look_at_peer(struct conn *c)
 	if (taken > c->taken)
 		pace_moved(&c->pace_out, (size_t)(taken - c->taken), conn_now(c));
 	c->taken = taken > c->taken ? taken : c->taken;
+}
+
+static void conn_start_shutdown(struct conn *c)
+{
+	uv_shutdown_t *req = spare_take(&conn_shutdowns, sizeof(*req));
+
+	req->data = c;
+	c->going = CONN_FIN_SENT;
+	if (!uv_shutdown(req, &c->uv.stream, conn_on_shutdown))
+		return;
+	spare_give(&conn_shutdowns, req);
+	conn_close(c);
 }
 
 static void conn_push(struct conn *c)
@@ -124,9 +146,7 @@ static void conn_push(struct conn *c)
 		buf_give(&conn_bufs, &c->out); /* an idle connection keeps no buffer */
 	}
 	if (c->going == CONN_SHUT) {
-		c->going = CONN_FIN_SENT;
-		if (uv_shutdown(&c->shutdown, &c->uv.stream, conn_on_shutdown))
-			conn_close(c);
+		conn_start_shutdown(c);
 	}
 }
 

@@ -84,7 +84,7 @@ static int tls_fail(struct err *e, const char *what)
 /* NOLINTNEXTLINE(readability-non-const-parameter): the type is OpenSSL's */
 static int tls_on_sni(SSL *ssl, int *alert, void *arg)
 {
-	struct conn_tls *s = SSL_get_app_data(ssl);
+	struct conn_tls *s = BIO_get_data(SSL_get_rbio(ssl));
 	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
 
 	(void)alert, (void)arg;
@@ -252,7 +252,6 @@ struct conn_tls *conn_tls_new(struct tls *t, struct buf *out)
 	BIO_set_data(bio, s);
 	BIO_set_init(bio, 1);
 	SSL_set_bio(s->ssl, bio, bio);
-	SSL_set_app_data(s->ssl, s);
 	if (t->client)
 		SSL_set_connect_state(s->ssl);
 	else
