@@ -2,138 +2,12 @@
 
 Every peer is measured in turn within each round, so that a slow minute of the machine meets all of them.  Time per request is
 the CPU time of the peer's processes: it depends less on who else runs than requests per second do."""
-import contextlib
 import os
-import pathlib
 import re
 import subprocess
-import sys
 import time
-import uuid
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-sys.path.insert(0, str(ROOT / "tests/platform"))
-
-import proxy_rig  # noqa: E402
-
-TICK = os.sysconf("SC_CLK_TCK")
-NGINX = """worker_processes {workers}; pid {dir}/nginx.pid; error_log {dir}/nginx.err; daemon off;
-events {{ worker_connections 20000; }}
-http {{
-  access_log off; proxy_temp_path {dir}/t1; client_body_temp_path {dir}/t2; fastcgi_temp_path {dir}/t3;
-  uwsgi_temp_path {dir}/t4; scgi_temp_path {dir}/t5; client_max_body_size 0; keepalive_requests 100000000;
-  http2_max_concurrent_streams 256;
-  upstream backend {{ server 127.0.0.1:{backend}; keepalive 256; keepalive_requests 100000000; }}
-  server {{
-    listen 127.0.0.1:{port} ssl http2 reuseport backlog=4096; server_name ~.; ssl_protocols TLSv1.2 TLSv1.3;
-    ssl_certificate {dir}/cert.pem; ssl_certificate_key {dir}/key.pem;
-    location / {{ proxy_pass http://backend; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host;
-                  proxy_buffering off; proxy_request_buffering off; }}
-  }}
-}}
-"""
-HAPROXY = """global
-  nbthread {workers}
-  maxconn 8000
-  tune.ssl.default-dh-param 2048
-  tune.h2.max-concurrent-streams 256
-defaults
-  mode http
-  timeout client 60s
-  timeout server 60s
-  timeout connect 5s
-  http-reuse always
-frontend in
-  bind 127.0.0.1:{port} ssl crt {dir}/haproxy.pem alpn h2,http/1.1
-  default_backend out
-backend out
-  server app 127.0.0.1:{backend}
-"""
-
-
-def tree(pid):
-    yield pid
-    with contextlib.suppress(FileNotFoundError), open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-        for child in file.read().split():
-            yield from tree(int(child))
-
-
-def cpu_s(pid):
-    total = 0
-    for process in tree(pid):
-        with contextlib.suppress(FileNotFoundError), open(f"/proc/{process}/stat", encoding="ascii") as file:
-            fields = file.read().rsplit(")", 1)[1].split()
-            total += (int(fields[11]) + int(fields[12])) / TICK
-    return total
-
-
-def rss_kib(pid):
-    total = 0
-    for process in tree(pid):
-        with open(f"/proc/{process}/smaps_rollup", encoding="ascii") as file:
-            total += next(int(line.split()[1]) for line in file if line.startswith("Pss:"))
-    return total
-
-
-def free_port():
-    with contextlib.closing(proxy_rig.socket.create_server(("127.0.0.1", 0))) as s:
-        return s.getsockname()[1]
-
-
-class Peers:
-    """doze, nginx and haproxy, each in front of one backend."""
-
-    def __init__(self, role, backend, workers=1):
-        self.rig, self.host, self.children = proxy_rig.Rig(role), str(uuid.uuid4()) + proxy_rig.SUFFIX, []
-        try:
-            self.begin(backend, workers)
-        except BaseException:
-            self.close()
-            raise
-
-    def begin(self, backend, workers):
-        streams = pathlib.Path(self.rig.dir) / "run/m/m-1/stream.sock"
-        streams.parent.mkdir(parents=True)
-        self.backend = self.start([backend, streams], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.backend_port = int(self.backend.stdout.readline())
-        self.rig.control.set(self.host.split(".")[0], proxy_rig.OPEN)
-        self.token = self.rig.mint("all")
-        self.at = {"doze": (self.rig.port, self.rig.process.pid)}
-        folder = pathlib.Path(self.rig.dir)
-        (folder / "haproxy.pem").write_text((folder / "cert.pem").read_text() + (folder / "key.pem").read_text())
-        self.peer("nginx", NGINX, lambda file: ["nginx", "-c", file], workers)
-        self.peer("haproxy", HAPROXY, lambda file: ["haproxy", "-db", "-f", file], workers)
-
-    def start(self, words, **more):
-        child = subprocess.Popen([str(word) for word in words], **more)
-        self.children.append(child)
-        return child
-
-    def peer(self, name, text, words, workers):
-        port, file = free_port(), pathlib.Path(self.rig.dir) / f"{name}.conf"
-        file.write_text(text.format(workers=workers, dir=self.rig.dir, backend=self.backend_port, port=port))
-        child = self.start(words(file), stderr=subprocess.DEVNULL)
-        self.at[name] = (port, child.pid)
-
-        def up():
-            with contextlib.suppress(OSError):
-                proxy_rig.socket.create_connection(("127.0.0.1", port)).close()
-                return True
-            return False
-
-        proxy_rig.wait_for(f"{name} listens", up)
-
-    def url(self, name, target):
-        return f"https://{self.host}:{self.at[name][0]}{target}"
-
-    def auth(self, sign="-H"):
-        return [sign, f"x-aws-proxy-auth: {self.token}"]
-
-    def close(self):
-        for child in reversed(self.children):
-            child.terminate()
-            child.wait(10)
-        self.rig.stop()
+from proxy_peers import Peers, cpu_s, proxy_rig, rss_kib
 
 
 def microseconds(text):
@@ -188,6 +62,8 @@ def shapes(peers, big, seconds):
         "down-h2": lambda n: transfer(peers.url(n, f"/{1 << 20}"), auth, None, "2"),
         "up-h1": lambda n: transfer(peers.url(n, "/up"), auth, big, "1.1"),
         "up-h2": lambda n: transfer(peers.url(n, "/up"), auth, big, "2"),
+        "tcp-keepalive": lambda n: wrk(peers.tcp_url(n, "/1"), [], 32, seconds),
+        "tcp-down": lambda n: transfer(peers.tcp_url(n, f"/{1 << 20}"), [], None, "1.1"),
     }
 
 
@@ -209,28 +85,34 @@ def idle(peers, name, n):
     return kib
 
 
+def measure(peers, name, shape):
+    pids = peers.at[name][1]
+    begin, now = cpu_s(pids), time.monotonic()
+    figures = shape(name)
+    spent = cpu_s(pids) - begin
+    figures["cpu_us"] = spent * 1e6 / figures.pop("requests")
+    figures["cpu_share"] = spent / (time.monotonic() - now)
+    return figures
+
+
 def bench(role, backend, rounds, workers=1, seconds=3, only=()):
+    """{peer: {shape: {figure: samples}}}.  What an idle connection takes is asked first: later ones take what others freed."""
     peers = Peers(role, backend, workers)
     big = f"{peers.rig.dir}/big"
     with open(big, "wb") as file:
         file.truncate(1 << 30)
     try:
         direct = [wrk(f"http://127.0.0.1:{peers.backend_port}/1", [], 1, seconds)["p50_us"] for _ in range(rounds)]
-        samples = {"direct": {"one-connection": {"p50_us": direct}}}
-        for shape, measure in shapes(peers, big, seconds).items():
-            if only and shape not in only:
-                continue
-            for _ in range(rounds):
-                for name, (_, pid) in peers.at.items():
-                    begin, now = cpu_s(pid), time.monotonic()
-                    figures = measure(name)
-                    figures["cpu_us"] = (cpu_s(pid) - begin) * 1e6 / figures.pop("requests")
-                    figures["cpu_share"] = figures["cpu_us"] and (cpu_s(pid) - begin) / (time.monotonic() - now)
-                    for key, value in figures.items():
-                        samples.setdefault(name, {}).setdefault(shape, {}).setdefault(key, []).append(value)
+        samples = {"direct": {"one-connection": {"p50_us": direct}}, **{name: {} for name in peers.at}}
         if not only or "idle" in only:
             for name in peers.at:
-                samples[name]["idle"] = {"kib": [idle(peers, name, 500)]}
+                samples[name]["idle"] = {"kib": [idle(peers, name, 1000)]}
+        peers.publish()
+        for shape, way in shapes(peers, big, seconds).items():
+            names = [name for name in peers.at if name in peers.tcp or not shape.startswith("tcp-")]
+            for name in names * rounds if not only or shape in only else []:
+                for key, value in measure(peers, name, way).items():
+                    samples[name].setdefault(shape, {}).setdefault(key, []).append(value)
         return samples
     finally:
         peers.close()
