@@ -4,7 +4,7 @@
     proxy_chromium_test.py PROXY_ROLE CLIENTS_DIR [unittest arguments]
 
 It takes a package of 100 MB, so it runs with DOZE_LONG, and is skipped where there is no Chromium
-(tools/deps browser).
+(tools/deps long).
 """
 import json
 import os
