@@ -34,8 +34,8 @@ def cut(name, text):
     return name, text, (), CUT
 
 
-def each(family, make, whats, status=400):
-    return [refused(f"{family} {what!r}", make(what), status) for what in whats]
+def each(family, make, texts, status=400):
+    return [refused(f"{family} {what!r}", make(what), status) for what in texts]
 
 
 # Both lengths in one head, in both orders: whichever reader is behind us, it never has to choose.
