@@ -5,9 +5,11 @@
 
 SMUGGLING_SHOW in the environment prints what came of each.
 """
+import contextlib
 import os
 import ssl
 import sys
+import unittest
 
 import h2_client as h2
 import proxy_h2_test
@@ -17,6 +19,7 @@ from recorder import Record, talk_record, talk_record_h2
 from smuggling_h2 import REFUSED, ROWS
 from smuggling_payloads import CUT, FAMILIES
 
+LONG = bool(os.environ.get("DOZE_LONG"))
 SHOW = os.environ.get("SMUGGLING_SHOW")
 NO_MORE = (EOFError, ConnectionError, ssl.SSLError)
 
@@ -24,6 +27,7 @@ NO_MORE = (EOFError, ConnectionError, ssl.SSLError)
 class Smuggling(proxy_h2_test.H2Test):
     """After each payload somebody else asks over what it left upstream, and must hear the answer to what he asked."""
     talk, lead, more = staticmethod(talk_record), "", {}
+    step = 0  # bytes of each write; 0: all at once
 
     def setUp(self):
         super().setUp()
@@ -63,7 +67,10 @@ class Smuggling(proxy_h2_test.H2Test):
     def send_h1(self, text, statuses, upstream):
         w, method, heard = self.connect(), text.lstrip("\r\n").split(" ")[0], []
         try:
-            w.send(self.fill(text))
+            text = self.fill(text)
+            with contextlib.suppress(*NO_MORE):  # it may have heard enough
+                for at in range(0, len(text), self.step or len(text)):
+                    w.send(text[at:at + (self.step or len(text))])
             for _ in statuses or (None,):
                 first, fields = w.head()
                 heard.append(int(first.split(" ")[1]))
@@ -126,8 +133,14 @@ class ToHttp2(Smuggling):
     """The same payloads, to an application that speaks HTTP/2."""
     talk, lead, more = staticmethod(talk_record_h2), "X-aws-proxy-force-h2: true\r\n", {"x_aws_proxy_force_h2": "true"}
     test_nothing_is_smuggled_by_upgrades = None  # they are for HTTP/1.1, whatever was asked for
-    if not os.environ.get("DOZE_LONG"):
+    if not LONG:
         test_nothing_is_smuggled_by_odd_heads = None  # these are refused before it matters what the application speaks
+
+
+@unittest.skipUnless(LONG, "it takes a minute")
+class InPieces(Smuggling):
+    """The same payloads, with an end of what has come at each of their bytes."""
+    step = 1
 
 
 if __name__ == "__main__":
