@@ -82,7 +82,7 @@ class Autobahn(proxy_test.ProxyTest):
 
     def dial(self, target, port, to):
         """@port: its server wants its own in the Host field, whoever passes that on."""
-        more = {"max_size": None, "ping_interval": None, "proxy": None}
+        more = {"max_size": None, "ping_interval": None, "proxy": None, "open_timeout": 60}  # its server is slow to settle a large case
         if not to:
             return connect(f"ws://127.0.0.1:{port}{target}", **more)
         return connect(f"wss://{self.host}:{port}{target}", sock=socket.create_connection(("127.0.0.1", to)), ssl=self.rig.tls,
