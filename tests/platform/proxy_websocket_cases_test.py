@@ -6,7 +6,10 @@
 The proxy passes frames, so it is the ends that judge them.  The same client speaks to the same
 application without the proxy, too, and what it hears must be the same, byte for byte and to the end.
 """
+import base64
 import codecs
+import hashlib
+import os
 import select
 import socket
 import ssl
@@ -28,9 +31,10 @@ from websockets.server import ServerProtocol
 import h2_client as h2
 import proxy_h2_test
 import proxy_test
-from proxy_rig import App, Rig, Wire
-from websocket_cases import CASES, CLOSE, CONTINUATION, NO_STATUS
+from proxy_rig import Rig, Wire, request_of
+from websocket_cases import CASES, CLOSE, CONTINUATION, NO_STATUS, by_server
 
+LONG = bool(os.environ.get("DOZE_LONG"))
 UPGRADE = ("Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n")
 
 
@@ -178,6 +182,48 @@ class Ways(proxy_h2_test.H2Test):
                 self.assertTrue(first & 0x80 and opcode != CONTINUATION)
                 messages.append((opcode, data))
         self.assertEqual((messages, code), (case.wanted, case.code))
+
+
+class FromTheApplication(proxy_h2_test.H2Test):
+    """What an application sends in these cases reaches its client, with and without masks, to the end."""
+
+    def says(self, data, chop):
+        def talk(app, w):
+            _, _, fields = request_of(app, w)
+            key = dict(fields)["sec-websocket-key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+            w.send("HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-accept: "
+                   + base64.b64encode(hashlib.sha1(key.encode()).digest()).decode() + "\r\n\r\n")
+            for at in range(0, len(data), chop or len(data)):
+                w.send(data[at:at + (chop or len(data))])
+        self.app(8080, talk)
+
+    def heard_by_http1(self):
+        w = self.connect()
+        w.send(f"GET / HTTP/1.1\r\nHost: {self.host}\r\n{UPGRADE}X-aws-proxy-auth: {self.token}\r\n\r\n")
+        self.assertIn(" 101 ", w.head()[0] + " ")
+        heard = w.left + exchange(w.sock, b"", 1)
+        w.sock.close()
+        return heard
+
+    def heard_by_http2(self):
+        c = self.client(window=1 << 20)
+        s = c.wait(c.request([(":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "https"), (":path", "/"), (":authority", self.host),
+                              ("x-aws-proxy-auth", self.token), ("sec-websocket-version", "13")], end=False))
+        c.sock.close()
+        return bytes(s.body)
+
+    def check_cases(self, cases):
+        for case in cases:
+            for data in (case.sent, by_server(case.sent)):
+                with self.subTest(case.number):
+                    self.says(data, case.chop)
+                    self.assertTrue(self.heard_by_http1() == data)
+                    self.assertTrue(self.heard_by_http2() == data)
+
+    def test_frames_of_an_application_come_through_as_they_are(self):
+        for name, cases in CASES.items():
+            if LONG or name in ("pings_and_pongs", "reserved_bits_and_opcodes", "fragments", "closes"):
+                self.check_cases([case for case in cases if len(case.sent) < 1 << 20])
 
 
 def cases_test(cases):

@@ -25,6 +25,18 @@ def frame(opcode, data=b"", fin=True, rsv=0):
     return bytes([fin << 7 | rsv << 4 | opcode]) + size + MASK + masked(data)
 
 
+def by_server(sent):
+    """The same frames, as a server sends them: without masks."""
+    out, at = b"", 0
+    while at < len(sent):
+        n = sent[at + 1] & 0x7f
+        head = 2 + {126: 2, 127: 8}.get(n, 0)
+        n = n if n < 126 else int.from_bytes(sent[at + 2:at + head], "big")
+        out += sent[at:at + 1] + bytes([sent[at + 1] & 0x7f]) + sent[at + 2:at + head] + masked(sent[at + head + 4:at + head + 4 + n])
+        at += head + 4 + n
+    return out
+
+
 def close(code=NORMAL, reason=b""):
     return frame(CLOSE, struct.pack(">H", code) + reason)
 
