@@ -1,4 +1,5 @@
-/* copy.h - doze-copy: COPY with --parents, --exclude and a symbolic --chmod, run inside a stage.
+/* copy.h - doze-copy: COPY with --parents, --exclude, a symbolic --chmod or wildcards that must
+ * match names with wildcards, run inside a stage.
  *
  * It is static, so that it runs in an image that has nothing else, and it is root there. The
  * sources lie below COPY_SOURCE; they and the names of files are a stranger's. */
@@ -19,6 +20,7 @@ struct copy {
 	gid_t gid;
 	struct ignore *exclude; /* NULL: nothing */
 	bool parents;
+	bool look; /* only see whether it would replace something by a folder */
 	const char *target;
 };
 

@@ -1,4 +1,4 @@
-/* copy_main.c - doze-copy [--chown=USER[:GROUP]] [--chmod=MODE] [--parents] [--own]
+/* copy_main.c - doze-copy [--chown=USER[:GROUP]] [--chmod=MODE] [--parents] [--own] [--look]
  * [--exclude=PATTERN]... -- SOURCE... TARGET */
 
 #include <stdio.h>
@@ -24,6 +24,10 @@ static int copy_option(struct copy *c, const char *arg, struct buf *exclude, str
 	}
 	if (!strcmp(arg, "--parents")) {
 		c->parents = true;
+		return 0;
+	}
+	if (!strcmp(arg, "--look")) {
+		c->look = true;
 		return 0;
 	}
 	if (strcmp(arg, "--own") != 0)

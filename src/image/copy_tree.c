@@ -92,16 +92,47 @@ static int copy_link(const struct copy *c, int dir, const char *name, const char
 static int copy_folder(const struct copy *c, int dir, const char *relative, const char *to,
 		       unsigned deep, struct err *e);
 
+/* BuildKit refuses this too.  A folder behind a link may be meant, or the link may be in the way.
+ */
+static int copy_meets(const char *to, struct stat *there, struct err *e)
+{
+	if (lstat(to, there))
+		return errno == ENOENT ? 0 : err_sys(e, "look at '%s'", to);
+	if (S_ISDIR(there->st_mode))
+		return 0;
+	return err_set(e, ERR_INVALID, "cannot copy to non-directory: '%s' is a %s in the image",
+		       to, S_ISLNK(there->st_mode) ? "link" : "file");
+}
+
+/* See whether folders would meet something else, below what is there already. */
+static int copy_look(const struct copy *c, int dir, const char *name, const char *relative,
+		     const char *to, unsigned deep, struct err *e)
+{
+	struct stat there = { 0 };
+	int fd;
+
+	if (copy_meets(to, &there, e))
+		return -1;
+	if (!there.st_mode)
+		return 0;
+	fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(e, "open '%s'", relative);
+	return copy_folder(c, fd, relative, to, deep + 1, e);
+}
+
 /* @relative is what --exclude looks at. */
 static int copy_entry(const struct copy *c, int dir, const char *name, const char *relative,
 		      const char *to, unsigned deep, struct err *e)
 {
 	bool out = c->exclude && ignore_matches(c->exclude, relative);
-	struct stat st;
+	struct stat st, there;
 	int fd;
 
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW))
 		return err_sys(e, "look at '%s'", relative);
+	if (c->look)
+		return S_ISDIR(st.st_mode) ? copy_look(c, dir, name, relative, to, deep, e) : 0;
 	if (out && !(S_ISDIR(st.st_mode) && ignore_takes_in(c->exclude)))
 		return 0;
 	if (S_ISLNK(st.st_mode))
@@ -117,9 +148,10 @@ static int copy_entry(const struct copy *c, int dir, const char *name, const cha
 		close(fd);
 		return rc;
 	}
-	if (mkdir(to, 0700) && errno != EEXIST) {
+	if (copy_meets(to, &there, e) ||
+	    (mkdir(to, 0700) && errno != EEXIST && err_sys(e, "make '%s'", to))) {
 		close(fd);
-		return err_sys(e, "make '%s'", to);
+		return -1;
 	}
 	if (copy_folder(c, fd, relative, to, deep + 1, e))
 		return -1;
@@ -146,7 +178,8 @@ static int copy_folder(const struct copy *c, int dir, const char *relative, cons
 	while (!rc && (entry = readdir(list))) {
 		autofree char *path =
 			xasprintf("%s%s%s", relative, *relative ? "/" : "", entry->d_name);
-		autofree char *target = xasprintf("%s/%s", to, entry->d_name);
+		const char *slash = *to && to[strlen(to) - 1] == '/' ? "" : "/";
+		autofree char *target = xasprintf("%s%s%s", to, slash, entry->d_name);
 
 		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
 			rc = copy_entry(c, dirfd(list), entry->d_name, path, target, deep, e);
@@ -182,9 +215,11 @@ static int copy_found(const struct copy *c, const char *path, const char *rest, 
 		close(fd);
 		return 0;
 	}
-	if (copy_make_parents(c, to, e)) {
+	if (c->look && S_ISDIR(st.st_mode))
+		return copy_folder(c, fd, "", to, 0, e);
+	if (c->look || copy_make_parents(c, to, e)) {
 		close(fd);
-		return -1;
+		return c->look ? 0 : -1;
 	}
 	if (!S_ISDIR(st.st_mode)) {
 		int rc = copy_file(c, fd, to, &st, e);

@@ -31,6 +31,8 @@ struct step_plan {
 	size_t n;
 	struct dockerfile_lowered lowered;
 	bool node[100]; /* major versions that are needed */
+	bool odd_names; /* in the build context ... */
+	bool looked;    /* ... if somebody asked */
 };
 
 static void plan_free(struct step_plan *p)
@@ -135,6 +137,22 @@ static const char *plan_content(void *arg, const char *path)
 	return context_hash(path);
 }
 
+static bool plan_folder(void *arg, const char *path)
+{
+	(void)arg;
+	return context_is_folder(path);
+}
+
+static bool plan_odd_names(void *arg)
+{
+	struct step_plan *p = arg;
+
+	if (!p->looked)
+		p->odd_names = context_has_odd_names();
+	p->looked = true;
+	return p->odd_names;
+}
+
 /* What a base brings with it is known before anything of the Dockerfile is rewritten. */
 static int plan_inspect(struct step_plan *p, struct err *e)
 {
@@ -150,7 +168,12 @@ static int plan_inspect(struct step_plan *p, struct err *e)
 
 static int plan_lower(struct step_plan *p, struct err *e)
 {
-	const struct dockerfile_lowering how = { p->s->arch, plan_base, plan_content, p };
+	const struct dockerfile_lowering how = { .arch = p->s->arch,
+						 .base = plan_base,
+						 .content = plan_content,
+						 .folder = plan_folder,
+						 .odd_names = plan_odd_names,
+						 .arg = p };
 	struct dockerfile_lowered *l = &p->lowered;
 
 	if (context_ignore(p->s, e) || plan_inspect(p, e))

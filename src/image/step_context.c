@@ -192,6 +192,41 @@ const char *context_hash(const char *path)
 	return hex;
 }
 
+bool context_is_folder(const char *path)
+{
+	autoclose int dir = context_open();
+	autoclose int at = io_open_below(dir, *path ? path : ".", O_PATH | O_DIRECTORY, 0);
+
+	return at >= 0;
+}
+
+static bool context_is_odd(int dir, const char *name, unsigned deep)
+{
+	autoclose int fd = io_open_below(dir, name, O_RDONLY | O_DIRECTORY, 0);
+	struct dirent **list;
+	int n = fd < 0 || deep > CONTEXT_DEEP ? 0 : scandirat(fd, ".", &list, NULL, NULL);
+	bool odd = false;
+
+	for (int i = 0; i < n; i++) {
+		const char *below = list[i]->d_name;
+		bool dots = !strcmp(below, ".") || !strcmp(below, "..");
+
+		odd = odd || strpbrk(below, "*?[\\") ||
+		      (!dots && list[i]->d_type == DT_DIR && context_is_odd(fd, below, deep + 1));
+		free(list[i]);
+	}
+	if (n > 0)
+		free(list);
+	return odd;
+}
+
+bool context_has_odd_names(void)
+{
+	autoclose int dir = context_open();
+
+	return context_is_odd(dir, ".", 0);
+}
+
 static int context_write_file(int dir, const struct dockerfile_file *f, struct err *e)
 {
 	autofree char *parent = xstrdup(f->path);

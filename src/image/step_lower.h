@@ -12,6 +12,8 @@
 int context_ignore(struct step *s, struct err *e) must_check; /* removes what .dockerignore names */
 /* The hash of what lies at @path of the context, or "" if nothing does.  Valid until the next. */
 const char *context_hash(const char *path);
+bool context_is_folder(const char *path);
+bool context_has_odd_names(void); /* a file's name holds a character of wildcards */
 int context_write(const struct dockerfile_lowered *l, struct err *e) must_check; /* heredocs */
 
 /* What ADD takes from the network (step_get.c). */
@@ -32,6 +34,7 @@ struct say {
 	bool ending;                        /* they are why it ends */
 	int64_t ended_ms;                   /* when they came */
 	char runtime[512];                  /* why a step did not even start */
+	char copier[512];                   /* what doze-copy said last */
 	bool full;                          /* a line reported a full disk */
 };
 

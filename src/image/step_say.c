@@ -141,6 +141,23 @@ static const struct dockerfile_step *say_next(struct say *say, const char *line)
 	return step;
 }
 
+/* doze-copy tells why it fails, in a line that may come before or after the builder's. */
+static void say_hear_copier(struct say *say, const char *line)
+{
+	static const char before[] = "COPY: ";
+
+	if (!strncmp(line, before, sizeof(before) - 1))
+		snprintf(say->copier, sizeof(say->copier), "%s", line + sizeof(before) - 1);
+}
+
+/* Nothing but the copier speaks in a step that copies. */
+static const char *say_copier_cause(const struct say *say, const struct dockerfile_step *step)
+{
+	bool copies = step && (!strncmp(step->text, "COPY ", 5) || !strncmp(step->text, "ADD ", 4));
+
+	return copies && *say->copier ? say->copier : NULL;
+}
+
 /* The builder's lines are its own affair, such as ids of layers; errors come as one line. */
 static bool say_own(struct say *say, const char *line)
 {
@@ -174,6 +191,7 @@ static bool say_own(struct say *say, const char *line)
 static int say_line(struct say *say, struct buf *line, bool whole)
 {
 	say->full = say->full || strstr(buf_str(line), "o space left on device");
+	say_hear_copier(say, buf_str(line));
 	if (!say_own(say, buf_str(line))) {
 		say_release(say);
 		fwrite(line->data, 1, line->size, stdout);
@@ -218,7 +236,7 @@ static int say_drain(struct say *say, int fd, struct err *e)
 		}
 		/* A line that waits for its end is shown, so that progress is seen, unless it
 		 * may become one of the builder's. */
-		if (line.size && !strchr("E[Se:", *line.data) && say_line(say, &line, false))
+		if (line.size && !strchr("CE[Se:", *line.data) && say_line(say, &line, false))
 			return say_lost(e);
 	}
 }
@@ -288,6 +306,17 @@ static const char *say_start_cause(const char *runtime)
 	return at ? at + sizeof(before) - 1 : runtime;
 }
 
+/* An array is not written there as it is in the step. */
+static bool say_is_blamed(const struct dockerfile_step *step, const char *text)
+{
+	const char *array = step->lowered ? strstr(step->lowered, " [\"") : NULL;
+	size_t n = step->lowered ? strlen(step->lowered) : 0;
+
+	if (array)
+		n = (size_t)(array - step->lowered);
+	return n > sizeof("RUN") && !strncmp(text, step->lowered, n);
+}
+
 /* The builder names the step that failed, among those that each stage was at. */
 static const struct dockerfile_step *say_failed_step(struct say *say)
 {
@@ -297,16 +326,28 @@ static const struct dockerfile_step *say_failed_step(struct say *say)
 	if (strncmp(text, before, sizeof(before) - 1) != 0)
 		return say->step;
 	text += sizeof(before) - 1;
-	if (say->step && say_is_of(say->step, text))
+	if (say->step && say_is_blamed(say->step, text))
 		return say->step;
 	for (unsigned stage = 1; stage <= say->lowered->n_lowered_stages; stage++) {
 		const struct dockerfile_step *step =
 			say->came[stage] ? say_find(say, stage, say->came[stage]) : NULL;
 
-		if (step && step->lowered && say_is_of(step, text))
+		if (step && say_is_blamed(step, text))
 			return step;
 	}
 	return say->step;
+}
+
+/* What was put before a step of the user's fails with that one's number. */
+static const struct dockerfile_step *say_users(const struct say *say,
+					       const struct dockerfile_step *step)
+{
+	const struct dockerfile_lowered *l = say->lowered;
+
+	for (const struct dockerfile_step *at = step; at && at < l->steps + l->n_steps; at++)
+		if (at->number && at->line == step->line && at->stage == step->stage)
+			return at;
+	return step;
 }
 
 void say_free(struct say *say)
@@ -317,7 +358,8 @@ void say_free(struct say *say)
 
 void say_failure(struct say *say, struct buf *to)
 {
-	const struct dockerfile_step *step = say_failed_step(say);
+	const struct dockerfile_step *step = say_users(say, say_failed_step(say));
+	const char *copier = say_copier_cause(say, step);
 
 	if (step)
 		buf_addf(to, "Dockerfile:%d: ", step->line);
@@ -325,7 +367,9 @@ void say_failure(struct say *say, struct buf *to)
 		buf_addf(to, "step %u/%u failed: ", step->number, step->of);
 	if (step)
 		say_text(step->text, to);
-	if (say->runtime[0] || say->error.size)
+	if (copier)
+		buf_addf(to, ": %s", copier);
+	else if (say->runtime[0] || say->error.size)
 		buf_addf(to, "%s%s", step ? ": " : "",
 			 say->runtime[0] ? say_start_cause(say->runtime)
 					 : say_cause(buf_str(&say->error)));

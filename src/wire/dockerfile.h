@@ -37,6 +37,10 @@ struct dockerfile_lowering {
 	 * nothing lies there. The builder's cache does not look at what RUN mounts. */
 	const char *(*content)(void *arg, const char *path);
 	void *arg;
+	/* Does a folder lie at that path of the build context?  NULL: nowhere. */
+	bool (*folder)(void *arg, const char *path);
+	/* Does a name in the build context hold a character of wildcards?  NULL: none. */
+	bool (*odd_names)(void *arg);
 };
 
 int dockerfile_lower(const struct dockerfile *d, const struct dockerfile_lowering *how,

@@ -303,8 +303,8 @@ static int dockerfile_copy_lower(struct dockerfile_copy *c)
 	dockerfile_need_workdir(c->job, buf_str(&c->target));
 	if (dockerfile_copy_is_special(c))
 		return dockerfile_copy_special(c);
-	return dockerfile_copy_put_plain(c) || dockerfile_copy_put_fetched(c) ||
-			       dockerfile_copy_put_documents(c)
+	return dockerfile_copy_look(c) || dockerfile_copy_put_plain(c) ||
+			       dockerfile_copy_put_fetched(c) || dockerfile_copy_put_documents(c)
 		       ? -1
 		       : 0;
 }

@@ -24,8 +24,14 @@ int dockerfile_fetch(struct dockerfile_copy *c, const char *source, struct buf *
 /* Make the heredoc a file of DOCKERFILE_CONTEXT.  Returns its path there, or NULL and the error. */
 const char *dockerfile_copy_document(struct dockerfile_copy *c, const struct dockerfile_heredoc *h);
 
-/* Copy what no flag of the builder can say: --parents, --exclude, a symbolic --chmod. */
+/* Copy what no flag of the builder can say: --parents, --exclude, a symbolic --chmod, and
+ * wildcards for names that hold some themselves, because the builder reads a match as a pattern. */
 bool dockerfile_copy_is_special(const struct dockerfile_copy *c);
 int dockerfile_copy_special(struct dockerfile_copy *c) must_check;
+
+/* The builder replaces a link by a folder of the same name without a word, and an image without its
+ * /bin is of no use.  Have the step fail before that, as BuildKit's does, where images have links
+ * to folders. */
+int dockerfile_copy_look(struct dockerfile_copy *c) must_check;
 
 #endif

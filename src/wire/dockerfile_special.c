@@ -15,11 +15,27 @@
 	"--mount=type=bind,from=" DOCKERFILE_TOOLS ",source=/doze-copy,target=" DOCKERFILE_COPIER \
 	" [\"" DOCKERFILE_COPIER "\""
 
+/* May a source match a name that the builder would then take for another pattern?  What a stage
+ * holds is not known, but who looks for such names there has to write brackets. */
+static bool dockerfile_special_matches(const struct dockerfile_copy *c)
+{
+	const struct dockerfile_lowering *how = c->job->how;
+	const char *wildcards = c->from ? "[" : "*?[";
+	bool may = false;
+
+	if (strcmp(c->job->inst->word, "COPY") != 0)
+		return false;
+	for (size_t i = 0; i < json_array_size(c->sources); i++)
+		may = may || strpbrk(json_string_value(json_array_get(c->sources, i)), wildcards);
+	return may && (c->from || (how->odd_names && how->odd_names(how->arg)));
+}
+
 bool dockerfile_copy_is_special(const struct dockerfile_copy *c)
 {
 	bool symbolic = c->chmod && !isdigit((unsigned char)*c->chmod);
 
-	return c->parents || json_array_size(c->exclude) || symbolic;
+	return c->parents || json_array_size(c->exclude) || symbolic ||
+	       dockerfile_special_matches(c);
 }
 
 static void dockerfile_special_arg(struct buf *to, const char *name, const char *value)
@@ -56,8 +72,9 @@ static void dockerfile_special_user(struct dockerfile_job *j, const char *user)
 	dockerfile_put(j, buf_str(&line), false);
 }
 
-static void dockerfile_special_run(struct dockerfile_copy *c, const char *from, bool own,
-				   struct buf *args)
+/* @args: those of the copier, without its target; they begin with a comma. */
+static void dockerfile_special_put(struct dockerfile_copy *c, const char *from, struct buf *args,
+				   bool own)
 {
 	struct dockerfile_job *j = c->job;
 	autobuf struct buf line = { 0 };
@@ -66,16 +83,25 @@ static void dockerfile_special_run(struct dockerfile_copy *c, const char *from, 
 		 "RUN --mount=type=bind,from=%s,source=/,target=" DOCKERFILE_SOURCE
 		 " " DOCKERFILE_USE_COPIER,
 		 from);
-	dockerfile_special_args(c, own, &line);
 	buf_adds(&line, buf_str(args));
 	dockerfile_special_arg(&line, "", buf_str(&c->target));
 	buf_adds(&line, "]");
 	if (j->stage->state.user)
 		dockerfile_special_user(j, "0:0");
-	dockerfile_put(j, buf_str(&line), true);
+	dockerfile_put(j, buf_str(&line), own);
 	if (j->stage->state.user)
 		dockerfile_special_user(j, j->stage->state.user);
 	j->out->tools = true;
+}
+
+static void dockerfile_special_run(struct dockerfile_copy *c, const char *from, bool own,
+				   struct buf *sources)
+{
+	autobuf struct buf args = { 0 };
+
+	dockerfile_special_args(c, own, &args);
+	buf_adds(&args, buf_str(sources));
+	dockerfile_special_put(c, from, &args, true);
 }
 
 /* One hash must do for all sources, so that of a single plain one is narrower than that of all. */
@@ -175,4 +201,43 @@ int dockerfile_copy_special(struct dockerfile_copy *c)
 		dockerfile_special_run(c, from, !c->from, &args);
 	}
 	return dockerfile_special_documents(c);
+}
+
+static bool dockerfile_look_is_due(struct dockerfile_copy *c)
+{
+	static const char *const linked[] = { "/", "/etc/", "/usr/", "/usr/local/", "/var/" };
+	const struct dockerfile_lowering *how = c->job->how;
+	struct dockerfile_stage *stage = c->job->stage;
+	const char *source = json_string_value(json_array_get(c->sources, 0));
+	autobuf struct buf target = { 0 }, path = { 0 };
+	bool due = false;
+
+	while (stage->base)
+		stage = stage->base;
+	/* What has nothing has no links, and a step would leave its mount points there. */
+	if (json_array_size(c->sources) != 1 || !strcmp(buf_str(&stage->image), "scratch"))
+		return false;
+	dockerfile_path(NULL, buf_str(&c->target), false, &target);
+	buf_adds(&target, target.size > 1 ? "/" : "");
+	for (size_t i = 0; i < ARRAY_SIZE(linked); i++)
+		due = due || !strcmp(buf_str(&target), linked[i]);
+	dockerfile_path(NULL, source, false, &path);
+	return due && (c->from || (how->folder && how->folder(how->arg, buf_str(&path) + 1)));
+}
+
+int dockerfile_copy_look(struct dockerfile_copy *c)
+{
+	autobuf struct buf args = { 0 };
+	const char *from;
+
+	if (!dockerfile_look_is_due(c))
+		return 0;
+	from = c->from ? dockerfile_mount_from(c->job, c->from) : dockerfile_special_context(c);
+	if (!from)
+		return -1;
+	dockerfile_special_arg(&args, "--look", "");
+	dockerfile_special_arg(&args, "--", "");
+	dockerfile_special_arg(&args, "", json_string_value(json_array_get(c->sources, 0)));
+	dockerfile_special_put(c, from, &args, false);
+	return 0;
 }

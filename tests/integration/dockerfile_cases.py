@@ -93,6 +93,20 @@ row("COPY: several sources", F + "COPY a.txt b.txt /x/\n", has={"/x/a.txt": "hel
 row("COPY: several sources need a folder", F + "COPY a.txt b.txt /x\n", fails="needs a destination that ends with /")
 row("COPY: wildcards", F + "COPY *.txt d/?.c /x/\n", has={"/x/a.txt": "hello\n", "/x/y.c": "c\n", "/x/x.o": None})
 row("COPY: a wildcard that matches nothing", F + "COPY a.txt no* /x/\n", has={"/x/a.txt": "hello\n"})
+PAGES = {"p/[id].js": "1\n", "p/i.js": "2\n", "p/[...all].js": "3\n"}
+row("COPY: wildcards and names with brackets", F + 'COPY p/*.js /x/\nCOPY p/[[]id].js /y/\nCOPY ["p/[[].*", "/z/[q]/"]\nCOPY p /w\n', files=PAGES,
+    has={"/x/[id].js": "1\n", "/x/i.js": "2\n", "/x/[...all].js": "3\n", "/y/[id].js": "1\n", "/y/i.js": None, "/z/[q]/[...all].js": "3\n", "/z/[q]/i.js": None,
+         "/w/[id].js": "1\n"}, short=1)
+row("COPY: wildcards and names with brackets, from a stage", "FROM busy:1 AS s\nCOPY p /p\n" + F + "COPY --from=s /p/[[]id].js /y/\n", files=PAGES,
+    has={"/y/[id].js": "1\n", "/y/i.js": None})
+LINKED = "RUN mkdir -p /usr/bin /usr/share/man && mv /bin/* /usr/bin/ && rm -r /bin && /usr/bin/busybox ln -s usr/bin /bin && ln -s share/man /usr/man\n"
+row("COPY: a folder over a link", F + LINKED + "COPY --chown=web root /\nRUN touch /o\n", files={"root/bin/x": "x", "root/opt/y": "y"},
+    fails="Dockerfile:3: step 3/4 failed: COPY --chown=web root /: cannot copy to non-directory: '/bin' is a link in the image", short=1)
+row("COPY: a folder over a link, from a stage, by a user", "FROM busy:1 AS s\nCOPY root /root\n" + F + LINKED + "USER web\nCOPY --from=s /root/ /usr/\n",
+    files={"root/share/y": "y", "root/man/x": "x"}, fails="cannot copy to non-directory: '/usr/man' is a link in the image")
+row("COPY: a folder beside links", F + LINKED + "COPY root /\nCOPY root/opt/y /bin/y\nCOPY root/opt /usr/man/\n", files={"root/opt/y": "y", "root/etc/group": "g"},
+    has={"/bin": "-> usr/bin", "/usr/bin/y": "y", "/opt/y": "y", "/etc/group": "g", "/usr/share/man/y": "y"})
+row("COPY --exclude: a folder over a link", F + LINKED + "COPY --exclude=*.o root /\n", files={"root/bin/x": "x"}, fails="'/bin' is a link in the image")
 row("COPY: what is not there", F + "COPY no /x\n", fails="Dockerfile:2: step 2/2 failed: COPY no /x: ")
 row("COPY: relative to WORKDIR", F + "WORKDIR /w\nCOPY a.txt .\nCOPY b.txt sub/\n", has={"/w/a.txt": "hello\n", "/w/sub/b.txt": "b\n"})
 row("COPY: the context's root and above", F + "COPY /a.txt ../../b.txt /x/\n", has={"/x/a.txt": "hello\n", "/x/b.txt": "b\n"})

@@ -43,7 +43,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	json_t *config = json_pack("{s:[s,s], s:[s], s:{s:{}}, s:s}", "Env", "A=1", "PATH=/bin",
 				   "OnBuild", "COPY . /x", "Volumes", "/v", "WorkingDir", "/w");
-	const struct dockerfile_lowering how = { "amd64", base, content, config };
+	const struct dockerfile_lowering how = {
+		.arch = "amd64", .base = base, .content = content, .arg = config
+	};
 	struct err e;
 	struct dockerfile *d = dockerfile_parse((const char *)data, size, &e);
 	struct dockerfile_lowered l;

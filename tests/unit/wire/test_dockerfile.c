@@ -31,6 +31,18 @@ static const char *content(void *arg, const char *path)
 	return *path ? "11112222" : "00000000";
 }
 
+static bool folder(void *arg, const char *path)
+{
+	(void)arg;
+	return !strcmp(path, "tree");
+}
+
+static bool odd(void *arg)
+{
+	(void)arg;
+	return true;
+}
+
 /* A base image "with..." has this configuration. */
 static json_t *configuration(void)
 {
@@ -44,7 +56,9 @@ static json_t *configuration(void)
 static int lower(const char *text, struct buf *out, struct buf *notes, struct err *e)
 {
 	json_t *config = configuration();
-	const struct dockerfile_lowering how = { "amd64", known, content, config };
+	const struct dockerfile_lowering how = {
+		.arch = "amd64", .base = known, .content = content, .arg = config, .folder = folder
+	};
 	struct dockerfile *d = dockerfile_parse(text, strlen(text), e);
 	struct dockerfile_lowered l;
 	int rc = d ? dockerfile_lower(d, &how, &l, e) : -1;
@@ -258,6 +272,16 @@ static void test_lowering_leaves_nothing_to_expand(void **unused)
 		    "\"/z/\"]\nUSER u\n",
 		    "from=doze-context-11112222,",
 		    "\"--chmod=u+x\",\"--own\",\"--\",\"a\",\"/b\"]\n" } },
+		/* links of the base that a folder would replace */
+		{ "FROM a\nUSER u\nCOPY tree ///\nCOPY tree /x",
+		  { "\nUSER u\nUSER 0:0\nRUN ",
+		    "\"--look\",\"--\",\"tree\",\"/\"]\nUSER u\n"
+		    "COPY [\"/tree\",\"/\"]\nCOPY [\"/tree\",\"/x\"]\n" } },
+		{ "FROM a AS s\nFROM a\nCOPY --from=s /o /usr/local/\nCOPY file /",
+		  { "\"--look\",\"--\",\"/o\",\"/usr/local/\"]\nCOPY --from=",
+		    "COPY [\"/file\"" } },
+		{ "FROM scratch\nCOPY tree /",
+		  { "FROM scratch AS ", "\nCOPY [\"/tree\",\"/\"]\n" } },
 		/* heredocs */
 		{ "FROM a\nRUN <<EOF\nset -e\necho $A\nEOF\n",
 		  { SH("set -e\\u000aecho $A\\u000a") } },
@@ -359,7 +383,9 @@ static void test_steps_keep_the_numbers_of_their_user(void **unused)
 		int line;
 	} steps[] = { { 1, 1, 3, 1 }, { 1, 0, 0, 3 }, { 1, 3, 3, 3 }, { 2, 1, 3, 6 },
 		      { 2, 2, 3, 7 }, { 2, 2, 3, 7 }, { 2, 0, 0, 6 } };
-	const struct dockerfile_lowering how = { "amd64", known, content, NULL };
+	const struct dockerfile_lowering how = {
+		.arch = "amd64", .base = known, .content = content, .arg = NULL
+	};
 	struct err e = { 0 };
 	struct dockerfile *d = dockerfile_parse(text, strlen(text), &e);
 	struct dockerfile_lowered l;
@@ -380,6 +406,40 @@ static void test_steps_keep_the_numbers_of_their_user(void **unused)
 	dockerfile_free(d);
 }
 
+/* The builder reads what a wildcard matched as a pattern once more. */
+static void test_wildcards_for_names_with_brackets_are_not_left_to_the_builder(void **unused)
+{
+	static const struct {
+		const char *copy;
+		bool odd, special;
+	} rows[] = {
+		{ "COPY p/*.js /x/", true, true },
+		{ "COPY a p/[[]id].js /x/", true, true },
+		{ "COPY p/*.js /x/", false, false },
+		{ "COPY p /x/", true, false },
+		{ "ADD p/*.js /x/", true, false },
+		{ "COPY --from=b p/[[]id].js /x/", false, true },
+		{ "COPY --from=b p/*.jar /x/", false, false },
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		autofree char *text = xasprintf("FROM a\n%s\n", rows[i].copy);
+		const struct dockerfile_lowering how = { .arch = "amd64",
+							 .base = known,
+							 .content = content,
+							 .odd_names = rows[i].odd ? odd : NULL };
+		struct err e = { 0 };
+		struct dockerfile *d = dockerfile_parse(text, strlen(text), &e);
+		struct dockerfile_lowered l;
+
+		assert_int_equal(dockerfile_lower(d, &how, &l, &e), 0);
+		assert_int_equal(!!strstr(buf_str(&l.text), "doze-copy"), rows[i].special);
+		dockerfile_lowered_free(&l);
+		dockerfile_free(d);
+	}
+}
+
 /* The builder finds no file system of a stage that comes from its cache as a whole. */
 static void test_a_stage_that_is_mounted_has_one_without_instructions(void **unused)
 {
@@ -395,7 +455,9 @@ static void test_a_stage_that_is_mounted_has_one_without_instructions(void **unu
 		{ 3, 2, 1, "FROM " }, { 3, 2, 2, "RUN --mount" }, { 4, 3, 0, "FROM " },
 		{ 5, 3, 1, "FROM " }, { 5, 3, 2, "RUN --mount" }, { 5, 3, 3, "COPY --from=" },
 	};
-	const struct dockerfile_lowering how = { "amd64", known, content, NULL };
+	const struct dockerfile_lowering how = {
+		.arch = "amd64", .base = known, .content = content, .arg = NULL
+	};
 	struct err e = { 0 };
 	struct dockerfile *d = dockerfile_parse(text, strlen(text), &e);
 	struct dockerfile_lowered l;
@@ -443,7 +505,9 @@ static void test_what_variables_make_of_a_file_has_a_limit(void **unused)
 		{ "COPY <<E /x\n", "$A", "\nE\n",
 		  "the heredoc E: its variables make it too long." },
 	};
-	const struct dockerfile_lowering how = { "amd64", known, content, NULL };
+	const struct dockerfile_lowering how = {
+		.arch = "amd64", .base = known, .content = content, .arg = NULL
+	};
 
 	(void)unused;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -539,6 +603,8 @@ int main(void)
 		cmocka_unit_test(test_what_is_no_dockerfile_is_refused_with_its_line),
 		cmocka_unit_test(test_lowering_leaves_nothing_to_expand),
 		cmocka_unit_test(test_steps_keep_the_numbers_of_their_user),
+		cmocka_unit_test(
+			test_wildcards_for_names_with_brackets_are_not_left_to_the_builder),
 		cmocka_unit_test(test_a_stage_that_is_mounted_has_one_without_instructions),
 		cmocka_unit_test(test_what_variables_make_of_a_file_has_a_limit),
 		cmocka_unit_test(test_a_long_line_is_broken_where_the_builder_joins_it),
