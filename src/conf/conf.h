@@ -84,6 +84,7 @@ struct conf {
 	char limits_preset[16];                 /* none, aws */
 	int64_t microvm_requests, microvm_rate; /* 0: as the preset says */
 	struct client_limits clients;
+	char store_url[CONF_TEXT], store_url_file[CONF_TEXT]; /* of PostgreSQL; "" = doze.db */
 	char publish_ports[32], publish_listen[64];
 	int64_t max_images, max_versions, max_microvms, max_memory_mib;
 

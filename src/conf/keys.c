@@ -103,6 +103,9 @@ const struct conf_key conf_keys[] = {
 	{ "publish", "ports", TEXT(publish_ports), "20000-29999", "ports of the host that doze publish may lease: FIRST-LAST" },
 	{ "publish", "listen", TEXT(publish_listen), "127.0.0.1", "address of the host that they listen on, unless doze publish --listen names another" },
 
+	{ "store", "url", TEXT(store_url), "", "where the rows are kept: postgresql://USER@HOST/DATABASE; empty: in the file control/doze.db. doze.ini can be read by everyone, so put no password here" },
+	{ "store", "url_file", TEXT(store_url_file), "", "file with that URL alone, of the user doze-control and readable by nobody else; for one with a password" },
+
 	{ "compat", "arm64_as_host", NUM(arm64_as_host, 0, 1), "1", "1: an image that asks for ARM_64 is built for this host; 0: refused" },
 };
 

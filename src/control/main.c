@@ -99,8 +99,12 @@ static void control_store_ready(uv_poll_t *poll, int status, int events)
 static int control_open_store(struct control_role *r, struct err *e)
 {
 	struct control *ctl = &r->ctl;
-	const struct store_place where = { .dir = ctl->dir_fd, .account = ctl->conf->account };
+	autobuf struct buf url = { .secret = true };
+	struct store_place where = { .dir = ctl->dir_fd, .account = ctl->conf->account };
 
+	if (place_read_url(ctl->conf->store_url, ctl->conf->store_url_file, &url, e))
+		return -1;
+	where.url = buf_str(&url);
 	ctl->store = store_open(&where, e);
 	if (!ctl->store)
 		return -1;

@@ -115,7 +115,7 @@ class Proxy:
 class Control:
     """`dir`, machines and lies stay over `stop` and `start`: a control that comes back finds them."""
 
-    def __init__(self, data=None, settings="", tls=False, machines=False, start=True):
+    def __init__(self, data=None, settings="", tls=False, machines=False, start=True, postgres=None):
         self.own = [tempfile.mkdtemp(prefix="doze-run-")]
         self.run_dir = self.own[0]  # a short one: sockets are in it
         self.dir = data or tempfile.mkdtemp(prefix="doze-control-")
@@ -124,6 +124,9 @@ class Control:
         for name in ("data/control/machines", "data/control/microvms", "data/images", "log/builds", "log/microvms"):
             os.makedirs(f"{self.dir}/{name}", exist_ok=True)
         os.makedirs(f"{self.run_dir}/m")
+        self.postgres = postgres  # of postgres_rig.py; None: the rows are in SQLite's file
+        if postgres:
+            settings += f"[store]\nurl={postgres.url()}\n"
         self.settings, self.tls = (ONLY_ASKED if machines else "") + settings, tls
         self.reactor, self.lies, self.script = Reactor(), Lies(), Script()
         self.priv, self.process, self.supervisor = Priv(self), None, None
@@ -304,6 +307,8 @@ class Control:
 
     def rows(self, what, *values):
         """What the store holds, as a reader beside control sees it."""
+        if self.postgres:
+            return self.postgres.rows(what, *values)
         with contextlib.closing(sqlite3.connect(f"file:{self.dir}/data/control/doze.db?mode=ro", uri=True)) as db:
             db.row_factory = sqlite3.Row
             return [dict(row) for row in db.execute(f"SELECT * FROM {what}", values)]

@@ -13,7 +13,7 @@ from rig import CLIENTS, PREFIX, ROOT
 
 CACHE = pathlib.Path(os.environ.get("DOZE_KVM_CACHE", ROOT / "build-check/kvm"))
 PACKAGES = ("nftables iproute2 e2fsprogs libnss-myhostname ca-certificates uidmap procps curl python3 libuv1 libssl3 libjansson4 "
-            "libsqlite3-0 libzip4 libmnl0 libcurl4 libinih1 libnghttp2-14 libwslay1 libseccomp2 libcap-ng0").split()
+            "libsqlite3-0 libpq5 libzip4 libmnl0 libcurl4 libinih1 libnghttp2-14 libwslay1 libseccomp2 libcap-ng0").split()
 MODULES = "boto3 botocore s3transfer jmespath dateutil six.py urllib3 pytest _pytest py.py pluggy iniconfig packaging pygments".split()
 MODELS = "lambda-microvms s3 sts".split()  # of botocore's 400 services
 KILLS = 30 if os.environ.get("DOZE_LONG") else 3  # of test_crash.py

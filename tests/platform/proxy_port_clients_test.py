@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Clients that users have, through published ports and forwarded ones, to a microVM that sleeps first.
 
-    proxy_native_test.py PROXY_ROLE NATIVE_DIR [unittest arguments]
+    proxy_port_clients_test.py PROXY_ROLE CLIENTS_DIR [unittest arguments]
 
 Redis and PostgreSQL are Debian's own servers.  What is not there is skipped, and all of it without
 DOZE_LONG; `logger` alone is in every check.

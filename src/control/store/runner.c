@@ -1,12 +1,13 @@
 #include "control/store/runner.h"
 
+#include "control/store/postgres.h"
 #include "control/store/sqlite.h"
 
 int runner_open(struct runner *r, const struct store_place *where, struct err *e)
 {
 	revisions_init(&r->revisions);
 	list_init(&r->doubt);
-	r->backend = sqlite_open(where, e);
+	r->backend = where->url && *where->url ? postgres_open(where, e) : sqlite_open(where, e);
 	return r->backend ? 0 : -1;
 }
 
@@ -159,8 +160,11 @@ int runner_return(struct runner *r, struct list *settled)
 	struct backend *b = r->backend;
 	bool took_place = false;
 
-	if (b->ops->connect(b, &r->why) || (b->in_doubt && b->ops->settle(b, &took_place, &r->why)))
+	if (b->ops->connect(b, &r->why) ||
+	    (b->in_doubt && b->ops->settle(b, &took_place, &r->why))) {
+		r->why.kind = ERR_UNAVAILABLE;
 		return -1;
+	}
 	if (b->in_doubt)
 		revisions_settle(&r->revisions, took_place);
 	b->in_doubt = false;

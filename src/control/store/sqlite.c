@@ -245,12 +245,22 @@ static const struct backend_ops sqlite_ops = {
 struct backend *sqlite_open(const struct store_place *where, struct err *e)
 {
 	struct sqlite *s = xcalloc(1, sizeof(*s));
-	char path[64];
+	char path[64], id[UUID_SIZE];
 
 	s->backend.ops = &sqlite_ops;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d/doze.db", where->dir);
-	s->db = sqlite_open_as(path, "NORMAL", where->account, e);
-	if (!s->db)
+	if (place_read_id(where->dir, id, e)) {
+		free(s);
+		return NULL;
+	}
+	if (!*id)
+		s->db = sqlite_open_as(path, "NORMAL", where->account, e);
+	else
+		err_set(e, ERR_INVALID,
+			"the rows of this data directory are in PostgreSQL: set [store] url again, "
+			"or "
+			"remove control/store-id to begin without them");
+	if (!s->db && !*id)
 		s->db = sqlite_open_as(path, "EXCLUSIVE", where->account, e);
 	if (s->db && !sqlite_prepare(s, e))
 		return &s->backend;

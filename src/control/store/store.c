@@ -19,7 +19,9 @@
 #include "base/log.h"
 #include "control/store/runner.h"
 
-#define STORE_RETURN_MS 500 /* between two tries to reach a database that is away */
+/* Between two tries to reach a database that is away: the first one is made at once. */
+#define STORE_RETURN_FIRST_MS 10
+#define STORE_RETURN_MOST_MS  500
 
 struct store {
 	struct runner runner;
@@ -31,6 +33,7 @@ struct store {
 	struct list queue, finished; /* of struct store_txn */
 	bool closing, away;
 	struct err why; /* it is away */
+	int64_t return_ms;
 };
 
 static void store_wake(struct store *s)
@@ -48,8 +51,9 @@ static void store_lost(struct store *s)
 	if (s->away)
 		return;
 	s->away = true;
+	s->return_ms = STORE_RETURN_FIRST_MS;
 	s->why = s->runner.why;
-	log_err("%s", s->why.text);
+	log_err("the store is away error=\"%s\"", s->why.text);
 }
 
 static void store_run(struct store *s)
@@ -74,7 +78,7 @@ static void store_return(struct store *s)
 	int rc;
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += STORE_RETURN_MS * 1000000L;
+	until.tv_nsec += s->return_ms * 1000000L;
 	until.tv_sec += until.tv_nsec / 1000000000;
 	until.tv_nsec %= 1000000000;
 	if (!pthread_cond_timedwait(&s->work, &s->lock, &until))
@@ -84,8 +88,12 @@ static void store_return(struct store *s)
 	rc = runner_return(&s->runner, &settled);
 	pthread_mutex_lock(&s->lock);
 	s->why = s->runner.why;
-	if (rc)
+	if (rc) {
+		s->return_ms *= 2;
+		if (s->return_ms > STORE_RETURN_MOST_MS)
+			s->return_ms = STORE_RETURN_MOST_MS;
 		return;
+	}
 	s->away = false;
 	log_info("the store is back");
 	list_take(&s->finished, &settled);

@@ -60,8 +60,8 @@ typedef void store_done(void *arg, int rc, const struct err *e);
 void store_commit(struct store_txn *t, store_done *done, void *arg); /* done may be NULL */
 void store_drop(struct store_txn *t); /* instead of a commit; NULL is fine */
 
-/* At start only, on the caller's thread: every row, in order of creation.  Only rows that this store
- * has loaded or written can be changed or deleted by it. */
+/* At start only, on the caller's thread: every row, in order of creation.  Only rows that this
+ * store has loaded or written can be changed or deleted by it. */
 int store_load(struct store *s, const struct store_loader *to, void *arg, struct err *e) must_check;
 
 #endif

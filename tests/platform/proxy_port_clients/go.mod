@@ -1,4 +1,4 @@
-module doze/proxy_native
+module doze/proxy_port_clients
 
 go 1.19
 

@@ -1,12 +1,15 @@
-/* lies.c - libc's and SQLite's functions as the control role under test finds them: the program's
- * own definitions go before those of the libraries, for libuv and SQLite too. */
+/* lies.c - libc's, SQLite's and libpq's functions as the control role under test finds them: the
+ * program's own definitions go before those of the libraries, for libuv and SQLite too. */
 
 #include "lies.h"
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <libpq-fe.h>
 #include <linux/openat2.h>
+#include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdarg.h>
@@ -121,6 +124,26 @@ int clock_gettime(clockid_t clock, struct timespec *t)
 		t->tv_nsec += 1000000000;
 	}
 	return 0;
+}
+
+/* Who waits has added to the time that it was told. */
+int pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *lock,
+			   const struct timespec *until)
+{
+	static int (*behind_pthread_cond_timedwait)(pthread_cond_t *, pthread_mutex_t *,
+						    const struct timespec *);
+	struct timespec real = *until;
+
+	BEHIND(pthread_cond_timedwait);
+	if (lies) {
+		real.tv_sec -= (time_t)(lies->passed_ns / 1000000000);
+		real.tv_nsec -= (long)(lies->passed_ns % 1000000000);
+		if (real.tv_nsec < 0) {
+			real.tv_sec--;
+			real.tv_nsec += 1000000000;
+		}
+	}
+	return behind_pthread_cond_timedwait(cond, lock, &real);
 }
 
 static int lies_wait(int timeout)
@@ -339,4 +362,76 @@ const char *sqlite3_errmsg(sqlite3 *db)
 
 	BEHIND(sqlite3_errmsg);
 	return lies_code ? sqlite3_errstr(lies_code) : behind_sqlite3_errmsg(db);
+}
+
+/* The store in PostgreSQL. */
+
+static void lies_break(PGconn *conn)
+{
+	shutdown(PQsocket(conn), SHUT_RDWR);
+}
+
+/* The server has answered, and nobody hears it. */
+static void lies_break_answered(PGconn *conn)
+{
+	struct pollfd p = { .fd = PQsocket(conn), .events = POLLIN };
+	char bytes[4096];
+
+	while (PQflush(conn) > 0)
+		;
+	poll(&p, 1, 10000);
+	while (recv(p.fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+		;
+	lies_break(conn);
+}
+
+static int lies_before_query(PGconn *conn, const char *sql)
+{
+	int answer;
+
+	if (!lies)
+		return 0;
+	if (!strcmp(sql, "BEGIN"))
+		lies->writing = 1;
+	while (strstr(sql, "COMMIT") && __atomic_load_n(&lies->commits_held, __ATOMIC_SEQ_CST))
+		usleep(500);
+	answer = lies_answer(LIE_QUERY);
+	if (answer == LIE_LOSES_BEFORE)
+		lies_break(conn);
+	return answer;
+}
+
+static void lies_after_query(PGconn *conn, const char *sql, int answer)
+{
+	if (answer == LIE_LOSES_AFTER || answer == LIE_DIES_AFTER)
+		lies_break_answered(conn);
+	lies_after(answer);
+	if (lies && (strstr(sql, "COMMIT") || strstr(sql, "ROLLBACK")))
+		lies->writing = 0;
+}
+
+int PQsendQuery(PGconn *conn, const char *sql)
+{
+	static int (*behind_PQsendQuery)(PGconn *, const char *);
+	int answer, rc;
+
+	BEHIND(PQsendQuery);
+	answer = lies_before_query(conn, sql);
+	rc = behind_PQsendQuery(conn, sql);
+	lies_after_query(conn, sql, answer);
+	return rc;
+}
+
+int PQsendQueryPrepared(PGconn *conn, const char *name, int n, const char *const *values,
+			const int *sizes, const int *formats, int format)
+{
+	static int (*behind_PQsendQueryPrepared)(PGconn *, const char *, int, const char *const *,
+						 const int *, const int *, int);
+	int answer, rc;
+
+	BEHIND(PQsendQueryPrepared);
+	answer = lies_before_query(conn, name);
+	rc = behind_PQsendQueryPrepared(conn, name, n, values, sizes, formats, format);
+	lies_after_query(conn, name, answer);
+	return rc;
 }

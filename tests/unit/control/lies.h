@@ -1,7 +1,7 @@
 /* lies.h - what the control role under test is told that is not so.
  *
  * One page of memory that the rig shares with the role.  The rig writes what is to be told and
- * reads how often it was; lies.c stands in front of libc and SQLite and tells it.  Descriptor
+ * reads how often it was; lies.c stands in front of libc, SQLite and libpq and tells it. Descriptor
  * LIES_FD is the page; without it everything is the truth. */
 #ifndef TESTS_CONTROL_LIES_H
 #define TESTS_CONTROL_LIES_H
@@ -20,6 +20,7 @@ enum lie_call {
 	LIE_MEMFD,
 	LIE_SENDMSG,
 	LIE_RECVMSG,
+	LIE_QUERY, /* of the store in PostgreSQL, whichever statement */
 	LIE_NUM_CALLS,
 };
 
@@ -31,6 +32,9 @@ enum lie_who { LIE_ANYONE, LIE_ROLE, LIE_HELPERS };
 #define LIE_DIES_BEFORE 1001
 #define LIE_DIES_AFTER  1002
 #define LIE_STALLS      1003
+/* Of a query: its connection breaks before the server has it, or when the server has done it. */
+#define LIE_LOSES_BEFORE 1004
+#define LIE_LOSES_AFTER  1005
 
 struct lie {
 	uint32_t answer; /* an errno, a code of SQLite's, LIE_DIES_...; 0: the truth */
