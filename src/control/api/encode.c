@@ -215,12 +215,13 @@ json_t *encode_microvm(const struct control *ctl, const struct microvm *vm)
 {
 	json_t *o = encode_microvm_item(ctl, vm);
 	autofree char *endpoint = xasprintf("%s%s", vm->endpoint, ctl->endpoint_suffix);
+	json_auto_t *params = model_params(vm);
 
 	put(o, "endpoint", json_string(endpoint));
 	put(o, "terminatedAt", encode_time(vm->terminated_ms));
 	put(o, "stateReason", encode_text(vm->reason));
 	put(o, "terminationReasonCode", json_null());
-	put_params(o, vm->params, microvm_params, ARRAY_SIZE(microvm_params));
+	put_params(o, params, microvm_params, ARRAY_SIZE(microvm_params));
 	put_published(o, ctl, vm);
 	return o;
 }

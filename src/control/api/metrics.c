@@ -59,6 +59,7 @@ static void metrics_each(const struct control *ctl, bool microvms, struct buf *t
 			 void (*put)(struct buf *to, const char *prefix, const char *label,
 				     const struct meter *m, size_t which))
 {
+	static const struct meter no_requests;
 	char label[IPC_ID_SIZE + 16];
 
 	if (!microvms) {
@@ -70,7 +71,7 @@ static void metrics_each(const struct control *ctl, bool microvms, struct buf *t
 		if (vm->state == VM_TERMINATED)
 			continue;
 		snprintf(label, sizeof(label), "microvm=\"%s\"", vm->id);
-		put(to, "microvm_", label, &vm->meter, which);
+		put(to, "microvm_", label, vm->meter ? vm->meter : &no_requests, which);
 	}
 }
 

@@ -271,6 +271,13 @@ static void routes_on_lost(const struct worker *w)
 }
 
 /* What a broken proxy says can spoil these numbers and nothing else. */
+static struct meter *routes_meter(struct microvm *vm)
+{
+	if (!vm->meter)
+		vm->meter = xcalloc(1, sizeof(*vm->meter));
+	return vm->meter;
+}
+
 static void routes_count(struct control *ctl, const struct route_meter *m)
 {
 	struct microvm *vm = model_microvm_by_endpoint(ctl, m->endpoint);
@@ -280,7 +287,7 @@ static void routes_count(struct control *ctl, const struct route_meter *m)
 		      "routes_count");
 	meter_add(&ctl->requests, &m->meter);
 	if (vm)
-		meter_add(&vm->meter, &m->meter);
+		meter_add(routes_meter(vm), &m->meter);
 }
 
 /* What is said of one microVM. */

@@ -192,7 +192,8 @@ static void guest_hooked(struct machine *m, enum agent_outcome outcome, unsigned
 
 static char *start_run_body(const struct microvm *vm)
 {
-	const char *payload = json_string_value(json_object_get(vm->params, "runHookPayload"));
+	json_auto_t *params = model_params(vm);
+	const char *payload = json_string_value(json_object_get(params, "runHookPayload"));
 	json_t *body = json_pack("{s:s,s:s}", "microvmId", vm->id, "runHookPayload",
 				 payload ? payload : "");
 	char *text = json_dumps(body, JSON_COMPACT);

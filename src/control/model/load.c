@@ -130,16 +130,15 @@ static void load_microvm(void *arg, const struct store_microvm *row)
 	struct image *image = model_image_by_id(ctl, row->image);
 	struct image_version *v = image ? model_version(image, row->version) : NULL;
 	int state = load_word(row->state, vm_state_name, VM_NUM_STATES, VM_NUM_STATES);
-	json_t *params = model_parse(row->params);
+	json_auto_t *params = v ? NULL : model_parse(row->params);
 	const char *kept = v || state != VM_TERMINATED ? NULL : model_kept_name(params);
 	struct microvm *vm;
 
 	if ((!v && !kept) || state == VM_NUM_STATES) {
 		load_leave_out(ctl, row, v ? "its state is unknown" : "its image is gone");
-		json_decref(params);
 		return;
 	}
-	vm = model_microvm_new(ctl, v, params);
+	vm = model_microvm_of(ctl, v, row->params);
 	if (kept)
 		model_set_origin(vm, row->image, kept, row->version);
 	snprintf(vm->id, sizeof(vm->id), "%s", row->id);
@@ -154,6 +153,7 @@ static void load_microvm(void *arg, const struct store_microvm *row)
 	vm->terminated_ms = row->terminated_ms;
 	vm->suspended_ms = row->suspended_ms;
 	vm->last_byte_ms = row->last_byte_ms;
+	model_read_microvm_params(ctl->conf, vm);
 	if (vm->state != VM_SUSPENDING && vm->state != VM_SUSPENDED)
 		model_set_drained(vm,
 				  false); /* it woke in the step that this row was written for */

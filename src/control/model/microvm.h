@@ -62,9 +62,9 @@ struct microvm {
 	int64_t started_ms, terminated_ms, suspended_ms, last_byte_ms;
 	struct {
 		int64_t started_ms, terminated_ms, suspended_ms, last_byte_ms;
-	} since;        /* the same times on clock_boot_ms() (microvm/policy.h) */
-	json_t *params; /* what Run resolved: what Get echoes, and what it must not (payload,
-			   logging) */
+	} since;      /* the same times on clock_boot_ms() (microvm/policy.h) */
+	char *params; /* JSON (model_params): what Run resolved, which Get echoes, and what it must
+			 not echo (payload, logging).  A text, since most microVMs have ended. */
 	struct idle_policy idle;
 	struct awake_policy awake;
 	struct {
@@ -85,10 +85,10 @@ struct microvm {
 		bool on;          /* the proxy was told to hold new requests */
 		uint64_t awaited; /* workers of the proxy that have not answered */
 		int64_t last_byte_ms;
-	} hold;             /* channels/routes.c's own */
-	uint32_t share;     /* likewise: its row at the proxy, from 1 on; 0: none yet */
-	struct meter meter; /* channels/routes.c: of its requests */
-	bool starting;      /* a machine is on its way to being this microVM (microvm/start.c) */
+	} hold;              /* channels/routes.c's own */
+	uint32_t share;      /* likewise: its row at the proxy, from 1 on; 0: none yet */
+	struct meter *meter; /* channels/routes.c: of its requests; NULL: it had none */
+	bool starting;       /* a machine is on its way to being this microVM (microvm/start.c) */
 	struct machine *machine;     /* its process, NULL until it is there */
 	struct lifecycle *lifecycle; /* what is under way: lifecycle.c's own */
 };

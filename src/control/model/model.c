@@ -115,25 +115,34 @@ void model_set_origin(struct microvm *vm, const char *image, const char *name, i
 	vm->origin.number = number;
 }
 
-struct microvm *model_microvm_new(struct control *ctl, struct image_version *v, json_t *params)
+struct microvm *model_microvm_of(struct control *ctl, struct image_version *v, const char *params)
 {
 	struct microvm *vm = xcalloc(1, sizeof(*vm));
-	char uuid[UUID_SIZE];
 
-	rand_uuid(uuid);
-	snprintf(vm->id, sizeof(vm->id), "microvm-%s", uuid);
-	rand_uuid(vm->endpoint);
 	list_init(&vm->in_control);
 	list_init(&vm->in_account);
+	vm->params = xstrdup(params ? params : "{}");
 	vm->ctl = ctl;
 	vm->version = v;
 	if (v) {
 		model_set_origin(vm, v->image->id, v->image->name, v->number);
 		memcpy(vm->account, v->image->account, sizeof(vm->account));
 	}
+	return vm;
+}
+
+struct microvm *model_microvm_new(struct control *ctl, struct image_version *v, json_t *params)
+{
+	autofree char *text = json_dumps(params, JSON_COMPACT);
+	struct microvm *vm = model_microvm_of(ctl, v, text);
+	char uuid[UUID_SIZE];
+
+	json_decref(params);
+	rand_uuid(uuid);
+	snprintf(vm->id, sizeof(vm->id), "microvm-%s", uuid);
+	rand_uuid(vm->endpoint);
 	vm->state = VM_PENDING;
 	vm->started_ms = clock_wall_ms();
-	vm->params = params;
 	model_read_microvm_params(ctl->conf, vm);
 	return vm;
 }
@@ -200,7 +209,8 @@ void model_microvm_free(struct microvm *vm)
 	hash_del(&vm->ctl->microvms_by_endpoint, &vm->by_endpoint);
 	list_del(&vm->in_control);
 	list_del(&vm->in_account);
-	json_decref(vm->params);
+	free(vm->params);
+	free(vm->meter);
 	free(vm->origin.name);
 	free(vm->reason);
 	free(vm);

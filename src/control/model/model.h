@@ -26,6 +26,9 @@ void model_add_version(struct image_version *v);
  * duration, connectors).
  * @v is NULL for a row whose version was deleted: its owner sets the origin and the account. */
 struct microvm *model_microvm_new(struct control *ctl, struct image_version *v, json_t *params);
+/* Of a row: only what the version gives. */
+struct microvm *model_microvm_of(struct control *ctl, struct image_version *v, const char *params);
+json_t *model_params(const struct microvm *vm); /* the caller's */
 /* Into the list and the tables of control: it can be found from now on. */
 void model_add_microvm(struct microvm *vm);
 void model_image_free(struct control *ctl, struct image *image);

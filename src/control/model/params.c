@@ -73,9 +73,27 @@ static int64_t params_seconds(const json_t *object, const char *name, int64_t fa
 #define MODEL_IMAGE   "dozeImageName"
 #define MODEL_AWAKE   "dozeAwake"
 
+json_t *model_params(const struct microvm *vm)
+{
+	return json_loads(vm->params, 0, NULL);
+}
+
+/* @value is taken over; NULL: the member goes. */
+static void params_set(struct microvm *vm, const char *name, json_t *value)
+{
+	json_auto_t *params = model_params(vm);
+
+	if (value)
+		json_object_set_new(params, name, value);
+	else
+		json_object_del(params, name);
+	free(vm->params);
+	vm->params = json_dumps(params, JSON_COMPACT);
+}
+
 void model_keep_without_version(struct microvm *vm)
 {
-	json_object_set_new(vm->params, MODEL_IMAGE, json_string(vm->origin.name));
+	params_set(vm, MODEL_IMAGE, json_string(vm->origin.name));
 }
 
 const char *model_kept_name(const json_t *params)
@@ -85,27 +103,24 @@ const char *model_kept_name(const json_t *params)
 
 void model_set_drained(struct microvm *vm, bool drained)
 {
+	if (vm->drained == drained)
+		return;
 	vm->drained = drained;
-	if (drained)
-		json_object_set_new(vm->params, MODEL_DRAINED, json_true());
-	else
-		json_object_del(vm->params, MODEL_DRAINED);
+	params_set(vm, MODEL_DRAINED, drained ? json_true() : NULL);
 }
 
 json_t *model_take_awake(struct microvm *vm)
 {
-	json_t *before = json_incref(json_object_get(vm->params, MODEL_AWAKE));
+	json_auto_t *params = model_params(vm);
+	json_t *before = json_incref(json_object_get(params, MODEL_AWAKE));
 
-	json_object_del(vm->params, MODEL_AWAKE);
+	params_set(vm, MODEL_AWAKE, NULL);
 	return before;
 }
 
 void model_put_awake(struct microvm *vm, json_t *words)
 {
-	if (words)
-		json_object_set_new(vm->params, MODEL_AWAKE, words);
-	else
-		json_object_del(vm->params, MODEL_AWAKE);
+	params_set(vm, MODEL_AWAKE, words);
 }
 
 json_t *model_awake_words(const struct awake *a)
@@ -114,9 +129,9 @@ json_t *model_awake_words(const struct awake *a)
 			 (int)a->lease);
 }
 
-void model_read_awake(const struct conf *conf, struct microvm *vm)
+static void params_read_awake(const struct conf *conf, struct microvm *vm, const json_t *params)
 {
-	const json_t *own = json_object_get(vm->params, MODEL_AWAKE);
+	const json_t *own = json_object_get(params, MODEL_AWAKE);
 
 	vm->awake.most_ms = conf->awake_s * 1000;
 	vm->awake.signs = awake_of_image(conf->awake, vm->origin.name ? vm->origin.name : "");
@@ -128,11 +143,19 @@ void model_read_awake(const struct conf *conf, struct microvm *vm)
 		};
 }
 
+void model_read_awake(const struct conf *conf, struct microvm *vm)
+{
+	json_auto_t *params = model_params(vm);
+
+	params_read_awake(conf, vm, params);
+}
+
 void model_read_microvm_params(const struct conf *conf, struct microvm *vm)
 {
-	const json_t *idle = json_object_get(vm->params, "idlePolicy");
-	const json_t *in = json_object_get(vm->params, "ingressNetworkConnectors");
-	const json_t *out = json_object_get(vm->params, "egressNetworkConnectors");
+	json_auto_t *params = model_params(vm);
+	const json_t *idle = json_object_get(params, "idlePolicy");
+	const json_t *in = json_object_get(params, "ingressNetworkConnectors");
+	const json_t *out = json_object_get(params, "egressNetworkConnectors");
 
 	if (json_is_object(idle))
 		vm->idle = (struct idle_policy){
@@ -141,10 +164,10 @@ void model_read_microvm_params(const struct conf *conf, struct microvm *vm)
 			.suspended_ms = params_seconds(idle, "suspendedDurationSeconds", 0),
 			.auto_resume = json_is_true(json_object_get(idle, "autoResumeEnabled")),
 		};
-	model_read_awake(conf, vm);
-	vm->drained = json_is_true(json_object_get(vm->params, MODEL_DRAINED));
+	params_read_awake(conf, vm, params);
+	vm->drained = json_is_true(json_object_get(params, MODEL_DRAINED));
 	vm->max_duration_ms =
-		params_seconds(vm->params, "maximumDurationInSeconds", conf->max_duration_s * 1000);
+		params_seconds(params, "maximumDurationInSeconds", conf->max_duration_s * 1000);
 	vm->http_ingress = !json_array_size(in) || params_have_connector(in, "HTTP_INGRESS") ||
 			   params_have_connector(in, "ALL_INGRESS");
 	vm->mixed_ingress = json_array_size(in) > 1 && params_have_connector(in, "ALL_INGRESS");

@@ -90,8 +90,6 @@ void model_put_build(struct store_txn *t, const struct build *b)
 
 void model_put_microvm(struct store_txn *t, const struct microvm *vm)
 {
-	autofree char *params = model_dump(vm->params);
-
 	store_put_microvm(t, &(struct store_microvm){
 				     .id = vm->id,
 				     .account = vm->account,
@@ -107,7 +105,7 @@ void model_put_microvm(struct store_txn *t, const struct microvm *vm)
 				     .terminated_ms = vm->terminated_ms,
 				     .suspended_ms = vm->suspended_ms,
 				     .last_byte_ms = vm->last_byte_ms,
-				     .params = params,
+				     .params = vm->params,
 			     });
 }
 

@@ -76,15 +76,17 @@ static json_t *stats_microvms(const struct control *ctl, int64_t *baseline_mib)
 
 static json_t *stats_endpoint(const struct microvm *vm)
 {
+	static const struct meter none;
+	const struct meter *m = vm->meter ? vm->meter : &none;
 	uint64_t requests = 0;
 
 	for (size_t i = 0; i < METER_CLASSES; i++)
-		requests += vm->meter.requests[i];
+		requests += m->requests[i];
 	return json_pack("{s:s,s:s?,s:s,s:I,s:I,s:I,s:I,s:I,s:I}", "microvmId", vm->id, "image",
 			 vm->origin.name, "state", vm_state_name[vm->state], "requests",
-			 (json_int_t)requests, "errors", (json_int_t)vm->meter.requests[5],
-			 "bytesIn", (json_int_t)vm->meter.in, "bytesOut", (json_int_t)vm->meter.out,
-			 "held", (json_int_t)vm->meter.held, "wakes", (json_int_t)vm->meter.wakes);
+			 (json_int_t)requests, "errors", (json_int_t)m->requests[5], "bytesIn",
+			 (json_int_t)m->in, "bytesOut", (json_int_t)m->out, "held",
+			 (json_int_t)m->held, "wakes", (json_int_t)m->wakes);
 }
 
 static json_t *stats_endpoints(const struct control *ctl)
