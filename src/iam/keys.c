@@ -4,7 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <jansson.h>
 #include <openssl/crypto.h>
+
+#include "iam/policy.h"
 
 void keys_init(struct keys *k)
 {
@@ -32,6 +35,39 @@ struct access_key *key_new(const char *id, const char *secret)
 	return key;
 }
 
+static int key_add_policy(struct access_key *key, const char *text, struct err *e)
+{
+	struct policy *p = policy_compile(text, strlen(text), e);
+
+	if (p)
+		key->who.policies[key->who.n_policies++] = p;
+	return p ? 0 : -1;
+}
+
+int key_allow(struct access_key *key, const char *policy, struct err *e)
+{
+	json_t *list, *each;
+	int rc = 0;
+	size_t i;
+
+	if (!policy)
+		return 0;
+	key->policy = xstrdup(policy);
+	list = policy[strspn(policy, " \t\r\n")] == '[' ? json_loads(policy, 0, NULL) : NULL;
+	if (!list)
+		return key_add_policy(key, policy, e);
+	if (!json_array_size(list) || json_array_size(list) > PRINCIPAL_POLICIES)
+		rc = err_set(e, ERR_INVALID, "a key has 1 to %d policies", PRINCIPAL_POLICIES);
+	json_array_foreach(list, i, each)
+	{
+		autofree char *text = json_dumps(each, JSON_COMPACT | JSON_ENCODE_ANY);
+
+		rc = rc || !text || key_add_policy(key, text, e) ? -1 : 0;
+	}
+	json_decref(list);
+	return rc;
+}
+
 struct access_key *key_ref(struct access_key *key)
 {
 	key->refs++;
@@ -45,6 +81,9 @@ void key_unref(struct access_key *key)
 	if (key->session)
 		OPENSSL_cleanse(key->session, strlen(key->session));
 	free(key->session);
+	for (size_t i = 0; i < key->who.n_policies; i++)
+		policy_free(key->who.policies[i]);
+	free(key->policy);
 	OPENSSL_cleanse(key->secret, sizeof(key->secret));
 	free(key);
 }

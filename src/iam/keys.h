@@ -15,6 +15,7 @@ struct access_key {
 	struct principal who; /* who.key is the id */
 	char secret[129];
 	char *session; /* the session token that a request must show; NULL: none.  Owned */
+	char *policy;  /* JSON of who.policies; NULL: none.  Owned */
 	bool active;
 	int64_t created_ms, expires_ms; /* 0: it never does */
 	unsigned refs;
@@ -29,6 +30,8 @@ void keys_free(struct keys *k);
 
 /* An active key of nobody in particular, to be filled in and put. */
 struct access_key *key_new(const char *id, const char *secret);
+/* What it may do: a policy, or a list of those that must all allow it; NULL: everything. */
+int key_allow(struct access_key *key, const char *policy, struct err *e) must_check;
 struct access_key *key_ref(struct access_key *key);
 void key_unref(struct access_key *key); /* NULL is fine */
 

@@ -367,6 +367,14 @@ const char *conn_sni(const struct conn *c)
 	return c->tls ? conn_tls_sni(c->tls) : "";
 }
 
+bool conn_peer(const struct conn *c, struct sockaddr_storage *to)
+{
+	socklen_t size = sizeof(*to);
+	uv_os_fd_t fd;
+
+	return !uv_fileno(&c->uv.handle, &fd) && !getpeername(fd, (struct sockaddr *)to, &size);
+}
+
 const char *conn_alpn(const struct conn *c)
 {
 	return c->tls ? conn_tls_alpn(c->tls) : "";

@@ -55,6 +55,9 @@ void http_server_free(struct http_server *s);                /* closes listeners
 const struct http_head *http_request(const struct http_exchange *x); /* valid until done */
 unsigned http_version(const struct http_exchange *x);                /* 1 or 2 */
 const char *http_sni(const struct http_exchange *x);
+/* The client's address; false: the connection is gone. */
+bool http_peer(const struct http_exchange *x, struct sockaddr_storage *to) must_check;
+bool http_is_tls(const struct http_exchange *x); /* its server speaks TLS */
 void *http_server_arg(const struct http_exchange *x);
 void *http_user(const struct http_exchange *x);
 void http_set_user(struct http_exchange *x, void *user);

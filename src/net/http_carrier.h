@@ -29,6 +29,7 @@ struct http_carrier {
 	void (*cork)(struct http_exchange *x,
 		     bool on); /* what is sent between on and off goes out in one piece */
 	const char *(*sni)(const struct http_exchange *x);
+	bool (*peer)(const struct http_exchange *x, struct sockaddr_storage *to);
 	struct duplex *(*take_duplex)(struct http_exchange *x, const struct duplex_ops *ops,
 				      void *owner);
 	/* NULL: the client looks at it */

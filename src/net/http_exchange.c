@@ -22,6 +22,16 @@ const char *http_sni(const struct http_exchange *x)
 	return x->carrier->sni(x);
 }
 
+bool http_peer(const struct http_exchange *x, struct sockaddr_storage *to)
+{
+	return x->carrier->peer(x, to);
+}
+
+bool http_is_tls(const struct http_exchange *x)
+{
+	return x->server->tls != NULL;
+}
+
 void *http_server_arg(const struct http_exchange *x)
 {
 	return x->server->arg;

@@ -213,6 +213,13 @@ static const char *h1_sni(const struct http_exchange *x)
 	return h->c ? conn_sni(h->c) : "";
 }
 
+static bool h1_peer(const struct http_exchange *x, struct sockaddr_storage *to)
+{
+	const struct h1 *h = (const struct h1 *)(const void *)x;
+
+	return h->c && conn_peer(h->c, to);
+}
+
 static struct conn *h1_take_conn(struct http_exchange *x, const struct conn_ops *ops, void *owner)
 {
 	struct h1 *h = h1_of(x);
@@ -251,5 +258,6 @@ const struct http_carrier h1_carrier = {
 	.abort = h1_abort,
 	.cork = h1_cork,
 	.sni = h1_sni,
+	.peer = h1_peer,
 	.take_duplex = h1_take_duplex,
 };

@@ -307,6 +307,13 @@ static const char *h2_sni(const struct http_exchange *x)
 	return s->h->closing ? "" : conn_sni(s->h->c);
 }
 
+static bool h2_peer(const struct http_exchange *x, struct sockaddr_storage *to)
+{
+	const struct h2_stream *s = (const struct h2_stream *)(const void *)x;
+
+	return !s->h->closing && conn_peer(s->h->c, to);
+}
+
 const struct http_carrier h2_carrier = {
 	.version = 2,
 	.read_stop = h2_read_stop,
@@ -320,6 +327,7 @@ const struct http_carrier h2_carrier = {
 	.abort = h2_abort,
 	.cork = h2_cork,
 	.sni = h2_sni,
+	.peer = h2_peer,
 	.take_duplex = h2_take_duplex,
 	.upgrade_fits = h2_upgrade_fits,
 };

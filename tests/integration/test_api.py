@@ -216,7 +216,9 @@ def test_rules_beyond_the_model_have_the_services_sentences(control, api):
     ):
         refused(call, "ResourceNotFoundException", 404, text)
     refused(lambda: api.get_microvm_image(imageIdentifier=arn.replace("image:rules", "image/rules")),
-            "AccessDeniedException", 403, "User is not authorized")
+            "AccessDeniedException", 403, "User: arn:aws:iam::000000000000:user/default is not authorized to perform: "
+            f"lambda:GetMicrovmImage on resource: {arn.replace('image:rules', 'image/rules')} because no "
+            "resource-based policy allows the lambda:GetMicrovmImage action")
 
 
 def test_an_update_makes_a_version_and_locks_the_image(control, api):

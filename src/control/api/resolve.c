@@ -35,6 +35,15 @@ static bool field_begins(const struct arn_field *f, const char *word)
 	return f->size >= strlen(word) && !memcmp(f->at, word, strlen(word));
 }
 
+bool arn_is_incomplete(const char *arn)
+{
+	struct arn_field f[ARN_N];
+	size_t n = arn_split(arn, f);
+
+	return n == ARN_TYPE + 1 ||
+	       (n == ARN_N && memchr(f[ARN_TYPE].at, '/', f[ARN_TYPE].size + 1 + f[ARN_NAME].size));
+}
+
 bool arn_managed_image(const char *arn, const char **name)
 {
 	struct arn_field f[ARN_N];
@@ -120,15 +129,6 @@ struct image *call_image(struct call *c, const char *member)
 
 	if (!field_is(&f[ARN_PREFIX], "arn") || n < ARN_TYPE + 1) {
 		call_invalid(c, "Invalid ARN format: %s", arn);
-		return NULL;
-	}
-	/* The service's authorisation knows no resource of the form "microvm-image/name". */
-	if (n == ARN_TYPE + 1 || strchr(f[ARN_TYPE].at, '/')) {
-		autofree char *text = xasprintf("User is not authorized to perform: lambda:%s on "
-						"resource: %s",
-						c->op->name, arn);
-
-		call_fail_as(c, 403, "AccessDeniedException", text);
 		return NULL;
 	}
 	image = find_image(c->ctl, c->who->account, arn);

@@ -9,6 +9,8 @@ struct arn_field {
 	size_t size;
 };
 
+/* It has a type and no name behind a colon: "...:microvm-image/name". */
+bool arn_is_incomplete(const char *arn);
 /* "arn:aws:lambda:<region>:aws:microvm-image:<name>"; any region, for samples name their own. */
 bool arn_managed_image(const char *arn, const char **name);
 /* A connector's ARN; *name is the managed one's, or NULL if it is an account's own. */

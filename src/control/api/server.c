@@ -14,6 +14,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "control/api/api.h"
+#include "control/api/authorize.h"
 #include "control/api/call.h"
 #include "control/api/handlers/handlers.h"
 #include "control/api/idempotency.h"
@@ -122,7 +123,7 @@ static void server_begin_stream(struct call *c)
 		server_deny(c, &e);
 		return;
 	}
-	if (!server_decode(c))
+	if (!server_decode(c) || !authorize(c))
 		return;
 	c->hash = EVP_MD_CTX_new();
 	if (!c->hash || !EVP_DigestInit_ex(c->hash, EVP_sha256(), NULL))
@@ -232,7 +233,7 @@ static void server_end(struct http_exchange *x)
 		return;
 	}
 	http_trust(x);
-	if (c->op != &sts_op && !server_decode(c))
+	if (c->op != &sts_op && (!server_decode(c) || !authorize(c)))
 		return;
 	c->op->run(c);
 }

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "control/control.h"
+#include "control/model/access_key.h"
 #include "control/model/published.h"
 
 /* The number of this word, or @fallback if it is none of ours. */
@@ -174,6 +175,11 @@ static void load_account(void *arg, const struct store_account *row)
 	account_load(((const struct loading *)arg)->ctl, row);
 }
 
+static void load_access_key(void *arg, const struct store_access_key *row)
+{
+	access_key_load(((const struct loading *)arg)->ctl, row);
+}
+
 static void load_published(void *arg, const struct store_published *row)
 {
 	published_load(((const struct loading *)arg)->ctl, row);
@@ -190,6 +196,7 @@ int model_load(struct control *ctl,
 		.token = load_token,
 		.published = load_published,
 		.account = load_account,
+		.access_key = load_access_key,
 	};
 	struct loading l = { ctl, token };
 

@@ -107,6 +107,31 @@ static void a_request_keeps_the_key_that_it_came_with(void **state)
 	key_unref(mine);
 }
 
+static void a_session_has_the_policies_of_a_list_and_a_key_its_own(void **state)
+{
+	static const char one[] = "{\"Statement\":{\"Effect\":\"Allow\",\"Action\":\"lambda:*\","
+				  "\"Resource\":\"*\"}}";
+	autofree char *both = xasprintf("[%s,%s]", one, one);
+	autofree char *three = xasprintf("[%s,%s,%s]", one, one, one);
+	const char *const refused[] = { "[]", "[1]", "{}", "x", three };
+	struct access_key *key = key_new("AKID9", "s");
+	struct err e;
+
+	assert_int_equal(key_allow(key, one, &e), 0);
+	assert_int_equal(key->who.n_policies, 1);
+	assert_string_equal(key->policy, one);
+	keys_put(*state, key);
+	key = key_new("AKID9", "s");
+	assert_int_equal(key_allow(key, both, &e), 0);
+	assert_int_equal(key->who.n_policies, 2);
+	keys_put(*state, key);
+	for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
+		key = key_new("AKID10", "s");
+		assert_int_equal(key_allow(key, refused[i], &e), -1);
+		key_unref(key);
+	}
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -115,6 +140,7 @@ int main(void)
 		T(a_new_file_replaces_the_pairs_of_the_old_one_and_no_other_key),
 		T(a_session_is_known_by_its_token_alone),
 		T(a_key_expires_and_an_inactive_one_is_unknown),
+		T(a_session_has_the_policies_of_a_list_and_a_key_its_own),
 		T(a_request_keeps_the_key_that_it_came_with),
 	};
 

@@ -1,0 +1,132 @@
+/* accounts.c - /doze/v1/accounts: who shares this server, each apart from the others. */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/rand.h"
+#include "control/api/encode.h"
+#include "control/api/handlers/handlers.h"
+#include "control/api/issue.h"
+
+static json_t *account_encode(const struct control *ctl, const struct account *a)
+{
+	bool configured = !strcmp(a->id, ctl->conf->account);
+
+	return json_pack("{s:s,s:s,s:b,s:o,s:I}", "account", a->id, "name", a->name ? a->name : "",
+			 "configured", (int)configured, "createdAt", encode_time(a->created_ms),
+			 "images", (json_int_t)a->n_images);
+}
+
+/* Twelve digits that nobody has. */
+static void account_draw(const struct control *ctl, char id[ACCOUNT_SIZE])
+{
+	uint64_t number;
+
+	do {
+		rand_bytes(&number, sizeof(number));
+		snprintf(id, ACCOUNT_SIZE, "%012llu",
+			 (unsigned long long)(number % UINT64_C(1000000000000)));
+	} while (account_find(ctl, id));
+}
+
+static void account_created(void *arg, int rc, const struct err *e)
+{
+	struct call *c = arg;
+	const char *id = json_string_value(json_object_get(c->made, "account"));
+
+	if (rc)
+		account_name(account_of(c->ctl, id), NULL, 0);
+	call_done(c, rc, e);
+}
+
+void doze_create_account(struct call *c)
+{
+	const char *given = call_text(c, "account");
+	char id[ACCOUNT_SIZE];
+	struct store_txn *t;
+	struct account *a;
+
+	if (given)
+		snprintf(id, sizeof(id), "%s", given);
+	else
+		account_draw(c->ctl, id);
+	a = account_of(c->ctl, id);
+	if (account_is_open(c->ctl, a)) {
+		autofree char *text = xasprintf("There is an account %s already.", id);
+
+		call_fail_as(c, 409, "ConflictException", text);
+		return;
+	}
+	account_name(a, call_text(c, "name"), clock_wall_ms());
+	c->made = account_encode(c->ctl, a);
+	t = store_begin(c->ctl->store);
+	account_put(t, a);
+	store_commit(t, account_created, c);
+}
+
+void doze_list_accounts(struct call *c)
+{
+	json_t *items = json_array();
+
+	account_of(c->ctl, c->ctl->conf->account); /* it may have nothing yet */
+	hash_each(a, &c->ctl->accounts, struct account, by_id)
+	{
+		size_t at = 0;
+
+		if (!account_is_open(c->ctl, a))
+			continue;
+		while (at < json_array_size(items) &&
+		       strcmp(json_string_value(
+				      json_object_get(json_array_get(items, at), "account")),
+			      a->id) < 0)
+			at++;
+		json_array_insert_new(items, at, account_encode(c->ctl, a));
+	}
+	call_answer(c, json_pack("{s:o}", "items", items));
+}
+
+static bool account_is_busy(const struct account *a)
+{
+	list_each(vm, &a->microvms, struct microvm, in_account)
+	{
+		if (vm->state != VM_TERMINATED)
+			return true;
+	}
+	return !list_empty(&a->images);
+}
+
+static bool account_has_key(const struct access_key *key, const void *arg)
+{
+	return !strcmp(key->who.account, arg);
+}
+
+static void account_deleted(struct call *c, const struct call_end *end)
+{
+	if (!end->type)
+		account_name(account_of(c->ctl, call_text(c, "account")), NULL, 0);
+}
+
+void doze_delete_account(struct call *c)
+{
+	const char *id = call_text(c, "account");
+	struct account *a = account_find(c->ctl, id);
+	struct store_txn *t;
+
+	if (!a || !account_is_open(c->ctl, a)) {
+		call_not_found(c, "There is no account %s.", id);
+		return;
+	}
+	if (!a->name || account_is_busy(a)) {
+		call_fail_as(
+			c, 409, "ConflictException",
+			a->name ? "The account still has images or microVMs: delete them first."
+				: "This is the account of the configuration.");
+		return;
+	}
+	c->made = json_object();
+	c->ended = account_deleted;
+	t = store_begin(c->ctl->store);
+	store_del_account(t, id);
+	issue_revoke(c, t, account_has_key, id);
+}

@@ -1,0 +1,146 @@
+#include "control/api/issue.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+
+#include "base/clock.h"
+#include "base/rand.h"
+#include "control/model/access_key.h"
+
+#define ISSUE_ID_SIZE 16 /* letters of an id behind AKIA or ASIA */
+#define ISSUE_SECRET  30 /* random bytes, of which base64 makes 40 letters */
+#define ISSUE_TOKEN   96
+#define ISSUE_KEPT_MS 86400000 /* an expired key is called expired, not unknown, so long */
+
+static void issue_id(struct control *ctl, bool session, char id[21])
+{
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+	uint8_t bytes[ISSUE_ID_SIZE];
+
+	do {
+		rand_bytes(bytes, sizeof(bytes));
+		memcpy(id, session ? "ASIA" : "AKIA", 4);
+		for (size_t i = 0; i < ISSUE_ID_SIZE; i++)
+			id[4 + i] = letters[bytes[i] % 32];
+		id[4 + ISSUE_ID_SIZE] = '\0';
+	} while (keys_find(&ctl->keys, id));
+}
+
+struct access_key *issue_new(struct control *ctl, const char *account, bool session)
+{
+	uint8_t secret[ISSUE_SECRET], token[ISSUE_TOKEN];
+	unsigned char text[4 * ISSUE_SECRET / 3 + 4];
+	struct access_key *key;
+	char id[21];
+
+	issue_id(ctl, session, id);
+	rand_bytes(secret, sizeof(secret));
+	EVP_EncodeBlock(text, secret, sizeof(secret));
+	key = key_new(id, (const char *)text);
+	OPENSSL_cleanse(secret, sizeof(secret));
+	OPENSSL_cleanse(text, sizeof(text));
+	snprintf(key->who.account, sizeof(key->who.account), "%s", account);
+	key->created_ms = clock_wall_ms();
+	if (session) {
+		rand_bytes(token, sizeof(token));
+		key->session = xmalloc(4 * ISSUE_TOKEN / 3 + 4);
+		EVP_EncodeBlock((unsigned char *)key->session, token, sizeof(token));
+		OPENSSL_cleanse(token, sizeof(token));
+	}
+	return key;
+}
+
+struct issue {
+	struct call *call;
+	struct access_key *key;
+	issue_answer *answer;
+};
+
+static void issue_done(void *arg, int rc, const struct err *e)
+{
+	struct issue *i = arg;
+
+	if (rc) {
+		key_unref(i->key);
+		call_fail(i->call, e);
+	} else {
+		keys_put(&i->call->ctl->keys, key_ref(i->key));
+		i->answer(i->call, i->key);
+		key_unref(i->key);
+	}
+	free(i);
+}
+
+void issue_key(struct call *c, struct access_key *key, struct store_txn *t, issue_answer *answer)
+{
+	struct issue *i = xcalloc(1, sizeof(*i));
+
+	*i = (struct issue){ c, key, answer };
+	if (!t)
+		t = store_begin(c->ctl->store);
+	access_key_put(t, key);
+	store_commit(t, issue_done, i);
+}
+
+struct revoking {
+	struct call *call;
+	struct access_key **keys; /* referred to */
+	size_t n;
+};
+
+static void issue_revoked(void *arg, int rc, const struct err *e)
+{
+	struct revoking *r = arg;
+	struct control *ctl = r->call->ctl;
+
+	for (size_t i = 0; i < r->n; i++) {
+		/* Another change of the same key may have been first. */
+		if (!rc && keys_find(&ctl->keys, r->keys[i]->who.key) == r->keys[i])
+			keys_drop(&ctl->keys, r->keys[i]->who.key);
+		key_unref(r->keys[i]);
+	}
+	call_done(r->call, rc, e);
+	free(r->keys);
+	free(r);
+}
+
+void issue_revoke(struct call *c, struct store_txn *t, issue_which *which, const void *arg)
+{
+	struct revoking *r = xcalloc(1, sizeof(*r));
+
+	r->call = c;
+	hash_each(key, &c->ctl->keys.by_id, struct access_key, by_id)
+	{
+		if (key->who.root || !which(key, arg))
+			continue;
+		r->keys = xrealloc(r->keys, (r->n + 1) * sizeof(*r->keys));
+		r->keys[r->n++] = key_ref(key);
+		store_del_access_key(t, key->who.key);
+	}
+	store_commit(t, issue_revoked, r);
+}
+
+bool issue_has_room(struct control *ctl, const char *account)
+{
+	int64_t before_ms = clock_wall_ms() - ISSUE_KEPT_MS;
+	struct store_txn *t = NULL;
+	unsigned n = 0;
+
+	hash_each(key, &ctl->keys.by_id, struct access_key, by_id)
+	{
+		if (key->expires_ms && key->expires_ms < before_ms) {
+			t = t ? t : store_begin(ctl->store);
+			store_del_access_key(t, key->who.key);
+			keys_drop(&ctl->keys, key->who.key);
+		} else {
+			n += !strcmp(key->who.account, account);
+		}
+	}
+	if (t)
+		store_commit(t, NULL, NULL);
+	return n < ISSUE_MOST;
+}

@@ -1,0 +1,26 @@
+/* issue.h - makes and revokes access keys and sessions: durable first, then known, then told.
+ *
+ * A secret leaves once, in the answer that is made of the new key. */
+#ifndef CONTROL_API_ISSUE_H
+#define CONTROL_API_ISSUE_H
+
+#include "control/api/call.h"
+
+#define ISSUE_MOST 5000 /* keys and sessions of an account */
+
+/* A fresh key of an account, or (@session) one with a session token.  Who it stands for and what
+ * it may do is for the caller to fill in. */
+struct access_key *issue_new(struct control *ctl, const char *account, bool session);
+
+typedef void issue_answer(struct call *c, const struct access_key *key);
+/* Takes @key, and @t with what else is written (NULL: nothing), over; @answer ends the call. */
+void issue_key(struct call *c, struct access_key *key, struct store_txn *t, issue_answer *answer);
+
+/* Takes @t over; all keys that @which names are unknown once it is durable.  Answers c->made. */
+typedef bool issue_which(const struct access_key *key, const void *arg);
+void issue_revoke(struct call *c, struct store_txn *t, issue_which *which, const void *arg);
+
+/* False: the account has all the keys that it may have.  Forgets what expired a day ago. */
+bool issue_has_room(struct control *ctl, const char *account);
+
+#endif
