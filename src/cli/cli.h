@@ -39,7 +39,7 @@ struct example {
 	const char *before, *after; /* shell text around it, or NULL */
 };
 
-enum command_group { GROUP_DAEMON, GROUP_IMAGES, GROUP_MICROVMS, GROUP_NUM };
+enum command_group { GROUP_DAEMON, GROUP_IMAGES, GROUP_MICROVMS, GROUP_ACCESS, GROUP_NUM };
 
 /* What a command needs before it runs. */
 enum command_reach {
@@ -75,6 +75,8 @@ command_fn cmd_image_build, cmd_image_rebuild, cmd_image_ls, cmd_image_rm, cmd_i
 	cmd_image_cancel;
 command_fn cmd_base_ls, cmd_base_import, cmd_base_rm, cmd_base_pull;
 command_fn cmd_run, cmd_ls, cmd_get, cmd_suspend, cmd_resume, cmd_rm, cmd_logs, cmd_curl, cmd_shell;
+command_fn cmd_account_create, cmd_account_ls, cmd_account_rm;
+command_fn cmd_key_create, cmd_key_ls, cmd_key_rotate, cmd_key_rm, cmd_key_explain;
 command_fn cmd_publish, cmd_publish_ls, cmd_unpublish, cmd_forward, cmd_token;
 
 /* A token for this port of a microVM, for an hour; owned by the caller.  NULL: *e says why. */

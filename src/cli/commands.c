@@ -4,7 +4,7 @@
 
 #define ANY SIZE_MAX
 
-const char *const group_names[GROUP_NUM] = { "Daemon", "Images", "MicroVMs" };
+const char *const group_names[GROUP_NUM] = { "Daemon", "Images", "MicroVMs", "Accounts and keys" };
 
 /* clang-format off */
 const struct option global_options[] = {
@@ -201,6 +201,48 @@ const struct command commands[] = {
 	  .summary = "show what a microVM wrote to stdout and stderr", .help = "",
 	  .options = { { .name = "--follow", .letter = "-f", .help = "keep printing what it writes" } },
 	  .examples = { { .words = "logs a99 -f" } } },
+
+	{ .name = "account create", .arguments = "NAME", .least = 1, .most = 1, .group = GROUP_ACCESS, .run = cmd_account_create,
+	  .summary = "open an account, apart from all others",
+	  .help = "Prints its id. What one account has, no other sees: images, microVMs, buckets, logs. Accounts are for the key pairs of the server's "
+		  "credentials file.",
+	  .options = { { .name = "--id", .argument = "DIGITS", .help = "its id, 12 digits (default: drawn)" } },
+	  .examples = { { .words = "account create 'team blue'" }, { .words = "account create blue --id 222222222222" } } },
+	{ .name = "account ls", .arguments = "", .summary = "list accounts", .group = GROUP_ACCESS, .run = cmd_account_ls, .help = "",
+	  .examples = { { .words = "account ls" } } },
+	{ .name = "account rm", .arguments = "ACCOUNT", .least = 1, .most = 1, .group = GROUP_ACCESS, .run = cmd_account_rm,
+	  .summary = "close an account that has no images and no microVMs", .help = "Its keys are refused from then on.",
+	  .examples = { { .words = "account rm 222222222222" } } },
+	{ .name = "key create", .arguments = "NAME", .least = 1, .most = 1, .group = GROUP_ACCESS, .run = cmd_key_create,
+	  .summary = "make an access key",
+	  .help = "Prints it as ~/.aws/credentials has it. The secret is not shown again. Without a policy the key may do all in its account.",
+	  .options = {
+		{ .name = "--policy", .argument = "FILE", .help = "what it may do, as a policy of IAM in JSON" },
+		{ .name = "--expires", .argument = "TIME", .help = "how long it is good: 3600, 90m, 12h, 30d (default: for ever)" },
+		{ .name = "--account", .argument = "ACCOUNT", .help = "make it for this account (default: that of your own key)" } },
+	  .examples = { { .words = "key create ci --policy ci.json --expires 30d" },
+			{ .words = "key create admin --account 222222222222" } } },
+	{ .name = "key ls", .arguments = "", .summary = "list access keys", .group = GROUP_ACCESS, .run = cmd_key_ls, .help = "",
+	  .options = { { .name = "--account", .argument = "ACCOUNT", .help = "those of this account (default: that of your own key)" } },
+	  .examples = { { .words = "key ls" } } },
+	{ .name = "key rotate", .arguments = "KEY", .least = 1, .most = 1, .group = GROUP_ACCESS, .run = cmd_key_rotate,
+	  .summary = "make a new key in the place of one, which goes on for a while",
+	  .help = "KEY is an id, or a name: the newest key of that name. The new key has the same name and policy.",
+	  .options = {
+		{ .name = "--overlap", .argument = "TIME", .help = "how long the old key is still good: 0, 90m, 12h (default: 1d)" },
+		{ .name = "--account", .argument = "ACCOUNT", .help = "of this account (default: that of your own key)" } },
+	  .examples = { { .words = "key rotate ci --overlap 12h" } } },
+	{ .name = "key rm", .arguments = "KEY...", .least = 1, .most = ANY, .group = GROUP_ACCESS, .run = cmd_key_rm,
+	  .summary = "delete access keys", .help = "With the last key of a name the sessions go that were made with it.",
+	  .options = { { .name = "--account", .argument = "ACCOUNT", .help = "of this account (default: that of your own key)" } },
+	  .examples = { { .words = "key rm ci" }, { .words = "key rm AKIAT6JHQ2XWZK3M5PLD" } } },
+	{ .name = "key explain", .arguments = "KEY ACTION [RESOURCE]", .least = 2, .most = 3, .group = GROUP_ACCESS, .run = cmd_key_explain,
+	  .summary = "say whether a key may do something, and why",
+	  .help = "Nothing is done. Exits with 1 if it may not.",
+	  .options = {
+		{ .name = "--with", .argument = "KEY=VALUE", .many = true, .help = "what a condition would see, such as aws:SourceIp=10.1.2.3" },
+		{ .name = "--account", .argument = "ACCOUNT", .help = "of this account (default: that of your own key)" } },
+	  .examples = { { .words = "key explain ci s3:GetObject arn:aws:s3:::apps/app.zip" } } },
 };
 /* clang-format on */
 const size_t n_commands = ARRAY_SIZE(commands);

@@ -36,7 +36,7 @@ bool conn_is_closing(const struct conn *c); /* only `closed` is still to come */
 void *conn_owner(const struct conn *c);
 /* Hand the connection over, for example at an upgrade. */
 void conn_set_owner(struct conn *c, const struct conn_ops *ops, void *owner);
-const char *conn_sni(const struct conn *c);  /* lower case; "" if none */
+const char *conn_sni(const struct conn *c); /* lower case; "" if none */
 bool conn_peer(const struct conn *c, struct sockaddr_storage *to) must_check;
 const char *conn_alpn(const struct conn *c); /* "" if none */
 
