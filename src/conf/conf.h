@@ -19,6 +19,15 @@ struct conf_registry {
 	char mirror[CONF_TEXT], user[CONF_TEXT], password[CONF_TEXT], password_file[CONF_TEXT];
 };
 
+#define CONF_ROLES 32
+
+/* A section [role NAME]. */
+struct conf_role {
+	char name[CONF_TEXT];
+	char arn[CONF_TEXT], policy[CONF_TEXT], trust[CONF_TEXT];
+	int64_t max_session_s; /* 0: an hour */
+};
+
 #define CONF_CERTIFICATES 32
 
 /* A section [certificate DOMAIN]. */
@@ -72,6 +81,8 @@ struct conf {
 	char insecure_registries[CONF_TEXT];
 	struct conf_registry registries[CONF_REGISTRIES];
 	size_t n_registries;
+	struct conf_role roles[CONF_ROLES];
+	size_t n_roles;
 
 	int64_t ready_timeout_s, validate_timeout_s, hook_timeout_s; /* defaults, service.md 23 */
 	int64_t terminated_keep_ms;

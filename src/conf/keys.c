@@ -128,6 +128,17 @@ const struct conf_key conf_certificate_keys[] = {
 	{ CERTIFICATE_SHOWN, "cert", CERT(cert), "", "PEM file with the certificate of endpoints at and below DOMAIN, and its chain; read again by 'doze reload'" },
 	{ CERTIFICATE_SHOWN, "key", CERT(key), "", "PEM file with its key, which root can read" },
 };
+
+#define ROLE_SHOWN    ROLE "NAME"
+#define OF_ROLE(m)    CONF_STRING, offsetof(struct conf_role, m), sizeof(((struct conf_role *)0)->m), 0, 0
+
+/* These likewise, one for each role. */
+const struct conf_key conf_role_keys[] = {
+	{ ROLE_SHOWN, "arn", OF_ROLE(arn), "", "its ARN, which names its account; empty: arn:aws:iam::<account>:role/NAME" },
+	{ ROLE_SHOWN, "policy", OF_ROLE(policy), "", "JSON file with what its sessions may do, which the user doze-control can read; empty: everything in its account" },
+	{ ROLE_SHOWN, "trust", OF_ROLE(trust), "", "whose keys may assume it: names of keys of its account, ARNs, or * for any key of it, comma-separated; empty: key pairs of the credentials file alone" },
+	{ ROLE_SHOWN, "max_session_s", CONF_INT, offsetof(struct conf_role, max_session_s), 0, 900, 43200, "3600", "longest session" },
+};
 /* clang-format on */
 
 const size_t conf_n_keys = ARRAY_SIZE(conf_keys);

@@ -136,6 +136,29 @@ static void *conf_certificate(struct conf *c, const char *section, struct err *e
 	return &c->certificates[c->n_certificates++];
 }
 
+static void *conf_role(struct conf *c, const char *section, struct err *e)
+{
+	size_t size = strlen(section);
+
+	if (!size || size > 64 ||
+	    section[strspn(section, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				    "_+=,.@-")]) {
+		err_set(e, ERR_INVALID,
+			"[" ROLE "%s]: a role has 1 to 64 of letters, digits and _+=,.@-", section);
+		return NULL;
+	}
+	for (size_t i = 0; i < c->n_roles; i++)
+		if (!strcmp(c->roles[i].name, section))
+			return &c->roles[i];
+	if (c->n_roles == CONF_ROLES) {
+		err_set(e, ERR_INVALID, "[" ROLE "%s]: there are more than %d roles", section,
+			CONF_ROLES);
+		return NULL;
+	}
+	memcpy(c->roles[c->n_roles].name, section, size + 1);
+	return &c->roles[c->n_roles++];
+}
+
 /* Keys whose section has a name behind it, and the struct that they are about. */
 static const struct conf_named {
 	const char *prefix;
@@ -144,6 +167,7 @@ static const struct conf_named {
 	void *(*in)(struct conf *c, const char *name, struct err *e);
 } conf_named[] = {
 	{ REGISTRY, conf_registry_keys, ARRAY_SIZE(conf_registry_keys), conf_registry },
+	{ ROLE, conf_role_keys, ARRAY_SIZE(conf_role_keys), conf_role },
 	{ CERTIFICATE, conf_certificate_keys, ARRAY_SIZE(conf_certificate_keys), conf_certificate },
 };
 

@@ -20,9 +20,27 @@ def _daemon_lives(control):
     assert control.process.poll() is None, "control is gone"
 
 
+ROLES = """[build]
+at_once = 16
+[role CI]
+policy = {policy}
+trust = runner, chained, arn:aws:iam::222222222222:user/visitor
+max_session_s = 7200
+[role Tenant]
+arn = arn:aws:iam::222222222222:role/Tenant
+trust = *
+[role Broken]
+policy = {broken}
+trust = *
+"""
+
+
 @pytest.fixture(scope="module")
-def control():
-    rig = Control(settings="[build]\nat_once=16\n")
+def control(tmp_path_factory):
+    place = tmp_path_factory.mktemp("roles")
+    (place / "ci.json").write_text(policy({"Action": "lambda:List*"}, {"Action": "lambda:Get*"}))
+    (place / "broken.json").write_text('{"Statement": {"Effect": "Allow",\n "Action": "*"}}')
+    rig = Control(settings=ROLES.format(policy=place / "ci.json", broken=place / "broken.json"))
     rig.api.call("POST", "/doze/v1/accounts", {"account": TENANT, "name": "tenant"})
     yield rig
     rig.close()
@@ -271,3 +289,106 @@ def test_an_account_goes_with_its_keys_and_not_before_its_images(control):
     for path in ("/doze/v1/accounts/333333333333", f"/doze/v1/accounts/{ACCOUNT}"):
         with pytest.raises(Refused):
             control.api.call("DELETE", path)
+
+
+# Sessions.
+
+def sts(control, key=None):
+    return control.client("sts", parameter_validation=False, **({"key": key["accessKeyId"], "secret": key["secretAccessKey"]} if key else {}))
+
+
+def clients_of(control, credentials, service="lambda-microvms"):
+    import boto3
+    from botocore.config import Config
+    return boto3.client(service, endpoint_url=control.url, region_name=REGION, config=Config(retries={"max_attempts": 0}),
+                        aws_access_key_id=credentials["AccessKeyId"], aws_secret_access_key=credentials["SecretAccessKey"],
+                        aws_session_token=credentials["SessionToken"])
+
+
+def fault(call):
+    from botocore.exceptions import ClientError
+    with pytest.raises(ClientError) as error:
+        call()
+    return error.value.response["Error"]["Code"], error.value.response["Error"]["Message"]
+
+
+def test_a_role_is_assumed_by_those_whom_it_trusts(control):
+    control.api.create_image("seen", **BUILD)
+    runner, other = make_key(control, "runner", {"Action": "s3:*"}), make_key(control, "other")
+    role = f"arn:aws:iam::{ACCOUNT}:role/CI"
+    got = sts(control, runner).assume_role(RoleArn=role, RoleSessionName="job-17", DurationSeconds=900)
+    assert got["AssumedRoleUser"]["Arn"] == f"arn:aws:sts::{ACCOUNT}:assumed-role/CI/job-17"
+    lasts = got["Credentials"]["Expiration"].timestamp() - control.lies.now()
+    assert 880 < lasts <= 901
+    api = clients_of(control, got["Credentials"])
+    assert api.get_microvm_image(imageIdentifier=image_arn("seen"))["name"] == "seen"
+    assert fault(lambda: api.delete_microvm_image(imageIdentifier=image_arn("seen"))) == (
+        "AccessDeniedException",
+        f"User: arn:aws:sts::{ACCOUNT}:assumed-role/CI/job-17 is not authorized to perform: lambda:DeleteMicrovmImage on "
+        f"resource: {image_arn('seen')} because no identity-based policy allows the lambda:DeleteMicrovmImage action")
+    assert clients_of(control, got["Credentials"], "sts").get_caller_identity()["Arn"].endswith(":assumed-role/CI/job-17")
+    for key, arn in ((other, role), (runner, role + "2"), (runner, f"arn:aws:iam::{ACCOUNT}:role/Broken"),
+                     (runner, f"arn:aws:iam::{TENANT}:role/Tenant")):
+        code, text = fault(lambda key=key, arn=arn: sts(control, key).assume_role(RoleArn=arn, RoleSessionName="no"))
+        assert code == "AccessDenied"
+        assert text == f"User: {key['arn']} is not authorized to perform: sts:AssumeRole on resource: {arn}"
+    visitor = make_key(control, "visitor", account=TENANT)
+    got = sts(control, visitor).assume_role(RoleArn=role, RoleSessionName="visit")
+    assert clients_of(control, got["Credentials"], "sts").get_caller_identity()["Account"] == ACCOUNT
+
+
+def test_a_session_is_bounded_in_time_and_by_its_own_policy(control):
+    runner = make_key(control, "runner")
+    role, client = f"arn:aws:iam::{ACCOUNT}:role/CI", sts(control, make_key(control, "runner"))
+    for seconds, code, text in ((899, "ValidationError", "greater than or equal to 900"),
+                                (43201, "ValidationError", "less than or equal to 43200"),
+                                (7201, "ValidationError", "exceeds the MaxSessionDuration set for this role.")):
+        said = fault(lambda seconds=seconds: client.assume_role(RoleArn=role, RoleSessionName="long", DurationSeconds=seconds))
+        assert said[0] == code and said[1].endswith(text), said
+    assert fault(lambda: client.assume_role(RoleArn=role, RoleSessionName="bad", Policy="{}")) == (
+        "MalformedPolicyDocument", "line 1: the policy has no Statement")
+    narrow = client.assume_role(RoleArn=role, RoleSessionName="narrow", Policy=policy({"Action": ["lambda:ListMicrovms", "s3:*"]}))
+    api = clients_of(control, narrow["Credentials"])
+    assert api.list_microvms()["items"] is not None
+    assert fault(api.list_microvm_images)[1].endswith(
+        "because no session policy allows the lambda:ListMicrovmImages action")
+    chained = clients_of(control, sts(control, runner).get_session_token()["Credentials"], "sts")
+    assert chained.assume_role(RoleArn=role, RoleSessionName="again")["Credentials"]["AccessKeyId"].startswith("ASIA")
+
+
+def test_a_session_of_a_user_may_do_what_the_user_may(control):
+    user = make_key(control, "person", {"Action": "lambda:ListMicrovms"})
+    credentials = sts(control, user).get_session_token(DurationSeconds=900)["Credentials"]
+    api = clients_of(control, credentials)
+    assert api.list_microvms()["items"] is not None
+    assert fault(api.list_microvm_images)[0] == "AccessDeniedException"
+    assert clients_of(control, credentials, "sts").get_caller_identity()["Arn"] == user["arn"]
+    assert fault(clients_of(control, credentials, "sts").get_session_token)[0] == "AccessDenied"
+    for wrong in ({"SessionToken": ""}, {"SessionToken": "x" + credentials["SessionToken"][1:]}, {"SessionToken": "x" * 4000}):
+        assert fault(clients_of(control, {**credentials, **wrong}).list_microvms)[0] == "UnrecognizedClientException"
+    assert credentials["AccessKeyId"] not in json.dumps(control.api.call("GET", "/doze/v1/keys"))
+    root = clients_of(control, sts(control).get_session_token()["Credentials"])
+    assert root.list_microvm_images()["items"] is not None
+    control.restart()
+    assert clients_of(control, credentials).list_microvms()["items"] is not None
+    control.api.call("DELETE", f"/doze/v1/keys/{user['accessKeyId']}")
+    assert fault(clients_of(control, credentials).list_microvms)[0] == "UnrecognizedClientException"
+
+
+def test_a_session_makes_no_key_and_no_account(control):
+    credentials = sts(control).get_session_token()["Credentials"]
+    import botocore.auth
+    import botocore.awsrequest
+    import botocore.credentials
+    import http.client
+    for method, path, body in (("POST", "/doze/v1/keys", {"name": "more"}), ("POST", "/doze/v1/accounts", {"name": "more"}),
+                               ("POST", "/doze/v1/keys/other/rotate", {}), ("DELETE", "/doze/v1/keys/other", None)):
+        data = json.dumps(body) if body is not None else ""
+        request = botocore.awsrequest.AWSRequest(method, control.url + path, data=data)
+        botocore.auth.SigV4Auth(botocore.credentials.Credentials(
+            credentials["AccessKeyId"], credentials["SecretAccessKey"], credentials["SessionToken"]), "lambda", REGION).add_auth(request)
+        connection = http.client.HTTPConnection("127.0.0.1", control.port, timeout=20)
+        connection.request(method, path, data, dict(request.headers.items()))
+        answer = connection.getresponse()
+        assert (answer.status, answer.getheader("x-amzn-errortype")) == (403, "AccessDeniedException"), path
+        connection.close()

@@ -542,7 +542,7 @@ def test_the_caller_is_named(control):
         control.client("sts", secret="wrong").get_caller_identity()
     assert error.value.response["Error"]["Code"] == "SignatureDoesNotMatch"
     with pytest.raises(ClientError) as error:
-        control.client("sts").get_session_token()
+        control.client("sts").get_federation_token(Name="nobody")
     assert error.value.response["Error"]["Code"] == "InvalidAction"
 
 

@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "control/api/ops.h"
+#include "control/api/roles.h"
 #include "control/control.h"
 #include "control/model/model.h"
 #include "net/http.h"
@@ -86,6 +87,7 @@ struct api {
 	struct certificates *certificates;
 	struct tls *tls;
 	struct replays *replays;
+	struct role_table roles;
 	struct buf ca; /* PEM */
 	uint16_t port;
 	int64_t starting, starting_mib; /* runs that have no row yet */

@@ -264,6 +264,7 @@ int api_open(struct control *ctl, struct err *e)
 	ctl->api = xcalloc(1, sizeof(*ctl->api));
 	ctl->api->certificates = certificates_new(SECRET_TLS_API, alpn, NULL);
 	ctl->api->replays = replays_new();
+	roles_open(&ctl->api->roles, ctl->conf);
 	ctl->api->server = http_server_new(&ctl->loop, NULL, &server_handler, ctl);
 	http_server_limit(ctl->api->server, &ctl->conf->clients);
 	return 0;
@@ -315,6 +316,7 @@ void api_free(struct control *ctl)
 {
 	replays_free(ctl->api->replays);
 	certificates_free(ctl->api->certificates);
+	roles_free(&ctl->api->roles);
 	buf_free(&ctl->api->ca);
 	free(ctl->api);
 	ctl->api = NULL;

@@ -128,6 +128,33 @@ static void test_each_domain_has_a_certificate_of_its_own(void **unused)
 		assert_int_equal(read_text(&c, bad[i], &e), -1);
 }
 
+static void test_a_role_has_a_section_of_its_own(void **unused)
+{
+	static const char text[] = "[role CI]\narn = arn:aws:iam::222222222222:role/CI\n"
+				   "policy = /etc/doze/ci.json\ntrust = runner, deploy\n"
+				   "[role other]\nmax_session_s = 900\n[role CI]\nmax_session_s = "
+				   "43200\n";
+	static const char *const bad[] = { "[role ]\ntrust = x\n", "[role a/b]\ntrust = x\n",
+					   "[role a]\nmax_session_s = 899\n",
+					   "[role a]\nmax_session_s = 43201\n",
+					   "[role a]\ncert = x\n" };
+	struct conf c;
+	struct err e = { 0 };
+
+	(void)unused;
+	assert_int_equal(read_text(&c, text, &e), 0);
+	assert_int_equal(c.n_roles, 2);
+	assert_string_equal(c.roles[0].name, "CI");
+	assert_string_equal(c.roles[0].arn, "arn:aws:iam::222222222222:role/CI");
+	assert_string_equal(c.roles[0].policy, "/etc/doze/ci.json");
+	assert_string_equal(c.roles[0].trust, "runner, deploy");
+	assert_int_equal(c.roles[0].max_session_s, 43200);
+	assert_string_equal(c.roles[1].name, "other");
+	assert_int_equal(c.roles[1].max_session_s, 900);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_int_equal(read_text(&c, bad[i], &e), -1);
+}
+
 static void test_a_section_of_no_registry_is_refused_by_name(void **unused)
 {
 	static const struct {
@@ -279,6 +306,7 @@ int main(void)
 		cmocka_unit_test(test_a_word_is_one_of_those_that_are_allowed),
 		cmocka_unit_test(test_each_registry_has_a_section_of_its_own),
 		cmocka_unit_test(test_each_domain_has_a_certificate_of_its_own),
+		cmocka_unit_test(test_a_role_has_a_section_of_its_own),
 		cmocka_unit_test(test_a_section_of_no_registry_is_refused_by_name),
 		cmocka_unit_test(test_there_may_be_many_registries_but_not_any_number),
 		cmocka_unit_test(test_an_error_names_the_key_and_what_is_allowed),
