@@ -40,7 +40,8 @@ struct control {
 	char endpoint_suffix[200]; /* ".lambda-microvm.us-east-1.localhost", with ":port" unless it
 				      is 443 */
 	char boot_id[UUID_SIZE];
-	struct chan_uv priv, image_role;
+	struct chan_uv priv, image_role, objects;
+	struct grants *grants;            /* channels/grants.c */
 	struct http_server *metrics;      /* api/metrics.c; NULL: none */
 	uint64_t shares[SHARES_MAX / 64]; /* channels/routes.c: a bit for each row that is taken */
 	struct meter requests;            /* channels/routes.c: to all endpoints */

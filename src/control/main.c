@@ -15,6 +15,7 @@
 #include "control/api/api.h"
 #include "control/api/metrics.h"
 #include "control/channels/builder.h"
+#include "control/channels/grants.h"
 #include "control/channels/priv.h"
 #include "control/channels/roles.h"
 #include "control/channels/workers.h"
@@ -28,6 +29,7 @@
 #include "control/pool/pool.h"
 #include "control/storage/gc.h"
 #include "control/storage/lanes.h"
+#include "ipc/access.h"
 #include "ipc/build.h"
 #include "ipc/priv.h"
 #include "net/role.h"
@@ -83,6 +85,8 @@ static const struct role_channel control_channels[ROLE_NUM] = {
 			priv_on_up },
 	[ROLE_IMAGE] = { offsetof(struct control, image_role), build_rows, BUILD_NUM_TYPES,
 			 builder_on_message, builder_on_up },
+	[ROLE_OBJECTS] = { offsetof(struct control, objects), access_rows, ACCESS_NUM_TYPES,
+			   grants_on_message, grants_on_up },
 };
 
 static const struct admission_ops control_admission_ops = { pool_evict, pool_wake };
@@ -369,6 +373,7 @@ int control_main(const struct conf *conf, int super_fd)
 	store_close(r->ctl.store); /* what is queued is written */
 	images_close(&r->ctl);
 	publish_close(&r->ctl);
+	grants_close(&r->ctl);
 	api_free(&r->ctl);
 	model_close(&r->ctl);
 	keys_free(&r->ctl.keys);

@@ -32,6 +32,7 @@ const enum role role_pairs[][2] = {
 	{ ROLE_IMAGE, ROLE_PRIV },
 	{ ROLE_IMAGE, ROLE_OBJECTS },
 	{ ROLE_CONTROL, ROLE_IMAGE },
+	{ ROLE_CONTROL, ROLE_OBJECTS },
 	{ ROLE_CONTROL, ROLE_PROXY },
 };
 /* clang-format on */

@@ -19,6 +19,7 @@ struct access_key {
 	bool active;
 	int64_t created_ms, expires_ms; /* 0: it never does */
 	unsigned refs;
+	unsigned generation; /* its owner's */
 };
 
 struct keys {

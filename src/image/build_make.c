@@ -61,6 +61,16 @@ static void build_fetched(struct request *r, struct ipc_msg *m)
 	build_next(b);
 }
 
+/* The account in the image's ARN: arn:aws:lambda:<region>:<account>:... */
+static void build_account(const char *arn, char *to, size_t size)
+{
+	for (int i = 0; i < 4 && arn; i++) {
+		arn = strchr(arn, ':');
+		arn = arn ? arn + 1 : NULL;
+	}
+	snprintf(to, size, "%.*s", arn ? (int)strcspn(arn, ":") : 0, arn ? arn : "");
+}
+
 void build_fetch(struct build *b)
 {
 	struct object_get get = { 0 };
@@ -70,6 +80,7 @@ void build_fetch(struct build *b)
 		build_fail(b, "S3_NO_SUCH_KEY", "The code artifact's name is too long.");
 		return;
 	}
+	build_account(b->spec.arn, get.account, sizeof(get.account));
 	memcpy(get.bucket, b->spec.bucket, strlen(b->spec.bucket));
 	memcpy(get.key, b->spec.key, strlen(b->spec.key));
 	request_send(b->role, b->role->objects, &b->artifact.request,

@@ -14,7 +14,8 @@ enum object_type {
 
 struct object_get {
 	char bucket[64];
-	char key[1025]; /* UTF-8, at most 1024 bytes */
+	char key[1025];   /* UTF-8, at most 1024 bytes */
+	char account[16]; /* whose bucket it must be */
 	char pad[7];
 };
 

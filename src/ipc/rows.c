@@ -1,5 +1,6 @@
 /* rows.c - what is legal between our processes: type, fixed size, bytes behind, descriptors. */
 
+#include "ipc/access.h"
 #include "ipc/build.h"
 #include "ipc/machine.h"
 #include "ipc/object.h"
@@ -81,6 +82,14 @@ const struct ipc_row build_rows[BUILD_NUM_TYPES] = {
 	[BUILD_REMOVED]     = ROW(build_version),
 	[BUILD_BASE_ITEM]   = ROW(build_base),
 	[BUILD_BASE_DONE]   = ROW(build_result),
+};
+
+const struct ipc_row access_rows[ACCESS_NUM_TYPES] = {
+	[ACCESS_PUT]    = ROW_MORE(access_put, ACCESS_POLICY_MAX, 0),
+	[ACCESS_GONE]   = ROW(access_gone),
+	[ACCESS_BATCH]  = ROW(access_none),
+	[ACCESS_SYNCED] = ROW(access_none),
+	[ACCESS_NEXT]   = ROW(access_none),
 };
 
 const struct ipc_row object_rows[OBJECT_NUM_TYPES] = {

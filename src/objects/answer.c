@@ -14,6 +14,7 @@ static const struct { const char *code; unsigned status; const char *text; } fau
 	[FAULT_ACCESS_DENIED]      = { "AccessDenied", 403, "Access Denied" },
 	[FAULT_BAD_DIGEST]         = { "BadDigest", 400, "A digest did not match what we received." },
 	[FAULT_BUCKET_EXISTS]      = { "BucketAlreadyOwnedByYou", 409, "Your previous request to create the named bucket succeeded and you already own it." },
+	[FAULT_BUCKET_TAKEN]       = { "BucketAlreadyExists", 409, "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a different name and try again." },
 	[FAULT_BUCKET_NOT_EMPTY]   = { "BucketNotEmpty", 409, "The bucket you tried to delete is not empty" },
 	[FAULT_BUSY]               = { "OperationAborted", 409, "A conflicting conditional operation is currently in progress against this resource. Try again." },
 	[FAULT_INTERNAL]           = { "InternalError", 500, "We encountered an internal error. Please try again." },
@@ -42,6 +43,8 @@ static_assert(ARRAY_SIZE(faults) == FAULT_NUM, "a fault without its row");
 /* The checks of the signature and of the body begin their text with one of these codes. */
 static const struct { const char *prefix, *code; unsigned status; } checks[] = {
 	{ "InvalidClientTokenId", "InvalidAccessKeyId", 403 },
+	{ "ExpiredToken", "ExpiredToken", 400 },
+	{ "ServiceUnavailable", "ServiceUnavailable", 503 },
 	{ "MissingAuthenticationToken", "AccessDenied", 403 },
 	{ "IncompleteSignature", "AuthorizationHeaderMalformed", 400 },
 	{ "SignatureDoesNotMatch", "SignatureDoesNotMatch", 403 },
@@ -84,10 +87,10 @@ void xml_etag(struct buf *b, const char *etag)
 	buf_addf(b, "<ETag>&quot;%s&quot;</ETag>", etag);
 }
 
-void xml_owner(struct buf *b, const struct s3 *s3, const char *element)
+void xml_owner(struct buf *b, const struct request *r, const char *element)
 {
-	buf_addf(b, "<%s><ID>%s</ID><DisplayName>doze</DisplayName></%s>", element, s3->owner,
-		 element);
+	buf_addf(b, "<%s><ID>%s</ID><DisplayName>doze</DisplayName></%s>", element,
+		 r->signer->who.account, element);
 }
 
 /* @body NULL: there is no body, and so no content type. */

@@ -88,7 +88,8 @@ static void artifact_done(struct disk_task *t)
 		artifact_freed(&a->chan);
 }
 
-static void artifact_get(struct artifact *a, uint64_t tag, const char *bucket, const char *key)
+static void artifact_get(struct artifact *a, uint64_t tag, const char *account, const char *bucket,
+			 const char *key)
 {
 	struct bucket *b = store_bucket(a->store, bucket);
 	char text[IPC_TEXT_SIZE];
@@ -97,6 +98,11 @@ static void artifact_get(struct artifact *a, uint64_t tag, const char *bucket, c
 	if (!b) {
 		snprintf(text, sizeof(text), "There is no bucket '%s'.", bucket);
 		artifact_fault(a, tag, "NoSuchBucket", text);
+		return;
+	}
+	if (strcmp(b->owner, account) != 0) {
+		snprintf(text, sizeof(text), "The bucket '%s' is another account's.", bucket);
+		artifact_fault(a, tag, "AccessDenied", text);
 		return;
 	}
 	if (!bucket_find(b, key)) {
@@ -119,13 +125,14 @@ static void artifact_got(struct chan_uv *c, struct ipc_msg *m)
 {
 	struct artifact *a = container_of(c, struct artifact, chan);
 	const struct object_get *g = (const void *)m->body;
-	char bucket[sizeof(g->bucket)], key[sizeof(g->key)];
+	char bucket[sizeof(g->bucket)], key[sizeof(g->key)], account[sizeof(g->account)];
 
 	if (m->head.type != OBJECT_GET)
 		return;
 	snprintf(bucket, sizeof(bucket), "%.*s", (int)sizeof(g->bucket) - 1, g->bucket);
 	snprintf(key, sizeof(key), "%.*s", (int)sizeof(g->key) - 1, g->key);
-	artifact_get(a, m->head.tag, bucket, key);
+	snprintf(account, sizeof(account), "%.*s", (int)sizeof(g->account) - 1, g->account);
+	artifact_get(a, m->head.tag, account, bucket, key);
 }
 
 /* Called when the handle of the channel has closed, and when the last ask after that is done. */

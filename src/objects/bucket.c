@@ -7,16 +7,19 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "objects/authorize.h"
 
 void bucket_op_list(struct request *r)
 {
 	autobuf struct buf b = { 0 };
 
 	xml_begin(&b, "ListAllMyBucketsResult");
-	xml_owner(&b, r->s3, "Owner");
+	xml_owner(&b, r, "Owner");
 	buf_adds(&b, "<Buckets>");
 	list_each(bucket, &r->s3->store.buckets, struct bucket, in)
 	{
+		if (!authorize_owns(r, bucket))
+			continue;
 		buf_adds(&b, "<Bucket>");
 		s3_xml_put(&b, "Name", bucket->name);
 		xml_time(&b, "CreationDate", bucket->at_ms);
@@ -28,6 +31,7 @@ void bucket_op_list(struct request *r)
 
 struct bucket_change {
 	struct bucket *bucket; /* a reference, until it is in the store */
+	char owner[16];
 	int64_t at_ms;
 	struct err e;
 };
@@ -43,10 +47,11 @@ void bucket_op_drop(struct request *r)
 
 static bool bucket_create_turn(struct request *r)
 {
-	bool taken = store_bucket(&r->s3->store, r->bucket_name) != NULL;
+	const struct bucket *taken = store_bucket(&r->s3->store, r->bucket_name);
 
 	if (taken)
-		answer_fault(r, FAULT_BUCKET_EXISTS, NULL);
+		answer_fault(r, authorize_owns(r, taken) ? FAULT_BUCKET_EXISTS : FAULT_BUCKET_TAKEN,
+			     NULL);
 	return !taken;
 }
 
@@ -54,7 +59,7 @@ static void bucket_create_run(struct request *r)
 {
 	struct bucket_change *m = r->own;
 
-	m->bucket = bucket_make(r->s3->store.dir, r->bucket_name, m->at_ms, &m->e);
+	m->bucket = bucket_make(r->s3->store.dir, r->bucket_name, m->owner, m->at_ms, &m->e);
 }
 
 static void bucket_create_done(struct request *r)
@@ -94,6 +99,7 @@ void bucket_op_create(struct request *r)
 	}
 	m = r->own = xcalloc(1, sizeof(*m));
 	m->at_ms = clock_wall_ms();
+	snprintf(m->owner, sizeof(m->owner), "%s", r->signer->who.account);
 	request_step(r, &bucket_create_step);
 }
 
@@ -187,7 +193,7 @@ static bool bucket_or_key(struct request *r)
 	return b != NULL;
 }
 
-/* Everything belongs to the one account, which may do all. */
+/* A bucket belongs to the account of who asks, which may do all. */
 void bucket_op_acl(struct request *r)
 {
 	autobuf struct buf b = { 0 };
@@ -195,14 +201,14 @@ void bucket_op_acl(struct request *r)
 	if (!bucket_or_key(r))
 		return;
 	xml_begin(&b, "AccessControlPolicy");
-	xml_owner(&b, r->s3, "Owner");
+	xml_owner(&b, r, "Owner");
 	buf_addf(&b,
 		 "<AccessControlList><Grant>"
 		 "<Grantee xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" "
 		 "xsi:type=\"CanonicalUser\"><ID>%s</ID><DisplayName>doze</DisplayName></Grantee>"
 		 "<Permission>FULL_CONTROL</Permission></Grant></AccessControlList>"
 		 "</AccessControlPolicy>",
-		 r->s3->owner);
+		 r->signer->who.account);
 	answer_xml(r, &b);
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "objects/authorize.h"
 #include "objects/discard.h"
 #include "objects/ops.h"
 #include "objects/record.h"
@@ -11,6 +12,8 @@
 
 struct deletion {
 	struct s3_delete asked;   /* its keys may repeat, or name no object */
+	size_t allowed;           /* so many of its keys may be deleted; they come first */
+	char **denied;            /* owned; why each of the others may not */
 	struct record_gone *gone; /* owned; one per key */
 	bool unsure;
 	void (*answer)(struct request *r, const struct deletion *d);
@@ -22,6 +25,9 @@ void delete_op_drop(struct request *r)
 
 	if (!d)
 		return;
+	for (size_t i = 0; d->denied && i < d->asked.n - d->allowed; i++)
+		free(d->denied[i]);
+	free(d->denied);
 	s3_delete_free(&d->asked);
 	free(d->gone);
 	free(d);
@@ -36,14 +42,14 @@ static void delete_run(struct request *r)
 {
 	struct deletion *d = r->own;
 
-	record_remove(r->bucket->meta, d->gone, d->asked.n, &d->unsure);
+	record_remove(r->bucket->meta, d->gone, d->allowed, &d->unsure);
 }
 
 static void delete_done(struct request *r)
 {
 	struct deletion *d = r->own;
 
-	for (size_t i = 0; i < d->asked.n; i++) {
+	for (size_t i = 0; i < d->allowed; i++) {
 		struct object *o =
 			d->gone[i].rc ? NULL : bucket_remove(r->bucket, d->asked.keys[i]);
 
@@ -63,8 +69,8 @@ static const struct step delete_step = {
 
 static void delete_start(struct request *r, struct deletion *d)
 {
-	d->gone = xcalloc(d->asked.n, sizeof(*d->gone));
-	for (size_t i = 0; i < d->asked.n; i++)
+	d->gone = xcalloc(d->allowed + 1, sizeof(*d->gone));
+	for (size_t i = 0; i < d->allowed; i++)
 		sha256_hex(d->asked.keys[i], strlen(d->asked.keys[i]), d->gone[i].name);
 	request_step(r, &delete_step);
 }
@@ -90,7 +96,7 @@ void delete_op_object(struct request *r)
 	d = r->own = xcalloc(1, sizeof(*d));
 	d->asked.keys = xcalloc(1, sizeof(char *));
 	d->asked.keys[0] = xstrdup(r->key);
-	d->asked.n = 1;
+	d->asked.n = d->allowed = 1;
 	d->answer = delete_answer_one;
 	delete_start(r, d);
 }
@@ -101,7 +107,7 @@ static void delete_answer_each(struct request *r, const struct deletion *d)
 	struct err e;
 
 	xml_begin(&b, "DeleteResult");
-	for (size_t i = 0; i < d->asked.n; i++) {
+	for (size_t i = 0; i < d->allowed; i++) {
 		bool failed = d->gone[i].rc != 0;
 
 		if (!failed && d->asked.quiet)
@@ -115,8 +121,37 @@ static void delete_answer_each(struct request *r, const struct deletion *d)
 		}
 		buf_adds(&b, failed ? "</Error>" : "</Deleted>");
 	}
+	for (size_t i = d->allowed; i < d->asked.n; i++) {
+		buf_adds(&b, "<Error>");
+		s3_xml_put(&b, "Key", d->asked.keys[i]);
+		s3_xml_put(&b, "Code", "AccessDenied");
+		s3_xml_put(&b, "Message", d->denied[i - d->allowed]);
+		buf_adds(&b, "</Error>");
+	}
 	buf_adds(&b, "</DeleteResult>");
 	answer_xml(r, &b);
+}
+
+/* Those that may be deleted come first. */
+static void delete_judge(const struct request *r, struct deletion *d)
+{
+	d->denied = xcalloc(d->asked.n + 1, sizeof(*d->denied));
+	for (size_t i = 0; i < d->asked.n; i++) {
+		char *key = d->asked.keys[i], *text = NULL;
+		size_t n = i - d->allowed;
+
+		if (!authorize_object(r, "s3:DeleteObject", r->bucket_name, key, &text)) {
+			d->denied[n] = text;
+			continue;
+		}
+		d->asked.keys[i] = d->asked.keys[d->allowed];
+		d->asked.keys[d->allowed++] = key;
+		/* The first of the others has gone to their end, and its reason with it. */
+		text = d->denied[0];
+		memmove(d->denied, d->denied + 1, n * sizeof(*d->denied));
+		if (n)
+			d->denied[n - 1] = text;
+	}
 }
 
 void delete_op_objects(struct request *r)
@@ -132,6 +167,7 @@ void delete_op_objects(struct request *r)
 		answer_err(r, FAULT_MALFORMED_XML, &e);
 		return;
 	}
+	delete_judge(r, d);
 	d->answer = delete_answer_each;
 	delete_start(r, d);
 }

@@ -36,7 +36,7 @@ static void list_put_object(struct request *r, struct list_page *p, const struct
 	xml_etag(b, o->etag);
 	buf_addf(b, "<Size>%llu</Size>", (unsigned long long)o->size);
 	if (ask->owner)
-		xml_owner(b, r->s3, "Owner");
+		xml_owner(b, r, "Owner");
 	buf_adds(b, "<StorageClass>STANDARD</StorageClass></Contents>");
 	snprintf(p->last, sizeof(p->last), "%s", o->key);
 }

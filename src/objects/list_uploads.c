@@ -12,8 +12,8 @@ static void list_put_upload(struct request *r, struct buf *rows, const struct up
 	buf_adds(rows, "<Upload>");
 	list_put_name(rows, "Key", u->key, url);
 	s3_xml_put(rows, "UploadId", u->id);
-	xml_owner(rows, r->s3, "Initiator");
-	xml_owner(rows, r->s3, "Owner");
+	xml_owner(rows, r, "Initiator");
+	xml_owner(rows, r, "Owner");
 	buf_adds(rows, "<StorageClass>STANDARD</StorageClass>");
 	xml_time(rows, "Initiated", u->at_ms);
 	buf_adds(rows, "</Upload>");
@@ -92,8 +92,8 @@ static void list_answer_parts(struct request *r, const struct upload *u, struct 
 	s3_xml_put(&b, "Bucket", r->bucket->name);
 	s3_xml_put(&b, "Key", u->key);
 	s3_xml_put(&b, "UploadId", u->id);
-	xml_owner(&b, r->s3, "Initiator");
-	xml_owner(&b, r->s3, "Owner");
+	xml_owner(&b, r, "Initiator");
+	xml_owner(&b, r, "Owner");
 	buf_addf(&b,
 		 "<StorageClass>STANDARD</StorageClass><PartNumberMarker>%zu</PartNumberMarker>"
 		 "<NextPartNumberMarker>%u</NextPartNumberMarker><MaxParts>%zu</MaxParts>"

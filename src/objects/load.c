@@ -172,6 +172,7 @@ static int load_sweep(struct bucket *b, struct err *e)
 static void load_bucket(void *arg, const char *name)
 {
 	struct store *s = arg;
+	const char *owner;
 	struct bucket *b;
 	json_t *json = NULL;
 	struct err e;
@@ -192,6 +193,8 @@ static void load_bucket(void *arg, const char *name)
 		return;
 	}
 	b->at_ms = json_integer_value(json_object_get(json, "at"));
+	owner = json_string_value(json_object_get(json, "account"));
+	snprintf(b->owner, sizeof(b->owner), "%s", owner ? owner : s->owner);
 	json_decref(json);
 	if (load_scan(b->meta, b, load_object, &e) || load_scan(b->uploads, b, load_upload, &e) ||
 	    load_sweep(b, &e))

@@ -39,7 +39,7 @@ static void objects_serve(struct objects *o)
 {
 	struct err e;
 
-	if (!o->started || !o->s3.tls || !o->s3.creds.n)
+	if (!o->started || !o->s3.tls || !o->s3.access.keys.by_id.n)
 		return;
 	if (!o->s3.server) {
 		o->s3.server = http_server_new(o->s3.loop, o->s3.tls, &s3_handler, &o->s3);
@@ -58,12 +58,16 @@ static void objects_serve(struct objects *o)
 static void objects_secret(void *arg, enum secret which, const char *text, size_t size)
 {
 	struct objects *o = arg;
+	struct creds creds;
 	struct tls *tls;
 	struct err e;
 
 	if (which == SECRET_CREDENTIALS) {
-		if (creds_parse(text, size, &o->s3.creds, &e))
+		if (creds_parse(text, size, &creds, &e))
 			objects_fail(o, &e);
+		else
+			keys_configure(&o->s3.access.keys, &creds, o->conf->account);
+		explicit_bzero(&creds, sizeof(creds));
 	} else if (certificates_take(o->certificates, which, text, size, &tls, &e)) {
 		objects_fail(o, &e);
 		return;
@@ -95,7 +99,10 @@ static void objects_peer(void *arg, enum role which, unsigned worker, int fd)
 	struct err e;
 
 	(void)worker;
-	if (which != ROLE_IMAGE)
+	if (which == ROLE_CONTROL) {
+		if (access_serve(&o->s3.access, o->s3.loop, fd, &e))
+			log_err("%s", e.text);
+	} else if (which != ROLE_IMAGE)
 		close(fd);
 	else if (artifact_serve(o->s3.loop, fd, &o->s3.store, &e))
 		log_err("%s", e.text);
@@ -155,8 +162,8 @@ static int objects_open(struct objects *o, const struct conf *conf, struct err *
 			       strerror(-dir));
 	snprintf(o->s3.region, sizeof(o->s3.region), "%s", conf->region);
 	snprintf(o->s3.api_name, sizeof(o->s3.api_name), "%s", conf->api_name);
-	snprintf(o->s3.owner, sizeof(o->s3.owner), "%s", conf->account);
 	store_open(&o->s3.store, o->s3.loop, dir);
+	snprintf(o->s3.store.owner, sizeof(o->s3.store.owner), "%s", conf->account);
 	return load_store(&o->s3.store, e);
 }
 
@@ -171,6 +178,7 @@ int objects_main(const struct conf *conf, int super_fd)
 	json_object_seed(0); /* while there is one thread: it is not safe with more */
 	o.conf = conf;
 	o.certificates = certificates_new(SECRET_TLS_S3, alpn, NULL);
+	keys_init(&o.s3.access.keys);
 	o.s3.loop = uv_default_loop();
 	if (objects_open(&o, conf, &e)) {
 		log_err("%s", e.text);

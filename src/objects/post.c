@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/hex.h"
+#include "objects/authorize.h"
 #include "objects/commit.h"
 #include "objects/object.h"
 #include "objects/ops.h"
@@ -50,12 +51,13 @@ static int post_signed(struct request *r, struct err *e)
 {
 	struct post *p = r->own;
 	struct s3_form_claim claim;
-	const char *secret;
+	const char *secret, *session;
 
 	if (s3_form_read_claim(&p->form, &claim, e))
 		return -1;
-	secret = creds_secret(&r->s3->creds, claim.access_key);
-	if (s3_form_verify(&p->form, &claim, secret, e)) {
+	session = s3_form_field(&p->form, "x-amz-security-token");
+	secret = request_secret(r, claim.access_key, session ? session : "", e);
+	if (!secret || s3_form_verify(&p->form, &claim, secret, e)) {
 		http_penalize(r->x);
 		return -1;
 	}
@@ -132,6 +134,8 @@ static int post_open(struct request *r)
 		answer_signature(r, &e);
 		return -1;
 	}
+	if (!authorize_request(r))
+		return -1;
 	p->headers = request_bucket(r) ? post_headers(r) : NULL;
 	if (!p->headers)
 		return -1;

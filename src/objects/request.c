@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "objects/discard.h"
@@ -56,6 +57,7 @@ static void request_free(struct request *r)
 	receive_free(&r->receive);
 	buf_free(&r->send.piece);
 	bucket_unref(r->bucket);
+	key_unref(r->signer);
 	r->s3->requests--;
 	free(r->if_match);
 	free(r->if_none_match);
@@ -85,13 +87,34 @@ const char *request_header(const struct request *r, const char *name)
 	return r->x ? http_header(http_request(r->x), name) : NULL;
 }
 
+const char *request_secret(struct request *r, const char *id, const char *session, struct err *e)
+{
+	const struct access *a = &r->s3->access;
+	struct access_key *key = keys_claim(&a->keys, id, session, clock_wall_ms(), e);
+
+	if (!key && !a->known && !keys_find(&a->keys, id))
+		err_set(e, ERR_DENIED,
+			"ServiceUnavailable: The access keys are not known yet. Please retry.");
+	if (!key)
+		return NULL;
+	key_unref(r->signer);
+	r->signer = key_ref(key);
+	return key->secret;
+}
+
 struct bucket *request_bucket(struct request *r)
 {
 	struct bucket *b = store_bucket(&r->s3->store, r->bucket_name);
 
-	if (!b)
+	if (!b) {
 		answer_fault(r, FAULT_NO_BUCKET, NULL);
-	else if (!r->bucket)
+		return NULL;
+	}
+	if (strcmp(b->owner, r->signer->who.account) != 0) {
+		answer_fault(r, FAULT_ACCESS_DENIED, NULL);
+		return NULL;
+	}
+	if (!r->bucket)
 		r->bucket = bucket_ref(b);
 	return b;
 }

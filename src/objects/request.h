@@ -11,17 +11,17 @@
 #define OBJECTS_REQUEST_H
 
 #include "net/http.h"
+#include "objects/access.h"
 #include "objects/found.h"
 #include "objects/receive.h"
-#include "wire/creds.h"
 
 #define REQUEST_PARAMS 32
 
 struct s3 {
 	struct store store;
-	struct creds creds;
+	struct access access;
 	uv_loop_t *loop;
-	char region[65], owner[16];
+	char region[65];
 	char api_name[128];         /* of [service]: hosts below it are buckets */
 	struct http_server *server; /* NULL: not serving yet */
 	struct tls *tls;
@@ -33,6 +33,7 @@ enum fault {
 	FAULT_ACCESS_DENIED,
 	FAULT_BAD_DIGEST,
 	FAULT_BUCKET_EXISTS,
+	FAULT_BUCKET_TAKEN,
 	FAULT_BUCKET_NOT_EMPTY,
 	FAULT_BUSY,
 	FAULT_INTERNAL,
@@ -112,6 +113,7 @@ struct request {
 	char *if_match,
 		*if_none_match; /* owned: they are looked at again when the client is gone */
 	struct sigv4_claim claim;
+	struct access_key *signer; /* a reference; NULL: the signature is not known yet */
 	struct receive receive;
 	void *own; /* of the operation; freed by op->drop */
 
@@ -162,11 +164,14 @@ void request_gone(struct request *r); /* the exchange is done: r is freed, now o
 /* Find the bucket, key, parameters and operation of the request, and check its signature.  False:
  * it is answered. */
 bool route_request(struct request *r);
+/* The key of a claim, which the request holds from now on; NULL: ERR_DENIED. */
+const char *request_secret(struct request *r, const char *id, const char *session,
+			   struct err *e) must_check;
 
 const char *request_param(const struct request *r, const char *name);  /* NULL: absent */
 const char *request_header(const struct request *r, const char *name); /* NULL: absent, or gone */
-/* The bucket of the request, held until the request is freed.  NULL: there is none, and the request
- * is answered. */
+/* The bucket of the request, held until the request is freed.  NULL: there is none, or it is
+ * another account's, and the request is answered. */
 struct bucket *request_bucket(struct request *r);
 bool request_bucket_stays(
 	struct request *r); /* false: it was dropped since, and the request is answered */
@@ -195,6 +200,6 @@ void answer_raw_fault(struct http_exchange *x, unsigned status, const char *why)
 void xml_begin(struct buf *b, const char *element);
 void xml_time(struct buf *b, const char *element, int64_t at_ms);
 void xml_etag(struct buf *b, const char *etag);
-void xml_owner(struct buf *b, const struct s3 *s3, const char *element);
+void xml_owner(struct buf *b, const struct request *r, const char *element);
 
 #endif

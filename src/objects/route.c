@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/hex.h"
-#include "objects/request.h"
+#include "objects/authorize.h"
 #include "wire/sigv2.h"
 
 /* Sub-resources of S3 that are served by no operation, or only by those that name them.  A refusal
@@ -157,13 +157,17 @@ static bool route_parse(struct request *r)
 static int route_verify_v2(struct request *r, struct err *e)
 {
 	const struct http_head *head = http_request(r->x);
+	const char *session = request_param(r, "x-amz-security-token"), *secret;
 	struct sigv2_claim claim;
 
 	if (sigv2_read(head, &claim, e))
 		return -1;
+	secret = request_secret(r, claim.access_key, session ? session : "", e);
+	if (!secret)
+		return -1;
 	snprintf(r->claim.access_key, sizeof(r->claim.access_key), "%s", claim.access_key);
 	snprintf(r->claim.payload, sizeof(r->claim.payload), "UNSIGNED-PAYLOAD");
-	return sigv2_verify(head, &claim, creds_secret(&r->s3->creds, claim.access_key),
+	return sigv2_verify(head, &claim, secret,
 			    route_host_bucket(r->s3, head->host) ? r->bucket_name : "",
 			    clock_wall_ms(), e);
 }
@@ -171,11 +175,12 @@ static int route_verify_v2(struct request *r, struct err *e)
 static int route_verify_v4(struct request *r, struct err *e)
 {
 	const struct http_head *head = http_request(r->x);
+	const char *secret;
 
 	if (sigv4_read(head, &r->claim, e))
 		return -1;
-	return sigv4_verify(head, &r->claim, creds_secret(&r->s3->creds, r->claim.access_key), NULL,
-			    false, clock_wall_ms(), e);
+	secret = request_secret(r, r->claim.access_key, r->claim.session, e);
+	return secret ? sigv4_verify(head, &r->claim, secret, NULL, false, clock_wall_ms(), e) : -1;
 }
 
 static bool route_is_welcome(struct request *r)
@@ -270,6 +275,8 @@ bool route_request(struct request *r)
 		answer_fault(r, FAULT_METHOD, NULL);
 		return false;
 	}
+	if (r->op->body != BODY_FORM && !authorize_request(r))
+		return false;
 	r->if_match = route_copy(request_header(r, "if-match"));
 	r->if_none_match = route_copy(request_header(r, "if-none-match"));
 	return true;

@@ -4,7 +4,6 @@
 
 static void serve_begin(struct request *r)
 {
-	const char *secret;
 	struct err e;
 
 	if (!route_request(r) || (r->op->begin && r->op->begin(r)))
@@ -17,9 +16,8 @@ static void serve_begin(struct request *r)
 	}
 	if (r->op->body == BODY_FORM)
 		return;
-	secret = creds_secret(&r->s3->creds, r->claim.access_key);
 	r->receive.unsummed = r->op->body == BODY_XML_UNSUMMED;
-	if (receive_begin(&r->receive, http_request(r->x), &r->claim, secret, &e))
+	if (receive_begin(&r->receive, http_request(r->x), &r->claim, r->signer->secret, &e))
 		answer_signature(r, &e);
 }
 

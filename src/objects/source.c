@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/hex.h"
+#include "objects/authorize.h"
 #include "objects/object.h"
 
 static char *source_copy(const struct request *r, const char *header)
@@ -32,6 +33,7 @@ int source_begin(struct request *r)
 {
 	autofree char *name = xstrdup(request_header(r, "x-amz-copy-source"));
 	char *from = name + (*name == '/'), *slash;
+	autofree char *text = NULL;
 	struct source *s = &r->source;
 	struct bucket *b;
 
@@ -41,8 +43,13 @@ int source_begin(struct request *r)
 	if (slash)
 		*slash = '\0';
 	b = store_bucket(&r->s3->store, from);
-	if (!b || !slash || !bucket_find(b, slash + 1)) {
+	if (!b || !slash || (authorize_owns(r, b) && !bucket_find(b, slash + 1))) {
 		answer_fault(r, b ? FAULT_NO_KEY : FAULT_NO_BUCKET, NULL);
+		return -1;
+	}
+	if (!authorize_owns(r, b) ||
+	    !authorize_object(r, "s3:GetObject", b->name, slash + 1, &text)) {
+		answer_fault(r, FAULT_ACCESS_DENIED, text);
 		return -1;
 	}
 	s->bucket = bucket_ref(b);

@@ -148,12 +148,13 @@ struct bucket *bucket_open(int dir, const char *name, struct err *e)
 	return b;
 }
 
-struct bucket *bucket_make(int dir, const char *name, int64_t at_ms, struct err *e)
+struct bucket *bucket_make(int dir, const char *name, const char *owner, int64_t at_ms,
+			   struct err *e)
 {
 	int rc = io_remove_tree(dir, name); /* what was left of an older one */
 	struct bucket *b = NULL;
 	bool unsure;
-	char text[64];
+	char text[96];
 
 	if (rc)
 		store_fail(e, -rc, "make a bucket");
@@ -161,7 +162,10 @@ struct bucket *bucket_make(int dir, const char *name, int64_t at_ms, struct err 
 		b = bucket_open(dir, name, e);
 	if (b) {
 		b->at_ms = at_ms;
-		snprintf(text, sizeof(text), "{\"at\":%lld}", (long long)at_ms);
+		snprintf(b->owner, sizeof(b->owner), "%s", owner);
+		/* An account is digits: nothing has to be escaped. */
+		snprintf(text, sizeof(text), "{\"at\":%lld,\"account\":\"%s\"}", (long long)at_ms,
+			 owner);
 		rc = record_put(b->dir, "bucket", text, &unsure);
 		if (!rc && fsync(dir))
 			rc = -errno;

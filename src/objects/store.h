@@ -1,6 +1,6 @@
 /* store.h - buckets and objects on disk, with their index in memory.
  *
- *     objects/<bucket>/bucket            JSON: when it was made
+ *     objects/<bucket>/bucket            JSON: when it was made, and by which account
  *     objects/<bucket>/meta/<sha256>     JSON of one object: key, data file, size, etag ...
  *     objects/<bucket>/data/<uuid>       bytes of an object, a part, or an unfinished upload
  *     objects/<bucket>/uploads/<id>/     a multipart upload: "upload" and "part-00001" (JSON)
@@ -35,7 +35,7 @@ struct object {
 
 struct bucket {
 	struct list in;
-	char name[64];
+	char name[64], owner[16]; /* the account that it belongs to */
 	int64_t at_ms;
 	int dir, meta, data, uploads; /* owned */
 	struct object **objects;      /* owned, in key order */
@@ -51,6 +51,7 @@ enum store_lane { STORE_READS, STORE_SMALL, STORE_BULK, STORE_CHANGES, STORE_LAN
 
 struct store {
 	int dir;             /* owned: data_dir/objects */
+	char owner[16];      /* of buckets that are older than accounts */
 	struct list buckets; /* by name */
 	struct disk_lane lanes[STORE_LANES];
 };
@@ -69,7 +70,8 @@ void store_take_out(struct bucket *b);
 /* Blocking: open the directories of a bucket and create missing ones; bucket_make begins a new
  * bucket, with its record. */
 struct bucket *bucket_open(int dir, const char *name, struct err *e);
-struct bucket *bucket_make(int dir, const char *name, int64_t at_ms, struct err *e);
+struct bucket *bucket_make(int dir, const char *name, const char *owner, int64_t at_ms,
+			   struct err *e);
 /* Blocking.  After a failure the bucket is whole. */
 int bucket_erase(int dir, const struct bucket *b, struct err *e) must_check;
 

@@ -3,7 +3,8 @@ import json
 
 import pytest
 
-from control_rig import ACCOUNT, ALONE, BUILD, KEY, REGION, Control, wait_for
+from channels import Channel
+from control_rig import ACCOUNT, ALONE, BUILD, KEY, REGION, Control, ipc, wait_for
 from signed import Api, Refused, quoted
 
 if not ALONE.exists():
@@ -291,6 +292,49 @@ def test_an_account_goes_with_its_keys_and_not_before_its_images(control):
             control.api.call("DELETE", path)
 
 
+class Objects:
+    """The role objects, so far as it hears of keys."""
+
+    def __init__(self, control):
+        self.keys, self.synced, self.batches = {}, False, 0
+        self.channel = Channel(control.reactor, "access", self._got)
+        control.supervisor.say("PEER", [self.channel.theirs.fileno()], which=ipc.ROLE_OBJECTS)
+        self.channel.theirs.close()
+        wait_for("it knows all keys", lambda: self.synced)
+
+    def _got(self, ask):
+        if ask.word == "PUT":
+            self.keys[ask.body.id.decode()] = (ask.body.account.decode(), ask.body.secret.decode(), ask.body.policy)
+        elif ask.word == "GONE":
+            self.keys.pop(ask.body.id.decode(), None)
+        elif ask.word == "BATCH":
+            self.batches += 1
+            self.channel.say("NEXT", zero=0)
+        elif ask.word == "SYNCED":
+            self.synced = True
+
+
+def test_the_s3_endpoint_is_told_of_every_key_and_of_its_end(control):
+    many = [make_key(control, f"many-{i}", {"Action": "s3:*"})["accessKeyId"] for i in range(70)]
+    objects = Objects(control)
+    known = {key["accessKeyId"] for key in control.api.call("GET", "/doze/v1/keys")["items"] if not key["configured"]}
+    assert known <= objects.keys.keys() and KEY not in objects.keys and objects.batches >= 1
+    assert objects.keys[many[0]][:3:2] == (ACCOUNT, 1)
+    new = make_key(control, "told", account=TENANT)
+    wait_for("it is told", lambda: new["accessKeyId"] in objects.keys)
+    assert objects.keys[new["accessKeyId"]][:3] == (TENANT, new["secretAccessKey"], 0)
+    control.api.call("DELETE", f"/doze/v1/keys/{new['accessKeyId']}?account={TENANT}")
+    wait_for("it is told of the end", lambda: new["accessKeyId"] not in objects.keys)
+    credentials = sts(control, make_key(control, "sessions"))
+    session = credentials.get_session_token()["Credentials"]["AccessKeyId"]
+    wait_for("it is told of the session", lambda: session in objects.keys)
+    again = Objects(control)  # it was started anew
+    assert again.keys.keys() == objects.keys.keys()
+    for name in range(70):
+        control.api.call("DELETE", f"/doze/v1/keys/many-{name}")
+    wait_for("they are gone", lambda: not set(many) & again.keys.keys())
+
+
 # Sessions.
 
 def sts(control, key=None):
@@ -364,8 +408,10 @@ def test_a_session_of_a_user_may_do_what_the_user_may(control):
     assert fault(api.list_microvm_images)[0] == "AccessDeniedException"
     assert clients_of(control, credentials, "sts").get_caller_identity()["Arn"] == user["arn"]
     assert fault(clients_of(control, credentials, "sts").get_session_token)[0] == "AccessDenied"
-    for wrong in ({"SessionToken": ""}, {"SessionToken": "x" + credentials["SessionToken"][1:]}, {"SessionToken": "x" * 4000}):
-        assert fault(clients_of(control, {**credentials, **wrong}).list_microvms)[0] == "UnrecognizedClientException"
+    token = credentials["SessionToken"]
+    for wrong in ("", ("B" if token[0] == "A" else "A") + token[1:], token + "A", token[:-1], "x" * 4000):
+        wrong = {**credentials, "SessionToken": wrong}
+        assert fault(clients_of(control, wrong).list_microvms)[0] == "UnrecognizedClientException"
     assert credentials["AccessKeyId"] not in json.dumps(control.api.call("GET", "/doze/v1/keys"))
     root = clients_of(control, sts(control).get_session_token()["Credentials"])
     assert root.list_microvm_images()["items"] is not None

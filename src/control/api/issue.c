@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/rand.h"
+#include "control/channels/grants.h"
 #include "control/model/access_key.h"
 
 #define ISSUE_ID_SIZE 16 /* letters of an id behind AKIA or ASIA */
@@ -69,6 +70,7 @@ static void issue_done(void *arg, int rc, const struct err *e)
 		call_fail(i->call, e);
 	} else {
 		keys_put(&i->call->ctl->keys, key_ref(i->key));
+		grants_put(i->call->ctl, i->key);
 		i->answer(i->call, i->key);
 		key_unref(i->key);
 	}
@@ -99,8 +101,10 @@ static void issue_revoked(void *arg, int rc, const struct err *e)
 
 	for (size_t i = 0; i < r->n; i++) {
 		/* Another change of the same key may have been first. */
-		if (!rc && keys_find(&ctl->keys, r->keys[i]->who.key) == r->keys[i])
+		if (!rc && keys_find(&ctl->keys, r->keys[i]->who.key) == r->keys[i]) {
 			keys_drop(&ctl->keys, r->keys[i]->who.key);
+			grants_drop(ctl, r->keys[i]->who.key);
+		}
 		key_unref(r->keys[i]);
 	}
 	call_done(r->call, rc, e);
@@ -135,6 +139,7 @@ bool issue_has_room(struct control *ctl, const char *account)
 		if (key->expires_ms && key->expires_ms < before_ms) {
 			t = t ? t : store_begin(ctl->store);
 			store_del_access_key(t, key->who.key);
+			grants_drop(ctl, key->who.key);
 			keys_drop(&ctl->keys, key->who.key);
 		} else {
 			n += !strcmp(key->who.account, account);

@@ -9,7 +9,7 @@ static struct chan_uv *role_channel_chan(struct control *ctl, enum role role)
 
 static enum role role_channel_role(const struct control *ctl, const struct chan_uv *c)
 {
-	return c == &ctl->priv ? ROLE_PRIV : ROLE_IMAGE;
+	return c == &ctl->priv ? ROLE_PRIV : c == &ctl->objects ? ROLE_OBJECTS : ROLE_IMAGE;
 }
 
 static void role_channel_on_message(struct chan_uv *c, struct ipc_msg *m)

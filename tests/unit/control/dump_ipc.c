@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "ipc/access.h"
 #include "ipc/agent.h"
 #include "ipc/build.h"
 #include "ipc/machine.h"

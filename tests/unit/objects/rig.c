@@ -28,8 +28,11 @@ int __wrap_sigv4_verify(const struct http_head *head, const struct sigv4_claim *
 
 int __wrap_sigv4_read(const struct http_head *head, struct sigv4_claim *claim, struct err *e)
 {
-	(void)head, (void)e;
+	const char *key = http_header(head, "x-test-key");
+
+	(void)e;
 	*claim = (struct sigv4_claim){ .service = "s3", .payload = "UNSIGNED-PAYLOAD" };
+	snprintf(claim->access_key, sizeof(claim->access_key), "%s", key ? key : "");
 	return 0;
 }
 
@@ -42,12 +45,25 @@ int __wrap_sigv4_verify(const struct http_head *head, const struct sigv4_claim *
 	return 0;
 }
 
+void rig_key(struct rig *g, const char *id, const char *account, const char *policy)
+{
+	struct access_key *key = key_new(id, "secret");
+	struct err e;
+
+	snprintf(key->who.account, sizeof(key->who.account), "%s", account);
+	snprintf(key->who.arn, sizeof(key->who.arn), "arn:aws:iam::%s:user/%s", account, id);
+	snprintf(key->who.name, sizeof(key->who.name), "%s", id);
+	assert_int_equal(key_allow(key, policy, &e), 0);
+	keys_put(&g->s3.access.keys, key);
+}
+
 static void rig_start(struct rig *g)
 {
 	struct err e;
 
 	g->s3.loop = &g->loop;
 	store_open(&g->s3.store, &g->loop, open(g->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	strcpy(g->s3.store.owner, "000000000000");
 	assert_int_equal(load_store(&g->s3.store, &e), 0);
 	g->s3.server = http_server_new(&g->loop, NULL, &s3_handler, &g->s3);
 }
@@ -57,6 +73,9 @@ void rig_open(struct rig *g)
 	/* In memory: no test waits for a real disk. */
 	*g = (struct rig){ .root = "/dev/shm/doze-test-objects-XXXXXX" };
 	assert_non_null(mkdtemp(g->root));
+	keys_init(&g->s3.access.keys);
+	g->s3.access.known = true;
+	rig_key(g, "", "000000000000", NULL);
 	assert_int_equal(uv_loop_init(&g->loop), 0);
 	rig_start(g);
 }
@@ -102,6 +121,7 @@ void rig_restart(struct rig *g)
 void rig_close(struct rig *g)
 {
 	rig_stop(g);
+	keys_free(&g->s3.access.keys);
 	assert_int_equal(uv_loop_close(&g->loop), 0);
 	assert_int_equal(io_remove_tree(AT_FDCWD, g->root), 0);
 }

@@ -14,6 +14,9 @@ struct rig {
 void rig_open(struct rig *g);
 void rig_restart(struct rig *g); /* as after a kill: what was not on the disk is gone */
 void rig_close(struct rig *g);
+/* A key that a request names by the header x-test-key; one without it comes with the key "" of the
+ * account 000000000000. */
+void rig_key(struct rig *g, const char *id, const char *account, const char *policy);
 void rig_settle(struct rig *g); /* until no request lives and no work runs */
 /* Turn the loop until it is so, or fail the test. */
 void rig_until(struct rig *g, bool (*so)(void *arg), void *arg);

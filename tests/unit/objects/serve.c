@@ -16,6 +16,7 @@
 
 #include "base/log.h"
 #include "conf/conf.h"
+#include "ipc/access.h"
 #include "ipc/super.h"
 
 static void serve_say(int sock, uint32_t type, uint32_t which, uint32_t more, int fd)
@@ -58,6 +59,20 @@ static int serve_wait(pid_t pid, int sock)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
+/* A control that has no accounts. */
+static void serve_access(int sock)
+{
+	const struct ipc_head head = { ACCESS_SYNCED, sizeof(struct access_none), 0 };
+	const struct access_none none = { 0 };
+	struct err e;
+	int pair[2];
+
+	if (ipc_pair(pair, &e) || ipc_send(pair[0], &head, &none, NULL, 0))
+		exit(1);
+	serve_say(sock, SUPER_PEER, ROLE_CONTROL, 0, pair[1]);
+	close(pair[1]);
+}
+
 int main(int argc, char **argv)
 {
 	const struct sigaction on_term = { .sa_handler = serve_stop };
@@ -88,6 +103,7 @@ int main(int argc, char **argv)
 	serve_say(pair[0], SUPER_SECRET, SECRET_TLS_S3, 0, open(argv[3], O_RDONLY | O_CLOEXEC));
 	serve_say(pair[0], SUPER_SECRET, SECRET_CREDENTIALS, 0,
 		  open(argv[4], O_RDONLY | O_CLOEXEC));
+	serve_access(pair[0]);
 	serve_say(pair[0], SUPER_START, 0, 0, -1);
 	return serve_wait(pid, pair[0]);
 }

@@ -21,6 +21,8 @@
 #include "objects/record.h"
 #include "wire/sigv4.h"
 
+#define OURS "111111111111"
+
 static struct store store;
 static uv_loop_t loop;
 
@@ -58,7 +60,7 @@ static void put(struct bucket *b, const char *key, const char *text)
 	json_decref(headers);
 }
 
-static struct ipc_msg *ask(int sock, const char *bucket, const char *key)
+static struct ipc_msg *ask_as(int sock, const char *account, const char *bucket, const char *key)
 {
 	static struct ipc_msg m;
 	const struct ipc_head head = { OBJECT_GET, sizeof(struct object_get), 77 };
@@ -67,6 +69,7 @@ static struct ipc_msg *ask(int sock, const char *bucket, const char *key)
 
 	memcpy(g.bucket, bucket, strlen(bucket));
 	memcpy(g.key, key, strlen(key));
+	memcpy(g.account, account, strlen(account));
 	assert_int_equal(ipc_send(sock, &head, &g, NULL, 0), 0);
 	while (rc == -EAGAIN) { /* the test's own time limit ends it */
 		uv_run(&loop, UV_RUN_ONCE);
@@ -75,6 +78,11 @@ static struct ipc_msg *ask(int sock, const char *bucket, const char *key)
 	assert_int_equal(rc, 1);
 	assert_int_equal(m.head.tag, 77);
 	return &m;
+}
+
+static struct ipc_msg *ask(int sock, const char *bucket, const char *key)
+{
+	return ask_as(sock, OURS, bucket, key);
 }
 
 static void refused(int sock, const char *bucket, const char *key, const char *code)
@@ -94,14 +102,14 @@ static void test_an_object_is_handed_over_to_be_read_alone(void **unused)
 	struct err e;
 	int pair[2], fd;
 	const struct ipc_head head = { OBJECT_GET, sizeof(struct object_get), 78 };
-	const struct object_get g = { .bucket = "apps", .key = "dir/app.zip" };
+	const struct object_get g = { .bucket = "apps", .key = "dir/app.zip", .account = OURS };
 
 	(void)unused;
 	assert_non_null(mkdtemp(root));
 	assert_int_equal(uv_loop_init(&loop), 0);
 	store_open(&store, &loop, open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 	assert_int_equal(load_store(&store, &e), 0);
-	b = bucket_make(store.dir, "apps", 1, &e);
+	b = bucket_make(store.dir, "apps", OURS, 1, &e);
 	assert_non_null(b);
 	store_add(&store, b);
 	put(b, "dir/app.zip", "bytes");
@@ -126,6 +134,11 @@ static void test_an_object_is_handed_over_to_be_read_alone(void **unused)
 	memset(longest, 'a', sizeof(longest) - 1);
 	longest[63] = '\0';
 	refused(pair[1], longest, "x", "NoSuchBucket");
+
+	m = ask_as(pair[1], "222222222222", "apps", "dir/app.zip");
+	assert_int_equal(m->head.type, OBJECT_FAULT);
+	assert_string_equal(((const struct object_fault *)(const void *)m->body)->code,
+			    "AccessDenied");
 
 	/* The other side goes, with a question still open: what served it goes too. */
 	assert_int_equal(ipc_send(pair[1], &head, &g, NULL, 0), 0);

@@ -61,7 +61,7 @@ static void restart(void)
 static struct bucket *make(const char *name)
 {
 	struct err e;
-	struct bucket *b = bucket_make(store.dir, name, 1, &e);
+	struct bucket *b = bucket_make(store.dir, name, "111111111111", 1, &e);
 
 	assert_non_null(b);
 	store_add(&store, b);

@@ -12,6 +12,7 @@
 #include "control/api/facts.h"
 #include "control/api/handlers/handlers.h"
 #include "control/api/issue.h"
+#include "control/channels/grants.h"
 #include "control/model/access_key.h"
 
 #define KEY_OVERLAP_S 86400
@@ -179,6 +180,7 @@ static void key_rotated(struct call *c, const struct access_key *key)
 
 	/* A request holds the key that it came with as it is, so the row becomes a new one. */
 	keys_put(&c->ctl->keys, old);
+	grants_put(c->ctl, old);
 	c->state = NULL;
 	key_answer(c, key);
 }
