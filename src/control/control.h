@@ -11,6 +11,7 @@
 
 #include "base/hash.h"
 #include "base/list.h"
+#include "base/order.h"
 #include "base/rand.h"
 #include "conf/conf.h"
 #include "iam/keys.h"
@@ -32,6 +33,10 @@ struct control {
 	struct hash images_by_id, images_by_name;
 	struct list microvms; /* struct microvm, likewise */
 	struct hash microvms_by_id, microvms_by_endpoint;
+	struct list connectors; /* struct connector, likewise */
+	struct hash connectors_by_id, connectors_by_name;
+	/* What lists show, by account; and microVMs by the id of their image. */
+	struct order images_in_order, microvms_in_order, microvms_of_image, connectors_in_order;
 	struct hash published; /* model/published.c: by port of the host */
 	struct hash left_out;  /* model/model.c: ids of rows that cannot be understood */
 	struct keys keys;
@@ -64,6 +69,7 @@ struct control {
 	struct admission *admission;                 /* admission/admission.c */
 	const struct builder_events *builder_events; /* images/images.c */
 	struct changes *changes;                     /* images/change.c */
+	struct connector_changes *connector_changes; /* connectors/change.c */
 	struct builds *builds;                       /* images/builds.c */
 	struct bases *bases;                         /* images/bases.c */
 	struct drain *drain;                         /* microvm/drain.c, while it lasts */

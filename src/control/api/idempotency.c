@@ -94,13 +94,26 @@ static void replay_expire(struct control *ctl)
 		replay_free(all, r);
 }
 
+/* Each family names its token in its own way. */
+static const char *const token_names[] = { "clientToken", "ClientToken" };
+
+static const char *replay_token(const struct call *c)
+{
+	const char *token = NULL;
+
+	for (size_t i = 0; !token && i < ARRAY_SIZE(token_names); i++)
+		token = call_text(c, token_names[i]);
+	return token;
+}
+
 /* The hash covers every member except the token, in a fixed order. */
 static void replay_hash(const struct call *c, char hash[65])
 {
 	json_t *rest = json_copy(c->in);
 	autofree char *text = NULL;
 
-	json_object_del(rest, "clientToken");
+	for (size_t i = 0; i < ARRAY_SIZE(token_names); i++)
+		json_object_del(rest, token_names[i]);
 	text = json_dumps(rest, JSON_COMPACT | JSON_SORT_KEYS);
 	json_decref(rest);
 	sha256_hex(text, text ? strlen(text) : 0, hash);
@@ -130,9 +143,10 @@ static void replay_end(struct call *c, const struct call_end *end)
 
 bool replay_begin(struct call *c, bool (*alive)(struct control *ctl, const json_t *answer))
 {
-	const char *token = call_text(c, "clientToken");
+	const char *token = replay_token(c);
 	struct replays *all = c->ctl->api->replays;
 	struct replay *r;
+	struct err e;
 	char hash[65];
 
 	if (!token)
@@ -149,13 +163,14 @@ bool replay_begin(struct call *c, bool (*alive)(struct control *ctl, const json_
 		c->ended = replay_end;
 		return false;
 	}
-	if (strcmp(r->hash, hash) != 0)
-		call_fail_as(c, 409, "ConflictException",
-			     "The clientToken was used before with other parameters.");
-	else if (r->answer)
+	if (strcmp(r->hash, hash) != 0) {
+		err_set(&e, ERR_CONFLICT, "The clientToken was used before with other parameters.");
+		call_fail(c, &e);
+	} else if (r->answer) {
 		call_answer(c, json_incref(r->answer));
-	else
+	} else {
 		list_add(&r->waiting, &c->waits);
+	}
 	return true;
 }
 

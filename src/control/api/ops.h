@@ -54,7 +54,9 @@ struct member {
 enum family {
 	FAMILY_MICROVMS,
 	FAMILY_TAGS,
+	FAMILY_CORE, /* of Lambda Core: network connectors */
 	FAMILY_DOZE, /* ours, /doze/v1/ */
+	NUM_FAMILIES,
 };
 
 struct call;

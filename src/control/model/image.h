@@ -9,6 +9,7 @@
 
 #include "base/hash.h"
 #include "base/list.h"
+#include "base/order.h"
 #include "base/rand.h"
 #include "iam/principal.h"
 #include "ipc/build.h"
@@ -119,6 +120,7 @@ struct build {
 
 struct image {
 	struct list in_control, in_account;
+	struct order_node in_order;
 	struct hash_node by_id, by_name;
 	char id[UUID_SIZE];
 	char account[ACCOUNT_SIZE];

@@ -8,6 +8,7 @@
 
 #include "base/hash.h"
 #include "base/list.h"
+#include "base/order.h"
 #include "base/rand.h"
 #include "conf/awake.h"
 #include "control/model/image.h"
@@ -46,6 +47,7 @@ struct awake_policy {
 struct microvm {
 	struct list in_control, in_account;
 	struct hash_node by_id, by_endpoint;
+	struct order_node in_order, in_image_order;
 	struct control *ctl; /* borrowed */
 	char id[IPC_ID_SIZE];
 	char account[ACCOUNT_SIZE];

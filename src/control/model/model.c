@@ -72,6 +72,8 @@ void model_add_image(struct control *ctl, struct image *image)
 	struct account *account = account_of(ctl, image->account);
 
 	list_add(&ctl->images, &image->in_control);
+	order_add(&ctl->images_in_order, &image->in_order, image->account, image->created_ms,
+		  image->id);
 	list_add(&account->images, &image->in_account);
 	account->n_images++;
 	hash_add(&ctl->images_by_id, &image->by_id, image->id, strlen(image->id));
@@ -169,6 +171,7 @@ void model_image_free(struct control *ctl, struct image *image)
 {
 	list_each(v, &image->versions, struct image_version, in_image) model_version_free(v);
 	list_del(&image->in_control);
+	order_del(&ctl->images_in_order, &image->in_order);
 	list_del(&image->in_account);
 	if (hash_has(&image->by_id))
 		account_of(ctl, image->account)->n_images--;
@@ -191,6 +194,9 @@ void model_init(struct control *ctl)
 	hash_init(&ctl->microvms_by_endpoint);
 	hash_init(&ctl->left_out);
 	hash_init(&ctl->published);
+	list_init(&ctl->connectors);
+	hash_init(&ctl->connectors_by_id);
+	hash_init(&ctl->connectors_by_name);
 }
 
 void model_add_microvm(struct microvm *vm)
@@ -198,6 +204,9 @@ void model_add_microvm(struct microvm *vm)
 	struct control *ctl = vm->ctl;
 
 	list_add(&ctl->microvms, &vm->in_control);
+	order_add(&ctl->microvms_in_order, &vm->in_order, vm->account, vm->started_ms, vm->id);
+	order_add(&ctl->microvms_of_image, &vm->in_image_order, vm->origin.image, vm->started_ms,
+		  vm->id);
 	list_add(&account_of(ctl, vm->account)->microvms, &vm->in_account);
 	hash_add(&ctl->microvms_by_id, &vm->by_id, vm->id, strlen(vm->id));
 	hash_add(&ctl->microvms_by_endpoint, &vm->by_endpoint, vm->endpoint, strlen(vm->endpoint));
@@ -207,6 +216,8 @@ void model_microvm_free(struct microvm *vm)
 {
 	hash_del(&vm->ctl->microvms_by_id, &vm->by_id);
 	hash_del(&vm->ctl->microvms_by_endpoint, &vm->by_endpoint);
+	order_del(&vm->ctl->microvms_in_order, &vm->in_order);
+	order_del(&vm->ctl->microvms_of_image, &vm->in_image_order);
 	list_del(&vm->in_control);
 	list_del(&vm->in_account);
 	free(vm->params);
@@ -331,6 +342,8 @@ void model_close(struct control *ctl)
 	hash_free(&ctl->left_out);
 	accounts_free(ctl);
 	hash_free(&ctl->published);
+	hash_free(&ctl->connectors_by_id);
+	hash_free(&ctl->connectors_by_name);
 	hash_free(&ctl->images_by_id);
 	hash_free(&ctl->images_by_name);
 	hash_free(&ctl->microvms_by_id);

@@ -300,11 +300,11 @@ void image_list(struct call *c)
 
 	if (!page_begin(&page, c))
 		return;
-	list_each_back(image, &account_of(c->ctl, c->who->account)->images, struct image,
-		       in_account)
+	page_each(n, &page, &c->ctl->images_in_order, c->who->account)
 	{
-		if (page_takes(&page, image->id, image->created_ms) &&
-		    (!filter || strstr(image->name, filter)))
+		const struct image *image = container_of(n, struct image, in_order);
+
+		if (page_takes(&page, n->id, n->at) && (!filter || strstr(image->name, filter)))
 			page_add(&page, encode_image(c->ctl, image, true));
 	}
 	page_answer(&page);

@@ -155,27 +155,28 @@ void vm_get(struct call *c)
 		call_answer(c, encode_microvm(c->ctl, vm));
 }
 
+/* The images' own order serves those who ask for one image; a version is looked for in the page. */
 void vm_list(struct call *c)
 {
-	const char *arn = call_text(c, "imageIdentifier"), *text = call_text(c, "imageVersion");
+	const char *number = call_text(c, "imageVersion");
 	const struct image *image = NULL;
 	struct page page;
 
-	if (arn) {
+	if (call_text(c, "imageIdentifier")) {
 		image = call_image(c, "imageIdentifier");
 		if (!image)
 			return;
 	}
 	if (!page_begin(&page, c))
 		return;
-	list_each_back(vm, &account_of(c->ctl, c->who->account)->microvms, struct microvm,
-		       in_account)
+	page_each(n, &page, image ? &c->ctl->microvms_of_image : &c->ctl->microvms_in_order,
+		  image ? image->id : c->who->account)
 	{
-		if (image && strcmp(vm->origin.image, image->id) != 0)
-			continue;
-		if (text && vm->origin.number != version_number(text))
-			continue;
-		if (page_takes(&page, vm->id, vm->started_ms))
+		const struct microvm *vm = image ? container_of(n, struct microvm, in_image_order)
+						 : container_of(n, struct microvm, in_order);
+
+		if (page_takes(&page, n->id, n->at) &&
+		    (!number || vm->origin.number == version_number(number)))
 			page_add(&page, encode_microvm_item(c->ctl, vm));
 	}
 	page_answer(&page);

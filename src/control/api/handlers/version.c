@@ -27,10 +27,7 @@ void version_list(struct call *c)
 		return;
 	list_each_back(v, &image->versions, struct image_version, in_image)
 	{
-		char number[24];
-
-		snprintf(number, sizeof(number), "%lld", (long long)v->number);
-		if (page_takes(&page, number, v->created_ms))
+		if (page_takes(&page, "version", v->number))
 			page_add(&page, encode_version(c->ctl, v));
 	}
 	page_answer(&page);

@@ -248,7 +248,7 @@ static void test_a_page_goes_on_after_an_item_that_is_gone(void **unused)
 	assert_true(page_begin(&second, &c));
 	second.begun = false;
 	strcpy(second.after, first.last);
-	second.after_ms = first.last_ms;
+	second.after_at = first.last_at;
 	assert_true(page_takes(&second, "e", 50) == false);
 	assert_true(page_takes(&second, "c", 30)); /* "d" has gone meanwhile */
 	assert_true(page_takes(&second, "b", 20));

@@ -1,0 +1,126 @@
+#include "base/order.h"
+
+#include <string.h>
+
+#include "base/rand.h"
+
+static int order_compare(const struct order_node *n, const char *group, int64_t at, const char *id)
+{
+	int by = strcmp(n->group, group);
+
+	if (by)
+		return by;
+	if (n->at != at)
+		return n->at < at ? -1 : 1;
+	return strcmp(n->id, id);
+}
+
+static struct order_node **order_link(struct order *o, struct order_node *n)
+{
+	if (!n->up)
+		return &o->root;
+	return n->up->left == n ? &n->up->left : &n->up->right;
+}
+
+/* Lifts a node above its parent. */
+static void order_rotate(struct order *o, struct order_node *n)
+{
+	struct order_node *up = n->up, *inner;
+
+	*order_link(o, up) = n;
+	n->up = up->up;
+	up->up = n;
+	if (up->left == n) {
+		inner = n->right;
+		n->right = up;
+		up->left = inner;
+	} else {
+		inner = n->left;
+		n->left = up;
+		up->right = inner;
+	}
+	if (inner)
+		inner->up = up;
+}
+
+void order_add(struct order *o, struct order_node *node, const char *group, int64_t at,
+	       const char *id)
+{
+	struct order_node **link = &o->root, *up = NULL;
+
+	*node = (struct order_node){ .group = group, .id = id, .at = at, .in = true };
+	rand_bytes(&node->weight, sizeof(node->weight));
+	while (*link) {
+		up = *link;
+		link = order_compare(up, group, at, id) < 0 ? &up->right : &up->left;
+	}
+	*link = node;
+	node->up = up;
+	while (node->up && node->up->weight < node->weight)
+		order_rotate(o, node);
+}
+
+void order_del(struct order *o, struct order_node *node)
+{
+	struct order_node *child;
+
+	if (!node->in)
+		return;
+	while (node->left && node->right)
+		order_rotate(o,
+			     node->left->weight > node->right->weight ? node->left : node->right);
+	child = node->left ? node->left : node->right;
+	*order_link(o, node) = child;
+	if (child)
+		child->up = node->up;
+	*node = (struct order_node){ 0 };
+}
+
+struct order_node *order_before(const struct order *o, const char *group, int64_t at,
+				const char *id)
+{
+	struct order_node *n = o->root, *found = NULL;
+
+	while (n) {
+		if (order_compare(n, group, at, id) < 0) {
+			found = n;
+			n = n->right;
+		} else {
+			n = n->left;
+		}
+	}
+	return found && !strcmp(found->group, group) ? found : NULL;
+}
+
+struct order_node *order_last(const struct order *o, const char *group)
+{
+	struct order_node *n = o->root, *found = NULL;
+
+	while (n) {
+		if (strcmp(n->group, group) <= 0) {
+			found = n;
+			n = n->right;
+		} else {
+			n = n->left;
+		}
+	}
+	return found && !strcmp(found->group, group) ? found : NULL;
+}
+
+struct order_node *order_prev(const struct order_node *node)
+{
+	const char *group = node->group;
+	struct order_node *n = node->left;
+
+	if (n) {
+		while (n->right)
+			n = n->right;
+	} else {
+		n = node->up;
+		while (n && n->left == node) {
+			node = n;
+			n = n->up;
+		}
+	}
+	return n && !strcmp(n->group, group) ? n : NULL;
+}
