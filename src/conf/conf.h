@@ -61,6 +61,7 @@ struct conf {
 	int64_t slot_spare;            /* made in advance */
 	char dns_upstream[64];         /* "" = the host's first resolver that is no loopback */
 	char allow_private[CONF_TEXT]; /* private networks that guests may reach; "" = none */
+	char subnets[2048], security_groups[2048]; /* that network connectors may name */
 
 	int64_t pool_per_image, pool_spares, pool_memory_percent, pool_recent_ms;
 	int64_t start_at_once; /* restores that may run at the same time */
@@ -97,6 +98,7 @@ struct conf {
 	struct client_limits clients;
 	char store_url[CONF_TEXT], store_url_file[CONF_TEXT]; /* of PostgreSQL; "" = doze.db */
 	char publish_ports[32], publish_listen[64];
+	int64_t max_connectors, max_connector_versions;
 	int64_t max_images, max_versions, max_microvms, max_memory_mib;
 
 	/* The last ones: what precedes them is read at a start alone (dozed/crew.c). */

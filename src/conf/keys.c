@@ -38,6 +38,8 @@ const struct conf_key conf_keys[] = {
 	{ "network", "spare", NUM(slot_spare, 0, 256), "4", "network slots made in advance" },
 	{ "network", "dns", TEXT(dns_upstream), "", "resolver for guests; empty: the host's first that is no loopback" },
 	{ "network", "allow_private", TEXT(allow_private), "", "private networks that guests may reach, comma-separated" },
+	{ "network", "subnets", TEXT(subnets), "", "ids of the subnets that network connectors may name, comma-separated" },
+	{ "network", "security_groups", TEXT(security_groups), "", "ids of the security groups that network connectors may name, comma-separated" },
 
 	{ "pool", "per_image", NUM(pool_per_image, 0, 1000), "2", "warm clones kept for an image in use" },
 	{ "pool", "spares", NUM(pool_spares, 0, 64), "2", "processes kept ready for any image of a size in use; only with engine kvm" },
@@ -97,6 +99,8 @@ const struct conf_key conf_keys[] = {
 	{ "limits", "flow_timeout_ms", NUM(clients.flow_timeout_ms, 1000, 86400000), "60000", "silence of a UDP flow of a published port, both ways, after which it is forgotten" },
 	{ "limits", "max_images", NUM(max_images, 1, 100000), "100", "images of the account" },
 	{ "limits", "max_versions", NUM(max_versions, 1, 100000), "50", "versions of an image" },
+	{ "limits", "max_connectors", NUM(max_connectors, 1, 100000), "100", "network connectors of the account" },
+	{ "limits", "max_connector_versions", NUM(max_connector_versions, 1, 100000), "50", "versions of a network connector" },
 	{ "limits", "max_microvms", NUM(max_microvms, 1, 16000), "4000", "microVMs that are not TERMINATED" },
 	{ "limits", "max_memory_mib", NUM(max_memory_mib, 512, 1073741824), "409600", "baseline memory of all microVMs that are not TERMINATED" },
 

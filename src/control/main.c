@@ -19,6 +19,7 @@
 #include "control/channels/priv.h"
 #include "control/channels/roles.h"
 #include "control/channels/workers.h"
+#include "control/connectors/connectors.h"
 #include "control/images/images.h"
 #include "control/machine/machine.h"
 #include "control/microvm/adopt.h"
@@ -135,6 +136,7 @@ static int control_open(struct control_role *r, struct err *e)
 	    expiry_open(ctl, e) || publish_open(ctl, e))
 		return -1;
 	images_open(ctl);
+	connectors_open(ctl);
 	return 0;
 }
 
@@ -372,6 +374,7 @@ int control_main(const struct conf *conf, int super_fd)
 	rc = role_run(r->link);
 	store_close(r->ctl.store); /* what is queued is written */
 	images_close(&r->ctl);
+	connectors_close(&r->ctl);
 	publish_close(&r->ctl);
 	grants_close(&r->ctl);
 	api_free(&r->ctl);

@@ -10,10 +10,12 @@
 #include "base/log.h"
 #include "control/api/call.h"
 
-static const struct {
+struct fault {
 	unsigned status;
 	const char *type;
-} faults[] = {
+};
+
+static const struct fault faults[ERR_NUM_KINDS] = {
 	[ERR_INTERNAL] = { 500, "InternalServerException" },
 	[ERR_INVALID] = { 400, "ValidationException" },
 	[ERR_NOT_FOUND] = { 404, "ResourceNotFoundException" },
@@ -24,7 +26,30 @@ static const struct {
 	[ERR_CAPACITY] = { 500, "InsufficientCapacityException" },
 	[ERR_UNAVAILABLE] = { 503, "ServiceUnavailableException" },
 };
-static_assert(ARRAY_SIZE(faults) == ERR_NUM_KINDS, "an error kind has no fault");
+
+/* Where a family has errors of its own. */
+static const struct fault family_faults[NUM_FAMILIES][ERR_NUM_KINDS] = {
+	[FAMILY_TAGS] = {
+		[ERR_CONFLICT] = { 409, "ResourceConflictException" },
+		[ERR_CAPACITY] = { 500, "InternalServerException" },
+	},
+	[FAMILY_CORE] = {
+		[ERR_INTERNAL] = { 500, "ServiceException" },
+		[ERR_INVALID] = { 400, "InvalidParameterValueException" },
+		[ERR_CONFLICT] = { 409, "ResourceConflictException" },
+		[ERR_QUOTA] = { 400, "NetworkConnectorLimitExceededException" },
+		[ERR_THROTTLED] = { 429, "TooManyRequestsException" },
+		[ERR_CAPACITY] = { 500, "ServiceException" },
+	},
+};
+
+static const struct fault *fault_of(const struct call *c, enum err_kind kind)
+{
+	const struct fault *own = c->op ? &family_faults[c->op->family][kind] : NULL;
+
+	assert(faults[kind].type);
+	return own && own->type ? own : &faults[kind];
+}
 
 #define CALL_RETRY_AFTER_S "1" /* of what does not answer now */
 
@@ -91,14 +116,23 @@ void call_answer(struct call *c, json_t *answer)
 	call_answer_bytes(c, c->op->status, &type, text ? 1 : 0, text, text ? strlen(text) : 0);
 }
 
-static json_t *fail_body(const char *type, const char *text)
+static json_t *fail_body(const struct call *c, const char *type, const char *text)
 {
-	/* The service writes "Message" in the errors of its JSON layer. */
-	bool capital = !strcmp(type, "SerializationException") ||
-		       !strcmp(type, "UnknownOperationException");
-	json_t *body = json_pack("{s:s}", capital ? "Message" : "message", text);
+	/* The service writes "Message" in the errors of its JSON layer, and in some of Lambda Core,
+	 * which has no null members. */
+	static const char *const capitals[] = { "SerializationException",
+						"UnknownOperationException" };
+	static const char *const core_capitals[] = { "ResourceNotFoundException",
+						     "ServiceException" };
+	bool core = c->op && c->op->family == FAMILY_CORE, capital = false;
+	json_t *body;
 
-	for (size_t i = 0; i < ARRAY_SIZE(extras); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(capitals); i++)
+		capital |= !strcmp(type, capitals[i]) || (core && !strcmp(type, core_capitals[i]));
+	body = json_pack("{s:s}", capital ? "Message" : "message", text);
+	if (core && !strcmp(type, "TooManyRequestsException"))
+		json_object_set_new(body, "Reason", json_string("CallerRateLimitExceeded"));
+	for (size_t i = 0; !core && i < ARRAY_SIZE(extras); i++)
 		for (size_t j = 0; !strcmp(extras[i].type, type) && j < 4 && extras[i].members[j];
 		     j++)
 			json_object_set_new(body, extras[i].members[j], json_null());
@@ -123,7 +157,7 @@ void call_fail_as(struct call *c, unsigned status, const char *type, const char 
 		c->fail(c, status, type, text);
 		return;
 	}
-	body = fail_body(type, text);
+	body = fail_body(c, type, text);
 	dump = json_dumps(body, JSON_COMPACT);
 	json_decref(body);
 	call_answer_bytes(c, status, headers, n, dump, dump ? strlen(dump) : 0);
@@ -131,16 +165,19 @@ void call_fail_as(struct call *c, unsigned status, const char *type, const char 
 
 void call_fail(struct call *c, const struct err *e)
 {
-	call_fail_as(c, faults[e->kind].status, faults[e->kind].type, e->text);
+	const struct fault *f = fault_of(c, e->kind);
+
+	call_fail_as(c, f->status, f->type, e->text);
 }
 
 static void printf_like(3, 0)
 	call_fail_text(struct call *c, enum err_kind kind, const char *fmt, va_list args)
 {
+	const struct fault *f = fault_of(c, kind);
 	char text[4096];
 
 	vsnprintf(text, sizeof(text), fmt, args);
-	call_fail_as(c, faults[kind].status, faults[kind].type, text);
+	call_fail_as(c, f->status, f->type, text);
 }
 
 void call_invalid(struct call *c, const char *fmt, ...)

@@ -56,6 +56,13 @@ bool arn_managed_image(const char *arn, const char **name)
 	return true;
 }
 
+bool arn_is_connector(const char *arn)
+{
+	struct arn_field f[ARN_N];
+
+	return arn_split(arn, f) == ARN_N && field_is(&f[ARN_TYPE], "network-connector");
+}
+
 bool arn_managed_connector(const char *arn, const char **name)
 {
 	static const char prefix[] = "aws-network-connector:";
@@ -169,4 +176,47 @@ struct microvm *call_microvm(struct call *c)
 	if (!vm)
 		call_not_found(c, "MicroVM not found: %s", id);
 	return vm;
+}
+
+/* The number behind the last colon of a qualified ARN; NULL: there is none. */
+static const char *connector_number(const char *text)
+{
+	struct arn_field f[ARN_N];
+	const char *colon = arn_split(text, f) == ARN_N ? strchr(f[ARN_NAME].at, ':') : NULL;
+
+	return colon ? colon + 1 : NULL;
+}
+
+static struct connector *connector_find(const struct call *c, const char *text,
+					struct connector_version **v)
+{
+	struct connector *connector;
+
+	if (!strncmp(text, "arn:", 4))
+		return model_connector_of_arn(c->ctl, c->who->account, text, v);
+	*v = NULL;
+	connector = model_connector_by_id(c->ctl, text);
+	if (connector && !strcmp(connector->account, c->who->account))
+		return connector;
+	return model_connector_by_name(c->ctl, c->who->account, text);
+}
+
+struct connector *call_connector(struct call *c, const char *member, struct connector_version **v)
+{
+	const char *text = call_text(c, member);
+	struct connector *connector = connector_find(c, text, v);
+
+	if (connector) {
+		if (!connector_number(text))
+			*v = NULL;
+		return connector;
+	}
+	if (!strncmp(text, "arn:", 4))
+		call_not_found(c, "Network connector not found for: %s", text);
+	else
+		call_not_found(c,
+			       "Network connector not found for: arn:aws:lambda:%s:%s:"
+			       "network-connector:%s",
+			       c->ctl->conf->region, c->who->account, text);
+	return NULL;
 }

@@ -3,6 +3,7 @@
 #define CONTROL_API_RESOLVE_H
 
 #include "control/api/call.h"
+#include "control/model/connector.h"
 
 struct arn_field {
 	const char *at;
@@ -13,6 +14,8 @@ struct arn_field {
 bool arn_is_incomplete(const char *arn);
 /* "arn:aws:lambda:<region>:aws:microvm-image:<name>"; any region, for samples name their own. */
 bool arn_managed_image(const char *arn, const char **name);
+/* Of an image or of a network connector? */
+bool arn_is_connector(const char *arn);
 /* A connector's ARN; *name is the managed one's, or NULL if it is an account's own. */
 bool arn_managed_connector(const char *arn, const char **name);
 
@@ -30,5 +33,7 @@ int64_t version_number(const char *text); /* "1" or "1.0"; 0: neither */
 struct image *call_image(struct call *c, const char *member);
 struct image_version *call_version(struct call *c);
 struct microvm *call_microvm(struct call *c);
+/* By ARN, id or name; *@v is the version that the ARN is qualified with, or NULL. */
+struct connector *call_connector(struct call *c, const char *member, struct connector_version **v);
 
 #endif

@@ -14,6 +14,7 @@ struct walk {
 	struct buf *why;
 	size_t violations;
 	bool unreadable;
+	bool camel; /* paths begin their members with small letters, whatever the member has */
 };
 
 static json_t *walk_value(struct walk *w, const struct shape *shape, json_t *value,
@@ -74,6 +75,17 @@ static void join_phrase(void *arg, const char *words)
 	struct buf *list = arg;
 
 	buf_addf(list, "%s%s", list->size ? ", " : "", words);
+}
+
+/* Where a member is, as messages have it; @above is NULL for one of the request itself. */
+static char *walk_path(const struct walk *w, const char *above, const char *member)
+{
+	char *path = above ? xasprintf("%s.%s", above, member) : xstrdup(member);
+	char *first = path + strlen(path) - strlen(member);
+
+	if (w->camel && *first >= 'A' && *first <= 'Z')
+		*first |= 0x20;
+	return path;
 }
 
 /* All wrong elements make one violation, which says what each must be. */
@@ -222,7 +234,7 @@ static json_t *walk_struct(struct walk *w, const struct shape *shape, json_t *va
 		return walk_unreadable(w, "Expected null");
 	out = json_object();
 	for (const struct member *m = shape->members; m->name; m++) {
-		autofree char *at = xasprintf("%s.%s", path, m->name);
+		autofree char *at = walk_path(w, path, m->name);
 		json_t *item = json_object_get(value, m->name), *member;
 
 		if (!item || json_is_null(item)) {
@@ -331,14 +343,15 @@ static json_t *body_parse(struct walk *w, const struct op *op, const void *body,
 
 static void walk_member(struct walk *w, const struct member *m, json_t *value, json_t *out)
 {
+	autofree char *path = walk_path(w, NULL, m->name);
 	json_t *checked;
 
 	if (!value || json_is_null(value)) {
 		if (m->required)
-			walk_violation(w, m->shape, NULL, m->name, "Member must not be null");
+			walk_violation(w, m->shape, NULL, path, "Member must not be null");
 		return;
 	}
-	checked = walk_value(w, m->shape, value, m->name);
+	checked = walk_value(w, m->shape, value, path);
 	if (checked)
 		json_object_set_new(out, m->name, checked);
 }
@@ -356,7 +369,7 @@ static void walk_finish(struct walk *w)
 
 enum decoded op_decode(const struct op_request *r, json_t **in, struct buf *why)
 {
-	struct walk w = { .why = why };
+	struct walk w = { .why = why, .camel = r->op->family == FAMILY_CORE };
 	json_t *from = body_parse(&w, r->op, r->body, r->size), *out = json_object();
 
 	for (const struct member *m = r->op->members; from && !w.unreadable && m->name; m++) {

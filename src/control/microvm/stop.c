@@ -12,6 +12,7 @@
 #include "control/microvm/start.h"
 #include "control/microvm/suspend.h"
 #include "control/microvm/waiters.h"
+#include "control/model/connector.h"
 #include "control/pool/pool.h"
 #include "control/storage/checkpoint.h"
 
@@ -114,6 +115,7 @@ void on_enter_terminated(struct microvm *vm, enum vm_state from)
 	checkpoint_remove_all(vm);
 	guest_log_close(vm);
 	vm->version->n_microvms--;
+	model_connectors_hold(vm, -1);
 	stop_all(vm);
 	admission_wake(vm->ctl);
 	pool_wake(vm->ctl);

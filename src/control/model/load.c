@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "control/control.h"
 #include "control/model/access_key.h"
+#include "control/model/connector.h"
 #include "control/model/published.h"
 
 /* The number of this word, or @fallback if it is none of ours. */
@@ -185,6 +186,45 @@ static void load_published(void *arg, const struct store_published *row)
 	published_load(((const struct loading *)arg)->ctl, row);
 }
 
+static void load_connector(void *arg, const struct store_connector *row)
+{
+	const struct loading *l = arg;
+	struct connector *connector = model_connector_new(row->account, row->name);
+
+	snprintf(connector->id, sizeof(connector->id), "%s", row->id);
+	connector->state = (enum connector_state)load_word(row->state, connector_state_name,
+						    CONNECTOR_NUM_STATES, CONNECTOR_FAILED);
+	connector->reason = copy(row->reason);
+	connector->latest = row->version;
+	connector->created_ms = row->created_ms;
+	connector->updated_ms = row->updated_ms;
+	connector->tags = model_parse(row->tags);
+	connector->params = model_parse(row->params);
+	model_add_connector(l->ctl, connector);
+}
+
+/* Rows that were written anew come last, so the list is put in order. */
+static void load_connector_version(void *arg, const struct store_connector_version *row)
+{
+	const struct loading *l = arg;
+	struct connector *connector = model_connector_by_id(l->ctl, row->connector);
+	struct list *before = &connector->versions;
+	struct connector_version *v =
+		model_connector_version_new(row->version, model_parse(row->params));
+
+	v->state = (enum connector_state)load_word(row->state, connector_state_name,
+						   CONNECTOR_NUM_STATES, CONNECTOR_FAILED);
+	v->created_ms = row->created_ms;
+	list_each(next, &connector->versions, struct connector_version, in_connector)
+	{
+		if (next->number > v->number) {
+			before = &next->in_connector;
+			break;
+		}
+	}
+	list_add(before, &v->in_connector);
+}
+
 int model_load(struct control *ctl,
 	       void (*token)(struct control *ctl, const struct store_token *row), struct err *e)
 {
@@ -197,8 +237,17 @@ int model_load(struct control *ctl,
 		.published = load_published,
 		.account = load_account,
 		.access_key = load_access_key,
+		.connector = load_connector,
+		.connector_version = load_connector_version,
 	};
 	struct loading l = { ctl, token };
 
-	return store_load(ctl->store, &loader, &l, e);
+	if (store_load(ctl->store, &loader, &l, e))
+		return -1;
+	list_each(vm, &ctl->microvms, struct microvm, in_control)
+	{
+		if (vm->state != VM_TERMINATED)
+			model_connectors_hold(vm, 1);
+	}
+	return 0;
 }

@@ -61,6 +61,21 @@ static bool params_have_connector(const json_t *list, const char *name)
 	return false;
 }
 
+/* An account's connector leads where INTERNET_EGRESS does: there are no networks behind it. */
+static bool params_have_own_connector(const json_t *list)
+{
+	size_t i;
+	json_t *item;
+
+	json_array_foreach(list, i, item)
+	{
+		if (json_is_string(item) &&
+		    !strstr(json_string_value(item), ":aws:network-connector:"))
+			return true;
+	}
+	return false;
+}
+
 static int64_t params_seconds(const json_t *object, const char *name, int64_t fallback_ms)
 {
 	const json_t *value = json_object_get(object, name);
@@ -172,5 +187,6 @@ void model_read_microvm_params(const struct conf *conf, struct microvm *vm)
 			   params_have_connector(in, "ALL_INGRESS");
 	vm->mixed_ingress = json_array_size(in) > 1 && params_have_connector(in, "ALL_INGRESS");
 	vm->shell_ingress = !vm->mixed_ingress && params_have_connector(in, "SHELL_INGRESS");
-	vm->internet = !json_array_size(out) || params_have_connector(out, "INTERNET_EGRESS");
+	vm->internet = !json_array_size(out) || params_have_connector(out, "INTERNET_EGRESS") ||
+		       params_have_own_connector(out);
 }

@@ -11,6 +11,8 @@ handler vm_run, vm_get, vm_list, vm_suspend, vm_resume, vm_terminate, token_cert
 	token_create_shell;
 handler image_create, image_get, image_list, image_update, image_delete, image_rebuild;
 handler version_get, version_list, version_update, version_delete, build_get, build_list;
+handler connector_create, connector_get, connector_list, connector_list_versions, connector_update,
+	connector_delete;
 handler managed_list, managed_list_versions, tags_list, tags_add, tags_remove;
 handler doze_build_log, doze_cancel_build, doze_get_awake, doze_get_build, doze_set_awake,
 	doze_vm_log, doze_ports, doze_list_bases, doze_import_base, doze_remove_base,

@@ -8,6 +8,7 @@
 #include "control/api/handlers/managed.h"
 #include "control/api/page.h"
 #include "control/api/resolve.h"
+#include "control/connectors/connectors.h"
 
 #define BASE_NAME "al2023-1"
 
@@ -63,6 +64,32 @@ static bool connector_known(const char *name, enum direction direction)
 	return false;
 }
 
+/* A connector of the account: it leads out, is for microVMs, and must be ACTIVE. */
+static bool connector_usable(struct call *c, const char *arn, enum direction direction)
+{
+	struct connector_version *v;
+	struct connector *connector = model_connector_of_arn(c->ctl, c->who->account, arn, &v);
+	const json_t *vpc, *types;
+	struct err e;
+
+	if (!connector) {
+		call_not_found(c, "Network connector not found for: %s", arn);
+		return false;
+	}
+	vpc = json_object_get(json_object_get(v->params, "Configuration"),
+			      "VpcEgressConfiguration");
+	types = json_object_get(vpc, "AssociatedComputeResourceTypes");
+	if (direction != EGRESS || strcmp(json_string_value(json_array_get(types, 0)), "MicroVm")) {
+		call_invalid(c, "Network connector %s cannot be used as %s of a MicroVM.", arn,
+			     direction == EGRESS ? "egress" : "ingress");
+		return false;
+	}
+	if (!connectors_use(c->ctl, connector, v, &e))
+		return true;
+	call_invalid(c, "%s", e.text);
+	return false;
+}
+
 bool managed_connectors_ok(struct call *c, const json_t *list, enum direction direction)
 {
 	const json_t *item;
@@ -77,8 +104,9 @@ bool managed_connectors_ok(struct call *c, const json_t *list, enum direction di
 			return false;
 		}
 		if (!name) {
-			call_not_found(c, "Network connector not found for: %s", arn);
-			return false;
+			if (!connector_usable(c, arn, direction))
+				return false;
+			continue;
 		}
 		if (!connector_known(name, direction)) {
 			call_invalid(c, "Unrecognized managed network connector ARN: %s", arn);
