@@ -68,6 +68,7 @@ extern const struct option global_options[];
 extern const size_t n_global_options;
 extern const char *const group_names[GROUP_NUM];
 
+command_fn cmd_backup, cmd_restore;
 command_fn cmd_up, cmd_down, cmd_reload, cmd_env, cmd_doctor, cmd_stats, cmd_top;
 command_fn cmd_login, cmd_profile_ls, cmd_profile_rm, cmd_ca_print, cmd_ca_fingerprint,
 	cmd_ca_install;

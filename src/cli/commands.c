@@ -37,6 +37,18 @@ const struct command commands[] = {
 		  "new processes of it take the place of the old ones, which finish what runs through them ([limits] drain_ms). No connection "
 		  "is refused. Keys that other parts read take effect at the next start.",
 	  .examples = { { .words = "reload" } } },
+	{ .name = "backup", .arguments = "FOLDER", .least = 1, .most = 1, .summary = "copy keys, rows, images and suspended microVMs", .group = GROUP_DAEMON,
+	  .run = cmd_backup,
+	  .help = "While the daemon runs. The rows are of one moment. Files are cloned or hard-linked where the file system can, so that they take no "
+		  "room, else copied. RunMicrovm goes on meanwhile, but what runs is not in the backup: only what was suspended. Artifacts in S3 are not either. "
+		  "The folder holds secrets.",
+	  .examples = { { .words = "backup /var/backups/doze-monday" } } },
+	{ .name = "restore", .arguments = "FOLDER", .least = 1, .most = 1, .summary = "put a backup in the place of the data directory", .group = GROUP_DAEMON,
+	  .run = cmd_restore, .local = true,
+	  .help = "While the daemon is stopped. Every file is checked before anything is changed. The next start reads the rows, into doze.db or the "
+		  "database of [store] url. So rows can also be brought from the one to the other.",
+	  .options = { { .name = "--force", .help = "replace the images, microVMs and rows that are there" } },
+	  .examples = { { .words = "restore /var/backups/doze-monday" } } },
 	{ .name = "env", .arguments = "", .summary = "print variables that point AWS clients at doze", .group = GROUP_DAEMON, .run = cmd_env,
 	  .help = "The AWS CLI, the SDKs and curl read them. Only doze's own services are redirected.",
 	  .options = { { .name = "--host", .argument = "NAME", .help = "name or address of this server for clients on other machines "

@@ -118,6 +118,10 @@ static int places_format(int data_fd, struct err *e)
 	autobuf struct buf text = { 0 };
 	long format;
 
+	if (!faccessat(data_fd, RESTORING, F_OK, 0))
+		return err_set(e, ERR_CONFLICT,
+			       "a restore of the data directory was broken off: repeat 'doze "
+			       "restore'");
 	if (fd == -ENOENT)
 		return places_write_format(data_fd, e);
 	if (fd < 0 || io_read_all(fd, &text, 64))

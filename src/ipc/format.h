@@ -5,4 +5,7 @@
 
 #define STORE_FORMAT 3 /* the number in the file FORMAT */
 
+/* A file in the data directory while a restore changes it. */
+#define RESTORING "RESTORING"
+
 #endif

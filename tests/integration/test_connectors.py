@@ -1,5 +1,6 @@
 """Network connectors through botocore, against the control role; see control_rig.py."""
 import concurrent.futures
+import re
 
 import pytest
 
@@ -145,6 +146,8 @@ def test_what_cannot_be_used_is_refused(core, control, how, code, status, text):
     if not control.rows("image WHERE name = 'plain'"):
         control.make_image("plain")
     image = f"arn:aws:lambda:{REGION}:{ACCOUNT}:microvm-image:plain"
+    ids = {c["Name"]: c["Id"] for c in core.list_network_connectors()["NetworkConnectors"]}
+    how = {member: [re.sub("in-[a-z]+", lambda m: ids[m[0]], arn) for arn in arns] for member, arns in how.items()}
     refused(code, status, text, control.client().run_microvm, imageIdentifier=image, **how)
     if "egressNetworkConnectors" in how:
         refused(code, status, text, control.client().create_microvm_image, name="never", **BUILD, **how)

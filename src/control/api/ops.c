@@ -467,6 +467,7 @@ const struct op ops[] = {
 	{ "PublishPort", "POST", DOZE "/microvms/{microvmIdentifier}/published", D, 201, publish_port, doze_publish, false },
 	{ "ListPublishedPorts", "GET", DOZE "/published", D, 200, none, doze_list_published, false },
 	{ "UnpublishPort", "DELETE", DOZE "/published/{publishedPort}", D, 200, published_port, doze_unpublish, false },
+	{ "Backup", "POST", DOZE "/backup", D, 200, none, doze_backup, false },
 	{ "Drain", "POST", DOZE "/drain", D, 200, none, doze_drain, false },
 	{ "GetDrain", "GET", DOZE "/drain", D, 200, none, doze_drain_progress, false },
 	{ "GetStats", "GET", DOZE "/stats", D, 200, none, doze_stats, false },

@@ -178,39 +178,32 @@ struct microvm *call_microvm(struct call *c)
 	return vm;
 }
 
-/* The number behind the last colon of a qualified ARN; NULL: there is none. */
-static const char *connector_number(const char *text)
-{
-	struct arn_field f[ARN_N];
-	const char *colon = arn_split(text, f) == ARN_N ? strchr(f[ARN_NAME].at, ':') : NULL;
-
-	return colon ? colon + 1 : NULL;
-}
-
-static struct connector *connector_find(const struct call *c, const char *text,
-					struct connector_version **v)
+struct connector *find_connector(const struct control *ctl, const char *account, const char *text,
+				 struct connector_version **v)
 {
 	struct connector *connector;
+	struct arn_field f[ARN_N];
 
-	if (!strncmp(text, "arn:", 4))
-		return model_connector_of_arn(c->ctl, c->who->account, text, v);
 	*v = NULL;
-	connector = model_connector_by_id(c->ctl, text);
-	if (connector && !strcmp(connector->account, c->who->account))
+	if (!strncmp(text, "arn:", 4)) {
+		connector = model_connector_of_arn(ctl, account, text, v);
+		if (connector && arn_split(text, f) == ARN_N && !strchr(f[ARN_NAME].at, ':'))
+			*v = NULL;
 		return connector;
-	return model_connector_by_name(c->ctl, c->who->account, text);
+	}
+	connector = model_connector_by_id(ctl, text);
+	if (connector && !strcmp(connector->account, account))
+		return connector;
+	return model_connector_by_name(ctl, account, text);
 }
 
 struct connector *call_connector(struct call *c, const char *member, struct connector_version **v)
 {
 	const char *text = call_text(c, member);
-	struct connector *connector = connector_find(c, text, v);
+	struct connector *connector = find_connector(c->ctl, c->who->account, text, v);
 
-	if (connector) {
-		if (!connector_number(text))
-			*v = NULL;
+	if (connector)
 		return connector;
-	}
 	if (!strncmp(text, "arn:", 4))
 		call_not_found(c, "Network connector not found for: %s", text);
 	else

@@ -33,7 +33,11 @@ int64_t version_number(const char *text); /* "1" or "1.0"; 0: neither */
 struct image *call_image(struct call *c, const char *member);
 struct image_version *call_version(struct call *c);
 struct microvm *call_microvm(struct call *c);
-/* By ARN, id or name; *@v is the version that the ARN is qualified with, or NULL. */
 struct connector *call_connector(struct call *c, const char *member, struct connector_version **v);
+
+/* By ARN, id or name; NULL: there is none.  *v is the version that the ARN is qualified with, or
+ * NULL. */
+struct connector *find_connector(const struct control *ctl, const char *account, const char *text,
+				 struct connector_version **v);
 
 #endif

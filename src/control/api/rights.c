@@ -40,11 +40,6 @@ static void subject_image(struct call *c, struct subject *s)
 		subject_of_arn(c, s, arn);
 }
 
-static void subject_tagged(struct call *c, struct subject *s)
-{
-	subject_of_arn(c, s, call_text(c, "Resource"));
-}
-
 static void subject_new_image(struct call *c, struct subject *s)
 {
 	s->arn = model_arn_of(c->ctl, c->who->account, call_text(c, "name"));
@@ -94,18 +89,40 @@ static void subject_published(struct call *c, struct subject *s)
 		subject_set_microvm(c, s, find_microvm(c->ctl, c->who->account, p->vm->id));
 }
 
-/* By ARN, with or without a version behind it, id or name. */
+/* By ARN, with or without a version behind it, id or name: one that is there is judged by its ARN,
+ * however it is named. */
+static void subject_set_connector(struct call *c, struct subject *s, const char *text)
+{
+	struct connector_version *v;
+	const struct connector *connector = find_connector(c->ctl, c->who->account, text, &v);
+
+	if (connector) {
+		s->arn = v ? xstrdup(text) : model_connector_arn(c->ctl, connector);
+		s->tags = connector->tags;
+	} else if (!strncmp(text, "arn:", 4)) {
+		s->arn = xstrdup(text);
+	} else {
+		s->arn = xasprintf("arn:aws:lambda:%s:%s:network-connector:%s",
+				   c->ctl->conf->region, c->who->account, text);
+	}
+}
+
 static void subject_connector(struct call *c, struct subject *s)
 {
 	const char *text = call_text(c, "Identifier");
 
-	if (!text)
-		return;
-	if (!strncmp(text, "arn:", 4))
-		s->arn = xstrdup(text);
+	if (text)
+		subject_set_connector(c, s, text);
+}
+
+static void subject_tagged(struct call *c, struct subject *s)
+{
+	const char *arn = call_text(c, "Resource");
+
+	if (arn_is_connector(arn))
+		subject_set_connector(c, s, arn);
 	else
-		s->arn = xasprintf("arn:aws:lambda:%s:%s:network-connector:%s",
-				   c->ctl->conf->region, c->who->account, text);
+		subject_of_arn(c, s, arn);
 }
 
 static void subject_key(struct call *c, struct subject *s)

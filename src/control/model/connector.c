@@ -129,20 +129,16 @@ struct connector *model_connector_of_arn(const struct control *ctl, const char *
 	autofree char *prefix =
 		xasprintf("arn:aws:lambda:%s:%s:network-connector:", ctl->conf->region, account);
 	size_t size = strlen(prefix), word;
-	autofree char *name = NULL;
+	autofree char *id = NULL;
 	struct connector *connector;
 
 	*v = NULL;
 	if (strncmp(arn, prefix, size) != 0)
 		return NULL;
 	word = strcspn(arn + size, ":");
-	name = xasprintf("%.*s", (int)word, arn + size);
-	connector = model_connector_by_id(ctl, name);
-	if (connector && strcmp(connector->account, account) != 0)
-		connector = NULL;
-	if (!connector)
-		connector = model_connector_by_name(ctl, account, name);
-	if (!connector)
+	id = xasprintf("%.*s", (int)word, arn + size);
+	connector = model_connector_by_id(ctl, id);
+	if (!connector || strcmp(connector->account, account) != 0)
 		return NULL;
 	*v = arn[size + word] ? model_connector_version(connector, atoll(arn + size + word + 1))
 			      : model_connector_current(connector);
@@ -184,10 +180,14 @@ void model_put_connector_version(struct store_txn *t, const struct connector *co
 
 void model_connectors_hold(const struct microvm *vm, int n)
 {
-	const json_t *list = json_object_get(vm->params, "egressNetworkConnectors"), *item;
+	json_auto_t *params = NULL;
+	const json_t *item;
 	size_t i;
 
-	json_array_foreach(list, i, item)
+	if (!vm->params || !strstr(vm->params, ":network-connector:nc-"))
+		return; /* most name managed ones alone */
+	params = model_params(vm);
+	json_array_foreach(json_object_get(params, "egressNetworkConnectors"), i, item)
 	{
 		const char *arn = json_string_value(item);
 		struct connector_version *v;

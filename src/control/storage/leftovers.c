@@ -70,12 +70,13 @@ static bool leftovers_keep_checkpoint(struct control *ctl, const struct microvm 
 		(vm->state == VM_SUSPENDING && n > vm->checkpoint));
 }
 
-/* Earlier releases gave their trash such names. */
+/* Earlier releases gave their trash such names, and a backup was broken off. */
 static bool leftovers_keep_top(struct control *ctl, const struct microvm *unused, const char *name)
 {
 	(void)ctl;
 	(void)unused;
-	return strncmp(name, ".trash-", strlen(".trash-")) != 0;
+	return strncmp(name, ".trash-", strlen(".trash-")) != 0 &&
+	       strncmp(name, BACKUP_ROWS, strlen(BACKUP_ROWS)) != 0;
 }
 
 void leftovers_remove(struct control *ctl)

@@ -4,6 +4,8 @@
 
 #include "control/control.h"
 
+#define BACKUP_ROWS ".backup-" /* begins the names of rows that `doze backup` takes away */
+
 /* Call it at start, once the rows are loaded and it is known which machines live.  The files are
  * removed later (gc.h). */
 void leftovers_remove(struct control *ctl);

@@ -1,14 +1,47 @@
 #include "control/store/runner.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/log.h"
+#include "control/store/dump.h"
 #include "control/store/postgres.h"
 #include "control/store/sqlite.h"
+
+/* What to do with rows that are there already stands in the file's name.  If control dies between
+ * the commit and the removal, the same rows take their own place once more. */
+static const struct {
+	const char *file;
+	bool force;
+} runner_restores[] = { { "restore.rows", false }, { "restore.force", true } };
+
+static int runner_restore(struct runner *r, int dir, struct err *e)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(runner_restores); i++) {
+		autoclose int fd = io_open_below(dir, runner_restores[i].file, O_RDONLY, 0);
+
+		if (fd == -ENOENT)
+			continue;
+		if (fd < 0)
+			return err_set(e, ERR_INTERNAL, "control/%s cannot be read",
+				       runner_restores[i].file);
+		if (dump_read(r->backend, fd, runner_restores[i].force, e))
+			return -1;
+		if (unlinkat(dir, runner_restores[i].file, 0) || fsync(dir))
+			return err_sys(e, "remove control/%s", runner_restores[i].file);
+		log_info("the rows of a backup are in the store");
+	}
+	return 0;
+}
 
 int runner_open(struct runner *r, const struct store_place *where, struct err *e)
 {
 	revisions_init(&r->revisions);
 	list_init(&r->doubt);
 	r->backend = where->url && *where->url ? postgres_open(where, e) : sqlite_open(where, e);
-	return r->backend ? 0 : -1;
+	return r->backend && !runner_restore(r, where->dir, e) ? 0 : -1;
 }
 
 void runner_close(struct runner *r)
@@ -148,6 +181,13 @@ void runner_run(struct runner *r, struct list *txns)
 		if (t->rc && t->err.kind == ERR_UNAVAILABLE)
 			e = t->err; /* it meets all the others too */
 	}
+}
+
+void runner_dump(struct runner *r, struct store_txn *t)
+{
+	t->rc = dump_write(r->backend, t->dump_fd, &t->err);
+	if (r->backend->away)
+		r->why = t->err;
 }
 
 bool runner_is_away(const struct runner *r)

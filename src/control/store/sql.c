@@ -89,8 +89,10 @@ void sql_text(enum sql_stmt stmt, struct buf *b)
 		sql_put_text(&store_tables[stmt - SQL_PUTS], b);
 	else if (stmt < SQL_DELS)
 		sql_update_text(&store_tables[stmt - SQL_UPDATES], b);
-	else if (stmt < SQL_OTHERS)
+	else if (stmt < SQL_CLEARS)
 		sql_del_text(&store_tables[stmt - SQL_DELS], b);
+	else if (stmt < SQL_OTHERS)
+		buf_addf(b, "DELETE FROM %s", store_tables[stmt - SQL_CLEARS].name);
 	else
 		buf_adds(b, others[stmt - SQL_OTHERS]);
 }

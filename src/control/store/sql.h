@@ -13,7 +13,9 @@ enum sql_stmt {
 	SQL_UPDATES = SQL_PUTS + STORE_NUM_TABLES,
 	/* The key, then the revision if there is one. */
 	SQL_DELS = SQL_UPDATES + STORE_NUM_TABLES,
-	SQL_OTHERS = SQL_DELS + STORE_NUM_TABLES,
+	/* All rows. */
+	SQL_CLEARS = SQL_DELS + STORE_NUM_TABLES,
+	SQL_OTHERS = SQL_CLEARS + STORE_NUM_TABLES,
 	SQL_DEL_TOKENS_BEFORE = SQL_OTHERS,
 	/* What is older than accounts belongs to that of the configuration. */
 	SQL_ADOPT_IMAGES,

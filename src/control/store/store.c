@@ -56,14 +56,35 @@ static void store_lost(struct store *s)
 	log_err("the store is away error=\"%s\"", s->why.text);
 }
 
+/* What waits, up to a dump; or a dump alone, which is the answer. */
+static struct store_txn *store_take(struct store *s, struct list *batch)
+{
+	list_init(batch);
+	list_each(t, &s->queue, struct store_txn, in)
+	{
+		bool dumps = t->dump_fd >= 0;
+
+		if (dumps && !list_empty(batch))
+			break;
+		list_del(&t->in);
+		list_add(batch, &t->in);
+		if (dumps)
+			return t;
+	}
+	return NULL;
+}
+
 static void store_run(struct store *s)
 {
+	struct store_txn *dumps;
 	struct list batch;
 
-	list_init(&batch);
-	list_take(&batch, &s->queue);
+	dumps = store_take(s, &batch);
 	pthread_mutex_unlock(&s->lock);
-	runner_run(&s->runner, &batch);
+	if (dumps)
+		runner_dump(&s->runner, dumps);
+	else
+		runner_run(&s->runner, &batch);
 	pthread_mutex_lock(&s->lock);
 	if (runner_is_away(&s->runner))
 		store_lost(s);
@@ -240,6 +261,14 @@ void store_commit(struct store_txn *t, store_done *done, void *arg)
 		pthread_cond_signal(&s->work);
 	}
 	pthread_mutex_unlock(&s->lock);
+}
+
+void store_dump(struct store *s, int fd, store_done *done, void *arg)
+{
+	struct store_txn *t = txn_new(s);
+
+	t->dump_fd = fd;
+	store_commit(t, done, arg);
 }
 
 int store_load(struct store *s, const struct store_loader *to, void *arg, struct err *e)

@@ -17,9 +17,10 @@
 struct store;
 struct store_txn;
 
-/* Open the database, migrating forward in one transaction.  A higher FORMAT is refused with a
- * sentence.  `wake_fd` (an eventfd, borrowed) becomes readable when callbacks wait: then call
- * store_dispatch on the loop's thread. */
+/* Open the database, migrating forward in one transaction, and take the rows in that a restore has
+ * left beside it (restore.rows; restore.force: in the place of all that are there).  A higher
+ * FORMAT is refused with a sentence.  `wake_fd` (an eventfd, borrowed) becomes readable when
+ * callbacks wait: then call store_dispatch on the loop's thread. */
 struct store *store_open(const struct store_place *where, struct err *e) must_check;
 int store_wake_fd(const struct store *s);
 void store_dispatch(struct store *s);
@@ -60,6 +61,9 @@ typedef void store_done(void *arg, int rc, const struct err *e);
 void store_commit(struct store_txn *t, store_done *done, void *arg); /* done may be NULL */
 void store_drop(struct store_txn *t); /* instead of a commit; NULL is fine */
 
+/* All rows of this moment, as dump.h has them, into a file that stays open until @done: they are
+ * those of all transactions that were committed before. */
+void store_dump(struct store *s, int fd, store_done *done, void *arg);
 /* At start only, on the caller's thread: every row, in order of creation.  Only rows that this
  * store has loaded or written can be changed or deleted by it. */
 int store_load(struct store *s, const struct store_loader *to, void *arg, struct err *e) must_check;

@@ -7,6 +7,7 @@ struct store_txn *txn_new(struct store *s)
 	struct store_txn *t = xcalloc(1, sizeof(*t));
 
 	t->store = s;
+	t->dump_fd = -1;
 	list_init(&t->in);
 	list_init(&t->ops);
 	return t;

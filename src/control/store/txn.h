@@ -18,6 +18,7 @@ struct store_txn {
 	struct list in;
 	struct store *store; /* borrowed */
 	struct list ops;
+	int dump_fd; /* where all rows go instead of ops; borrowed; -1: none do */
 	void (*done)(void *arg, int rc, const struct err *e);
 	void *arg;
 	int rc;

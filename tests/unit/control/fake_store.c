@@ -119,7 +119,7 @@ static void op_run(const struct store_op *op)
 
 	if (op->stmt < SQL_UPDATES)
 		fake_put((enum store_table)(op->stmt - SQL_PUTS), op);
-	else if (op->stmt < SQL_OTHERS)
+	else if (op->stmt < SQL_CLEARS)
 		fake_del_row((enum store_table)(op->stmt - SQL_DELS), op);
 	else
 		fake_del(TABLE_TOKEN, created, true, op->values, 1);

@@ -16,8 +16,8 @@ handler connector_create, connector_get, connector_list, connector_list_versions
 handler managed_list, managed_list_versions, tags_list, tags_add, tags_remove;
 handler doze_build_log, doze_cancel_build, doze_get_awake, doze_get_build, doze_set_awake,
 	doze_vm_log, doze_ports, doze_list_bases, doze_import_base, doze_remove_base,
-	doze_pull_base, doze_drain, doze_drain_progress, doze_stats, doze_env, doze_publish,
-	doze_list_published, doze_unpublish;
+	doze_pull_base, doze_backup, doze_drain, doze_drain_progress, doze_stats, doze_env,
+	doze_publish, doze_list_published, doze_unpublish;
 handler doze_create_account, doze_list_accounts, doze_delete_account;
 handler key_create, key_list, key_rotate, key_delete, key_explain;
 

@@ -248,6 +248,85 @@ static void test_texts_come_back_byte_by_byte(void **state)
 	assert_rows(f->dir, " it's $1 ?1 \\x00 \"q\" \xc3\xa9\xf0\x9f\x98\xb4 -- \n ");
 }
 
+static void dump_into(struct store *s, int dir, const char *name)
+{
+	autoclose int fd = openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	struct outcome o = { 0 };
+
+	store_dump(s, fd, note, &o);
+	wait_for(s, &o);
+	assert_int_equal(o.rc, 0);
+}
+
+static void put_all_tables(struct store *s)
+{
+	struct store_txn *t = store_begin(s);
+
+	put_image(t, "i1", "it's\n\"alpha\"");
+	put_version(t, "i1", 1, "one");
+	store_put_build(t, &(struct store_build){
+				   .id = "b1", .image = "i1", .version = 1, .state = "FAILED" });
+	put_microvm(t, "m1", "e1", "RUNNING");
+	store_put_token(t, &(struct store_token){ ACCOUNT, "Run", "t1", "h", "{}", 7 });
+	put_new_tables(t);
+	commit(s, t);
+}
+
+#define ALL_TABLES "it's\n\"alpha\" one b1 m1 RUNNING t1 " NEW_TABLES
+
+static void test_a_dump_holds_every_row_and_brings_it_back(void **state)
+{
+	struct fixture *f = *state;
+	struct store *s = open_store(f->dir);
+	struct store_txn *t = store_begin(s);
+	struct err e;
+
+	put_all_tables(s);
+	dump_into(s, f->dir, "restore.rows");
+	store_del_image(t, "i1");
+	put_microvm(t, "m2", "e2", "RUNNING");
+	commit(s, t);
+	store_close(s);
+
+	assert_null(try_store(f->dir, &e));
+	assert_int_equal(e.kind, ERR_CONFLICT);
+	assert_non_null(strstr(e.text, "doze restore --force"));
+	assert_int_equal(renameat(f->dir, "restore.rows", f->dir, "restore.force"), 0);
+	assert_rows(f->dir, ALL_TABLES);
+	assert_int_equal(faccessat(f->dir, "restore.force", F_OK, 0), -1);
+
+	/* They are rows like all others. */
+	s = reopen_store(f->dir);
+	t = store_begin(s);
+	put_microvm(t, "m1", "e1", "SUSPENDED");
+	store_del_image(t, "i1");
+	commit(s, t);
+	store_close(s);
+	assert_rows(f->dir, "m1 SUSPENDED t1 " NEW_TABLES);
+}
+
+static void test_a_dump_without_its_end_changes_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct store *s = open_store(f->dir);
+	struct err e;
+	off_t size;
+
+	put_all_tables(s);
+	dump_into(s, f->dir, "restore.force");
+	store_close(s);
+	{
+		autoclose int fd = openat(f->dir, "restore.force", O_WRONLY | O_CLOEXEC);
+
+		size = lseek(fd, 0, SEEK_END);
+		assert_int_equal(ftruncate(fd, size - 40), 0);
+	}
+	assert_null(try_store(f->dir, &e));
+	assert_non_null(strstr(e.text, "damaged"));
+	assert_int_equal(unlinkat(f->dir, "restore.force", 0), 0);
+	assert_rows(f->dir, ALL_TABLES);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -262,6 +341,8 @@ int main(void)
 		STORE_TEST(test_a_row_that_is_gone_is_not_made_again_by_who_has_not_heard),
 		STORE_TEST(test_an_id_may_come_again_with_whoever_deleted_it),
 		STORE_TEST(test_texts_come_back_byte_by_byte),
+		STORE_TEST(test_a_dump_holds_every_row_and_brings_it_back),
+		STORE_TEST(test_a_dump_without_its_end_changes_nothing),
 	};
 
 	return cmocka_run_group_tests_name("store", tests, NULL, NULL);
