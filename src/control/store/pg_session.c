@@ -38,8 +38,7 @@ static int pg_away(struct pg_session *s, const char *why, struct err *e)
 
 	pg_first_line(why, line, sizeof(line));
 	err_set(e, ERR_UNAVAILABLE,
-		"the store's PostgreSQL does not answer (%s): start it, or correct [store] url; "
-		"what changes anything is refused until it is back",
+		"the store's PostgreSQL does not answer (%s): start it, or correct [store] url",
 		line);
 	pg_close(s);
 	return -1;
