@@ -44,7 +44,7 @@ const struct command commands[] = {
 		  "The folder holds secrets.",
 	  .examples = { { .words = "backup /var/backups/doze-monday" } } },
 	{ .name = "restore", .arguments = "FOLDER", .least = 1, .most = 1, .summary = "put a backup in the place of the data directory", .group = GROUP_DAEMON,
-	  .run = cmd_restore, .local = true,
+	  .run = cmd_restore, .reach = REACH_HOST,
 	  .help = "While the daemon is stopped. Every file is checked before anything is changed. The next start reads the rows, into doze.db or the "
 		  "database of [store] url. So rows can also be brought from the one to the other.",
 	  .options = { { .name = "--force", .help = "replace the images, microVMs and rows that are there" } },

@@ -105,7 +105,7 @@ static int tls_on_sni(SSL *ssl, int *alert, void *arg)
 static int tls_on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_size,
 		       const unsigned char *in, unsigned in_size, void *arg)
 {
-	struct conn_tls *s = SSL_get_app_data(ssl);
+	struct conn_tls *s = BIO_get_data(SSL_get_rbio(ssl));
 	struct tls *t = arg;
 	unsigned char *chosen;
 

@@ -217,6 +217,7 @@ static const struct right rights[] = {
 	{ "ResumeMicrovm", subject_microvm, NULL, RIGHT_ACCOUNT },
 	{ "TerminateMicrovm", subject_microvm, NULL, RIGHT_ACCOUNT },
 	{ "CreateMicrovmAuthToken", subject_microvm, NULL, RIGHT_ACCOUNT },
+	{ "CreateMicrovmCertificate", subject_microvm, NULL, RIGHT_ACCOUNT },
 	{ "CreateMicrovmShellAuthToken", subject_microvm, NULL, RIGHT_ACCOUNT },
 	{ "CreateMicrovmImage", subject_new_image, also_of_build, RIGHT_ACCOUNT },
 	{ "GetMicrovmImage", subject_image, NULL, RIGHT_ACCOUNT },
@@ -261,6 +262,7 @@ static const struct right rights[] = {
 	{ "Drain", NULL, NULL, RIGHT_OPERATOR },
 	{ "GetDrain", NULL, NULL, RIGHT_OPERATOR },
 	{ "GetStats", NULL, NULL, RIGHT_OPERATOR },
+	{ "Backup", NULL, NULL, RIGHT_ROOT },
 
 	{ "CreateAccount", NULL, NULL, RIGHT_ROOT },
 	{ "ListAccounts", NULL, NULL, RIGHT_ROOT },

@@ -10,6 +10,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct op op = { .name = "ListMicrovms", .status = 200 };
+	static struct principal who = { .account = "000000000000" };
+	static struct control ctl = { .token_keys = { .n = 1 } };
 	struct call *c = xcalloc(1, sizeof(*c));
 	autobuf struct buf text = { 0 };
 	json_t *cursor;
@@ -22,6 +24,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	assert(version_number(buf_str(&text)) >= 0);
 	cursor = json_stringn((const char *)data, size);
 	c->op = &op;
+	c->ctl = &ctl;
+	c->who = &who;
 	c->in = json_object();
 	if (cursor)
 		json_object_set_new(c->in, "nextToken", cursor);
