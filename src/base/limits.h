@@ -60,7 +60,8 @@ struct client_limits {
 	int64_t denied_per_minute; /* requests of an address without a right signature; 0: any */
 	int64_t held_requests;     /* per microVM that wakes */
 	int64_t published_connections; /* connections and flows of a microVM's published ports */
-	int64_t flow_timeout_ms;       /* silence of a flow of datagrams, both ways */
+	int64_t published_rate, published_rate_per_address; /* new ones a second; 0: any */
+	int64_t flow_timeout_ms; /* silence of a flow of datagrams, both ways */
 };
 
 #define CLIENT_LIMITS                                                                            \

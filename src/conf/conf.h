@@ -94,7 +94,9 @@ struct conf {
 	int64_t token_keep_ms; /* clientToken */
 	int64_t hold_ms, hold_body_bytes, drain_ms;
 	char limits_preset[16];                 /* none, aws */
-	int64_t microvm_requests, microvm_rate; /* 0: as the preset says */
+	/* 0: as the preset says */
+	int64_t microvm_requests, microvm_rate, microvm_bandwidth;
+	int64_t token_requests; /* 0: any number */
 	struct client_limits clients;
 	char store_url[CONF_TEXT], store_url_file[CONF_TEXT]; /* of PostgreSQL; "" = doze.db */
 	char publish_ports[32], publish_listen[64];

@@ -22,6 +22,7 @@ static const struct {
 	[REFUSAL_NO_WEBSOCKET]          = { "no-websocket", 502 },
 	[REFUSAL_MICROVM_REQUESTS]      = { "microvm-requests", 429 },
 	[REFUSAL_MICROVM_RATE]          = { "microvm-rate", 429 },
+	[REFUSAL_TOKEN_REQUESTS]        = { "token-requests", 429 },
 	[REFUSAL_HELD_REQUESTS]         = { "held-requests", 502 },
 	[REFUSAL_HELD_BYTES]            = { "held-bytes", 502 },
 	[REFUSAL_ASLEEP]                = { "asleep", 502 },
@@ -42,7 +43,9 @@ static const struct {
 	[REFUSAL_INTERNAL]              = { "internal", 502 },
 	[REFUSAL_SOURCE]                = { "source", 0 },
 	[REFUSAL_PUBLISHED_CONNECTIONS] = { "published-connections", 0 },
+	[REFUSAL_PUBLISHED_RATE]        = { "published-rate", 0 },
 	[REFUSAL_ADDRESS_CONNECTIONS]   = { "address-connections", 0 },
+	[REFUSAL_ADDRESS_RATE]          = { "address-rate", 0 },
 };
 /* clang-format on */
 

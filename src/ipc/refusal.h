@@ -26,6 +26,7 @@ enum refusal {
 	/* A limit. */
 	REFUSAL_MICROVM_REQUESTS,
 	REFUSAL_MICROVM_RATE,
+	REFUSAL_TOKEN_REQUESTS,
 	REFUSAL_HELD_REQUESTS,
 	REFUSAL_HELD_BYTES,
 	/* The microVM or its application. */
@@ -48,7 +49,9 @@ enum refusal {
 	/* Clients of published ports, which get no status. */
 	REFUSAL_SOURCE,
 	REFUSAL_PUBLISHED_CONNECTIONS,
+	REFUSAL_PUBLISHED_RATE,
 	REFUSAL_ADDRESS_CONNECTIONS,
+	REFUSAL_ADDRESS_RATE,
 	REFUSAL_NUM
 };
 

@@ -13,14 +13,27 @@
 
 #define SHARES_MAX 16384 /* microVMs that have not ended, at most */
 
+#define SHARE_TOKENS 8192 /* that are in use at once, at most; beyond them none is limited */
+
+/* When the next one would come at the rate allowed; monotonic. */
+typedef _Atomic int64_t share_due;
+
 struct share {
 	atomic_uint running[SUPER_WORKER_SLOTS]; /* requests and upgraded connections in it */
-	_Atomic int64_t
-		due_us; /* when the next request would come at the rate allowed; monotonic */
+	share_due due_us;                        /* of requests */
+	share_due published_due_us;              /* of clients of its published ports */
+	share_due bytes_due_ns;                  /* of bytes */
+};
+
+/* A token that is in use.  One that nobody uses makes room for another. */
+struct share_token {
+	_Atomic uint64_t key; /* a hash of it; 0: free */
+	atomic_uint running[SUPER_WORKER_SLOTS];
 };
 
 struct shares {
 	struct share rows[SHARES_MAX];
+	struct share_token tokens[SHARE_TOKENS];
 };
 
 /* Makes the memory of a host's workers, whose size nobody can change.  -1: *e says why. */
@@ -32,7 +45,15 @@ void shares_clear(struct shares *s, unsigned worker);
 /* One more of @worker runs there.  False: more than @most would, and nothing changes. */
 bool share_enter(struct share *s, unsigned worker, unsigned most) must_check;
 void share_leave(struct share *s, unsigned worker);
-/* May one more request come, at a rate of @per_second with a burst of as many?  */
-bool share_pass(struct share *s, unsigned per_second, int64_t now_us) must_check;
+/* May one more come, at a rate of @per_second with a burst of as many?  */
+bool share_pass(share_due *due_us, unsigned per_second, int64_t now_us) must_check;
+/* So many bytes passed.  For how long must no more, at that rate with a burst of as many; ns.  */
+int64_t share_charge(share_due *due_ns, size_t bytes, uint64_t per_second, int64_t now_ns);
+
+/* One more uses this token.  NULL: more than @most would, and nothing changes, or *full: as many
+ * tokens are in use as can be counted. */
+struct share_token *share_token_enter(struct shares *s, uint64_t key, unsigned worker,
+				      unsigned most, bool *full);
+void share_token_leave(struct share_token *t, unsigned worker);
 
 #endif

@@ -157,6 +157,16 @@ static size_t token_slot(const char *token)
 	return hash_fnv1a_32(token + size - n, n) % AUTH_OPENED;
 }
 
+/* FNV-1a.  Nobody can choose a token for its hash, since its bytes are made here. */
+uint64_t auth_token_id(const char *token)
+{
+	uint64_t hash = 0xcbf29ce484222325;
+
+	for (; *token; token++)
+		hash = (hash ^ (unsigned char)*token) * 0x100000001b3;
+	return hash;
+}
+
 static int auth_claims(struct auth_keys *k, const char *token, struct token_claims *claims,
 		       struct err *e)
 {
@@ -250,10 +260,11 @@ const struct auth_denial *auth_check(const struct http_head *head, struct auth_o
 				     struct auth_keys *keys, const struct route_set *route,
 				     int64_t now_ms, uint16_t *port)
 {
+	const char *token = auth_token(head, offer);
 	struct token_claims claims;
-	const struct auth_denial *denial =
-		auth_open(auth_token(head, offer), keys, route, now_ms, &claims);
+	const struct auth_denial *denial = auth_open(token, keys, route, now_ms, &claims);
 
+	offer->token_id = denial ? 0 : auth_token_id(token);
 	if (!denial && claims.shell)
 		return auth_shell(head, offer, route, port);
 	if (!denial)

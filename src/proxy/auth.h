@@ -39,6 +39,7 @@ bool auth_endpoint(const char *host, const char *sni, const char *suffix,
 struct auth_offer {
 	bool marker;       /* "lambda-microvms" */
 	bool bad;          /* one of our values comes twice, or without the marker */
+	uint64_t token_id; /* of the token that auth_check took, wherever it stood: a hash of it */
 	struct buf token;  /* empty: none */
 	struct buf port;   /* as written; empty: none */
 	struct buf of_app; /* "a, b"; empty: none.  Read all three with buf_str */
@@ -65,6 +66,8 @@ void auth_keys_set(struct auth_keys *k,
 const struct auth_denial *auth_check(const struct http_head *head, struct auth_offer *offer,
 				     struct auth_keys *keys, const struct route_set *route,
 				     int64_t now_ms, uint16_t *port) must_check;
+
+uint64_t auth_token_id(const char *token); /* as in auth_offer */
 
 /* What a client that does not speak HTTP shows: a token, or the claims of its certificate. */
 struct auth_shown {

@@ -50,6 +50,18 @@ void flow_end(struct datagram_flow *f)
 		flow_free(f);
 }
 
+/* Above the microVM's bandwidth (throttle.h) a datagram is lost, as on any narrow way. */
+static bool flow_has_bandwidth(const struct datagram_flow *f, size_t size)
+{
+	struct proxy *p = f->caller.proxy;
+	int64_t now_ns = clock_mono_us() * 1000;
+
+	if (worker_shares_charge(&p->shares, p->conf, f->caller.route, 0, now_ns))
+		return false;
+	(void)worker_shares_charge(&p->shares, p->conf, f->caller.route, size, now_ns);
+	return true;
+}
+
 static void flow_send(struct datagram_flow *f, struct mmsghdr *messages, unsigned n)
 {
 	unsigned sent = 0;
@@ -76,6 +88,11 @@ static ssize_t flow_answer(struct datagram_flow *f, const uint8_t *data, size_t 
 	int rc;
 
 	while ((rc = datagram_next(data + done, size - done, &datagram, &length, &used)) == 1) {
+		done += used;
+		if (!flow_has_bandwidth(f, length)) {
+			f->dropped++;
+			continue;
+		}
 		parts[n] = (struct iovec){ (void *)(uintptr_t)datagram, length };
 		messages[n] = (struct mmsghdr){ .msg_hdr = { .msg_name = &f->at.from,
 							     .msg_namelen = f->at.from_size,
@@ -83,7 +100,6 @@ static ssize_t flow_answer(struct datagram_flow *f, const uint8_t *data, size_t 
 							     .msg_iovlen = 1,
 							     .msg_control = f->at.local,
 							     .msg_controllen = f->at.local_size } };
-		done += used;
 		if (++n < FLOW_BATCH)
 			continue;
 		flow_send(f, messages, n);
@@ -306,7 +322,9 @@ void flow_put(struct datagram_flow *f, const void *datagram, size_t size)
 {
 	flows_use(f->flows, &f->node, clock_mono_ms());
 	control_touch(f->caller.proxy, f->caller.route);
-	if (!f->guest) {
+	if (!flow_has_bandwidth(f, size)) {
+		f->dropped++;
+	} else if (!f->guest) {
 		flow_put_waiting(f, datagram, size);
 	} else if (flow_is_full(f)) {
 		f->dropped++;

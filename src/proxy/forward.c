@@ -135,11 +135,12 @@ static size_t forward_body(struct upstream *u, const uint8_t *data, size_t size)
 {
 	struct relay *r = upstream_owner(u);
 
-	if (r->client_full || r->held)
+	if (r->client_full || r->held || throttle_waits(&r->throttle))
 		return 0;
 	control_touch(r->caller.proxy, r->caller.route);
 	r->record.out += size;
 	r->client_full = !http_send_body(r->x, data, size);
+	throttle_pass(&r->throttle, r->caller.proxy, r->caller.route, size);
 	return size;
 }
 
@@ -186,7 +187,8 @@ static void forward_writable(struct upstream *u)
 	struct relay *r = upstream_owner(u);
 
 	r->guest_full = false;
-	http_read_more(r->x);
+	if (!throttle_waits(&r->throttle))
+		http_read_more(r->x);
 }
 
 /* May it be sent once more?  Nothing of its body is there any more once it was passed on. */

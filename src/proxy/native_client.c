@@ -160,6 +160,7 @@ static void native_enter(struct native_client *c, struct native_want *want)
 				  "options='token=TOKEN'";
 	struct caller *caller = &c->w.caller;
 	const struct auth_denial *denial;
+	uint64_t token = want->token.size ? auth_token_id(buf_str(&want->token)) : 0;
 	enum refusal limit;
 
 	if (*want->refusal.text) {
@@ -175,7 +176,8 @@ static void native_enter(struct native_client *c, struct native_want *want)
 			      denial == &auth_missing && c->postgres ? how : "");
 		return;
 	}
-	if (!recording_admitted(caller->proxy, &c->record, caller->route, caller->port, &limit)) {
+	if (!recording_admitted(caller->proxy, &c->record, caller->route, caller->port, token,
+				&limit)) {
 		caller_refuse(caller, limit, "%s", recording_limit_text(limit));
 		return;
 	}

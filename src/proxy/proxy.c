@@ -1,12 +1,14 @@
 #include "proxy/proxy.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 
 #include "base/log.h"
 #include "net/quota.h"
 #include "net/tls_certificates.h"
 #include "proxy/access_log.h"
+#include "proxy/rates.h"
 #include "wire/certificate.h"
 
 static const char *const alpn[] = { "h2", "http/1.1", NULL };
@@ -46,15 +48,18 @@ static void proxy_make_a_stream(struct proxy *p)
 
 int proxy_init(struct proxy *p, uv_loop_t *loop, const struct conf *conf, struct err *e)
 {
-	uv_timer_t *timers[] = { &p->tick_report, &p->tick_held, &p->tick_connect, &p->tick_drain };
+	uv_timer_t *timers[] = { &p->tick_report, &p->tick_held, &p->tick_connect, &p->tick_drain,
+				 &p->tick_throttle };
 
-	*p = (struct proxy){ .loop = loop, .conf = conf };
+	*p = (struct proxy){ .loop = loop, .conf = conf, .n_workers = 1 };
 	snprintf(p->suffix, sizeof(p->suffix), ".lambda-microvm.%s.%s", conf->region, conf->domain);
 	route_table_init(&p->routes);
 	p->quota = quota_new();
 	held_clock_init(&p->clock);
 	list_init(&p->connecting);
 	list_init(&p->pausing);
+	list_init(&p->throttled);
+	p->rates = xcalloc(1, sizeof(*p->rates));
 	list_init(&p->heads);
 	list_init(&p->natives);
 	list_init(&p->metered);
@@ -167,6 +172,7 @@ void proxy_listen(struct proxy *p, int fd, uint16_t port)
 void proxy_start(struct proxy *p, unsigned workers)
 {
 	p->started = true;
+	p->n_workers = workers ? workers : 1;
 	if (p->server && workers > 1)
 		proxy_share_limits(p, workers);
 	proxy_serve(p);
@@ -180,7 +186,8 @@ void proxy_synced(struct proxy *p)
 
 void proxy_stop(struct proxy *p)
 {
-	uv_timer_t *timers[] = { &p->tick_report, &p->tick_held, &p->tick_connect, &p->tick_drain };
+	uv_timer_t *timers[] = { &p->tick_report, &p->tick_held, &p->tick_connect, &p->tick_drain,
+				 &p->tick_throttle };
 
 	route_unsee(&p->routes);
 	control_forget_unseen(p);
@@ -201,6 +208,7 @@ void proxy_stop(struct proxy *p)
 	tls_free(p->to_apps[true]);
 	route_table_free(&p->routes);
 	quota_free(p->quota);
+	free(p->rates);
 }
 
 void link_cut_all(struct list *links)

@@ -29,6 +29,9 @@ struct proxy {
 	struct held_clock clock;
 	struct list connecting; /* callers that dial */
 	struct list pausing;    /* lines that have to be looked at again */
+	struct list throttled;  /* those who wait for bandwidth (throttle.h) */
+	struct rates *rates;    /* of published ports' clients, by address; owned */
+	unsigned n_workers;     /* of which this is one */
 	struct worker_shares shares;
 	struct list metered;   /* routes with counts to report */
 	struct meter unrouted; /* counts of requests that led to no microVM */
@@ -41,7 +44,7 @@ struct proxy {
 	struct certificate_authority *client_ca; /* owned; NULL: no certificate is accepted */
 	struct chan_uv *control;                 /* owned; NULL: away */
 	uv_tcp_t first;                          /* proxy_make_a_stream */
-	uv_timer_t tick_report, tick_held, tick_connect, tick_drain;
+	uv_timer_t tick_report, tick_held, tick_connect, tick_drain, tick_throttle;
 	struct {
 		int fd;
 		uint16_t port;

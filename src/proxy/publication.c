@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "base/clock.h"
+#include "proxy/rates.h"
 #include "proxy/recording.h"
 
 bool publication_row_is_sane(const struct route_publish *row)
@@ -32,41 +34,69 @@ static bool publication_refuse(const struct publication *pub, enum refusal why, 
 	return false;
 }
 
+/* The sentences end with what the limit is. */
+static bool publication_says(const struct publication *pub, enum refusal why, const char *what)
+{
+	char text[ROUTE_NOTE_SIZE];
+
+	snprintf(text, sizeof(text), "a client of the published port %u was refused: %s",
+		 pub->row.port, what);
+	return publication_refuse(pub, why, text);
+}
+
 bool publication_admits(const struct publication *pub, const struct sockaddr_storage *from)
 {
 	int64_t most = pub->proxy->conf->clients.published_connections;
-	char text[ROUTE_NOTE_SIZE];
+	char text[160];
 
-	if (!publication_is_from(pub, from)) {
-		snprintf(text, sizeof(text),
-			 "a client of the published port %u was refused: its address is in none of "
-			 "the ranges that may come",
-			 pub->row.port);
-		return publication_refuse(pub, REFUSAL_SOURCE, text);
-	}
+	if (!publication_is_from(pub, from))
+		return publication_says(pub, REFUSAL_SOURCE,
+					"its address is in none of the ranges that may come");
 	if (pub->route->n_published < (size_t)most)
 		return true;
 	snprintf(text, sizeof(text),
-		 "a client of the published port %u was refused: there are %lld of them, as many "
-		 "as [limits] published_connections allows",
-		 pub->row.port, (long long)most);
-	return publication_refuse(pub, REFUSAL_PUBLISHED_CONNECTIONS, text);
+		 "there are %lld of them, as many as [limits] published_connections allows",
+		 (long long)most);
+	return publication_says(pub, REFUSAL_PUBLISHED_CONNECTIONS, text);
+}
+
+/* The rates come last, so that who is refused for another reason does not use them up. */
+static bool publication_is_slow_enough(const struct publication *pub,
+				       const struct quota_source *source)
+{
+	struct proxy *p = pub->proxy;
+	int64_t per_address = p->conf->clients.published_rate_per_address, now = clock_mono_us();
+	uint64_t address = 0;
+
+	per_address = (per_address + p->n_workers - 1) / p->n_workers;
+	for (size_t i = 0; i < sizeof(source->address); i++)
+		address = address << 8 | source->address[i];
+	if (source->address_size < sizeof(source->address)) /* no prefix of IPv6 begins so */
+		address = address >> 32 | (uint64_t)UINT32_MAX << 32;
+	if (!rates_pass(p->rates, address, (unsigned)per_address, now))
+		return publication_says(pub, REFUSAL_ADDRESS_RATE,
+					"more came from its address in a second than [limits] "
+					"published_rate_per_address allows");
+	if (!worker_shares_publish(&p->shares, p->conf, pub->route, now))
+		return publication_says(
+			pub, REFUSAL_PUBLISHED_RATE,
+			"more came in a second than [limits] published_rate allows");
+	return true;
 }
 
 struct quota_source *publication_source(const struct publication *pub,
 					const struct sockaddr_storage *from)
 {
 	struct quota_source *source = quota_source(pub->proxy->quota, from);
-	char text[ROUTE_NOTE_SIZE];
+	bool room = quota_room(source) == QUOTA_ROOM;
 
-	if (quota_room(source) == QUOTA_ROOM)
+	if (room && publication_is_slow_enough(pub, source))
 		return source;
 	quota_drop(source);
-	snprintf(text, sizeof(text),
-		 "a client of the published port %u was refused: its address, or all of them, have "
-		 "as many connections as [limits] allows",
-		 pub->row.port);
-	(void)publication_refuse(pub, REFUSAL_ADDRESS_CONNECTIONS, text);
+	if (!room)
+		(void)publication_says(pub, REFUSAL_ADDRESS_CONNECTIONS,
+				       "its address, or all of them, have as many connections as "
+				       "[limits] allows");
 	return NULL;
 }
 

@@ -7,6 +7,7 @@
 #include "base/rand.h"
 #include "ipc/chan.h"
 #include "ipc/refusal.h"
+#include "ipc/share.h"
 #include "proxy/trace.h"
 
 #define RECORD_REASON 160
@@ -19,9 +20,10 @@ struct request_record {
 	bool refused, cut; /* by us; after its answer had begun */
 	enum refusal why;  /* if it was refused */
 	unsigned version;  /* of HTTP: 1 or 2; 0: another protocol, which is the method */
-	bool entered;      /* it counts as one that its microVM has now */
-	uint16_t port;     /* 0: unknown */
-	uint64_t in, out;  /* bytes of bodies, or of an upgraded connection */
+	bool entered;      /* it counts as one that its microVM has now ... */
+	struct share_token *in_token; /* borrowed; ... and its token, if those are counted */
+	uint16_t port;                /* 0: unknown */
+	uint64_t in, out;             /* bytes of bodies, or of an upgraded connection */
 	char endpoint[UUID_SIZE], microvm[IPC_ID_SIZE];
 	char method[24];
 	char *path; /* owned; without the query */

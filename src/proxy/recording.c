@@ -12,10 +12,13 @@ void recording_begin(struct request_record *r, const struct http_head *head, uns
 }
 
 bool recording_admitted(struct proxy *p, struct request_record *r, struct route *route,
-			uint16_t port, enum refusal *why)
+			uint16_t port, uint64_t token, enum refusal *why)
 {
 	record_route(r, route->row.endpoint, route->row.microvm, port);
-	r->entered = worker_shares_enter(&p->shares, p->conf, route, clock_mono_us(), why);
+	r->entered = worker_shares_enter(&p->shares, p->conf, route, token, clock_mono_us(),
+					 &r->in_token, why);
+	if (!r->entered)
+		r->in_token = NULL;
 	return r->entered;
 }
 
@@ -26,6 +29,7 @@ const char *recording_limit_text(enum refusal limit)
 			"the microVM has as many requests at once as it may have",
 		[REFUSAL_MICROVM_RATE] =
 			"the microVM has as many requests in a second as it may have",
+		[REFUSAL_TOKEN_REQUESTS] = "the token has as many requests at once as it may have",
 	};
 
 	return texts[limit];
@@ -71,6 +75,7 @@ void recording_end(struct proxy *p, struct request_record *r)
 	meters_count(route ? &route->meter : &p->unrouted, r, now);
 	if (route && r->entered)
 		worker_shares_leave(&p->shares, route);
+	worker_shares_leave_token(&p->shares, r->in_token);
 	if (route)
 		recording_changed(p, route);
 	else

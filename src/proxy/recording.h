@@ -8,7 +8,7 @@
 void recording_begin(struct request_record *r, const struct http_head *head, unsigned version);
 /* False: a limit keeps it out, and *why says which. */
 bool recording_admitted(struct proxy *p, struct request_record *r, struct route *route,
-			uint16_t port, enum refusal *why) must_check;
+			uint16_t port, uint64_t token, enum refusal *why) must_check;
 const char *recording_limit_text(enum refusal limit); /* of those */
 void recording_held(struct request_record *r, bool for_microvm);
 void recording_sent(struct request_record *r);

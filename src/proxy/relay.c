@@ -36,6 +36,7 @@ void relay_detach(struct relay *r)
 {
 	probe_cancel(r);
 	r->held = NULL;
+	throttle_leave(&r->throttle);
 	caller_leave(&r->caller);
 	list_del(&r->in_heads);
 	if (r->up)
@@ -148,6 +149,16 @@ static bool relay_wants_http2(const struct http_head *head)
 	return force && !strcmp(force, "true") && !head->upgrade;
 }
 
+/* There is bandwidth again. */
+static void relay_goes_on(struct throttle *t)
+{
+	struct relay *r = container_of(t, struct relay, throttle);
+
+	http_read_more(r->x);
+	if (r->up && !r->client_full && !r->held)
+		upstream_read_more(r->up);
+}
+
 static void relay_head(struct http_exchange *x)
 {
 	struct relay *r = spare_take(&relay_spares, sizeof(*r));
@@ -161,6 +172,7 @@ static void relay_head(struct http_exchange *x)
 	caller_init(&r->caller, http_server_arg(x), &forward_caller);
 	r->caller.link.cut = relay_cut;
 	list_init(&r->in_heads);
+	throttle_init(&r->throttle, relay_goes_on);
 	rand_draw_uuid(&record_random, r->id);
 	http_set_user(x, r);
 	recording_begin(&r->record, head, http_version(x));
@@ -171,7 +183,7 @@ static void relay_head(struct http_exchange *x)
 		relay_answer(x, r->id, denial, NULL);
 	} else {
 		limited = !recording_admitted(r->caller.proxy, &r->record, r->caller.route,
-					      r->caller.port, &limit);
+					      r->caller.port, r->offer.token_id, &limit);
 	}
 	if (limited)
 		relay_refuse(r, limit, "%s", recording_limit_text(limit));
@@ -233,7 +245,8 @@ static size_t relay_body(struct http_exchange *x, const uint8_t *data, size_t si
 	}
 	if (!r->up)
 		waiter->unread = size; /* counts if it has to wait again */
-	if (!r->up || r->guest_full || !probe_keep_body(r, data, size))
+	if (!r->up || r->guest_full || throttle_waits(&r->throttle) ||
+	    !probe_keep_body(r, data, size))
 		return 0;
 	control_touch(r->caller.proxy, r->caller.route);
 	list_del(&r->in_heads);
@@ -241,6 +254,7 @@ static size_t relay_body(struct http_exchange *x, const uint8_t *data, size_t si
 	r->body_passed = true;
 	r->record.in += size;
 	r->guest_full = !upstream_send_body(r->up, data, size);
+	throttle_pass(&r->throttle, r->caller.proxy, r->caller.route, size);
 	return size;
 }
 
@@ -266,7 +280,7 @@ static void relay_writable(struct http_exchange *x)
 	struct relay *r = http_user(x);
 
 	r->client_full = false;
-	if (r->up)
+	if (r->up && !throttle_waits(&r->throttle))
 		upstream_read_more(r->up);
 }
 

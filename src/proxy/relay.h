@@ -13,9 +13,11 @@
 #include "proxy/auth.h"
 #include "proxy/caller.h"
 #include "proxy/recording.h"
+#include "proxy/throttle.h"
 
 struct relay {
 	struct caller caller;
+	struct throttle throttle;
 	struct list in_heads;    /* of proxy->heads, unsure or probes */
 	struct http_exchange *x; /* borrowed */
 	struct upstream *up;     /* owned; NULL: not forwarding */

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "proxy/publication.h"
+#include "proxy/throttle.h"
 #include "wire/ws_frames.h"
 
 struct tunnel {
@@ -16,6 +17,7 @@ struct tunnel {
 	bool websocket;
 	struct ws_frames frames; /* towards the client */
 	struct request_record record;
+	struct throttle throttle;
 };
 
 /* A Close with the status 1001, "going away". */
@@ -38,8 +40,13 @@ static size_t tunnel_data(struct duplex *d, const uint8_t *data, size_t size)
 	if (t->websocket && other == t->ends[0])
 		ws_frames_pass(&t->frames, data, size);
 	duplex_write(other, data, size);
+	throttle_pass(&t->throttle, t->proxy, t->route, size);
 	if (duplex_full(other))
 		duplex_pause(d);
+	if (throttle_waits(&t->throttle)) {
+		duplex_pause(d);
+		duplex_pause(other);
+	}
 	return size;
 }
 
@@ -48,8 +55,17 @@ static void tunnel_drained(struct duplex *d)
 	struct tunnel *t = d->owner;
 	struct duplex *other = t->ends[!tunnel_side(t, d)];
 
-	if (other)
+	if (other && !throttle_waits(&t->throttle))
 		duplex_resume(other);
+}
+
+static void tunnel_goes_on(struct throttle *throttle)
+{
+	struct tunnel *t = container_of(throttle, struct tunnel, throttle);
+
+	for (size_t side = 0; side < 2; side++)
+		if (t->ends[side] && t->ends[!side] && !duplex_full(t->ends[!side]))
+			duplex_resume(t->ends[side]);
 }
 
 static void tunnel_end(struct duplex *d)
@@ -70,6 +86,7 @@ static void tunnel_leave(struct tunnel *t)
 	if (t->route && t->link.published)
 		publication_leave(t->route);
 	t->route = NULL;
+	throttle_leave(&t->throttle);
 	list_del(&t->link.in_route);
 }
 
@@ -121,6 +138,7 @@ static struct tunnel *tunnel_new(struct proxy *p, struct route *route)
 	t->proxy = p;
 	t->route = route;
 	t->link.cut = tunnel_cut;
+	throttle_init(&t->throttle, tunnel_goes_on);
 	list_add(&route->relays, &t->link.in_route);
 	return t;
 }

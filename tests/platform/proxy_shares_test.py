@@ -3,8 +3,10 @@
 
     proxy_shares_test.py PROXY_ROLE [unittest arguments]
 """
+import contextlib
 import fcntl
 import os
+import socket
 import struct
 import sys
 import threading
@@ -12,11 +14,13 @@ import time
 import unittest
 import uuid
 
-from proxy_rig import GONE, OPEN, SUFFIX, wait_for
+from proxy_ports_test import talk_datagrams
+from proxy_rig import GONE, METER, OPEN, PUBLISH, REFUSALS, SUFFIX, App, talk_sink, talk_source, wait_for
 from proxy_workers_test import Case
 
 SUPER_SHARES = 10
-SHARES_SIZE = 16384 * (64 * 4 + 8)
+TOKENS_AT = 16384 * (64 * 4 + 3 * 8)
+SHARES_SIZE = 16384 * (64 * 4 + 3 * 8) + 8192 * (64 * 4 + 8)
 
 
 def shares():
@@ -157,6 +161,172 @@ class PresetTest(SharesCase):
         self.assertEqual(set(passed), {200, 429})
         self.assertLessEqual(passed.count(200), 10 * (seconds + 1) + 1)
         self.assertGreaterEqual(passed.count(200), 20)
+
+
+    def test_a_megabyte_a_second_for_each_512_mib(self):
+        self.apps[9002] = App(talk_source)
+        for units, least in ((1, 2.0), (8, 0)):
+            with self.subTest(units):
+                self.first.control.set(self.endpoint, OPEN, units=units)
+                begun = time.monotonic()
+                wire = self.first.connect(self.host)
+                wire.send(self.head(self.first, 9002).replace("GET /", "GET /3"))
+                self.assertEqual(len(wire.body(wire.head()[1])), 3 << 20)
+                self.assertGreater(time.monotonic() - begun, least)
+                self.assertLess(time.monotonic() - begun, least + 2)
+
+
+class TokenTest(SharesCase):
+    settings = "hold_ms = 3000\ntoken_requests = 3\n"
+
+    def test_a_token_has_so_many_over_all_workers_wherever_it_stands(self):
+        self.second.tokens = self.first.tokens
+        held = [self.begin(rig) for rig in (self.first, self.second)]
+        self.running(2)
+        upgraded = self.first.connect(self.host)
+        upgraded.send(self.head(self.first, 9001, "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+                                "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"))
+        self.assertEqual(self.status(upgraded)[0], 101)
+        for rig in (self.first, self.second):
+            begun = time.monotonic()
+            status, reason = self.status(self.begin(rig, 8080))
+            self.assertEqual(status, 429)
+            self.assertIn("token", reason)
+            self.assertLess(time.monotonic() - begun, 1)
+        other = self.head(self.second).replace(self.second.mint("all"), self.second.mint("all", minutes=30))
+        wire = self.second.connect(self.host)
+        wire.send(other)
+        self.assertEqual(self.status(wire)[0], 200, "another token is not harmed")
+        upgraded.sock.close()
+        wait_for("there is room again", lambda: self.status(self.begin(self.second, 8080))[0] == 200)
+        self.apps[9000].gate.set()
+        self.assertEqual({self.status(wire)[0] for wire in held}, {200})
+        wait_for("nothing is counted", lambda: not any(os.pread(self.memory, SHARES_SIZE, 0)[TOKENS_AT + 8::264]))
+
+
+class BandwidthTest(SharesCase):
+    """A microVM has 400 kB a second, and as much at once, over all workers and in both directions."""
+    settings = "hold_ms = 3000\nmicrovm_bandwidth = 400000\n"
+
+    def setUp(self):
+        super().setUp()
+        self.apps[9002], self.apps[9003] = App(talk_source), App(talk_sink)
+
+    def down(self, rig, done):
+        wire = rig.connect(self.host)
+        wire.send(self.head(rig, 9002).replace("GET /", "GET /1"))
+        done.append(len(wire.body(wire.head()[1])))
+
+    def up(self, rig, done):
+        wire, body = rig.connect(self.host), b"x" * (1 << 20)
+        wire.send(self.head(rig, 9003, f"Content-Length: {len(body)}\r\n").replace("GET", "POST"))
+        wire.send(body)
+        done.append(int(wire.body(wire.head()[1]).split()[0]))
+
+    def test_what_is_more_waits_and_arrives_whole(self):
+        done, begun = [], time.monotonic()
+        threads = [threading.Thread(target=self.down, args=(self.first, done)), threading.Thread(target=self.up, args=(self.second, done))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+        seconds = time.monotonic() - begun
+        self.assertEqual(done, [1 << 20] * 2)
+        self.assertGreater(seconds, (2 * (1 << 20) - 500000) / 400000 - 0.3)
+        self.assertLess(seconds, 8)
+
+    def test_an_upgraded_connection_waits_likewise_and_another_microvm_does_not(self):
+        other = str(uuid.uuid4())
+        self.first.control.set(other, OPEN, share=2)
+        wire = self.first.connect(self.host)
+        wire.send(self.head(self.first, 9001, "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+                            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"))
+        self.assertEqual(self.status(wire)[0], 101)
+        wire.exactly(5)
+        begun, size = time.monotonic(), 500000
+        threading.Thread(target=wire.send, args=(b"y" * size,), daemon=True).start()
+        time.sleep(0.3)
+        asked = time.monotonic()
+        self.assertEqual(self.status(self.begin(self.first, 8080, other + SUFFIX))[0], 200)
+        self.assertLess(time.monotonic() - asked, 1)
+        self.assertEqual(wire.exactly(size), b"y" * size)
+        self.assertGreater(time.monotonic() - begun, (2 * size - 500000) / 400000 - 0.3)
+        self.assertLess(time.monotonic() - begun, 5)
+
+    def test_who_leaves_while_it_waits_is_forgotten(self):
+        for _ in range(3):
+            wire = self.first.connect(self.host)
+            wire.send(self.head(self.first, 9002).replace("GET /", "GET /100"))
+            wire.head()
+            wire.exactly(300000)
+            wire.sock.close()
+        self.assertEqual(self.status(self.begin(self.first, 8080))[0], 200)
+
+
+class PublishedRateTest(SharesCase):
+    settings = "hold_ms = 3000\npublished_rate = 20\npublished_rate_per_address = 10\n"
+
+    def publish(self, listener, udp):
+        port = listener.getsockname()[1]
+        for serves, rig in enumerate((self.second, self.first)):
+            rig.control.send(PUBLISH, (self.endpoint.encode().ljust(40, b"\0") +
+                                       struct.pack("=HHIII", port, 514 if udp else 9004, udp, serves or not udp, 0))
+                             .ljust(56 + 16 * 18, b"\0"), [listener.fileno()])
+            self.settle(rig)
+        return port
+
+    def refusals(self, name):
+        index, n = REFUSALS.index(name), 0
+        for rig in (self.first, self.second):
+            for kind, body, _ in list(rig.control.got):
+                if kind == METER:
+                    n += struct.unpack_from("=Q", body, 40 + 8 * (6 + index))[0]
+        return n
+
+    def test_an_address_and_all_of_them_have_so_many_new_connections_a_second(self):
+        def talk_line(app, wire):
+            wire.send(b"hello")
+        self.apps[9004] = App(talk_line)
+        listener = socket.create_server(("127.0.0.1", 0), backlog=200)
+        self.addCleanup(listener.close)
+        port = self.publish(listener, 0)
+        begun, served = time.monotonic(), {}
+        for address in ("127.0.0.2", "127.0.0.3", "127.0.0.4"):
+            for _ in range(30):
+                with contextlib.closing(socket.create_connection(("127.0.0.1", port), 5, (address, 0))) as s:
+                    with contextlib.suppress(ConnectionError):
+                        served[address] = served.get(address, 0) + (s.recv(5) == b"hello")
+        seconds = time.monotonic() - begun
+        self.assertLessEqual(served["127.0.0.2"], 20 * (1 + seconds) + 1, "10 at each of the two workers")
+        self.assertGreaterEqual(served["127.0.0.2"], 10)
+        self.assertLessEqual(sum(served.values()), 20 * (1 + seconds) + 1)
+        wait_for("all are counted", lambda: self.refusals("address-rate") + self.refusals("published-rate") ==
+                 90 - sum(served.values()))
+        self.assertTrue(self.refusals("address-rate") and self.refusals("published-rate"))
+        notes = [text for rig in (self.first, self.second) for _, text in rig.control.notes(self.endpoint)]
+        self.assertTrue(any("published_rate_per_address" in text for text in notes), notes)
+        self.assertEqual(self.status(self.begin(self.first, 8080))[0], 200, "the endpoint is not harmed")
+
+    def test_flows_of_datagrams_are_limited_likewise_and_those_inside_go_on(self):
+        self.apps[514] = App(talk_datagrams)
+        with contextlib.ExitStack() as stack:
+            listener, *clients = [stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) for _ in range(31)]
+            listener.bind(("127.0.0.1", 0))
+            port = self.publish(listener, 1)
+            answered = 0
+            for s in clients:
+                s.connect(("127.0.0.1", port))
+                s.settimeout(0.02)
+                s.send(b"x")
+                with contextlib.suppress(TimeoutError):
+                    answered += s.recv(100).endswith(b" x")
+            self.assertGreaterEqual(answered, 10)
+            self.assertLess(answered, 25)
+            clients[0].settimeout(5)
+            for _ in range(50):
+                clients[0].send(b"x")
+                self.assertEqual(clients[0].recv(100), b"1 x")
+        wait_for("they are counted", lambda: self.refusals("address-rate") >= 30 - answered)
 
 
 class NoLimitTest(SharesCase):
