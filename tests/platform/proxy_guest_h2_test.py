@@ -348,6 +348,14 @@ class OnBothSides(H2Test):
         self.assertIs(got[0].stream_ended, got[-1])
         self.assertEqual(dict(got[0].headers)["grpc-status"], "5")
 
+    def test_trailers_only_with_a_reset_behind_them_stay_one_frame(self):
+        """As Go's gRPC does when a call fails before its client has sent all."""
+        got = self.heard(frame(HEADERS, END_HEADERS | END_STREAM, 1, OK + fields(("grpc-status", "5"))),
+                         frame(RST_STREAM, 0, 1, b"\0\0\0\0"), end=False)
+        self.assertEqual(self.names(got)[:2], ["ResponseReceived", "StreamEnded"])
+        self.assertIs(got[0].stream_ended, got[1])
+        self.assertEqual(dict(got[0].headers)["grpc-status"], "5")
+
     def test_a_reset_without_an_error_behind_a_whole_answer_loses_nothing(self):
         """The client's window is full when the reset comes, and its request is not whole."""
         block = b"\x5a" * 16384

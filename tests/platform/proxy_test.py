@@ -632,6 +632,18 @@ class Held(ProxyTest):
         self.assertEqual({a[0] for a in answers}, {200})
         self.assertEqual(self.wakes(), 1)
 
+    def test_who_comes_during_a_suspend_wakes_it_once_it_sleeps(self):
+        self.set(WAITING)
+        answers = self.in_background(5)
+        time.sleep(0.3)
+        self.assertEqual(self.wakes(), 0, "it cannot wake before it sleeps")
+        self.set(SLEEPING, machine="")
+        wait_for("WAKE", self.wakes)
+        self.set(WAITING, machine="")
+        self.set(OPEN)
+        wait_for("answers", lambda: len(answers) == 5)
+        self.assertEqual(({a[0] for a in answers}, self.wakes()), ({200}, 1))
+
     def test_a_suspend_cuts_an_answer_that_has_begun(self):
         self.app(1, talk_events).n = 50
         w = self.ask(port=1, end=False)
