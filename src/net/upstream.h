@@ -45,9 +45,6 @@ enum upstream_loss {
 	UPSTREAM_NUM_LOSSES
 };
 
-/* Takes ownership of the descriptor.  On NULL the descriptor is closed and *e says why. */
-struct upstream *upstream_new(uv_loop_t *loop, int fd, const struct upstream_ops *ops, void *owner,
-			      struct err *e);
 /* HTTP/1.1 over a connection that is open; takes it over. */
 struct upstream *upstream_over(struct conn *c, const struct upstream_ops *ops, void *owner);
 void *upstream_owner(const struct upstream *u);

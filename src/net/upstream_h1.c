@@ -65,14 +65,6 @@ struct upstream *upstream_over(struct conn *c, const struct upstream_ops *ops, v
 	return &u->base;
 }
 
-struct upstream *upstream_new(uv_loop_t *loop, int fd, const struct upstream_ops *ops, void *owner,
-			      struct err *e)
-{
-	struct conn *c = conn_new(loop, fd, NULL, &upstream_h1_conn_ops, NULL, e);
-
-	return c ? upstream_over(c, ops, owner) : NULL;
-}
-
 /* The answer is complete.  Bytes after it answer nothing that was asked, so the connection is not
  * used again. */
 static void upstream_h1_end(struct upstream_h1 *u, bool more)

@@ -128,16 +128,20 @@ static void turn(void)
 		buf_add(&t.sent, data, (size_t)n);
 }
 
+static const struct conn_ops no_ops; /* until it has an owner, at once */
+
 static void begin(void)
 {
+	struct conn *c;
 	struct err e;
 	int pair[2];
 
 	memset(&t, 0, sizeof(t));
 	assert_int_equal(uv_loop_init(&t.loop), 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-	t.up = upstream_new(&t.loop, pair[0], &ops, NULL, &e);
-	assert_non_null(t.up);
+	c = conn_new(&t.loop, pair[0], NULL, &no_ops, NULL, &e);
+	assert_non_null(c);
+	t.up = upstream_over(c, &ops, NULL);
 	t.peer = pair[1];
 }
 
