@@ -12,6 +12,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 import time
 import weakref
 
@@ -47,6 +48,8 @@ def talk_tls(rig, inner, alpn=("http/1.1",), plain=b""):
             w.send(plain)
             return
         time.sleep(getattr(app, "slow", 0))
+        if hasattr(app, "gate"):
+            app.gate.wait(20)
         secure = context.wrap_socket(w.sock, server_side=True)
         app.last = weakref.ref(secure)
         inner(app, Wire(secure))
@@ -126,12 +129,13 @@ class Applications(TlsTest):
                 self.ask(wire=w, end=False)
             self.assertEqual({self.answer(w)[0] for w in wires}, {200})
             self.assertEqual(app.hellos, hellos)
+            files = self.rig.files()
             app.last().shutdown(socket.SHUT_RDWR)
-            time.sleep(0.1)
+            wait_for("the session has ended", lambda n=files: self.rig.files() < n)
 
     def test_who_leaves_amid_a_handshake_leaves_it_to_the_next(self):
         app = self.tls(talk_h2(serve_hello), alpn=("h2",))
-        app.slow = 0.5
+        app.gate = threading.Event()
         for known in (False, True):
             with self.subTest(known):
                 before = getattr(app, "hellos", 0)
@@ -140,13 +144,17 @@ class Applications(TlsTest):
                 others = [self.connect() for _ in range(20)]
                 for w in others:
                     self.ask(wire=w, end=False)
-                time.sleep(0.2)
+                wait_for("all have found out", lambda k=known: k or app.plain == 21)
                 first.sock.close()
                 first = None
+                wait_for("another one shakes hands", lambda n=before: app.hellos == n + 2)
+                app.gate.set()
                 self.assertEqual({self.answer(w)[0] for w in others}, {200})
                 self.assertEqual(app.hellos, before + 2)
+                app.gate.clear()
+                files = self.rig.files()
                 app.last().shutdown(socket.SHUT_RDWR)
-                time.sleep(0.1)
+                wait_for("the session has ended", lambda n=files: self.rig.files() < n)
 
     def test_a_handshake_that_fails_fails_for_all_who_waited_for_it(self):
         def refuse(app, w):
