@@ -7,30 +7,26 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "net/upstream_session.h"
-
-#define STREAMS 3
-#define TURNS   200
+#include "session_rig.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum phase { ASKED, HEADED, TRAILED, OVER, CLOSED };
 
 static struct {
-	uv_loop_t loop;
-	enum phase phase[STREAMS];
-	struct upstream *up[STREAMS];
+	struct session_rig rig;
+	enum phase phase[SESSION_RIG_STREAMS];
 	uint8_t how; /* 1: takes little, 2: gives up at the head, 4: has a body to send */
 } f;
 
-static size_t number(const struct upstream *u)
+static enum phase *phase_of(const struct upstream *u)
 {
-	return (size_t)((enum phase *)upstream_owner(u) - f.phase);
+	return &f.phase[session_rig_number(&f.rig, u)];
 }
 
 static void go(struct upstream *u, enum phase from, enum phase most, enum phase to)
 {
-	enum phase *phase = upstream_owner(u);
+	enum phase *phase = phase_of(u);
 
 	assert(*phase >= from && *phase <= most);
 	*phase = to;
@@ -72,7 +68,7 @@ static void on_end(struct upstream *u)
 
 static void on_writable(struct upstream *u)
 {
-	go(u, ASKED, HEADED, *(enum phase *)upstream_owner(u));
+	go(u, ASKED, HEADED, *phase_of(u));
 	if (!upstream_send_body(u, "more", 4))
 		return;
 	upstream_send_end(u);
@@ -86,7 +82,7 @@ static void on_failed(struct upstream *u, const char *why)
 
 static void on_closed(struct upstream *u)
 {
-	f.up[number(u)] = NULL;
+	f.rig.up[session_rig_number(&f.rig, u)] = NULL;
 	go(u, ASKED, OVER, CLOSED);
 }
 
@@ -101,72 +97,41 @@ static const struct upstream_ops ops = {
 	.closed = on_closed,
 };
 
-static void on_change(void *owner)
-{
-	(void)owner;
-}
-
-static const struct session_ops session_ops = { .ready = on_change, .retired = on_change };
-static const struct conn_ops no_ops;
-
-static void ask(struct session *s)
+static void ask(void)
 {
 	static const struct http_header host = { "host", "a" };
 	static const uint8_t block[LIMIT_HTTP_BUFFER];
 
-	for (size_t i = 0; i < STREAMS; i++) {
+	for (size_t i = 0; i < SESSION_RIG_STREAMS; i++) {
+		struct upstream *u = session_rig_stream(&f.rig, i, &ops);
+
 		f.phase[i] = ASKED;
-		f.up[i] = session_stream(s, &ops, &f.phase[i]);
-		if (!upstream_request(f.up[i], "POST", "/", &host, 1,
+		if (!upstream_request(u, "POST", "/", &host, 1,
 				      f.how & 4 ? UPSTREAM_CHUNKED : UPSTREAM_NO_BODY))
 			abort();
 		if (f.how & 4)
-			(void)upstream_send_body(f.up[i], block, sizeof(block));
+			(void)upstream_send_body(u, block, sizeof(block));
 	}
-}
-
-static void turn(int peer)
-{
-	static uint8_t sink[1 << 16];
-
-	uv_run(&f.loop, UV_RUN_NOWAIT);
-	for (size_t i = 0; i < STREAMS; i++)
-		if (f.up[i])
-			upstream_read_more(f.up[i]);
-	while (recv(peer, sink, sizeof(sink), MSG_DONTWAIT) > 0)
-		;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct err e;
-	int pair[2];
-
-	if (!size || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
+	if (!size || !session_rig_begin(&f.rig))
 		return 0;
 	f.how = data[0];
-	uv_loop_init(&f.loop);
-	ask(session_new(&f.loop, conn_new(&f.loop, pair[0], NULL, &no_ops, NULL, &e), false,
-			&session_ops, NULL));
+	ask();
 	for (size_t at = 1; at < size;) {
-		ssize_t n = send(pair[1], data + at, size - at, MSG_DONTWAIT | MSG_NOSIGNAL);
+		ssize_t n = send(f.rig.peer, data + at, size - at, MSG_DONTWAIT | MSG_NOSIGNAL);
 
-		turn(pair[1]);
+		session_rig_turn(&f.rig, true, NULL);
 		if (n < 0)
 			break;
 		at += (size_t)n;
 	}
-	turn(pair[1]);
-	close(pair[1]);
-	for (int i = 0; i < TURNS && uv_loop_alive(&f.loop); i++) {
-		uv_run(&f.loop, UV_RUN_NOWAIT);
-		for (size_t k = 0; k < STREAMS; k++)
-			if (f.up[k])
-				upstream_read_more(f.up[k]);
-	}
-	assert(!uv_loop_alive(&f.loop)); /* nothing is left */
-	for (size_t i = 0; i < STREAMS; i++)
+	session_rig_turn(&f.rig, true, NULL);
+	if (!session_rig_end(&f.rig))
+		abort(); /* something is left */
+	for (size_t i = 0; i < SESSION_RIG_STREAMS; i++)
 		assert(f.phase[i] == CLOSED);
-	uv_loop_close(&f.loop);
 	return 0;
 }

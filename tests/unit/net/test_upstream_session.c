@@ -11,28 +11,23 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "net/upstream_session.h"
+#include "session_rig.h"
 
 #define DEADLINE_MS 5000
-#define STREAMS     4
 
 enum { DATA = 0, HEADERS = 1, RST_STREAM = 3, SETTINGS = 4, PUSH_PROMISE = 5, GOAWAY = 7 };
 enum { END = 1, WHOLE = 4 }; /* END_STREAM, END_HEADERS */
 
 static struct {
-	uv_loop_t loop;
-	struct session *s; /* NULL: retired */
-	struct upstream *up[STREAMS];
-	int peer;
+	struct session_rig rig;
 	struct buf told, sent;
 	size_t most; /* body bytes taken at once; 0: all */
 	bool hold;   /* what is not taken waits for `again` */
-	unsigned ready;
 } t;
 
 static size_t number(const struct upstream *u)
 {
-	return (size_t)((struct upstream **)upstream_owner(u) - t.up);
+	return session_rig_number(&t.rig, u);
 }
 
 static void on_interim(struct upstream *u, const struct http_head *h)
@@ -89,7 +84,7 @@ static void on_failed(struct upstream *u, const char *why)
 static void on_closed(struct upstream *u)
 {
 	buf_adds(&t.told, "C");
-	t.up[number(u)] = NULL;
+	t.rig.up[number(u)] = NULL;
 }
 
 static const struct upstream_ops ops = {
@@ -103,33 +98,9 @@ static const struct upstream_ops ops = {
 	.closed = on_closed,
 };
 
-static void on_ready(void *owner)
-{
-	(void)owner;
-	t.ready++;
-}
-
-static void on_retired(void *owner)
-{
-	(void)owner;
-	t.s = NULL;
-}
-
-static const struct session_ops session_ops = { .ready = on_ready, .retired = on_retired };
-static const struct conn_ops no_ops;
-
 static void turn(void)
 {
-	static uint8_t data[1 << 16];
-	ssize_t n;
-
-	uv_run(&t.loop, UV_RUN_NOWAIT);
-	for (size_t i = 0; i < STREAMS && !t.hold; i++)
-		if (t.up[i])
-			upstream_read_more(t.up[i]);
-	n = recv(t.peer, data, sizeof(data), MSG_DONTWAIT);
-	if (n > 0)
-		buf_add(&t.sent, data, (size_t)n);
+	session_rig_turn(&t.rig, !t.hold, &t.sent);
 }
 
 static void turns(int n)
@@ -142,38 +113,25 @@ static void ask(size_t i, int64_t length)
 {
 	static const struct http_header headers[] = { { "host", "a" }, { "x", "y" } };
 
-	assert_true(session_has_room(t.s));
-	t.up[i] = session_stream(t.s, &ops, &t.up[i]);
-	assert_true(upstream_request(t.up[i], "POST", "/", headers, 2, length));
+	assert_true(session_has_room(t.rig.s));
+	assert_true(upstream_request(session_rig_stream(&t.rig, i, &ops), "POST", "/", headers, 2,
+				     length));
 }
 
 static void begin(void)
 {
-	struct err e;
-	int pair[2];
-
 	memset(&t, 0, sizeof(t));
-	assert_int_equal(uv_loop_init(&t.loop), 0);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-	t.s = session_new(&t.loop, conn_new(&t.loop, pair[0], NULL, &no_ops, NULL, &e), false,
-			  &session_ops, NULL);
-	t.peer = pair[1];
+	assert_true(session_rig_begin(&t.rig));
 }
 
 static void finish(void)
 {
-	int64_t until = clock_mono_ms() + DEADLINE_MS;
-
-	for (size_t i = 0; i < STREAMS; i++)
-		if (t.up[i])
-			upstream_close(t.up[i]);
-	if (t.s)
-		session_retire(t.s);
-	shutdown(t.peer, SHUT_WR);
-	while (uv_loop_alive(&t.loop) && clock_mono_ms() < until)
-		turn();
-	assert_int_equal(uv_loop_close(&t.loop), 0);
-	close(t.peer);
+	for (size_t i = 0; i < SESSION_RIG_STREAMS; i++)
+		if (t.rig.up[i])
+			upstream_close(t.rig.up[i]);
+	if (t.rig.s)
+		session_retire(t.rig.s);
+	assert_true(session_rig_end(&t.rig));
 	buf_free(&t.told);
 	buf_free(&t.sent);
 }
@@ -186,8 +144,8 @@ static void frame(unsigned kind, unsigned flags, unsigned stream, const void *pa
 		0, (uint8_t)stream
 	};
 
-	assert_int_equal(send(t.peer, head, 9, 0), 9);
-	assert_int_equal(send(t.peer, payload, size, 0), size);
+	assert_int_equal(send(t.rig.peer, head, 9, 0), 9);
+	assert_int_equal(send(t.rig.peer, payload, size, 0), size);
 }
 
 /* "name:value\n..." without tables; a name may begin with a colon. */
@@ -296,19 +254,19 @@ static void say_hop(void)
 
 static void say_http1(void)
 {
-	send(t.peer, "HTTP/1.1 400 Bad\r\n\r\n", 20, 0);
+	send(t.rig.peer, "HTTP/1.1 400 Bad\r\n\r\n", 20, 0);
 }
 
 static void say_half_then_cut(void)
 {
 	fields(WHOLE, 1, OK);
 	frame(DATA, 0, 1, "hi", 2);
-	shutdown(t.peer, SHUT_WR);
+	shutdown(t.rig.peer, SHUT_WR);
 }
 
 static void say_nothing(void)
 {
-	shutdown(t.peer, SHUT_WR);
+	shutdown(t.rig.peer, SHUT_WR);
 }
 
 /* clang-format off */
@@ -366,7 +324,7 @@ static void test_what_was_said_before_the_end_is_told_when_it_is_taken(void **un
 	ask(0, UPSTREAM_CHUNKED);
 	frame(SETTINGS, 0, 0, "", 0);
 	say_whole_then_reset();
-	shutdown(t.peer, SHUT_WR);
+	shutdown(t.rig.peer, SHUT_WR);
 	turns(20);
 	assert_string_equal(buf_str(&t.told), "0:h200 ");
 	t.hold = false;
@@ -380,18 +338,18 @@ static void test_there_is_room_for_as_many_as_the_server_says(void **unused)
 
 	(void)unused;
 	begin();
-	assert_true(session_has_room(t.s));
+	assert_true(session_has_room(t.rig.s));
 	ask(0, UPSTREAM_NO_BODY);
-	assert_false(session_has_room(t.s)); /* nobody knows yet */
+	assert_false(session_has_room(t.rig.s)); /* nobody knows yet */
 	frame(SETTINGS, 0, 0, two, sizeof(two));
-	while (!t.ready)
+	while (!t.rig.ready)
 		turn();
 	ask(1, UPSTREAM_NO_BODY);
-	assert_false(session_has_room(t.s));
+	assert_false(session_has_room(t.rig.s));
 	say_whole();
 	until_told("0:h200 hi EC");
-	assert_true(session_has_room(t.s));
-	assert_int_equal(t.ready, 1);
+	assert_true(session_has_room(t.rig.s));
+	assert_int_equal(t.rig.ready, 1);
 	finish();
 }
 
@@ -402,8 +360,8 @@ static void test_a_session_that_is_retired_finishes_what_it_has(void **unused)
 	ask(0, UPSTREAM_NO_BODY);
 	frame(SETTINGS, 0, 0, "", 0);
 	turns(5);
-	session_retire(t.s);
-	assert_null(t.s);
+	session_retire(t.rig.s);
+	assert_null(t.rig.s);
 	turns(5);
 	say_whole();
 	until_told("0:h200 hi EC");
@@ -420,7 +378,7 @@ static void test_a_server_whose_window_is_shut_is_not_flooded(void **unused)
 	ask(0, 1 << 24);
 	frame(SETTINGS, 0, 0, "", 0);
 	for (bool room = true; room && sent < 1 << 24; sent += sizeof(block)) {
-		room = upstream_send_body(t.up[0], block, sizeof(block));
+		room = upstream_send_body(t.rig.up[0], block, sizeof(block));
 		turns(3);
 	}
 	assert_true(sent <= 256 * 1024);
@@ -437,8 +395,8 @@ static void test_a_head_that_cannot_be_written_is_not_sent(void **unused)
 
 	(void)unused;
 	begin();
-	t.up[0] = session_stream(t.s, &ops, &t.up[0]);
-	assert_false(upstream_request(t.up[0], "GET", "/", bad, 2, UPSTREAM_NO_BODY));
+	session_rig_stream(&t.rig, 0, &ops);
+	assert_false(upstream_request(t.rig.up[0], "GET", "/", bad, 2, UPSTREAM_NO_BODY));
 	finish();
 }
 
