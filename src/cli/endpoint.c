@@ -4,6 +4,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -13,7 +14,8 @@
 #include "base/buf.h"
 #include "base/io.h"
 
-#define ENDPOINT_HEAD (16 * KIB)
+#define ENDPOINT_HEAD      (16 * KIB)
+#define ENDPOINT_CONNECT_S 10
 
 /* Names below localhost are this host, whatever its resolver knows of them (RFC 6761). */
 static bool endpoint_is_local(const char *name)
@@ -21,6 +23,15 @@ static bool endpoint_is_local(const char *name)
 	size_t n = strlen(name), tail = strlen(".localhost");
 
 	return n > tail && !strcasecmp(name + n - tail, ".localhost");
+}
+
+/* Of a connect and of the handshake, which block; what follows them does not. */
+static void endpoint_limit(int fd)
+{
+	const struct timeval most = { .tv_sec = ENDPOINT_CONNECT_S };
+
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &most, sizeof(most));
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof(most));
 }
 
 static int endpoint_connect(const char *name, const char *port, struct err *e)
@@ -34,6 +45,7 @@ static int endpoint_connect(const char *name, const char *port, struct err *e)
 		return err_set(e, ERR_INTERNAL, "find %s: %s", name, gai_strerror(rc));
 	for (struct addrinfo *at = all; at && fd < 0; at = at->ai_next) {
 		fd = socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		endpoint_limit(fd);
 		if (fd >= 0 && connect(fd, at->ai_addr, at->ai_addrlen))
 			fd_close(&fd);
 	}
@@ -68,82 +80,18 @@ static int endpoint_secure(struct endpoint *p, const char *name, const char *ca_
 	return 0;
 }
 
-/* The value of a header of the answer, up to its line's end; NULL: it has none. */
-static const char *endpoint_header(const char *head, const char *name)
+size_t endpoint_header(const struct endpoint *p, const char *name, const char **value)
 {
 	size_t n = strlen(name);
 
-	for (const char *line = strstr(head, "\r\n"); line; line = strstr(line, "\r\n")) {
+	for (const char *line = strstr(p->head, "\r\n"); line; line = strstr(line, "\r\n")) {
 		line += 2;
-		if (!strncasecmp(line, name, n) && line[n] == ':')
-			return line + n + 1 + strspn(line + n + 1, " ");
+		if (strncasecmp(line, name, n) != 0 || line[n] != ':')
+			continue;
+		*value = line + n + 1 + strspn(line + n + 1, " ");
+		return strcspn(*value, "\r");
 	}
-	return NULL;
-}
-
-/* Byte by byte, since those behind the head are the port's. */
-static int endpoint_read_head(struct endpoint *p, char *head, struct err *e)
-{
-	size_t n = 0;
-
-	while (n < ENDPOINT_HEAD - 1) {
-		if (SSL_read(p->ssl, head + n, 1) != 1)
-			return err_set(e, ERR_INTERNAL, "the endpoint ended the connection");
-		head[++n] = '\0';
-		if (n >= 4 && !strcmp(head + n - 4, "\r\n\r\n"))
-			return 0;
-	}
-	return err_set(e, ERR_INTERNAL, "the endpoint's answer is too long");
-}
-
-static int endpoint_upgrade(struct endpoint *p, const struct endpoint_ask *ask, struct err *e)
-{
-	autobuf struct buf request = { .secret = true };
-	autofree char *head = xcalloc(1, ENDPOINT_HEAD);
-	const char *protocol = ask->datagrams ? "doze-udp" : "doze-tcp", *why;
-	unsigned status = 0;
-
-	buf_addf(&request,
-		 "GET / HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: %s\r\n"
-		 "X-aws-proxy-auth: %s\r\nX-aws-proxy-port: %u\r\n\r\n",
-		 ask->host, protocol, ask->token, ask->port);
-	if (SSL_write(p->ssl, request.data, (int)request.size) != (int)request.size)
-		return err_set(e, ERR_INTERNAL, "the endpoint ended the connection");
-	if (endpoint_read_head(p, head, e))
-		return -1;
-	if (sscanf(head, "HTTP/1.1 %u ", &status) != 1)
-		return err_set(e, ERR_INTERNAL, "the endpoint's answer is no HTTP");
-	why = endpoint_header(head, "x-doze-reason");
-	if (status == 101 && endpoint_header(head, "upgrade"))
-		return 0;
-	return err_set(e, status == 403 ? ERR_DENIED : ERR_INTERNAL,
-		       "the endpoint answered %u%s%.*s", status, why ? ": " : "",
-		       why ? (int)strcspn(why, "\r") : 0, why ? why : "");
-}
-
-int endpoint_open(struct endpoint *p, const struct endpoint_ask *ask, struct err *e)
-{
-	const char *colon = strchr(ask->host, ':');
-	autofree char *name = xasprintf("%.*s", (int)strcspn(ask->host, ":"), ask->host);
-
-	*p = (struct endpoint){ .fd = endpoint_connect(name, colon ? colon + 1 : "443", e) };
-	if (p->fd < 0)
-		return -1;
-	if (!endpoint_secure(p, name, ask->ca_file, e) && !endpoint_upgrade(p, ask, e)) {
-		if (!io_nonblock(p->fd))
-			return 0;
-		err_sys(e, "use the connection to the endpoint");
-	}
-	endpoint_close(p);
-	return -1;
-}
-
-void endpoint_close(struct endpoint *p)
-{
-	SSL_free(p->ssl);
-	SSL_CTX_free(p->context);
-	fd_close(&p->fd);
-	*p = (struct endpoint){ .fd = -1 };
+	return 0;
 }
 
 static ssize_t endpoint_result(const struct endpoint *p, int n)
@@ -168,4 +116,100 @@ ssize_t endpoint_write(struct endpoint *p, const void *from, size_t size)
 void endpoint_shutdown(struct endpoint *p)
 {
 	(void)SSL_shutdown(p->ssl);
+}
+
+/* False: it is to be waited for no longer. */
+static bool endpoint_wait(struct endpoint *p, int give_up, short events)
+{
+	struct pollfd ready[] = { { .fd = p->fd, .events = events },
+				  { .fd = give_up, .events = POLLIN } };
+
+	if (poll(ready, ARRAY_SIZE(ready), -1) > 0 && ready[1].revents)
+		p->gave_up = true;
+	return !p->gave_up;
+}
+
+static int endpoint_send(struct endpoint *p, const struct buf *request, struct err *e)
+{
+	for (size_t at = 0; at < request->size;) {
+		ssize_t n = endpoint_write(p, request->data + at, request->size - at);
+
+		if (n < 0)
+			return err_set(e, ERR_CAPACITY, "the endpoint ended the connection");
+		if (!n)
+			(void)endpoint_wait(p, -1, POLLOUT);
+		at += (size_t)n;
+	}
+	return 0;
+}
+
+/* Byte by byte, since those behind the head are not ours. */
+static int endpoint_read_head(struct endpoint *p, int give_up, struct err *e)
+{
+	size_t n = 0;
+
+	while (n < ENDPOINT_HEAD - 1) {
+		ssize_t got = endpoint_read(p, p->head + n, 1);
+
+		if (got < 0)
+			return err_set(e, ERR_CAPACITY, "the endpoint ended the connection");
+		if (!got && !endpoint_wait(p, give_up, POLLIN))
+			return err_set(e, ERR_CONFLICT, "the microVM has not answered yet");
+		n += (size_t)got;
+		p->head[n] = '\0';
+		if (n >= 4 && !strcmp(p->head + n - 4, "\r\n\r\n"))
+			return 0;
+	}
+	return err_set(e, ERR_INTERNAL, "the endpoint's answer is too long");
+}
+
+static int endpoint_upgrade(struct endpoint *p, const struct endpoint_ask *ask, struct err *e)
+{
+	autobuf struct buf request = { .secret = true };
+	const char *why, *protocol;
+	size_t n;
+
+	buf_addf(&request,
+		 "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: %s\r\n"
+		 "X-aws-proxy-auth: %s\r\n%s\r\n",
+		 ask->target, ask->host, ask->upgrade, ask->token, ask->fields);
+	p->head = xcalloc(1, ENDPOINT_HEAD);
+	if (endpoint_send(p, &request, e) || endpoint_read_head(p, ask->give_up, e))
+		return -1;
+	if (sscanf(p->head, "HTTP/1.1 %u ", &p->status) != 1)
+		return err_set(e, ERR_INTERNAL, "the endpoint's answer is no HTTP");
+	if (p->status == 101 && endpoint_header(p, "upgrade", &protocol))
+		return 0;
+	n = endpoint_header(p, "x-doze-reason", &why);
+	return err_set(e, p->status == 403 ? ERR_DENIED : ERR_CONFLICT,
+		       "the endpoint answered %u%s%.*s", p->status, n ? ": " : "", (int)n,
+		       n ? why : "");
+}
+
+int endpoint_open(struct endpoint *p, const struct endpoint_ask *ask, struct err *e)
+{
+	const char *colon = strchr(ask->host, ':');
+	autofree char *name = xasprintf("%.*s", (int)strcspn(ask->host, ":"), ask->host);
+
+	*p = (struct endpoint){ .fd = endpoint_connect(name, colon ? colon + 1 : "443", e) };
+	if (p->fd < 0)
+		return -1;
+	if (!endpoint_secure(p, name, ask->ca_file, e)) {
+		if (io_nonblock(p->fd))
+			err_sys(e, "use the connection to the endpoint");
+		else if (!endpoint_upgrade(p, ask, e))
+			return 0;
+	}
+	endpoint_close(p);
+	return -1;
+}
+
+void endpoint_close(struct endpoint *p)
+{
+	SSL_free(p->ssl);
+	SSL_CTX_free(p->context);
+	if (p->fd >= 0)
+		fd_close(&p->fd);
+	mem_free(&p->head);
+	*p = (struct endpoint){ .fd = -1, .status = p->status, .gave_up = p->gave_up };
 }

@@ -35,11 +35,14 @@ int forward_renew(struct forward *f)
 
 void forward_serve(const struct forward *f, int local)
 {
+	autofree char *fields = xasprintf("X-aws-proxy-port: %u\r\n", f->port.port);
 	const struct endpoint_ask ask = { .host = f->host,
 					  .ca_file = f->client->ca_file,
 					  .token = f->token,
-					  .port = f->port.port,
-					  .datagrams = f->port.datagrams };
+					  .target = "/",
+					  .upgrade = f->port.datagrams ? "doze-udp" : "doze-tcp",
+					  .fields = fields,
+					  .give_up = -1 };
 	struct endpoint p;
 	struct err e;
 

@@ -1,4 +1,4 @@
-/* shell_link.h - a WebSocket to a microVM's shell (docs/shell.md): libcurl connects, over TLS, and
+/* shell_link.h - a WebSocket to a microVM's shell (docs/shell.md): endpoint.h connects, and
  * libwslay frames.  Everything else is the caller's: it polls, and knows what a close means. */
 #ifndef CLI_SHELL_LINK_H
 #define CLI_SHELL_LINK_H
@@ -27,7 +27,8 @@ void shell_link_close(struct shell_link *l);
 
 int shell_link_fd(const struct shell_link *l);
 struct websocket *shell_link_websocket(struct shell_link *l);
-/* Take what came, and send what is ready: -1 if the connection is broken. */
+/* Take what came, before anything is polled for, since it may be here already; and send what is
+ * ready: -1 if the connection is broken. */
 int shell_link_read(struct shell_link *l) must_check;
 int shell_link_write(struct shell_link *l) must_check;
 size_t shell_link_unsent(struct shell_link *l);
