@@ -13,6 +13,7 @@ struct duplex_ops {
 	size_t (*data)(struct duplex *d, const uint8_t *data, size_t size);
 	void (*end)(struct duplex *d);
 	void (*drained)(struct duplex *d);
+	void (*received)(struct duplex *d); /* of duplex_await_receipt; may be NULL */
 	void (*closed)(struct duplex *d);
 };
 
@@ -28,6 +29,8 @@ struct duplex_kind {
 	/* NULL: nothing bounds it.  An HTTP/2 stream shares its connection's buffers with others.
 	 */
 	void (*unsent)(struct duplex *d, int bytes);
+	/* NULL: the peer says nothing of what it got. */
+	void (*await_receipt)(struct duplex *d);
 };
 
 struct duplex {
@@ -80,6 +83,15 @@ static inline void duplex_close_after_write(struct duplex *d)
 static inline void duplex_timeout(struct duplex *d, int64_t ms)
 {
 	d->kind->timeout(d, ms);
+}
+
+/* Call `received` once the peer has got what was written until now; one at a time.  False: it does
+ * not say so, and what may be unsent is all that bounds what it has not got. */
+static inline bool duplex_await_receipt(struct duplex *d)
+{
+	if (d->kind->await_receipt)
+		d->kind->await_receipt(d);
+	return d->kind->await_receipt;
 }
 
 static inline void duplex_unsent(struct duplex *d, int bytes)

@@ -83,6 +83,7 @@ struct h2_stream {
 	bool resumes;      /* the handler takes bytes again */
 	bool full;         /* the handler was told to wait for `writable` */
 	bool leaves;       /* the tunnel ends with what is queued */
+	bool asks_receipt; /* a PING follows what is queued; its answer says that all came */
 	bool unwanted;     /* the answer is out, and the client still sends */
 	/* Large, and valid only as far as they say; a new stream's are cleared, not zeroed: */
 	struct http_head head;
@@ -129,6 +130,9 @@ int h2_put_answer(nghttp2_session *session, nghttp2_frame *frame, const uint8_t 
 void h2_make_key(struct h2_stream *s);
 bool h2_upgrade_fits(const struct http_exchange *x, const struct http_head *answer);
 struct duplex *h2_take_duplex(struct http_exchange *x, const struct duplex_ops *ops, void *owner);
+void h2_ask_receipt(struct h2_stream *s); /* nothing is queued any more */
+/* The answer to a PING: if it is that of a receipt, its stream hears of it. */
+void h2_got_receipt(struct h2 *h, const uint8_t opaque[8]);
 
 static inline struct h2_stream *h2_of(struct http_exchange *x)
 {

@@ -125,6 +125,8 @@ static int h2_on_frame(nghttp2_session *session, const nghttp2_frame *frame, voi
 	if (frame->hd.type == NGHTTP2_PING && frame->hd.flags & NGHTTP2_FLAG_ACK &&
 	    !memcmp(frame->ping.opaque_data, h2_opaque, sizeof(h2_opaque)))
 		h2_measured(h);
+	else if (frame->hd.type == NGHTTP2_PING && frame->hd.flags & NGHTTP2_FLAG_ACK)
+		h2_got_receipt(h, frame->ping.opaque_data);
 	if (!s || (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA))
 		return 0;
 	if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST)

@@ -269,6 +269,8 @@ int h2_put_answer(nghttp2_session *session, nghttp2_frame *frame, const uint8_t 
 	if (!h2_queued(s)) {
 		buf_clear(&s->out);
 		s->out_at = 0;
+		if (s->asks_receipt)
+			h2_ask_receipt(s);
 	}
 	if (s->full && h2_queued(s) < LIMIT_HTTP_BUFFER / 2)
 		http_call_later(h->server, &s->later);

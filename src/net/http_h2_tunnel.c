@@ -10,6 +10,7 @@
 #include "base/rand.h"
 #include "net/http_h2.h"
 
+#define H2_RECEIPT     "dozr" /* begins the PINGs of receipts; the stream follows */
 #define H2_ACCEPT_GUID "258EAFA5-E914-47DA-95CA-C5AB0DC85B11" /* RFC 6455 1.3 */
 
 static struct h2_stream *h2_stream_of(struct duplex *d)
@@ -93,6 +94,41 @@ static void h2_tunnel_timeout(struct duplex *d, int64_t ms)
 	(void)d, (void)ms; /* every byte crosses the other end too, whose silence is counted */
 }
 
+/* A PING is sent at once, in front of DATA that waits, but behind what has been framed. */
+void h2_ask_receipt(struct h2_stream *s)
+{
+	const uint32_t id = (uint32_t)s->id;
+	uint8_t opaque[8] = H2_RECEIPT;
+
+	s->asks_receipt = false;
+	memcpy(opaque + 4, &id, sizeof(id));
+	(void)nghttp2_submit_ping(s->h->session, NGHTTP2_FLAG_NONE, opaque);
+	h2_pump_later(s->h);
+}
+
+void h2_got_receipt(struct h2 *h, const uint8_t opaque[8])
+{
+	struct h2_stream *s;
+	uint32_t id;
+
+	memcpy(&id, opaque + 4, sizeof(id));
+	if (memcmp(opaque, H2_RECEIPT, 4) != 0 || id > INT32_MAX)
+		return;
+	s = nghttp2_session_get_stream_user_data(h->session, (int32_t)id);
+	if (s && s->tunnel && s->duplex.ops->received)
+		s->duplex.ops->received(&s->duplex);
+}
+
+static void h2_tunnel_await_receipt(struct duplex *d)
+{
+	struct h2_stream *s = h2_stream_of(d);
+
+	if (h2_queued(s) || s->answer == H2_HEAD_WAITS)
+		s->asks_receipt = true;
+	else if (!s->h->closing)
+		h2_ask_receipt(s);
+}
+
 static const struct duplex_kind h2_tunnel_kind = {
 	.write = h2_tunnel_write,
 	.full = h2_tunnel_full,
@@ -102,6 +138,7 @@ static const struct duplex_kind h2_tunnel_kind = {
 	.close = h2_tunnel_close,
 	.close_after_write = h2_tunnel_close_after_write,
 	.timeout = h2_tunnel_timeout,
+	.await_receipt = h2_tunnel_await_receipt,
 };
 
 struct duplex *h2_take_duplex(struct http_exchange *x, const struct duplex_ops *ops, void *owner)

@@ -190,6 +190,17 @@ static void client_drained(struct duplex *d)
 	s->guest_waits = false;
 }
 
+static void client_received(struct duplex *d)
+{
+	struct shell *s = d->owner;
+
+	if (!s->route || !s->guest || !s->awaited)
+		return;
+	shell_guest_received(s);
+	if (!shell_client_full(s))
+		shell_guest_taken(s);
+}
+
 static void client_closed(struct duplex *d)
 {
 	struct shell *s = d->owner;
@@ -204,6 +215,7 @@ static const struct duplex_ops shell_client_ops = {
 	.data = client_data,
 	.end = client_end,
 	.drained = client_drained,
+	.received = client_received,
 	.closed = client_closed,
 };
 

@@ -45,18 +45,25 @@ void shell_guest_resize(struct shell *s, const uint64_t sizes[2])
 	shell_guest_send(s, &frame);
 }
 
-void shell_guest_taken(struct shell *s)
+void shell_guest_received(struct shell *s)
 {
 	autobuf struct buf frame = { 0 };
-	size_t mark;
+	size_t mark = agent_begin(&frame, SHELL_TAKEN);
 
-	if (!s->untaken)
-		return;
-	mark = agent_begin(&frame, SHELL_TAKEN);
-	agent_put_u64(&frame, SHELL_COUNT, s->untaken);
+	agent_put_u64(&frame, SHELL_COUNT, s->awaited);
 	agent_end(&frame, mark);
-	s->untaken = 0;
+	s->awaited = 0;
 	shell_guest_send(s, &frame);
+}
+
+void shell_guest_taken(struct shell *s)
+{
+	if (!s->untaken || s->awaited || !s->client)
+		return;
+	s->awaited = s->untaken;
+	s->untaken = 0;
+	if (!duplex_await_receipt(s->client))
+		shell_guest_received(s);
 }
 
 static uint64_t guest_number(const struct agent_frame *f, enum shell_field field)

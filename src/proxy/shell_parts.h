@@ -43,7 +43,8 @@ struct shell {
 	struct buf from_guest;   /* a frame that is not whole */
 	struct buf typed;        /* for which the guest has no room yet */
 	size_t room;             /* bytes that the guest takes */
-	uint64_t untaken;        /* bytes from the guest that are not acknowledged */
+	uint64_t untaken;        /* bytes from the guest that are not acknowledged ... */
+	uint64_t awaited;        /* ... and those that the client shall say it got; 0: none */
 	bool opened;             /* the client got session_init */
 	bool waits, guest_waits; /* nothing is read of the client, of the guest */
 };
@@ -64,7 +65,8 @@ extern const struct conn_ops shell_guest_ops;
 void shell_guest_open(struct shell *s);
 void shell_guest_input(struct shell *s, const uint8_t *data, size_t size);
 void shell_guest_resize(struct shell *s, const uint64_t sizes[2]);
-/* Acknowledge what the client's connection took. */
+/* Acknowledge what the client got, or what its connection took if it does not say. */
 void shell_guest_taken(struct shell *s);
+void shell_guest_received(struct shell *s); /* the client says so */
 
 #endif

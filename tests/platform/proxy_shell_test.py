@@ -4,6 +4,7 @@
     proxy_shell_test.py PROXY_ROLE [unittest arguments]
 """
 import base64
+import contextlib
 import json
 import os
 import socket
@@ -341,6 +342,39 @@ class Shells(proxy_test.ProxyTest):
         c, _ = self.opened()
         self.assertEqual(len(c.bytes(4 * MIB)), 4 * MIB)
         self.assertLessEqual(sum(taken), 4 * MIB)
+
+    def test_over_http_2_what_the_client_has_not_got_is_not_acknowledged(self):
+        """It is kept in the guest then, for a client that comes back."""
+        taken, printed = [], threading.Event()
+
+        def window(g):
+            g.frame()
+            g.send(OPENED)
+            for _ in range(4):
+                g.send(OUTPUT, (BYTES, bytes(8192)))
+            printed.set()
+            while sum(taken) < 4 * 8192:
+                taken.append(g.frame()[1][COUNT])
+            g.frame()
+        self.guest(window)
+        context = ssl.create_default_context(cafile=self.rig.cert)
+        context.set_alpn_protocols(["h2"])
+        raw = socket.create_connection(("127.0.0.1", self.rig.port), timeout=20)
+        c = h2.Client(context.wrap_socket(raw, server_hostname=self.host)).ready()
+        s = c.request([(":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "https"), (":path", "/shell"),
+                       (":authority", self.host), ("sec-websocket-version", "13"),
+                       ("sec-websocket-protocol", f"lambda-microvms, lambda-microvms.authentication.{self.token}")], end=False)
+        self.assertTrue(printed.wait(5))
+        time.sleep(0.3)
+        self.assertEqual(taken, [], "it lies in buffers of the way")
+        c.until(lambda: len(c.streams[s].body) > 4 * 8192)
+        c.sock.settimeout(0.1)
+
+        def acknowledged():
+            with contextlib.suppress(TimeoutError):
+                c.step()
+            return sum(taken) == 4 * 8192
+        wait_for("it is acknowledged", acknowledged)
 
     def test_input_crosses_a_full_window_whole(self):
         c, _ = self.opened()
