@@ -54,8 +54,11 @@ void flow_end(struct datagram_flow *f)
 static bool flow_has_bandwidth(const struct datagram_flow *f, size_t size)
 {
 	struct proxy *p = f->caller.proxy;
-	int64_t now_ns = clock_mono_us() * 1000;
+	int64_t now_ns;
 
+	if (!worker_shares_limit_bytes(p->conf))
+		return true;
+	now_ns = clock_mono_us() * 1000;
 	if (worker_shares_charge(&p->shares, p->conf, f->caller.route, 0, now_ns))
 		return false;
 	(void)worker_shares_charge(&p->shares, p->conf, f->caller.route, size, now_ns);

@@ -94,6 +94,11 @@ bool worker_shares_publish(struct worker_shares *w, const struct conf *conf, con
 	       share_pass(&s->published_due_us, (unsigned)conf->clients.published_rate, now_us);
 }
 
+bool worker_shares_limit_bytes(const struct conf *conf)
+{
+	return shares_limit(conf->microvm_bandwidth, conf, 1, AWS_BYTES) > 0;
+}
+
 int64_t worker_shares_charge(struct worker_shares *w, const struct conf *conf,
 			     const struct route *r, size_t bytes, int64_t now_ns)
 {

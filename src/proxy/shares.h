@@ -25,6 +25,8 @@ void worker_shares_leave_token(struct worker_shares *w, struct share_token *t); 
 /* May a client come by a published port?  */
 bool worker_shares_publish(struct worker_shares *w, const struct conf *conf, const struct route *r,
 			   int64_t now_us) must_check;
+/* Are bytes limited?  If not, nobody needs to charge them. */
+bool worker_shares_limit_bytes(const struct conf *conf);
 /* Bytes passed: for how many ns must no more, if they are limited.  */
 int64_t worker_shares_charge(struct worker_shares *w, const struct conf *conf,
 			     const struct route *r, size_t bytes, int64_t now_ns);

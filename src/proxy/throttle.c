@@ -42,9 +42,12 @@ static void throttle_tick(uv_timer_t *timer)
 
 void throttle_pass(struct throttle *t, struct proxy *p, struct route *r, size_t bytes)
 {
-	int64_t now_us = clock_mono_us();
-	int64_t wait_ns = worker_shares_charge(&p->shares, p->conf, r, bytes, now_us * 1000);
+	int64_t now_us, wait_ns;
 
+	if (!worker_shares_limit_bytes(p->conf))
+		return;
+	now_us = clock_mono_us();
+	wait_ns = worker_shares_charge(&p->shares, p->conf, r, bytes, now_us * 1000);
 	if (!wait_ns)
 		return;
 	t->until_us = now_us + wait_ns / 1000;
