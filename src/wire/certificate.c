@@ -10,8 +10,9 @@
 
 #include "base/rand.h"
 
-/* A UUID's own arc (X.667): the extension with the claims, JSON in a UTF8String. */
-#define CERTIFICATE_CLAIMS "2.25.273345976910821749696912387137108041954"
+/* The claims stand in the extension whose text is free, so that everybody can read them. A name of
+ * our own would be a UUID's (2.25.N), which Go's parser refuses for its length. */
+#define CERTIFICATE_CLAIMS NID_netscape_comment
 /* The client's clock may be behind ours. */
 #define CERTIFICATE_BEFORE_S 3600
 
@@ -19,7 +20,6 @@ struct certificate_authority {
 	X509 *certificate;
 	EVP_PKEY *key; /* NULL: it opens only */
 	X509_STORE *store;
-	ASN1_OBJECT *claims; /* the extension's name */
 };
 
 /* Nobody is there to be asked for a pass phrase. */
@@ -36,8 +36,7 @@ struct certificate_authority *certificate_authority_new(const char *pem, size_t 
 
 	assert(bio);
 	a->store = X509_STORE_new();
-	a->claims = OBJ_txt2obj(CERTIFICATE_CLAIMS, 1);
-	assert(a->store && a->claims);
+	assert(a->store);
 	a->key = PEM_read_bio_PrivateKey(bio, NULL, certificate_no_phrase, NULL);
 	(void)BIO_reset(bio);
 	a->certificate = PEM_read_bio_X509(bio, NULL, certificate_no_phrase, NULL);
@@ -57,7 +56,6 @@ void certificate_authority_free(struct certificate_authority *a)
 	X509_free(a->certificate);
 	EVP_PKEY_free(a->key);
 	X509_STORE_free(a->store);
-	ASN1_OBJECT_free(a->claims);
 	free(a);
 }
 
@@ -84,26 +82,14 @@ static bool certificate_put_usage(X509 *cert, int nid, const char *value)
 	return ok;
 }
 
-static bool certificate_put_claims(const struct certificate_authority *a, X509 *cert,
-				   const struct token_claims *claims)
+static bool certificate_put_claims(X509 *cert, const struct token_claims *claims)
 {
-	ASN1_UTF8STRING *text = ASN1_UTF8STRING_new();
-	ASN1_OCTET_STRING *value = ASN1_OCTET_STRING_new();
+	ASN1_IA5STRING *text = ASN1_IA5STRING_new();
 	char *json = token_claims_text(claims);
-	X509_EXTENSION *ext = NULL;
-	uint8_t *der = NULL;
-	int size;
-	bool ok;
+	bool ok = text && ASN1_STRING_set(text, json, -1) &&
+		  X509_add1_ext_i2d(cert, CERTIFICATE_CLAIMS, text, 0, X509V3_ADD_DEFAULT) == 1;
 
-	assert(text && value && ASN1_STRING_set(text, json, -1));
-	size = i2d_ASN1_UTF8STRING(text, &der);
-	ok = size > 0 && ASN1_OCTET_STRING_set(value, der, size) &&
-	     (ext = X509_EXTENSION_create_by_OBJ(NULL, a->claims, 0, value)) &&
-	     X509_add_ext(cert, ext, -1);
-	X509_EXTENSION_free(ext);
-	OPENSSL_free(der);
-	ASN1_OCTET_STRING_free(value);
-	ASN1_UTF8STRING_free(text);
+	ASN1_IA5STRING_free(text);
 	free(json);
 	return ok;
 }
@@ -125,7 +111,7 @@ static bool certificate_fill(const struct certificate_authority *a, X509 *cert,
 	       certificate_put_usage(cert, NID_basic_constraints, "critical,CA:FALSE") &&
 	       certificate_put_usage(cert, NID_key_usage, "critical,digitalSignature") &&
 	       certificate_put_usage(cert, NID_ext_key_usage, "clientAuth") &&
-	       certificate_put_claims(a, cert, claims) && X509_sign(cert, a->key, EVP_sha256());
+	       certificate_put_claims(cert, claims) && X509_sign(cert, a->key, EVP_sha256());
 }
 
 static bool certificate_write(X509 *cert, struct buf *pem)
@@ -179,18 +165,13 @@ static const char *certificate_fault(const struct certificate_authority *a, X509
 	return fault;
 }
 
-static bool certificate_read_claims(const struct certificate_authority *a, const X509 *cert,
-				    struct token_claims *claims)
+static bool certificate_read_claims(const X509 *cert, struct token_claims *claims)
 {
-	int at = X509_get_ext_by_OBJ(cert, a->claims, -1);
-	ASN1_OCTET_STRING *value = at < 0 ? NULL : X509_EXTENSION_get_data(X509_get_ext(cert, at));
-	const uint8_t *der = value ? ASN1_STRING_get0_data(value) : NULL;
-	ASN1_UTF8STRING *text =
-		value ? d2i_ASN1_UTF8STRING(NULL, &der, ASN1_STRING_length(value)) : NULL;
+	ASN1_IA5STRING *text = X509_get_ext_d2i(cert, CERTIFICATE_CLAIMS, NULL, NULL);
 	bool ok = text && token_claims_read((const char *)ASN1_STRING_get0_data(text),
 					    (size_t)ASN1_STRING_length(text), claims);
 
-	ASN1_UTF8STRING_free(text);
+	ASN1_IA5STRING_free(text);
 	return ok;
 }
 
@@ -205,7 +186,7 @@ int certificate_open(const struct certificate_authority *a, const uint8_t *der, 
 	*claims = (struct token_claims){ 0 };
 	if (fault)
 		rc = err_set(e, ERR_DENIED, "the client's certificate is not good: %s", fault);
-	else if (!certificate_read_claims(a, cert, claims))
+	else if (!certificate_read_claims(cert, claims))
 		rc = err_set(e, ERR_DENIED, "the client's certificate carries no token");
 	X509_free(cert);
 	ERR_clear_error();

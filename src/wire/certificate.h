@@ -1,5 +1,5 @@
 /* certificate.h - a token in the form of a client's certificate (ADR 0015): signed by an authority
- * of its own, with the token's claims in an extension.
+ * of its own, with the token's claims as its comment.
  *
  * It holds no secret: what a client proves is that it has the certificate's key.  Pure; time is an
  * argument. */

@@ -34,6 +34,7 @@ SUPER_LOG = 9
 SSL_REQUEST, GSS_REQUEST = struct.pack(">II", 8, 80877103), struct.pack(">II", 8, 80877104)
 POSTGRES = "/usr/lib/postgresql/15/bin"
 ANYBODY = object()
+WHERE = ""
 
 
 def startup(version=196608, **words):
@@ -522,7 +523,7 @@ class Clients(NativeTest):
         self.set(SLEEPING, machine="")
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                               env={**os.environ, **env}) as client:
-            wait_for("WAKE", self.wakes)
+            wait_for("WAKE, or its end", lambda: self.wakes() or client.poll() is not None, 30)
             self.set(OPEN)
             return client.communicate(timeout=20)[0]
 
@@ -592,6 +593,61 @@ class Clients(NativeTest):
                 return got
             self.assertEqual(asyncio.run(run()), "somebody!")
             self.assertTrue(server.running())
+
+    def psycopg(self, **more):
+        """A connection of libpq 17."""
+        psycopg = library("psycopg")
+        if psycopg.pq.version() < 170000:
+            self.skipTest("this libpq is older than 17")
+        return psycopg.connect(self.words(password="a secret", **more), autocommit=True)
+
+    def test_libpq_17_speaks_tls_from_the_first_byte(self):
+        library("psycopg")
+        with Server(self), self.psycopg(sslnegotiation="direct", sslmode="verify-full") as c:
+            self.assertEqual(c.execute("select current_user").fetchone(), ("somebody",))
+
+    def test_libpq_17_cancels_a_query_through_tls(self):
+        psycopg = library("psycopg")
+        with Server(self), self.psycopg() as c:
+            threading.Timer(0.5, c.cancel_safe).start()
+            at = time.monotonic()
+            with self.assertRaises(psycopg.errors.QueryCanceled):
+                c.execute("select pg_sleep(20)")
+            self.assertLess(time.monotonic() - at, 10)
+            self.assertEqual(c.execute("select 1").fetchone(), (1,))
+
+    def by_a_program(self, *command):
+        cert, key = self.rig.certificate(5432, 6379)
+        what, port = command[-1], 5432 if command[-1] == "postgres" else 6379
+        words = [f"{port}-{self.host}", str(self.rig.port), self.rig.cert, cert, key]
+        return self.by(*command, *words, *(["a secret"] if what == "postgres" else []), NODE_PATH=f"{WHERE}/js/node_modules")
+
+    def test_clients_of_node_and_go(self):
+        programs = ((f"{WHERE}/bin/node", f"{proxy_clients.HERE}/proxy_native.js"), (f"{WHERE}/native_go",))
+        self.app(6379, talk_redis)
+        with Server(self):
+            for program in programs:
+                if not os.path.exists(program[0]):
+                    continue
+                with self.subTest(program=program[-1]):
+                    self.assertEqual(self.by_a_program(*program, "postgres"), "somebody\n")
+                    self.rewake()
+                    self.assertEqual(self.by_a_program(*program, "redis"), "PONG\n")
+                    self.rewake()
+
+    def test_pgjdbc_which_sends_no_name(self):
+        jar = f"{WHERE}/jdbc/usr/share/java/postgresql.jar"
+        if not os.path.exists(jar):
+            self.skipTest("there is no pgjdbc here")
+        cert, key = self.rig.certificate(5432)
+        subprocess.run(["openssl", "pkcs8", "-topk8", "-nocrypt", "-in", key, "-outform", "DER", "-out", f"{key}.pk8"], check=True)
+        with Server(self):
+            got = self.by("java", "-cp", jar, f"{proxy_clients.HERE}/ProxyNative.java", self.endpoint, str(self.rig.port), self.rig.cert,
+                          cert, f"{key}.pk8", "a secret")
+            self.assertEqual(got, "somebodyoff\n")
+
+    def rewake(self):
+        self.rig.control.got.clear()
 
     def test_a_real_server_gives_its_rows_to_psql(self):
         with Server(self):
@@ -669,7 +725,7 @@ class Server:
         where = tempfile.mkdtemp(prefix="proxy-native-")
         os.chmod(where, 0o777)
         subprocess.run([*self.user(), f"{POSTGRES}/initdb", "-D", f"{where}/data", "-U", "root", "--auth-local=trust",
-                        "--auth-host=scram-sha-256", "--no-sync"], check=True, capture_output=True, env={**os.environ, "LC_ALL": "C"},
+                        "--auth-host=scram-sha-256", "--encoding=UTF8", "--no-sync"], check=True, capture_output=True, env={**os.environ, "LC_ALL": "C"},
                        cwd="/")
         with socket.create_server(("127.0.0.1", 0)) as s:
             return where, s.getsockname()[1]
@@ -742,7 +798,7 @@ class Clean(NativeTest):
 
 if __name__ == "__main__":
     proxy_clients.clients(sys.argv[2], "test-native")
-    program = sys.argv[1]
+    program, WHERE = sys.argv[1:3]
     del sys.argv[1:3]
     try:
         proxy_test.run(Rig(program, LIMITS))
