@@ -30,7 +30,6 @@ static void native_free(struct native_want *want)
 {
 	buf_free(&want->token);
 	buf_free(&want->start);
-	explicit_bzero(&want->claims, sizeof(want->claims));
 }
 
 /* The first fault counts. */
@@ -99,10 +98,12 @@ static void native_take_option(struct native_want *want, const char *text)
 	char endpoint[UUID_SIZE];
 	uint16_t port;
 
-	if (!native_name_of_option(text, endpoint, &port))
+	if (!native_name_of_option(text, endpoint, &port)) {
 		native_fault(want, ERR_INVALID, "options=endpoint= is none: it is ENDPOINT[-PORT]");
-	else if ((*want->endpoint && strcmp(want->endpoint, endpoint) != 0) ||
-		 (port && want->port && port != want->port))
+		return;
+	}
+	if ((*want->endpoint && strcmp(want->endpoint, endpoint) != 0) ||
+	    (port && want->port && port != want->port))
 		native_fault(want, ERR_INVALID,
 			     "options=endpoint= and the host's name do not agree");
 	memcpy(want->endpoint, endpoint, sizeof(endpoint));
