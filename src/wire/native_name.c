@@ -57,35 +57,23 @@ bool native_name_of_option(const char *text, char endpoint[UUID_SIZE], uint16_t 
 }
 
 /* The next protocol; false: there is none, or it is cut off. */
-static bool native_alpn_next(const uint8_t **at, const uint8_t *end, const char **name, size_t *n)
+static bool native_alpn_next(const uint8_t **at, size_t *left, const char **name, size_t *n)
 {
-	if (*at == end || !**at || **at > end - *at - 1)
+	if (!*left || !**at || **at >= *left)
 		return false;
 	*n = **at;
 	*name = (const char *)*at + 1;
 	*at += *n + 1;
+	*left -= *n + 1;
 	return true;
 }
 
 void native_token_join(const uint8_t *alpn, size_t size, struct buf *token)
 {
-	const uint8_t *end = alpn + size;
 	size_t n, prefix = strlen(NATIVE_TOKEN);
 	const char *name;
 
-	while (size && native_alpn_next(&alpn, end, &name, &n))
+	while (native_alpn_next(&alpn, &size, &name, &n))
 		if (n > prefix && !memcmp(name, NATIVE_TOKEN, prefix))
 			buf_add(token, name + prefix, n - prefix);
-}
-
-bool native_alpn_has(const uint8_t *alpn, size_t size, const char *wanted)
-{
-	const uint8_t *end = alpn + size;
-	const char *name;
-	size_t n;
-
-	while (size && native_alpn_next(&alpn, end, &name, &n))
-		if (n == strlen(wanted) && !memcmp(name, wanted, n))
-			return true;
-	return false;
 }

@@ -22,7 +22,5 @@ bool native_name_of_option(const char *text, char endpoint[UUID_SIZE], uint16_t 
 /* The token that a client offers as ALPN protocols, in wire form: a protocol has at most 255 bytes,
  * so the token comes in pieces, which are "doze-token." and some of its characters, in order. */
 void native_token_join(const uint8_t *alpn, size_t size, struct buf *token);
-/* Is this protocol among those of the list, in wire form?  */
-bool native_alpn_has(const uint8_t *alpn, size_t size, const char *name);
 
 #endif

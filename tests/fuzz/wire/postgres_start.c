@@ -56,7 +56,6 @@ static void fuzz_names(const uint8_t *data, size_t size)
 		assert(uuid_valid(endpoint));
 	native_token_join(data, size, &token);
 	assert(token.size <= size);
-	(void)native_alpn_has(data, size, "postgresql");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
