@@ -30,7 +30,7 @@ head_timeout_ms = 2000
 tunnel_timeout_ms = 5000
 connections_per_address = 50
 """
-SUPER_LOG = 9
+SUPER_DRAIN, SUPER_LOG = 8, 9
 SSL_REQUEST, GSS_REQUEST = struct.pack(">II", 8, 80877103), struct.pack(">II", 8, 80877104)
 POSTGRES = "/usr/lib/postgresql/15/bin"
 ANYBODY = object()
@@ -783,6 +783,24 @@ class Recorded(NativeTest):
 
 
 class Clean(NativeTest):
+    def test_a_worker_that_is_replaced_serves_those_who_are_there_to_their_end(self):
+        self.app(6379, talk_echo)
+        starting = self.postgres(self.rig.certificate("all"))
+        self.set(WAITING)
+        waits = self.certified()
+        time.sleep(0.2)
+        self.rig.super.send(SUPER_DRAIN, struct.pack("=II", 0, 0))
+        self.app(5432, talk_postgres)
+        self.set(OPEN)
+        self.assertEqual(self.say(waits), b"ping")
+        starting.sendall(startup(user="me"))
+        self.assertEqual(starting.recv(1), b"R")
+        self.assertIsNone(self.rig.process.poll())
+        for s in (waits, starting):
+            s.close()
+        self.assertEqual(self.rig.process.wait(10), 0)
+        self.rig.start()
+
     def test_the_end_of_the_role_closes_everything(self):
         self.app(6379, talk_echo)
         s = self.certified()

@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import os
 import socket
+import ssl
 import struct
 import sys
 import threading
@@ -15,7 +16,7 @@ import unittest
 import uuid
 
 from proxy_ports_test import talk_datagrams
-from proxy_rig import GONE, METER, OPEN, PUBLISH, REFUSALS, SUFFIX, App, talk_sink, talk_source, wait_for
+from proxy_rig import GONE, METER, OPEN, PUBLISH, REFUSALS, SUFFIX, App, Wire, talk_sink, talk_source, wait_for
 from proxy_workers_test import Case
 
 SUPER_SHARES = 10
@@ -103,6 +104,26 @@ class RequestsTest(SharesCase):
 
         wait_for("there is room for four again, and not for five", free)
         self.apps[9000].gate.set()
+
+    def native(self):
+        """A client whose request is bytes of the port."""
+        context = ssl.create_default_context(cafile=self.first.cert)
+        context.load_cert_chain(*self.first.certificate("all"))
+        raw = socket.create_connection(("127.0.0.1", self.first.port), timeout=10)
+        wire = Wire(context.wrap_socket(raw, server_hostname=f"9000-{self.host}"))
+        wire.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        return wire
+
+    def test_native_clients_count_as_requests_do(self):
+        held = [self.native() for _ in range(4)]
+        self.running(4)
+        self.assertEqual(self.status(self.begin(self.second, 8080))[0], 429)
+        self.assertTrue(self.native().closed())
+        self.apps[9000].gate.set()
+        self.assertEqual({self.status(wire)[0] for wire in held}, {200})
+        for wire in held:
+            wire.sock.close()
+        wait_for("room", lambda: self.status(self.begin(self.second, 8080))[0] == 200)
 
     def test_a_row_that_control_gives_anew_takes_those_along_who_run(self):
         held = [self.begin(self.first) for _ in range(4)]
