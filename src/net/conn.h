@@ -14,8 +14,7 @@ struct tls; /* tls.h */
 
 struct conn_ops {
 	void (*open)(struct conn *c); /* the handshake is done; on a plain connection, at once */
-	/* A server's connection brought bytes and has no TLS yet.  Returns how many of them are
-	 * not TLS's.  May be NULL: none. */
+	/* A server's bytes before TLS: returns how many are not TLS's.  NULL: none. */
 	size_t (*before_tls)(struct conn *c, const uint8_t *data, size_t size);
 	/* Bytes came.  Returns how many were taken; the rest is kept and given again after
 	 * conn_resume. */
@@ -60,8 +59,7 @@ bool conn_is_quiet(const struct conn *c);
 void conn_shutdown(struct conn *c); /* send what is queued, then close_notify and FIN */
 void conn_close(struct conn *c);    /* at once; queued bytes are lost */
 void conn_close_after_write(struct conn *c);
-/* Close after so long a silence in both directions; 0: off. */
-void conn_timeout(struct conn *c, int64_t ms);
+void conn_timeout(struct conn *c, int64_t ms); /* a silence of both sides closes it; 0: off */
 
 /* How slow the peer may be (pace.h): the connection is closed when the peer's budget is spent.
  * Time counts outwards while bytes are queued for the peer, and inwards between conn_await(c,

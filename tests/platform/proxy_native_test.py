@@ -6,6 +6,7 @@ port, and those of PostgreSQL and Redis in their own ways.
 """
 import asyncio
 import contextlib
+import glob
 import json
 import os
 import shutil
@@ -32,7 +33,7 @@ connections_per_address = 50
 """
 SUPER_DRAIN, SUPER_LOG = 8, 9
 SSL_REQUEST, GSS_REQUEST = struct.pack(">II", 8, 80877103), struct.pack(">II", 8, 80877104)
-POSTGRES = "/usr/lib/postgresql/15/bin"
+POSTGRES = max(glob.glob("/usr/lib/postgresql/*/bin"), default="")
 ANYBODY = object()
 WHERE = ""
 

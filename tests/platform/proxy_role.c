@@ -2,7 +2,9 @@
  *
  *	proxy_role		as dozed would start it: the supervisor on 3, the configuration on 4
  *	proxy_role mint KEYS MICROVM EXPIRES_MS [PORT | FIRST-LAST | all | shell]...
- *	proxy_role sign SIGNER PUBLIC_KEY MICROVM EXPIRES_MS [SCOPE]...	a certificate; the first two are PEM */
+ *	proxy_role sign SIGNER PUBLIC_KEY MICROVM EXPIRES_MS [SCOPE]...
+ *
+ * The last makes a certificate; its first two words are PEM. */
 
 #include <stdio.h>
 #include <stdlib.h>
