@@ -8,8 +8,9 @@
 #include "net/conn.h"
 #include "net/conn_parts.h"
 
-#define CONN_HIGH LIMIT_HTTP_BUFFER
-#define CONN_LOW  (LIMIT_HTTP_BUFFER / 4)
+#define CONN_HIGH  LIMIT_HTTP_BUFFER
+#define CONN_LOW   (LIMIT_HTTP_BUFFER / 4)
+#define CONN_LARGE (32 * KIB)
 /* We read on after our FIN, because unread bytes would reset the connection and lose our last
  * bytes: until the peer is silent for so long, but not longer than LIMIT_CONN_FINISH_MS. */
 #define CONN_LINGER_MS 2000
@@ -120,25 +121,34 @@ static void conn_start_shutdown(struct conn *c)
 	conn_close(c);
 }
 
+/* How much the kernel took; -1: the peer refuses it. */
+static ssize_t conn_try(struct conn *c, const void *data, size_t size)
+{
+	uv_buf_t buf = { .base = (char *)(uintptr_t)data, .len = size };
+	int n = uv_try_write(&c->uv.stream, &buf, 1);
+
+	if (n == UV_EAGAIN)
+		return 0;
+	if (n < 0) {
+		conn_not_heard(c);
+		return -1;
+	}
+	c->last_ms = conn_now(c);
+	c->handed += n;
+	return n;
+}
+
 static void conn_push(struct conn *c)
 {
-	uv_buf_t buf;
-	int n;
+	ssize_t n;
 
 	if (c->state == CONN_CLOSING || c->flight.data)
 		return;
 	if (c->out.size) {
-		buf = uv_buf_init((char *)c->out.data, (unsigned)c->out.size);
-		n = uv_try_write(&c->uv.stream, &buf, 1);
-		if (n < 0 && n != UV_EAGAIN) {
-			conn_not_heard(c);
+		n = conn_try(c, c->out.data, c->out.size);
+		if (n < 0)
 			return;
-		}
-		if (n > 0) {
-			c->last_ms = conn_now(c);
-			c->handed += n;
-			buf_drop(&c->out, (size_t)n);
-		}
+		buf_drop(&c->out, (size_t)n);
 		if (c->out.size) {
 			conn_start_write(c);
 			return;
@@ -225,12 +235,27 @@ void conn_flush(struct conn *c)
 	conn_arm(c);
 }
 
+/* What is so large gains nothing by waiting for more, and is not copied for the time being.
+ * Returns how much of it is left. */
+static size_t conn_write_large(struct conn *c, const void *data, size_t size)
+{
+	ssize_t n;
+
+	if (c->tls || size < CONN_LARGE || c->out.size || c->flight.data)
+		return size;
+	n = conn_try(c, data, size);
+	return n < 0 ? 0 : size - (size_t)n;
+}
+
 void conn_write(struct conn *c, const void *data, size_t size)
 {
+	size_t left;
+
 	if (c->state == CONN_CLOSING || c->going != CONN_SENDS || c->unheard || !size)
 		return;
 	assert(!c->tls || c->state != CONN_NEW);
-	if (!conn_add(c, data, size))
+	left = conn_write_large(c, data, size);
+	if (!left || !conn_add(c, (const uint8_t *)data + (size - left), left))
 		return;
 	if (!conn_batch.depth || conn_full(c)) {
 		conn_flush(c);

@@ -38,24 +38,19 @@ static bool http1_is_control(char c)
 /* Sixteen bytes at once, because a token makes values long. */
 typedef uint8_t http1_lanes __attribute__((vector_size(16)));
 
-static bool http1_has_control(const char *text)
-{
-	http1_lanes bytes, found;
-	uint64_t words[2];
-
-	memcpy(&bytes, text, sizeof(bytes));
-	found = (http1_lanes)(((bytes < 0x20) & (bytes != '\t')) | (bytes == 0x7f));
-	memcpy(words, &found, sizeof(words));
-	return words[0] | words[1];
-}
-
 bool http1_is_value(const char *text, size_t size)
 {
 	const char *end = text + size;
+	http1_lanes bytes, found = { 0 };
+	uint64_t words[2];
 
-	for (; end - text >= (ptrdiff_t)sizeof(http1_lanes); text += sizeof(http1_lanes))
-		if (http1_has_control(text))
-			return false;
+	for (; end - text >= (ptrdiff_t)sizeof(bytes); text += sizeof(bytes)) {
+		memcpy(&bytes, text, sizeof(bytes));
+		found |= (http1_lanes)(((bytes < 0x20) & (bytes != '\t')) | (bytes == 0x7f));
+	}
+	memcpy(words, &found, sizeof(words));
+	if (words[0] | words[1])
+		return false;
 	for (; text < end; text++)
 		if (http1_is_control(*text))
 			return false;

@@ -22,7 +22,7 @@ RECORD = ROOT / "docs/bench/proxy-instructions.json"
 MORE = 1.06  # than recorded: what a patch may cost without a word
 SHAPES = {  # name -> what h2load is told, requests of the short and of the long run; "{n}" is their number
     "h1-keepalive": (["--h1", "-c8", "-n{n}"], 200, 1200),
-    "h2-100-streams": (["-c4", "-m100", "-n{n}"], 800, 2400),
+    "h2-100-streams": (["-c1", "-m100", "-n{n}"], 400, 2400),
     "tls-each": (["--h1", "-c{n}", "-n{n}"], 10, 40),
 }
 PACKAGES = ("libc6", "libssl3", "libnghttp2-14", "libuv1")
