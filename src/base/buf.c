@@ -111,7 +111,7 @@ void buf_give(struct buf_stock *s, struct buf *b)
 {
 	assert(!b->secret);
 	/* A sanitizer finds who still uses a buffer only if it is freed. */
-	if (BUILT_WITH_ASAN || !b->data || b->room > s->most || s->n == ARRAY_SIZE(s->at)) {
+	if (BUILT_WITH_ASAN || !b->data || b->room > s->most || s->n >= s->keep) {
 		buf_free(b);
 		return;
 	}

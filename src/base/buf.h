@@ -25,10 +25,12 @@ char *buf_str(struct buf *b); /* NUL-terminated view, valid until the next call;
 
 /* Buffers that are needed for a moment each: the last that were given back are kept, with their
  * room.  For one thread. */
+#define BUF_STOCK_MOST 128
 struct buf_stock {
 	size_t most; /* the room of one that is kept */
+	size_t keep; /* so many, BUF_STOCK_MOST at most */
 	size_t n;
-	struct buf at[32];
+	struct buf at[BUF_STOCK_MOST];
 };
 
 void buf_take(struct buf_stock *s, struct buf *b); /* if it has no memory yet */

@@ -18,7 +18,7 @@
 /* A connection that waits has no request to libuv. */
 static struct spare conn_writes = SPARE(sizeof(uv_write_t));
 static struct spare conn_shutdowns = SPARE(sizeof(uv_shutdown_t));
-struct buf_stock conn_bufs = { .most = 64 * KIB };
+struct buf_stock conn_bufs = { .most = 64 * KIB, .keep = 16 };
 
 static void conn_said_all(struct conn *c)
 {

@@ -94,7 +94,7 @@ extern const struct http_carrier h2_carrier;
 /* Frames on their way to a connection.  All share it: there is one loop, and h2_pump is done with
  * it when it returns. */
 extern struct buf h2_out;
-extern struct buf_stock h2_texts; /* for heads */
+extern struct buf_stock h2_texts; /* for heads, and small bodies */
 
 /* http_h2.c */
 void h2_pump_later(struct h2 *h);

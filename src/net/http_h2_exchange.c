@@ -9,7 +9,7 @@
 
 static const struct http_head h2_no_head = { .request = true, .target = "", .host = "" };
 
-struct buf_stock h2_texts = { .most = 4 * KIB };
+struct buf_stock h2_texts = { .most = 4 * KIB, .keep = BUF_STOCK_MOST };
 static struct spare h2_streams = SPARE(sizeof(struct h2_stream));
 
 static void h2_later(struct http_later *l);
@@ -102,7 +102,7 @@ static void h2_let_go(struct h2_stream *s)
 	buf_give(&h2_texts, &s->fields.text);
 	buf_give(&h2_texts, &s->lines);
 	buf_free(&s->tail);
-	buf_free(&s->out);
+	buf_give(&h2_texts, &s->out);
 	http_trailers_clear(&s->trailers);
 	buf_give(&h2_texts, &s->head.text);
 	if (--h->n_streams || h->closing)

@@ -167,6 +167,7 @@ void h2_queue(struct h2_stream *s, const void *data, size_t size)
 {
 	if (s->h->closing || s->answer >= H2_ENDED)
 		return;
+	buf_take(&h2_texts, &s->out);
 	buf_add(&s->out, data, size);
 	s->h->pending += size;
 	if (s->answer == H2_HEAD_WAITS) {

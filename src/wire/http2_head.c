@@ -42,6 +42,7 @@ bool http2_add_field(struct http2_fields *f, const uint8_t *name, size_t name_si
 		return false;
 	if (f->over)
 		return true;
+	buf_reserve(&f->text, name_size + value_size + 2);
 	buf_add(&f->text, name, name_size);
 	buf_add(&f->text, "", 1);
 	buf_add(&f->text, value, value_size);

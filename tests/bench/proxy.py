@@ -95,7 +95,7 @@ def measure(peers, name, shape):
     return figures
 
 
-def bench(role, backend, rounds, workers=1, seconds=3, only=()):
+def bench(role, backend, rounds, workers=1, seconds=2, only=()):
     """{peer: {shape: {figure: samples}}}.  What an idle connection takes is asked first: later ones take what others freed."""
     peers = Peers(role, backend, workers)
     big = f"{peers.rig.dir}/big"
