@@ -15,6 +15,7 @@ from proxy_shell_test import BINARY, TEXT, Client, talk_echo as talk_shell
 from recorder import Record, talk_record, talk_record_h2
 
 MARK = re.compile(rb"mark-([A-Z]\d*)-")
+SECONDS = 20  # the longest that anybody waits who is served
 NAMES = itertools.count(1)
 GONE_AWAY = (EOFError, ConnectionError, ssl.SSLError, h2.Gone, TimeoutError)
 
@@ -192,7 +193,7 @@ class Session:
 
     def wire(self, owner=None, sni=True):
         w = self.owner.rig.connect((owner or self.owner).host, sni=sni)
-        w.sock.settimeout(5)
+        w.sock.settimeout(SECONDS)
         self.sock = w.sock
         return w
 
@@ -237,11 +238,11 @@ class Http2(Session):
         context = ssl.create_default_context(cafile=self.owner.rig.cert)
         context.check_hostname = bool(sni)
         context.set_alpn_protocols(["h2"])
-        raw = socket.create_connection(("127.0.0.1", self.owner.rig.port), timeout=5)
+        raw = socket.create_connection(("127.0.0.1", self.owner.rig.port), timeout=SECONDS)
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sock = context.wrap_socket(raw, server_hostname=self.owner.host if sni else None)
         c = h2.Client(self.sock)
-        self.sock.settimeout(5)
+        self.sock.settimeout(SECONDS)
         return c
 
     def open(self):
@@ -372,7 +373,7 @@ class ForwardUdp(Forward):
 
 class PublishedTcp(Tunnel):
     def open(self):
-        self.sock = socket.create_connection(("127.0.0.1", self.owner.tcp), timeout=5)
+        self.sock = socket.create_connection(("127.0.0.1", self.owner.tcp), timeout=SECONDS)
         self.w = Wire(self.sock)
 
     send, receive = Forward.send, Forward.receive
@@ -384,13 +385,13 @@ class PublishedUdp(Tunnel):
     def open(self):
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.sock.connect(("127.0.0.1", self.owner.udp))
-        self.sock.settimeout(5)
+        self.sock.settimeout(SECONDS)
 
     def send(self, data):
         self.sock.send(data)
 
     def receive(self, size):
-        self.sock.settimeout(0.1 if self.is_disturbed() else 5)  # a datagram may be lost, as anywhere
+        self.sock.settimeout(0.1 if self.is_disturbed() else SECONDS)  # a datagram may be lost, as anywhere
         return self.sock.recv(65536)
 
 

@@ -14,7 +14,6 @@ import threading
 import time
 import unittest
 
-import h2_client as h2
 import proxy_test
 from apart_rig import GONE_AWAY, KINDS, Cut, Http1, Http2, Leaks, Owner, Session, WebSocket
 from proxy_rig import OPEN, SLEEPING, WAITING, WAKE, Rig
@@ -197,11 +196,15 @@ class Apart(unittest.TestCase):
             self.turned_away += 1
         session.close()
 
+    def has_tried_all(self):
+        return set(self.heard) == {kind.__name__ for kind in ALL_KINDS} and self.turned_away > 5 and self.cut and self.ended
+
     def test_nothing_of_one_microvm_reaches_another(self):
         print(f"APART_SEED={self.seed}", file=sys.stderr, flush=True)
         deeds = ((self.talk, 100), (self.begin, 12), (self.suspend, 1), (self.stranger, 3), (self.stranger_over_http2, 1), (self.end, 0.3))
         until = time.monotonic() + SECONDS
-        while time.monotonic() < until and not self.leaks.found:
+        while (time.monotonic() < until or not self.has_tried_all()) and not self.leaks.found:
+            self.assertLess(time.monotonic(), until + 60, f"too slow: {self.heard}")
             do = self.dice.choices([d for d, _ in deeds], [n for _, n in deeds])[0]
             if len(self.sessions) < 8:
                 do = self.begin
@@ -213,10 +216,8 @@ class Apart(unittest.TestCase):
                 self.listen(session)
         print(f"heard {self.heard}, {self.cut} cut, {self.turned_away} strangers", file=sys.stderr)
         self.assertEqual(self.leaks.found, [])
-        for owner in self.owners:
+        for owner in (*self.owners, *self.ended):
             self.assertEqual(owner.record.faults, [])
-        self.assertEqual(set(self.heard), {kind.__name__ for kind in ALL_KINDS})
-        self.assertGreater(self.turned_away, 5)
 
 
 if __name__ == "__main__":

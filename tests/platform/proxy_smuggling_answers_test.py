@@ -11,7 +11,7 @@ import h2_client as h2
 import proxy_h2_test
 import proxy_test
 from proxy_rig import App, Rig, request_of
-from recorder import NAME, VALUE, Fault, Reader, demand, read_body
+from recorder import NAME, VALUE, Reader, demand, read_body
 from smuggling_answers import HTTP1, HTTP2
 
 STATUS = re.compile(r"HTTP/1\.1 ([1-5]\d\d) [\t -~\x80-\xff]*\Z")

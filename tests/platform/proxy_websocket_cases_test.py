@@ -28,7 +28,6 @@ from websockets.http11 import Request
 from websockets.protocol import CONNECTING as IS_CONNECTING, OPEN as IS_OPEN
 from websockets.server import ServerProtocol
 
-import h2_client as h2
 import proxy_h2_test
 import proxy_test
 from proxy_rig import Rig, Wire, request_of
