@@ -6,6 +6,7 @@
 Its client fuzzes an application, and its server a client.  What it finds must be the same through
 the proxy as without it.  It takes minutes, so it runs with DOZE_LONG, and where there is a Python 2.
 """
+import asyncio
 import json
 import os
 import socket
@@ -23,8 +24,8 @@ if __name__ == "__main__":
         sys.exit(made.returncode)
     clients(sys.argv[2])
 
+from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
-from websockets.sync.client import connect
 
 import proxy_test
 from proxy_rig import Rig, wait_for
@@ -72,29 +73,29 @@ class Autobahn(proxy_test.ProxyTest):
         self.apps[PORT] = types.SimpleNamespace(sock=types.SimpleNamespace(getsockname=lambda: at))
         wait_for("the server", lambda: not socket.socket().connect_ex(at), 30)
         for agent, to in (("direct", None), ("proxied", self.rig.port)):
-            with self.dial("/getCaseCount", at[1], to) as ws:
-                count = int(ws.recv())
-            for case in range(1, count + 1):
-                self.echo(f"/runCase?case={case}&agent={agent}", at[1], to)
-            with self.dial(f"/updateReports?agent={agent}", at[1], to):
-                pass
+            asyncio.run(self.be_fuzzed(agent, at[1], to))
         self.compare("fuzzingserver")
+
+    async def be_fuzzed(self, agent, port, to):
+        async with self.dial("/getCaseCount", port, to) as ws:
+            count = int(await ws.recv())
+        for case in range(1, count + 1):
+            try:
+                async with self.dial(f"/runCase?case={case}&agent={agent}", port, to) as ws:
+                    async for message in ws:
+                        await ws.send(message)
+            except WebSocketException:
+                pass  # the server judges
+        async with self.dial(f"/updateReports?agent={agent}", port, to):
+            pass
 
     def dial(self, target, port, to):
         """@port: its server wants its own in the Host field, whoever passes that on."""
-        more = {"max_size": None, "ping_interval": None, "proxy": None, "open_timeout": 60}  # its server is slow to settle a large case
+        more = {"max_size": None, "ping_interval": None, "proxy": None, "open_timeout": 60}  # it is slow to settle a large case
         if not to:
             return connect(f"ws://127.0.0.1:{port}{target}", **more)
-        return connect(f"wss://{self.host}:{port}{target}", sock=socket.create_connection(("127.0.0.1", to)), ssl=self.rig.tls,
+        return connect(f"wss://{self.host}:{port}{target}", host="127.0.0.1", port=to, ssl=self.rig.tls,
                        additional_headers={"X-aws-proxy-auth": self.token}, **more)
-
-    def echo(self, *where):
-        try:
-            with self.dial(*where) as ws:
-                for message in ws:
-                    ws.send(message)
-        except WebSocketException:
-            pass  # the server judges
 
 
 if __name__ == "__main__":
