@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+import lies
 import scripted_monitor as monitors
 from control_rig import ALONE, BUILD, Control, wait_for
 from ipc_structs import ipc
@@ -98,6 +99,28 @@ def test_what_fails_on_the_way_to_disk_is_tried_again(rig, image, call, answer, 
         rig.api.suspend(vm)  # it was refused and runs on
     pass_until(rig, "it is SUSPENDED", lambda: rig.api.state(vm) == "SUSPENDED", 60)
     comes_back(rig, vm, guest)
+
+
+@pytest.mark.parametrize("ends", ["control dies", "control ends"])
+def test_what_could_not_be_saved_runs_on_after_a_restart_too(rig, image, ends):
+    """On a full disk the row that says so cannot be written either, until there is room."""
+    vm = rig.run(image)
+    guest = rig.machine(vm).guest
+    rig.script.once("SAVE", monitors.fails_to_save("CAPACITY"))
+    rig.lies.tell("COMMIT", lies.FULL, skip=1)
+    with pytest.raises(Refused, match="runs on"):
+        rig.api.suspend(vm)
+    assert rig.row(vm)["state"] == "SUSPENDING" and rig.api.state(vm) == "RUNNING"
+    rig.pass_time(5)
+    rig.lies.truth()
+    rig.pass_time(2)
+    assert rig.row(vm)["state"] == "RUNNING"
+    rig.stop(kill=ends == "control dies")
+    rig.restart()
+    rig.pass_time(30)
+    assert rig.api.state(vm) == "RUNNING" and rig.machine(vm).guest == guest
+    rig.api.suspend(vm)
+    assert rig.api.state(vm) == "SUSPENDED"
 
 
 def test_a_complete_save_is_kept_until_a_newer_one_is_durable(rig, image):

@@ -94,3 +94,25 @@ void expiry_close(struct control *ctl)
 {
 	uv_timer_stop(&ctl->expiry_timer);
 }
+
+/* They stay for their time, whatever becomes of their version. */
+
+void lifecycle_keep_ended(struct control *ctl, const struct image_version *v, struct store_txn *t)
+{
+	list_each(vm, &ctl->microvms, struct microvm, in_control)
+	{
+		if (vm->version != v || vm->state != VM_TERMINATED)
+			continue;
+		model_keep_without_version(vm);
+		model_put_microvm(t, vm);
+	}
+}
+
+void lifecycle_part_ended(struct control *ctl, const struct image_version *v)
+{
+	list_each(vm, &ctl->microvms, struct microvm, in_control)
+	{
+		if (vm->version == v && vm->state == VM_TERMINATED)
+			vm->version = NULL;
+	}
+}

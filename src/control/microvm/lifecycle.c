@@ -167,12 +167,13 @@ static void lifecycle_committed(void *arg, int rc, const struct err *e)
 	enum vm_event event = l->event;
 	const struct step *step = &steps[from][event];
 	const char *reason = lifecycle_reason(vm, l);
-	/* If the disk is full, this row cannot be written either.  The step is taken all the same:
-	 * after a crash, adoption finds the machine alive with its row in SUSPENDING, and saves it
-	 * then. */
+	/* If the disk is full, this row cannot be written either.  The step is taken all the same,
+	 * and lifecycle_tick writes the row when there is room.  If control ends before that,
+	 * adoption finds the machine alive with its row in SUSPENDING, and saves it then. */
 	bool apply_even_if_not_durable = event == EV_UNSAVED;
 
 	l->committing = false;
+	l->row_is_old = rc && (l->row_is_old || apply_even_if_not_durable);
 	if (rc && !l->reported)
 		log_err("a step is not durable id=%s state=%s error=\"%s\"", vm->id,
 			vm_state_name[from], e->text);
@@ -218,10 +219,31 @@ static void lifecycle_commit(struct microvm *vm, enum vm_event event)
 	store_commit(t, lifecycle_committed, vm);
 }
 
+static void lifecycle_rewritten(void *arg, int rc, const struct err *e)
+{
+	struct microvm *vm = arg;
+
+	(void)e;
+	vm->lifecycle->committing = false;
+	vm->lifecycle->row_is_old = rc;
+	lifecycle_retry_pending(vm);
+}
+
 void lifecycle_tick(struct microvm *vm)
 {
-	if (vm->lifecycle && !vm->lifecycle->committing && vm->lifecycle->pending_events)
-		lifecycle_retry_pending(vm);
+	struct lifecycle *l = vm->lifecycle;
+	struct store_txn *t;
+
+	if (!l || l->committing)
+		return;
+	lifecycle_retry_pending(vm); /* a step writes the row too */
+	if (l->committing || !l->row_is_old)
+		return;
+	l->committing = true;
+	l->event = EV_UNSAVED;
+	t = store_begin(vm->ctl->store);
+	model_put_microvm(t, vm);
+	store_commit(t, lifecycle_rewritten, vm);
 }
 
 int lifecycle_step(struct microvm *vm, enum vm_event event, const char *why, struct err *e)
@@ -365,24 +387,4 @@ void lifecycle_free(struct microvm *vm)
 	}
 	free(l);
 	model_microvm_free(vm);
-}
-
-void lifecycle_keep_ended(struct control *ctl, const struct image_version *v, struct store_txn *t)
-{
-	list_each(vm, &ctl->microvms, struct microvm, in_control)
-	{
-		if (vm->version != v || vm->state != VM_TERMINATED)
-			continue;
-		model_keep_without_version(vm);
-		model_put_microvm(t, vm);
-	}
-}
-
-void lifecycle_part_ended(struct control *ctl, const struct image_version *v)
-{
-	list_each(vm, &ctl->microvms, struct microvm, in_control)
-	{
-		if (vm->version == v && vm->state == VM_TERMINATED)
-			vm->version = NULL;
-	}
 }

@@ -26,6 +26,7 @@ struct lifecycle {
 	/* lifecycle.c */
 	bool committing; /* the row of a step is on its way to the store */
 	bool reported;   /* that the last row could not be written */
+	bool row_is_old; /* it says SUSPENDING, and the microVM runs */
 	enum vm_event event;
 	int64_t step_wall_ms, step_boot_ms; /* the time that the row will carry */
 	unsigned pending_events;  /* bits: events that came meanwhile, or could not be written */
@@ -58,7 +59,8 @@ void lifecycle_event_durable(struct microvm *vm, enum vm_event event, const char
 /* Withdraws an event that waits to be made durable. */
 void lifecycle_drop_event(struct microvm *vm, enum vm_event event);
 
-void lifecycle_tick(struct microvm *vm); /* once a second: tries pending events again */
+/* Once a second: tries again what could not be written. */
+void lifecycle_tick(struct microvm *vm);
 /* Frees a TERMINATED microVM whose row is being deleted. */
 void lifecycle_forget(struct microvm *vm);
 void lifecycle_free(struct microvm *vm);

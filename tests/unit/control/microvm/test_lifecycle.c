@@ -184,6 +184,32 @@ static void test_a_terminate_that_had_to_be_taken_may_be_refused_the_next_time(v
 	lifecycle_free(vm);
 }
 
+static void test_a_row_that_is_older_than_a_failed_save_is_written_when_there_is_room(void **unused)
+{
+	struct microvm *vm = microvm(VM_RUNNING);
+	int commits;
+
+	(void)unused;
+	lifecycle_event_durable(vm, EV_SUSPEND, NULL);
+	answer(0);
+	lifecycle_event_durable(vm, EV_UNSAVED, NULL);
+	answer(-1);
+	assert_int_equal(vm->state, VM_RUNNING);
+	lifecycle_tick(vm);
+	answer(-1);
+	commits = store.commits;
+	lifecycle_tick(vm);
+	assert_int_equal(store.commits, commits + 1);
+	lifecycle_event_durable(vm, EV_EXITED, "It died."); /* while the row is on its way */
+	assert_int_equal(store.state, VM_RUNNING);
+	answer(0);
+	assert_int_equal(store.state, VM_TERMINATED);
+	answer(0);
+	lifecycle_tick(vm);
+	assert_int_equal(store.commits, commits + 2);
+	lifecycle_free(vm);
+}
+
 static void test_a_resume_that_is_not_durable_goes_with_its_machine(void **unused)
 {
 	struct microvm *vm = microvm(VM_SUSPENDED);
@@ -340,6 +366,8 @@ int main(void)
 		cmocka_unit_test(test_a_reason_belongs_to_its_event_alone),
 		cmocka_unit_test(
 			test_a_terminate_that_had_to_be_taken_may_be_refused_the_next_time),
+		cmocka_unit_test(
+			test_a_row_that_is_older_than_a_failed_save_is_written_when_there_is_room),
 		cmocka_unit_test(test_a_resume_that_is_not_durable_goes_with_its_machine),
 		cmocka_unit_test(test_the_first_reason_stays),
 		cmocka_unit_test(test_a_save_is_in_the_row_that_says_suspended),
