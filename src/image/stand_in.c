@@ -52,6 +52,7 @@ static const struct release nginx[] = {
 	{ "1.28", "ubuntu-26.04" },
 	{ 0 },
 };
+static const struct release httpd[] = { { "2.4", NULL }, { 0 } };
 static const struct release redis[] = {
 	{ "7.0", "debian-12" },
 	{ "8.0", "debian-13" },
@@ -93,6 +94,7 @@ static const struct stand_in {
 	{ "docker.io/library/amazoncorretto",       "Java",         "java",           "21",    DNF,   java },
 	{ "docker.io/library/ruby",                 "Ruby",         "ruby",           "3.3",   PLAIN, ruby },
 	{ "docker.io/library/nginx",                "nginx",        "nginx",          "1.26",  PLAIN, nginx },
+	{ "docker.io/library/httpd",                "Apache httpd", "httpd",          "2.4",   PLAIN, httpd },
 	{ "docker.io/library/php",                  "PHP",          "php",            "8.4",   PLAIN, php },
 	{ "docker.io/library/postgres",             "PostgreSQL",   "postgres",       "17",    PLAIN, postgres },
 	{ "docker.io/library/redis",                "Redis",        "redis",          "8.0",   PLAIN, redis },

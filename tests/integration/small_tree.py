@@ -3,12 +3,18 @@ import io
 import shutil
 import tarfile
 
-APPLETS = "sh cat chmod chown cp dirname env grep head id ln ls mkdir mv printf rm sed sort tail test touch".split()
+APPLETS = "sh cat chmod chown cp dirname env grep head id ln ls mkdir mktemp mv printf rm sed sort tail test touch".split()
 SCRIPTS = {
     "usr/bin/apt-get": '#!/bin/sh\necho "$*" >>/apt-log\n',
     "usr/bin/python3": "#!/bin/sh\necho 3.11.2\n",
     "usr/bin/python3.11": "#!/bin/sh\necho 3.11.2\n",
     "usr/bin/pip3": "#!/bin/sh\n",
+    "usr/sbin/apache2": '#!/bin/sh\n[ "$*" != -v ] || echo "Server version: Apache/2.4.62 (Debian)"\n'
+                        'for f in "$@"; do [ ! -f "$f" ] || sed -n "s/^LoadModule/read: &/p" "$f"; done\necho "server: $*"\n',
+    "etc/apache2/mods-available/proxy.load": "LoadModule proxy_module /usr/lib/apache2/modules/mod_proxy.so\n",
+    "etc/apache2/mods-available/dir.load": "LoadModule dir_module /usr/lib/apache2/modules/mod_dir.so\n",
+    "etc/apache2/magic": "",
+    "etc/mime.types": "",
     "etc/group": "root:x:0:\n",
     "etc/passwd": "root:x:0:0:root:/root:/bin/sh\n",
     "etc/os-release": 'PRETTY_NAME="A small tree"\n',

@@ -41,6 +41,15 @@ def test_a_stand_in_has_the_configuration_of_the_official_image(steps):
     assert "no registry answers for 'python:3.11-slim'; Python 3.11 on debian-12 stands in for it" in log
 
 
+def test_a_web_server_has_the_places_of_the_official_image(steps):
+    config, log = build(steps, "FROM httpd:2.4\nRUN grep -n 'LoadModule proxy' conf/httpd.conf && cat htdocs/index.html && httpd-foreground -t\n")
+    assert config["Cmd"] == ["httpd-foreground"] and config["WorkingDir"] == "/usr/local/apache2" and config["StopSignal"] == "SIGWINCH"
+    assert {"HTTPD_PREFIX=/usr/local/apache2", "HTTPD_VERSION=2.4.62"} <= set(config["Env"]) and "80/tcp" in config["ExposedPorts"]
+    assert ":#LoadModule proxy_module modules/mod_proxy.so\n" in log and "It works!" in log
+    assert "\nserver: -d /usr/local/apache2 -f /usr/local/apache2/logs/httpd.conf.read -DFOREGROUND -t\n" in log
+    assert "\nread: LoadModule dir_module modules/mod_dir.so\n" in log
+
+
 def test_an_entry_point_of_the_users_does_not_get_the_stand_ins_command(steps):
     config, _ = build(steps, 'FROM python:3.11-slim\nENTRYPOINT ["python", "app.py"]\n')
     assert config["Entrypoint"] == ["python", "app.py"] and not config.get("Cmd")

@@ -50,6 +50,8 @@ static void each_tag_has_the_base_that_has_its_version(void **state)
 		  "bookworm", true },
 		{ "docker.io/library/postgres:latest", "postgres", "debian-13", "17", "latest",
 		  true },
+		{ "docker.io/library/httpd:2.4.62", "httpd", "debian-12", "2.4", "", true },
+		{ "docker.io/library/httpd:trixie", "httpd", "debian-13", "2.4", "trixie", true },
 		{ "docker.io/library/redis:7", "redis", "debian-12", "7.0", "", true },
 		{ "public.ecr.aws/lambda/microvms:al2023-minimal", NULL, "debian-12", "2023",
 		  "minimal", true },
