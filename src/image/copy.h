@@ -6,6 +6,7 @@
 #ifndef IMAGE_COPY_H
 #define IMAGE_COPY_H
 
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "base/err.h"
@@ -30,6 +31,12 @@ mode_t copy_mode(const char *text, mode_t mode);
 
 /* "user", "1000", "user:group" by the files of this root. */
 int copy_owner(struct copy *c, const char *text, struct err *e) must_check;
+
+/* Copy the extended attributes, after the owner, since a change of that takes capabilities away. */
+int copy_attributes(int from, const char *to, struct err *e) must_check;
+/* Make @to another name of the copy of this file, if it has one that was remembered. */
+bool copy_link_again(const struct stat *st, const char *to);
+void copy_remember(const struct stat *st, const char *to);
 
 /* Copy what @source names below COPY_SOURCE; it may hold wildcards. */
 int copy_source(const struct copy *c, const char *source, struct err *e) must_check;

@@ -69,9 +69,21 @@ static int copy_file(const struct copy *c, int from, const char *to, const struc
 
 	if (unlink(to) && errno != ENOENT)
 		return err_sys(e, "replace '%s'", to);
+	if (copy_link_again(st, to))
+		return 0;
 	fd = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0 || io_copy_sparse(from, fd))
 		return err_sys(e, "write '%s'", to);
+	if (copy_finish(c, to, st, e) || copy_attributes(from, to, e))
+		return -1;
+	copy_remember(st, to);
+	return 0;
+}
+
+static int copy_fifo(const struct copy *c, const char *to, const struct stat *st, struct err *e)
+{
+	if ((unlink(to) && errno != ENOENT) || mkfifo(to, 0600))
+		return err_sys(e, "make '%s'", to);
 	return copy_finish(c, to, st, e);
 }
 
@@ -137,6 +149,8 @@ static int copy_entry(const struct copy *c, int dir, const char *name, const cha
 		return 0;
 	if (S_ISLNK(st.st_mode))
 		return copy_link(c, dir, name, to, &st, e);
+	if (S_ISFIFO(st.st_mode))
+		return copy_fifo(c, to, &st, e);
 	if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
 		return 0;
 	fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);

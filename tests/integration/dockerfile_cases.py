@@ -1,7 +1,8 @@
 """Small Dockerfiles, each with what must come of it: the language as BuildKit's published reference describes it, by feature.
 
 A row: the feature, the Dockerfile, then any of files= (of the context), has= (path: content, None for nothing there), owns= (path:
-(mode, uid, gid)), config= (members of the image's configuration), log= (must be in the log), fails= (must be in the reason).
+(mode, uid, gid)), capable= (paths that keep the capabilities of /usr/capped), config= (members of the image's configuration), log=
+(must be in the log), fails= (must be in the reason).
 `short=1` rows run in every check, one or more of each kind.
 """
 F = "FROM busy:1\n"
@@ -126,6 +127,10 @@ row("COPY --exclude", F + "COPY --exclude=*.o --exclude=e d /x/\n", has={"/x/y.c
 row("COPY --exclude: with folders", F + "COPY --exclude=**/*.c d /x/\n", has={"/x/x.o": "o\n", "/x/y.c": None, "/x/e/z.c": None})
 row("COPY --exclude: from a stage, as a user", "FROM busy:1 AS a\nRUN mkdir /s && touch /s/k /s/n && chown web /s/k\n" + F +
     "USER web\nCOPY --from=a --exclude=n /s /x/\nRUN id -u > /tmp/o\n", has={"/x/n": None, "/tmp/o": "1000\n"}, owns={"/x/k": ("644", 1000, 0)}, config={"User": "web"})
+row("COPY: capabilities, further names, pipes", "FROM busy:1 AS s\nRUN mkdir /s && echo 1 > /s/a && ln /s/a /s/b && ln /s/a /s/n && mkfifo /s/p\n" + F +
+    "COPY --from=s --exclude=n /s /x/\nCOPY --from=s /s /y/\nCOPY --from=s --parents --chown=web /usr/capped /z/\nCOPY --from=s /usr/capped /c\n"
+    "RUN for d in x y; do stat -c %h /$d/a /$d/b; test -p /$d/p && echo p; done > /o\n",
+    has={"/o": "2\n2\np\n3\n3\np\n"}, owns={"/z/usr/capped": ("755", 1000, 1000)}, capable=["/z/usr/capped", "/c"], short=1)
 row("COPY: an unknown flag", F + "COPY --form=a b /c\n", fails="Dockerfile:2: COPY has no flag --form (do you mean --from?)", short=1)
 row("COPY: a URL", F + "COPY https://a/b /c\n", fails="COPY takes no URL")
 # ADD

@@ -7,6 +7,7 @@ import pathlib
 import shutil
 import signal
 import stat
+import struct
 import subprocess
 import tarfile
 import tempfile
@@ -33,8 +34,9 @@ def base_tar():
     """A root of busybox alone, with users."""
     raw = io.BytesIO()
     with tarfile.open(fileobj=raw, mode="w") as tar:
-        def add(name, data=None, mode=0o755, link=None):
+        def add(name, data=None, mode=0o755, link=None, **attributes):
             info = tarfile.TarInfo(name)
+            info.pax_headers = {f"SCHILY.xattr.{name.replace('_', '.')}": value for name, value in attributes.items()}
             info.mode, info.mtime = mode, 1000000000
             if link:
                 info.type, info.linkname = tarfile.SYMTYPE, link
@@ -50,6 +52,8 @@ def base_tar():
         for applet in subprocess.run(["/bin/busybox", "--list"], stdout=subprocess.PIPE, check=True, text=True).stdout.split():
             if applet != "busybox":
                 add(f"bin/{applet}", link="busybox")
+        bind = struct.pack("<IIIII", 0x02000001, 1 << 10, 0, 0, 0).decode("latin1")  # cap_net_bind_service=ep
+        add("usr/capped", b"x", security_capability=bind)
         add("etc/passwd", b"root:x:0:0:root:/root:/bin/sh\nweb:x:1000:1000::/home/web:/bin/sh\n", 0o644)
         add("etc/group", b"root:x:0:\nweb:x:1000:\nstaff:x:50:\n", 0o644)
     return raw.getvalue()

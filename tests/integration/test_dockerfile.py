@@ -126,6 +126,8 @@ def test_a_dockerfile_gives_what_buildkit_would_give(built, feature, how):
         assert (found is not None) if content is ... else (found == content), (path, found, log)
     for path in how.get("absent", []):
         assert image.read(path) is None, path
+    for path in how.get("capable", []):
+        assert "security.capability" in os.listxattr(image.find(path)), path
     for path, owner in how.get("owns", {}).items():
         assert image.describe(path) == owner, (path, image.describe(path), log)
     if "lines" in how:
