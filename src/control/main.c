@@ -36,6 +36,7 @@
 #include "net/role.h"
 
 #define CONTROL_END_CHECK_MS  50
+#define CONTROL_LOG_BYTES     (5 * MIB)
 #define CONTROL_END_FAILED_MS 1500  /* so that `doze down` hears what could not be suspended */
 #define CONTROL_END_MAX_MS    20000 /* for machines to be cleared after a drain */
 
@@ -101,6 +102,16 @@ static void control_store_ready(uv_poll_t *poll, int status, int events)
 	store_dispatch(ctl->store);
 }
 
+/* SQLite's log gets its room in advance, as far as it grows before it is copied back (1000 pages).
+ * So what happens while the disk is full gets to disk too, such as that a save has failed. */
+static void control_reserve(int dir_fd)
+{
+	autoclose int fd = openat(dir_fd, "doze.db-wal", O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd >= 0 && fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, CONTROL_LOG_BYTES))
+		log_debug("the store's log has no room in advance: %s", strerrordesc_np(errno));
+}
+
 static int control_open_store(struct control_role *r, struct err *e)
 {
 	struct control *ctl = &r->ctl;
@@ -113,6 +124,7 @@ static int control_open_store(struct control_role *r, struct err *e)
 	ctl->store = store_open(&where, e);
 	if (!ctl->store)
 		return -1;
+	control_reserve(ctl->dir_fd);
 	if (uv_poll_init(&ctl->loop, &r->store_poll, store_wake_fd(ctl->store)))
 		return err_set(e, ERR_INTERNAL, "watch the store");
 	uv_poll_start(&r->store_poll, UV_READABLE, control_store_ready);

@@ -101,6 +101,17 @@ def test_what_fails_on_the_way_to_disk_is_tried_again(rig, image, call, answer, 
     comes_back(rig, vm, guest)
 
 
+def test_the_stores_log_has_room_before_the_disk_is_full(rig, image):
+    """Whatever happens on a full disk is written to blocks that the log has already."""
+    log = os.path.join(rig.dir, "data/control/doze.db-wal")
+    assert os.stat(log).st_blocks * 512 >= 5 * MIB
+    vm = rig.run(image)
+    rig.api.suspend(vm)
+    assert os.stat(log).st_size < 5 * MIB
+    rig.restart()
+    assert os.stat(log).st_blocks * 512 >= 5 * MIB
+
+
 @pytest.mark.parametrize("ends", ["control dies", "control ends"])
 def test_what_could_not_be_saved_runs_on_after_a_restart_too(rig, image, ends):
     """On a full disk the row that says so cannot be written either, until there is room."""
