@@ -216,6 +216,9 @@ int cmd_backup(struct client *c, const struct typed *t)
 
 	if (geteuid())
 		return say_text("a backup holds keys and files of several users: become root");
+	if (*c->profile)
+		return say_text("a backup is made on the host of the doze, not from elsewhere: it "
+				"needs the files there");
 	if (!access(to, F_OK))
 		return say_text("'%s' is there already: name a folder that is not", to);
 	for (int i = 0; rc == -ENOENT && i < BACKUP_TRIES; i++)
