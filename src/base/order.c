@@ -43,19 +43,44 @@ static void order_rotate(struct order *o, struct order_node *n)
 		inner->up = up;
 }
 
+/* The seed is the kernel's; a call of it for each node would cost more than all the rest. */
+static uint32_t order_weight(struct order *o)
+{
+	if (!o->seed)
+		rand_bytes(&o->seed, sizeof(o->seed));
+	o->seed = o->seed * 6364136223846793005U + 1442695040888963407U;
+	return (uint32_t)(o->seed >> 32);
+}
+
+static struct order_node *order_end(const struct order *o)
+{
+	struct order_node *n = o->root;
+
+	while (n && n->right)
+		n = n->right;
+	return n;
+}
+
 void order_add(struct order *o, struct order_node *node, const char *group, int64_t at,
 	       const char *id)
 {
 	struct order_node **link = &o->root, *up = NULL;
+	bool is_last = !o->last || order_compare(o->last, group, at, id) < 0;
 
 	*node = (struct order_node){ .group = group, .id = id, .at = at, .in = true };
-	rand_bytes(&node->weight, sizeof(node->weight));
+	node->weight = order_weight(o);
+	if (is_last && o->last) {
+		up = o->last;
+		link = &up->right;
+	}
 	while (*link) {
 		up = *link;
 		link = order_compare(up, group, at, id) < 0 ? &up->right : &up->left;
 	}
 	*link = node;
 	node->up = up;
+	if (is_last)
+		o->last = node;
 	while (node->up && node->up->weight < node->weight)
 		order_rotate(o, node);
 }
@@ -73,6 +98,8 @@ void order_del(struct order *o, struct order_node *node)
 	*order_link(o, node) = child;
 	if (child)
 		child->up = node->up;
+	if (o->last == node)
+		o->last = order_end(o);
 	*node = (struct order_node){ 0 };
 }
 

@@ -2,7 +2,8 @@
  *
  * Entries stand by group, then by a number, then by id, so that the newest of a group, and what
  * precedes any place in it, is found without walking the rest.  It is a treap: a search tree whose
- * nodes draw a random weight, which keeps it balanced whoever chooses the keys.  A node that is all
+ * nodes draw a random weight, which keeps it balanced whoever chooses the keys.  What comes behind
+ * all others, as nearly everything does, is not searched for.  A node that is all
  * zeros is in no order.  Texts are borrowed: they stay as they are until order_del. */
 #ifndef BASE_ORDER_H
 #define BASE_ORDER_H
@@ -18,7 +19,8 @@ struct order_node {
 };
 
 struct order {
-	struct order_node *root;
+	struct order_node *root, *last;
+	uint64_t seed; /* of weights */
 };
 
 /* No other entry has the same group, number and id. */
