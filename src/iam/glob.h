@@ -19,6 +19,8 @@ enum glob_kind {
 struct glob {
 	char *text; /* owned; see glob.c */
 	size_t size;
+	size_t prefix, suffix; /* literal bytes before the first wildcard, and behind the last */
+	size_t wildcards;
 	bool fold, variables;
 };
 
