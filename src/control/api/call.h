@@ -90,7 +90,6 @@ struct api {
 	struct role_table roles;
 	struct buf ca; /* PEM */
 	uint16_t port;
-	int64_t starting, starting_mib; /* runs that have no row yet */
 };
 
 #endif

@@ -24,6 +24,7 @@ struct account {
 	struct list images;   /* in_account, in order of creation */
 	struct list microvms; /* likewise */
 	size_t n_images;
+	int64_t starting, starting_mib; /* runs that have no row yet */
 };
 
 struct account *account_find(const struct control *ctl, const char *id); /* NULL: none */

@@ -64,9 +64,10 @@ static bool vm_duration_ok(struct call *c)
  * for room and have no row. */
 static bool vm_quota_ok(struct call *c, const struct image_version *v)
 {
-	int64_t mib = v->memory_mib + c->ctl->api->starting_mib, n = 1 + c->ctl->api->starting;
+	const struct account *a = account_of(c->ctl, c->who->account);
+	int64_t mib = v->memory_mib + a->starting_mib, n = 1 + a->starting;
 
-	list_each(vm, &account_of(c->ctl, c->who->account)->microvms, struct microvm, in_account)
+	list_each(vm, &a->microvms, struct microvm, in_account)
 	{
 		if (vm->state == VM_TERMINATED)
 			continue;
@@ -111,15 +112,17 @@ static json_t *vm_params(struct call *c, const struct image_version *v)
 static void vm_made(void *arg, int rc, const struct err *e)
 {
 	struct call *c = arg;
+	struct account *a = account_of(c->ctl, c->who->account);
 
-	c->ctl->api->starting--;
-	c->ctl->api->starting_mib -= c->claims_mib;
+	a->starting--;
+	a->starting_mib -= c->claims_mib;
 	call_done(c, rc, e);
 }
 
 void vm_run(struct call *c)
 {
 	struct image_version *v;
+	struct account *a;
 	struct microvm *vm;
 
 	if (!vm_arn_ok(c) || replay_begin(c, NULL))
@@ -142,8 +145,9 @@ void vm_run(struct call *c)
 	vm = model_microvm_new(c->ctl, v, vm_params(c, v));
 	c->made = encode_microvm(c->ctl, vm);
 	c->claims_mib = v->memory_mib;
-	c->ctl->api->starting++;
-	c->ctl->api->starting_mib += c->claims_mib;
+	a = account_of(c->ctl, c->who->account);
+	a->starting++;
+	a->starting_mib += c->claims_mib;
 	lifecycle_run(c->ctl, vm, replay_txn(c), vm_made, c);
 }
 
