@@ -23,6 +23,9 @@ def _daemon_lives(control):
 
 ROLES = """[build]
 at_once = 16
+[network]
+subnets = subnet-a
+security_groups = sg-1
 [role CI]
 policy = {policy}
 trust = runner, chained, arn:aws:iam::222222222222:user/visitor
@@ -133,6 +136,26 @@ def test_conditions_see_tags_of_the_request_and_of_the_resource(control):
     red = control.api.create_image("red", **BUILD, tags={"team": "red"})
     assert maker.image(made)["name"] == "tagged"
     denied(lambda: maker.image(red), "lambda:GetMicrovmImage", red, "none", "tagger")
+
+
+def test_a_connector_is_passed_by_its_own_tags(control):
+    def connector(name, team):
+        return control.api.call("POST", "/2026-04-04/network-connectors", {
+            "Name": name, "OperatorRole": f"arn:aws:iam::{ACCOUNT}:role/operator", "ClientToken": name, "Tags": {"team": team},
+            "Configuration": {"VpcEgressConfiguration": {
+                "SubnetIds": ["subnet-a"], "SecurityGroupIds": ["sg-1"], "NetworkProtocol": "IPv4",
+                "AssociatedComputeResourceTypes": ["MicroVm"]}}})["Arn"]
+    image, blue, red = control.make_image("wired", tags={"team": "red"}), connector("blue", "blue"), connector("red", "red")
+    wait_for("they are ACTIVE", lambda: {each["State"] for each in control.api.call(
+        "GET", "/2026-04-04/network-connectors")["NetworkConnectors"]} == {"ACTIVE"})
+    api = api_of(control, make_key(
+        control, "wirer", {"Action": "lambda:RunMicrovm"}, {"Action": "lambda:PassNetworkConnector", "Resource": DEFAULTS},
+        {"Action": ["lambda:PassNetworkConnector", "lambda:GetNetworkConnector"],
+         "Condition": {"StringEquals": {"aws:ResourceTag/team": "blue"}}}))
+    api.run(image, egressNetworkConnectors=[blue])
+    denied(lambda: api.run(image, egressNetworkConnectors=[red]), "lambda:PassNetworkConnector", red, "none", "wirer")
+    assert api.call("GET", "/2026-04-04/network-connectors/blue")["Arn"] == blue
+    denied(lambda: api.call("GET", "/2026-04-04/network-connectors/red"), "lambda:GetNetworkConnector", red, "none", "wirer")
 
 
 def test_conditions_see_who_asks_and_from_where(control):

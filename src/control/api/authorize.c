@@ -45,11 +45,11 @@ static bool authorize_ask(struct call *c, const struct iam_query *q)
 	return !text;
 }
 
-bool authorize_also(struct call *c, const char *action, const char *resource,
+bool authorize_also(struct call *c, const char *action, const char *resource, const json_t *tags,
 		    const struct subject *of)
 {
 	const struct facts facts = {
-		.call = c, .key = c->key, .tags = of->tags, .associated = of->arn
+		.call = c, .key = c->key, .tags = tags, .associated = of->arn
 	};
 
 	return authorize_ask(c, &(struct iam_query){ action, resource, facts_lookup, &facts });

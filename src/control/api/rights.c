@@ -142,7 +142,7 @@ static bool also_role(struct call *c, const struct subject *s, const char *membe
 {
 	const char *role = call_text(c, member);
 
-	return !role || authorize_also(c, "iam:PassRole", role, s);
+	return !role || authorize_also(c, "iam:PassRole", role, NULL, s);
 }
 
 static bool also_connectors(struct call *c, const struct subject *s, const json_t *list)
@@ -152,7 +152,13 @@ static bool also_connectors(struct call *c, const struct subject *s, const json_
 
 	json_array_foreach(list, i, item)
 	{
-		if (!authorize_also(c, "lambda:PassNetworkConnector", json_string_value(item), s))
+		const char *arn = json_string_value(item);
+		struct connector_version *v;
+		const struct connector *connector =
+			find_connector(c->ctl, c->who->account, arn, &v);
+
+		if (!authorize_also(c, "lambda:PassNetworkConnector", arn,
+				    connector ? connector->tags : NULL, s))
 			return false;
 	}
 	return true;
@@ -161,7 +167,7 @@ static bool also_connectors(struct call *c, const struct subject *s, const json_
 static bool also_tags(struct call *c, const struct subject *s, const char *member)
 {
 	return !json_object_size(json_object_get(c->in, member)) ||
-	       authorize_also(c, "lambda:TagResource", s->arn, s);
+	       authorize_also(c, "lambda:TagResource", s->arn, s->tags, s);
 }
 
 static bool also_of_build(struct call *c, const struct subject *s)

@@ -29,8 +29,9 @@ struct right {
 /* NULL: there is no row, and nobody with a policy may do it. */
 const struct right *right_find(const char *op);
 
-/* authorize.c's, for `also`: another action on another resource. */
-bool authorize_also(struct call *c, const char *action, const char *resource,
+/* authorize.c's, for `also`: another action on a resource that has these tags (NULL: none), for the
+ * sake of the operation's own. */
+bool authorize_also(struct call *c, const char *action, const char *resource, const json_t *tags,
 		    const struct subject *of) must_check;
 
 #endif
