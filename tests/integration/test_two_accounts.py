@@ -24,7 +24,7 @@ ACCOUNTS = ("111111111111", "222222222222")
 STEPS = 20000 if os.environ.get("DOZE_LONG") else 1200
 OPS = json.loads(subprocess.run([DUMP_OPS], check=True, capture_output=True).stdout)
 NAMES = ("web", "api", "job")  # both accounts have images of these
-CONNECTOR = f"arn:aws:lambda:{REGION}:aws:network-connector:aws-network-connector:"
+CONNECTOR_OF = f"arn:aws:lambda:{REGION}:{{}}:network-connector:{{}}"
 
 # What belongs to an account, as a reader beside control sees it.
 ROWS = ("image WHERE account = ?", "version WHERE image IN (SELECT id FROM image WHERE account = ?)",
@@ -73,7 +73,7 @@ class Tenant:
 class World:
     def __init__(self, seed):
         self.random = random.Random(seed)
-        self.control = Control(settings="[build]\nat_once=16\n[publish]\nports=20000-29999\n[network]\nslots=100.148.0.0/16\n",
+        self.control = Control(settings="[build]\nat_once=16\n[publish]\nports=20000-29999\n[network]\nslots=100.148.0.0/16\nsubnets=subnet-a,subnet-b\nsecurity_groups=sg-1\n",
                                machines=True)
         self.tenants = [Tenant(self.control, account) for account in ACCOUNTS]
         self.tried, self.succeeded, self.finished = set(), set(), set()
@@ -107,7 +107,7 @@ class World:
         if name == "account":
             return who.account
         if name == "Identifier":
-            return self.pick(who.column(ROWS[8], "id"), "nc-none")
+            return self.pick(who.column(ROWS[8], "id") + who.column(ROWS[8], "name"), "nc-none")
         fixed = {"name": lambda: self.random.choice(NAMES + ("extra",)), "Name": lambda: self.random.choice(NAMES),
                  "imageVersion": lambda: self.random.choice(("1.0", "2.0")), "version": lambda: "1.0",
                  "clientToken": lambda: f"token-{self.random.randrange(6)}",
@@ -121,17 +121,22 @@ class World:
                  "maxResults": lambda: self.random.choice((1, 2, 50)), "nameFilter": lambda: "e",
                  "action": lambda: "lambda:RunMicrovm", "policy": lambda: '{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}',
                  "wait": lambda: 0, "from": lambda: 0, "overlapSeconds": lambda: 3600, "expiresInSeconds": lambda: 3600,
-                 "listen": lambda: "127.0.0.1"}
+                 "listen": lambda: "127.0.0.1", "OperatorRole": lambda: f"arn:aws:iam::{me.account}:role/operator",
+                 "Configuration": lambda: {"VpcEgressConfiguration": {
+                     "SubnetIds": [self.random.choice(("subnet-a", "subnet-b"))], "NetworkProtocol": "IPv4",
+                     "SecurityGroupIds": ["sg-1"], "AssociatedComputeResourceTypes": ["MicroVm"]}},
+                 "egressNetworkConnectors": lambda: [CONNECTOR_OF.format(who.account, self.pick(
+                     who.column(ROWS[8], "id"), "nc-00000000-0000-0000-0000-000000000000"))]}
         return fixed[name]() if name in fixed else self.of_shape(shape)
 
     def of_shape(self, shape):
         if shape.get("values"):
             return self.random.choice(shape["values"])
         return {"string": lambda: "x" * max(1, shape.get("min", 1)), "integer": lambda: max(shape.get("min", 1), 1),
-                "boolean": lambda: True, "list": lambda: [], "map": dict, "struct": dict}[shape["kind"]]()
+                "boolean": lambda: True, "list": lambda: [], "map": dict, "structure": dict}[shape["kind"]]()
 
     WANTED = {"imageVersion", "clientToken", "ClientToken", "nextToken", "maxResults", "tags", "account", "imageIdentifier",
-              "nameFilter", "policy", "executionRoleArn", "version"}
+              "nameFilter", "policy", "executionRoleArn", "version", "OperatorRole", "egressNetworkConnectors"}
 
     def members(self, op, me, other):
         members = {name: self.value(name, member["shape"], me, other) for name, member in op["members"].items()
@@ -165,7 +170,7 @@ class World:
     def settle(self, me):
         """What this account's operation has begun comes to its end, so that it is not taken for a later one's."""
         moving = ((3, ("PENDING", "SUSPENDING", "TERMINATING")), (2, ("PENDING", "IN_PROGRESS")),
-                  (0, ("CREATING", "UPDATING", "DELETING")))
+                  (0, ("CREATING", "UPDATING", "DELETING")), (8, ("PENDING", "DELETING")), (9, ("PENDING",)))
 
         def over():
             for build in list(self.control.image.started):
@@ -202,7 +207,8 @@ class World:
 
     def run(self, steps):
         # Some are drawn more often, so that there is something to have.
-        often = ["CreateMicrovmImage", "RunMicrovm", "RunMicrovm", "PublishPort", "CreateKey", "TagResource"]
+        often = ["CreateMicrovmImage", "RunMicrovm", "RunMicrovm", "PublishPort", "CreateKey", "TagResource",
+                 "CreateNetworkConnector"]
         for name in often * 6:
             self.step(name)
         for name in OPS:
@@ -223,7 +229,8 @@ def test_no_operation_of_one_account_reads_or_changes_anything_of_the_other(seed
         assert world.tried == {(name, account) for name in OPS for account in ACCOUNTS}
         for name in ("CreateMicrovmImage", "RunMicrovm", "GetMicrovm", "ListMicrovms", "TagResource", "CreateKey", "ListKeys",
                      "SuspendMicrovm", "TerminateMicrovm", "CreateMicrovmAuthToken", "GetMicrovmImageBuild", "GetBuild",
-                     "ReadBuildLog", "PublishPort", "DeleteMicrovmImage", "UpdateMicrovmImage", "RebuildMicrovmImage"):
+                     "ReadBuildLog", "PublishPort", "DeleteMicrovmImage", "UpdateMicrovmImage", "RebuildMicrovmImage", "CreateNetworkConnector",
+                     "GetNetworkConnector", "ListNetworkConnectors", "UpdateNetworkConnector", "DeleteNetworkConnector"):
             assert name in world.succeeded, f"{name} never succeeded: {sorted(world.succeeded)}"
         for name in ("Drain", "GetStats", "ImportBase", "CreateAccount", "DeleteAccount", "ListAccounts"):
             assert name not in world.succeeded
