@@ -239,7 +239,7 @@ def test_two_at_once_have_one_winner(core, control, race):
 
 
 @pytest.mark.parametrize("answer", [lies.FULL, 1001, 1002], ids=["the store is full", "control dies before it", "control dies after it"])
-@pytest.mark.parametrize("skip", range(3))
+@pytest.mark.parametrize("skip", range(2))
 @pytest.mark.parametrize("change", ["create", "update", "delete"])
 def test_rows_and_api_agree_whatever_commit_fails(control, change, skip, answer):
     core, name = control.client("lambda-core"), f"lied-{change}-{skip}-{answer}"
