@@ -17,7 +17,7 @@ if not ALONE.exists():
     pytest.skip(f"{ALONE} is not built", allow_module_level=True)
 
 SEED = int(os.environ.get("DOZE_SEED", "1"))
-SHARE = 1.0 if os.environ.get("DOZE_LONG") else 0.5
+SHARE = 1.0 if os.environ.get("DOZE_LONG") else 0.3
 LONG_PATH = 8000
 INGRESS = f"arn:aws:lambda:{REGION}:aws:network-connector:aws-network-connector:"
 TABLES = ("image", "version", "build", "microvm", "token", "connector", "connector_version", "published")
