@@ -11,6 +11,7 @@ if not ALONE.exists():
     pytest.skip(f"{ALONE} is not built", allow_module_level=True)
 
 TENANT = "222222222222"
+CONNECTORS = "/2026-04-04/network-connectors"
 CONNECTOR = f"arn:aws:lambda:{REGION}:aws:network-connector:aws-network-connector:"
 DEFAULTS = [CONNECTOR + "HTTP_INGRESS", CONNECTOR + "INTERNET_EGRESS"]
 
@@ -292,6 +293,35 @@ def test_an_account_is_alone_with_what_it_has(control):
         tenant.call("GET", f"/doze/v1/keys?account={ACCOUNT}")
 
 
+def connector_of(name):
+    """Its networks are configured nowhere, so it fails; that is enough to have it."""
+    vpc = {"SubnetIds": ["subnet-a"], "NetworkProtocol": "IPv4", "AssociatedComputeResourceTypes": ["MicroVm"]}
+    return {"Name": name, "ClientToken": name, "OperatorRole": f"arn:aws:iam::{ACCOUNT}:role/o",
+            "Configuration": {"VpcEgressConfiguration": vpc}}
+
+
+def test_an_account_is_alone_with_its_connectors(control):
+    tenant = api_of(control, make_key(control, "networker", account=TENANT))
+    mine, theirs = (api.call("POST", CONNECTORS, connector_of("shared")) for api in (control.api, tenant))
+    assert mine["Id"] != theirs["Id"] and TENANT in theirs["Arn"]
+    wait_for("they are judged", lambda: all(api.call("GET", f"{CONNECTORS}/shared")["State"] == "FAILED"
+                                            for api in (control.api, tenant)))
+    assert tenant.call("GET", f"{CONNECTORS}/shared")["Id"] == theirs["Id"]
+    assert [c["Id"] for c in tenant.call("GET", CONNECTORS)["NetworkConnectors"]] == [theirs["Id"]]
+    for method, path in (("GET", ""), ("GET", "/versions"), ("PUT", ""), ("DELETE", "")):
+        for name, status in ((mine["Id"], 404), (quoted(mine["Arn"]), 403)):
+            with pytest.raises(Refused) as refused:
+                tenant.call(method, f"{CONNECTORS}/{name}{path}", {} if method == "PUT" else None)
+            assert refused.value.status == status, f"{method} {name}{path}: {refused.value}"
+    for arn in (mine["Arn"], theirs["Arn"].replace(theirs["Id"], mine["Id"])):
+        with pytest.raises(Refused) as refused:
+            tenant.tags(arn)
+        assert refused.value.status in (403, 404)
+        with pytest.raises(Refused) as refused:
+            tenant.create_image("with-theirs", egressNetworkConnectors=[arn], **BUILD)
+        assert refused.value.status in (403, 404)
+
+
 def test_an_account_goes_with_its_keys_and_not_before_its_images(control):
     control.api.call("POST", "/doze/v1/accounts", {"account": "333333333333", "name": "short"})
     with pytest.raises(Refused, match="already"):
@@ -306,6 +336,12 @@ def test_an_account_goes_with_its_keys_and_not_before_its_images(control):
     wait_for("it is CREATED", lambda: api.image(image)["state"] == "CREATED")
     api.call("DELETE", f"/2025-09-09/microvm-images/{quoted(image)}")
     wait_for("it is gone", lambda: not api.call("GET", "/2025-09-09/microvm-images")["items"])
+    connector = api.call("POST", CONNECTORS, connector_of("one"))["Arn"]
+    with pytest.raises(Refused, match="still has images, microVMs or network connectors"):
+        control.api.call("DELETE", "/doze/v1/accounts/333333333333")
+    wait_for("it may be deleted", lambda: api.call("GET", f"{CONNECTORS}/one")["State"] != "PENDING")
+    api.call("DELETE", f"{CONNECTORS}/{quoted(connector)}")
+    wait_for("it is gone", lambda: not api.call("GET", CONNECTORS)["NetworkConnectors"])
     control.api.call("DELETE", "/doze/v1/accounts/333333333333")
     with pytest.raises(Refused) as refused:
         api.call("GET", "/2025-09-09/microvms")

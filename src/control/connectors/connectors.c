@@ -53,10 +53,9 @@ size_t connectors_count(const struct control *ctl, const char *account)
 {
 	size_t n = connector_changes_count_new(ctl, account);
 
-	list_each(connector, &ctl->connectors, struct connector, in_control)
-	{
-		n += !strcmp(connector->account, account);
-	}
+	for (struct order_node *each = order_last(&ctl->connectors_in_order, account); each;
+	     each = order_prev(each))
+		n++;
 	return n;
 }
 

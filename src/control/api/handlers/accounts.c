@@ -8,6 +8,7 @@
 #include "control/api/encode.h"
 #include "control/api/handlers/handlers.h"
 #include "control/api/issue.h"
+#include "control/connectors/connectors.h"
 
 static json_t *account_encode(const struct control *ctl, const struct account *a)
 {
@@ -86,14 +87,14 @@ void doze_list_accounts(struct call *c)
 	call_answer(c, json_pack("{s:o}", "items", items));
 }
 
-static bool account_is_busy(const struct account *a)
+static bool account_is_busy(const struct control *ctl, const struct account *a)
 {
 	list_each(vm, &a->microvms, struct microvm, in_account)
 	{
 		if (vm->state != VM_TERMINATED)
 			return true;
 	}
-	return !list_empty(&a->images);
+	return !list_empty(&a->images) || connectors_count(ctl, a->id);
 }
 
 static bool account_has_key(const struct access_key *key, const void *arg)
@@ -117,10 +118,11 @@ void doze_delete_account(struct call *c)
 		call_not_found(c, "There is no account %s.", id);
 		return;
 	}
-	if (!a->name || account_is_busy(a)) {
+	if (!a->name || account_is_busy(c->ctl, a)) {
 		call_fail_as(
 			c, 409, "ConflictException",
-			a->name ? "The account still has images or microVMs: delete them first."
+			a->name ? "The account still has images, microVMs or network connectors: "
+				  "delete them first."
 				: "This is the account of the configuration.");
 		return;
 	}
