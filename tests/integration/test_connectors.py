@@ -130,6 +130,28 @@ def test_what_uses_it_keeps_it(core, control):
     core.delete_network_connector(Identifier=arn)
 
 
+def updated(core, name, version, *subnets):
+    core.update_network_connector(Identifier=name, Configuration=vpc(*subnets))
+    wait_for(f"version {version} is in effect", lambda: core.get_network_connector(Identifier=name)["Version"] == version)
+
+
+def test_a_version_is_kept_by_those_who_name_it_alone(core, control):
+    arn = create(core, "kept")["Arn"]
+    image = control.make_image("of-versions")
+    vm, pinned = (control.run(image, egressNetworkConnectors=[each]) for each in (arn, arn + ":1"))
+    updated(core, "kept", 2, "subnet-b")
+    refused("ResourceConflictException", 409, "used by MicroVMs", core.delete_network_connector, Identifier=arn + ":1")
+    for each in (vm, pinned):
+        control.api.terminate(each)
+        control.wait_state(each, "TERMINATED")
+    updated(core, "kept", 3, "subnet-a", "subnet-b")
+    for version in ("1", "2"):
+        core.delete_network_connector(Identifier=f"{arn}:{version}")
+    core.delete_network_connector(Identifier=arn)
+    control.api.delete_image(image)
+    wait_for("the image is gone", lambda: not control.rows("image WHERE name = 'of-versions'"))
+
+
 @pytest.mark.parametrize("how, code, status, text", [
     (dict(egressNetworkConnectors=[PREFIX + "nc-nobody"]), "ResourceNotFoundException", 404, "Network connector not found for: "),
     (dict(egressNetworkConnectors=["used"]), "ValidationException", 400, "Malformed network connector ARN: used"),

@@ -197,6 +197,8 @@ void model_connectors_hold(const struct microvm *vm, int n)
 		if (!connector)
 			continue;
 		connector->n_microvms += (unsigned)n;
-		v->n_microvms += (unsigned)n;
+		/* Another version may be in effect when this is taken back. */
+		if (strncmp(strrchr(arn, ':'), ":nc-", 4) != 0)
+			v->n_microvms += (unsigned)n;
 	}
 }
