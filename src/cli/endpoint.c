@@ -34,13 +34,24 @@ static void endpoint_limit(int fd)
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof(most));
 }
 
-static int endpoint_connect(const char *name, const char *port, struct err *e)
+/* An address of IPv6 may stand in brackets. */
+static char *endpoint_machine(const char *name, const char *via)
+{
+	size_t n = via ? strlen(via) : 0;
+
+	if (!via)
+		return xstrdup(endpoint_is_local(name) ? "127.0.0.1" : name);
+	return *via == '[' && n > 2 ? strndup(via + 1, n - 2) : xstrdup(via);
+}
+
+static int endpoint_connect(const char *name, const char *via, const char *port, struct err *e)
 {
 	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
+	autofree char *machine = endpoint_machine(name, via);
 	struct addrinfo *all = NULL;
 	int fd = -1, rc;
 
-	rc = getaddrinfo(endpoint_is_local(name) ? "127.0.0.1" : name, port, &hints, &all);
+	rc = getaddrinfo(machine, port, &hints, &all);
 	if (rc)
 		return err_set(e, ERR_INTERNAL, "find %s: %s", name, gai_strerror(rc));
 	for (struct addrinfo *at = all; at && fd < 0; at = at->ai_next) {
@@ -191,7 +202,7 @@ int endpoint_open(struct endpoint *p, const struct endpoint_ask *ask, struct err
 	const char *colon = strchr(ask->host, ':');
 	autofree char *name = xasprintf("%.*s", (int)strcspn(ask->host, ":"), ask->host);
 
-	*p = (struct endpoint){ .fd = endpoint_connect(name, colon ? colon + 1 : "443", e) };
+	*p = (struct endpoint){ .fd = endpoint_connect(name, ask->via, colon ? colon + 1 : "443", e) };
 	if (p->fd < 0)
 		return -1;
 	if (!endpoint_secure(p, name, ask->ca_file, e)) {

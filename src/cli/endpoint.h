@@ -10,6 +10,7 @@
 
 struct endpoint_ask {
 	const char *host; /* "name[:port]" */
+	const char *via;  /* the machine that is asked for it; NULL: as the name resolves */
 	const char *ca_file, *token;
 	const char *target;  /* of the request */
 	const char *upgrade; /* the protocol that is asked for */

@@ -37,6 +37,7 @@ void forward_serve(const struct forward *f, int local)
 {
 	autofree char *fields = xasprintf("X-aws-proxy-port: %u\r\n", f->port.port);
 	const struct endpoint_ask ask = { .host = f->host,
+					  .via = client_endpoint_host(f->client),
 					  .ca_file = f->client->ca_file,
 					  .token = f->token,
 					  .target = "/",

@@ -79,6 +79,7 @@ static int link_connect(struct shell_link *l, const struct client *c, const stru
 			       : xstrdup("/shell?status=1");
 	if (endpoint_open(&l->endpoint,
 			  &(struct endpoint_ask){ .host = ask->endpoint,
+						  .via = client_endpoint_host(c),
 						  .ca_file = c->ca_file,
 						  .token = ask->token,
 						  .target = target,

@@ -425,7 +425,7 @@ static void test_a_push_is_refused_and_harms_no_answer(void **unused)
 	until_told("0:h200 hi EC");
 	turns(5);
 	assert_non_null(memmem(t.sent.data, t.sent.size, refusal, sizeof(refusal)));
-	assert_true(session_has_room(t.s));
+	assert_true(session_has_room(t.rig.s));
 	finish();
 }
 
