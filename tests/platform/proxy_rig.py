@@ -24,7 +24,18 @@ import threading
 import time
 import uuid
 
-SECRET_TLS_ENDPOINT, SECRET_TOKEN_KEYS, SECRET_CLIENT_CA = 2, 3, 9
+
+
+def secrets(*names):
+    """The numbers of these members of `enum secret` (src/ipc/super.h), which grows."""
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../src/ipc/super.h")
+    with open(path, encoding="ascii") as f:
+        members = re.search(r"enum secret \{(.*?)\};", re.sub(r"/\*.*?\*/", "", f.read(), flags=re.S), re.S)[1]
+    members = [member.strip() for member in members.split(",")]
+    return [members.index(name) for name in names]
+
+
+SECRET_TLS_ENDPOINT, SECRET_TOKEN_KEYS, SECRET_CLIENT_CA = secrets("SECRET_TLS_ENDPOINT", "SECRET_TOKEN_KEYS", "SECRET_CLIENT_CA")
 LISTENER_ENDPOINT = 2
 ROLE_CONTROL = 3
 SUPER_SECRET, SUPER_LISTENER, SUPER_PEER, SUPER_START, SUPER_STOP, SUPER_READY = range(1, 7)
