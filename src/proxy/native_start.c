@@ -196,7 +196,7 @@ static void native_refuse_plain(struct proxy *p, struct conn *c, const char *why
 	struct request_record record;
 
 	recording_begin(&record, &head, 0);
-	record_refuse(&record, 400, why);
+	record_refuse(&record, REFUSAL_MALFORMED, why);
 	recording_end(p, &record);
 	postgres_error_put(&b, "08P01", why);
 	conn_write_plain(c, b.data, b.size);
