@@ -109,7 +109,7 @@ static int dump_put(struct backend *b, const json_t *line, struct err *e)
 					   .text = json_string_value(value),
 					   .number = json_integer_value(value) };
 	}
-	return b->ops->run(b, SQL_PUTS + table, v, t->n, &changed, e);
+	return b->ops->run(b, (enum sql_stmt)(SQL_PUTS + table), v, t->n, &changed, e);
 }
 
 /* The first line, the rows, and the last line, which says that none is missing. */
@@ -143,7 +143,7 @@ static int dump_clear(struct backend *b, struct err *e)
 	int64_t changed;
 
 	for (int i = STORE_NUM_TABLES - 1; i >= 0; i--)
-		if (b->ops->run(b, SQL_CLEARS + i, NULL, 0, &changed, e))
+		if (b->ops->run(b, (enum sql_stmt)(SQL_CLEARS + i), NULL, 0, &changed, e))
 			return -1;
 	return 0;
 }

@@ -178,7 +178,7 @@ static void load_log_group(const struct store_loader *to, void *arg, const void 
 		to->log_group(arg, row);
 }
 
-#define TABLE(t) #t, t##_columns, ARRAY_SIZE(t##_columns), load_##t
+#define TABLE(t) .name = #t, .columns = t##_columns, .n = ARRAY_SIZE(t##_columns), .load = load_##t
 
 const struct sql_table store_tables[STORE_NUM_TABLES] = {
 	[TABLE_IMAGE] = { TABLE(image), .root = "image" },

@@ -197,7 +197,6 @@ static void test_a_url_that_does_not_answer_is_one_sentence_without_its_password
 static void test_a_database_of_another_directory_is_refused(void **state)
 {
 	struct fixture *f = *state;
-	autofree char *mine = NULL;
 	char id[UUID_SIZE];
 	struct err e;
 
