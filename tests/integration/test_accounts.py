@@ -295,7 +295,7 @@ def test_an_account_is_alone_with_what_it_has(control):
 
 def connector_of(name):
     """Its networks are configured nowhere, so it fails; that is enough to have it."""
-    vpc = {"SubnetIds": ["subnet-a"], "NetworkProtocol": "IPv4", "AssociatedComputeResourceTypes": ["MicroVm"]}
+    vpc = {"SubnetIds": ["subnet-none"], "NetworkProtocol": "IPv4", "AssociatedComputeResourceTypes": ["MicroVm"]}
     return {"Name": name, "ClientToken": name, "OperatorRole": f"arn:aws:iam::{ACCOUNT}:role/o",
             "Configuration": {"VpcEgressConfiguration": vpc}}
 
