@@ -392,7 +392,7 @@ class Smuggling(H2Test):
         for more in ([("x-big", "v" * 66000)], [("x-big", "v" * 700000)], [("x" * 66000, "v")],
                      [(f"x-{i}", "v" * 1000) for i in range(500)],
                      [("x-new", "v"), ("x-big", "v" * 90000), ("x-newer", "w" * 9)]):
-            for huffman in (False, True):
+            for huffman in (False, True)[:1 if len(more[0][1]) > 100000 else 2]:  # the encoder's time grows with the square
                 s = c.block(c.encoder.encode(self.fields() + more, huffman=huffman))
                 self.assertEqual(c.wait(s).status, 431)
         self.assertEqual(c.wait(other).status, 200)
