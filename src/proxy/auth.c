@@ -150,11 +150,18 @@ static bool same_secret(const char *a, const char *b)
 }
 
 /* A token ends with its tag, so its last characters are as good as a hash of all of them. */
+static const char *token_tag(const char *token, size_t n)
+{
+	size_t size = strlen(token);
+
+	return token + (size > n ? size - n : 0);
+}
+
 static size_t token_slot(const char *token)
 {
-	size_t size = strlen(token), n = size < 16 ? size : 16;
+	const char *tag = token_tag(token, 16);
 
-	return hash_fnv1a_32(token + size - n, n) % AUTH_OPENED;
+	return hash_fnv1a_32(tag, strlen(tag)) % AUTH_OPENED;
 }
 
 /* FNV-1a.  Nobody can choose a token for its hash, since its bytes are made here. */
@@ -162,7 +169,7 @@ uint64_t auth_token_id(const char *token)
 {
 	uint64_t hash = 0xcbf29ce484222325;
 
-	for (; *token; token++)
+	for (token = token_tag(token, 22); *token; token++)
 		hash = (hash ^ (unsigned char)*token) * 0x100000001b3;
 	return hash;
 }
