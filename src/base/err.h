@@ -17,7 +17,7 @@ enum err_kind {
 	ERR_DENIED,
 	ERR_QUOTA,
 	ERR_THROTTLED,
-	ERR_CAPACITY, /* the host has no room now */
+	ERR_CAPACITY,    /* the host has no room now */
 	ERR_UNAVAILABLE, /* what it needs does not answer now: the same may succeed later */
 	ERR_NUM_KINDS,
 };

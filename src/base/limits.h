@@ -15,9 +15,10 @@
 #define LIMIT_HTTP2_STREAMS 128         /* at a time, of one connection */
 #define LIMIT_HTTP2_HELD    (256 * KIB) /* bytes of bodies that nobody takes, of one connection */
 #define LIMIT_HTTP2_BLOCK   (1 * MIB)   /* bytes of frames that make one block of header fields */
-#define LIMIT_HTTP2_DECODED (2 * MIB)   /* bytes of the fields in it, whether they are kept or not \
-					 */
-#define LIMIT_HTTP2_CONTINUED 128       /* frames of such a block behind the first */
+#define LIMIT_HTTP2_DECODED                                                                  \
+	(2 * MIB)                 /* bytes of the fields in it, whether they are kept or not \
+				   */
+#define LIMIT_HTTP2_CONTINUED 128 /* frames of such a block behind the first */
 #define LIMIT_HTTP2_WINDOW    (32 * MIB)  /* 160 MB/s over 100 ms: half is told at once */
 #define LIMIT_HTTP2_WINDOWS   (256 * MIB) /* by which the windows of all connections may grow */
 #define LIMIT_API_BODY        (1 * MIB)

@@ -202,7 +202,8 @@ int endpoint_open(struct endpoint *p, const struct endpoint_ask *ask, struct err
 	const char *colon = strchr(ask->host, ':');
 	autofree char *name = xasprintf("%.*s", (int)strcspn(ask->host, ":"), ask->host);
 
-	*p = (struct endpoint){ .fd = endpoint_connect(name, ask->via, colon ? colon + 1 : "443", e) };
+	*p = (struct endpoint){ .fd = endpoint_connect(name, ask->via, colon ? colon + 1 : "443",
+						       e) };
 	if (p->fd < 0)
 		return -1;
 	if (!endpoint_secure(p, name, ask->ca_file, e)) {

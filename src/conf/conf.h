@@ -93,7 +93,7 @@ struct conf {
 	int64_t arm64_as_host;
 	int64_t token_keep_ms; /* clientToken */
 	int64_t hold_ms, hold_body_bytes, drain_ms;
-	char limits_preset[16];                 /* none, aws */
+	char limits_preset[16]; /* none, aws */
 	/* 0: as the preset says */
 	int64_t microvm_requests, microvm_rate, microvm_bandwidth;
 	int64_t token_requests; /* 0: any number */

@@ -73,11 +73,11 @@ static bool number_read(const char *text, union operand *to)
 static bool number_match(const struct condition_operator *op, const union operand *operand,
 			 const char *value, const struct iam_query *q)
 {
-	double number;
+	double given;
 
 	(void)q;
-	return number_of(value, &number) &&
-	       order_holds(op->order, (number > operand->number) - (number < operand->number));
+	return number_of(value, &given) &&
+	       order_holds(op->order, (given > operand->number) - (given < operand->number));
 }
 
 /* Behind the date: nothing, or "T08:00", ":00", ".5", and "Z" or "+01:00". */
@@ -157,10 +157,10 @@ static bool truth_read(const char *text, union operand *to)
 static bool truth_match(const struct condition_operator *op, const union operand *operand,
 			const char *value, const struct iam_query *q)
 {
-	bool truth;
+	bool given;
 
 	(void)op, (void)q;
-	return truth_of(value, &truth) && truth == operand->truth;
+	return truth_of(value, &given) && given == operand->truth;
 }
 
 static bool range_read(const char *text, union operand *to)

@@ -180,7 +180,7 @@ def test_conditions_see_who_asks_and_from_where(control):
 
 def test_a_policy_that_cannot_be_meant_is_refused_with_its_line(control):
     for text, why in (
-            ('{"Version": "2012-10-17",\n "Statement": [{"Effect": "Alow", "Action": "*", "Resource": "*"}]}',
+            ('{"Version": "2012-10-17",\n "Statement": [{"Effect": "Permit", "Action": "*", "Resource": "*"}]}',
              'line 2: an Effect is "Allow" or "Deny"'),
             ('{"Version": "2012-10-17",\n "Statement": [\n', "line 3: "),
             ('{"Statement": {"Effect": "Allow", "Action": "s3:*",\n "Resource": "bucket"}}',

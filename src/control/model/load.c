@@ -193,7 +193,7 @@ static void load_connector(void *arg, const struct store_connector *row)
 
 	snprintf(connector->id, sizeof(connector->id), "%s", row->id);
 	connector->state = (enum connector_state)load_word(row->state, connector_state_name,
-						    CONNECTOR_NUM_STATES, CONNECTOR_FAILED);
+							   CONNECTOR_NUM_STATES, CONNECTOR_FAILED);
 	connector->reason = copy(row->reason);
 	connector->latest = row->version;
 	connector->created_ms = row->created_ms;
