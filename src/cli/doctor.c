@@ -13,8 +13,10 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/io.h"
 #include "cli/cli.h"
+#include "cli/server_cert.h"
 #include "conf/engine.h"
 
 /* Reads the first line of a small file. */
@@ -166,6 +168,33 @@ static void read_filesystem(const struct client *c, struct doctor_fact *f)
 		}
 }
 
+static int64_t certificate_days(const char *path)
+{
+	autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
+	autobuf struct buf pem = { 0 };
+	int64_t until_s;
+	struct err none;
+
+	if (fd < 0 || io_read_all(fd, &pem, MIB) ||
+	    certificate_until(buf_str(&pem), pem.size, &until_s, &none))
+		return DOCTOR_UNREAD;
+	return (until_s - clock_wall_ms() / 1000) / 86400;
+}
+
+static void read_certificates(const struct client *c, struct doctor_fact *f)
+{
+	f->n = INT64_MAX;
+	for (size_t i = 0; i < c->conf.n_certificates; i++) {
+		int64_t days = certificate_days(c->conf.certificates[i].cert);
+
+		if (days >= f->n)
+			continue;
+		f->there = true;
+		f->n = days;
+		snprintf(f->text, sizeof(f->text), "%.200s", c->conf.certificates[i].domain);
+	}
+}
+
 static const struct {
 	const char *path; /* the first line of this file is the fact; NULL: see `read` */
 	void (*read)(const struct client *c, struct doctor_fact *f);
@@ -186,6 +215,7 @@ static const struct {
 	[DOCTOR_FILESYSTEM] = { NULL, read_filesystem },
 	[DOCTOR_CLOCK] = { "/sys/devices/system/clocksource/clocksource0/current_clocksource",
 			   NULL },
+	[DOCTOR_CERTIFICATES] = { NULL, read_certificates },
 };
 
 static void doctor_check(const struct client *c, enum doctor_check check, struct doctor_says *says)

@@ -19,22 +19,26 @@ struct doctor_says {
 	char text[512];
 };
 
+#define DOCTOR_UNREAD INT64_MIN
+
 enum doctor_check {
 	DOCTOR_KVM,
-	DOCTOR_CGROUPS,    /* n: 1, 2; text: controllers, each behind a blank */
-	DOCTOR_FAVOR,      /* there: KVM is; n: the hierarchy is mounted favordynmods */
-	DOCTOR_KERNEL,     /* n: major * 1000 + minor; text: the release */
-	DOCTOR_SMT,        /* n: on */
-	DOCTOR_KSM,        /* n: runs */
-	DOCTOR_THP,        /* text: the file */
-	DOCTOR_NX_PAGES,   /* text: the parameter */
-	DOCTOR_FILES,      /* n: hard limit of descriptors */
-	DOCTOR_PIDS,       /* n: pid_max */
-	DOCTOR_MAPS,       /* n: max_map_count */
-	DOCTOR_NFTABLES,   /* there: the program is */
-	DOCTOR_DISK,       /* n: free MiB; text: where */
-	DOCTOR_FILESYSTEM, /* n: can share blocks; text: its name */
-	DOCTOR_CLOCK,      /* text: clock source */
+	DOCTOR_CGROUPS,      /* n: 1, 2; text: controllers, each behind a blank */
+	DOCTOR_FAVOR,        /* there: KVM is; n: the hierarchy is mounted favordynmods */
+	DOCTOR_KERNEL,       /* n: major * 1000 + minor; text: the release */
+	DOCTOR_SMT,          /* n: on */
+	DOCTOR_KSM,          /* n: runs */
+	DOCTOR_THP,          /* text: the file */
+	DOCTOR_NX_PAGES,     /* text: the parameter */
+	DOCTOR_FILES,        /* n: hard limit of descriptors */
+	DOCTOR_PIDS,         /* n: pid_max */
+	DOCTOR_MAPS,         /* n: max_map_count */
+	DOCTOR_NFTABLES,     /* there: the program is */
+	DOCTOR_DISK,         /* n: free MiB; text: where */
+	DOCTOR_FILESYSTEM,   /* n: can share blocks; text: its name */
+	DOCTOR_CLOCK,        /* text: clock source */
+	DOCTOR_CERTIFICATES, /* there: the operator has some; n: days that the first to end is
+				valid, DOCTOR_UNREAD: its file cannot be read; text: its domain */
 	DOCTOR_NUM,
 };
 

@@ -4,12 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#define KERNEL_LEAST 5012 /* mount_setattr, close_range */
-#define FILES_LEAST  65536
-#define PIDS_LEAST   32768
-#define MAPS_LEAST   65530
-#define DISK_BAD     (2 * 1024) /* MiB */
-#define DISK_WARN    (20 * 1024)
+#define KERNEL_LEAST     5012 /* mount_setattr, close_range */
+#define FILES_LEAST      65536
+#define PIDS_LEAST       32768
+#define MAPS_LEAST       65530
+#define CERTIFICATE_DAYS 30
+#define DISK_BAD         (2 * 1024) /* MiB */
+#define DISK_WARN        (20 * 1024)
 
 const char *const doctor_level_name[DOCTOR_NUM_LEVELS] = { "ok", "warn", "bad" };
 
@@ -188,6 +189,22 @@ static void judge_clock(const struct doctor_fact *f, struct doctor_says *to)
 	       f->there ? f->text : "unknown");
 }
 
+static void judge_certificates(const struct doctor_fact *f, struct doctor_says *to)
+{
+	if (!f->there)
+		say_it(to, DOCTOR_OK, "doze's own");
+	else if (f->n == DOCTOR_UNREAD)
+		say_it(to, DOCTOR_WARN,
+		       "the file of %s cannot be read; as root this says when it ends", f->text);
+	else if (f->n < 0)
+		say_it(to, DOCTOR_BAD, "that of %s has expired: renew it, then run doze reload",
+		       f->text);
+	else
+		say_it(to, f->n < CERTIFICATE_DAYS ? DOCTOR_WARN : DOCTOR_OK,
+		       "that of %s ends in %lld days%s", f->text, (long long)f->n,
+		       f->n < CERTIFICATE_DAYS ? ": renew it, then run doze reload" : "");
+}
+
 static const struct {
 	const char *name;
 	void (*judge)(const struct doctor_fact *f, struct doctor_says *to);
@@ -207,6 +224,7 @@ static const struct {
 	[DOCTOR_DISK] = { "disk", judge_disk },
 	[DOCTOR_FILESYSTEM] = { "file system", judge_filesystem },
 	[DOCTOR_CLOCK] = { "clock", judge_clock },
+	[DOCTOR_CERTIFICATES] = { "certificates", judge_certificates },
 };
 static_assert(ARRAY_SIZE(doctor_checks) == DOCTOR_NUM, "one row per check");
 

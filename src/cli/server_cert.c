@@ -32,6 +32,19 @@ int fingerprint_of(const char *pem, size_t size, char to[FINGERPRINT_SIZE], stru
 	return 0;
 }
 
+int certificate_until(const char *pem, size_t size, int64_t *until_s, struct err *e)
+{
+	BIO *bio = BIO_new_mem_buf(pem, (int)size);
+	X509 *cert = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+	struct tm tm;
+	bool ok = cert && ASN1_TIME_to_tm(X509_get0_notAfter(cert), &tm);
+
+	X509_free(cert);
+	BIO_free(bio);
+	*until_s = ok ? timegm(&tm) : 0;
+	return ok ? 0 : err_set(e, ERR_INVALID, "there is no certificate in what was given");
+}
+
 static const char *fingerprint_next(const char *at)
 {
 	while (*at == ':' || *at == ' ')

@@ -16,6 +16,8 @@ struct server_cert {
 int server_cert_look(struct server_cert *s, const char *url, struct err *e) must_check;
 void server_cert_free(struct server_cert *s);
 
+/* When the first certificate in this PEM ends, in seconds since 1970. */
+int certificate_until(const char *pem, size_t size, int64_t *until_s, struct err *e) must_check;
 /* Of the first certificate in this PEM. */
 int fingerprint_of(const char *pem, size_t size, char to[FINGERPRINT_SIZE],
 		   struct err *e) must_check;

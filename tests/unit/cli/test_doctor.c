@@ -55,6 +55,11 @@ static void test_every_check_has_a_level_and_names_the_cure(void **unused)
 		{ DOCTOR_FILESYSTEM, { false, 0, "vfat" }, DOCTOR_BAD, "vfat" },
 		{ DOCTOR_CLOCK, { true, 0, "tsc" }, DOCTOR_OK, "tsc" },
 		{ DOCTOR_CLOCK, { true, 0, "hpet" }, DOCTOR_WARN, "hpet" },
+		{ DOCTOR_CERTIFICATES, { false, INT64_MAX, "" }, DOCTOR_OK, "own" },
+		{ DOCTOR_CERTIFICATES, { true, 31, "a.b" }, DOCTOR_OK, "a.b ends in 31 days" },
+		{ DOCTOR_CERTIFICATES, { true, 29, "a.b" }, DOCTOR_WARN, "doze reload" },
+		{ DOCTOR_CERTIFICATES, { true, -1, "a.b" }, DOCTOR_BAD, "has expired" },
+		{ DOCTOR_CERTIFICATES, { true, DOCTOR_UNREAD, "a.b" }, DOCTOR_WARN, "as root" },
 	};
 	unsigned seen = 0;
 
