@@ -91,6 +91,16 @@ static void forward_upgrade(struct relay *r, const struct http_head *h)
 	relay_free(r);
 }
 
+/* An answer of HTTP/2 may have trailers behind a body of a stated length, and HTTP/1.1 has room for
+ * them behind a chunked body alone. */
+static int64_t forward_length(const struct relay *r, const struct http_head *h)
+{
+	bool room = h->length > 0 && r->http2 && http_version(r->x) == 1 &&
+		    header_filter_wants_trailers(http_request(r->x));
+
+	return room ? -1 : h->length;
+}
+
 static void forward_pass_head(struct relay *r, const struct http_head *h)
 {
 	static struct filtered_headers headers; /* large, and of no use afterwards */
@@ -102,7 +112,7 @@ static void forward_pass_head(struct relay *r, const struct http_head *h)
 	r->headed = true;
 	if (*h->reason)
 		http_set_reason(r->x, h->reason);
-	http_send_head(r->x, h->status, headers.at, headers.n, h->length);
+	http_send_head(r->x, h->status, headers.at, headers.n, forward_length(r, h));
 }
 
 void forward_go_on(struct relay *r)

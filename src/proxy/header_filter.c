@@ -76,11 +76,16 @@ void header_filter_to_guest(const struct http_head *head, const char *request_id
 	header_filter_add(to, REQUEST_ID, request_id);
 }
 
-void header_filter_add_te(const struct http_head *head, struct filtered_headers *to)
+bool header_filter_wants_trailers(const struct http_head *head)
 {
 	const char *te = http_header(head, "te");
 
-	if (te && strcasestr(te, "trailers"))
+	return te && strcasestr(te, "trailers");
+}
+
+void header_filter_add_te(const struct http_head *head, struct filtered_headers *to)
+{
+	if (header_filter_wants_trailers(head))
 		header_filter_add(to, "te", "trailers");
 }
 

@@ -165,8 +165,9 @@ def serve_hello(stream):
     stream.ended.wait(10)
     path = stream.head[":path"]
     text = json.dumps({"headers": stream.fields, "body": len(stream.body), "trailers": stream.trailers}).encode()
-    if path == "/trailers":
-        stream.respond(200, ("x-app", "1"))
+    if path.startswith("/trailers"):
+        length = [("content-length", "4")] if path.endswith("/length") else []
+        stream.respond(200, ("x-app", "1"), *length)
         stream.send(b"body")
         stream.finish(("x-sum", "42"), ("grpc-status", "0"))
     elif path == "/only":

@@ -86,14 +86,15 @@ class Requests(H2Test):
         self.assertEqual(self.ask("/hints")[2], b"hi")
 
     def test_trailers_reach_a_client_that_wants_them(self):
-        w = self.ask("/trailers", lines="TE: trailers\r\nConnection: te\r\n", end=False)
-        first, got = w.head()
-        self.assertEqual(dict(got)["transfer-encoding"], "chunked")
-        text = b""
-        while size := int(w.line(), 16):
-            text += w.exactly(size + 2)[:-2]
-        self.assertEqual((text, w.line(), w.line(), w.line()), (b"body", "x-sum: 42", "grpc-status: 0", ""))
-        self.assertEqual(self.ask("/trailers")[2], b"body")
+        for path in ("/trailers", "/trailers/length"):
+            w = self.ask(path, lines="TE: trailers\r\nConnection: te\r\n", end=False)
+            first, got = w.head()
+            self.assertEqual(dict(got)["transfer-encoding"], "chunked")
+            text = b""
+            while size := int(w.line(), 16):
+                text += w.exactly(size + 2)[:-2]
+            self.assertEqual((text, w.line(), w.line(), w.line()), (b"body", "x-sum: 42", "grpc-status: 0", ""))
+            self.assertEqual(self.ask(path)[2], b"body")
 
     def test_trailers_of_a_request_reach_the_application(self):
         status, _, body = self.ask(method="POST", lines="transfer-encoding: chunked\r\n",
