@@ -76,8 +76,8 @@ static void fake_del(enum store_table table, const char *const *columns, bool be
 			const json_t *has = json_object_get(row, columns[k]);
 			json_t *value = value_json(&v[k]);
 
-			same += below ? json_integer_value(has) < v[k].number
-				      : json_equal(has, value);
+			if (below ? json_integer_value(has) < v[k].number : json_equal(has, value))
+				same++;
 			json_decref(value);
 		}
 		if (same == n)

@@ -203,7 +203,7 @@ static void test_a_cursor_that_is_not_ours_is_refused(void **unused)
 
 static void test_an_older_key_still_opens_it(void **unused)
 {
-	autofree char *next = NULL, *padded = NULL;
+	autofree char *next = NULL;
 
 	(void)unused;
 	for (size_t i = 0; i < N; i++)
