@@ -1,5 +1,5 @@
-/* The boot of a build's microVM, whose priv and whose monitor are this test.  A clock that runs a
- * hundred times as fast as the host's lets it hang wherever it can. */
+/* The boot of a build's microVM, whose priv and whose monitor are this test.  A clock that runs
+ * forty times as fast as the host's lets it hang wherever it can. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,7 +21,7 @@
 #include "base/io.h"
 #include "image/build.h"
 
-#define FASTER         100
+#define FASTER         40
 #define PATIENT        5000 /* ms */
 #define PATIENT_FASTER 8
 #define BUILD          "7c9e6679-7425-40de-944b-e07fc1f90ae7"
