@@ -101,7 +101,8 @@ static struct share_token *share_token_at(struct share_token *t, uint64_t key, u
 
 	if (held != key && (!claims || (held && share_all(t->running))))
 		return NULL;
-	if (held != key && !atomic_compare_exchange_strong(&t->key, &held, key))
+	/* Another worker may have given it to the same token just now. */
+	if (held != key && !atomic_compare_exchange_strong(&t->key, &held, key) && held != key)
 		return NULL;
 	atomic_fetch_add(&t->running[worker], 1);
 	if (atomic_load(&t->key) == key)

@@ -20,7 +20,8 @@ void conn_is_native(struct conn *c)
 
 void conn_write_plain(struct conn *c, const void *data, size_t size)
 {
-	assert(c->state == CONN_NEW);
+	if (c->state != CONN_NEW)
+		return; /* the peer was gone at the last write */
 	buf_add(&c->out, data, size);
 	conn_flush(c);
 }

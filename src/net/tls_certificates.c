@@ -108,11 +108,19 @@ static int certificates_take_tickets(struct certificates *c, const char *text, s
 static int certificates_take_client_ca(struct certificates *c, const char *text, size_t size,
 				       struct tls **tls, struct err *e)
 {
-	buf_clear(&c->client_ca);
+	struct buf before = c->client_ca;
+
+	c->client_ca = (struct buf){ 0 };
 	buf_add(&c->client_ca, text, size);
 	if (c->own.size)
 		*tls = certificates_make(c, &c->own, &c->others, e);
-	return c->own.size && !*tls ? -1 : 0;
+	if (c->own.size && !*tls) {
+		buf_free(&c->client_ca);
+		c->client_ca = before;
+		return -1;
+	}
+	buf_free(&before);
+	return 0;
 }
 
 int certificates_take(struct certificates *c, enum secret which, const char *text, size_t size,

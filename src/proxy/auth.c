@@ -1,5 +1,6 @@
 #include "proxy/auth.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -165,13 +166,26 @@ static size_t token_slot(const char *token)
 }
 
 /* FNV-1a.  Nobody can choose a token for its hash, since its bytes are made here. */
-uint64_t auth_token_id(const char *token)
+static uint64_t auth_hash(const char *text)
 {
 	uint64_t hash = 0xcbf29ce484222325;
 
-	for (token = token_tag(token, 22); *token; token++)
-		hash = (hash ^ (unsigned char)*token) * 0x100000001b3;
+	for (; *text; text++)
+		hash = (hash ^ (unsigned char)*text) * 0x100000001b3;
 	return hash;
+}
+
+uint64_t auth_token_id(const char *token)
+{
+	return auth_hash(token_tag(token, 22));
+}
+
+uint64_t auth_claims_id(const struct token_claims *claims)
+{
+	char text[sizeof(claims->microvm) + 32];
+
+	snprintf(text, sizeof(text), "%s %lld", claims->microvm, (long long)claims->expires_ms);
+	return auth_hash(text);
 }
 
 static int auth_claims(struct auth_keys *k, const char *token, struct token_claims *claims,

@@ -67,7 +67,8 @@ const struct auth_denial *auth_check(const struct http_head *head, struct auth_o
 				     struct auth_keys *keys, const struct route_set *route,
 				     int64_t now_ms, uint16_t *port) must_check;
 
-uint64_t auth_token_id(const char *token); /* as in auth_offer */
+uint64_t auth_token_id(const char *token);                  /* as in auth_offer */
+uint64_t auth_claims_id(const struct token_claims *claims); /* of a certificate's */
 
 /* What a client that does not speak HTTP shows: a token, or the claims of its certificate. */
 struct auth_shown {

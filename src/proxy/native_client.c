@@ -160,7 +160,8 @@ static void native_enter(struct native_client *c, struct native_want *want)
 				  "options='token=TOKEN'";
 	struct caller *caller = &c->w.caller;
 	const struct auth_denial *denial;
-	uint64_t token = want->token.size ? auth_token_id(buf_str(&want->token)) : 0;
+	uint64_t token = want->token.size ? auth_token_id(buf_str(&want->token))
+					  : auth_claims_id(&want->claims);
 	enum refusal limit;
 
 	if (*want->refusal.text) {

@@ -481,6 +481,16 @@ class Postgres(NativeTest):
         self.assertTrue(self.is_cut(s) or s.recv(100)[:1] == b"\x15")
         self.assertEqual(self.apps[5432].conns, 0)
 
+    def test_one_that_is_gone_before_it_hears_an_answer_harms_nobody(self):
+        for said in (GSS_REQUEST + SSL_REQUEST, GSS_REQUEST * 3, GSS_REQUEST + startup(user="me"), SSL_REQUEST):
+            for _ in range(40):
+                s = socket.create_connection(("127.0.0.1", self.rig.port), timeout=10)
+                s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                s.sendall(said)
+                s.close()
+        s = self.postgres(self.rig.certificate(5432))
+        self.assertEqual(self.start(s, user="me"), self.plain(user="me"))
+
     def test_half_a_start_is_waited_for_and_then_refused(self):
         s = self.postgres(self.rig.certificate("all"))
         s.sendall(startup(user="me")[:-4])
