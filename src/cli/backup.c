@@ -134,27 +134,42 @@ static int backup_take_rows(struct backup *b, struct err *e)
 	return rc;
 }
 
+/* What root moves is in control's folder, whatever control says.  NULL: it says something else. */
+static const char *backup_rows_name(const char *path)
+{
+	static const char folder[] = "control/";
+	const char *name = path + sizeof(folder) - 1;
+
+	if (strncmp(path, folder, sizeof(folder) - 1) != 0 || strncmp(name, ".backup-", 8) != 0 ||
+	    strchr(name, '/'))
+		return NULL;
+	return name;
+}
+
 /* The daemon writes them into its directory, and they are taken from there. */
 static int backup_fetch_rows(struct client *c, struct backup *b, struct err *e)
 {
 	json_auto_t *answer = client_json(c, "POST", "/doze/v1/backup", NULL, e);
-	const char *path = json_text(answer, "rows");
+	const char *name = backup_rows_name(json_text(answer, "rows"));
+	autoclose int from = io_open_below(b->data, "control", O_RDONLY | O_DIRECTORY, 0);
 	json_t *entry;
 	int rc;
 
 	if (!answer)
 		return -1;
-	rc = renameat(b->data, path, b->to, BACKUP_ROWS);
+	if (!name || from < 0)
+		return err_set(e, ERR_INTERNAL, "the daemon does not say where the rows are");
+	rc = renameat(from, name, b->to, BACKUP_ROWS);
 	if (rc && errno == EXDEV) {
-		autoclose int in = io_open_below(b->data, path, O_RDONLY, 0);
+		autoclose int in = io_open_below(from, name, O_RDONLY, 0);
 		autoclose int out =
 			io_open_below(b->to, BACKUP_ROWS, O_WRONLY | O_CREAT | O_EXCL, 0600);
 
 		rc = in < 0 || out < 0 || io_copy_sparse(in, out) || fsync(out) ? -1 : 0;
-		unlinkat(b->data, path, 0);
+		unlinkat(from, name, 0);
 	}
 	if (rc)
-		return err_sys(e, "take the rows '%s'", path);
+		return err_sys(e, "take the rows '%s'", name);
 	entry = files_entry(b->to, BACKUP_ROWS, e);
 	if (entry)
 		json_object_set_new(b->entries, BACKUP_ROWS, entry);
@@ -191,7 +206,7 @@ static int backup_make(struct client *c, struct backup *b, struct err *e)
 
 static int backup_try(struct client *c, const char *part, struct err *e)
 {
-	struct backup b = { .to = -1, .entries = json_object() };
+	struct backup b = { .data = -1, .to = -1, .entries = json_object() };
 	int rc;
 
 	if (io_remove_tree(AT_FDCWD, part) || mkdir(part, 0700)) {

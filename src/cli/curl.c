@@ -32,6 +32,9 @@ static long curl_default_port(struct client *c, const char *arn)
 	return port;
 }
 
+static const char token_letters[] =
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.=+/";
+
 char *curl_token(struct client *c, const char *id, long port, struct err *e)
 {
 	autofree char *path = xasprintf(MICROVMS "/%s/auth-token", id);
@@ -39,8 +42,13 @@ char *curl_token(struct client *c, const char *id, long port, struct err *e)
 			       "allowedPorts", "port", (json_int_t)port);
 	json_t *answer = client_json(c, "POST", path, in, e);
 	const char *token = json_text(json_object_get(answer, "authToken"), "X-aws-proxy-auth");
-	char *copy = *token ? xstrdup(token) : NULL;
+	char *copy = NULL;
 
+	/* It goes into a file of curl's and into heads, whichever server it came from. */
+	if (answer && (!*token || token[strspn(token, token_letters)]))
+		err_set(e, ERR_INTERNAL, "the server's answer has no proper token");
+	else if (answer)
+		copy = xstrdup(token);
 	json_decref(in);
 	json_decref(answer);
 	return copy;

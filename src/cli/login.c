@@ -32,12 +32,12 @@ static bool login_part(CURLU *url, CURLUPart part, char *to, size_t size)
 static int login_url(struct client *server, const char *given, struct err *e)
 {
 	CURLU *url = curl_url();
-	char scheme[16], path[8], port[8];
+	char scheme[16], path[1024], port[8];
 	bool ok = url && !curl_url_set(url, CURLUPART_URL, given, 0) &&
 		  login_part(url, CURLUPART_SCHEME, scheme, sizeof(scheme)) &&
 		  !strcmp(scheme, "https") &&
 		  login_part(url, CURLUPART_HOST, server->host, sizeof(server->host)) &&
-		  (!login_part(url, CURLUPART_PATH, path, sizeof(path)) || !strcmp(path, "/"));
+		  login_part(url, CURLUPART_PATH, path, sizeof(path)) && !strcmp(path, "/");
 
 	if (ok && login_part(url, CURLUPART_PORT, port, sizeof(port)))
 		server->conf.api_port = strtol(port, NULL, 10);
@@ -129,6 +129,7 @@ static int login_store(struct client *server, const struct server_cert *cert, co
 		       struct err *e)
 {
 	autobuf struct buf ca = { 0 };
+	autobuf struct buf all = { 0 };
 	json_t *answer;
 
 	if (login_trust(server, cert, &ca, e))
@@ -136,10 +137,12 @@ static int login_store(struct client *server, const struct server_cert *cert, co
 	answer = login_ask_server(server, e);
 	if (!answer)
 		return -1;
-	if (!strstr(buf_str(&ca), json_text(answer, "ca")))
-		buf_adds(&ca, json_text(answer, "ca"));
+	/* doze's own comes first: that is the one which the commands of "ca" are about. */
+	buf_adds(&all, json_text(answer, "ca"));
+	if (!strstr(buf_str(&all), buf_str(&ca)))
+		buf_addf(&all, "\n%s", buf_str(&ca));
 	json_decref(answer);
-	return profile_write(server, name, buf_str(&ca), e);
+	return profile_write(server, name, buf_str(&all), e);
 }
 
 static int login(struct client *server, const struct typed *t, const char *name, struct err *e)
@@ -218,12 +221,19 @@ int cmd_profile_rm(struct client *c, const struct typed *t)
 static int ca_read(const struct client *c, struct buf *pem, struct err *e)
 {
 	autofree char *path = xasprintf("%s/ca.crt", c->conf.data_dir);
-	const char *from = *c->profile ? c->ca_file : path;
+	static const char end[] = "-----END CERTIFICATE-----\n";
+	const char *from = *c->profile ? c->ca_file : path, *last;
 	autoclose int fd = open(from, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
 		return err_sys(e, "open '%s'", from);
-	return io_read_all(fd, pem, MIB) ? err_set(e, ERR_INVALID, "'%s' cannot be read", from) : 0;
+	if (io_read_all(fd, pem, 16 * MIB))
+		return err_set(e, ERR_INVALID, "'%s' cannot be read", from);
+	/* A profile's file has others behind it, which the server's certificate may come from. */
+	last = strstr(buf_str(pem), end);
+	if (last)
+		pem->size = (size_t)(last + strlen(end) - buf_str(pem));
+	return 0;
 }
 
 int cmd_ca_print(struct client *c, const struct typed *t)
