@@ -180,18 +180,23 @@ static void leaf_add_addresses(struct leaf_names *names, const struct listen_add
 			leaf_add(names, "IP:", to->at[i]);
 }
 
+/* The leaf before it stays where none can be made. */
 static int leaf_make(struct secrets *s, struct buf *ca_key, enum secret which,
 		     struct leaf_names *names, struct err *e)
 {
-	int rc;
-
-	buf_clear(&s->each[which]);
-	rc = pki_make_leaf(ca_key, &s->each[SECRET_CA_CERT], (const char *const *)names->at,
-			   &s->each[which], e);
+	struct buf fresh = { .secret = true };
+	int rc = pki_make_leaf(ca_key, &s->each[SECRET_CA_CERT], (const char *const *)names->at,
+			       &fresh, e);
 
 	while (names->n)
 		free(names->at[--names->n]);
-	return rc;
+	if (rc) {
+		buf_free(&fresh);
+		return -1;
+	}
+	buf_free(&s->each[which]);
+	s->each[which] = fresh;
+	return 0;
 }
 
 static int secrets_leaves(struct secrets *s, const struct conf *conf, struct buf *ca_key,
@@ -220,12 +225,12 @@ static int secrets_leaves(struct secrets *s, const struct conf *conf, struct buf
 	leaf_add_addresses(&api, &to);
 	leaf_add_addresses(&s3, &to);
 	leaf_add_addresses(&endpoint, &to);
+	if (leaf_make(s, ca_key, SECRET_TLS_API, &api, e) ||
+	    leaf_make(s, ca_key, SECRET_TLS_S3, &s3, e) ||
+	    leaf_make(s, ca_key, SECRET_TLS_ENDPOINT, &endpoint, e))
+		return -1;
 	s->leaves_ms = clock_wall_ms();
-	return leaf_make(s, ca_key, SECRET_TLS_API, &api, e) ||
-			       leaf_make(s, ca_key, SECRET_TLS_S3, &s3, e) ||
-			       leaf_make(s, ca_key, SECRET_TLS_ENDPOINT, &endpoint, e)
-		       ? -1
-		       : 0;
+	return 0;
 }
 
 int secrets_renew_leaves(struct secrets *s, const struct conf *conf, int64_t now_ms, struct err *e)
