@@ -52,6 +52,8 @@ int key_allow(struct access_key *key, const char *policy, struct err *e)
 
 	if (!policy)
 		return 0;
+	if (strlen(policy) > KEY_POLICY_MAX)
+		return err_set(e, ERR_INVALID, "a policy has at most %d bytes", KEY_POLICY_MAX);
 	key->policy = xstrdup(policy);
 	list = policy[strspn(policy, " \t\r\n")] == '[' ? json_loads(policy, 0, NULL) : NULL;
 	if (!list)

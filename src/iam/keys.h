@@ -10,6 +10,9 @@
 #include "iam/principal.h"
 #include "wire/creds.h"
 
+#define KEY_POLICY_MAX \
+	28672 /* bytes of what a key may do; what is told of keys has room for them */
+
 struct access_key {
 	struct hash_node by_id;
 	struct principal who; /* who.key is the id */
@@ -17,6 +20,7 @@ struct access_key {
 	char *session; /* the session token that a request must show; NULL: none.  Owned */
 	char *policy;  /* JSON of who.policies; NULL: none.  Owned */
 	bool active;
+	bool changing;                  /* its row is on its way to the store */
 	int64_t created_ms, expires_ms; /* 0: it never does */
 	unsigned refs;
 	unsigned generation; /* its owner's */

@@ -58,7 +58,7 @@ static int post_signed(struct request *r, struct err *e)
 	session = s3_form_field(&p->form, "x-amz-security-token");
 	secret = request_secret(r, claim.access_key, session ? session : "", e);
 	if (!secret || s3_form_verify(&p->form, &claim, secret, e)) {
-		http_penalize(r->x);
+		request_penalize(r, e);
 		return -1;
 	}
 	if (claim.v4 && strcmp(claim.region, r->s3->region) != 0)

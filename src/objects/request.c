@@ -102,6 +102,16 @@ const char *request_secret(struct request *r, const char *id, const char *sessio
 	return key->secret;
 }
 
+void request_penalize(struct request *r, const struct err *e)
+{
+	static const char *const innocent[] = { "ServiceUnavailable:", "ExpiredToken:" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(innocent); i++)
+		if (!strncmp(e->text, innocent[i], strlen(innocent[i])))
+			return;
+	http_penalize(r->x);
+}
+
 struct bucket *request_bucket(struct request *r)
 {
 	struct bucket *b = store_bucket(&r->s3->store, r->bucket_name);

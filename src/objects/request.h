@@ -167,6 +167,9 @@ bool route_request(struct request *r);
 /* The key of a claim, which the request holds from now on; NULL: ERR_DENIED. */
 const char *request_secret(struct request *r, const char *id, const char *session,
 			   struct err *e) must_check;
+/* It is not who it says it is, which counts against its address; not so if nobody can know yet, or
+ * if it was. */
+void request_penalize(struct request *r, const struct err *e);
 
 const char *request_param(const struct request *r, const char *name);  /* NULL: absent */
 const char *request_header(const struct request *r, const char *name); /* NULL: absent, or gone */

@@ -198,7 +198,7 @@ static bool route_authenticate(struct request *r)
 	struct err e;
 
 	if (v2 ? route_verify_v2(r, &e) : route_verify_v4(r, &e)) {
-		http_penalize(r->x);
+		request_penalize(r, &e);
 		answer_signature(r, &e);
 		return false;
 	}

@@ -192,6 +192,52 @@ def test_a_policy_that_cannot_be_meant_is_refused_with_its_line(control):
     assert not any(key["name"] == "bad" for key in control.api.call("GET", "/doze/v1/keys")["items"])
 
 
+def test_a_list_of_policies_and_one_that_is_too_long_are_no_policies_of_a_key(control):
+    one = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*" + "\u20ac" * 6000}}
+    for text in (json.dumps([one, one], ensure_ascii=False), json.dumps([]), "[" + policy({"Action": "*"}) + "]"):
+        with pytest.raises(Refused) as refused:
+            control.api.call("POST", "/doze/v1/keys", {"name": "long", "policy": text})
+        assert (refused.value.status, refused.value.code) == (400, "ValidationException")
+
+
+def test_what_is_denied_stays_denied_however_it_is_named(control):
+    image, name = control.make_image("guarded"), "guarded-admin"
+    admin = make_key(control, name)
+    user = f"arn:aws:iam::{ACCOUNT}:user/{name}"
+    key = api_of(control, make_key(
+        control, "sly", {"Action": "*"}, {"Effect": "Deny", "Action": "*", "Resource": [image, user, CONNECTOR + "SHELL_INGRESS"]}))
+    denied(lambda: key.run(image), "lambda:RunMicrovm", image, "deny", "sly")
+    with pytest.raises(Refused):
+        key.run(image.replace("arn:aws:", "arn:aws-x:"))
+    for named in (admin["accessKeyId"], name):
+        denied(lambda named=named: key.call("POST", f"/doze/v1/keys/{named}/rotate", {}), "doze:RotateKey", user, "deny", "sly")
+        denied(lambda named=named: key.call("DELETE", f"/doze/v1/keys/{named}"), "doze:DeleteKey", user, "deny", "sly")
+    free = control.make_image("free")
+    for arn in (CONNECTOR + "SHELL_INGRESS", "arn:aws:lambda:eu-north-1:aws:network-connector:aws-network-connector:SHELL_INGRESS"):
+        denied(lambda arn=arn: key.run(free, ingressNetworkConnectors=[arn]), "lambda:PassNetworkConnector",
+               CONNECTOR + "SHELL_INGRESS", "deny", "sly")
+
+
+def test_more_tags_than_a_condition_sees_are_refused(control):
+    image = control.make_image("labels")
+    key = api_of(control, make_key(control, "labeller", {"Action": "*"}))
+    path = f"/2017-03-31/tags/{quoted(image)}"
+    for call in (lambda: key.call("POST", path, {"Tags": {f"k{i}": "v" for i in range(65)}}),
+                 lambda: key.call("POST", path, {"Tags": {"env": "a", "ENV": "b"}})):
+        with pytest.raises(Refused) as refused:
+            call()
+        assert (refused.value.status, refused.value.code) == (400, "ValidationException")
+
+
+def test_a_key_that_ends_makes_none_that_outlives_it(control):
+    short = make_key(control, "short", expiresInSeconds=600)
+    api = api_of(control, short)
+    for made in (api.call("POST", "/doze/v1/keys", {"name": "child"}),
+                 api.call("POST", "/doze/v1/keys", {"name": "child", "expiresInSeconds": 86400}),
+                 api.call("POST", "/doze/v1/keys/short/rotate", {})):
+        assert made["expiresAt"] <= short["expiresAt"]
+
+
 def test_a_key_is_rotated_with_an_overlap(control):
     old = make_key(control, "rotating", {"Action": "lambda:ListMicrovms"})
     new = control.api.call("POST", "/doze/v1/keys/rotating/rotate", {"overlapSeconds": 600})

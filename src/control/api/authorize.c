@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/log.h"
 #include "control/api/facts.h"
@@ -114,6 +115,43 @@ static bool authorize_subject(struct call *c, const struct right *right, const c
 	return !c->who->n_policies || !right || !right->also || right->also(c, s);
 }
 
+static bool tags_differ(const json_t *tags)
+{
+	const char *a, *b;
+	const json_t *value;
+
+	json_object_foreach((json_t *)(uintptr_t)tags, a, value)
+	{
+		json_object_foreach((json_t *)(uintptr_t)tags, b, value)
+		{
+			if (a != b && !strcasecmp(a, b))
+				return false;
+		}
+	}
+	return true;
+}
+
+/* A condition sees so many keys of tags and not more, and to it keys are the same that differ by
+ * case alone: what it could not see is refused. */
+static bool authorize_tags(struct call *c)
+{
+	const json_t *small = json_object_get(c->in, "tags");
+	const json_t *tags = small ? small : json_object_get(c->in, "Tags");
+
+	if (!c->who->n_policies)
+		return true;
+
+	if (json_object_size(tags) > IAM_MAX_VALUES ||
+	    json_array_size(json_object_get(c->in, "tagKeys")) > IAM_MAX_VALUES) {
+		call_invalid(c, "A request can have %d keys of tags.", IAM_MAX_VALUES);
+		return false;
+	}
+	if (tags_differ(tags))
+		return true;
+	call_invalid(c, "The keys of tags must differ in more than their case.");
+	return false;
+}
+
 bool authorize(struct call *c)
 {
 	const struct right *right = right_find(c->op->name);
@@ -123,7 +161,7 @@ bool authorize(struct call *c)
 
 	snprintf(action, sizeof(action), "%s:%s", c->op->family == FAMILY_DOZE ? "doze" : "lambda",
 		 c->op->name);
-	if (right && !authorize_of(c, right->of, action))
+	if (!authorize_tags(c) || (right && !authorize_of(c, right->of, action)))
 		return false;
 	if (right && right->subject)
 		right->subject(c, &s);

@@ -59,29 +59,43 @@ struct issue {
 	struct call *call;
 	struct access_key *key;
 	issue_answer *answer;
+	issue_undo *undo;
 };
 
 static void issue_done(void *arg, int rc, const struct err *e)
 {
 	struct issue *i = arg;
+	struct control *ctl = i->call->ctl;
+	bool revoked = !i->call->key->active;
+	struct store_txn *t;
 
+	if ((rc || revoked) && i->undo)
+		i->undo(i->call);
 	if (rc) {
 		key_unref(i->key);
 		call_fail(i->call, e);
+	} else if (revoked) {
+		t = store_begin(ctl->store);
+		store_del_access_key(t, i->key->who.key);
+		store_commit(t, NULL, NULL);
+		key_unref(i->key);
+		call_fail_as(i->call, 403, "UnrecognizedClientException",
+			     "The security token included in the request is invalid.");
 	} else {
-		keys_put(&i->call->ctl->keys, key_ref(i->key));
-		grants_put(i->call->ctl, i->key);
+		keys_put(&ctl->keys, key_ref(i->key));
+		grants_put(ctl, i->key);
 		i->answer(i->call, i->key);
 		key_unref(i->key);
 	}
 	free(i);
 }
 
-void issue_key(struct call *c, struct access_key *key, struct store_txn *t, issue_answer *answer)
+void issue_key(struct call *c, struct access_key *key, struct store_txn *t, issue_answer *answer,
+	       issue_undo *undo)
 {
 	struct issue *i = xcalloc(1, sizeof(*i));
 
-	*i = (struct issue){ c, key, answer };
+	*i = (struct issue){ c, key, answer, undo };
 	if (!t)
 		t = store_begin(c->ctl->store);
 	access_key_put(t, key);
@@ -90,7 +104,10 @@ void issue_key(struct call *c, struct access_key *key, struct store_txn *t, issu
 
 struct revoking {
 	struct call *call;
-	struct access_key **keys; /* referred to */
+	struct revoked {
+		struct access_key *key; /* referred to */
+		bool active;            /* it was */
+	} * keys;
 	size_t n;
 };
 
@@ -100,12 +117,16 @@ static void issue_revoked(void *arg, int rc, const struct err *e)
 	struct control *ctl = r->call->ctl;
 
 	for (size_t i = 0; i < r->n; i++) {
-		/* Another change of the same key may have been first. */
-		if (!rc && keys_find(&ctl->keys, r->keys[i]->who.key) == r->keys[i]) {
-			keys_drop(&ctl->keys, r->keys[i]->who.key);
-			grants_drop(ctl, r->keys[i]->who.key);
+		struct access_key *key = r->keys[i].key;
+
+		key->changing = false;
+		if (rc) {
+			key->active = r->keys[i].active;
+		} else {
+			keys_drop(&ctl->keys, key->who.key);
+			grants_drop(ctl, key->who.key);
 		}
-		key_unref(r->keys[i]);
+		key_unref(key);
 	}
 	call_done(r->call, rc, e);
 	free(r->keys);
@@ -122,7 +143,9 @@ void issue_revoke(struct call *c, struct store_txn *t, issue_which *which, const
 		if (key->who.root || !which(key, arg))
 			continue;
 		r->keys = xrealloc(r->keys, (r->n + 1) * sizeof(*r->keys));
-		r->keys[r->n++] = key_ref(key);
+		r->keys[r->n++] = (struct revoked){ key_ref(key), key->active };
+		key->active = false;
+		key->changing = true;
 		store_del_access_key(t, key->who.key);
 	}
 	store_commit(t, issue_revoked, r);

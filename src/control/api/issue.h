@@ -13,10 +13,15 @@
 struct access_key *issue_new(struct control *ctl, const char *account, bool session);
 
 typedef void issue_answer(struct call *c, const struct access_key *key);
-/* Takes @key, and @t with what else is written (NULL: nothing), over; @answer ends the call. */
-void issue_key(struct call *c, struct access_key *key, struct store_txn *t, issue_answer *answer);
+typedef void issue_undo(struct call *c);
+/* Takes @key, and @t with what else is written (NULL: nothing), over; @answer ends the call.  @undo
+ * (NULL: nothing) is for what else was begun, where there will be no key: the store has failed, or
+ * the caller's own key was revoked meanwhile. */
+void issue_key(struct call *c, struct access_key *key, struct store_txn *t, issue_answer *answer,
+	       issue_undo *undo);
 
-/* Takes @t over; all keys that @which names are unknown once it is durable.  Answers c->made. */
+/* Takes @t over; all keys that @which names let nobody in from now on, and are unknown once it is
+ * durable.  Answers c->made. */
 typedef bool issue_which(const struct access_key *key, const void *arg);
 void issue_revoke(struct call *c, struct store_txn *t, issue_which *which, const void *arg);
 

@@ -49,7 +49,7 @@ bool arn_managed_image(const char *arn, const char **name)
 	struct arn_field f[ARN_N];
 
 	if (arn_split(arn, f) != ARN_N || !field_is(&f[ARN_PREFIX], "arn") ||
-	    !field_begins(&f[ARN_PARTITION], "aws") || !field_is(&f[ARN_SERVICE], "lambda") ||
+	    !field_is(&f[ARN_PARTITION], "aws") || !field_is(&f[ARN_SERVICE], "lambda") ||
 	    !field_is(&f[ARN_ACCOUNT], "aws") || !field_is(&f[ARN_TYPE], "microvm-image"))
 		return false;
 	*name = f[ARN_NAME].at;
@@ -69,7 +69,8 @@ bool arn_managed_connector(const char *arn, const char **name)
 	struct arn_field f[ARN_N];
 
 	if (arn_split(arn, f) != ARN_N || !field_is(&f[ARN_PREFIX], "arn") ||
-	    !field_is(&f[ARN_SERVICE], "lambda") || !field_is(&f[ARN_TYPE], "network-connector"))
+	    !field_is(&f[ARN_PARTITION], "aws") || !field_is(&f[ARN_SERVICE], "lambda") ||
+	    !field_is(&f[ARN_TYPE], "network-connector"))
 		return false;
 	*name = field_is(&f[ARN_ACCOUNT], "aws") && field_begins(&f[ARN_NAME], prefix)
 			? f[ARN_NAME].at + strlen(prefix)
@@ -84,7 +85,8 @@ static const char *resolve_image_name(const struct control *ctl, const char *acc
 	struct arn_field f[ARN_N];
 
 	if (arn_split(arn, f) != ARN_N || !field_is(&f[ARN_PREFIX], "arn") ||
-	    !field_is(&f[ARN_SERVICE], "lambda") || !field_is(&f[ARN_TYPE], "microvm-image") ||
+	    !field_is(&f[ARN_PARTITION], "aws") || !field_is(&f[ARN_SERVICE], "lambda") ||
+	    !field_is(&f[ARN_TYPE], "microvm-image") ||
 	    !field_is(&f[ARN_REGION], ctl->conf->region) || !field_is(&f[ARN_ACCOUNT], account))
 		return NULL;
 	return f[ARN_NAME].at;

@@ -9,6 +9,7 @@
 
 #include "control/api/handlers/managed.h"
 #include "control/api/resolve.h"
+#include "control/model/access_key.h"
 #include "control/model/published.h"
 
 static void subject_set_image(struct call *c, struct subject *s, const struct image *image)
@@ -127,13 +128,15 @@ static void subject_tagged(struct call *c, struct subject *s)
 
 static void subject_key(struct call *c, struct subject *s)
 {
-	const char *id = call_text(c, "key"), *name = call_text(c, "name");
-	const struct access_key *key = id ? keys_find(&c->ctl->keys, id) : NULL;
+	const char *given = call_text(c, "key"), *name = call_text(c, "name");
+	const struct access_key *key =
+		given ? access_key_named(c->ctl, c->who->account, given) : NULL;
 
-	if (key && !strcmp(key->who.account, c->who->account))
+	if (key)
 		s->arn = xstrdup(key->who.arn);
-	else if (name)
-		s->arn = xasprintf("arn:aws:iam::%s:user/%s", c->who->account, name);
+	else if (given || name)
+		s->arn =
+			xasprintf("arn:aws:iam::%s:user/%s", c->who->account, given ? given : name);
 }
 
 /* What a request hands on. */
@@ -145,6 +148,17 @@ static bool also_role(struct call *c, const struct subject *s, const char *membe
 	return !role || authorize_also(c, "iam:PassRole", role, NULL, s);
 }
 
+/* A managed one is judged by its one ARN, whatever region the text has. */
+static char *managed_connector_arn(const struct call *c, const char *text)
+{
+	const char *name;
+
+	if (!arn_managed_connector(text, &name) || !name)
+		return xstrdup(text);
+	return xasprintf("arn:aws:lambda:%s:aws:network-connector:aws-network-connector:%s",
+			 c->ctl->conf->region, name);
+}
+
 static bool also_connectors(struct call *c, const struct subject *s, const json_t *list)
 {
 	const json_t *item;
@@ -152,7 +166,8 @@ static bool also_connectors(struct call *c, const struct subject *s, const json_
 
 	json_array_foreach(list, i, item)
 	{
-		const char *arn = json_string_value(item);
+		const char *text = json_string_value(item);
+		autofree char *arn = managed_connector_arn(c, text);
 		struct connector_version *v;
 		const struct connector *connector =
 			find_connector(c->ctl, c->who->account, arn, &v);

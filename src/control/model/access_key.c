@@ -40,3 +40,20 @@ void access_key_load(struct control *ctl, const struct store_access_key *row)
 	}
 	keys_put(&ctl->keys, key);
 }
+
+struct access_key *access_key_named(const struct control *ctl, const char *account,
+				    const char *text)
+{
+	struct access_key *found = NULL;
+
+	hash_each(key, &ctl->keys.by_id, struct access_key, by_id)
+	{
+		bool is = !strcmp(key->who.key, text) ||
+			  (!key->session && !strcmp(key->who.name, text));
+
+		if (is && !strcmp(key->who.account, account) &&
+		    (!found || key->created_ms > found->created_ms))
+			found = key;
+	}
+	return found;
+}

@@ -123,6 +123,16 @@ char *model_connector_arn(const struct control *ctl, const struct connector *con
 			 connector->account, connector->id);
 }
 
+/* In its one form, without zeros in front and with nothing behind it. */
+static struct connector_version *connector_version_of(struct connector *connector, const char *text)
+{
+	size_t n = strspn(text, "0123456789");
+
+	if (!n || n > 18 || text[n] || *text == '0')
+		return NULL;
+	return model_connector_version(connector, atoll(text));
+}
+
 struct connector *model_connector_of_arn(const struct control *ctl, const char *account,
 					 const char *arn, struct connector_version **v)
 {
@@ -140,7 +150,7 @@ struct connector *model_connector_of_arn(const struct control *ctl, const char *
 	connector = model_connector_by_id(ctl, id);
 	if (!connector || strcmp(connector->account, account) != 0)
 		return NULL;
-	*v = arn[size + word] ? model_connector_version(connector, atoll(arn + size + word + 1))
+	*v = arn[size + word] ? connector_version_of(connector, arn + size + word + 1)
 			      : model_connector_current(connector);
 	return *v ? connector : NULL;
 }

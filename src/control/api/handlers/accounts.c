@@ -9,6 +9,7 @@
 #include "control/api/handlers/handlers.h"
 #include "control/api/issue.h"
 #include "control/connectors/connectors.h"
+#include "control/images/images.h"
 
 static json_t *account_encode(const struct control *ctl, const struct account *a)
 {
@@ -94,7 +95,17 @@ static bool account_is_busy(const struct control *ctl, const struct account *a)
 		if (vm->state != VM_TERMINATED)
 			return true;
 	}
-	return !list_empty(&a->images) || connectors_count(ctl, a->id);
+	return images_count(ctl, a->id) || a->starting || connectors_count(ctl, a->id);
+}
+
+static bool account_keys_change(const struct control *ctl, const struct account *a)
+{
+	hash_each(key, &ctl->keys.by_id, struct access_key, by_id)
+	{
+		if (key->changing && !strcmp(key->who.account, a->id))
+			return true;
+	}
+	return false;
 }
 
 static bool account_has_key(const struct access_key *key, const void *arg)
@@ -124,6 +135,11 @@ void doze_delete_account(struct call *c)
 			a->name ? "The account still has images, microVMs or network connectors: "
 				  "delete them first."
 				: "This is the account of the configuration.");
+		return;
+	}
+	if (account_keys_change(c->ctl, a)) {
+		call_fail_as(c, 409, "ConflictException",
+			     "A key of the account is being changed. Try again.");
 		return;
 	}
 	c->made = json_object();

@@ -49,26 +49,25 @@ static bool key_may_change(struct call *c)
 	return false;
 }
 
-/* The newest key of this id or name.  NULL: none; the call has failed. */
+static int64_t key_end(const struct call *c, int64_t wanted_ms)
+{
+	int64_t own_ms = c->key->expires_ms;
+
+	return own_ms && (!wanted_ms || wanted_ms > own_ms) ? own_ms : wanted_ms;
+}
+
+/* NULL: there is none, or it is being changed; the call has failed. */
 static struct access_key *key_named(struct call *c)
 {
 	const char *given = call_text(c, "key"), *account = key_account(c);
-	struct access_key *found = NULL;
+	struct access_key *found = account ? access_key_named(c->ctl, account, given) : NULL;
 
-	if (!account)
-		return NULL;
-	hash_each(key, &c->ctl->keys.by_id, struct access_key, by_id)
-	{
-		if (strcmp(key->who.account, account) != 0 ||
-		    (strcmp(key->who.key, given) != 0 &&
-		     (key->session || strcmp(key->who.name, given) != 0)))
-			continue;
-		if (!found || key->created_ms > found->created_ms)
-			found = key;
-	}
-	if (!found)
+	if (account && !found)
 		call_not_found(c, "There is no key %s.", given);
-	return found;
+	if (!found || !found->changing)
+		return found;
+	call_fail_as(c, 409, "ConflictException", "The key is being changed. Try again.");
+	return NULL;
 }
 
 static bool key_is_own(struct call *c, const struct access_key *key)
@@ -103,6 +102,7 @@ static void key_answer(struct call *c, const struct access_key *key)
 void key_create(struct call *c)
 {
 	const char *account = key_account(c), *name = call_text(c, "name");
+	const char *policy = call_text(c, "policy");
 	int64_t seconds = call_number(c, "expiresInSeconds", 0);
 	struct access_key *key;
 	struct err e;
@@ -114,16 +114,21 @@ void key_create(struct call *c)
 			     "The account has all the access keys that it may have.");
 		return;
 	}
+	/* Lists of policies are for sessions. */
+	if (policy && policy[strspn(policy, " \t\r\n")] == '[') {
+		call_invalid(c, "The policy is not valid: line 1: a policy is an object");
+		return;
+	}
 	key = issue_new(c->ctl, account, false);
 	snprintf(key->who.name, sizeof(key->who.name), "%s", name);
 	snprintf(key->who.arn, sizeof(key->who.arn), "arn:aws:iam::%s:user/%s", account, name);
-	key->expires_ms = seconds ? key->created_ms + 1000 * seconds : 0;
-	if (key_allow(key, call_text(c, "policy"), &e)) {
+	key->expires_ms = key_end(c, seconds ? key->created_ms + 1000 * seconds : 0);
+	if (key_allow(key, policy, &e)) {
 		call_invalid(c, "The policy is not valid: %s", e.text);
 		key_unref(key);
 		return;
 	}
-	issue_key(c, key, NULL, key_answer);
+	issue_key(c, key, NULL, key_answer, NULL);
 }
 
 static const char *key_state(const struct access_key *key)
@@ -174,15 +179,34 @@ void key_list(struct call *c)
 }
 
 /* The old key goes on for a while, so that whoever has it can be given the new one. */
+struct rotating {
+	struct access_key *old;    /* as it is known; referred to */
+	struct access_key *ending; /* as it will be */
+};
+
+/* A request holds the key that it came with as it is, so the row becomes a new one. */
 static void key_rotated(struct call *c, const struct access_key *key)
 {
-	struct access_key *old = c->state;
+	struct rotating *r = c->state;
 
-	/* A request holds the key that it came with as it is, so the row becomes a new one. */
-	keys_put(&c->ctl->keys, old);
-	grants_put(c->ctl, old);
+	r->old->changing = false;
+	key_unref(r->old);
+	keys_put(&c->ctl->keys, r->ending);
+	grants_put(c->ctl, r->ending);
+	free(r);
 	c->state = NULL;
 	key_answer(c, key);
+}
+
+static void key_not_rotated(struct call *c)
+{
+	struct rotating *r = c->state;
+
+	r->old->changing = false;
+	key_unref(r->old);
+	key_unref(r->ending);
+	free(r);
+	c->state = NULL;
 }
 
 static struct access_key *key_copy(struct access_key *to, const struct access_key *from)
@@ -201,6 +225,7 @@ void key_rotate(struct call *c)
 {
 	int64_t overlap_s = call_number(c, "overlapSeconds", KEY_OVERLAP_S);
 	struct access_key *old = key_may_change(c) ? key_named(c) : NULL, *next, *ending;
+	struct rotating *rotating;
 	struct store_txn *t;
 
 	if (!old || !key_is_own(c, old))
@@ -212,6 +237,7 @@ void key_rotate(struct call *c)
 	next = key_copy(issue_new(c->ctl, old->who.account, false), old);
 	if (old->expires_ms)
 		next->expires_ms = next->created_ms + (old->expires_ms - old->created_ms);
+	next->expires_ms = key_end(c, next->expires_ms);
 	ending = key_copy(key_new(old->who.key, old->secret), old);
 	ending->active = ending->active && old->active;
 	ending->created_ms = old->created_ms;
@@ -220,8 +246,11 @@ void key_rotate(struct call *c)
 		ending->expires_ms = old->expires_ms;
 	t = store_begin(c->ctl->store);
 	access_key_put(t, ending);
-	c->state = ending;
-	issue_key(c, next, t, key_rotated);
+	rotating = xcalloc(1, sizeof(*rotating));
+	*rotating = (struct rotating){ key_ref(old), ending };
+	old->changing = true;
+	c->state = rotating;
+	issue_key(c, next, t, key_rotated, key_not_rotated);
 }
 
 /* A user ends with the last key of its name, and its sessions with it. */

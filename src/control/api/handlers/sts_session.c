@@ -129,7 +129,7 @@ void sts_get_session_token(struct call *c)
 		sts_fail(c, 500, "InternalFailure", e.text);
 		return;
 	}
-	issue_key(c, key, NULL, session_answer);
+	issue_key(c, key, NULL, session_answer, NULL);
 }
 
 /* The role that the request names, if it lets in who asks and no policy forbids it.  NULL: the call
@@ -234,5 +234,5 @@ void sts_assume_role(struct call *c)
 		sts_fail(c, 400, "MalformedPolicyDocument", e.text);
 		return;
 	}
-	issue_key(c, key, NULL, session_answer_role);
+	issue_key(c, key, NULL, session_answer_role, NULL);
 }
