@@ -148,27 +148,29 @@ static int dump_clear(struct backend *b, struct err *e)
 	return 0;
 }
 
-int dump_read(struct backend *b, int fd, bool force, struct err *e)
+int dump_check_empty(struct backend *b, struct err *e)
+{
+	int64_t there = 0;
+
+	if (b->ops->load(b, dump_count, &there, e))
+		return -1;
+	return there ? err_set(e, ERR_CONFLICT,
+			       "the store has %lld rows already: 'doze restore --force' replaces "
+			       "them, and without the file control/restore.rows they stay",
+			       (long long)there)
+		     : 0;
+}
+
+int dump_read(struct backend *b, int fd, struct err *e)
 {
 	FILE *file = fdopen(dup(fd), "r");
-	int64_t there = 0;
 	int rc = -1;
 
 	if (!file)
 		return err_sys(e, "read the rows of a backup");
-	if (!force && b->ops->load(b, dump_count, &there, e)) {
-		fclose(file);
-		return -1;
-	}
-	if (there)
-		err_set(e, ERR_CONFLICT,
-			"the store has %lld rows already: 'doze restore --force' replaces them, "
-			"and "
-			"without the file control/restore.rows they stay",
-			(long long)there);
-	else if (!b->ops->begin(b, e) && !dump_clear(b, e) && !dump_put_all(b, file, e))
+	if (!b->ops->begin(b, e) && !dump_clear(b, e) && !dump_put_all(b, file, e))
 		rc = b->ops->commit(b, e);
-	if (rc && !there)
+	if (rc)
 		b->ops->rollback(b);
 	fclose(file);
 	return rc;

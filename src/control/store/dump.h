@@ -9,7 +9,9 @@
 
 /* Into an open file, and durable there. */
 int dump_write(struct backend *b, int fd, struct err *e) must_check;
-/* These rows in the place of all that are there; in a database that has rows only if @force. */
-int dump_read(struct backend *b, int fd, bool force, struct err *e) must_check;
+/* ERR_CONFLICT: there are rows. */
+int dump_check_empty(struct backend *b, struct err *e) must_check;
+/* These rows in the place of all that are there. */
+int dump_read(struct backend *b, int fd, struct err *e) must_check;
 
 #endif

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -10,29 +11,39 @@
 #include "control/store/postgres.h"
 #include "control/store/sqlite.h"
 
-/* What to do with rows that are there already stands in the file's name.  If control dies between
- * the commit and the removal, the same rows take their own place once more. */
-static const struct {
-	const char *file;
-	bool force;
-} runner_restores[] = { { "restore.rows", false }, { "restore.force", true } };
+/* What to do with rows that are there already stands in the file's name. */
+#define RESTORE_NEW   "restore.rows"
+#define RESTORE_FORCE "restore.force"
+
+/* Once the store is known to be empty, the file is one that may replace rows: if control dies
+ * between the commit and the removal, the same rows take their own place once more. */
+static int runner_begin_restore(struct runner *r, int dir, struct err *e)
+{
+	if (faccessat(dir, RESTORE_NEW, F_OK, AT_SYMLINK_NOFOLLOW))
+		return 0;
+	if (dump_check_empty(r->backend, e))
+		return -1;
+	return renameat(dir, RESTORE_NEW, dir, RESTORE_FORCE) || fsync(dir)
+		       ? err_sys(e, "rename control/" RESTORE_NEW)
+		       : 0;
+}
 
 static int runner_restore(struct runner *r, int dir, struct err *e)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(runner_restores); i++) {
-		autoclose int fd = io_open_below(dir, runner_restores[i].file, O_RDONLY, 0);
+	autoclose int fd = -1;
 
-		if (fd == -ENOENT)
-			continue;
-		if (fd < 0)
-			return err_set(e, ERR_INTERNAL, "control/%s cannot be read",
-				       runner_restores[i].file);
-		if (dump_read(r->backend, fd, runner_restores[i].force, e))
-			return -1;
-		if (unlinkat(dir, runner_restores[i].file, 0) || fsync(dir))
-			return err_sys(e, "remove control/%s", runner_restores[i].file);
-		log_info("the rows of a backup are in the store");
-	}
+	if (runner_begin_restore(r, dir, e))
+		return -1;
+	fd = io_open_below(dir, RESTORE_FORCE, O_RDONLY, 0);
+	if (fd == -ENOENT)
+		return 0;
+	if (fd < 0)
+		return err_set(e, ERR_INTERNAL, "control/" RESTORE_FORCE " cannot be read");
+	if (dump_read(r->backend, fd, e))
+		return -1;
+	if (unlinkat(dir, RESTORE_FORCE, 0) || fsync(dir))
+		return err_sys(e, "remove control/" RESTORE_FORCE);
+	log_info("the rows of a backup are in the store");
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "control/api/facts.h"
 #include "control/api/handlers/handlers.h"
 #include "control/api/handlers/sts.h"
 #include "control/api/issue.h"
@@ -137,7 +138,8 @@ void sts_get_session_token(struct call *c)
 static const struct iam_role *session_role(struct call *c, const char *arn)
 {
 	const struct iam_role *role = roles_find(&c->ctl->api->roles, arn);
-	const struct iam_query q = { .action = "sts:AssumeRole", .resource = arn };
+	const struct facts facts = { .call = c, .key = c->key };
+	const struct iam_query q = { "sts:AssumeRole", arn, facts_lookup, &facts };
 	const struct account *a = role ? account_of(c->ctl, role->account) : NULL;
 
 	if (role && account_is_open(c->ctl, a) && role_trusts(role, c->who) &&
