@@ -33,11 +33,11 @@ def machine_processes(doze):
 
 
 def cgroups(doze):
-    found = set()
-    for path in pathlib.Path("/sys/fs/cgroup").glob(f"**/doze-{doze.name}/*"):
-        if path.is_dir():
-            found.add(path.name)
-    return found
+    while True:
+        try:
+            return {path.name for path in pathlib.Path("/sys/fs/cgroup").glob(f"**/doze-{doze.name}/*") if path.is_dir()}
+        except FileNotFoundError:
+            pass  # one went while it was looked at
 
 
 def link_prefix(instance):

@@ -22,13 +22,13 @@ def run(doze, script, tmp_path):
 
 
 def test_the_readmes_commands_work_as_typed_from_an_image_to_an_answer(doze, tmp_path):
-    with_aws, _ = blocks("Use it")
+    with_aws = blocks("Use it")[0]
     out = run(doze, with_aws, tmp_path)
     assert "Hello" in out.splitlines()[-1], out
 
 
 def test_the_readmes_short_commands_work_as_typed(doze, tmp_path):
-    _, with_doze = blocks("Use it")
+    with_doze = blocks("Use it")[1]
     # The id that a reader would copy; the instance is the other tests' too and stays up.
     script = re.sub(r"^(doze run .*?)(?: +#.*)?$", r"ran=$(\1)\nran=${ran#microvm-}", with_doze, flags=re.M)
     script = re.sub(r"\ba99\b", "${ran:0:6}", re.sub(r"^sudo .*\n", "", script, flags=re.M))
