@@ -22,7 +22,7 @@ import pytest
 from dockerfile_cases import FILES, ROWS
 from step_rig import Steps
 
-CHOSEN = [r for r in ROWS if "DOZE_LONG" in os.environ or r[2].get("short")]
+CHOSEN = [r for r in ROWS if os.environ.get("DOZE_LONG") or r[2].get("short")]
 
 
 def archive(how):

@@ -18,7 +18,7 @@ from signed import POOL, V, quoted
 if not ALONE.exists():
     pytest.skip(f"{ALONE} is not built", allow_module_level=True)
 
-LONG = "DOZE_LONG" in os.environ
+LONG = bool(os.environ.get("DOZE_LONG"))
 SEED = int(os.environ.get("DOZE_SEED", "1"))
 KILLS, AT_ONCE, SPREAD = (1000 if LONG else 12), 4, 12  # `SPREAD`: the fault meets one of so many calls of the store
 MICROVMS = 24  # that live at a time
