@@ -16,9 +16,8 @@
 #include "wire/creds.h"
 #include "wire/sigv4.h"
 
-#define EMPTY_SHA256  "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-#define ANSWER_MAX    (256 * MIB)
-#define SYSTEM_BUNDLE "/etc/ssl/certs/ca-certificates.crt"
+#define EMPTY_SHA256 "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+#define ANSWER_MAX   (256 * MIB)
 
 int client_locate(struct client *c, const char *instance, struct err *e)
 {
@@ -113,15 +112,6 @@ void client_close(struct client *c)
 	if (c->curl)
 		curl_easy_cleanup(c->curl);
 	c->curl = NULL;
-}
-
-int client_add_system_certificates(struct buf *to, struct err *e)
-{
-	autoclose int fd = open(SYSTEM_BUNDLE, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0 || io_read_all(fd, to, 16 * MIB))
-		return err_sys(e, "read '%s'", SYSTEM_BUNDLE);
-	return 0;
 }
 
 static size_t client_take(char *data, size_t one, size_t n, void *arg)

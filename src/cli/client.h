@@ -32,8 +32,6 @@ void client_close(struct client *c);
 
 /* The first key pair of a file in the form of ~/.aws/credentials. */
 int client_read_key(struct client *c, const char *path, struct err *e) must_check;
-/* The certificates that this machine trusts, as PEM. */
-int client_add_system_certificates(struct buf *to, struct err *e) must_check;
 
 /* One call.  @body may be NULL.  *answer gets the raw bytes.  -1: no answer, or one with an error:
  * its type and message are in *e and its status in *status. */

@@ -115,7 +115,7 @@ static int login_trust(struct client *server, const struct server_cert *cert, st
 
 	if (!cert->trusted)
 		buf_adds(ca, cert->ca);
-	else if (client_add_system_certificates(ca, e))
+	else if (system_certificates_add(ca, e))
 		return -1;
 	buf_adds(ca, "\n");
 	if (fd < 0 || io_write_full(fd, ca->data, ca->size))

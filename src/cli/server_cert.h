@@ -2,6 +2,7 @@
 #ifndef CLI_SERVER_CERT_H
 #define CLI_SERVER_CERT_H
 
+#include "base/buf.h"
 #include "base/err.h"
 
 #define FINGERPRINT_SIZE 104 /* "SHA256:" and 32 bytes as "AB:" */
@@ -16,6 +17,8 @@ struct server_cert {
 int server_cert_look(struct server_cert *s, const char *url, struct err *e) must_check;
 void server_cert_free(struct server_cert *s);
 
+/* The certificates that this machine trusts, as PEM. */
+int system_certificates_add(struct buf *to, struct err *e) must_check;
 /* When the first certificate in this PEM ends, in seconds since 1970. */
 int certificate_until(const char *pem, size_t size, int64_t *until_s, struct err *e) must_check;
 /* Of the first certificate in this PEM. */
