@@ -96,7 +96,7 @@ static void forward_upgrade(struct relay *r, const struct http_head *h)
 static int64_t forward_length(const struct relay *r, const struct http_head *h)
 {
 	bool room = h->length > 0 && r->http2 && http_version(r->x) == 1 &&
-		    header_filter_wants_trailers(http_request(r->x));
+		    http_head_takes_trailers(http_request(r->x));
 
 	return room ? -1 : h->length;
 }

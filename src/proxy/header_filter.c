@@ -76,16 +76,9 @@ void header_filter_to_guest(const struct http_head *head, const char *request_id
 	header_filter_add(to, REQUEST_ID, request_id);
 }
 
-bool header_filter_wants_trailers(const struct http_head *head)
-{
-	const char *te = http_header(head, "te");
-
-	return te && strcasestr(te, "trailers");
-}
-
 void header_filter_add_te(const struct http_head *head, struct filtered_headers *to)
 {
-	if (header_filter_wants_trailers(head))
+	if (http_head_takes_trailers(head))
 		header_filter_add(to, "te", "trailers");
 }
 

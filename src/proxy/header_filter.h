@@ -12,7 +12,6 @@ struct filtered_headers {
 	size_t n;
 };
 
-bool header_filter_wants_trailers(const struct http_head *head); /* it says `te: trailers` */
 /* @protocols is what Sec-WebSocket-Protocol leaves for the application; "" is nothing. */
 void header_filter_to_guest(const struct http_head *head, const char *request_id,
 			    const char *protocols, struct filtered_headers *to);
