@@ -110,7 +110,7 @@ struct client_limits {
 #define LIMIT_AGENT_TO_HOST  (16 * KIB) /* one frame from the guest, which may be hostile */
 #define LIMIT_LOG_RATE \
 	(256 * KIB) /* bytes of guest output a second; the rest is counted as dropped */
-#define LIMIT_LOG_FILE    (64 * MIB) /* a microVM's log, then it starts over in .1 */
+#define LIMIT_LOG_FILE    (64 * MIB) /* a build's log */
 #define LIMIT_LOG_BACKLOG (1 * MIB)  /* of a microVM's output, while its disk is slow */
 /* Of the data directory: with less no step of a build begins. */
 #define LIMIT_DISK_LEFT (256 * MIB)

@@ -151,3 +151,36 @@ struct order_node *order_prev(const struct order_node *node)
 	}
 	return n && !strcmp(n->group, group) ? n : NULL;
 }
+
+struct order_node *order_from(const struct order *o, const char *group, int64_t at, const char *id)
+{
+	struct order_node *n = o->root, *found = NULL;
+
+	while (n) {
+		if (order_compare(n, group, at, id) < 0) {
+			n = n->right;
+		} else {
+			found = n;
+			n = n->left;
+		}
+	}
+	return found && !strcmp(found->group, group) ? found : NULL;
+}
+
+struct order_node *order_next(const struct order_node *node)
+{
+	const char *group = node->group;
+	struct order_node *n = node->right;
+
+	if (n) {
+		while (n->left)
+			n = n->left;
+	} else {
+		n = node->up;
+		while (n && n->right == node) {
+			node = n;
+			n = n->up;
+		}
+	}
+	return n && !strcmp(n->group, group) ? n : NULL;
+}

@@ -34,5 +34,8 @@ struct order_node *order_last(const struct order *o, const char *group);
 struct order_node *order_before(const struct order *o, const char *group, int64_t at,
 				const char *id);
 struct order_node *order_prev(const struct order_node *node);
+/* The first entry of a group that does not stand before this place, and the one behind an entry. */
+struct order_node *order_from(const struct order *o, const char *group, int64_t at, const char *id);
+struct order_node *order_next(const struct order_node *node);
 
 #endif

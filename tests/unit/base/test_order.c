@@ -79,6 +79,10 @@ static void check_all(void)
 
 		if (last)
 			assert_ptr_equal(order_last(&order, it->group), &it->in);
+		if (!want)
+			assert_ptr_equal(order_from(&order, it->group, INT64_MIN, ""), &it->in);
+		assert_ptr_equal(order_next(&it->in), last ? NULL : &sorted[i + 1]->in);
+		assert_ptr_equal(order_from(&order, it->group, it->at, it->id), &it->in);
 		assert_ptr_equal(order_prev(&it->in), want);
 		assert_ptr_equal(order_before(&order, it->group, it->at, it->id), want);
 	}
