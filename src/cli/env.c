@@ -149,6 +149,7 @@ int cmd_env(struct client *c, const struct typed *t)
 	env_line("AWS_ENDPOINT_URL_LAMBDA_MICROVMS", api);
 	env_line("AWS_ENDPOINT_URL_LAMBDA_CORE", api);
 	env_line("AWS_ENDPOINT_URL_STS", api);
+	env_line("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", api);
 	env_line("AWS_ENDPOINT_URL_S3", s3);
 	env_line("AWS_REGION", c->conf.region);
 	env_line("AWS_DEFAULT_REGION", c->conf.region);

@@ -48,6 +48,7 @@ struct conf {
 		endpoint_port;    /* endpoint: 443, else the next free from 8443 on */
 	int64_t endpoint_workers; /* 0: one for each processor */
 	int64_t access_log;
+	int64_t log_keep_days, log_keep_mib, log_file_mib;
 	int64_t metrics_port; /* 0: none */
 	char log_level[16];
 

@@ -27,6 +27,10 @@ const struct conf_key conf_keys[] = {
 	{ "service", "metrics_port", NUM(metrics_port, 0, 65535), "9012", "HTTP port of /metrics (Prometheus), on 127.0.0.1 and ::1; if taken, the next free one of 64; 0: none" },
 	{ "service", "log_level", TEXT(log_level), "info", "error, warn, info or debug" },
 
+	{ "logs", "keep_days", NUM(log_keep_days, 0, 36500), "90", "lines of microVMs and builds whose rows are gone stay so long where their log group has no retention; 0: for ever" },
+	{ "logs", "keep_mib", NUM(log_keep_mib, 0, 1073741824), "10240", "and no more than so much of them, the oldest going first; 0: no limit" },
+	{ "logs", "file_mib", NUM(log_file_mib, 1, 65536), "64", "a microVM's log begins a new file at this size; the one before it is kept, and no other" },
+
 	{ "machine", "engine", TEXT(engine), "auto", "what new images run on: kvm (doze-vmm), qemu (software CPU), or auto: kvm where it is usable" },
 	{ "machine", "uid_first", NUM(uid_first, 1000, INT_MAX), "400000", "first user id of machines; each has one of its own" },
 	{ "machine", "uid_count", NUM(uid_count, 16, 65536), "65536", "how many" },

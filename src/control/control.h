@@ -37,8 +37,10 @@ struct control {
 	struct hash connectors_by_id, connectors_by_name;
 	/* What lists show, by account; and microVMs by the id of their image. */
 	struct order images_in_order, microvms_in_order, microvms_of_image, connectors_in_order;
-	struct hash published; /* model/published.c: by port of the host */
-	struct hash left_out;  /* model/model.c: ids of rows that cannot be understood */
+	struct hash published;  /* model/published.c: by port of the host */
+	struct hash log_groups; /* model/log_stream.h: by account and name */
+	struct order log_groups_in_order, log_streams_by_name, log_streams_by_time;
+	struct hash left_out; /* model/model.c: ids of rows that cannot be understood */
 	struct keys keys;
 	struct token_keys token_keys;
 	struct certificate_authority *client_signer; /* of clients' certificates; owned */
@@ -59,6 +61,7 @@ struct control {
 	const struct role_channel *channels; /* channels/roles.c: by enum role */
 	struct lanes *lanes;                 /* storage/lanes.c */
 	struct gc *gc;                       /* storage/gc.c */
+	struct retention *retention;         /* logs/retention.c */
 	uv_timer_t expiry_timer;             /* microvm/expiry.c */
 	int64_t tokens_ms;
 	struct api *api;                             /* api/server.c */

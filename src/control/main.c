@@ -21,6 +21,7 @@
 #include "control/channels/workers.h"
 #include "control/connectors/connectors.h"
 #include "control/images/images.h"
+#include "control/logs/retention.h"
 #include "control/machine/machine.h"
 #include "control/microvm/adopt.h"
 #include "control/microvm/drain.h"
@@ -145,7 +146,7 @@ static int control_open(struct control_role *r, struct err *e)
 	if (control_open_dirs(ctl, e) || control_boot_id(ctl, e) || control_open_store(r, e) ||
 	    api_open(ctl, e) || model_load(ctl, api_load_token, e) || machines_open(ctl, e) ||
 	    admission_open(ctl, &control_admission_ops, e) || pool_open(ctl, e) ||
-	    expiry_open(ctl, e) || publish_open(ctl, e))
+	    retention_open(ctl, e) || expiry_open(ctl, e) || publish_open(ctl, e))
 		return -1;
 	images_open(ctl);
 	connectors_open(ctl);
@@ -273,6 +274,7 @@ static void control_finish(struct control_role *r)
 	api_close(ctl);
 	metrics_close(ctl);
 	expiry_close(ctl);
+	retention_close(ctl);
 	pool_close(ctl);
 	admission_close(ctl);
 	machines_close(ctl);

@@ -32,7 +32,7 @@ static const struct place {
 	{ IN_DATA, 0711, "build", "image", "image" },
 	{ IN_RUN, 0711, "m", NULL, NULL },
 	{ IN_RUN, 0700, "netns", NULL, NULL },
-	{ IN_LOG, 0750, "builds", "image", "control" },
+	{ IN_LOG, 0770, "builds", "image", "control" },
 	{ IN_LOG, 0700, "microvms", "control", "control" },
 };
 

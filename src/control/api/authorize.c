@@ -154,13 +154,16 @@ static bool authorize_tags(struct call *c)
 
 bool authorize(struct call *c)
 {
+	static const char *const prefixes[NUM_FAMILIES] = {
+		[FAMILY_MICROVMS] = "lambda", [FAMILY_TAGS] = "lambda", [FAMILY_CORE] = "lambda",
+		[FAMILY_DOZE] = "doze",       [FAMILY_LOGS] = "logs",
+	};
 	const struct right *right = right_find(c->op->name);
 	struct subject s = { .arn = NULL };
 	char action[96];
 	bool may;
 
-	snprintf(action, sizeof(action), "%s:%s", c->op->family == FAMILY_DOZE ? "doze" : "lambda",
-		 c->op->name);
+	snprintf(action, sizeof(action), "%s:%s", prefixes[c->op->family], c->op->name);
 	if (!authorize_tags(c) || (right && !authorize_of(c, right->of, action)))
 		return false;
 	if (right && right->subject)

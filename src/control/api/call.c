@@ -41,6 +41,13 @@ static const struct fault family_faults[NUM_FAMILIES][ERR_NUM_KINDS] = {
 		[ERR_THROTTLED] = { 429, "TooManyRequestsException" },
 		[ERR_CAPACITY] = { 500, "ServiceException" },
 	},
+	[FAMILY_LOGS] = {
+		[ERR_INVALID] = { 400, "InvalidParameterException" },
+		[ERR_NOT_FOUND] = { 400, "ResourceNotFoundException" },
+		[ERR_CONFLICT] = { 400, "ResourceAlreadyExistsException" },
+		[ERR_QUOTA] = { 400, "LimitExceededException" },
+		[ERR_THROTTLED] = { 400, "ThrottlingException" },
+	},
 };
 
 static const struct fault *fault_of(const struct call *c, enum err_kind kind)
@@ -103,12 +110,18 @@ void call_exchange_done(struct call *c)
 		c->gone(c);
 }
 
+static const char *call_type(const struct call *c)
+{
+	return c->op && c->op->family == FAMILY_LOGS ? "application/x-amz-json-1.1"
+						     : "application/json";
+}
+
 void call_answer(struct call *c, json_t *answer)
 {
 	/* 13 digits hold the seconds since 1970 with their milliseconds. */
 	autofree char *text =
 		answer ? json_dumps(answer, JSON_COMPACT | JSON_REAL_PRECISION(13)) : NULL;
-	static const struct http_header type = { "content-type", "application/json" };
+	struct http_header type = { "content-type", call_type(c) };
 
 	if (c->ended)
 		c->ended(c, &(struct call_end){ .answer = answer, .status = c->op->status });
@@ -127,6 +140,9 @@ static json_t *fail_body(const struct call *c, const char *type, const char *tex
 	bool core = c->op && c->op->family == FAMILY_CORE, capital = false;
 	json_t *body;
 
+	if (c->op && c->op->family == FAMILY_LOGS)
+		return json_pack("{s:s,s:s}", "__type", type, "message", text);
+
 	for (size_t i = 0; i < ARRAY_SIZE(capitals); i++)
 		capital |= !strcmp(type, capitals[i]) || (core && !strcmp(type, core_capitals[i]));
 	body = json_pack("{s:s}", capital ? "Message" : "message", text);
@@ -141,7 +157,7 @@ static json_t *fail_body(const struct call *c, const char *type, const char *tex
 
 void call_fail_as(struct call *c, unsigned status, const char *type, const char *text)
 {
-	const struct http_header headers[] = { { "content-type", "application/json" },
+	const struct http_header headers[] = { { "content-type", call_type(c) },
 					       { "x-amzn-errortype", type },
 					       { "retry-after", CALL_RETRY_AFTER_S } };
 	size_t n = status == 503 ? ARRAY_SIZE(headers) : ARRAY_SIZE(headers) - 1;

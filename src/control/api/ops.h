@@ -56,6 +56,7 @@ enum family {
 	FAMILY_TAGS,
 	FAMILY_CORE, /* of Lambda Core: network connectors */
 	FAMILY_DOZE, /* ours, /doze/v1/ */
+	FAMILY_LOGS, /* of CloudWatch Logs: JSON 1.1, named by a header (ops_logs.c) */
 	NUM_FAMILIES,
 };
 
@@ -73,6 +74,8 @@ struct op {
 
 extern const struct op ops[];
 extern const size_t ops_count;
+extern const struct op logs_ops[];
+extern const size_t logs_ops_count;
 
 /* The operation of this method and path (without its query), and the decoded values of its
  * segments in the order of the braces.  NULL: there is none. */
@@ -86,6 +89,9 @@ struct op_segments {
 const struct op *op_find(const char *method, const char *path, size_t path_size,
 			 struct op_segments *s);
 void op_segments_free(struct op_segments *s);
+
+/* The operation that x-amz-target names, be it one that says that there is none. */
+const struct op *op_find_logs(const char *target);
 
 /* "%41" and, in a query, "+" decoded; an owned string, or NULL if it is broken or holds a NUL. */
 char *op_unescape(const char *text, size_t size, bool query);

@@ -25,6 +25,7 @@ static const struct page_words {
 	[FAMILY_MICROVMS] = { "maxResults", "nextToken", "nextToken", true },
 	[FAMILY_TAGS] = { "maxResults", "nextToken", "nextToken", true },
 	[FAMILY_CORE] = { "MaxItems", "Marker", "NextMarker", false },
+	[FAMILY_LOGS] = { "limit", "nextToken", "nextToken", false },
 	[FAMILY_DOZE] = { "maxResults", "nextToken", "nextToken", true },
 };
 
@@ -144,6 +145,18 @@ bool page_begin(struct page *p, struct call *c)
 	return true;
 }
 
+struct order_node *page_from(struct page *p, const struct order *o, const char *group,
+			     const char *prefix)
+{
+	struct order_node *n;
+
+	if (p->begun)
+		return order_from(o, group, 0, prefix);
+	p->begun = true;
+	n = order_from(o, group, p->after_at, p->after);
+	return n && n->at == p->after_at && !strcmp(n->id, p->after) ? order_next(n) : n;
+}
+
 struct order_node *page_first(struct page *p, const struct order *o, const char *group)
 {
 	if (p->begun)
@@ -174,6 +187,13 @@ bool page_takes(struct page *p, const char *id, int64_t at)
 void page_add(struct page *p, json_t *item)
 {
 	json_array_append_new(p->items, item);
+}
+
+char *page_cursor(struct page *p, const char *id, int64_t at)
+{
+	snprintf(p->last, sizeof(p->last), "%s", id);
+	p->last_at = at;
+	return cursor_encode(p);
 }
 
 void page_answer(struct page *p)

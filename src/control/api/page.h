@@ -12,7 +12,7 @@
 #include "base/order.h"
 #include "control/api/call.h"
 
-#define CURSOR_ID 128
+#define CURSOR_ID 640 /* names of log groups and streams have 512 characters */
 
 struct page {
 	struct call *call;
@@ -28,12 +28,18 @@ struct page {
 bool page_begin(struct page *p, struct call *c) must_check;
 /* Where the page begins; NULL: it is empty. */
 struct order_node *page_first(struct page *p, const struct order *o, const char *group);
+/* Likewise of a list that is shown from its beginning, or from the first id that is not before
+ * @prefix on; the entries that follow come by order_next. */
+struct order_node *page_from(struct page *p, const struct order *o, const char *group,
+			     const char *prefix);
 /* Show items one after the other until p->more: true if it is in the page.  @at and @id are those
  * of its order.  An item in the page may still be filtered out by the caller. */
 bool page_takes(struct page *p, const char *id, int64_t at) must_check;
 void page_add(struct page *p, json_t *item); /* taken over */
 /* {"items": [...], "nextToken": ...}, or as the operation's family has it. */
 void page_answer(struct page *p);
+/* A cursor for this place, for lists that are walked otherwise; the caller's. */
+char *page_cursor(struct page *p, const char *id, int64_t at);
 
 #define page_each(n, p, o, group) \
 	for (struct order_node *n = page_first(p, o, group); n && !(p)->more; n = order_prev(n))

@@ -215,3 +215,39 @@ struct connector *call_connector(struct call *c, const char *member, struct conn
 			       c->ctl->conf->region, c->who->account, text);
 	return NULL;
 }
+
+char *call_log_group_name(const struct call *c)
+{
+	const char *name = call_text(c, "logGroupName"), *text = call_text(c, "logGroupIdentifier");
+	autofree char *ours =
+		xasprintf("arn:aws:logs:%s:%s:log-group:", c->ctl->conf->region, c->who->account);
+	size_t size;
+
+	if (name)
+		return xstrdup(name);
+	if (!text || strncmp(text, "arn:", 4) != 0)
+		return text ? xstrdup(text) : NULL;
+	if (strncmp(text, ours, strlen(ours)) != 0)
+		return NULL;
+	text += strlen(ours);
+	size = strcspn(text, ":");
+	return size && (!text[size] || !strcmp(text + size, ":*"))
+		       ? xasprintf("%.*s", (int)size, text)
+		       : NULL;
+}
+
+struct log_group *call_log_group(struct call *c)
+{
+	bool by_name = call_text(c, "logGroupName"), by_id = call_text(c, "logGroupIdentifier");
+	autofree char *name = call_log_group_name(c);
+	struct log_group *g = name ? log_group_find(c->ctl, c->who->account, name) : NULL;
+
+	if (by_name == by_id)
+		call_invalid(c,
+			     "Exactly one of logGroupName and logGroupIdentifier must be given.");
+	else if (!g || !g->created_ms)
+		call_not_found(c, "The specified log group does not exist.");
+	else
+		return g;
+	return NULL;
+}

@@ -4,6 +4,7 @@
 
 #include "control/api/call.h"
 #include "control/model/connector.h"
+#include "control/model/log_stream.h"
 
 struct arn_field {
 	const char *at;
@@ -34,6 +35,11 @@ struct image *call_image(struct call *c, const char *member);
 struct image_version *call_version(struct call *c);
 struct microvm *call_microvm(struct call *c);
 struct connector *call_connector(struct call *c, const char *member, struct connector_version **v);
+
+/* The log group that `logGroupName` or `logGroupIdentifier` names, which may be its ARN; the
+ * caller's.  NULL: neither is there, or the ARN is another account's. */
+char *call_log_group_name(const struct call *c);
+struct log_group *call_log_group(struct call *c);
 
 /* By ARN, id or name; NULL: there is none.  *v is the version that the ARN is qualified with, or
  * NULL. */

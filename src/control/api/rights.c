@@ -139,6 +139,22 @@ static void subject_key(struct call *c, struct subject *s)
 			xasprintf("arn:aws:iam::%s:user/%s", c->who->account, given ? given : name);
 }
 
+/* "log-group:<group>:log-stream:<stream>", whose ends are empty where none is named. */
+static void subject_log_group(struct call *c, struct subject *s)
+{
+	const char *stream = call_text(c, "logStreamName");
+	autofree char *group = call_log_group_name(c);
+
+	s->arn = xasprintf("arn:aws:logs:%s:%s:log-group:%s:log-stream:%s", c->ctl->conf->region,
+			   c->who->account, group ? group : "", stream ? stream : "");
+}
+
+static void subject_log_groups(struct call *c, struct subject *s)
+{
+	s->arn = xasprintf("arn:aws:logs:%s:%s:log-group::log-stream:", c->ctl->conf->region,
+			   c->who->account);
+}
+
 /* What a request hands on. */
 
 static bool also_role(struct call *c, const struct subject *s, const char *member)
@@ -284,6 +300,15 @@ static const struct right rights[] = {
 	{ "GetDrain", NULL, NULL, RIGHT_OPERATOR },
 	{ "GetStats", NULL, NULL, RIGHT_OPERATOR },
 	{ "Backup", NULL, NULL, RIGHT_ROOT },
+
+	{ "DescribeLogGroups", subject_log_groups, NULL, RIGHT_ACCOUNT },
+	{ "CreateLogGroup", subject_log_group, NULL, RIGHT_ACCOUNT },
+	{ "DeleteLogGroup", subject_log_group, NULL, RIGHT_ACCOUNT },
+	{ "PutRetentionPolicy", subject_log_group, NULL, RIGHT_ACCOUNT },
+	{ "DeleteRetentionPolicy", subject_log_group, NULL, RIGHT_ACCOUNT },
+	{ "DescribeLogStreams", subject_log_group, NULL, RIGHT_ACCOUNT },
+	{ "GetLogEvents", subject_log_group, NULL, RIGHT_ACCOUNT },
+	{ "FilterLogEvents", subject_log_group, NULL, RIGHT_ACCOUNT },
 
 	{ "CreateAccount", NULL, NULL, RIGHT_ROOT },
 	{ "ListAccounts", NULL, NULL, RIGHT_ROOT },

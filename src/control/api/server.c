@@ -53,10 +53,18 @@ static void server_deny(struct call *c, const struct err *e)
 	call_fail(c, e);
 }
 
+/* The one that requests are signed for. */
+static const char *server_service(const struct call *c)
+{
+	if (c->op == &sts_op)
+		return "sts";
+	return c->op && c->op->family == FAMILY_LOGS ? "logs" : "lambda";
+}
+
 /* Refuses a claim that names none of our keys.  The signature is checked later, with the body. */
 static int server_claim(struct call *c, struct err *e)
 {
-	const char *service = c->op == &sts_op ? "sts" : "lambda";
+	const char *service = server_service(c);
 	struct access_key *key;
 
 	if (sigv4_read(http_request(c->x), &c->claim, e))
@@ -104,7 +112,10 @@ static bool server_decode(struct call *c)
 	case DECODED:
 		return true;
 	case DECODED_INVALID:
-		call_fail_as(c, 400, "ValidationException", buf_str(&why));
+		call_fail_as(c, 400,
+			     c->op->family == FAMILY_LOGS ? "InvalidParameterException"
+							  : "ValidationException",
+			     buf_str(&why));
 		return false;
 	case DECODED_UNREADABLE:
 		call_fail_as(c, 400, "SerializationException", buf_str(&why));
@@ -134,9 +145,10 @@ static void server_begin_stream(struct call *c)
 static const struct op *server_route(struct call *c, const struct http_head *head)
 {
 	size_t path = strcspn(head->target, "?");
+	const char *target = http_header(head, "x-amz-target");
 
 	if (path == 1)
-		return &sts_op;
+		return target ? op_find_logs(target) : &sts_op;
 	return op_find(head->method, head->target, path, &c->segments);
 }
 

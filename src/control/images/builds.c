@@ -13,6 +13,7 @@
 #include "control/images/build_result.h"
 #include "control/images/build_spec.h"
 #include "control/images/retry.h"
+#include "control/model/log_stream.h"
 
 #define BUILDS_CANCELLED "CANCELLED" /* the code of a build that somebody ended */
 
@@ -238,6 +239,8 @@ static void builds_settled(void *arg, int rc, const struct err *e)
 			 build_state_name[b->state], b->reason ? b->reason : "");
 	else
 		builds_remove_late(ctl, b);
+	if (builds_ended(b))
+		log_stream_add_build(ctl, b);
 	build_progress_stop(b, clock_mono_ms());
 	builds_drop(task);
 	builds_pump(ctl);
@@ -305,6 +308,7 @@ static void builds_cancelled(void *arg, int rc, const struct err *e)
 	if (b->state == BUILD_FAILED) {
 		log_info("build cancelled image=%s version=%lld build=%s", b->version->image->name,
 			 (long long)b->version->number, b->id);
+		log_stream_add_build(ctl, b);
 		build_progress_stop(b, clock_mono_ms());
 		if (task->state != TASK_ENDS) /* builds_settled */
 			builds_drop(task);

@@ -5,6 +5,7 @@
 #include "control/channels/builder.h"
 #include "control/images/change.h"
 #include "control/microvm/lifecycle.h"
+#include "control/model/log_stream.h"
 #include "control/pool/pool.h"
 
 void removal_begin(struct control *ctl, struct image_version *v)
@@ -23,6 +24,11 @@ static bool removal_is_last(const struct change *c)
 static void removal_write(struct change *c, struct store_txn *t)
 {
 	lifecycle_keep_ended(c->ctl, c->of.version, t);
+	list_each(b, &c->of.version->builds, struct build, in_version)
+	{
+		if (log_stream_shown(b->stream))
+			log_stream_put(t, b->stream);
+	}
 	store_del_version(t, c->image->id, c->number);
 	if (removal_is_last(c))
 		store_del_image(t, c->image->id);
@@ -37,6 +43,11 @@ static void removal_apply(struct change *c)
 	lifecycle_part_ended(c->ctl, c->of.version);
 	pool_forget(
 		c->of.version); /* nothing may point at it, whoever asked for its template last */
+	list_each(b, &c->of.version->builds, struct build, in_version)
+	{
+		if (log_stream_shown(b->stream))
+			log_stream_keep(b->stream);
+	}
 	model_version_free(c->of.version);
 	c->of.version = NULL;
 	model_image_become(c->image, &c->image_row);

@@ -6,6 +6,7 @@
 #include "control/microvm/lifecycle_internal.h"
 #include "control/microvm/policy.h"
 #include "control/microvm/suspend.h"
+#include "control/model/log_stream.h"
 #include "control/model/model.h"
 #include "control/store/store.h"
 
@@ -18,6 +19,8 @@ static void expiry_forget(struct microvm *vm)
 
 	/* If this is not durable, the row is there at the next start, and is forgotten then. */
 	store_del_microvm(t, vm->id);
+	if (log_stream_shown(vm->stream))
+		log_stream_put(t, vm->stream);
 	store_commit(t, NULL, NULL);
 	lifecycle_forget(vm);
 }

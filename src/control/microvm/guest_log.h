@@ -1,6 +1,7 @@
 /* guest_log.h - stdout and stderr of microVMs, and what doze has to say to their owners, in
- * <log>/microvms/<microvmId>.log.  At LIMIT_LOG_FILE the file is renamed to .log.1, and a new one
- * begins.
+ * <log>/microvms/<microvmId>.log, with the times in .times beside it (logs/times.h).  A file that
+ * is as large as the configuration says is renamed to .log.1, and a new one begins.  Nothing is
+ * kept where logging is disabled.
  *
  * A worker writes the log, so that a slow disk stops neither the loop nor a guest.  Output that
  * comes meanwhile waits in memory, up to LIMIT_LOG_BACKLOG.  What exceeds that is dropped, and the
@@ -19,6 +20,8 @@ void guest_log_write(struct machine *m, const uint8_t *data, size_t size, uint64
 void guest_log_note(struct microvm *vm, const char *text);
 /* Writes what waits, then closes the log.  The next output opens it again. */
 void guest_log_close(struct microvm *vm);
+/* Its microVM goes, and the files stay: what waits is written first. */
+void guest_log_leave(struct microvm *vm);
 void guest_log_remove(struct microvm *vm); /* removes the files, when all is written */
 
 #endif

@@ -13,6 +13,7 @@
 #include "control/microvm/suspend.h"
 #include "control/microvm/waiters.h"
 #include "control/model/connector.h"
+#include "control/model/log_stream.h"
 #include "control/pool/pool.h"
 #include "control/storage/checkpoint.h"
 
@@ -32,7 +33,12 @@ void on_enter_running(struct microvm *vm, enum vm_state from)
 void on_forgotten(struct microvm *vm)
 {
 	routes_gone(vm);
-	guest_log_remove(vm);
+	if (log_stream_shown(vm->stream)) {
+		guest_log_leave(vm);
+		log_stream_keep(vm->stream);
+	} else {
+		guest_log_remove(vm);
+	}
 }
 
 /* A machine that is being cleared.  Its microVM may be gone before that: if its application has

@@ -114,7 +114,8 @@ struct build {
 	int64_t memory_bytes, code_bytes, disk_bytes;
 	char step[64];
 	unsigned step_n, step_of;
-	struct build_part *parts; /* images/build_progress.c; owned */
+	struct log_stream *stream; /* model/log_stream.h; NULL: it has not ended, or none is kept */
+	struct build_part *parts;  /* images/build_progress.c; owned */
 	size_t n_parts;
 };
 

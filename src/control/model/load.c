@@ -7,6 +7,7 @@
 #include "control/control.h"
 #include "control/model/access_key.h"
 #include "control/model/connector.h"
+#include "control/model/log_stream.h"
 #include "control/model/published.h"
 
 /* The number of this word, or @fallback if it is none of ours. */
@@ -113,6 +114,8 @@ static void load_build(void *arg, const struct store_build *row)
 	b->memory_bytes = row->memory_bytes;
 	b->code_bytes = row->code_bytes;
 	b->disk_bytes = row->disk_bytes;
+	if (b->state == BUILD_SUCCESSFUL || b->state == BUILD_FAILED)
+		log_stream_add_build(l->ctl, b);
 }
 
 /* A row that cannot be understood is left alone with all that belongs to it: whoever restores its
@@ -181,6 +184,16 @@ static void load_access_key(void *arg, const struct store_access_key *row)
 	access_key_load(((const struct loading *)arg)->ctl, row);
 }
 
+static void load_log_group(void *arg, const struct store_log_group *row)
+{
+	log_group_load(((const struct loading *)arg)->ctl, row);
+}
+
+static void load_log_stream(void *arg, const struct store_log_stream *row)
+{
+	log_stream_load(((const struct loading *)arg)->ctl, row);
+}
+
 static void load_published(void *arg, const struct store_published *row)
 {
 	published_load(((const struct loading *)arg)->ctl, row);
@@ -239,6 +252,8 @@ int model_load(struct control *ctl,
 		.access_key = load_access_key,
 		.connector = load_connector,
 		.connector_version = load_connector_version,
+		.log_group = load_log_group,
+		.log_stream = load_log_stream,
 	};
 	struct loading l = { ctl, token };
 

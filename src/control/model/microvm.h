@@ -92,6 +92,7 @@ struct microvm {
 	struct meter *meter; /* channels/routes.c: of its requests; NULL: it had none */
 	bool starting;       /* a machine is on its way to being this microVM (microvm/start.c) */
 	struct machine *machine;     /* its process, NULL until it is there */
+	struct log_stream *stream;   /* model/log_stream.h; NULL: its lines are not kept */
 	struct lifecycle *lifecycle; /* what is under way: lifecycle.c's own */
 };
 

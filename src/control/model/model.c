@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "control/control.h"
+#include "control/model/log_stream.h"
 #include "control/model/model.h"
 
 const char *const hook_name[NUM_HOOKS] = {
@@ -152,6 +153,7 @@ struct microvm *model_microvm_new(struct control *ctl, struct image_version *v, 
 void model_build_free(struct build *b)
 {
 	list_del(&b->in_version);
+	log_stream_free(b->stream);
 	free(b->parts);
 	free(b->code);
 	free(b->reason);
@@ -193,6 +195,7 @@ void model_init(struct control *ctl)
 	hash_init(&ctl->microvms_by_id);
 	hash_init(&ctl->microvms_by_endpoint);
 	hash_init(&ctl->left_out);
+	log_streams_open(ctl);
 	hash_init(&ctl->published);
 	list_init(&ctl->connectors);
 	hash_init(&ctl->connectors_by_id);
@@ -210,6 +213,7 @@ void model_add_microvm(struct microvm *vm)
 	list_add(&account_of(ctl, vm->account)->microvms, &vm->in_account);
 	hash_add(&ctl->microvms_by_id, &vm->by_id, vm->id, strlen(vm->id));
 	hash_add(&ctl->microvms_by_endpoint, &vm->by_endpoint, vm->endpoint, strlen(vm->endpoint));
+	log_stream_add_microvm(vm);
 }
 
 void model_microvm_free(struct microvm *vm)
@@ -220,6 +224,7 @@ void model_microvm_free(struct microvm *vm)
 	order_del(&vm->ctl->microvms_of_image, &vm->in_image_order);
 	list_del(&vm->in_control);
 	list_del(&vm->in_account);
+	log_stream_free(vm->stream);
 	free(vm->params);
 	free(vm->meter);
 	free(vm->origin.name);
@@ -340,6 +345,7 @@ void model_close(struct control *ctl)
 		free(l);
 	}
 	hash_free(&ctl->left_out);
+	log_streams_close(ctl);
 	accounts_free(ctl);
 	hash_free(&ctl->published);
 	hash_free(&ctl->connectors_by_id);

@@ -3,8 +3,8 @@
 #define LANES_OTHER_THREADS 2 /* for the imports of base images, and for names */
 
 static const unsigned lane_width[NUM_LANES] = {
-	[LANE_FILES] = 4,      [LANE_PUBLISH] = 4, [LANE_COPY] = 2,
-	[LANE_READ_AHEAD] = 1, [LANE_GC] = 1,      [LANE_LOG] = 2,
+	[LANE_FILES] = 4, [LANE_PUBLISH] = 4, [LANE_COPY] = 2,   [LANE_READ_AHEAD] = 1,
+	[LANE_GC] = 1,    [LANE_LOG] = 2,     [LANE_SEARCH] = 2,
 };
 
 struct lanes {

@@ -13,6 +13,7 @@ enum lane {
 	LANE_READ_AHEAD, /* reading the pages that a start will touch */
 	LANE_GC,         /* moving away and deleting what nobody needs, one tree at a time */
 	LANE_LOG,        /* writing and reading guests' output */
+	LANE_SEARCH,     /* searching it */
 	NUM_LANES
 };
 

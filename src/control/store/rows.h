@@ -135,6 +135,13 @@ struct store_log_group {
 	const char *params; /* JSON */
 };
 
+/* The lines of a microVM or build whose own row has gone. */
+struct store_log_stream {
+	const char *id; /* of the microVM or build */
+	const char *account, *log_group, *name;
+	int64_t of_build, created_ms, ended_ms;
+};
+
 /* Takes every row of a store; a table without a function is passed over. */
 struct store_loader {
 	void (*image)(void *arg, const struct store_image *row);
@@ -149,5 +156,6 @@ struct store_loader {
 	void (*connector_version)(void *arg, const struct store_connector_version *row);
 	void (*kms_key)(void *arg, const struct store_kms_key *row);
 	void (*log_group)(void *arg, const struct store_log_group *row);
+	void (*log_stream)(void *arg, const struct store_log_stream *row);
 };
 #endif

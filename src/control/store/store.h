@@ -41,6 +41,7 @@ void store_put_connector(struct store_txn *t, const struct store_connector *row)
 void store_put_connector_version(struct store_txn *t, const struct store_connector_version *row);
 void store_put_kms_key(struct store_txn *t, const struct store_kms_key *row);
 void store_put_log_group(struct store_txn *t, const struct store_log_group *row);
+void store_put_log_stream(struct store_txn *t, const struct store_log_stream *row);
 void store_del_image(struct store_txn *t, const char *id); /* its versions and builds too */
 void store_del_version(struct store_txn *t, const char *image,
 		       int64_t version); /* its builds too */
@@ -52,6 +53,7 @@ void store_del_connector(struct store_txn *t, const char *id); /* its versions t
 void store_del_connector_version(struct store_txn *t, const char *connector, int64_t version);
 void store_del_kms_key(struct store_txn *t, const char *id);
 void store_del_log_group(struct store_txn *t, const char *account, const char *name);
+void store_del_log_stream(struct store_txn *t, const char *id);
 void store_del_tokens_before(struct store_txn *t, int64_t created_ms);
 
 /* Called once from store_dispatch; rc 0, or -1 and *e says what to do, and the database is as it

@@ -104,6 +104,13 @@ static const struct sql_column log_group_columns[] = {
 	{ COLUMN_INT(store_log_group, retention_days) },
 	{ COLUMN_INT(store_log_group, created_ms) }, { COLUMN_TEXT(store_log_group, params) },
 };
+
+static const struct sql_column log_stream_columns[] = {
+	{ COLUMN_KEY(store_log_stream, id) },         { COLUMN_TEXT(store_log_stream, account) },
+	{ COLUMN_TEXT(store_log_stream, log_group) }, { COLUMN_TEXT(store_log_stream, name) },
+	{ COLUMN_INT(store_log_stream, of_build) },   { COLUMN_INT(store_log_stream, created_ms) },
+	{ COLUMN_INT(store_log_stream, ended_ms) },
+};
 /* clang-format on */
 
 static void load_image(const struct store_loader *to, void *arg, const void *row)
@@ -178,9 +185,17 @@ static void load_log_group(const struct store_loader *to, void *arg, const void 
 		to->log_group(arg, row);
 }
 
+static void load_log_stream(const struct store_loader *to, void *arg, const void *row)
+{
+	if (to->log_stream)
+		to->log_stream(arg, row);
+}
+
 #define TABLE(t) .name = #t, .columns = t##_columns, .n = ARRAY_SIZE(t##_columns), .load = load_##t
 
 const struct sql_table store_tables[STORE_NUM_TABLES] = {
+	[TABLE_LOG_GROUP] = { TABLE(log_group) },
+	[TABLE_LOG_STREAM] = { TABLE(log_stream) },
 	[TABLE_IMAGE] = { TABLE(image), .root = "image" },
 	[TABLE_VERSION] = { TABLE(version), .root = "image" },
 	[TABLE_BUILD] = { TABLE(build), .root = "image" },
@@ -192,7 +207,6 @@ const struct sql_table store_tables[STORE_NUM_TABLES] = {
 	[TABLE_CONNECTOR] = { TABLE(connector), .root = "connector" },
 	[TABLE_CONNECTOR_VERSION] = { TABLE(connector_version) },
 	[TABLE_KMS_KEY] = { TABLE(kms_key) },
-	[TABLE_LOG_GROUP] = { TABLE(log_group) },
 };
 
 /* Step N brings a database of format N to N + 1.  A step that was released never changes. */
@@ -248,6 +262,9 @@ const char *const store_migrations[] = {
 	"CREATE TABLE kms_key (id TEXT PRIMARY KEY, account TEXT NOT NULL, alias TEXT,"
 	" wrapped TEXT NOT NULL, state TEXT NOT NULL, created_ms INTEGER, params TEXT);"
 	"CREATE TABLE log_group (account TEXT NOT NULL, name TEXT NOT NULL,"
-	" retention_days INTEGER, created_ms INTEGER, params TEXT, PRIMARY KEY (account, name));",
+	" retention_days INTEGER, created_ms INTEGER, params TEXT, PRIMARY KEY (account, name));"
+	"CREATE TABLE log_stream (id TEXT PRIMARY KEY, account TEXT NOT NULL,"
+	" log_group TEXT NOT NULL, name TEXT NOT NULL, of_build INTEGER, created_ms INTEGER,"
+	" ended_ms INTEGER);",
 };
 static_assert(ARRAY_SIZE(store_migrations) == STORE_FORMAT, "a format without a migration");

@@ -5,6 +5,8 @@
 #include "control/store/rows.h"
 
 enum store_table {
+	TABLE_LOG_GROUP,
+	TABLE_LOG_STREAM,
 	TABLE_IMAGE, /* versions and builds follow it when it is deleted */
 	TABLE_VERSION,
 	TABLE_BUILD,
@@ -16,7 +18,6 @@ enum store_table {
 	TABLE_CONNECTOR, /* likewise its versions */
 	TABLE_CONNECTOR_VERSION,
 	TABLE_KMS_KEY,
-	TABLE_LOG_GROUP,
 	STORE_NUM_TABLES,
 };
 
@@ -54,6 +55,7 @@ union store_row {
 	struct store_connector_version connector_version;
 	struct store_kms_key kms_key;
 	struct store_log_group log_group;
+	struct store_log_stream log_stream;
 };
 
 /* Step N brings a database of format N to N + 1. */

@@ -88,6 +88,11 @@ void store_put_log_group(struct store_txn *t, const struct store_log_group *row)
 	store_put(t, TABLE_LOG_GROUP, row);
 }
 
+void store_put_log_stream(struct store_txn *t, const struct store_log_stream *row)
+{
+	store_put(t, TABLE_LOG_STREAM, row);
+}
+
 void store_del_image(struct store_txn *t, const char *id)
 {
 	store_del(t, TABLE_IMAGE, &(struct store_image){ .id = id });
@@ -138,6 +143,11 @@ void store_del_log_group(struct store_txn *t, const char *account, const char *n
 {
 	store_del(t, TABLE_LOG_GROUP,
 		  &(struct store_log_group){ .account = account, .name = name });
+}
+
+void store_del_log_stream(struct store_txn *t, const char *id)
+{
+	store_del(t, TABLE_LOG_STREAM, &(struct store_log_stream){ .id = id });
 }
 
 void store_del_tokens_before(struct store_txn *t, int64_t created_ms)

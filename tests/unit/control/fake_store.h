@@ -25,6 +25,7 @@ enum fake_table {
 	FAKE_CONNECTOR_VERSIONS = TABLE_CONNECTOR_VERSION,
 	FAKE_KMS_KEYS = TABLE_KMS_KEY,
 	FAKE_LOG_GROUPS = TABLE_LOG_GROUP,
+	FAKE_LOG_STREAMS = TABLE_LOG_STREAM,
 };
 size_t fake_store_rows(enum fake_table table);
 /* The value of a row's column as text; NULL: there is no such row, or it is null. */

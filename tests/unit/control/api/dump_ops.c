@@ -1,4 +1,5 @@
-/* Prints the operations' table as JSON, for tests/integration/test_model.py. */
+/* Prints the operations' tables as JSON, for tests/integration/test_model.py; with an argument
+ * those of CloudWatch Logs, for test_logs.py. */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,15 +51,18 @@ static json_t *dump_shape(const struct shape *shape)
 	return o;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	const struct op *table = argc > 1 ? logs_ops : ops;
+	size_t n = argc > 1 ? logs_ops_count : ops_count;
 	json_t *all = json_object();
 
-	for (size_t i = 0; i < ops_count; i++)
-		json_object_set_new(all, ops[i].name,
-				    json_pack("{s:s,s:s,s:i,s:o}", "method", ops[i].method, "path",
-					      ops[i].path, "status", (int)ops[i].status, "members",
-					      dump_members(ops[i].members)));
+	(void)argv;
+	for (size_t i = 0; i < n; i++)
+		json_object_set_new(all, table[i].name,
+				    json_pack("{s:s,s:s,s:i,s:o}", "method", table[i].method,
+					      "path", table[i].path, "status", (int)table[i].status,
+					      "members", dump_members(table[i].members)));
 	json_dumpf(all, stdout, JSON_INDENT(1));
 	json_decref(all);
 	return 0;

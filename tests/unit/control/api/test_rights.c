@@ -14,6 +14,9 @@ static void test_every_operation_has_a_row(void **unused)
 	for (size_t i = 0; i < ops_count; i++)
 		if (!right_find(ops[i].name))
 			fail_msg("%s has no row in rights.c", ops[i].name);
+	for (size_t i = 0; i < logs_ops_count; i++)
+		if (!right_find(logs_ops[i].name))
+			fail_msg("%s has no row in rights.c", logs_ops[i].name);
 }
 
 static void test_what_all_accounts_share_is_for_the_operator_alone(void **unused)

@@ -54,6 +54,8 @@ static void worker_works(void)
 }
 
 static char root[] = "/tmp/doze-guest-log-XXXXXX";
+static const struct conf conf = { .log_file_mib = 1 };
+static char params[512];
 static struct lifecycle lifecycle;
 static struct control ctl;
 static struct microvm vm;
@@ -71,9 +73,13 @@ static int begin(void **unused)
 	assert_non_null(mkdtemp(root));
 	ctl.log_fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_int_equal(mkdirat(ctl.log_fd, "microvms", 0700), 0);
-	vm = (struct microvm){ .ctl = &ctl, .id = "microvm-1", .lifecycle = &lifecycle };
+	ctl.conf = &conf;
+	vm = (struct microvm){
+		.ctl = &ctl, .id = "microvm-1", .params = params, .lifecycle = &lifecycle
+	};
 	lifecycle = (struct lifecycle){ .vm = &vm };
 	machine = (struct machine){ .ctl = &ctl, .owner = &vm };
+	strcpy(params, "{}");
 	given = NULL;
 	return 0;
 }
@@ -170,6 +176,49 @@ static void test_a_log_that_nobody_writes_is_removed_with_the_rotated_one(void *
 	assert_int_equal(faccessat(ctl.log_fd, "microvms/microvm-1.log.1", F_OK, 0), -1);
 }
 
+static void test_a_log_that_is_left_behind_is_written_to_its_end(void **unused)
+{
+	(void)unused;
+	write_text("one\n");
+	worker_runs();
+	write_text("two\n");
+	guest_log_leave(&vm);
+	assert_null(lifecycle.log);
+	memset(&vm, 0xdd, sizeof(vm));
+	worker_is_done();
+	worker_works();
+	assert_null(given);
+	assert_file("microvms/microvm-1.log", "one\ntwo\n");
+}
+
+static void test_nothing_is_kept_where_logging_is_disabled(void **unused)
+{
+	(void)unused;
+	strcpy(params, "{\"logging\":{\"disabled\":{}}}");
+	write_text("one\n");
+	guest_log_close(&vm);
+	assert_null(given);
+	assert_null(lifecycle.log);
+	assert_int_equal(faccessat(ctl.log_fd, "microvms/microvm-1.log", F_OK, 0), -1);
+}
+
+static void test_a_full_file_makes_room_and_its_times_go_with_it(void **unused)
+{
+	autofree char *much = xcalloc(1, MIB);
+
+	(void)unused;
+	memset(much, '\n', MIB);
+	guest_log_write(&machine, (const uint8_t *)much, MIB, 0);
+	worker_works();
+	write_text("next\n");
+	worker_works();
+	guest_log_close(&vm);
+	assert_file("microvms/microvm-1.log", "next\n");
+	assert_int_equal(faccessat(ctl.log_fd, "microvms/microvm-1.log.1", F_OK, 0), 0);
+	assert_int_equal(faccessat(ctl.log_fd, "microvms/microvm-1.times", F_OK, 0), 0);
+	assert_int_equal(faccessat(ctl.log_fd, "microvms/microvm-1.times.1", F_OK, 0), 0);
+}
+
 static void test_output_beyond_the_backlog_is_dropped_and_counted(void **unused)
 {
 	autofree char *much = xcalloc(1, LIMIT_LOG_BACKLOG);
@@ -228,6 +277,9 @@ int main(void)
 		TEST(test_a_note_about_a_microvm_that_sleeps_leaves_no_open_file),
 		TEST(test_a_log_that_is_removed_while_it_is_written_stays_removed),
 		TEST(test_a_log_that_nobody_writes_is_removed_with_the_rotated_one),
+		TEST(test_a_log_that_is_left_behind_is_written_to_its_end),
+		TEST(test_nothing_is_kept_where_logging_is_disabled),
+		TEST(test_a_full_file_makes_room_and_its_times_go_with_it),
 		TEST(test_output_beyond_the_backlog_is_dropped_and_counted),
 	};
 

@@ -238,6 +238,14 @@ static void see_log_group(void *arg, const struct store_log_group *row)
 	assert_int_equal(row->retention_days, 30);
 }
 
+static void see_log_stream(void *arg, const struct store_log_stream *row)
+{
+	see(arg, row->id);
+	see(arg, row->name);
+	assert_int_equal(row->of_build, 1);
+	assert_int_equal(row->ended_ms, 2);
+}
+
 static const struct store_loader loader = {
 	.image = see_image,
 	.version = see_version,
@@ -251,6 +259,7 @@ static const struct store_loader loader = {
 	.connector_version = see_connector_version,
 	.kms_key = see_kms_key,
 	.log_group = see_log_group,
+	.log_stream = see_log_stream,
 };
 
 void assert_rows(int dir, const char *rows)
@@ -296,6 +305,13 @@ void put_new_tables(struct store_txn *t)
 						      .wrapped = "w",
 						      .state = "ENABLED" });
 	store_put_log_group(t, &(struct store_log_group){ ACCOUNT, "/aws/x", 30, 1, NULL });
+	store_put_log_stream(t, &(struct store_log_stream){ .id = "b9",
+							    .account = ACCOUNT,
+							    .log_group = "/aws/x",
+							    .name = "2026/12/01[1.0]b9",
+							    .of_build = 1,
+							    .created_ms = 1,
+							    .ended_ms = 2 });
 }
 
 int try_commit(struct store *s, struct store_txn *t, struct err *e)
