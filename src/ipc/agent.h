@@ -26,7 +26,9 @@
 #define SLOT_GATEWAY_IP "10.0.2.2"
 #define SLOT_PREFIX     24
 #define SLOT_DNS_IP     "169.254.53.53" /* the slot translates it to the host's resolver */
-#define SLOT_GUEST_MAC  "02:d0:2e:00:00:15"
+/* The same, where containers in a guest are told to ask. */
+#define SLOT_DNS_CLOUD_IP "169.254.169.253"
+#define SLOT_GUEST_MAC    "02:d0:2e:00:00:15"
 #define SLOT_GUEST_MAC_BYTES                       \
 	{                                          \
 		0x02, 0xd0, 0x2e, 0x00, 0x00, 0x15 \

@@ -24,6 +24,18 @@ static const struct network nft_private[] = {
 	{ 0xe0000000, 3 },  /* multicast and above */
 };
 
+/* Credentials of the host itself are had here, so no configuration opens them.  Some stand outside
+ * of what nft_private has.  The resolver of a cloud may be one of them; then its port 53 stays
+ * open. */
+static const struct network nft_metadata[] = {
+	{ 0x646464c8, 32 }, /* 100.100.100.200 */
+	{ 0xa83f8110, 32 }, /* 168.63.129.16 */
+	{ 0xa9fe0017, 32 }, /* 169.254.0.23 */
+	{ 0xa9fea900, 24 }, /* 169.254.169.0, with 169.254.169.254 */
+	{ 0xa9feaa00, 24 }, /* 169.254.170.0, of containers */
+	{ 0xc00000c0, 32 }, /* 192.0.0.192 */
+};
+
 /* The count limits how much of the host's connection table one guest can take. */
 const char nft_slot_text[] = "add table inet slot\n"
 			     "delete table inet slot\n"
@@ -72,6 +84,7 @@ static void nft_sets(struct buf *b, const struct names *n, uint32_t resolver)
 
 	memcpy(private, nft_private, sizeof(nft_private));
 	private[ARRAY_SIZE(nft_private)] = n->slots;
+	nft_set(b, "metadata", nft_metadata, ARRAY_SIZE(nft_metadata));
 	nft_set(b, "private", private, ARRAY_SIZE(private));
 	nft_set(b, "allowed", n->allowed, n->n_allowed);
 	nft_set(b, "resolver", &dns, resolver ? 1 : 0);
@@ -100,6 +113,13 @@ static void nft_forward(struct buf *b, const struct names *n)
 		 "		meta nfproto ipv6 drop\n"
 		 "		ct state invalid drop\n"
 		 "		oifname \"%s*\" reject with icmp type admin-prohibited\n"
+		 "		ip daddr @metadata ip daddr != @resolver reject with icmp type "
+		 "admin-prohibited\n"
+		 "		ip daddr @metadata meta l4proto != { tcp, udp } reject with icmp "
+		 "type "
+		 "admin-prohibited\n"
+		 "		ip daddr @metadata th dport != 53 reject with icmp type "
+		 "admin-prohibited\n"
 		 "		ct state established,related accept\n"
 		 "		ip saddr != ",
 		 n->link);
@@ -131,8 +151,9 @@ static void nft_nat(struct buf *b, const struct names *n, uint32_t resolver)
 		    "		type nat hook prerouting priority -100;\n");
 	if (resolver)
 		buf_addf(b,
-			 "		iifname \"%s*\" ip daddr " SLOT_DNS_IP
-			 " meta l4proto { tcp, udp } th dport 53 dnat ip to %u.%u.%u.%u\n",
+			 "		iifname \"%s*\" ip daddr { " SLOT_DNS_IP
+			 ", " SLOT_DNS_CLOUD_IP
+			 " } meta l4proto { tcp, udp } th dport 53 dnat ip to %u.%u.%u.%u\n",
 			 n->link, resolver >> 24, resolver >> 16 & 255, resolver >> 8 & 255,
 			 resolver & 255);
 	buf_adds(b, "	}\n"

@@ -4,7 +4,8 @@
  * The host has one table for all slots, which is replaced as a whole in one transaction. Each slot
  * has a table of its own, the same in all of them. Together they promise that a slot reaches
  * neither the host nor a private network nor another slot, and that nothing reaches into a slot.
- * The one exception is port 53 of the resolver, as which SLOT_DNS_IP appears. */
+ * The one exception is port 53 of the resolver, as which SLOT_DNS_IP and SLOT_DNS_CLOUD_IP appear.
+ * Addresses where clouds serve a host's own credentials are closed before anything is allowed. */
 #ifndef PRIV_NFT_H
 #define PRIV_NFT_H
 

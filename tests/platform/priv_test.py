@@ -603,14 +603,7 @@ def test_a_clean_stop_leaves_nothing(priv):
     assert str(RUN) not in open("/proc/self/mountinfo").read()
 
 
-def main():
-    global MIRROR
-    if os.geteuid():
-        return 77
-    for user in ("control", "proxy", "objects", "image", "build"):
-        subprocess.run(["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", f"doze-{user}"],
-                       stderr=subprocess.DEVNULL)
-    MIRROR = socket.gethostbyname("deb.debian.org")
+def make_place(network="spare = 2"):
     WORK.mkdir(mode=0o755)
     (WORK / "libexec").mkdir()
     shutil.copy(sys.argv[2], WORK / "libexec/doze-qemu")
@@ -621,10 +614,21 @@ data = {WORK}/data
 log = {WORK}
 libexec = {WORK}/libexec
 [network]
-spare = 2
+{network}
 [build]
 disk_gib = 2
 """)
+
+
+def main():
+    global MIRROR
+    if os.geteuid():
+        return 77
+    for user in ("control", "proxy", "objects", "image", "build"):
+        subprocess.run(["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", f"doze-{user}"],
+                       stderr=subprocess.DEVNULL)
+    MIRROR = socket.gethostbyname("deb.debian.org")
+    make_place()
     priv = Priv(sys.argv[1])
     only = os.environ.get("ONLY", "")
     tests = [t for n, t in globals().items() if n.startswith("test_") and only in n]
@@ -648,4 +652,5 @@ disk_gib = 2
     return 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

@@ -45,8 +45,8 @@ static void test_the_resolver_is_named_where_names_are_asked(void **unused)
 
 	(void)unused;
 	host_text(&b, "", 0x0aff0035);
-	assert_holds(&b, "ip daddr 169.254.53.53 meta l4proto { tcp, udp } th dport 53 dnat ip to "
-			 "10.255.0.53\n");
+	assert_holds(&b, "ip daddr { 169.254.53.53, 169.254.169.253 } meta l4proto { tcp, udp } th "
+			 "dport 53 dnat ip to 10.255.0.53\n");
 	assert_holds(&b, "elements = { 10.255.0.53/32 }");
 }
 
@@ -71,6 +71,20 @@ static void test_allowed_networks_come_before_private_ones(void **unused)
 		    strstr(buf_str(&b), "@private reject"));
 }
 
+static void test_no_allowed_network_opens_the_clouds_metadata(void **unused)
+{
+	autobuf struct buf b = { 0 };
+	const char *closed;
+
+	(void)unused;
+	host_text(&b, "169.254.0.0/16", 0);
+	assert_holds(&b, "168.63.129.16/32");
+	closed = strstr(buf_str(&b), "ip daddr @metadata ip daddr != @resolver reject");
+	assert_non_null(closed);
+	assert_true(closed < strstr(buf_str(&b), "ct state established,related accept"));
+	assert_true(closed < strstr(buf_str(&b), "@allowed accept"));
+}
+
 static void test_the_slots_own_network_is_private(void **unused)
 {
 	autobuf struct buf b = { 0 };
@@ -87,6 +101,7 @@ int main(void)
 		cmocka_unit_test(test_the_resolver_is_named_where_names_are_asked),
 		cmocka_unit_test(test_without_a_resolver_nothing_is_translated),
 		cmocka_unit_test(test_allowed_networks_come_before_private_ones),
+		cmocka_unit_test(test_no_allowed_network_opens_the_clouds_metadata),
 		cmocka_unit_test(test_the_slots_own_network_is_private),
 	};
 
