@@ -68,6 +68,7 @@ static void agent_ack(struct agent *a, const struct agent_frame *f)
 static void agent_resumed(struct agent *a, const struct agent_frame *f)
 {
 	resume_apply(&a->resume, f);
+	metadata_renew(&a->metadata);
 	agent_stop_telling(a);
 	lease_tell(&a->lease);
 	streams_reset(&a->streams);
@@ -120,10 +121,16 @@ static void agent_check(struct agent *a, const struct agent_frame *f)
 	check_add(&a->check, f, a->app.pid);
 }
 
+static void agent_metadata(struct agent *a, const struct agent_frame *f)
+{
+	metadata_put(&a->metadata, f);
+}
+
 /* What the host may ask.  Other types belong to a later protocol and are skipped. */
 static void (*const agent_frames[AGENT_NUM_TYPES])(struct agent *a, const struct agent_frame *f) = {
-	[AGENT_START] = agent_start, [AGENT_RESUMED] = agent_resumed, [AGENT_HOOK] = agent_hook,
-	[AGENT_WARM] = agent_warm,   [AGENT_CHECK] = agent_check,
+	[AGENT_START] = agent_start, [AGENT_RESUMED] = agent_resumed,
+	[AGENT_HOOK] = agent_hook,   [AGENT_WARM] = agent_warm,
+	[AGENT_CHECK] = agent_check, [AGENT_METADATA] = agent_metadata,
 };
 
 static void agent_frame(struct port *p, const struct agent_frame *f)

@@ -1,16 +1,19 @@
-/* metadata.h - answers the application at http://169.254.169.254, where clouds have their metadata:
- * POST /doze/lease asks to be kept awake (lease.h), for as many seconds as its body says.
+/* metadata.h - answers the application at http://169.254.169.254, where clouds have their metadata
+ * (service.md 12).  PUT /latest/api/token gives a token, as IMDSv2 does, with which GET reads what
+ * the host gave (metadata_tree.h), the credentials of the execution role among it.  POST
+ * /doze/lease asks to be kept awake (lease.h), for as many seconds as its body says.
  *
- * Nothing listens at that address.  A connection of the guest's to its port 80 is led to a listener
- * beside that of the streams, by a program that the kernel runs at each connect, so that an
- * application may have port 80 at every address.  Only the guest itself is answered. */
+ * A connection to that address is led to a listener beside that of the streams (metadata_lead.h),
+ * so that an application may have port 80 at every address.  Only the guest itself is answered. */
 #ifndef GUEST_METADATA_H
 #define GUEST_METADATA_H
 
 #include "guest/lease.h"
+#include "guest/metadata_request.h"
+#include "guest/metadata_token.h"
+#include "guest/metadata_tree.h"
 
 #define METADATA_CLIENTS 16
-#define METADATA_BYTES   2048 /* of a request */
 #define METADATA_MS      5000 /* for all of it */
 
 struct metadata_client {
@@ -27,14 +30,17 @@ struct metadata {
 	struct lease *lease; /* borrowed */
 	struct watch watch;
 	struct metadata_client clients[METADATA_CLIENTS];
+	struct metadata_key key;
+	struct metadata_tree tree;
 };
 
 /* A kernel that leads no connections is logged, and is no error: the file still serves. */
 int metadata_open(struct metadata *m, struct loop *l, struct lease *lease,
 		  struct err *e) must_check;
 
-/* The status that answers these bytes, or 0 if more are needed; with 204 *seconds is what is asked
- * for.  @text ends with a NUL behind its @n bytes.  Pure. */
-unsigned metadata_judge(const char *text, size_t n, uint64_t *seconds);
+/* Takes what the host gives in place of all that it gave before. */
+void metadata_put(struct metadata *m, const struct agent_frame *f);
+/* No token that was given before is good any more. */
+void metadata_renew(struct metadata *m);
 
 #endif

@@ -67,8 +67,10 @@ enum agent_type {
 		       * FIELD_TIMEOUT_MS, and the fields of START but the files */
 	AGENT_CHECK_RESULT, /* FIELD_ID, FIELD_OUTCOME (STATUS, TIMEOUT, or GARBAGE if it could not
 			     * be run), FIELD_CODE, FIELD_BYTES (the begin of its output) */
-	AGENT_LEASE, /* from the guest, since the first RESUMED: the application asks to be kept
-		      * awake for FIELD_TIMEOUT_MS (guest/lease.h) */
+	AGENT_LEASE,    /* from the guest, since the first RESUMED: the application asks to be kept
+			 * awake for FIELD_TIMEOUT_MS (guest/lease.h) */
+	AGENT_METADATA, /* to the guest: all that it serves as metadata (guest/metadata.h), in pairs
+			 * of FIELD_NAME, a path, and FIELD_BYTES.  It may come at any time */
 	AGENT_NUM_TYPES,
 };
 

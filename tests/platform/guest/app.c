@@ -14,6 +14,7 @@
 #include <sys/reboot.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -214,6 +215,64 @@ static void app_lease(const char *rest)
 	close(fd);
 }
 
+/* Decodes in place. */
+static void app_unescape(char *text)
+{
+	char *to = text;
+	unsigned byte;
+
+	for (; *text; text++)
+		if (*text == '%' && sscanf(text + 1, "%2x", &byte) == 1) {
+			*to++ = (char)byte;
+			text += 2;
+		} else {
+			*to++ = *text;
+		}
+	*to = '\0';
+}
+
+/* A connection to the metadata's address: by a socket of IPv4 ("4"), by one of IPv6 as Java's
+ * ("6"), or by one that takes no packet with a TTL of 1 ("f", as behind a forwarder). */
+static int app_metadata_dial(char how)
+{
+	struct sockaddr_in four = { .sin_family = AF_INET, .sin_port = htons(80) };
+	struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_port = htons(80) };
+	struct timeval patience = { 2, 0 };
+	int fd = socket(how == '6' ? AF_INET6 : AF_INET, SOCK_STREAM, 0), hops = 2;
+
+	inet_pton(AF_INET, "169.254.169.254", &four.sin_addr);
+	inet_pton(AF_INET6, "::ffff:169.254.169.254", &six.sin6_addr);
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	if (how == 'f')
+		setsockopt(fd, IPPROTO_IP, IP_MINTTL, &hops, sizeof(hops));
+	if (how == '6' ? connect(fd, (void *)&six, sizeof(six))
+		       : connect(fd, (void *)&four, sizeof(four))) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* "4/REQUEST": what the metadata's address answers to these bytes. */
+static void app_metadata(const char *rest)
+{
+	int fd = app_metadata_dial(*rest);
+	static char request[1 << 14];
+	ssize_t n, got = 0;
+
+	if (fd < 0) {
+		snprintf(answer, sizeof(answer), "error: %s", strerror(errno));
+		return;
+	}
+	snprintf(request, sizeof(request), "%s", rest + 2);
+	app_unescape(request);
+	send(fd, request, strlen(request), 0);
+	while ((n = recv(fd, answer + got, sizeof(answer) - 1 - (size_t)got, 0)) > 0)
+		got += n;
+	answer[got] = '\0';
+	close(fd);
+}
+
 static const struct {
 	const char *prefix;
 	void (*run)(const char *rest);
@@ -223,7 +282,7 @@ static const struct {
 	{ "/time", app_time },        { "/flood/", app_flood },      { "/exit/", app_exit },
 	{ "/body", app_body },        { "/big/", app_big },          { "/hello", app_hello },
 	{ "/bomb", app_bomb },        { "/hog", app_hog },           { "/rampage", app_rampage },
-	{ "/worker", app_worker },    { "/lease/", app_lease },
+	{ "/worker", app_worker },    { "/lease/", app_lease },      { "/metadata/", app_metadata },
 };
 
 /* false: close without an answer, or leave it open for ever */
