@@ -26,6 +26,8 @@ struct conf_role {
 	char name[CONF_TEXT];
 	char arn[CONF_TEXT], policy[CONF_TEXT], trust[CONF_TEXT];
 	int64_t max_session_s; /* 0: an hour */
+	/* Of its microVMs: none, static, doze. */
+	char credentials[16], credentials_file[CONF_TEXT];
 };
 
 #define CONF_CERTIFICATES 32
@@ -92,7 +94,8 @@ struct conf {
 	int64_t awake_s;       /* work may keep a microVM awake so long after its last byte */
 	char awake[CONF_TEXT]; /* "image=cpu=5%,lease; ..." */
 	int64_t arm64_as_host;
-	int64_t token_keep_ms; /* clientToken */
+	char unknown_roles[16]; /* accept, refuse */
+	int64_t token_keep_ms;  /* clientToken */
 	int64_t hold_ms, hold_body_bytes, drain_ms;
 	char limits_preset[16]; /* none, aws */
 	/* 0: as the preset says */

@@ -119,6 +119,7 @@ const struct conf_key conf_keys[] = {
 	{ "store", "url_file", TEXT(store_url_file), "", "file with that URL alone, of the user doze-control and readable by nobody else; for one with a password" },
 
 	{ "compat", "arm64_as_host", NUM(arm64_as_host, 0, 1), "1", "1: an image that asks for ARM_64 is built for this host; 0: refused" },
+	{ "compat", "unknown_roles", TEXT(unknown_roles), "accept", "a role that no [role NAME] names: accept (it gives no credentials, and the log has a line), refuse (the call is)" },
 };
 
 #define REGISTRY_SHOWN REGISTRY "HOST"
@@ -150,6 +151,8 @@ const struct conf_key conf_role_keys[] = {
 	{ ROLE_SHOWN, "policy", OF_ROLE(policy), "", "JSON file with what its sessions may do, which the user doze-control can read; empty: everything in its account" },
 	{ ROLE_SHOWN, "trust", OF_ROLE(trust), "", "whose keys may assume it: names of keys of its account, ARNs, or * for any key of it, comma-separated; empty: key pairs of the credentials file alone" },
 	{ ROLE_SHOWN, "max_session_s", CONF_INT, offsetof(struct conf_role, max_session_s), 0, 900, 43200, "3600", "longest session" },
+	{ ROLE_SHOWN, "credentials", OF_ROLE(credentials), "none", "what microVMs with this execution role find at 169.254.169.254: none, static (those of credentials_file), doze (a session of the role's own)" },
+	{ ROLE_SHOWN, "credentials_file", OF_ROLE(credentials_file), "", "file that the user doze-control alone can read, in the JSON that a credential_process prints: AccessKeyId, SecretAccessKey, and SessionToken and Expiration if there are any; read again at each renewal" },
 };
 /* clang-format on */
 
@@ -157,6 +160,8 @@ const size_t conf_n_keys = ARRAY_SIZE(conf_keys);
 
 const struct conf_words conf_words[] = {
 	{ "limits", "preset", "none aws", { { NULL, NULL }, { NULL, NULL } } },
+	{ "compat", "unknown_roles", "accept refuse", { { NULL, NULL }, { NULL, NULL } } },
+	{ ROLE_SHOWN, "credentials", "none static doze", { { NULL, NULL }, { NULL, NULL } } },
 	{ "build", "pull", "always missing never", { { "0", "never" }, { "1", "missing" } } },
 };
 

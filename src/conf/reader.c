@@ -230,9 +230,15 @@ static char *conf_next_line(char *line, int room, void *arg)
 
 	if (!fgets(line, room, r->from))
 		return NULL;
-	if (*line == '[')
-		snprintf(r->section, sizeof(r->section), "%.*s", (int)strcspn(line + 1, "]"),
-			 line + 1);
+	if (*line != '[')
+		return line;
+	snprintf(r->section, sizeof(r->section), "%.*s", (int)strcspn(line + 1, "]"), line + 1);
+	/* A role needs no key. */
+	if (!r->failed && !strncmp(r->section, ROLE, strlen(ROLE)) &&
+	    !conf_role(r->conf, r->section + strlen(ROLE), r->e)) {
+		err_wrap(r->e, "%s", r->file);
+		r->failed = true;
+	}
 	return line;
 }
 
@@ -276,6 +282,12 @@ static int conf_check(const struct conf *c, const char *name, struct err *e)
 			       "%s: [service] api_name: '%s' is no name of a host: give a name of "
 			       "a-z, 0-9, '-' and '.', or an address",
 			       name, c->api_name);
+	for (size_t i = 0; i < c->n_roles; i++)
+		if (!strcmp(c->roles[i].credentials, "static") && !*c->roles[i].credentials_file)
+			return err_set(e, ERR_INVALID,
+				       "%s: [" ROLE "%s] credentials = static needs "
+				       "credentials_file",
+				       name, c->roles[i].name);
 	return awake_check_list(c->awake, e) ? err_wrap(e, "%s: [limits] awake", name) : 0;
 }
 

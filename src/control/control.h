@@ -56,13 +56,14 @@ struct control {
 	const struct workers_ops *workers_ops; /* likewise */
 	int next_channel[ROLE_NUM]; /* channels/roles.c: sockets of roles that came back; -1: none
 				     */
-	struct priv_client *priv_client;     /* channels/priv.c */
-	const struct routes_ops *routes_ops; /* channels/routes.c */
-	const struct role_channel *channels; /* channels/roles.c: by enum role */
-	struct lanes *lanes;                 /* storage/lanes.c */
-	struct gc *gc;                       /* storage/gc.c */
+	struct priv_client *priv_client;             /* channels/priv.c */
+	const struct routes_ops *routes_ops;         /* channels/routes.c */
+	const struct guest_role_ops *guest_role_ops; /* api/credentials.c */
+	const struct role_channel *channels;         /* channels/roles.c: by enum role */
+	struct lanes *lanes;                         /* storage/lanes.c */
+	struct gc *gc;                               /* storage/gc.c */
 	struct retention *retention;         /* logs/retention.c */
-	uv_timer_t expiry_timer;             /* microvm/expiry.c */
+	uv_timer_t expiry_timer;                     /* microvm/expiry.c */
 	int64_t tokens_ms;
 	struct api *api;                             /* api/server.c */
 	struct machines *machines;                   /* machine/process.c */

@@ -36,6 +36,20 @@ def frame_fields(payload):
     return fields
 
 
+def frame_pairs(payload):
+    """What a guest serves as metadata: text by path."""
+    pairs, path, at = {}, None, 0
+    while at < len(payload):
+        tag, size = FIELD.unpack_from(payload, at)
+        text = payload[at + FIELD.size:at + FIELD.size + size].decode()
+        at += FIELD.size + size
+        if tag == ipc.FIELD_NAME:
+            path = text
+        else:
+            pairs[path] = text
+    return pairs
+
+
 def number(data):
     return struct.unpack("<Q", data)[0]
 
@@ -73,6 +87,7 @@ class Monitor:
         self.script = Script(world.script)
         self.run, self.guest, self.busy, self.alive = ipc.MACHINE_EMPTY, None, None, True
         self.asked, self.kept, self.hooks, self.bytes_in = [], [], [], b""
+        self.metadata = []  # all that its guest was given, one after the other
         self.peer, self.written, self.to_write, self.saves = None, 0, 0, 0
         self.dir = f"{world.run_dir}/m/{self.name}"
         os.makedirs(self.dir)
@@ -131,6 +146,10 @@ class Monitor:
             kind, size = FRAME.unpack_from(self.bytes_in)
             if len(self.bytes_in) < FRAME.size + size:
                 return
+            if kind == ipc.AGENT_METADATA:  # it has no answer
+                self.metadata.append(frame_pairs(self.bytes_in[FRAME.size:FRAME.size + size]))
+                self.bytes_in = self.bytes_in[FRAME.size + size:]
+                continue
             fields = frame_fields(self.bytes_in[FRAME.size:FRAME.size + size])
             self.bytes_in = self.bytes_in[FRAME.size + size:]
             word = {ipc.AGENT_RESUMED: "RESUMED", ipc.AGENT_HOOK: "HOOK", ipc.AGENT_WARM: "WARM"}[kind]

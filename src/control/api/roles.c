@@ -64,6 +64,7 @@ void roles_open(struct role_table *roles, const struct conf *conf)
 
 		role->name = from->name;
 		role->trust = from->trust;
+		role->conf = from;
 		role->max_session_s = from->max_session_s ? from->max_session_s : ROLE_SESSION_S;
 		if (role_read_arn(role, conf, from, &e) ||
 		    (*from->policy && role_read_policy(role, from->policy, &e)))

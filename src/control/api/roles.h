@@ -7,9 +7,10 @@
 
 struct iam_role {
 	char arn[256], account[ACCOUNT_SIZE];
-	const char *name;  /* borrowed from the configuration */
-	const char *trust; /* likewise */
-	char *policy;      /* JSON; NULL: all.  Owned */
+	const char *name;             /* borrowed from the configuration */
+	const char *trust;            /* likewise */
+	const struct conf_role *conf; /* likewise: where its microVMs have credentials from */
+	char *policy;                 /* JSON; NULL: all.  Owned */
 	int64_t max_session_s;
 };
 

@@ -16,6 +16,7 @@
 #include "control/api/api.h"
 #include "control/api/authorize.h"
 #include "control/api/call.h"
+#include "control/api/credentials.h"
 #include "control/api/handlers/handlers.h"
 #include "control/api/idempotency.h"
 #include "control/api/validate.h"
@@ -277,6 +278,7 @@ int api_open(struct control *ctl, struct err *e)
 	ctl->api->certificates = certificates_new(SECRET_TLS_API, alpn, NULL);
 	ctl->api->replays = replays_new();
 	roles_open(&ctl->api->roles, ctl->conf);
+	ctl->guest_role_ops = &credentials_ops;
 	ctl->api->server = http_server_new(&ctl->loop, NULL, &server_handler, ctl);
 	http_server_limit(ctl->api->server, &ctl->conf->clients);
 	return 0;

@@ -21,6 +21,11 @@ static void machine_send_frame(struct machine *m, const struct buf *b)
 	}
 }
 
+void machine_tell(struct machine *m, const struct buf *frames)
+{
+	machine_send_frame(m, frames);
+}
+
 static uint64_t machine_agent_id(void)
 {
 	uint64_t id;

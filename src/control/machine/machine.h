@@ -84,6 +84,8 @@ void machine_resumed(struct machine *m, const char *identity, int64_t timeout_ms
 		     machine_done *done);
 void machine_prewarm(struct machine *m, int64_t timeout_ms, machine_done *done);
 void machine_hook(struct machine *m, enum hook hook, const char *body, machine_hooked *done);
+/* Frames that the guest answers with nothing. */
+void machine_tell(struct machine *m, const struct buf *frames);
 
 /* Kills the process and clears all that belongs to it, then calls @ended (may be NULL). */
 void machine_end(struct machine *m, machine_ended *ended, void *arg);

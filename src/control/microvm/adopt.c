@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "control/channels/priv.h"
+#include "control/microvm/guest_role.h"
 #include "control/microvm/lifecycle_internal.h"
 #include "control/microvm/start.h"
 #include "control/microvm/suspend.h"
@@ -67,11 +68,13 @@ enum adopt_do adopt_decide(const struct adopt_facts *f)
 
 static void do_keep(struct microvm *vm)
 {
-	(void)vm;
+	if (vm->state == VM_RUNNING)
+		guest_role_adopt(vm);
 }
 
 static void do_continue(struct microvm *vm)
 {
+	guest_role_adopt(vm);
 	suspend_run_on(vm);
 }
 
@@ -95,6 +98,7 @@ static void do_restart(struct microvm *vm)
 
 static void do_save(struct microvm *vm)
 {
+	guest_role_adopt(vm); /* it may run on */
 	suspend_adopt(vm);
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "control/microvm/awake.h"
+#include "control/microvm/guest_role.h"
 #include "control/microvm/lifecycle.h"
 #include "control/microvm/lifecycle_internal.h"
 #include "control/microvm/policy.h"
@@ -75,6 +76,7 @@ static void expiry_tick(uv_timer_t *timer)
 		lifecycle_tick(vm);
 		suspend_tick(vm, clock_mono_ms());
 		awake_tick(vm, boot_ms);
+		guest_role_tick(vm, boot_ms);
 		expiry_check(vm, boot_ms);
 	}
 	expiry_drop_tokens(ctl);

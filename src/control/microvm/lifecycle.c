@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "control/microvm/guest_role.h"
 #include "control/microvm/lifecycle.h"
 #include "control/microvm/lifecycle_internal.h"
 #include "control/microvm/waiters.h"
@@ -382,6 +383,7 @@ void lifecycle_free(struct microvm *vm)
 	if (l) {
 		start_free(vm);
 		suspend_free(vm);
+		guest_role_free(vm);
 		for (size_t i = 0; i < VM_NUM_EVENTS; i++)
 			free(l->why[i]);
 	}

@@ -40,6 +40,7 @@ struct lifecycle {
 	struct start *start;
 	struct suspend *suspend;
 	struct guest_log *log;
+	struct guest_role *role;
 	bool adopting;      /* adopt.c: a machine of an earlier control has not answered yet */
 	bool drain_tried;   /* drain.c */
 	int64_t written_ms; /* traffic.c: since.last_byte_ms as the store knows it */

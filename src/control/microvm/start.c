@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "control/channels/routes.h"
+#include "control/microvm/guest_role.h"
 #include "control/microvm/lifecycle_internal.h"
 #include "control/microvm/waiters.h"
 #include "control/pool/restore.h"
@@ -29,6 +30,7 @@ void start_cancel(struct microvm *vm)
 	struct start *s = start_of(vm);
 
 	admission_leave(&s->ticket);
+	guest_role_leave(vm);
 	template_leave(&s->wait);
 	vm->starting = false;
 }
@@ -166,7 +168,14 @@ static void guest_acked(struct machine *m, int rc, const struct ipc_msg *answer,
 
 static void begin_identity(struct microvm *vm)
 {
+	guest_role_begin(vm);
 	machine_resumed(vm->machine, vm->id, START_ACK_MS, guest_acked);
+}
+
+/* They were asked for with the identity. */
+static void begin_role(struct microvm *vm)
+{
+	guest_role_wait(vm, start_next);
 }
 
 static enum hook start_hook(const struct microvm *vm)
@@ -237,6 +246,7 @@ static const struct {
 	[START_MACHINE] = { "machine", begin_machine },
 	[START_RESTORE] = { "restore", begin_restore },
 	[START_IDENTITY] = { "identity", begin_identity },
+	[START_ROLE] = { "role", begin_role },
 	[START_HOOK] = { "hook", begin_hook },
 	[START_OPEN] = { "open", begin_open },
 };

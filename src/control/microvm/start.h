@@ -14,6 +14,7 @@ enum start_stage {
 	START_MACHINE,  /* a process: a spare or a new one */
 	START_RESTORE,  /* from the image, or from the checkpoint */
 	START_IDENTITY, /* the guest learns who it is */
+	START_ROLE,     /* the credentials of its role */
 	START_HOOK,     /* /run or /resume */
 	START_OPEN,     /* requests may come */
 	START_NUM_STAGES

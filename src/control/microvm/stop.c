@@ -7,6 +7,7 @@
 #include "control/admission/admission.h"
 #include "control/channels/routes.h"
 #include "control/microvm/guest_log.h"
+#include "control/microvm/guest_role.h"
 #include "control/microvm/lifecycle_internal.h"
 #include "control/microvm/publish.h"
 #include "control/microvm/start.h"
@@ -120,6 +121,7 @@ void on_enter_terminated(struct microvm *vm, enum vm_state from)
 	publish_end(vm);
 	checkpoint_remove_all(vm);
 	guest_log_close(vm);
+	guest_role_end(vm);
 	vm->version->n_microvms--;
 	model_connectors_hold(vm, -1);
 	stop_all(vm);

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "control/admission/admission.h"
 #include "control/channels/routes.h"
+#include "control/microvm/guest_role.h"
 #include "control/microvm/lifecycle_internal.h"
 #include "control/microvm/policy.h"
 #include "control/microvm/suspend_parts.h"
@@ -255,6 +256,7 @@ void on_enter_suspended(struct microvm *vm, enum vm_state from)
 	if (vm->machine)
 		machine_end(vm->machine, NULL, NULL);
 	vm->machine = NULL;
+	guest_role_sleep(vm);
 	checkpoint_remove_below(vm, vm->checkpoint);
 	routes_push(vm);
 	admission_wake(vm->ctl);

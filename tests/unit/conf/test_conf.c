@@ -155,6 +155,25 @@ static void test_a_role_has_a_section_of_its_own(void **unused)
 		assert_int_equal(read_text(&c, bad[i], &e), -1);
 }
 
+static void test_a_role_needs_no_key_and_a_static_one_needs_its_file(void **unused)
+{
+	struct conf c;
+	struct err e;
+
+	(void)unused;
+	assert_int_equal(read_text(&c, "[role build]\n[role App]\ncredentials = doze\n", &e), 0);
+	assert_int_equal(c.n_roles, 2);
+	assert_string_equal(c.roles[0].name, "build");
+	assert_string_equal(c.roles[1].credentials, "doze");
+	assert_string_equal(c.unknown_roles, "accept");
+	assert_int_equal(read_text(&c, "[role App]\ncredentials = static\n", &e), -1);
+	assert_non_null(strstr(e.text, "[role App] credentials = static needs credentials_file"));
+	assert_int_equal(read_text(&c, "[role App]\ncredentials = sts\n", &e), -1);
+	assert_non_null(strstr(e.text, "give one of: none static doze"));
+	assert_int_equal(read_text(&c, "[role a/b]\n", &e), -1);
+	assert_int_equal(read_text(&c, "[compat]\nunknown_roles = maybe\n", &e), -1);
+}
+
 static void test_a_section_of_no_registry_is_refused_by_name(void **unused)
 {
 	static const struct {
@@ -307,6 +326,7 @@ int main(void)
 		cmocka_unit_test(test_each_registry_has_a_section_of_its_own),
 		cmocka_unit_test(test_each_domain_has_a_certificate_of_its_own),
 		cmocka_unit_test(test_a_role_has_a_section_of_its_own),
+		cmocka_unit_test(test_a_role_needs_no_key_and_a_static_one_needs_its_file),
 		cmocka_unit_test(test_a_section_of_no_registry_is_refused_by_name),
 		cmocka_unit_test(test_there_may_be_many_registries_but_not_any_number),
 		cmocka_unit_test(test_an_error_names_the_key_and_what_is_allowed),

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/host.h"
+#include "control/api/credentials.h"
 #include "control/api/encode.h"
 #include "control/api/handlers/handlers.h"
 #include "control/api/handlers/managed.h"
@@ -135,7 +136,8 @@ static json_t *image_params(struct call *c)
 		managed_base(c, call_text(c, "baseImageArn"), call_text(c, "baseImageVersion"));
 	json_t *params;
 
-	if (!base || !call_key_ok(c) || !image_uri_ok(c) || !image_memory_ok(c) ||
+	if (!base || !call_key_ok(c) || !credentials_role_ok(c, "buildRoleArn") ||
+	    !image_uri_ok(c) || !image_memory_ok(c) ||
 	    !managed_connectors_ok(c, json_object_get(c->in, "egressNetworkConnectors"), EGRESS) ||
 	    !image_hooks_ok(c) || !image_environment_ok(c))
 		return NULL;

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "control/api/credentials.h"
 #include "control/api/encode.h"
 #include "control/api/handlers/handlers.h"
 #include "control/api/handlers/managed.h"
@@ -130,7 +131,8 @@ void vm_run(struct call *c)
 	if (!managed_connectors_ok(c, json_object_get(c->in, "ingressNetworkConnectors"),
 				   INGRESS) ||
 	    !managed_connectors_ok(c, json_object_get(c->in, "egressNetworkConnectors"), EGRESS) ||
-	    !vm_logging_ok(c) || !vm_duration_ok(c) || !call_key_ok(c))
+	    !vm_logging_ok(c) || !vm_duration_ok(c) || !call_key_ok(c) ||
+	    !credentials_role_ok(c, "executionRoleArn"))
 		return;
 	v = vm_version(c);
 	if (!v)

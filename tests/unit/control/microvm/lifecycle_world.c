@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/microvm/guest_role.h"
 #include <cmocka.h>
 
 const char *const vm_state_name[VM_NUM_STATES] = { "PENDING",   "RUNNING",     "SUSPENDING",
@@ -53,6 +54,11 @@ void start_free(struct microvm *vm)
 }
 
 void suspend_free(struct microvm *vm)
+{
+	(void)vm;
+}
+
+void guest_role_free(struct microvm *vm)
 {
 	(void)vm;
 }

@@ -11,6 +11,7 @@
 
 #include "control/channels/routes.h"
 #include "control/microvm/guest_log.h"
+#include "control/microvm/guest_role.h"
 #include "control/microvm/suspend.h"
 #include "control/pool/restore.h"
 #include "control/pool/spares.h"
@@ -199,6 +200,26 @@ void machine_resumed(struct machine *m, const char *identity, int64_t timeout_ms
 	world.done = done;
 }
 
+void guest_role_begin(struct microvm *of)
+{
+	(void)of;
+	world.roles++;
+}
+
+void guest_role_wait(struct microvm *of, void (*ready)(struct microvm *vm))
+{
+	if (world.role_waits)
+		world.role_ready = ready;
+	else
+		ready(of);
+}
+
+void guest_role_leave(struct microvm *of)
+{
+	(void)of;
+	world.role_ready = NULL;
+}
+
 void machine_hook(struct machine *m, enum hook hook, const char *body, machine_hooked *done)
 {
 	(void)m;
@@ -286,6 +307,10 @@ void answer(enum start_stage stage, const struct err *e)
 	case START_IDENTITY:
 		world.done(&machine, rc, NULL, e);
 		break;
+	case START_ROLE:
+		if (world.role_ready)
+			world.role_ready(&vm);
+		break;
 	case START_HOOK:
 		world.hooked(&machine, OUTCOME_STATUS, e ? 500 : 200);
 		break;
@@ -347,9 +372,11 @@ void begin_start(void)
 void reach(enum start_stage to)
 {
 	begin_start();
+	world.role_waits = true;
 	for (enum start_stage stage = 0; stage < to; stage++) {
 		assert_int_equal(start_of(&vm)->stage, stage);
 		answer(stage, NULL);
 	}
 	assert_int_equal(start_of(&vm)->stage, to);
+	world.role_waits = false;
 }

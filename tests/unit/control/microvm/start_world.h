@@ -17,6 +17,9 @@ struct start_world {
 	int events[VM_NUM_EVENTS], ended, left, opened, refused, rows, stats;
 	char why[1200];
 	bool runs_elsewhere, suspend_takes_it;
+	int roles; /* that were begun */
+	bool role_waits;
+	void (*role_ready)(struct microvm *vm);
 };
 
 extern struct start_world world;

@@ -42,6 +42,24 @@ static void test_a_run_without_a_hook_is_open_before_its_row_is_there(void **unu
 	assert_int_equal(world.events[EV_STARTED], 1);
 }
 
+static void test_the_hook_is_called_when_the_roles_credentials_are_there(void **unused)
+{
+	(void)unused;
+	reach(START_ROLE);
+	assert_int_equal(world.roles, 1);
+	assert_null(world.hooked);
+	answer(START_ROLE, NULL);
+	assert_non_null(world.hooked);
+}
+
+static void test_a_start_that_is_given_up_waits_for_no_role(void **unused)
+{
+	(void)unused;
+	reach(START_ROLE);
+	start_cancel(&vm);
+	assert_null(world.role_ready);
+}
+
 static void test_a_resume_without_a_hook_waits_for_its_row(void **unused)
 {
 	(void)unused;
@@ -275,6 +293,8 @@ int main(void)
 		RESUME(test_a_resume_goes_through_them_from_its_checkpoint),
 		RUN(test_a_run_without_a_hook_is_open_before_its_row_is_there),
 		RESUME(test_a_resume_without_a_hook_waits_for_its_row),
+		RUN(test_the_hook_is_called_when_the_roles_credentials_are_there),
+		RUN(test_a_start_that_is_given_up_waits_for_no_role),
 		RUN(test_what_a_run_has_already_is_left_out),
 		RESUME(test_a_resume_takes_a_spare),
 		cmocka_unit_test(test_a_run_ends_with_the_reason_of_any_stage),

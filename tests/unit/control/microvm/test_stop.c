@@ -11,6 +11,7 @@
 #include "control/admission/admission.h"
 #include "control/channels/routes.h"
 #include "control/microvm/guest_log.h"
+#include "control/microvm/guest_role.h"
 #include "control/microvm/lifecycle_internal.h"
 #include "control/microvm/publish.h"
 #include "control/microvm/start.h"
@@ -24,7 +25,7 @@ static struct {
 	machine_ended *cleared;
 	void *cleared_arg;
 	machine_hooked *hooked;
-	int exits, suspends, removed;
+	int exits, suspends, removed, role_ends;
 	struct microvm *known;
 } world;
 
@@ -49,6 +50,12 @@ struct microvm *model_microvm(struct control *c, const char *id)
 {
 	(void)c;
 	return world.known && !strcmp(world.known->id, id) ? world.known : NULL;
+}
+
+void guest_role_end(struct microvm *vm)
+{
+	(void)vm;
+	world.role_ends++;
 }
 
 void machine_end(struct machine *m, machine_ended *ended, void *arg)
@@ -238,6 +245,7 @@ static void test_an_end_answers_everybody(void **unused)
 	assert_int_equal(terminate.rc, 0);
 	assert_false(lifecycle.wake);
 	assert_int_equal(world.removed, 1);
+	assert_int_equal(world.role_ends, 1);
 	assert_int_equal(version.n_microvms, 0);
 }
 
