@@ -26,8 +26,9 @@ struct conf_role {
 	char name[CONF_TEXT];
 	char arn[CONF_TEXT], policy[CONF_TEXT], trust[CONF_TEXT];
 	int64_t max_session_s; /* 0: an hour */
-	/* Of its microVMs: none, static, doze. */
-	char credentials[16], credentials_file[CONF_TEXT];
+	/* Of its microVMs: none, static, process, doze. */
+	char credentials[16], credentials_file[CONF_TEXT], credentials_process[CONF_TEXT];
+	char credentials_user[64];
 };
 
 #define CONF_CERTIFICATES 32

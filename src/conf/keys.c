@@ -151,8 +151,10 @@ const struct conf_key conf_role_keys[] = {
 	{ ROLE_SHOWN, "policy", OF_ROLE(policy), "", "JSON file with what its sessions may do, which the user doze-control can read; empty: everything in its account" },
 	{ ROLE_SHOWN, "trust", OF_ROLE(trust), "", "whose keys may assume it: names of keys of its account, ARNs, or * for any key of it, comma-separated; empty: key pairs of the credentials file alone" },
 	{ ROLE_SHOWN, "max_session_s", CONF_INT, offsetof(struct conf_role, max_session_s), 0, 900, 43200, "3600", "longest session" },
-	{ ROLE_SHOWN, "credentials", OF_ROLE(credentials), "none", "what microVMs with this execution role find at 169.254.169.254: none, static (those of credentials_file), doze (a session of the role's own)" },
+	{ ROLE_SHOWN, "credentials", OF_ROLE(credentials), "none", "what microVMs with this execution role find at 169.254.169.254: none, static (those of credentials_file), process (what credentials_process prints), doze (a session of the role's own)" },
 	{ ROLE_SHOWN, "credentials_file", OF_ROLE(credentials_file), "", "file that the user doze-control alone can read, in the JSON that a credential_process prints: AccessKeyId, SecretAccessKey, and SessionToken and Expiration if there are any; read again at each renewal" },
+	{ ROLE_SHOWN, "credentials_process", OF_ROLE(credentials_process), "", "program, by its absolute path, and its words with blanks between them (no shell reads them); it prints such JSON within 30 s" },
+	{ ROLE_SHOWN, "credentials_user", OF_ROLE(credentials_user), "", "as whom it runs: a user of the host, not root; without capabilities and further groups" },
 };
 /* clang-format on */
 
@@ -161,7 +163,10 @@ const size_t conf_n_keys = ARRAY_SIZE(conf_keys);
 const struct conf_words conf_words[] = {
 	{ "limits", "preset", "none aws", { { NULL, NULL }, { NULL, NULL } } },
 	{ "compat", "unknown_roles", "accept refuse", { { NULL, NULL }, { NULL, NULL } } },
-	{ ROLE_SHOWN, "credentials", "none static doze", { { NULL, NULL }, { NULL, NULL } } },
+	{ ROLE_SHOWN,
+	  "credentials",
+	  "none static process doze",
+	  { { NULL, NULL }, { NULL, NULL } } },
 	{ "build", "pull", "always missing never", { { "0", "never" }, { "1", "missing" } } },
 };
 

@@ -25,7 +25,7 @@ struct conf_key {
 extern const struct conf_key conf_keys[];
 extern const size_t conf_n_keys;
 /* These may stand in any number of sections. */
-extern const struct conf_key conf_registry_keys[4], conf_certificate_keys[2], conf_role_keys[6];
+extern const struct conf_key conf_registry_keys[4], conf_certificate_keys[2], conf_role_keys[8];
 
 /* The texts that are one of a few words. */
 struct conf_words {

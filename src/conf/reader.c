@@ -269,6 +269,26 @@ static int conf_line(void *arg, const char *section, const char *name, const cha
 	return !wrong;
 }
 
+static int conf_check_role(const struct conf_role *r, const char *name, struct err *e)
+{
+	if (!strcmp(r->credentials, "static") && !*r->credentials_file)
+		return err_set(e, ERR_INVALID,
+			       "%s: [" ROLE "%s] credentials = static needs credentials_file", name,
+			       r->name);
+	if (strcmp(r->credentials, "process") != 0)
+		return 0;
+	if (*r->credentials_process != '/' || !*r->credentials_user)
+		return err_set(e, ERR_INVALID,
+			       "%s: [" ROLE "%s] credentials = process needs credentials_process, "
+			       "which begins with an absolute path, and credentials_user",
+			       name, r->name);
+	if (!strcmp(r->credentials_user, "root"))
+		return err_set(e, ERR_INVALID,
+			       "%s: [" ROLE "%s] credentials_user: give another user than root",
+			       name, r->name);
+	return 0;
+}
+
 /* What one row of the table cannot say. */
 static int conf_check(const struct conf *c, const char *name, struct err *e)
 {
@@ -283,11 +303,8 @@ static int conf_check(const struct conf *c, const char *name, struct err *e)
 			       "a-z, 0-9, '-' and '.', or an address",
 			       name, c->api_name);
 	for (size_t i = 0; i < c->n_roles; i++)
-		if (!strcmp(c->roles[i].credentials, "static") && !*c->roles[i].credentials_file)
-			return err_set(e, ERR_INVALID,
-				       "%s: [" ROLE "%s] credentials = static needs "
-				       "credentials_file",
-				       name, c->roles[i].name);
+		if (conf_check_role(&c->roles[i], name, e))
+			return -1;
 	return awake_check_list(c->awake, e) ? err_wrap(e, "%s: [limits] awake", name) : 0;
 }
 

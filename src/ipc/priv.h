@@ -22,6 +22,8 @@ enum priv_type {
 	PRIV_BUILD_START,  /* struct priv_build + argv, one NUL-terminated string after the other;
 			    * fds: enum priv_build_fd -> PRIV_DONE when it runs */
 	PRIV_BUILD_END,    /* struct priv_build_id: kill all of it, clear -> PRIV_DONE */
+	PRIV_CREDENTIALS,  /* struct priv_role; fd: what the role's credentials_process prints goes
+			    * there -> PRIV_DONE when it has ended with 0 */
 
 	/* Answers and events. */
 	PRIV_MACHINE_STARTED, /* struct priv_machine_item */
@@ -109,6 +111,11 @@ struct priv_build_gone {
 	char build[IPC_ID_SIZE];
 	int32_t status; /* as of waitpid; -1: not known */
 	uint32_t oom;   /* 1: something in it was killed for memory */
+};
+
+/* A section [role NAME] of the configuration, which priv reads itself. */
+struct priv_role {
+	char role[IPC_ID_SIZE];
 };
 
 struct priv_done {

@@ -13,6 +13,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "priv/build.h"
+#include "priv/credentials.h"
 #include "priv/mproc.h"
 #include "priv/recover.h"
 
@@ -30,6 +31,7 @@ static const struct {
 	[PRIV_MACHINE_LIST]  = { mproc_list,  OWNS(PRIV_OWNER_CONTROL) | OWNS(PRIV_OWNER_IMAGE) },
 	[PRIV_BUILD_START]   = { build_start,   OWNS(PRIV_OWNER_IMAGE) },
 	[PRIV_BUILD_END]     = { build_end,     OWNS(PRIV_OWNER_IMAGE) },
+	[PRIV_CREDENTIALS]   = { credentials_start, OWNS(PRIV_OWNER_CONTROL) },
 };
 /* clang-format on */
 

@@ -55,6 +55,7 @@ struct priv {
 	struct watch super_watch;
 	struct peer peers[PRIV_NUM_OWNERS];
 	struct list machines, builds;
+	unsigned n_credentials; /* programs that run: credentials.c */
 	struct timer stop_timer;
 	bool stopping, keep;
 };

@@ -8,6 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from control_rig import ACCOUNT, ALONE, REGION, Control
+from script import refuse
 from signed import Refused
 
 if not ALONE.exists():
@@ -216,3 +217,68 @@ def test_unknown_roles_are_refused_where_that_is_configured(tmp_path):
         world.close()
 
 
+
+
+PROGRAM = """[role Program]
+credentials = process
+credentials_process = /usr/local/bin/credentials --for app
+credentials_user = nobody
+"""
+
+
+def prints(words):
+    def act(ask):
+        os.pwrite(ask.fds[0], words.encode(), 0)
+        ask.answer("DONE")
+    return act
+
+
+def test_a_program_of_priv_gives_them_and_one_run_serves_all_who_ask_meanwhile(tmp_path):
+    world = World(tmp_path, PROGRAM)
+    try:
+        asked = []
+        world.priv.script.always("CREDENTIALS", asked.append)
+        vms = [world.api.run(world.image_of, executionRoleArn=role("Program")) for _ in range(3)]
+        world.settle()
+        assert [a.body.role for a in asked] == [b"Program"], "a name, and no program"
+        prints(json.dumps({"Version": 1, "AccessKeyId": "ASIAPROG", "SecretAccessKey": "s", "SessionToken": "t"}))(asked[0])
+        for vm in vms:
+            world.wait_state(vm, "RUNNING")
+            assert world.credentials(vm)["AccessKeyId"] == "ASIAPROG"
+    finally:
+        world.close()
+
+
+def test_a_program_that_fails_or_prints_no_credentials_is_run_again(tmp_path):
+    world = World(tmp_path, PROGRAM)
+    try:
+        world.priv.script.always("CREDENTIALS", refuse("INVALID", "credentials_process of [role Program] ended with 3"))
+        vm = world.new("Program")
+        assert world.credentials(vm) is None
+        for words in ("", "garbage", "x" * 65536, json.dumps({"AccessKeyId": "A", "SecretAccessKey": "s",
+                                                              "Expiration": "2001-01-01T00:00:00Z"})):
+            world.priv.script.always("CREDENTIALS", prints(words))
+            world.pass_time(70)
+            assert world.credentials(vm) is None, words[:20]
+        world.priv.script.always("CREDENTIALS", prints('{"AccessKeyId": "ASIAWELL", "SecretAccessKey": "s"}\n'))
+        world.pass_time(70)
+        assert world.credentials(vm)["AccessKeyId"] == "ASIAWELL"
+    finally:
+        world.close()
+
+
+def test_a_start_waits_for_a_program_for_5_s_alone_and_priv_may_come_back(tmp_path):
+    world = World(tmp_path, PROGRAM)
+    try:
+        asked = []
+        world.priv.script.always("CREDENTIALS", asked.append)
+        vm = world.api.run(world.image_of, executionRoleArn=role("Program"))
+        world.settle()
+        assert world.api.state(vm) == "PENDING"
+        world.pass_time(7)
+        world.wait_state(vm, "RUNNING")
+        assert world.credentials(vm) is None
+        prints('{"AccessKeyId": "ASIALATE", "SecretAccessKey": "s"}')(asked[-1])
+        assert world.credentials(vm)["AccessKeyId"] == "ASIALATE"
+    finally:
+        world.close()

@@ -5,6 +5,7 @@ usage: priv_test.py PRIV_ROLE PRIV_SHELL PRIV_LOOK      needs root; 77: skipped
 """
 import array
 import contextlib
+import fcntl
 import grp
 import os
 import pathlib
@@ -26,10 +27,11 @@ WORK = pathlib.Path(f"/tmp/doze-{INSTANCE}")
 TABLE = f"doze_{INSTANCE}"
 ROLE_PRIV, ROLE_OBJECTS, ROLE_IMAGE, ROLE_CONTROL, ROLE_PROXY = range(5)
 SECRET, LISTENER, PEER, START, STOP, READY = range(1, 7)
-(MACHINE_START, MACHINE_END, MACHINE_LIST, BUILD_START, BUILD_END, MACHINE_STARTED, MACHINE_ITEM, MACHINE_GONE,
- BUILD_GONE, DONE, FAULT) = range(1, 12)
+(MACHINE_START, MACHINE_END, MACHINE_LIST, BUILD_START, BUILD_END, CREDENTIALS, MACHINE_STARTED, MACHINE_ITEM, MACHINE_GONE,
+ BUILD_GONE, DONE, FAULT) = range(1, 13)
 CONTROL, IMAGE = 0, 1
 MIB = 1 << 20
+F_ADD_SEALS, F_SEAL_GROW = 1033, 4
 
 
 def send(sock, kind, body, tag=0, fds=()):
@@ -157,6 +159,25 @@ def until(what, condition, seconds=10):
     while not condition():
         assert time.monotonic() < end, f"not in {seconds} s: {what}"
         time.sleep(0.01)
+
+
+PROGRAMS = {
+    "look": """#!/usr/bin/python3
+import os, re, sys
+fds = [fd for fd in os.listdir("/proc/self/fd") if os.path.exists("/proc/self/fd/" + fd)]
+print(*re.findall(r"^(?:Uid|Gid|Groups|Cap|NoNewPrivs).*", open("/proc/self/status").read(), re.M), sep="\\n")
+print("role:" + os.environ["DOZE_ROLE"], "words:" + " ".join(sys.argv[1:]), f"pid:{os.getpid()}", "cwd:" + os.getcwd(), sep="\\n")
+print("fds:", *sorted(fds, key=int))
+""",
+    "bad": "#!/bin/bash\nsetsid sleep 98765 &\necho -n half\nexit 3\n",
+    "slow": "#!/bin/bash\nsleep 98766\n",
+    "large": "#!/usr/bin/python3\nimport sys\nwhile True: sys.stdout.write(9999 * 'x')\n"}
+ROLES = "[role Plain]\n" + "".join(f"""[role {name}]
+credentials = process
+credentials_process = {WORK}/{program}
+credentials_user = {user}
+""" for name, program, user in (("Look", "look one  two $(id)", "nobody"), ("Bad", "bad", "nobody"), ("Large", "large", "nobody"), ("Slow", "slow", "nobody"),
+                                ("Missing", "missing", "nobody"), ("Nobody", "look", "no-such-user")))
 
 
 TAP = r"""
@@ -593,6 +614,57 @@ def test_a_crash_at_any_moment_is_cleared(priv, rounds=20):
     assert priv.end(fresh["machine"]) == DONE
 
 
+def credentials(priv, role, sock=None):
+    out = os.memfd_create("out", os.MFD_ALLOW_SEALING)
+    os.ftruncate(out, 65536)
+    fcntl.fcntl(out, F_ADD_SEALS, F_SEAL_GROW)
+    kind, body = priv.call(CREDENTIALS, struct.pack("=80s", role.encode()), sock, [out])
+    said = os.pread(out, 65536, 0).rstrip(b"\0").decode()
+    os.close(out)
+    return said if kind == DONE else (text(body[4:]), said)
+
+
+def sleeps(seconds):
+    return f"sleep {seconds}\n" in subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
+
+
+def test_a_program_for_credentials_runs_as_its_user_without_rights(priv):
+    said = dict(line.split(":", 1) for line in credentials(priv, "Look").splitlines())
+    nobody = pwd.getpwnam("nobody")
+    assert said["Uid"].split() == [str(nobody.pw_uid)] * 4 and said["Gid"].split() == [str(nobody.pw_gid)] * 4, said
+    assert not said["Groups"].split() and said["NoNewPrivs"].strip() == "1", said
+    for line in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+        assert int(said[line], 16) == 0, said
+    assert said["role"] == "Look" and said["words"] == "one two $(id)", said
+    assert said["fds"].split() == ["0", "1", "2"], said
+    assert said["pid"] == "1" and said["cwd"] == "/", said
+
+
+def test_a_program_for_credentials_leaves_no_process_and_has_its_room(priv):
+    why, said = credentials(priv, "Bad")
+    assert why == "credentials_process of [role Bad] ended with 3" and said == "half", (why, said)
+    until("what it left behind is dead", lambda: not sleeps(98765))
+    assert credentials(priv, "Large")[0].startswith("credentials_process of [role Large] ended with")
+    assert "cannot be executed" in credentials(priv, "Missing")[0]
+    assert "there is no user" in credentials(priv, "Nobody")[0]
+    for role in ("Plain", "absent", "../x", ""):
+        assert credentials(priv, role)[0] == "no such role has a credentials_process", role
+
+
+def test_a_program_for_credentials_has_its_time_and_dies_with_priv(priv):
+    if "DOZE_LONG" in os.environ:
+        begin = time.monotonic()
+        tag = priv.ask(CREDENTIALS, struct.pack("=80s", b"Slow"), fds=[os.open("/dev/null", os.O_WRONLY)])
+        kind, _, body = receive(priv.control, timeout=60)
+        assert kind == FAULT and "took over 30 s" in text(body[4:]) and 29 < time.monotonic() - begin < 40, tag
+        until("it is dead", lambda: not sleeps(98766))
+    priv.ask(CREDENTIALS, struct.pack("=80s", b"Slow"), fds=[os.open("/dev/null", os.O_WRONLY)])
+    until("it runs", lambda: sleeps(98766))
+    priv.kill()
+    until("it is dead", lambda: not sleeps(98766))
+    priv.start()
+
+
 def test_a_clean_stop_leaves_nothing(priv):
     priv.machine()
     Build(priv, "sleep 1000")
@@ -617,7 +689,10 @@ libexec = {WORK}/libexec
 {network}
 [build]
 disk_gib = 2
-""")
+{ROLES}""")
+    for name, script in PROGRAMS.items():
+        (WORK / name).write_text(script)
+        (WORK / name).chmod(0o755)
 
 
 def main():

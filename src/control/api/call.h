@@ -88,7 +88,8 @@ struct api {
 	struct tls *tls;
 	struct replays *replays;
 	struct role_table roles;
-	struct buf ca; /* PEM */
+	struct list programs; /* credentials_outside.c */
+	struct buf ca;        /* PEM */
 	uint16_t port;
 };
 

@@ -1,16 +1,12 @@
 #include "control/api/credentials.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
-#include "base/io.h"
 #include "base/log.h"
-#include "control/api/credentials_read.h"
+#include "control/api/credentials_outside.h"
 #include "control/api/issue.h"
 #include "control/api/roles.h"
 #include "control/channels/grants.h"
@@ -26,52 +22,6 @@ struct issuing {
 	struct access_key *key; /* referred to */
 	credentials_given *given;
 };
-
-typedef void credentials_source(struct control *ctl, const struct iam_role *role,
-				const struct microvm *vm, credentials_given *given);
-
-/* static: a file.  It is read anew each time, so whoever renews it needs no restart. */
-
-static void credentials_give_text(struct control *ctl, const char *microvm, const char *text,
-				  size_t size, const char *from, credentials_given *given)
-{
-	int64_t fallback_ms = clock_wall_ms() + 1000 * (int64_t)CREDENTIALS_LAST_S;
-	struct credentials_text read;
-	struct credentials c;
-	struct err e;
-
-	if (credentials_read(text, size, &read, &e)) {
-		err_wrap(&e, "%s", from);
-		given(ctl, microvm, NULL, &e);
-		return;
-	}
-	c = (struct credentials){ read.key, read.secret, read.token,
-				  read.expires_ms ? read.expires_ms : fallback_ms };
-	if (c.expires_ms <= clock_wall_ms()) {
-		err_set(&e, ERR_INVALID, "%s: they have expired", from);
-		given(ctl, microvm, NULL, &e);
-	} else {
-		given(ctl, microvm, &c, NULL);
-	}
-	credentials_text_free(&read);
-}
-
-static void credentials_of_file(struct control *ctl, const struct iam_role *role,
-				const struct microvm *vm, credentials_given *given)
-{
-	const char *path = role->conf->credentials_file;
-	autoclose int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	autobuf struct buf text = { .secret = true };
-	struct err e;
-	int rc = fd < 0 ? -errno : io_read_all(fd, &text, CREDENTIALS_MOST);
-
-	if (rc) {
-		err_set(&e, ERR_INVALID, "read '%s': %s", path, strerror(-rc));
-		given(ctl, vm->id, NULL, &e);
-		return;
-	}
-	credentials_give_text(ctl, vm->id, buf_str(&text), text.size, path, given);
-}
 
 /* doze: a session of the role, as AssumeRole makes it, named after the microVM. */
 
@@ -182,6 +132,7 @@ static const struct {
 	bool issues; /* sessions, which go with the microVM */
 } credentials_sources[] = {
 	{ "static", credentials_of_file, false },
+	{ "process", credentials_of_program, false },
 	{ "doze", credentials_of_doze, true },
 };
 /* clang-format on */

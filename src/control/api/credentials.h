@@ -1,5 +1,5 @@
 /* credentials.h - where the roles of the configuration have credentials for their microVMs from
- * (microvm/guest_role.h): a file, or a session of doze's own. */
+ * (microvm/guest_role.h): a file, a program, or a session of doze's own. */
 #ifndef CONTROL_API_CREDENTIALS_H
 #define CONTROL_API_CREDENTIALS_H
 

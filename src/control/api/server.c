@@ -17,6 +17,7 @@
 #include "control/api/authorize.h"
 #include "control/api/call.h"
 #include "control/api/credentials.h"
+#include "control/api/credentials_outside.h"
 #include "control/api/handlers/handlers.h"
 #include "control/api/idempotency.h"
 #include "control/api/validate.h"
@@ -278,6 +279,7 @@ int api_open(struct control *ctl, struct err *e)
 	ctl->api->certificates = certificates_new(SECRET_TLS_API, alpn, NULL);
 	ctl->api->replays = replays_new();
 	roles_open(&ctl->api->roles, ctl->conf);
+	list_init(&ctl->api->programs);
 	ctl->guest_role_ops = &credentials_ops;
 	ctl->api->server = http_server_new(&ctl->loop, NULL, &server_handler, ctl);
 	http_server_limit(ctl->api->server, &ctl->conf->clients);
@@ -330,6 +332,8 @@ void api_free(struct control *ctl)
 {
 	replays_free(ctl->api->replays);
 	certificates_free(ctl->api->certificates);
+	credentials_forget_programs(ctl);
+	ctl->guest_role_ops = NULL;
 	roles_free(&ctl->api->roles);
 	buf_free(&ctl->api->ca);
 	free(ctl->api);

@@ -1,8 +1,10 @@
 #include "control/channels/priv.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/io.h"
 #include "base/log.h"
 
 struct priv_client {
@@ -19,7 +21,9 @@ struct priv_call {
 		struct priv_machine_start start;
 		struct priv_machine end;
 		struct priv_owner list;
+		struct priv_role role;
 	} what;
+	int fd; /* owned; -1: none goes with it */
 	priv_item *item;
 	priv_done *done;
 	void *arg;
@@ -40,7 +44,8 @@ static void priv_send(struct control *ctl, struct priv_call *call)
 		return; /* priv_on_up will send it */
 	call->tag = chan_tag(&ctl->priv.chan);
 	/* Both requests begin with the machine's name, so the bytes of a start serve its end. */
-	chan_uv_send(&ctl->priv, type, call->tag, &call->what, priv_rows[type].size, NULL, 0);
+	chan_uv_send(&ctl->priv, type, call->tag, &call->what, priv_rows[type].size, &call->fd,
+		     call->fd >= 0);
 }
 
 static struct priv_call *priv_call(struct control *ctl, uint32_t type, priv_done *done, void *arg)
@@ -48,6 +53,7 @@ static struct priv_call *priv_call(struct control *ctl, uint32_t type, priv_done
 	struct priv_call *call = xcalloc(1, sizeof(*call));
 
 	call->type = type;
+	call->fd = -1;
 	call->done = done;
 	call->arg = arg;
 	list_add(&ctl->priv_client->calls, &call->in);
@@ -83,6 +89,17 @@ void priv_list(struct control *ctl, priv_item *item, priv_done *done, void *arg)
 	priv_send(ctl, call);
 }
 
+void priv_credentials(struct control *ctl, const char *role, int fd, priv_done *done, void *arg)
+{
+	struct priv_call *call = priv_call(ctl, PRIV_CREDENTIALS, done, arg);
+
+	memcpy(call->what.role.role, role, strnlen(role, IPC_ID_SIZE - 1));
+	call->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (call->fd < 0)
+		abort(); /* as if there were no memory */
+	priv_send(ctl, call);
+}
+
 void priv_forget(struct control *ctl, void *arg)
 {
 	list_each(call, &ctl->priv_client->calls, struct priv_call, in)
@@ -102,6 +119,7 @@ static bool priv_is_forgotten(const struct priv_call *call)
 static void priv_drop(struct priv_call *call)
 {
 	list_del(&call->in);
+	fd_close(&call->fd);
 	free(call);
 }
 
@@ -140,6 +158,7 @@ static void priv_answered(struct control *ctl, struct priv_call *call, const str
 		call->done(call->arg, f ? -1 : 0, f ? &e : NULL);
 	else if (f)
 		log_warn("priv could not end a machine error=\"%s\"", e.text);
+	fd_close(&call->fd);
 	free(call);
 }
 

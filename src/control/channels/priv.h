@@ -18,6 +18,10 @@ void priv_start(struct control *ctl, const struct priv_machine_start *what, priv
 		void *arg);
 void priv_end(struct control *ctl, const char *machine, priv_done *done, void *arg);
 void priv_list(struct control *ctl, priv_item *item, priv_done *done, void *arg);
+/* Runs the credentials_process of [role NAME]; what it prints goes to @fd, which stays the
+ * caller's.
+ */
+void priv_credentials(struct control *ctl, const char *role, int fd, priv_done *done, void *arg);
 /* The requests with this @arg go on, but their @done is not called. */
 void priv_forget(struct control *ctl, void *arg);
 

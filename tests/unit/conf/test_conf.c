@@ -155,6 +155,8 @@ static void test_a_role_has_a_section_of_its_own(void **unused)
 		assert_int_equal(read_text(&c, bad[i], &e), -1);
 }
 
+#define PROCESS "[role App]\ncredentials = process\ncredentials_process = "
+
 static void test_a_role_needs_no_key_and_a_static_one_needs_its_file(void **unused)
 {
 	struct conf c;
@@ -169,8 +171,13 @@ static void test_a_role_needs_no_key_and_a_static_one_needs_its_file(void **unus
 	assert_int_equal(read_text(&c, "[role App]\ncredentials = static\n", &e), -1);
 	assert_non_null(strstr(e.text, "[role App] credentials = static needs credentials_file"));
 	assert_int_equal(read_text(&c, "[role App]\ncredentials = sts\n", &e), -1);
-	assert_non_null(strstr(e.text, "give one of: none static doze"));
+	assert_non_null(strstr(e.text, "give one of: none static process doze"));
 	assert_int_equal(read_text(&c, "[role a/b]\n", &e), -1);
+	assert_int_equal(read_text(&c, PROCESS "/bin/x --y\ncredentials_user = nobody\n", &e), 0);
+	assert_string_equal(c.roles[0].credentials_process, "/bin/x --y");
+	assert_int_equal(read_text(&c, PROCESS "x\ncredentials_user = nobody\n", &e), -1);
+	assert_int_equal(read_text(&c, PROCESS "/bin/x\n", &e), -1);
+	assert_int_equal(read_text(&c, PROCESS "/bin/x\ncredentials_user = root\n", &e), -1);
 	assert_int_equal(read_text(&c, "[compat]\nunknown_roles = maybe\n", &e), -1);
 }
 
