@@ -61,10 +61,11 @@ struct conf {
 	int64_t build_map_first, build_map_count;
 	char users_prefix[16]; /* "doze": doze-control, doze-proxy ... */
 
-	char slot_network[32];         /* a /16: each slot takes a /30 */
-	int64_t slot_spare;            /* made in advance */
-	char dns_upstream[64];         /* "" = the host's first resolver that is no loopback */
-	char allow_private[CONF_TEXT]; /* private networks that guests may reach; "" = none */
+	char slot_network[32]; /* a /16: each slot takes a /30 */
+	int64_t slot_spare;    /* made in advance */
+	char dns_upstream[64]; /* "" = the host's first resolver that is no loopback */
+	char search[CONF_TEXT], hosts[2048]; /* of guests: conf/guest_names.h */
+	char allow_private[CONF_TEXT];       /* private networks that guests may reach; "" = none */
 	char subnets[2048], security_groups[2048]; /* that network connectors may name */
 
 	int64_t pool_per_image, pool_spares, pool_memory_percent, pool_recent_ms;

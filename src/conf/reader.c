@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "conf/awake.h"
+#include "conf/guest_names.h"
 #include "conf/keys.h"
 #include "conf/listen.h"
 
@@ -302,6 +303,8 @@ static int conf_check(const struct conf *c, const char *name, struct err *e)
 			       "%s: [service] api_name: '%s' is no name of a host: give a name of "
 			       "a-z, 0-9, '-' and '.', or an address",
 			       name, c->api_name);
+	if (guest_names_check(c->search, c->hosts, e))
+		return err_wrap(e, "%s", name);
 	for (size_t i = 0; i < c->n_roles; i++)
 		if (conf_check_role(&c->roles[i], name, e))
 			return -1;

@@ -27,12 +27,6 @@
 #define APP_SLICE   "/sys/fs/cgroup/system.slice"
 
 /* As Docker writes it. */
-#define APP_HOSTS                                         \
-	"127.0.0.1\tlocalhost\n"                          \
-	"::1\tlocalhost ip6-localhost ip6-loopback\n"     \
-	"fe00::\tip6-localnet\nff00::\tip6-mcastprefix\n" \
-	"ff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n"
-
 /* The child gets the write ends.  All ends are close-on-exec. */
 struct app_pipes {
 	int out[2], err[2], report[2];
@@ -121,7 +115,7 @@ static int app_run(struct app *a, struct app_spec *s, struct err *e)
 		return -1;
 	spec_file_default(s, "/etc/resolv.conf", "nameserver " SLOT_DNS_IP "\n");
 	spec_file_default(s, "/etc/hostname", CONTAINER_HOSTNAME "\n");
-	spec_file_default(s, "/etc/hosts", APP_HOSTS);
+	spec_file_default(s, "/etc/hosts", SLOT_HOSTS);
 	cgroup = app_cgroup(e);
 	if (cgroup < 0 || oom_open(&a->oom, a->port, app_memory(), e) || app_open_pipes(&p, e))
 		return -1;

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/limits.h"
+#include "conf/guest_names.h"
 #include "image/build.h"
 #include "image/java_store.h"
 #include "image/site_ca.h"
@@ -140,6 +141,19 @@ bool build_put_process(struct build *b, struct buf *frame, char *const *argv, si
 	return true;
 }
 
+/* They are files of the guest's own from then on: what the application changes in them stays. */
+static void build_put_names(const struct conf *conf, struct buf *frame)
+{
+	autobuf struct buf resolver = { 0 }, hosts = { 0 };
+
+	guest_names_resolver(&resolver, conf->search);
+	guest_names_hosts(&hosts, conf->hosts);
+	agent_put_text(frame, FIELD_FILE_PATH, "/etc/resolv.conf");
+	agent_put(frame, FIELD_FILE_DATA, resolver.data, resolver.size);
+	agent_put_text(frame, FIELD_FILE_PATH, "/etc/hosts");
+	agent_put(frame, FIELD_FILE_DATA, hosts.data, hosts.size);
+}
+
 void build_start_application(struct build *b)
 {
 	autobuf struct buf frame = { 0 }, bundle = { 0 };
@@ -151,6 +165,7 @@ void build_start_application(struct build *b)
 		build_fail(b, CODE_BUILD, "The image's command and environment are too long.");
 		return;
 	}
+	build_put_names(b->role->conf, &frame);
 	build_put_site_ca(b, &bundle, &frame);
 	agent_end(&frame, mark);
 	vm_send(&b->vm, &frame);

@@ -28,7 +28,13 @@
 #define SLOT_DNS_IP     "169.254.53.53" /* the slot translates it to the host's resolver */
 /* The same, where containers in a guest are told to ask. */
 #define SLOT_DNS_CLOUD_IP "169.254.169.253"
-#define SLOT_GUEST_MAC    "02:d0:2e:00:00:15"
+/* A guest's /etc/hosts, as Docker's containers have it. */
+#define SLOT_HOSTS                                        \
+	"127.0.0.1\tlocalhost\n"                          \
+	"::1\tlocalhost ip6-localhost ip6-loopback\n"     \
+	"fe00::\tip6-localnet\nff00::\tip6-mcastprefix\n" \
+	"ff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n"
+#define SLOT_GUEST_MAC "02:d0:2e:00:00:15"
 #define SLOT_GUEST_MAC_BYTES                       \
 	{                                          \
 		0x02, 0xd0, 0x2e, 0x00, 0x00, 0x15 \

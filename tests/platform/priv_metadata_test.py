@@ -6,6 +6,7 @@ usage: priv_metadata_test.py PRIV_ROLE PRIV_SHELL PRIV_LOOK      needs root; 77:
 """
 import ctypes
 import os
+import pathlib
 import shutil
 import socket
 import subprocess
@@ -15,6 +16,7 @@ import threading
 import priv_test as p
 
 HERE, BEYOND = "169.254.169.254", "168.63.129.16"
+RESOLVERS = pathlib.Path(f"/tmp/{p.INSTANCE}.resolvers")  # this host's, for priv
 ADDRESSES = (HERE, BEYOND, "169.254.170.2", "169.254.0.23", "100.100.100.200", "192.0.0.192")
 
 
@@ -108,15 +110,31 @@ def test_a_resolver_at_such_an_address_serves_names_alone(priv, visits):
     assert priv.end(name) == p.DONE
 
 
+def test_a_guest_that_runs_follows_a_change_of_the_hosts_resolvers(priv, visits):
+    name = priv.machine()["machine"]
+    asks = "print(*(syn(a, 53) for a in ('169.254.53.53', '169.254.169.253')))"
+    assert "nothing" not in p.python(name, asks) and "rejected" not in p.python(name, asks)
+    RESOLVERS.write_text(f"nameserver 127.0.0.53\nnameserver fd00::53\nnameserver {BEYOND}\n")
+    p.until("the other one is asked", lambda: f"dnat ip to {BEYOND}" in subprocess.run(
+        ["nft", "list", "table", "inet", p.TABLE], capture_output=True, text=True).stdout, 30)
+    said = p.python(name, asks)
+    assert "nothing" not in said and "rejected" not in said, said
+    assert priv.end(name) == p.DONE
+
+
 def main():
     if os.geteuid():
         return 77
     if "DOZE_METADATA_TEST" not in os.environ:
-        return subprocess.run(["unshare", "--net", sys.executable, *sys.argv],
+        return subprocess.run(["unshare", "--net", "--mount", sys.executable, *sys.argv],
                               env={**os.environ, "DOZE_METADATA_TEST": "1"}).returncode
     make_network()
     visits = listen()
-    p.make_place(f"spare = 1\ndns = {HERE}\nallow_private = 169.254.0.0/16, 100.64.0.0/10, 192.0.0.0/24")
+    RESOLVERS.write_text(f"nameserver {HERE}\n")
+    for path in ("/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"):
+        if os.path.exists(path):
+            subprocess.run(["mount", "--bind", RESOLVERS, path], check=True)
+    p.make_place(f"spare = 1\nallow_private = 169.254.0.0/16, 100.64.0.0/10, 192.0.0.0/24")
     priv = p.Priv(sys.argv[1])
     try:
         for name, test in list(globals().items()):
@@ -131,6 +149,7 @@ def main():
         subprocess.run(["ip", "netns", "del", p.INSTANCE])
         shutil.rmtree(p.WORK)
         shutil.rmtree(p.RUN)
+        RESOLVERS.unlink()
     return 0
 
 
