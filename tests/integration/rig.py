@@ -96,6 +96,7 @@ class Doze:
             "machine": {"uid_first": 500000 + 4000 * WORLD, "uid_count": 4000},
             "build": {"map_first": 600000 + 65536 * WORLD},
             "network": {"slots": f"100.{101 + WORLD}.0.0/16"},
+            "role guest": {"credentials": "doze"},
         }
         for section, keys in settings.items():
             self.settings.setdefault(section, {}).update(keys)

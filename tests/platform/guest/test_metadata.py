@@ -4,6 +4,7 @@ import os
 import pathlib
 import re
 import secrets
+import shutil
 import socket
 import subprocess
 import threading
@@ -17,7 +18,8 @@ from test_guest import boot, files, start  # noqa: F401  (files is a fixture)
 
 TTL, TOKEN = "X-aws-ec2-metadata-token-ttl-seconds", "X-aws-ec2-metadata-token"
 ROLE = "meta-data/iam/security-credentials/execution_role"
-ROOT = pathlib.Path(__file__).resolve().parents[3]
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[2]
 # What tools/test-clients installs, for ./check or by hand.
 CLIENTS = next((d for d in (ROOT / "build-check/clients", ROOT / "build/clients") if d.exists()), ROOT / "none")
 
@@ -242,6 +244,29 @@ def test_the_sdk_of_javascript_takes_the_role(guest, relay, tmp_path):
     give(guest, name="JS")
     out = subprocess.run(["node", "look.mjs"], cwd=tmp_path, env=clean(relay), capture_output=True, text=True, timeout=60)
     assert json.loads(out.stdout or "null") == ["ASIAJS", "secret-JS", "token-JS"], out
+
+
+def test_the_sdk_of_go_takes_the_role(guest, relay, tmp_path):
+    built = subprocess.run(["go", "build", "-o", tmp_path / "look", "."], cwd=HERE / "metadata_go", capture_output=True, text=True,
+                           env={**os.environ, "GOFLAGS": "-mod=mod -buildvcs=false"}) if shutil.which("go") else None
+    if not built or built.returncode:
+        pytest.skip("no Go here, or its modules cannot be had")
+    give(guest, name="GO")
+    out = subprocess.run([tmp_path / "look"], env=clean(relay), capture_output=True, text=True, timeout=60)
+    assert json.loads(out.stdout or "null") == ["ASIAGO", "secret-GO", "token-GO", True, "eu-west-1", "microvm-1"], out
+
+
+def test_the_sdk_of_java_takes_the_role(guest, relay, tmp_path):
+    jars = tmp_path / "jars"
+    if not all(map(shutil.which, ("mvn", "javac", "java"))) or subprocess.run(
+            ["mvn", "-q", "-B", "-f", HERE / "metadata_java/pom.xml", "dependency:copy-dependencies", f"-DoutputDirectory={jars}"],
+            capture_output=True, timeout=200).returncode:
+        pytest.skip("no Java here, or its libraries cannot be had")
+    subprocess.run(["javac", "-cp", f"{jars}/*", "-d", tmp_path, HERE / "metadata_java/Metadata.java"], check=True)
+    give(guest, name="JAVA")
+    out = subprocess.run(["java", "-cp", f"{jars}/*:{tmp_path}", "Metadata"], env=clean(relay), capture_output=True, text=True,
+                         timeout=60)
+    assert json.loads(out.stdout or "null") == ["ASIAJAVA", "secret-JAVA", "token-JAVA", "eu-west-1", "microvm-1"], out
 
 
 def test_an_answer_takes_little_longer_than_the_guests_own_loopback(guest):
