@@ -17,7 +17,8 @@
 #define ROLE_RETRY_MOST_MS 60000
 
 struct guest_role {
-	char *arn; /* owned */
+	char *arn;                    /* owned */
+	char machine_id[IPC_ID_SIZE]; /* whose guest is told */
 	bool asking, beginning;
 	unsigned failures;
 	int64_t asked_ms, next_ms;    /* on clock_boot_ms() */
@@ -124,6 +125,14 @@ static void role_failed(const struct microvm *vm, struct guest_role *r, const st
 		 e->text);
 }
 
+/* An answer may come when the start that asked has failed, and another one has a machine that has
+ * no guest yet. */
+static bool role_guest_listens(const struct microvm *vm, const struct guest_role *r)
+{
+	return vm->machine && !strcmp(vm->machine_id, r->machine_id) &&
+	       (vm->starting || vm->state == VM_RUNNING);
+}
+
 static void role_given(struct control *ctl, const char *microvm, const struct credentials *c,
 		       const struct err *e)
 {
@@ -139,7 +148,9 @@ static void role_given(struct control *ctl, const char *microvm, const struct cr
 		r->failures = 0;
 		r->next_ms = 0;
 		role_keep(r, c, clock_wall_ms());
-		if (vm->machine && !r->beginning)
+		if (!role_guest_listens(vm, r))
+			role_wipe(r); /* the next start asks, or the next tick if it runs on */
+		else if (!r->beginning)
 			metadata_push(vm, guest_role_text(vm));
 	}
 	role_ready(vm, r);
@@ -156,6 +167,8 @@ void guest_role_begin(struct microvm *vm)
 {
 	struct guest_role *r = role_make(vm);
 
+	if (r)
+		memcpy(r->machine_id, vm->machine_id, sizeof(r->machine_id));
 	if (r && !r->asking && r->expires_ms - clock_wall_ms() < ROLE_YOUNG_MS) {
 		role_wipe(r);
 		r->beginning = true;
@@ -185,7 +198,10 @@ void guest_role_leave(struct microvm *vm)
 
 void guest_role_adopt(struct microvm *vm)
 {
-	(void)role_make(vm); /* the next tick asks */
+	struct guest_role *r = role_make(vm); /* the next tick asks */
+
+	if (r)
+		memcpy(r->machine_id, vm->machine_id, sizeof(r->machine_id));
 }
 
 void guest_role_tick(struct microvm *vm, int64_t boot_ms)

@@ -250,6 +250,29 @@ static void test_a_resume_asks_anew_unless_they_are_young(void **unused)
 	assert_int_equal(world.asks, 3);
 }
 
+static void test_an_answer_to_a_start_that_failed_waits_for_a_guest(void **unused)
+{
+	(void)unused;
+	guest_role_begin(&vm);
+	strcpy(vm.machine_id, "m-next");
+	vm.starting = true;
+	vm.state = VM_SUSPENDED;
+	give(HOUR);
+	assert_int_equal(world.pushes, 1);
+	guest_role_begin(&vm);
+	give(HOUR);
+	assert_int_equal(world.pushes, 3);
+	vm.starting = false;
+	vm.state = VM_SUSPENDING; /* it may be paused, and runs on only if it cannot be saved */
+	guest_role_sleep(&vm);
+	guest_role_begin(&vm);
+	give(HOUR);
+	assert_int_equal(world.pushes, 4);
+	vm.state = VM_RUNNING;
+	guest_role_tick(&vm, clock_boot_ms());
+	assert_int_equal(world.asks, 4);
+}
+
 static void test_a_new_control_asks_for_what_it_found_running(void **unused)
 {
 	(void)unused;
@@ -285,6 +308,7 @@ int main(void)
 		TEST(test_they_are_renewed_before_they_end_and_not_earlier),
 		TEST(test_what_has_ended_is_taken_from_the_guest),
 		TEST(test_a_resume_asks_anew_unless_they_are_young),
+		TEST(test_an_answer_to_a_start_that_failed_waits_for_a_guest),
 		TEST(test_a_new_control_asks_for_what_it_found_running),
 		TEST(test_an_end_drops_what_was_made_for_it),
 	};
