@@ -9,7 +9,7 @@
 
 #include "cli/client.h"
 
-#define OPTIONS_MAX  8
+#define OPTIONS_MAX  9
 #define EXAMPLES_MAX 4
 #define OPTION_MANY  16
 

@@ -152,6 +152,7 @@ const struct command commands[] = {
 		{ .name = "--max-duration", .argument = "SECONDS", .help = "end it after this time in any case (1 to 28800)" },
 		{ .name = "--payload", .argument = "TEXT", .help = "text that the application's run hook gets" },
 		{ .name = "--version", .argument = "VERSION", .help = "start this version of the image (default: the active one)" },
+		{ .name = "--role", .argument = "ROLE", .help = "execution role, by its name or ARN, whose credentials it finds at 169.254.169.254" },
 		{ .name = "--shell", .help = "allow shells in it" } },
 	  .examples = { { .words = "run hello" }, { .words = "run hello --idle 60 --suspended 3600" }, { .words = "run sandbox --idle 300 --awake cpu=5%,lease" } } },
 	{ .name = "ls", .arguments = "", .summary = "list microVMs", .group = GROUP_MICROVMS, .run = cmd_ls, .help = "",

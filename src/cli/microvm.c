@@ -61,7 +61,7 @@ static json_t *microvm_wait(struct client *c, const char *id, const char *const 
 }
 
 struct run_options {
-	const char *idle, *suspended, *duration, *payload, *version;
+	const char *idle, *suspended, *duration, *payload, *version, *role;
 	const char *awake_words; /* NULL: none */
 	struct awake awake;
 	bool no_auto_resume, shell;
@@ -103,6 +103,20 @@ static void run_ingress(const struct client *c, json_t *in)
 		json_array_append_new(list, json_string(arn));
 	}
 	json_object_set_new(in, "ingressNetworkConnectors", list);
+}
+
+/* A name is that of a role of the image's account. */
+static void run_role(json_t *in, const char *image, const char *role)
+{
+	const char *account = image;
+	autofree char *arn = NULL;
+
+	for (int colons = 0; colons < 4 && account; colons++)
+		account = (account = strchr(account, ':')) ? account + 1 : NULL;
+	if (account && strncmp(role, "arn:", 4) != 0)
+		arn = xasprintf("arn:aws:iam::%.*s:role/%s", (int)strcspn(account, ":"), account,
+				role);
+	json_object_set_new(in, "executionRoleArn", json_string(arn ? arn : role));
 }
 
 /* Its own operation: the service's RunMicrovm has no member for it.  Right after a start its row
@@ -150,6 +164,7 @@ int cmd_run(struct client *c, const struct typed *t)
 		.duration = typed_option(t, "--max-duration"),
 		.payload = typed_option(t, "--payload"),
 		.version = typed_option(t, "--version"),
+		.role = typed_option(t, "--role"),
 		.no_auto_resume = typed_option(t, "--no-auto-resume"),
 		.shell = typed_option(t, "--shell"),
 		.awake_words = typed_option(t, "--awake"),
@@ -168,6 +183,8 @@ int cmd_run(struct client *c, const struct typed *t)
 	}
 	if (o.shell)
 		run_ingress(c, in);
+	if (o.role)
+		run_role(in, arn, o.role);
 	made = client_json(c, "POST", MICROVMS, in, &e);
 	json_decref(in);
 	if (made)

@@ -42,7 +42,7 @@ const struct conf_key conf_keys[] = {
 	{ "network", "spare", NUM(slot_spare, 0, 256), "4", "network slots made in advance" },
 	{ "network", "dns", TEXT(dns_upstream), "", "resolver for guests; empty: the host's first that is no loopback" },
 	{ "network", "search", TEXT(search), "", "domains that guests of images made from now on look names up in, with blanks between them" },
-	{ "network", "hosts", TEXT(hosts), "", "what stands in their /etc/hosts besides: ADDRESS NAME ..., semicolon-separated" },
+	{ "network", "hosts", TEXT(hosts), "", "what stands in their /etc/hosts besides: ADDRESS NAME ..., semicolon-separated; the key may be given several times" },
 	{ "network", "allow_private", TEXT(allow_private), "", "private networks that guests may reach, comma-separated" },
 	{ "network", "subnets", TEXT(subnets), "", "ids of the subnets that network connectors may name, comma-separated" },
 	{ "network", "security_groups", TEXT(security_groups), "", "ids of the security groups that network connectors may name, comma-separated" },

@@ -42,11 +42,21 @@ static const char *conf_word(const struct conf_words *w, const char *value)
 	return NULL;
 }
 
+/* A line of the file has less than 200 characters, so what is longer stands in several, whose
+ * values are one. */
+static bool conf_joins(const struct conf_key *k)
+{
+	return !strcmp(k->section, "network") && !strcmp(k->name, "hosts");
+}
+
 static int conf_set_text(char *at, const struct conf_key *k, const char *value, struct err *e)
 {
 	const struct conf_words *words = conf_words_of(k);
 	const char *given = value;
+	autofree char *joined = NULL;
 
+	if (conf_joins(k) && *at)
+		value = joined = xasprintf("%s; %s", at, value);
 	if (words)
 		value = conf_word(words, value);
 	if (!value)

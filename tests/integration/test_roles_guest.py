@@ -39,7 +39,7 @@ END
 
 def test_a_guest_has_the_roles_credentials_before_and_after_a_suspend(doze, microvms, images):
     shells = {"ingressNetworkConnectors": [CONNECTOR + "HTTP_INGRESS", CONNECTOR + "SHELL_INGRESS"]}
-    one = microvms(images["flask-hello"], executionRoleArn=f"arn:aws:iam::{ACCOUNT}:role/guest", **shells)["microvmId"]
+    one = json.loads(doze.cli("--json", "run", images["flask-hello"], "--shell", "--role", "guest").stdout)["microvmId"]
     plain = microvms(images["flask-hello"], **shells)["microvmId"]
 
     def look(vm, before=""):
@@ -68,3 +68,4 @@ def test_a_guest_has_the_roles_credentials_before_and_after_a_suspend(doze, micr
     again = look(one)
     check(again)
     assert again["old"] == 401, "a token of before the suspend is none"
+    doze.api.terminate_microvm(microvmIdentifier=one)

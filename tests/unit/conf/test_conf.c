@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "base/buf.h"
 #include "conf/conf.h"
 
 static int read_text(struct conf *c, const char *text, struct err *e)
@@ -153,6 +154,26 @@ static void test_a_role_has_a_section_of_its_own(void **unused)
 	assert_int_equal(c.roles[1].max_session_s, 900);
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
 		assert_int_equal(read_text(&c, bad[i], &e), -1);
+}
+
+static void test_what_guests_know_of_names_may_be_long_and_is_checked(void **unused)
+{
+	autobuf struct buf text = { 0 };
+	struct conf c;
+	struct err e;
+
+	(void)unused;
+	buf_adds(&text, "[network]\nsearch = corp.example b\nhosts = 10.0.0.1 one");
+	for (int i = 2; i < 60; i++)
+		buf_addf(&text, "%s10.0.0.%d host-%d.example", i % 3 ? "; " : "\nhosts = ", i, i);
+	buf_adds(&text, "\n");
+	assert_int_equal(read_text(&c, buf_str(&text), &e), 0);
+	assert_string_equal(c.search, "corp.example b");
+	assert_non_null(
+		strstr(c.hosts, "10.0.0.1 one; 10.0.0.2 host-2.example; 10.0.0.3 host-3.example;"));
+	assert_non_null(strstr(c.hosts, "10.0.0.59 host-59.example"));
+	assert_int_equal(read_text(&c, "[network]\nhosts = one 10.0.0.1\n", &e), -1);
+	assert_non_null(strstr(e.text, "[network] hosts: 'one' is no address"));
 }
 
 #define PROCESS "[role App]\ncredentials = process\ncredentials_process = "
@@ -333,6 +354,7 @@ int main(void)
 		cmocka_unit_test(test_each_registry_has_a_section_of_its_own),
 		cmocka_unit_test(test_each_domain_has_a_certificate_of_its_own),
 		cmocka_unit_test(test_a_role_has_a_section_of_its_own),
+		cmocka_unit_test(test_what_guests_know_of_names_may_be_long_and_is_checked),
 		cmocka_unit_test(test_a_role_needs_no_key_and_a_static_one_needs_its_file),
 		cmocka_unit_test(test_a_section_of_no_registry_is_refused_by_name),
 		cmocka_unit_test(test_there_may_be_many_registries_but_not_any_number),
