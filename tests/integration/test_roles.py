@@ -46,6 +46,7 @@ class World(Control):
 
     def say(self, words):
         self.file.write_text(words if isinstance(words, str) else json.dumps(words))
+        self.file.chmod(0o600)
 
     def new(self, name=None, **more):
         return self.run(self.image_of, **({"executionRoleArn": role(name)} if name else {}), **more)
@@ -181,6 +182,8 @@ def test_a_file_that_is_wrong_costs_no_microvm_and_is_tried_again(world):
     world.say({"AccessKeyId": "ASIALATE", "SecretAccessKey": "s", "Expiration": "2099-01-01T00:00:00Z"})
     world.pass_time(120)
     assert world.credentials(vm)["AccessKeyId"] == "ASIALATE"
+    world.file.chmod(0o640)
+    assert world.credentials(world.new("File")) is None, "others may read it"
     os.remove(world.file)
     vm = world.new("File")
     assert world.credentials(vm) is None

@@ -1,10 +1,10 @@
 #include "control/api/credentials_outside.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -40,21 +40,34 @@ static void credentials_give_text(struct control *ctl, const char *microvm, cons
 	credentials_text_free(&read);
 }
 
+static int credentials_read_file(const char *path, struct buf *text, struct err *e)
+{
+	autoclose int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat st;
+	int rc;
+
+	if (fd < 0 || fstat(fd, &st))
+		return err_sys(e, "open '%s'", path);
+	if (!S_ISREG(st.st_mode) || st.st_mode & 077)
+		return err_set(e, ERR_INVALID,
+			       "'%s' may be read by others: it must be a file of the user "
+			       "doze-control with the mode 0600",
+			       path);
+	rc = io_read_all(fd, text, CREDENTIALS_MOST);
+	return rc ? err_set(e, ERR_INVALID, "read '%s': %s", path, strerror(-rc)) : 0;
+}
+
 void credentials_of_file(struct control *ctl, const struct iam_role *role, const struct microvm *vm,
 			 credentials_given *given)
 {
 	const char *path = role->conf->credentials_file;
-	autoclose int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	autobuf struct buf text = { .secret = true };
 	struct err e;
-	int rc = fd < 0 ? -errno : io_read_all(fd, &text, CREDENTIALS_MOST);
 
-	if (rc) {
-		err_set(&e, ERR_INVALID, "read '%s': %s", path, strerror(-rc));
+	if (credentials_read_file(path, &text, &e))
 		given(ctl, vm->id, NULL, &e);
-		return;
-	}
-	credentials_give_text(ctl, vm->id, buf_str(&text), text.size, path, given);
+	else
+		credentials_give_text(ctl, vm->id, buf_str(&text), text.size, path, given);
 }
 
 /* process: a program that priv runs. */
