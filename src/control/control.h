@@ -62,7 +62,7 @@ struct control {
 	const struct role_channel *channels;         /* channels/roles.c: by enum role */
 	struct lanes *lanes;                         /* storage/lanes.c */
 	struct gc *gc;                               /* storage/gc.c */
-	struct retention *retention;         /* logs/retention.c */
+	struct retention *retention;                 /* logs/retention.c */
 	uv_timer_t expiry_timer;                     /* microvm/expiry.c */
 	int64_t tokens_ms;
 	struct api *api;                             /* api/server.c */
