@@ -39,6 +39,14 @@ struct conf_certificate {
 	char cert[CONF_TEXT], key[CONF_TEXT];
 };
 
+#define CONF_KMS_KEYS 32
+
+/* A section [kms_key alias/NAME]. */
+struct conf_kms_key {
+	char alias[CONF_TEXT];
+	char file[CONF_TEXT]; /* "": none, the store has it */
+};
+
 struct conf {
 	/* Where: derived from --instance, then overridden by [paths]. */
 	char instance[32]; /* "" is the default instance */
@@ -89,6 +97,9 @@ struct conf {
 	size_t n_registries;
 	struct conf_role roles[CONF_ROLES];
 	size_t n_roles;
+	struct conf_kms_key kms_keys[CONF_KMS_KEYS];
+	size_t n_kms_keys;
+	char kms_files[16]; /* refuse, plain */
 
 	int64_t ready_timeout_s, validate_timeout_s, hook_timeout_s; /* defaults, service.md 23 */
 	int64_t terminated_keep_ms;

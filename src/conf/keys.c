@@ -120,6 +120,8 @@ const struct conf_key conf_keys[] = {
 	{ "store", "url", TEXT(store_url), "", "where the rows are kept: postgresql://USER@HOST/DATABASE; empty: in the file control/doze.db. doze.ini can be read by everyone, so put no password here" },
 	{ "store", "url_file", TEXT(store_url_file), "", "file with that URL alone, of the user doze-control and readable by nobody else; for one with a password" },
 
+	{ "kms", "files", TEXT(kms_files), "refuse", "an image that asks for a key of its own (kmsKeyIdentifier), whose files no key of doze encrypts: refuse: it is refused; plain: its secret members are sealed in the store, and its files are left to the disk's encryption" },
+
 	{ "compat", "arm64_as_host", NUM(arm64_as_host, 0, 1), "1", "1: an image that asks for ARM_64 is built for this host; 0: refused" },
 	{ "compat", "unknown_roles", TEXT(unknown_roles), "accept", "a role that no [role NAME] names: accept (it gives no credentials, and the log has a line), refuse (the call is)" },
 };
@@ -158,6 +160,13 @@ const struct conf_key conf_role_keys[] = {
 	{ ROLE_SHOWN, "credentials_process", OF_ROLE(credentials_process), "", "program, by its absolute path, and its words with blanks between them (no shell reads them); it prints such JSON within 30 s" },
 	{ ROLE_SHOWN, "credentials_user", OF_ROLE(credentials_user), "", "as whom it runs: a user of the host, not root; without capabilities and further groups" },
 };
+
+#define KMS_KEY_SHOWN KMS_KEY "alias/NAME"
+
+/* This one likewise, one for each key. */
+const struct conf_key conf_kms_key_keys[] = {
+	{ KMS_KEY_SHOWN, "file", CONF_STRING, offsetof(struct conf_kms_key, file), sizeof(((struct conf_kms_key *)0)->file), 0, 0, "", "file of 32 random bytes, of root and readable by nobody else, without which the key opens nothing; empty: the key is drawn at the first start, and master secret and store open it" },
+};
 /* clang-format on */
 
 const size_t conf_n_keys = ARRAY_SIZE(conf_keys);
@@ -169,6 +178,7 @@ const struct conf_words conf_words[] = {
 	  "credentials",
 	  "none static process doze",
 	  { { NULL, NULL }, { NULL, NULL } } },
+	{ "kms", "files", "refuse plain", { { NULL, NULL }, { NULL, NULL } } },
 	{ "build", "pull", "always missing never", { { "0", "never" }, { "1", "missing" } } },
 };
 

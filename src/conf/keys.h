@@ -8,6 +8,7 @@
 #define REGISTRY    "registry "
 #define CERTIFICATE "certificate "
 #define ROLE        "role "
+#define KMS_KEY     "kms_key "
 
 enum conf_kind { CONF_STRING, CONF_INT };
 
@@ -25,7 +26,8 @@ struct conf_key {
 extern const struct conf_key conf_keys[];
 extern const size_t conf_n_keys;
 /* These may stand in any number of sections. */
-extern const struct conf_key conf_registry_keys[4], conf_certificate_keys[2], conf_role_keys[8];
+extern const struct conf_key conf_registry_keys[4], conf_certificate_keys[2], conf_role_keys[8],
+	conf_kms_key_keys[1];
 
 /* The texts that are one of a few words. */
 struct conf_words {

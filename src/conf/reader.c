@@ -170,6 +170,32 @@ static void *conf_role(struct conf *c, const char *section, struct err *e)
 	return &c->roles[c->n_roles++];
 }
 
+static void *conf_kms_key(struct conf *c, const char *section, struct err *e)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789/_-";
+	static const char prefix[] = "alias/";
+	size_t size = strlen(section);
+
+	if (strncmp(section, prefix, strlen(prefix)) != 0 || size == strlen(prefix) ||
+	    size >= CONF_TEXT || section[strspn(section, letters)]) {
+		err_set(e, ERR_INVALID,
+			"[" KMS_KEY "%s]: give alias/NAME, with letters, digits and /_- as NAME",
+			section);
+		return NULL;
+	}
+	for (size_t i = 0; i < c->n_kms_keys; i++)
+		if (!strcmp(c->kms_keys[i].alias, section))
+			return &c->kms_keys[i];
+	if (c->n_kms_keys == CONF_KMS_KEYS) {
+		err_set(e, ERR_INVALID, "[" KMS_KEY "%s]: there are more than %d keys", section,
+			CONF_KMS_KEYS);
+		return NULL;
+	}
+	memcpy(c->kms_keys[c->n_kms_keys].alias, section, size + 1);
+	return &c->kms_keys[c->n_kms_keys++];
+}
+
 /* Keys whose section has a name behind it, and the struct that they are about. */
 static const struct conf_named {
 	const char *prefix;
@@ -180,6 +206,7 @@ static const struct conf_named {
 	{ REGISTRY, conf_registry_keys, ARRAY_SIZE(conf_registry_keys), conf_registry },
 	{ ROLE, conf_role_keys, ARRAY_SIZE(conf_role_keys), conf_role },
 	{ CERTIFICATE, conf_certificate_keys, ARRAY_SIZE(conf_certificate_keys), conf_certificate },
+	{ KMS_KEY, conf_kms_key_keys, ARRAY_SIZE(conf_kms_key_keys), conf_kms_key },
 };
 
 /* NULL: it is a section without one. */

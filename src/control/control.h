@@ -42,6 +42,7 @@ struct control {
 	struct order log_groups_in_order, log_streams_by_name, log_streams_by_time;
 	struct hash left_out; /* model/model.c: ids of rows that cannot be understood */
 	struct keys keys;
+	struct kms *kms; /* kms/kms.c */
 	struct token_keys token_keys;
 	struct certificate_authority *client_signer; /* of clients' certificates; owned */
 	char endpoint_suffix[200]; /* ".lambda-microvm.us-east-1.localhost", with ":port" unless it

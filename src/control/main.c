@@ -21,6 +21,7 @@
 #include "control/channels/workers.h"
 #include "control/connectors/connectors.h"
 #include "control/images/images.h"
+#include "control/kms/kms.h"
 #include "control/logs/retention.h"
 #include "control/machine/machine.h"
 #include "control/microvm/adopt.h"
@@ -28,6 +29,7 @@
 #include "control/microvm/expiry.h"
 #include "control/microvm/publish.h"
 #include "control/microvm/traffic.h"
+#include "control/model/sealing.h"
 #include "control/pool/pool.h"
 #include "control/storage/gc.h"
 #include "control/storage/lanes.h"
@@ -137,6 +139,7 @@ static int control_open(struct control_role *r, struct err *e)
 	struct control *ctl = &r->ctl;
 
 	model_init(ctl);
+	kms_open(ctl);
 	lanes_open(ctl);
 	gc_open(ctl);
 	priv_open(ctl, machine_gone);
@@ -182,6 +185,14 @@ static int control_set_signer(struct control *ctl, const char *text, size_t size
 	return 0;
 }
 
+static int control_take_keys(struct control *ctl, const char *text, size_t size, struct err *e)
+{
+	if (kms_take_secret(ctl, text, size, e))
+		return -1;
+	sealing_report(ctl);
+	return 0;
+}
+
 static void on_secret(void *arg, enum secret which, const char *text, size_t size)
 {
 	struct control_role *r = arg;
@@ -199,6 +210,8 @@ static void on_secret(void *arg, enum secret which, const char *text, size_t siz
 		rc = control_set_signer(ctl, text, size, &e);
 	else if (which == SECRET_CA_CERT)
 		api_set_ca(ctl, text, size);
+	else if (which == SECRET_KMS)
+		rc = control_take_keys(ctl, text, size, &e);
 	if (rc)
 		control_fail(r, &e);
 }
@@ -393,6 +406,7 @@ int control_main(const struct conf *conf, int super_fd)
 	grants_close(&r->ctl);
 	api_free(&r->ctl);
 	model_close(&r->ctl);
+	kms_close(&r->ctl);
 	keys_free(&r->ctl.keys);
 	return r->failed ? 1 : rc;
 }

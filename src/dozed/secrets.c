@@ -277,6 +277,7 @@ int secrets_load(struct secrets *s, const struct conf *conf, int data_fd, struct
 	rc = secrets_ca(dir, &secret_servers, &ca_key, &s->each[SECRET_CA_CERT], e) ||
 	     secrets_client_ca(dir, s, e) || secrets_tokens(dir, &s->each[SECRET_TOKEN_KEYS], e) ||
 	     secrets_credentials(dir, &s->each[SECRET_CREDENTIALS], e) ||
+	     secrets_keys(dir, conf, &s->each[SECRET_KMS], e) ||
 	     secrets_leaves(s, conf, &ca_key, e) ||
 	     /* for clients: the certificate to trust, and root's credentials */
 	     secret_publish(data_fd, "ca.crt", &s->each[SECRET_CA_CERT], 0644, e) ||

@@ -16,6 +16,9 @@ struct secrets {
 
 /* Reads the secrets, makes those that are missing, and signs the leaves for this configuration. */
 int secrets_load(struct secrets *s, const struct conf *conf, int data_fd, struct err *e) must_check;
+/* What wraps the keys at rest, for SECRET_KMS: the master secret, which is made if there is none,
+ * and the files of [kms_key].  Of one that cannot be used the log says why. */
+int secrets_keys(int dir, const struct conf *conf, struct buf *to, struct err *e) must_check;
 /* Reads the operator's certificates.  Of one that cannot be used the log says why, and a line is
  * added to @problems; the one that was in use for its domain stays, or doze's own serves. */
 void secrets_read_certificates(struct secrets *s, const struct conf *conf, struct buf *problems);

@@ -43,6 +43,8 @@ enum secret {
 	SECRET_CLIENT_SIGNER,    /* PEM: key and certificate of who signs clients' certificates:
 				    control */
 	SECRET_CLIENT_CA,        /* PEM: that certificate alone, public: proxy */
+	SECRET_KMS, /* what wraps keys: lines "master DIGITS" and "alias/NAME DIGITS", each 32 bytes
+		       in hexadecimal; "-" where a key's file cannot be used: control */
 	SECRET_NUM,
 };
 

@@ -31,6 +31,7 @@ REGION, ACCOUNT = "us-east-1", "000000000000"
 BASE = f"arn:aws:lambda:{REGION}:aws:microvm-image:al2023-1"
 BUILD = dict(baseImageArn=BASE, buildRoleArn=f"arn:aws:iam::{ACCOUNT}:role/build",
              codeArtifact={"uri": "s3://apps/app.zip"})
+KMS = f"master {'5a' * 32}\n"  # what the supervisor has to wrap keys with
 # For tests with machines: none but those that are asked for, and no host is too small.
 ONLY_ASKED = "[pool]\nper_image=0\nspares=0\n[machine]\nmemory_percent=100\n"
 
@@ -127,6 +128,7 @@ class Control:
         self.postgres = postgres  # of postgres_rig.py; None: the rows are in SQLite's file
         if postgres:
             settings += f"[store]\nurl={postgres.url()}\n"
+        self.kms = KMS
         self.settings, self.tls = (ONLY_ASKED if machines else "") + settings, tls
         self.reactor, self.lies, self.script = Reactor(), Lies(), Script()
         self.priv, self.process, self.supervisor = Priv(self), None, None
@@ -154,6 +156,7 @@ class Control:
                      f"[default]\naws_access_key_id={KEY}\naws_secret_access_key={SECRET}\n")
         self._secret(ipc.SECRET_CA_CERT, "-----BEGIN CERTIFICATE-----\n")
         self._secret(ipc.SECRET_CLIENT_SIGNER, self._signer())
+        self._secret(ipc.SECRET_KMS, self.kms)
         if self.tls:
             self._secret(ipc.SECRET_TLS_API, self._certificate())
         self.supervisor.say("LISTENER", [listener.fileno()], which=ipc.LISTENER_API, port=self.port)

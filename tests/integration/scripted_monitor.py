@@ -86,7 +86,7 @@ class Monitor:
         self.world, self.name, self.start = world, start.machine.decode(), start
         self.script = Script(world.script)
         self.run, self.guest, self.busy, self.alive = ipc.MACHINE_EMPTY, None, None, True
-        self.asked, self.kept, self.hooks, self.bytes_in = [], [], [], b""
+        self.asked, self.kept, self.hooks, self.bodies, self.bytes_in = [], [], [], [], b""
         self.metadata = []  # all that its guest was given, one after the other
         self.peer, self.written, self.to_write, self.saves = None, 0, 0, 0
         self.dir = f"{world.run_dir}/m/{self.name}"
@@ -155,6 +155,7 @@ class Monitor:
             word = {ipc.AGENT_RESUMED: "RESUMED", ipc.AGENT_HOOK: "HOOK", ipc.AGENT_WARM: "WARM"}[kind]
             if word == "HOOK":
                 self.hooks.append(fields[ipc.FIELD_NAME].decode())
+                self.bodies.append(fields.get(ipc.FIELD_BODY, b""))
             self._do(AgentAsk(self, word, fields))
 
     def say_agent(self, data):

@@ -163,7 +163,10 @@ bool authorize(struct call *c)
 	char action[96];
 	bool may;
 
-	snprintf(action, sizeof(action), "%s:%s", prefixes[c->op->family], c->op->name);
+	if (right_action(c->op->name))
+		snprintf(action, sizeof(action), "%s", right_action(c->op->name));
+	else
+		snprintf(action, sizeof(action), "%s:%s", prefixes[c->op->family], c->op->name);
 	if (!authorize_tags(c) || (right && !authorize_of(c, right->of, action)))
 		return false;
 	if (right && right->subject)

@@ -235,13 +235,3 @@ int64_t call_number(const struct call *c, const char *member, int64_t fallback)
 
 	return json_is_integer(value) ? json_integer_value(value) : fallback;
 }
-
-bool call_key_ok(struct call *c)
-{
-	if (!call_text(c, "kmsKeyIdentifier"))
-		return true;
-	call_invalid(c, "kmsKeyIdentifier cannot be used: this server has no key management "
-			"service. Leave it out; images and microVMs are encrypted if the disk "
-			"below the server's data directory is.");
-	return false;
-}

@@ -77,10 +77,6 @@ void call_exchange_done(struct call *c);
 const char *call_text(const struct call *c, const char *member); /* NULL: absent */
 int64_t call_number(const struct call *c, const char *member, int64_t fallback);
 
-/* Fails the call and returns false if it names a key of its own to encrypt with: we have no such
- * keys, and to accept the name would promise that we do. */
-bool call_key_ok(struct call *c);
-
 /* What the API keeps. */
 struct api {
 	struct http_server *server;

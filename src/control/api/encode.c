@@ -6,6 +6,7 @@
 
 #include "base/host.h"
 #include "control/api/encode.h"
+#include "control/model/sealing.h"
 
 /* These parameters of a version are shown as they were given. */
 static const char *const version_params[] = {
@@ -70,6 +71,16 @@ static void put_params(json_t *to, const json_t *params, const char *const *name
 	}
 }
 
+/* What is sealed, and cannot be opened now, is null. */
+static void put_version_params(json_t *to, const struct control *ctl, const struct image_version *v)
+{
+	struct err e;
+	json_t *params = sealing_version_params(ctl, v, &e);
+
+	put_params(to, params ? params : v->params, version_params, ARRAY_SIZE(version_params));
+	json_decref(params);
+}
+
 static json_t *encode_tags(const json_t *tags)
 {
 	return json_object_size(tags) ? json_deep_copy(tags) : json_null();
@@ -100,7 +111,7 @@ json_t *encode_image_made(const struct control *ctl, const struct image *image,
 
 	put(o, "updatedAt", encode_time(image->updated_ms));
 	put(o, "imageVersion", encode_version_number(v->number));
-	put_params(o, v->params, version_params, ARRAY_SIZE(version_params));
+	put_version_params(o, ctl, v);
 	put(o, "buildPhaseOverrides", json_null());
 	put(o, "roleConfiguration", json_null());
 	if (created)
@@ -126,7 +137,7 @@ json_t *encode_version(const struct control *ctl, const struct image_version *v)
 	put(o, "stateReason", encode_text(v->reason));
 	put(o, "createdAt", encode_time(v->created_ms));
 	put(o, "updatedAt", encode_time(v->updated_ms));
-	put_params(o, v->params, version_params, ARRAY_SIZE(version_params));
+	put_version_params(o, ctl, v);
 	put(o, "tags", encode_tags(v->image->tags));
 	put(o, "versionStateTimeBucket", json_string(bucket));
 	return o;

@@ -21,6 +21,7 @@ static const struct pattern kms_key = {
 	"(arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:(key|alias)/[a-zA-Z0-9:/_-]+|"
 	"alias/[a-zA-Z0-9:/_-]+|[a-zA-Z0-9-]+)"
 };
+static const struct pattern kms_alias_pattern = { "[a-zA-Z0-9/_-]+", "[a-zA-Z0-9/_-]+" };
 static const struct pattern log_group = { "[a-zA-Z0-9_\\-/.#]+", "[a-zA-Z0-9_/.#-]+" };
 static const struct pattern log_stream = { "[^:*]*", "[^:*]*" };
 static const struct pattern tag = {
@@ -401,6 +402,10 @@ static const struct member explain_key[] = {
 	{ 0 },
 };
 
+STRING(kms_alias, 1, 256, &kms_alias_pattern);
+static const struct member create_kms_key[] = { { "alias", &kms_alias, true, IN_BODY }, { 0 } };
+static const struct member of_kms_key[] = { { "key", &key, true, IN_PATH }, { 0 } };
+
 #define V       "/2025-09-09"
 #define IMAGE   V "/microvm-images/{imageIdentifier}"
 #define VERSION IMAGE "/versions/{imageVersion}"
@@ -479,6 +484,12 @@ const struct op ops[] = {
 	{ "RotateKey", "POST", DOZE "/keys/{key}/rotate", D, 200, rotate_key, key_rotate, false },
 	{ "DeleteKey", "DELETE", DOZE "/keys/{key}", D, 200, of_key, key_delete, false },
 	{ "ExplainKey", "POST", DOZE "/keys/{key}/explain", D, 200, explain_key, key_explain, false },
+	{ "CreateKmsKey", "POST", DOZE "/kms", D, 201, create_kms_key, kms_create, false },
+	{ "ListKmsKeys", "GET", DOZE "/kms", D, 200, none, kms_list, false },
+	{ "RotateKmsKey", "POST", DOZE "/kms/{key}/rotate", D, 200, of_kms_key, kms_new_version, false },
+	{ "EnableKmsKey", "POST", DOZE "/kms/{key}/enable", D, 200, of_kms_key, kms_enable, false },
+	{ "DisableKmsKey", "POST", DOZE "/kms/{key}/disable", D, 200, of_kms_key, kms_disable, false },
+	{ "DeleteKmsKey", "DELETE", DOZE "/kms/{key}", D, 200, of_kms_key, kms_delete, false },
 	{ "GetEnvironment", "GET", DOZE "/env", D, 200, none, doze_env, false },
 };
 /* clang-format on */

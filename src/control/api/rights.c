@@ -8,7 +8,9 @@
 #include <strings.h>
 
 #include "control/api/handlers/managed.h"
+#include "control/api/key_use.h"
 #include "control/api/resolve.h"
+#include "control/kms/kms.h"
 #include "control/model/access_key.h"
 #include "control/model/published.h"
 
@@ -155,6 +157,13 @@ static void subject_log_groups(struct call *c, struct subject *s)
 			   c->who->account);
 }
 
+static void subject_kms_key(struct call *c, struct subject *s)
+{
+	const char *text = call_text(c, "key");
+
+	s->arn = key_use_arn(c, text);
+}
+
 /* What a request hands on. */
 
 static bool also_role(struct call *c, const struct subject *s, const char *member)
@@ -201,11 +210,28 @@ static bool also_tags(struct call *c, const struct subject *s, const char *membe
 	       authorize_also(c, "lambda:TagResource", s->arn, s->tags, s);
 }
 
+static bool also_key(struct call *c, const struct subject *s)
+{
+	const char *text = call_text(c, "kmsKeyIdentifier");
+	autofree char *arn = text ? key_use_arn(c, text) : NULL;
+
+	return !arn || (authorize_also(c, "kms:GenerateDataKey", arn, NULL, s) &&
+			authorize_also(c, "kms:Decrypt", arn, NULL, s));
+}
+
+/* Whoever runs a version must be allowed to open what its key seals. */
+static bool also_key_of(struct call *c, const struct subject *s, const struct image_version *v)
+{
+	autofree char *arn = v && v->kms ? kms_arn(c->ctl, v->kms) : NULL;
+
+	return !arn || authorize_also(c, "kms:Decrypt", arn, NULL, s);
+}
+
 static bool also_of_build(struct call *c, const struct subject *s)
 {
 	return also_role(c, s, "buildRoleArn") &&
 	       also_connectors(c, s, json_object_get(c->in, "egressNetworkConnectors")) &&
-	       also_tags(c, s, "tags");
+	       also_key(c, s) && also_tags(c, s, "tags");
 }
 
 /* The connectors that a microVM gets where the request names none (service.md 17). */
@@ -233,7 +259,7 @@ static bool also_of_run(struct call *c, const struct subject *s)
 	if (image)
 		v = number ? model_version(image, version_number(number))
 			   : model_active_version(image);
-	return also_role(c, s, "executionRoleArn") &&
+	return also_role(c, s, "executionRoleArn") && also_key(c, s) && also_key_of(c, s, v) &&
 	       also_default(c, s, "ingressNetworkConnectors", NULL, "HTTP_INGRESS") &&
 	       also_default(c, s, "egressNetworkConnectors",
 			    v ? json_object_get(v->params, "egressNetworkConnectors") : NULL,
@@ -318,8 +344,31 @@ static const struct right rights[] = {
 	{ "RotateKey", subject_key, NULL, RIGHT_ACCOUNT },
 	{ "DeleteKey", subject_key, NULL, RIGHT_ACCOUNT },
 	{ "ExplainKey", subject_key, NULL, RIGHT_ACCOUNT },
+	{ "CreateKmsKey", NULL, NULL, RIGHT_ACCOUNT },
+	{ "ListKmsKeys", NULL, NULL, RIGHT_ACCOUNT },
+	{ "RotateKmsKey", subject_kms_key, NULL, RIGHT_ACCOUNT },
+	{ "EnableKmsKey", subject_kms_key, NULL, RIGHT_ACCOUNT },
+	{ "DisableKmsKey", subject_kms_key, NULL, RIGHT_ACCOUNT },
+	{ "DeleteKmsKey", subject_kms_key, NULL, RIGHT_ACCOUNT },
 };
 /* clang-format on */
+
+/* Keys have the actions that they have at the service, as far as it has them. */
+static const struct {
+	const char *op, *action;
+} right_actions[] = {
+	{ "CreateKmsKey", "kms:CreateKey" },         { "ListKmsKeys", "kms:ListKeys" },
+	{ "RotateKmsKey", "kms:RotateKeyOnDemand" }, { "EnableKmsKey", "kms:EnableKey" },
+	{ "DisableKmsKey", "kms:DisableKey" },       { "DeleteKmsKey", "kms:ScheduleKeyDeletion" },
+};
+
+const char *right_action(const char *op)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(right_actions); i++)
+		if (!strcmp(right_actions[i].op, op))
+			return right_actions[i].action;
+	return NULL;
+}
 
 const struct right *right_find(const char *op)
 {

@@ -18,7 +18,8 @@ enum right_of {
 };
 
 struct right {
-	const char *op; /* its action is "lambda:<op>", or "doze:<op>" for those of ours */
+	const char *op; /* its action is "lambda:<op>", or "doze:<op>" for those of ours, unless
+			   right_action has another */
 	void (*subject)(struct call *c, struct subject *s); /* NULL: "*" */
 	/* Further actions, each asked by authorize_also; false: the call has failed.  NULL: none.
 	 */
@@ -28,6 +29,8 @@ struct right {
 
 /* NULL: there is no row, and nobody with a policy may do it. */
 const struct right *right_find(const char *op);
+
+const char *right_action(const char *op); /* NULL: as its family has it */
 
 /* authorize.c's, for `also`: another action on a resource that has these tags (NULL: none), for the
  * sake of the operation's own. */

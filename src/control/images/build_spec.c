@@ -18,15 +18,16 @@ static json_t *build_spec_hooks(const struct hooks *hooks)
 	return o;
 }
 
-static json_t *build_spec(const struct control *ctl, const struct image_version *v)
+static json_t *build_spec(const struct control *ctl, const struct image_version *v,
+			  const json_t *params)
 {
-	const char *uri = json_string_value(
-		json_object_get(json_object_get(v->params, "codeArtifact"), "uri"));
+	const char *uri =
+		json_string_value(json_object_get(json_object_get(params, "codeArtifact"), "uri"));
 	const char *bucket = uri ? uri + strlen("s3://") : "", *key = strchr(bucket, '/');
-	const json_t *environment = json_object_get(v->params, "environmentVariables");
-	const json_t *warnings = json_object_get(v->params, "warnings");
-	const json_t *capabilities = json_object_get(v->params, "additionalOsCapabilities");
-	json_t *rebuild = json_object_get(v->params, "rebuildOf"), *spec;
+	const json_t *environment = json_object_get(params, "environmentVariables");
+	const json_t *warnings = json_object_get(params, "warnings");
+	const json_t *capabilities = json_object_get(params, "additionalOsCapabilities");
+	json_t *rebuild = json_object_get(params, "rebuildOf"), *spec;
 	autofree char *arn = model_image_arn(ctl, v->image);
 
 	spec = json_pack("{s:s%,s:s,s:s,s:s,s:I,s:s,s:o,s:b,s:I,s:b,s:s,s:o,s:o}", "bucket", bucket,
@@ -44,9 +45,9 @@ static json_t *build_spec(const struct control *ctl, const struct image_version 
 	return spec;
 }
 
-int build_spec_fd(const struct control *ctl, const struct image_version *v)
+int build_spec_fd(const struct control *ctl, const struct image_version *v, const json_t *params)
 {
-	json_t *spec = build_spec(ctl, v);
+	json_t *spec = build_spec(ctl, v, params);
 	autofree char *text = spec ? json_dumps(spec, JSON_COMPACT) : NULL;
 	autoclose int fd = memfd_create("build-spec", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 

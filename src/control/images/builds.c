@@ -14,6 +14,7 @@
 #include "control/images/build_spec.h"
 #include "control/images/retry.h"
 #include "control/model/log_stream.h"
+#include "control/model/sealing.h"
 
 #define BUILDS_CANCELLED "CANCELLED" /* the code of a build that somebody ended */
 
@@ -130,15 +131,34 @@ static struct change *builds_change(struct build_task *task, const struct change
 
 /* The beginning. */
 
+static void builds_settle(struct build_task *task, const struct build_done *done);
+
+/* To try again would not help until somebody has seen to the key, who then updates the image. */
+static void builds_fail_sealed(struct build_task *task, const struct err *e)
+{
+	struct build_done done = { .code = "INTERNAL_PLATFORM_ERROR" };
+
+	snprintf(done.reason, sizeof(done.reason),
+		 "The environment variables are sealed and cannot be opened: %.400s", e->text);
+	builds_settle(task, &done);
+}
+
 static void builds_send(struct build_task *task)
 {
 	struct control *ctl = task->ctl;
 	struct build *b = task->build;
+	json_auto_t *params = NULL;
 	autoclose int fd = -1;
+	struct err e;
 
 	if (!builder_there(ctl))
 		return; /* builds_builder_up */
-	fd = build_spec_fd(ctl, b->version);
+	params = sealing_version_params(ctl, b->version, &e);
+	if (!params) {
+		builds_fail_sealed(task, &e);
+		return;
+	}
+	fd = build_spec_fd(ctl, b->version, params);
 	if (fd < 0) {
 		log_err("there is no memory for a build spec: it is tried again build=%s", b->id);
 		retry_later(&ctl->builds->retry);

@@ -10,6 +10,7 @@
 #include "control/images/bases.h"
 #include "control/images/builds.h"
 #include "control/images/removal.h"
+#include "control/model/sealing.h"
 #include "control/pool/pool.h"
 
 /* New versions. */
@@ -33,6 +34,18 @@ static int images_guard_versions(const struct change *c, struct err *e)
 		       "The maximum number of versions has been reached for this MicroVM image.");
 }
 
+/* Its row is the place that its secret members are sealed for. */
+static int images_guard_seal(const struct change *c, struct err *e)
+{
+	return sealing_version(c->ctl, c->of.version, c->image->next_version, c->of.version->kms,
+			       e);
+}
+
+static int images_guard_next(const struct change *c, struct err *e)
+{
+	return images_guard_versions(c, e) || images_guard_seal(c, e) ? -1 : 0;
+}
+
 static void images_draft_image(struct change *c)
 {
 	images_draft_version(c);
@@ -46,20 +59,21 @@ static void images_build(struct change *c)
 
 static const struct change_ops images_create_ops = {
 	.event = IMAGE_EV_CREATE,
+	.guard = images_guard_seal,
 	.draft = images_draft_image,
 	.follow = images_build,
 };
 
 static const struct change_ops images_update_ops = {
 	.event = IMAGE_EV_UPDATE,
-	.guard = images_guard_versions,
+	.guard = images_guard_next,
 	.draft = images_draft_version,
 	.follow = images_build,
 };
 
 static const struct change_ops images_rebuild_ops = {
 	.event = IMAGE_EV_REBUILD,
-	.guard = images_guard_versions,
+	.guard = images_guard_next,
 	.draft = images_draft_version,
 	.follow = images_build,
 };
@@ -73,6 +87,7 @@ static void images_ask_version(struct control *ctl, struct image *image,
 	c->of.version = model_version_new(image, 0, params); /* numbered when its turn comes */
 	c->of.build = model_build_new(c->of.version);
 	model_read_version_params(ctl->conf, c->of.version);
+	sealing_load_version(ctl, c->of.version);
 	c->drafted = asker->drafted;
 	c->done = asker->done;
 	c->arg = asker->arg;

@@ -12,6 +12,7 @@
 #include "control/microvm/policy.h"
 #include "control/microvm/start.h"
 #include "control/model/connector.h"
+#include "control/model/sealing.h"
 #include "control/pool/pool.h"
 #include "control/pool/spares.h"
 #include "control/store/store.h"
@@ -36,6 +37,7 @@ static void run_fail(struct run *r, const struct err *e)
 		pool_give_back(vm->machine);
 	vm->version->n_microvms--;
 	model_connectors_hold(vm, -1);
+	kms_hold(vm->kms, -1);
 	if (vm->lifecycle->log)
 		guest_log_remove(vm);
 	lifecycle_free(vm);
@@ -108,7 +110,7 @@ static int run_allowed(const struct control *ctl, const struct microvm *vm, stru
 {
 	if (ctl->draining)
 		return err_set(e, ERR_CAPACITY, "doze is being stopped: no MicroVM can start now.");
-	return model_runs_here(ctl, vm->version, e);
+	return sealing_allows(vm, e);
 }
 
 void lifecycle_run(struct control *ctl, struct microvm *vm, struct store_txn *with,
@@ -121,6 +123,7 @@ void lifecycle_run(struct control *ctl, struct microvm *vm, struct store_txn *wi
 	lifecycle_of(vm)->run = r;
 	vm->version->n_microvms++;
 	model_connectors_hold(vm, 1);
+	kms_hold(vm->kms, 1);
 	if (run_allowed(ctl, vm, &e)) {
 		store_drop(with);
 		run_fail(r, &e);

@@ -8,6 +8,7 @@
 #include "control/microvm/guest_role.h"
 #include "control/microvm/lifecycle_internal.h"
 #include "control/microvm/waiters.h"
+#include "control/model/sealing.h"
 #include "control/pool/restore.h"
 #include "control/pool/spares.h"
 #include "control/store/store.h"
@@ -199,22 +200,25 @@ static void guest_hooked(struct machine *m, enum agent_outcome outcome, unsigned
 	lifecycle_event_durable(vm, hook == HOOK_RUN ? EV_EXITED : EV_TERMINATE, why);
 }
 
-static char *start_run_body(const struct microvm *vm)
+/* NULL: its payload is sealed, and cannot be opened. */
+static char *start_run_body(const struct microvm *vm, struct err *e)
 {
-	json_auto_t *params = model_params(vm);
+	json_auto_t *params = sealing_microvm_params(vm, e);
 	const char *payload = json_string_value(json_object_get(params, "runHookPayload"));
-	json_t *body = json_pack("{s:s,s:s}", "microvmId", vm->id, "runHookPayload",
-				 payload ? payload : "");
-	char *text = json_dumps(body, JSON_COMPACT);
+	json_auto_t *body = NULL;
 
-	json_decref(body);
-	return text;
+	if (!params)
+		return NULL;
+	body = json_pack("{s:s,s:s}", "microvmId", vm->id, "runHookPayload",
+			 payload ? payload : "");
+	return json_dumps(body, JSON_COMPACT);
 }
 
 static void begin_hook(struct microvm *vm)
 {
 	enum hook hook = start_hook(vm);
 	autofree char *body = NULL;
+	struct err e;
 
 	if (!hook_wanted(vm, hook)) {
 		/* Requests may come now: if the row of the next step is lost, a restart finds the
@@ -225,8 +229,14 @@ static void begin_hook(struct microvm *vm)
 		start_next(vm);
 		return;
 	}
-	if (hook == HOOK_RUN)
-		body = start_run_body(vm);
+	if (hook == HOOK_RUN) {
+		body = start_run_body(vm, &e);
+		if (!body) {
+			err_wrap(&e, "its sealed payload cannot be opened");
+			start_failed(vm, e.text);
+			return;
+		}
+	}
 	machine_hook(vm->machine, hook, body, guest_hooked);
 }
 
@@ -278,7 +288,7 @@ void start_machine(struct microvm *vm)
 
 	vm->starting = true;
 	s->failure = (struct err){ 0 };
-	if (model_runs_here(vm->ctl, vm->version, &s->failure))
+	if (sealing_allows(vm, &s->failure))
 		start_failed(vm, s->failure.text);
 	else
 		start_enter(vm, START_MEMORY);

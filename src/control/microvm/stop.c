@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "control/admission/admission.h"
 #include "control/channels/routes.h"
+#include "control/kms/kms.h"
 #include "control/microvm/guest_log.h"
 #include "control/microvm/guest_role.h"
 #include "control/microvm/lifecycle_internal.h"
@@ -124,6 +125,7 @@ void on_enter_terminated(struct microvm *vm, enum vm_state from)
 	guest_role_end(vm);
 	vm->version->n_microvms--;
 	model_connectors_hold(vm, -1);
+	kms_hold(vm->kms, -1);
 	stop_all(vm);
 	admission_wake(vm->ctl);
 	pool_wake(vm->ctl);

@@ -73,6 +73,8 @@ struct hooks {
 	} each[NUM_HOOKS];
 };
 
+struct kms_key;
+
 struct image_version {
 	struct list in_image;
 	struct image *image;
@@ -81,9 +83,10 @@ struct image_version {
 	enum version_status status;
 	char *reason;
 	int64_t created_ms, updated_ms;
-	json_t *params;     /* the request with its defaults: what Get echoes */
-	struct hooks hooks; /* of params */
-	int64_t memory_mib; /* the class: minimumMemoryInMiB */
+	json_t *params;      /* the request with its defaults: what Get echoes */
+	struct kms_key *kms; /* model/sealing.c: what seals them; NULL: none; borrowed */
+	struct hooks hooks;  /* of params */
+	int64_t memory_mib;  /* the class: minimumMemoryInMiB */
 	/* Of the build; zero before. */
 	struct machine_shape shape;
 	uint32_t engine; /* enum priv_machine_kind: what it was snapshotted on, and runs on */

@@ -9,6 +9,7 @@
 #include "control/model/connector.h"
 #include "control/model/log_stream.h"
 #include "control/model/published.h"
+#include "control/model/sealing.h"
 
 /* The number of this word, or @fallback if it is none of ours. */
 static int load_word(const char *text, const char *const *words, int n, int fallback)
@@ -95,6 +96,7 @@ static void load_version(void *arg, const struct store_version *row)
 	v->updated_ms = row->updated_ms;
 	load_made(v, row->made);
 	model_read_version_params(ctl->conf, v);
+	sealing_load_version(ctl, v);
 	model_add_version(v);
 }
 
@@ -194,6 +196,11 @@ static void load_log_stream(void *arg, const struct store_log_stream *row)
 	log_stream_load(((const struct loading *)arg)->ctl, row);
 }
 
+static void load_kms_key(void *arg, const struct store_kms_key *row)
+{
+	kms_load(((const struct loading *)arg)->ctl, row);
+}
+
 static void load_published(void *arg, const struct store_published *row)
 {
 	published_load(((const struct loading *)arg)->ctl, row);
@@ -254,6 +261,7 @@ int model_load(struct control *ctl,
 		.connector_version = load_connector_version,
 		.log_group = load_log_group,
 		.log_stream = load_log_stream,
+		.kms_key = load_kms_key,
 	};
 	struct loading l = { ctl, token };
 
@@ -261,8 +269,10 @@ int model_load(struct control *ctl,
 		return -1;
 	list_each(vm, &ctl->microvms, struct microvm, in_control)
 	{
-		if (vm->state != VM_TERMINATED)
-			model_connectors_hold(vm, 1);
+		if (vm->state == VM_TERMINATED)
+			continue;
+		model_connectors_hold(vm, 1);
+		kms_hold(vm->kms, 1);
 	}
 	return 0;
 }

@@ -67,6 +67,7 @@ struct microvm {
 	} since;      /* the same times on clock_boot_ms() (microvm/policy.h) */
 	char *params; /* JSON (model_params): what Run resolved, which Get echoes, and what it must
 			 not echo (payload, logging).  A text, since most microVMs have ended. */
+	struct kms_key *kms; /* model/sealing.c: what seals its secret members; borrowed */
 	struct idle_policy idle;
 	struct awake_policy awake;
 	struct {

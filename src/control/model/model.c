@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "control/control.h"
+#include "control/kms/kms.h"
 #include "control/model/log_stream.h"
 #include "control/model/model.h"
 
@@ -164,6 +165,7 @@ void model_version_free(struct image_version *v)
 {
 	list_each(b, &v->builds, struct build, in_version) model_build_free(b);
 	list_del(&v->in_image);
+	kms_hold(v->kms, -1);
 	json_decref(v->params);
 	free(v->reason);
 	free(v);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "conf/conf.h"
+#include "control/kms/members.h"
 #include "control/model/model.h"
 
 /* Where params names each hook, and how long a hook may take that names no time. */
@@ -180,6 +181,7 @@ void model_read_microvm_params(const struct conf *conf, struct microvm *vm)
 			.auto_resume = json_is_true(json_object_get(idle, "autoResumeEnabled")),
 		};
 	params_read_awake(conf, vm, params);
+	vm->kms = members_key(vm->ctl, params);
 	vm->drained = json_is_true(json_object_get(params, MODEL_DRAINED));
 	vm->max_duration_ms =
 		params_seconds(params, "maximumDurationInSeconds", conf->max_duration_s * 1000);

@@ -10,6 +10,7 @@
 #include "control/api/issue.h"
 #include "control/connectors/connectors.h"
 #include "control/images/images.h"
+#include "control/kms/kms.h"
 
 static json_t *account_encode(const struct control *ctl, const struct account *a)
 {
@@ -135,6 +136,11 @@ void doze_delete_account(struct call *c)
 			a->name ? "The account still has images, microVMs or network connectors: "
 				  "delete them first."
 				: "This is the account of the configuration.");
+		return;
+	}
+	if (kms_count(c->ctl, id)) {
+		call_fail_as(c, 409, "ConflictException",
+			     "The account still has keys of 'doze kms': remove them first.");
 		return;
 	}
 	if (account_keys_change(c->ctl, a)) {

@@ -18,6 +18,7 @@ handler doze_build_log, doze_cancel_build, doze_get_awake, doze_get_build, doze_
 	doze_vm_log, doze_ports, doze_list_bases, doze_import_base, doze_remove_base,
 	doze_pull_base, doze_backup, doze_drain, doze_drain_progress, doze_stats, doze_env,
 	doze_publish, doze_list_published, doze_unpublish;
+handler kms_create, kms_list, kms_new_version, kms_enable, kms_disable, kms_delete;
 handler doze_create_account, doze_list_accounts, doze_delete_account;
 handler log_groups_describe, log_group_create, log_group_delete, log_group_retain,
 	log_group_retain_for_ever, log_streams_describe, log_events_get, log_events_filter;

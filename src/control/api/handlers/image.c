@@ -10,9 +10,11 @@
 #include "control/api/handlers/handlers.h"
 #include "control/api/handlers/managed.h"
 #include "control/api/idempotency.h"
+#include "control/api/key_use.h"
 #include "control/api/page.h"
 #include "control/api/resolve.h"
 #include "control/images/images.h"
+#include "control/model/sealing.h"
 
 static const int64_t memory_classes[] = { 512, 1024, 2048, 4096, 8192 };
 
@@ -134,9 +136,10 @@ static json_t *image_params(struct call *c)
 {
 	const char *base =
 		managed_base(c, call_text(c, "baseImageArn"), call_text(c, "baseImageVersion"));
+	struct kms_key *key;
 	json_t *params;
 
-	if (!base || !call_key_ok(c) || !credentials_role_ok(c, "buildRoleArn") ||
+	if (!base || !key_use_for_image(c, &key) || !credentials_role_ok(c, "buildRoleArn") ||
 	    !image_uri_ok(c) || !image_memory_ok(c) ||
 	    !managed_connectors_ok(c, json_object_get(c->in, "egressNetworkConnectors"), EGRESS) ||
 	    !image_hooks_ok(c) || !image_environment_ok(c))
@@ -151,6 +154,7 @@ static json_t *image_params(struct call *c)
 	json_object_del(params, "clientToken");
 	json_object_del(params, "imageIdentifier");
 	json_object_set_new(params, "baseImageVersion", json_string(base));
+	members_ask(params, key);
 	image_default(params, "resources", json_pack("[{s:i}]", "minimumMemoryInMiB", 2048));
 	image_default(params, "egressNetworkConnectors",
 		      managed_connector(c->ctl, "INTERNET_EGRESS"));
@@ -261,6 +265,7 @@ void image_rebuild(struct call *c)
 	struct image_version *of;
 	struct image *image;
 	json_t *params;
+	struct err e;
 
 	if (replay_begin(c, image_alive))
 		return;
@@ -272,7 +277,13 @@ void image_rebuild(struct call *c)
 	of = image_disk_of(c, image);
 	if (!of)
 		return;
-	params = json_deep_copy(of->params);
+	params = sealing_version_params(c->ctl, of, &e);
+	if (!params) {
+		err_wrap(&e, "the environment variables of version %lld.0 cannot be opened",
+			 (long long)of->number);
+		call_fail(c, &e);
+		return;
+	}
 	json_object_set_new(params, "rebuildOf", json_integer(of->number));
 	image_make_next(c, image, IMAGE_EV_REBUILD, params);
 }

@@ -7,9 +7,11 @@
 #include "control/api/handlers/handlers.h"
 #include "control/api/handlers/managed.h"
 #include "control/api/idempotency.h"
+#include "control/api/key_use.h"
 #include "control/api/page.h"
 #include "control/api/resolve.h"
 #include "control/microvm/lifecycle.h"
+#include "control/model/sealing.h"
 
 /* The version to run: ACTIVE, built, of an image that stays.  NULL: the call has failed. */
 static struct image_version *vm_version(struct call *c)
@@ -125,13 +127,15 @@ void vm_run(struct call *c)
 	struct image_version *v;
 	struct account *a;
 	struct microvm *vm;
+	struct kms_key *key;
+	struct err e;
 
 	if (!vm_arn_ok(c) || replay_begin(c, NULL))
 		return;
 	if (!managed_connectors_ok(c, json_object_get(c->in, "ingressNetworkConnectors"),
 				   INGRESS) ||
 	    !managed_connectors_ok(c, json_object_get(c->in, "egressNetworkConnectors"), EGRESS) ||
-	    !vm_logging_ok(c) || !vm_duration_ok(c) || !call_key_ok(c) ||
+	    !vm_logging_ok(c) || !vm_duration_ok(c) || !key_use(c, &key) ||
 	    !credentials_role_ok(c, "executionRoleArn"))
 		return;
 	v = vm_version(c);
@@ -145,6 +149,11 @@ void vm_run(struct call *c)
 	if (!vm_quota_ok(c, v))
 		return;
 	vm = model_microvm_new(c->ctl, v, vm_params(c, v));
+	if (sealing_microvm(c->ctl, vm, key, &e)) {
+		model_microvm_free(vm);
+		call_fail(c, &e);
+		return;
+	}
 	c->made = encode_microvm(c->ctl, vm);
 	c->claims_mib = v->memory_mib;
 	a = account_of(c->ctl, c->who->account);

@@ -1,0 +1,65 @@
+/* configured.c - the keys that the configuration names (contract: kms.h). */
+
+#include <string.h>
+
+#include "base/log.h"
+#include "control/kms/kms.h"
+#include "control/kms/master.h"
+
+static void configured_written(void *arg, int rc, const struct err *e)
+{
+	(void)arg;
+	if (rc)
+		log_err("the keys of the configuration could not be written, and are made at the "
+			"next start: %s",
+			e->text);
+}
+
+static void configured_make(struct control *ctl, const struct conf_kms_key *of, struct store_txn *t)
+{
+	struct err e;
+	struct kms_key *key = kms_new(ctl, ctl->conf->account, of->alias, *of->file, &e);
+
+	if (!key) {
+		log_err("a key of the configuration cannot be made key=%s error=\"%s\"", of->alias,
+			e.text);
+		return;
+	}
+	kms_add(ctl, key);
+	kms_put(t, key);
+	log_info("a key was made key=%s id=%s", of->alias, key->id);
+}
+
+/* A key that is there has the source that it was made with: another one would open nothing. */
+static void configured_compare(const struct kms_key *key, const struct conf_kms_key *of)
+{
+	if (key->file && !*of->file)
+		log_err("a key was made with a file that the configuration no longer gives: give "
+			"[kms_key %s] file again",
+			of->alias);
+	else if (!key->file && *of->file)
+		log_err("a key was made without a file, and the one that the configuration gives "
+			"is not used: remove the key first, or leave out [kms_key %s] file",
+			of->alias);
+}
+
+int kms_take_secret(struct control *ctl, const char *text, size_t size, struct err *e)
+{
+	struct store_txn *t;
+
+	if (master_take(ctl->kms->master, text, size, e))
+		return -1;
+	t = store_begin(ctl->store);
+	for (size_t i = 0; i < ctl->conf->n_kms_keys; i++) {
+		const struct conf_kms_key *of = &ctl->conf->kms_keys[i];
+		struct err none;
+		const struct kms_key *key = kms_find(ctl, ctl->conf->account, of->alias, &none);
+
+		if (key)
+			configured_compare(key, of);
+		else
+			configured_make(ctl, of, t);
+	}
+	store_commit(t, configured_written, NULL);
+	return 0;
+}
