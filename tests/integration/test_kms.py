@@ -166,6 +166,8 @@ def test_a_policy_says_who_may_use_and_who_may_change_a_key(rig):
             f"kms:GenerateDataKey on resource: {key['arn']}")
     refused(lambda: without.create_image("other", **KEYED, kmsKeyIdentifier="alias/never"), 403, "AccessDeniedException")
     refused(lambda: without.run(image), 403, "AccessDeniedException", f"kms:Decrypt on resource: {key['arn']}")
+    builder = with_policy({"Action": ["doze:*", "lambda:*", "iam:PassRole"]})
+    refused(lambda: builder.call("POST", f"/doze/v1/images/{quoted(image)}/rebuild"), 403, "AccessDeniedException", "kms:Decrypt")
     half = with_policy(plain, {"Action": "kms:GenerateDataKey"})
     refused(lambda: half.run(image, kmsKeyIdentifier="alias/app"), 403, "AccessDeniedException", "kms:Decrypt")
     user.run(image, kmsKeyIdentifier="alias/app")

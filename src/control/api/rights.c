@@ -10,6 +10,7 @@
 #include "control/api/handlers/managed.h"
 #include "control/api/key_use.h"
 #include "control/api/resolve.h"
+#include "control/images/images.h"
 #include "control/kms/kms.h"
 #include "control/model/access_key.h"
 #include "control/model/published.h"
@@ -266,6 +267,20 @@ static bool also_of_run(struct call *c, const struct subject *s)
 			    "INTERNET_EGRESS");
 }
 
+/* The next version is made of what an earlier one has. */
+static bool also_of_rebuild(struct call *c, const struct subject *s)
+{
+	const char *number = call_text(c, "imageVersion");
+	struct image *image =
+		find_image_any(c->ctl, c->who->account, call_text(c, "imageIdentifier"));
+
+	if (!image)
+		return true;
+	return also_key_of(c, s,
+			   number ? model_version(image, version_number(number))
+				  : images_newest_made(image));
+}
+
 static bool also_of_connector(struct call *c, const struct subject *s)
 {
 	return also_role(c, s, "OperatorRole") && also_tags(c, s, "Tags");
@@ -313,7 +328,7 @@ static const struct right rights[] = {
 	{ "GetAwake", subject_microvm, NULL, RIGHT_ACCOUNT },
 	{ "SetAwake", subject_microvm, NULL, RIGHT_ACCOUNT },
 	{ "GetImagePorts", subject_image_any, NULL, RIGHT_ACCOUNT },
-	{ "RebuildMicrovmImage", subject_image_any, NULL, RIGHT_ACCOUNT },
+	{ "RebuildMicrovmImage", subject_image_any, also_of_rebuild, RIGHT_ACCOUNT },
 	{ "PublishPort", subject_microvm, NULL, RIGHT_ACCOUNT },
 	{ "ListPublishedPorts", NULL, NULL, RIGHT_ACCOUNT },
 	{ "UnpublishPort", subject_published, NULL, RIGHT_ACCOUNT },

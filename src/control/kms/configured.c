@@ -1,22 +1,36 @@
 /* configured.c - the keys that the configuration names (contract: kms.h). */
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "control/kms/kms.h"
 #include "control/kms/master.h"
 
+struct configured {
+	struct control *ctl;
+	struct kms_key *key;
+};
+
+/* Nothing may be sealed by a key that a restart would not find. */
 static void configured_written(void *arg, int rc, const struct err *e)
 {
-	(void)arg;
-	if (rc)
-		log_err("the keys of the configuration could not be written, and are made at the "
-			"next start: %s",
-			e->text);
+	struct configured *c = arg;
+
+	c->key->changing = false;
+	if (rc) {
+		log_err("a key of the configuration could not be written, and is made at the next "
+			"start key=%s error=\"%s\"",
+			c->key->alias, e->text);
+		kms_forget(c->ctl, c->key);
+	}
+	free(c);
 }
 
-static void configured_make(struct control *ctl, const struct conf_kms_key *of, struct store_txn *t)
+static void configured_make(struct control *ctl, const struct conf_kms_key *of)
 {
+	struct store_txn *t;
+	struct configured *c;
 	struct err e;
 	struct kms_key *key = kms_new(ctl, ctl->conf->account, of->alias, *of->file, &e);
 
@@ -25,9 +39,14 @@ static void configured_make(struct control *ctl, const struct conf_kms_key *of, 
 			e.text);
 		return;
 	}
+	c = xcalloc(1, sizeof(*c));
+	*c = (struct configured){ ctl, key };
+	key->changing = true;
 	kms_add(ctl, key);
+	t = store_begin(ctl->store);
 	kms_put(t, key);
-	log_info("a key was made key=%s id=%s", of->alias, key->id);
+	store_commit(t, configured_written, c);
+	log_info("a key is made key=%s id=%s", of->alias, key->id);
 }
 
 /* A key that is there has the source that it was made with: another one would open nothing. */
@@ -45,11 +64,8 @@ static void configured_compare(const struct kms_key *key, const struct conf_kms_
 
 int kms_take_secret(struct control *ctl, const char *text, size_t size, struct err *e)
 {
-	struct store_txn *t;
-
 	if (master_take(ctl->kms->master, text, size, e))
 		return -1;
-	t = store_begin(ctl->store);
 	for (size_t i = 0; i < ctl->conf->n_kms_keys; i++) {
 		const struct conf_kms_key *of = &ctl->conf->kms_keys[i];
 		struct err none;
@@ -58,8 +74,7 @@ int kms_take_secret(struct control *ctl, const char *text, size_t size, struct e
 		if (key)
 			configured_compare(key, of);
 		else
-			configured_make(ctl, of, t);
+			configured_make(ctl, of);
 	}
-	store_commit(t, configured_written, NULL);
 	return 0;
 }

@@ -202,6 +202,30 @@ static void test_a_role_needs_no_key_and_a_static_one_needs_its_file(void **unus
 	assert_int_equal(read_text(&c, "[compat]\nunknown_roles = maybe\n", &e), -1);
 }
 
+static void test_a_key_at_rest_has_a_section_of_its_own(void **unused)
+{
+	static const char text[] = "[kms_key alias/App_1/x]\nfile = /etc/doze/app.key\n"
+				   "[kms_key alias/drawn]\nfile =\n[kms]\nfiles = plain\n";
+	static const char *const bad[] = {
+		"[kms_key app]\nfile = x\n",       "[kms_key alias/]\nfile = x\n",
+		"[kms_key alias/a b]\nfile = x\n", "[kms_key alias/a:b]\nfile = x\n",
+		"[kms_key alias/a]\nkey = x\n",    "[kms]\nfiles = yes\n"
+	};
+	struct conf c;
+	struct err e = { 0 };
+
+	(void)unused;
+	assert_int_equal(read_text(&c, text, &e), 0);
+	assert_int_equal(c.n_kms_keys, 2);
+	assert_string_equal(c.kms_keys[0].alias, "alias/App_1/x");
+	assert_string_equal(c.kms_keys[0].file, "/etc/doze/app.key");
+	assert_string_equal(c.kms_keys[1].alias, "alias/drawn");
+	assert_string_equal(c.kms_keys[1].file, "");
+	assert_string_equal(c.kms_files, "plain");
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_int_equal(read_text(&c, bad[i], &e), -1);
+}
+
 static void test_a_section_of_no_registry_is_refused_by_name(void **unused)
 {
 	static const struct {
@@ -356,6 +380,7 @@ int main(void)
 		cmocka_unit_test(test_a_role_has_a_section_of_its_own),
 		cmocka_unit_test(test_what_guests_know_of_names_may_be_long_and_is_checked),
 		cmocka_unit_test(test_a_role_needs_no_key_and_a_static_one_needs_its_file),
+		cmocka_unit_test(test_a_key_at_rest_has_a_section_of_its_own),
 		cmocka_unit_test(test_a_section_of_no_registry_is_refused_by_name),
 		cmocka_unit_test(test_there_may_be_many_registries_but_not_any_number),
 		cmocka_unit_test(test_an_error_names_the_key_and_what_is_allowed),
