@@ -7,8 +7,9 @@ import subprocess
 
 import pytest
 
+import lies
 import postgres_rig
-from control_rig import ACCOUNT, ALONE, BUILD, KMS, REGION, Control, wait_for
+from control_rig import ACCOUNT, ALONE, BUILD, KMS, REGION, Control, ipc, wait_for
 from signed import Api, Refused, quoted
 
 if not ALONE.exists():
@@ -295,6 +296,57 @@ def test_a_key_goes_only_when_it_seals_nothing(rig):
     refused(lambda: rig.api.create_image("app", **KEYED, kmsKeyIdentifier=key["arn"]), 400, "ValidationException", "There is no key")
     rig.restart()
     assert rig.api.get(vm)["state"] == "TERMINATED" and key_of(rig)["keyId"] != key["keyId"]
+
+
+CHANGES = {"create": ("POST", "/doze/v1/kms", {"alias": "other"}), "rotate": ("POST", "/doze/v1/kms/app/rotate", None),
+           "disable": ("POST", "/doze/v1/kms/app/disable", None), "delete": ("DELETE", "/doze/v1/kms/app", None)}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_change_that_the_store_refuses_has_not_happened(rig, name):
+    key_of(rig)
+    before = keys(rig)
+    rig.lies.tell("COMMIT", lies.FULL)
+    with pytest.raises(Refused) as caught:
+        rig.api.call(*CHANGES[name])
+    assert caught.value.status >= 500
+    rig.lies.truth()
+    assert keys(rig) == before
+    rig.restart()
+    assert keys(rig) == before
+    rig.api.call(*CHANGES[name])
+    assert keys(rig) != before
+
+
+@pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.parametrize("dies", ["before", "after"])
+def test_control_that_dies_at_a_change_finds_all_of_it_or_nothing(rig, name, dies):
+    key_of(rig)
+    image = rig.make_image("app", **KEYED, kmsKeyIdentifier="alias/drawn")
+    before = keys(rig)
+    rig.lies.tell("COMMIT", ipc.LIE_DIES_BEFORE if dies == "before" else ipc.LIE_DIES_AFTER, times=1)
+    asked = rig.api.later("call", *CHANGES[name])
+    asked.exception()
+    wait_for("it died", lambda: rig.process.poll() is not None)
+    rig.lies.truth()
+    rig.restart()
+    assert (keys(rig) == before) == (dies == "before")
+    assert env_of(rig, image) == {"TOKEN": ENV}
+
+
+def test_a_restore_opens_what_its_master_secret_and_its_file_open(rig, tmp_path):
+    held, drawn = (rig.make_image(alias, **KEYED, kmsKeyIdentifier=f"alias/{alias}") for alias in ("held", "drawn"))
+    rows = rig.api.call("POST", "/doze/v1/backup")["rows"]
+    for n, (kms, opens) in enumerate(((HELD, (held, drawn)), (KMS, (drawn,)), (HELD.replace("5a", "5b"), ()))):
+        place = tmp_path / str(n)
+        os.makedirs(place / "data/control")
+        (place / "data/control/restore.rows").write_bytes(pathlib.Path(f"{rig.dir}/data/{rows}").read_bytes())
+        other = rig_of(data=str(place), kms=kms)
+        try:
+            assert [image for image in (held, drawn) if env_of(other, image) == {"TOKEN": ENV}] == list(opens)
+            assert all(other.api.image(image)["state"] == "CREATED" for image in (held, drawn))
+        finally:
+            other.close()
 
 
 def test_files_that_no_key_encrypts_are_refused_unless_the_operator_says_so():

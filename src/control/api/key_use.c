@@ -26,6 +26,7 @@ bool key_use(struct call *c, struct kms_key **key)
 		return true;
 	*key = kms_find(c->ctl, c->who->account, text, &e);
 	if (!*key || kms_usable(c->ctl, *key, &e)) {
+		err_wrap(&e, "kmsKeyIdentifier");
 		call_fail(c, &e);
 		return false;
 	}
