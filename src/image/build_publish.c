@@ -73,7 +73,7 @@ static void build_published(void *arg, int rc)
 static void build_commit_now(struct vm *vm)
 {
 	struct build *b = container_of(vm, struct build, vm);
-	autofree char *text = json_dumps(b->spec.json, JSON_COMPACT);
+	autofree char *text = spec_text(&b->spec);
 	autoclose int fd = -1;
 	struct err e;
 

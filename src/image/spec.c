@@ -55,6 +55,15 @@ static int spec_members(struct spec *s, struct err *e)
 	return 0;
 }
 
+char *spec_text(const struct spec *s)
+{
+	json_auto_t *shown = json_copy(s->json);
+
+	if (json_is_true(json_object_get(shown, "sealed")))
+		json_object_del(shown, "environment");
+	return json_dumps(shown, JSON_COMPACT);
+}
+
 int spec_read(struct spec *s, const void *data, size_t size, struct err *e)
 {
 	json_error_t why;

@@ -26,6 +26,9 @@ struct spec {
 	struct spec_hook ready, validate;
 };
 
+/* What stands beside a version: its environment is not in it if a key seals that in the store.  The
+ * caller's. */
+char *spec_text(const struct spec *s);
 int spec_read(struct spec *s, const void *data, size_t size, struct err *e) must_check;
 void spec_free(struct spec *s);
 

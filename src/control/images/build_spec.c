@@ -40,6 +40,8 @@ static json_t *build_spec(const struct control *ctl, const struct image_version 
 			 HOST_ARCHITECTURE, "warnings",
 			 warnings ? json_deep_copy(warnings) : json_array(), "hooks",
 			 build_spec_hooks(&v->hooks));
+	if (v->kms)
+		json_object_set_new(spec, "sealed", json_true());
 	if (rebuild)
 		json_object_set(spec, "rebuildOf", rebuild);
 	return spec;

@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include <jansson.h>
+
 #include "image/spec.h"
 
 #define SPEC                                                                                  \
@@ -54,6 +56,29 @@ static void test_a_spec_that_makes_no_sense_is_refused(void **unused)
 
 		if (!spec_read(&s, bad[i], strlen(bad[i]), &e))
 			fail_msg("taken: %s", bad[i]);
+	}
+}
+
+static void test_what_a_key_seals_is_not_stored_beside_the_version(void **unused)
+{
+	static const char *const texts[] = {
+		"{" SPEC ",\"environment\":{\"A\":\"b-secret\"},\"sealed\":true}",
+		"{" SPEC ",\"environment\":{\"A\":\"b-secret\"}}",
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		autofree char *text = NULL;
+		struct spec s;
+		struct err e;
+
+		assert_int_equal(spec_read(&s, texts[i], strlen(texts[i]), &e), 0);
+		text = spec_text(&s);
+		assert_int_equal(strstr(text, "b-secret") != NULL, i == 1);
+		assert_non_null(strstr(text, "arn:x"));
+		assert_string_equal(json_string_value(json_object_get(s.environment, "A")),
+				    "b-secret");
+		spec_free(&s);
 	}
 }
 
@@ -154,6 +179,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_spec_is_read_with_its_hooks),
 		cmocka_unit_test(test_a_spec_that_makes_no_sense_is_refused),
+		cmocka_unit_test(test_what_a_key_seals_is_not_stored_beside_the_version),
 		cmocka_unit_test(test_a_rebuild_names_an_earlier_version),
 		cmocka_unit_test(
 			test_a_class_has_four_times_the_memory_and_at_most_the_hosts_cores),
