@@ -51,6 +51,7 @@ def test_a_key_keeps_a_payload_out_of_the_store_and_wakes_nobody_while_it_is_dis
     doze.cli("kms", "enable", "daemon")
     assert doze.call(vm, token=token)["payload"] == PAYLOAD
     doze.api.terminate_microvm(microvmIdentifier=vm["microvmId"])
+    doze.wait_state(vm["microvmId"], "TERMINATED")
     doze.api.delete_microvm_image(imageIdentifier=image)
     wait_for("the key is free", lambda: doze.cli("kms", "rm", "daemon", check=False).returncode == 0)
     error = refused(doze.create_image, name="keyed", uri="s3://apps/app.zip", kmsKeyIdentifier=key["arn"])
