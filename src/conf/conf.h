@@ -99,7 +99,7 @@ struct conf {
 	size_t n_roles;
 	struct conf_kms_key kms_keys[CONF_KMS_KEYS];
 	size_t n_kms_keys;
-	char kms_files[16]; /* refuse, plain */
+	char kms_files[16]; /* encrypt, plain */
 
 	int64_t ready_timeout_s, validate_timeout_s, hook_timeout_s; /* defaults, service.md 23 */
 	int64_t terminated_keep_ms;

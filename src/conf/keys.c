@@ -120,7 +120,7 @@ const struct conf_key conf_keys[] = {
 	{ "store", "url", TEXT(store_url), "", "where the rows are kept: postgresql://USER@HOST/DATABASE; empty: in the file control/doze.db. doze.ini can be read by everyone, so put no password here" },
 	{ "store", "url_file", TEXT(store_url_file), "", "file with that URL alone, of the user doze-control and readable by nobody else; for one with a password" },
 
-	{ "kms", "files", TEXT(kms_files), "refuse", "an image that asks for a key of its own (kmsKeyIdentifier), whose files no key of doze encrypts: refuse: it is refused; plain: its secret members are sealed in the store, and its files are left to the disk's encryption" },
+	{ "kms", "files", TEXT(kms_files), "encrypt", "files of an image that names a key (kmsKeyIdentifier), and of its microVMs: encrypt: the file system encrypts them, and where it cannot, the image is refused; plain: only its secret members are sealed, in the store" },
 
 	{ "compat", "arm64_as_host", NUM(arm64_as_host, 0, 1), "1", "1: an image that asks for ARM_64 is built for this host; 0: refused" },
 	{ "compat", "unknown_roles", TEXT(unknown_roles), "accept", "a role that no [role NAME] names: accept (it gives no credentials, and the log has a line), refuse (the call is)" },
@@ -178,7 +178,7 @@ const struct conf_words conf_words[] = {
 	  "credentials",
 	  "none static process doze",
 	  { { NULL, NULL }, { NULL, NULL } } },
-	{ "kms", "files", "refuse plain", { { NULL, NULL }, { NULL, NULL } } },
+	{ "kms", "files", "encrypt plain", { { NULL, NULL }, { NULL, NULL } } },
 	{ "build", "pull", "always missing never", { { "0", "never" }, { "1", "missing" } } },
 };
 

@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/fscrypt.h"
+#include "base/hex.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "image/build.h"
@@ -30,6 +32,30 @@ static int build_open_log(struct build *b, struct err *e)
 	if (b->log.fd < 0 || image_share(b->role, b->log.fd, 0640))
 		return err_set(e, ERR_INTERNAL, "open the build log");
 	return 0;
+}
+
+/* All that is made for the version is encrypted from its first byte.  Control keeps the key in the
+ * file system; our own claim on it is needed for the policies alone. */
+static int build_encrypt_dirs(const struct build *b, struct err *e)
+{
+	uint8_t key[FSCRYPT_KEY_BYTES];
+	struct fscrypt_id id;
+	int rc;
+
+	if (!b->spec.file_key)
+		return 0;
+	if (!hex_decode(b->spec.file_key, key, sizeof(key)))
+		return err_set(e, ERR_INTERNAL, "the key of its files cannot be used");
+	rc = fscrypt_add(b->files.draft_fd, key, &id);
+	explicit_bzero(key, sizeof(key));
+	if (!rc)
+		rc = fscrypt_set(b->files.draft_fd, &id);
+	if (!rc)
+		rc = fscrypt_set(b->files.dir_fd, &id);
+	if (rc != -EOPNOTSUPP && rc != -ENOTTY)
+		fscrypt_remove(b->files.draft_fd, &id);
+	errno = -rc;
+	return rc ? err_sys(e, "encrypt its files") : 0;
 }
 
 static int build_open_dirs(struct build *b, struct err *e)
@@ -56,7 +82,7 @@ static int build_open_dirs(struct build *b, struct err *e)
 		io_open_below(b->files.image_fd, b->files.draft_name, O_RDONLY | O_DIRECTORY, 0);
 	if (b->files.draft_fd < 0 || image_share(role, b->files.draft_fd, 0750))
 		return err_set(e, ERR_INTERNAL, "open the version's directory");
-	return 0;
+	return build_encrypt_dirs(b, e);
 }
 
 static void build_log_warnings(struct build *b)

@@ -39,6 +39,7 @@ static int spec_members(struct spec *s, struct err *e)
 	if (version < 1 || version > INT32_MAX || memory < 128 || memory > 65536 || port < 0 ||
 	    port > 65535 || rebuild < 0 || rebuild >= version)
 		return err_set(e, ERR_INVALID, "the build spec has a number out of range");
+	s->file_key = json_string_value(json_object_get(s->json, "fileKey"));
 	s->version = version;
 	s->rebuild_of = rebuild;
 	s->memory_mib = memory;
@@ -61,6 +62,7 @@ char *spec_text(const struct spec *s)
 
 	if (json_is_true(json_object_get(shown, "sealed")))
 		json_object_del(shown, "environment");
+	json_object_del(shown, "fileKey");
 	return json_dumps(shown, JSON_COMPACT);
 }
 

@@ -19,6 +19,7 @@ struct spec {
 	json_t *json; /* the whole document, owned; it owns the texts below */
 	const char *bucket, *key, *name, *arn, *region;
 	const json_t *environment, *warnings; /* an object of texts, an array of texts; or NULL */
+	const char *file_key;                 /* hexadecimal digits; NULL: its files are plain */
 	int64_t version, memory_mib, hook_port;
 	int64_t rebuild_of; /* the version whose disk is reused; 0: the disk is made from the
 			       artifact */

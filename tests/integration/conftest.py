@@ -26,8 +26,7 @@ def doze(tmp_path_factory):
     # The registry of test_registries.py, which begins to answer there.
     mirror = f"127.0.0.1:{free_ports(1)[0]}"
     settings = {"service": {"listen": "127.0.0.77", "api_name": "server.example.org"},  # test_remote.py
-                "build": {"insecure_registries": mirror}, "registry registry.test": {"mirror": mirror},
-                "kms": {"files": "plain"}}  # test_kms_daemon.py
+                "build": {"insecure_registries": mirror}, "registry registry.test": {"mirror": mirror}}
     if PREBUILT:
         settings["machine"] = {"engine": "kvm"}
     instance = Doze(tmp_path_factory.mktemp("doze"), PREBUILT, **settings)

@@ -1,5 +1,7 @@
 """What the tests drive doze with: its own programs, and the clients that users have."""
 import contextlib
+import errno
+import fcntl
 import http.client
 import json
 import os
@@ -45,6 +47,18 @@ def wait_for(what, condition, seconds=60, every=0.05):
             return value
         assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
         time.sleep(every)
+
+
+def encrypts(place):
+    """Does the kernel encrypt files of this file system?"""
+    fd = os.open(place, os.O_RDONLY)
+    try:
+        fcntl.ioctl(fd, 0xC0096616, bytearray((24).to_bytes(8, "little") + bytes(24)))  # FS_IOC_GET_ENCRYPTION_POLICY_EX
+        return True
+    except OSError as error:
+        return error.errno == errno.ENODATA
+    finally:
+        os.close(fd)
 
 
 def free_ports(n):
@@ -114,7 +128,7 @@ class Doze:
         image = self.scratch / "disk"
         with open(image, "wb") as file:
             file.truncate(gib << 30)
-        subprocess.run(["mke2fs", "-q", "-F", "-t", "ext4", "-m", "0", "-E", "lazy_itable_init=1,lazy_journal_init=1",
+        subprocess.run(["mke2fs", "-q", "-F", "-t", "ext4", "-m", "0", "-O", "encrypt", "-E", "lazy_itable_init=1,lazy_journal_init=1",
                         image], check=True)
         self.data.mkdir(mode=0o755)
         subprocess.run(["mount", "-o", "loop", image, self.data], check=True)

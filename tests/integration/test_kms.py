@@ -2,8 +2,10 @@
 import json
 import os
 import pathlib
+import shutil
 import sqlite3
 import subprocess
+import tempfile
 
 import pytest
 
@@ -350,7 +352,8 @@ def test_a_restore_opens_what_its_master_secret_and_its_file_open(rig, tmp_path)
 
 
 def test_files_that_no_key_encrypts_are_refused_unless_the_operator_says_so():
-    rig = rig_of(settings="")
+    place = tempfile.mkdtemp(prefix="doze-kms-", dir="/dev/shm")  # a file system that never encrypts
+    rig = rig_of(settings="", data=place)
     try:
         key_of(rig)
         refused(lambda: rig.api.create_image("app", **KEYED, kmsKeyIdentifier="alias/app"), 400, "ValidationException",
@@ -361,6 +364,7 @@ def test_files_that_no_key_encrypts_are_refused_unless_the_operator_says_so():
         assert PAYLOAD.encode() not in text and ENV.encode() in text  # which has no key
     finally:
         rig.close()
+        shutil.rmtree(place)
 
 
 def test_without_a_master_secret_keys_are_refused_and_the_rest_works():

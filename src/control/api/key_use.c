@@ -40,12 +40,12 @@ bool key_use_for_image(struct call *c, struct kms_key **key)
 {
 	if (!key_use(c, key))
 		return false;
-	if (!*key || !strcmp(c->ctl->conf->kms_files, "plain"))
+	if (!*key || !kms_files_wanted(c->ctl) || (*key)->in_kernel)
 		return true;
-	call_invalid(c, "kmsKeyIdentifier cannot be used for an image: this server does not "
-			"encrypt the files of images with a key. Where the disk below its data "
-			"directory is encrypted, its operator can allow keys that seal the "
-			"environment variables alone, with [kms] files = plain.");
+	call_invalid(c, "kmsKeyIdentifier cannot be used for an image: the file system of this "
+			"server's data directory does not encrypt files with keys (ext4 needs the "
+			"feature 'encrypt'). Its operator can allow keys that seal the environment "
+			"variables alone, with [kms] files = plain.");
 	return false;
 }
 

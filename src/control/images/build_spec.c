@@ -1,11 +1,14 @@
 #include "control/images/build_spec.h"
 
+#include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/hex.h"
 #include "base/host.h"
 #include "base/io.h"
+#include "control/kms/kms.h"
 
 static json_t *build_spec_hooks(const struct hooks *hooks)
 {
@@ -16,6 +19,23 @@ static json_t *build_spec_hooks(const struct hooks *hooks)
 				    json_pack("{s:b,s:I}", "enabled", (int)hooks->each[i].enabled,
 					      "timeoutMs", (json_int_t)hooks->each[i].timeout_ms));
 	return o;
+}
+
+/* Where the key of files cannot be had, the image role is told so and makes none. */
+static void build_spec_seal(const struct control *ctl, const struct image_version *v, json_t *spec)
+{
+	uint8_t key[FSCRYPT_KEY_BYTES];
+	char digits[2 * FSCRYPT_KEY_BYTES + 1] = "";
+	struct err e;
+
+	json_object_set_new(spec, "sealed", json_true());
+	if (!kms_files_wanted(ctl))
+		return;
+	if (!kms_file_key(ctl, v->kms, key, &e))
+		hex_encode(key, sizeof(key), digits);
+	json_object_set_new(spec, "fileKey", json_string(digits));
+	OPENSSL_cleanse(key, sizeof(key));
+	OPENSSL_cleanse(digits, sizeof(digits));
 }
 
 static json_t *build_spec(const struct control *ctl, const struct image_version *v,
@@ -41,7 +61,7 @@ static json_t *build_spec(const struct control *ctl, const struct image_version 
 			 warnings ? json_deep_copy(warnings) : json_array(), "hooks",
 			 build_spec_hooks(&v->hooks));
 	if (v->kms)
-		json_object_set_new(spec, "sealed", json_true());
+		build_spec_seal(ctl, v, spec);
 	if (rebuild)
 		json_object_set(spec, "rebuildOf", rebuild);
 	return spec;

@@ -18,6 +18,8 @@ static void configured_written(void *arg, int rc, const struct err *e)
 	struct configured *c = arg;
 
 	c->key->changing = false;
+	if (!rc)
+		kms_files_add(c->ctl, c->key);
 	if (rc) {
 		log_err("a key of the configuration could not be written, and is made at the next "
 			"start key=%s error=\"%s\"",
@@ -66,6 +68,7 @@ int kms_take_secret(struct control *ctl, const char *text, size_t size, struct e
 {
 	if (master_take(ctl->kms->master, text, size, e))
 		return -1;
+	kms_files_add_all(ctl);
 	for (size_t i = 0; i < ctl->conf->n_kms_keys; i++) {
 		const struct conf_kms_key *of = &ctl->conf->kms_keys[i];
 		struct err none;

@@ -155,8 +155,8 @@ static int kms_wrapper(const struct control *ctl, const struct kms_key *key, int
 	return master_wrapper(ctl->kms->master, key->file ? key->alias : NULL, to->bytes, e);
 }
 
-static int kms_unwrap(const struct control *ctl, const struct kms_key *key, int64_t version,
-		      struct sealed_key *to, struct err *e)
+int kms_unwrap(const struct control *ctl, const struct kms_key *key, int64_t version,
+	       struct sealed_key *to, struct err *e)
 {
 	const struct sealed_place at = kms_place(key);
 	autobuf struct buf bytes = { .secret = true };

@@ -7,6 +7,7 @@
 #ifndef CONTROL_KMS_KMS_H
 #define CONTROL_KMS_KMS_H
 
+#include "base/fscrypt.h"
 #include "base/hash.h"
 #include "control/control.h"
 #include "control/kms/sealed.h"
@@ -31,7 +32,9 @@ struct kms_key {
 	int64_t created_ms;
 	struct kms_version *versions; /* the first is number 1; owned */
 	size_t n_versions;
-	unsigned users; /* versions of images, and microVMs that are not TERMINATED */
+	bool in_kernel;            /* the file system of the data directory has it */
+	struct fscrypt_id file_id; /* of the key of files, if it has */
+	unsigned users;            /* versions of images, and microVMs that are not TERMINATED */
 };
 
 struct kms {
@@ -83,6 +86,22 @@ char *kms_seal(const struct control *ctl, const struct kms_key *key, const struc
 	       const void *data, size_t size, struct err *e) must_check;
 int kms_unseal(const struct control *ctl, const char *text, const struct sealed_place *at,
 	       struct buf *to, struct err *e) must_check;
+/* One of its versions; the caller wipes @to. */
+int kms_unwrap(const struct control *ctl, const struct kms_key *key, int64_t version,
+	       struct sealed_key *to, struct err *e) must_check;
+
+/* Files of images, which the file system encrypts where it can (base/fscrypt.h), unless the
+ * configuration leaves them plain. */
+bool kms_files_wanted(const struct control *ctl);
+bool kms_files_offered(const struct control *ctl);
+/* The caller wipes @to. */
+int kms_file_key(const struct control *ctl, const struct kms_key *key,
+		 uint8_t to[FSCRYPT_KEY_BYTES], struct err *e) must_check;
+void kms_files_add(const struct control *ctl, struct kms_key *key); /* if it can be used */
+void kms_files_add_all(const struct control *ctl);
+/* Again and again, until key->in_kernel is false. */
+void kms_files_remove(const struct control *ctl, struct kms_key *key);
+
 /* A code over @text that only this server makes, so that it tells nothing of a short secret. */
 void kms_code(const struct control *ctl, const char *text, char hex[65]);
 

@@ -6,6 +6,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "control/admission/admission.h"
+#include "control/kms/kms.h"
+#include "control/pool/key_files.h"
 #include "control/pool/prewarm.h"
 #include "control/pool/restore.h"
 #include "control/pool/spares.h"
@@ -192,7 +194,8 @@ static unsigned pool_wanted(struct control *ctl, struct template *t, int64_t now
 	struct err e;
 
 	/* Adoption ends every machine that has no row, and removes its files. */
-	if (!ctl->adopted || ctl->draining || ctl->stopping || model_runs_here(ctl, v, &e))
+	if (!ctl->adopted || ctl->draining || ctl->stopping || kms_usable(ctl, v->kms, &e) ||
+	    model_runs_here(ctl, v, &e))
 		return 0;
 	if (now - t->demand_ms >= POOL_DEMAND_MS) {
 		t->demand = 0;
@@ -223,6 +226,8 @@ static void pool_check_template(struct control *ctl, struct template *t)
 	unsigned wanted = pool_wanted(ctl, t, now), have = pool_count(t);
 	bool recent = t->version == model_active_version(t->version->image) &&
 		      now - t->version->recent_ms < ctl->conf->pool_recent_ms;
+	struct err e;
+	bool locked;
 
 	list_each(c, &t->clones, struct clone, in)
 	{
@@ -238,7 +243,9 @@ static void pool_check_template(struct control *ctl, struct template *t)
 			break;
 		pool_add(t);
 	}
-	if (!recent && !have && t->memfd >= 0 && list_empty(&t->waits) && !pool_live(t))
+	locked = kms_usable(ctl, t->version->kms, &e) != 0;
+	if (!have && t->memfd >= 0 && list_empty(&t->waits) &&
+	    (locked || (!recent && !pool_live(t))))
 		template_unload(t);
 }
 
@@ -254,6 +261,8 @@ static void pool_check(struct control *ctl)
 	}
 	list_each(t, &ctl->templates, struct template, in) pool_check_template(ctl, t);
 	spares_check(ctl);
+	if (ctl->kms)
+		key_files_settle(ctl);
 }
 
 static void pool_tick(uv_timer_t *timer)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/fscrypt.h"
 #include "base/io.h"
 
 static const char *const checkpoint_files[] = { "header", "state", "memory", "disk" };
@@ -198,6 +199,16 @@ static int dir_create(int dir_fd, const char *path, int flags, struct err *e)
 	return fd < 0 ? err_sys(e, "create '%s'", path) : fd;
 }
 
+/* What belongs to a microVM is encrypted as its image is. */
+static int dir_encrypt(int dir_fd, const char *path, int like, struct err *e)
+{
+	autoclose int dir = io_open_below(dir_fd, path, O_RDONLY | O_DIRECTORY, 0);
+	int rc = dir < 0 ? dir : fscrypt_inherit(dir, like);
+
+	errno = -rc;
+	return rc ? err_sys(e, "encrypt the directory '%s'", path) : 0;
+}
+
 static int dir_link_disk(int dir_fd, const char *id, const char *machine, int64_t n, struct err *e)
 {
 	char from[CHECKPOINT_PATH], to[CHECKPOINT_PATH];
@@ -207,11 +218,27 @@ static int dir_link_disk(int dir_fd, const char *id, const char *machine, int64_
 	return linkat(dir_fd, from, dir_fd, to, 0) ? err_sys(e, "keep the disk of the microVM") : 0;
 }
 
+static int dir_encrypt_draft(int dir_fd, const char *id, const char *machine, int64_t n,
+			     struct err *e)
+{
+	char path[CHECKPOINT_PATH];
+	autoclose int overlay = -1;
+
+	snprintf(path, sizeof(path), "machines/%s/overlay", machine);
+	overlay = io_open_below(dir_fd, path, O_RDONLY, 0);
+	if (overlay < 0)
+		return 0; /* to link it says why */
+	checkpoint_dir_path(path, id, n, true, "");
+	return dir_encrypt(dir_fd, path, overlay, e);
+}
+
 static int dir_fill_draft(int dir_fd, const char *id, const char *machine, int64_t n,
 			  int fds[SAVE_NUM_FDS], struct err *e)
 {
 	char path[CHECKPOINT_PATH];
 
+	if (dir_encrypt_draft(dir_fd, id, machine, n, e))
+		return -1;
 	for (size_t i = 0; i < SAVE_NUM_FDS; i++) {
 		checkpoint_dir_path(path, id, n, true, checkpoint_files[i]);
 		fds[i] = dir_create(dir_fd, path, O_WRONLY, e);
@@ -322,6 +349,10 @@ int checkpoint_new_overlay(int dir_fd, const char *machine, int empty_fd, struct
 		return -1;
 	snprintf(path, sizeof(path), "machines/%s/overlay", machine);
 	unlinkat(dir_fd, path, 0);
+	snprintf(path, sizeof(path), "machines/%s", machine);
+	if (dir_encrypt(dir_fd, path, empty_fd, e))
+		return -1;
+	snprintf(path, sizeof(path), "machines/%s/overlay", machine);
 	fd = dir_create(dir_fd, path, O_RDWR, e);
 	if (fd < 0)
 		return -1;

@@ -62,7 +62,8 @@ static void test_a_spec_that_makes_no_sense_is_refused(void **unused)
 static void test_what_a_key_seals_is_not_stored_beside_the_version(void **unused)
 {
 	static const char *const texts[] = {
-		"{" SPEC ",\"environment\":{\"A\":\"b-secret\"},\"sealed\":true}",
+		"{" SPEC ",\"environment\":{\"A\":\"b-secret\"},\"sealed\":true,"
+		"\"fileKey\":\"c-secret\"}",
 		"{" SPEC ",\"environment\":{\"A\":\"b-secret\"}}",
 	};
 
@@ -75,6 +76,7 @@ static void test_what_a_key_seals_is_not_stored_beside_the_version(void **unused
 		assert_int_equal(spec_read(&s, texts[i], strlen(texts[i]), &e), 0);
 		text = spec_text(&s);
 		assert_int_equal(strstr(text, "b-secret") != NULL, i == 1);
+		assert_null(strstr(text, "c-secret"));
 		assert_non_null(strstr(text, "arn:x"));
 		assert_string_equal(json_string_value(json_object_get(s.environment, "A")),
 				    "b-secret");

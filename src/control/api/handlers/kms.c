@@ -7,6 +7,7 @@
 #include "control/api/handlers/handlers.h"
 #include "control/api/key_use.h"
 #include "control/kms/kms.h"
+#include "control/pool/pool.h"
 
 static json_t *kms_encode(const struct control *ctl, const struct kms_key *key)
 {
@@ -60,6 +61,9 @@ static void kms_written(void *arg, int rc, const struct err *e)
 		kms_become(key, change->row);
 	else if (change->removes == !rc) /* it is gone, or never was */
 		kms_forget(c->ctl, key);
+	if (key->alias && key->enabled)
+		kms_files_add(c->ctl, key);
+	pool_wake(c->ctl); /* clones come and go with their key, and the key of files after them */
 	c->made = key->alias ? kms_encode(c->ctl, key) : json_object();
 	free(change);
 	call_done(c, rc, e);
