@@ -209,6 +209,36 @@ static void test_secrets_of_keys_that_cannot_be_read_are_refused(void **unused)
 		assert_int_equal(master_take(ctl.kms->master, texts[i], strlen(texts[i]), &e), -1);
 }
 
+/* Of the mapping that begins there, the flags as /proc/self/smaps has them. */
+static void flags_of(const void *at, char *flags, size_t size)
+{
+	FILE *file = fopen("/proc/self/smaps", "r");
+	bool found = false;
+	char line[512];
+
+	assert_non_null(file);
+	*flags = '\0';
+	while (fgets(line, sizeof(line), file)) {
+		unsigned long begin;
+		char dash;
+
+		if (sscanf(line, "%lx%c", &begin, &dash) == 2 && dash == '-')
+			found = begin == (unsigned long)(uintptr_t)at;
+		else if (found && !strncmp(line, "VmFlags:", 8))
+			snprintf(flags, size, "%s", line);
+	}
+	fclose(file);
+}
+
+static void test_what_wraps_keys_is_in_no_core_dump(void **unused)
+{
+	char flags[512];
+
+	(void)unused;
+	flags_of(ctl.kms->master, flags, sizeof(flags));
+	assert_non_null(strstr(flags, " dd"));
+}
+
 static void test_members_are_sealed_in_their_place_and_come_back(void **unused)
 {
 	struct kms_key *key = key_of(ACCOUNT, "alias/x", false);
@@ -261,6 +291,7 @@ int main(void)
 		TEST(test_another_master_secret_opens_nothing),
 		TEST(test_a_damaged_version_fails_alone),
 		TEST(test_secrets_of_keys_that_cannot_be_read_are_refused),
+		TEST(test_what_wraps_keys_is_in_no_core_dump),
 		TEST(test_members_are_sealed_in_their_place_and_come_back),
 		TEST(test_members_stay_as_they_are_where_their_key_cannot_be_used),
 	};
