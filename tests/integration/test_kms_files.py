@@ -51,6 +51,8 @@ def test_the_files_of_an_image_and_of_its_microvms_are_encrypted_with_its_key(do
     assert made["state"] == "SUCCESSFUL", f"{made.get('stateReason')}\n{doze.build_log('sealed')}"
     folder = folder_of(doze, "sealed") / "1"
     assert json.loads((folder / "spec.json").read_text())["sealed"] and ENV not in (folder / "spec.json").read_text()
+    assert made["environmentVariables"] == {"TOKEN": ENV}
+    assert not any(ENV.encode() in file.read_bytes() for file in (doze.data / "control").glob("doze.db*"))
     vm = microvms(image, idlePolicy={"maxIdleDurationSeconds": 3600, "suspendedDurationSeconds": 3600, "autoResumeEnabled": True})
     token = doze.token(vm["microvmId"])
     assert doze.call(vm, token=token)["n"] == 1
