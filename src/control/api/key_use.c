@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "control/kms/kms.h"
+#include "control/kms/files.h"
 
 struct kms_key *key_use_find(const struct call *c, const char *text, struct err *e)
 {

@@ -8,7 +8,7 @@
 #include "base/hex.h"
 #include "base/host.h"
 #include "base/io.h"
-#include "control/kms/kms.h"
+#include "control/kms/files.h"
 
 static json_t *build_spec_hooks(const struct hooks *hooks)
 {

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "control/kms/kms.h"
+#include "control/kms/files.h"
 #include "control/kms/master.h"
 
 struct configured {

@@ -1,5 +1,4 @@
-/* files.c - the key of files (contract: kms.h).  It belongs to a key for ever: what is encrypted
- * with it is not rewritten by a rotation. */
+#include "control/kms/files.h"
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -7,8 +6,8 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "control/kms/kms.h"
 
+/* It belongs to a key for ever: what is encrypted with it is not rewritten by a rotation. */
 #define FILES_ABOUT "doze kms files 1"
 
 bool kms_files_wanted(const struct control *ctl)

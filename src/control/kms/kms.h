@@ -90,18 +90,6 @@ int kms_unseal(const struct control *ctl, const char *text, const struct sealed_
 int kms_unwrap(const struct control *ctl, const struct kms_key *key, int64_t version,
 	       struct sealed_key *to, struct err *e) must_check;
 
-/* Files of images, which the file system encrypts where it can (base/fscrypt.h), unless the
- * configuration leaves them plain. */
-bool kms_files_wanted(const struct control *ctl);
-bool kms_files_offered(const struct control *ctl);
-/* The caller wipes @to. */
-int kms_file_key(const struct control *ctl, const struct kms_key *key,
-		 uint8_t to[FSCRYPT_KEY_BYTES], struct err *e) must_check;
-void kms_files_add(const struct control *ctl, struct kms_key *key); /* if it can be used */
-void kms_files_add_all(const struct control *ctl);
-/* Again and again, until key->in_kernel is false. */
-void kms_files_remove(const struct control *ctl, struct kms_key *key);
-
 /* A code over @text that only this server makes, so that it tells nothing of a short secret. */
 void kms_code(const struct control *ctl, const char *text, char hex[65]);
 

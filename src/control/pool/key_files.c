@@ -1,6 +1,6 @@
 #include "control/pool/key_files.h"
 
-#include "control/kms/kms.h"
+#include "control/kms/files.h"
 #include "control/model/model.h"
 
 /* What runs must be saved, and writes files for that. */

@@ -6,7 +6,7 @@
 #include "control/api/encode.h"
 #include "control/api/handlers/handlers.h"
 #include "control/api/key_use.h"
-#include "control/kms/kms.h"
+#include "control/kms/files.h"
 #include "control/pool/pool.h"
 
 static json_t *kms_encode(const struct control *ctl, const struct kms_key *key)
