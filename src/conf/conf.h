@@ -129,6 +129,8 @@ struct conf {
 void conf_defaults(struct conf *c, const char *instance);
 /* Read an open ini file (-1: none) over *c and check the whole. */
 int conf_read(struct conf *c, int fd, const char *name, struct err *e) must_check;
+/* Is there a role whose microVMs use doze's own API? */
+bool conf_guests_have_api(const struct conf *c);
 /* What an instance may be called: up to 16 of a-z and 0-9, or "" for the default one. */
 bool conf_instance_valid(const char *instance);
 /* What to type for a command of doze so that it reaches this instance: "sudo doze --instance NAME

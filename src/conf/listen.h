@@ -9,7 +9,7 @@
 #define LISTEN_ADDRESSES 10 /* of one listener: 8 that are given, and the two loopbacks */
 
 struct listen_addresses {
-	char at[LISTEN_ADDRESSES][INET6_ADDRSTRLEN];
+	char at[LISTEN_ADDRESSES + 1][INET6_ADDRSTRLEN]; /* room for that of guests besides */
 	size_t n;
 };
 

@@ -348,6 +348,14 @@ static int conf_check(const struct conf *c, const char *name, struct err *e)
 	return awake_check_list(c->awake, e) ? err_wrap(e, "%s: [limits] awake", name) : 0;
 }
 
+bool conf_guests_have_api(const struct conf *c)
+{
+	for (size_t i = 0; i < c->n_roles; i++)
+		if (!strcmp(c->roles[i].credentials, "doze"))
+			return true;
+	return false;
+}
+
 int conf_read(struct conf *c, int fd, const char *name, struct err *e)
 {
 	struct conf_reading r = { .conf = c, .file = name, .e = e };

@@ -3,11 +3,13 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "conf/listen.h"
+#include "ipc/agent.h"
 
 #define FALLBACK_FIRST 8443
 #define FALLBACK_LAST  8542
@@ -38,6 +40,8 @@ static int listen_at(const char *ip, uint16_t port, enum listen_share share)
 	if (fd < 0)
 		return -errno;
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
+	if (!strcmp(ip, SLOT_API_IP)) /* priv gives the host that address later */
+		setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &(int){ 1 }, sizeof(int));
 	if (share == LISTEN_MORE && listen_reuse(fd))
 		return -errno;
 	if (is_v6) {
@@ -159,15 +163,31 @@ static int listen_metrics(struct listeners *l, const struct conf *conf, struct e
 		  : 0;
 }
 
+/* Those addresses, and the one that guests with a role of doze's own reach. */
+static const struct listen_addresses *listen_guests(const struct conf *conf,
+						    const struct listen_addresses *given,
+						    struct listen_addresses *to)
+{
+	bool all = false;
+
+	*to = *given;
+	for (size_t i = 0; i < to->n; i++)
+		all |= !strcmp(to->at[i], "0.0.0.0");
+	if (conf_guests_have_api(conf) && !all)
+		snprintf(to->at[to->n++], sizeof(to->at[0]), SLOT_API_IP);
+	return to;
+}
+
 int listeners_open(struct listeners *l, const struct conf *conf, unsigned workers, struct err *e)
 {
 	uint16_t api = (uint16_t)conf->api_port, s3 = (uint16_t)conf->s3_port;
-	struct listen_addresses to;
+	struct listen_addresses to, with_guests;
 
 	*l = (struct listeners){ 0 };
 	if (!listen_read(conf->listen, &to, e) &&
-	    !listen_or_say(l, LISTENER_API, api, &to, "api_port", e) &&
-	    !listen_or_say(l, LISTENER_S3, s3, &to, "s3_port", e) &&
+	    !listen_or_say(l, LISTENER_API, api, listen_guests(conf, &to, &with_guests), "api_port",
+			   e) &&
+	    !listen_or_say(l, LISTENER_S3, s3, &with_guests, "s3_port", e) &&
 	    !listen_endpoint(l, conf, &to, workers, e) && !listen_metrics(l, conf, e))
 		return 0;
 	listeners_drop(l, 0);

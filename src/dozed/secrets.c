@@ -16,6 +16,7 @@
 #include "base/rand.h"
 #include "conf/listen.h"
 #include "dozed/pki.h"
+#include "ipc/agent.h"
 
 #define SECRET_MAX (64 * KIB)
 #define LEAVES_MS  (300LL * 86400 * 1000) /* a leaf is valid for 390 days (pki.c) */
@@ -222,6 +223,8 @@ static int secrets_leaves(struct secrets *s, const struct conf *conf, struct buf
 		leaf_add(&s3, "DNS:", conf->api_name);
 		leaf_add(&s3, "DNS:*.", conf->api_name); /* buckets as hosts */
 	}
+	leaf_add(&api, "IP:", SLOT_API_IP);
+	leaf_add(&s3, "IP:", SLOT_API_IP);
 	leaf_add_addresses(&api, &to);
 	leaf_add_addresses(&s3, &to);
 	leaf_add_addresses(&endpoint, &to);

@@ -28,6 +28,9 @@
 #define SLOT_DNS_IP     "169.254.53.53" /* the slot translates it to the host's resolver */
 /* The same, where containers in a guest are told to ask. */
 #define SLOT_DNS_CLOUD_IP "169.254.169.253"
+/* doze's own API and S3, for guests whose role is doze's own; at no other slot anything is there.
+ */
+#define SLOT_API_IP "169.254.53.54"
 /* A guest's /etc/hosts, as Docker's containers have it. */
 #define SLOT_HOSTS                                        \
 	"127.0.0.1\tlocalhost\n"                          \

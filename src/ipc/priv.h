@@ -22,6 +22,8 @@ enum priv_type {
 	PRIV_BUILD_START,  /* struct priv_build + argv, one NUL-terminated string after the other;
 			    * fds: enum priv_build_fd -> PRIV_DONE when it runs */
 	PRIV_BUILD_END,    /* struct priv_build_id: kill all of it, clear -> PRIV_DONE */
+	PRIV_MACHINE_API,  /* struct priv_machine: its guest reaches SLOT_API_IP from now on -> DONE
+			    */
 	PRIV_CREDENTIALS,  /* struct priv_role; fd: what the role's credentials_process prints goes
 			    * there -> PRIV_DONE when it has ended with 0 */
 

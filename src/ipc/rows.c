@@ -41,6 +41,7 @@ const struct ipc_row priv_rows[PRIV_NUM_TYPES] = {
 	[PRIV_MACHINE_LIST]    = ROW(priv_owner),
 	[PRIV_BUILD_START]     = ROW_MORE(priv_build, 16 * KIB, BUILD_NUM_FDS),
 	[PRIV_BUILD_END]       = ROW(priv_build_id),
+	[PRIV_MACHINE_API]     = ROW(priv_machine),
 	[PRIV_CREDENTIALS]     = ROW_FDS(priv_role, 1, 1),
 	[PRIV_MACHINE_STARTED] = ROW(priv_machine_item),
 	[PRIV_MACHINE_ITEM]    = ROW(priv_machine_item),

@@ -1,5 +1,6 @@
 #include "priv/host_setup.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
@@ -10,6 +11,8 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/resolv.h"
+#include "ipc/agent.h"
+#include "priv/netlink.h"
 #include "priv/nft.h"
 
 #define HOST_SETUP_CHECK_MS 5000
@@ -81,6 +84,28 @@ static int host_setup_forward(const struct host_setup *h, struct err *e)
 	return host_setup_write(HOST_SETUP_FORWARD, 0, "1\n", e);
 }
 
+/* The host is SLOT_API_IP itself, as long as an instance with such guests runs. */
+static int host_setup_api(const struct host_setup *h, bool add, struct err *e)
+{
+	struct mnl_socket *nl;
+	struct in_addr in = { 0 };
+	int rc;
+
+	if (!h->names->api_port)
+		return 0;
+	nl = nl_open();
+	if (!nl)
+		return err_sys(e, "open netlink");
+	inet_pton(AF_INET, SLOT_API_IP, &in);
+	rc = add ? nl_address(nl, "lo", ntohl(in.s_addr), 32)
+		 : nl_address_remove(nl, "lo", ntohl(in.s_addr), 32);
+	nl_close(nl);
+	errno = -rc;
+	return rc && rc != -EEXIST && rc != -EADDRNOTAVAIL
+		       ? err_sys(e, "set the address " SLOT_API_IP)
+		       : 0;
+}
+
 int host_setup_open(struct host_setup *h, struct loop *l, const struct names *n,
 		    const char *run_dir, const char *resolver, struct err *e)
 {
@@ -93,7 +118,7 @@ int host_setup_open(struct host_setup *h, struct loop *l, const struct names *n,
 	if (child_run(host_setup_nft, buf_str(&text)))
 		return err_set(e, ERR_INTERNAL, "nft refused the rules; the line above says why");
 	loop_timer(l, &h->check, HOST_SETUP_CHECK_MS, host_setup_check_again);
-	return host_setup_forward(h, e);
+	return host_setup_api(h, true, e) ? -1 : host_setup_forward(h, e);
 }
 
 /* Forwarding must stay on while another instance has slots. */
@@ -126,6 +151,7 @@ static void host_setup_forward_back(const struct host_setup *h)
 void host_setup_close(struct host_setup *h, bool remove)
 {
 	autobuf struct buf text = { 0 };
+	struct err e;
 
 	loop_untimer(h->loop, &h->check);
 	if (remove) {
@@ -133,6 +159,8 @@ void host_setup_close(struct host_setup *h, bool remove)
 		if (child_run(host_setup_nft, buf_str(&text)))
 			log_warn("the nft table stays behind table=%s", h->names->table);
 		host_setup_forward_back(h);
+		if (!host_setup_is_shared(h) && host_setup_api(h, false, &e))
+			log_warn("%s", e.text);
 	}
 	free(h->record);
 	h->record = NULL;

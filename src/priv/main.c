@@ -31,6 +31,7 @@ static const struct {
 	[PRIV_MACHINE_LIST]  = { mproc_list,  OWNS(PRIV_OWNER_CONTROL) | OWNS(PRIV_OWNER_IMAGE) },
 	[PRIV_BUILD_START]   = { build_start,   OWNS(PRIV_OWNER_IMAGE) },
 	[PRIV_BUILD_END]     = { build_end,     OWNS(PRIV_OWNER_IMAGE) },
+	[PRIV_MACHINE_API]   = { mproc_open_api, OWNS(PRIV_OWNER_CONTROL) },
 	[PRIV_CREDENTIALS]   = { credentials_start, OWNS(PRIV_OWNER_CONTROL) },
 };
 /* clang-format on */

@@ -159,6 +159,30 @@ void mproc_end(struct priv *p, const struct request *a, struct ipc_msg *msg)
 	}
 }
 
+static int mproc_open(struct priv *p, const struct priv_machine *what, uint32_t owner,
+		      struct err *e)
+{
+	const struct mproc *m = NULL;
+
+	if (names_id_valid(what->machine, sizeof(what->machine), 'm'))
+		m = mproc_find(p, what->machine);
+	if (!m || m->state != MPROC_LIVES || m->item.owner != owner)
+		return err_set(e, ERR_NOT_FOUND, "no such machine runs");
+	return slot_open_api(&p->slots, m->item.slot, e);
+}
+
+void mproc_open_api(struct priv *p, const struct request *a, struct ipc_msg *msg)
+{
+	struct priv_machine what;
+	struct err e;
+
+	memcpy(&what, msg->body, sizeof(what));
+	if (mproc_open(p, &what, a->role, &e))
+		priv_refuse(p, a, &e);
+	else
+		priv_done(p, a);
+}
+
 void mproc_list(struct priv *p, const struct request *a, struct ipc_msg *msg)
 {
 	struct priv_owner what;

@@ -38,6 +38,7 @@ struct mproc {
 /* Requests. */
 void mproc_start(struct priv *p, const struct request *a, struct ipc_msg *m);
 void mproc_end(struct priv *p, const struct request *a, struct ipc_msg *m);
+void mproc_open_api(struct priv *p, const struct request *a, struct ipc_msg *m);
 void mproc_list(struct priv *p, const struct request *a, struct ipc_msg *m);
 
 /* Between mproc.c and mproc_start.c. */

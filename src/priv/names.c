@@ -24,6 +24,10 @@ int names_init(struct names *n, const struct conf *conf, struct err *e)
 	int allowed;
 
 	*n = (struct names){ .uid_first = (uint32_t)conf->uid_first };
+	if (conf_guests_have_api(conf)) {
+		n->api_port = (uint16_t)conf->api_port;
+		n->s3_port = (uint16_t)conf->s3_port;
+	}
 	n->n_slots = conf->uid_count < NAMES_SLOTS ? (uint32_t)conf->uid_count : NAMES_SLOTS;
 	if (*instance)
 		snprintf(n->link, sizeof(n->link), "dz%0*x-", NAMES_HASH_DIGITS,

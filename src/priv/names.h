@@ -26,6 +26,7 @@ struct names {
 	struct network allowed[NAMES_NETWORKS];
 	size_t n_allowed;
 	uint32_t n_slots, uid_first;
+	uint16_t api_port, s3_port; /* at SLOT_API_IP; 0: nobody has an API there */
 };
 
 int names_init(struct names *n, const struct conf *conf, struct err *e) must_check;

@@ -139,7 +139,8 @@ static int nl_index(struct mnl_socket *nl, const char *name)
 	return link->ifi_index;
 }
 
-int nl_address(struct mnl_socket *nl, const char *name, uint32_t ip, uint8_t prefix)
+static int nl_address_do(struct mnl_socket *nl, const char *name, uint32_t ip, uint8_t prefix,
+			 bool add)
 {
 	_Alignas(8) char room[NL_ROOM];
 	struct nlmsghdr *h = mnl_nlmsg_put_header(room);
@@ -148,14 +149,43 @@ int nl_address(struct mnl_socket *nl, const char *name, uint32_t ip, uint8_t pre
 
 	if (index < 0)
 		return index;
-	h->nlmsg_type = RTM_NEWADDR;
-	h->nlmsg_flags = NLM_F_CREATE | NLM_F_EXCL;
+	h->nlmsg_type = add ? RTM_NEWADDR : RTM_DELADDR;
+	h->nlmsg_flags = add ? NLM_F_CREATE | NLM_F_EXCL : 0;
 	address = mnl_nlmsg_put_extra_header(h, sizeof(*address));
 	address->ifa_family = AF_INET;
 	address->ifa_prefixlen = prefix;
 	address->ifa_index = (uint32_t)index;
 	mnl_attr_put_u32(h, IFA_LOCAL, htonl(ip));
 	mnl_attr_put_u32(h, IFA_ADDRESS, htonl(ip));
+	return nl_ask(nl, h);
+}
+
+int nl_address(struct mnl_socket *nl, const char *name, uint32_t ip, uint8_t prefix)
+{
+	return nl_address_do(nl, name, ip, prefix, true);
+}
+
+int nl_address_remove(struct mnl_socket *nl, const char *name, uint32_t ip, uint8_t prefix)
+{
+	return nl_address_do(nl, name, ip, prefix, false);
+}
+
+int nl_block(struct mnl_socket *nl, uint32_t ip, bool block)
+{
+	_Alignas(8) char room[NL_ROOM];
+	struct nlmsghdr *h = mnl_nlmsg_put_header(room);
+	struct rtmsg *route;
+
+	h->nlmsg_type = block ? RTM_NEWROUTE : RTM_DELROUTE;
+	h->nlmsg_flags = block ? NLM_F_CREATE | NLM_F_REPLACE : 0;
+	route = mnl_nlmsg_put_extra_header(h, sizeof(*route));
+	route->rtm_family = AF_INET;
+	route->rtm_dst_len = 32;
+	route->rtm_table = RT_TABLE_MAIN;
+	route->rtm_protocol = RTPROT_STATIC;
+	route->rtm_scope = RT_SCOPE_UNIVERSE;
+	route->rtm_type = RTN_UNREACHABLE;
+	mnl_attr_put_u32(h, RTA_DST, htonl(ip));
 	return nl_ask(nl, h);
 }
 

@@ -20,6 +20,10 @@ int nl_link_mac(struct mnl_socket *nl, const char *name, const uint8_t mac[6]) m
 int nl_link_remove(struct mnl_socket *nl, const char *name) must_check;
 int nl_address(struct mnl_socket *nl, const char *name, uint32_t ip, uint8_t prefix) must_check;
 int nl_default_route(struct mnl_socket *nl, uint32_t gateway) must_check;
+int nl_address_remove(struct mnl_socket *nl, const char *name, uint32_t ip,
+		      uint8_t prefix) must_check;
+/* Nothing is sent to @ip from here, whoever sends it; or it is again. */
+int nl_block(struct mnl_socket *nl, uint32_t ip, bool block) must_check;
 /* Enters @ip as a permanent neighbour behind @name at @mac, so that nobody asks for it. */
 int nl_neighbour(struct mnl_socket *nl, const char *name, uint32_t ip,
 		 const uint8_t mac[6]) must_check;

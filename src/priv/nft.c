@@ -90,20 +90,33 @@ static void nft_sets(struct buf *b, const struct names *n, uint32_t resolver)
 	nft_set(b, "resolver", &dns, resolver ? 1 : 0);
 }
 
-/* A slot may reach the resolver on this host, if it is here. */
+/* A slot may reach the resolver on this host, if it is here.  Those that have the API reach it by
+ * their own routes (slot_open_api). */
+static void nft_from_slot(struct buf *b, const struct names *n)
+{
+	buf_adds(b, "	chain from_slot_to_host {\n");
+	if (n->api_port)
+		buf_addf(b, "		ip daddr " SLOT_API_IP " tcp dport { %u, %u } accept\n",
+			 n->api_port, n->s3_port);
+	buf_adds(b, "		ip daddr @resolver meta l4proto { tcp, udp } th dport 53 accept\n"
+		    "		meta nfproto ipv4 reject with icmp type admin-prohibited\n"
+		    "		drop\n"
+		    "	}\n");
+}
+
+/* By the guests' address the API is there for guests alone. */
 static void nft_input(struct buf *b, const struct names *n)
 {
+	nft_from_slot(b, n);
 	buf_addf(b,
-		 "	chain from_slot_to_host {\n"
-		 "		ip daddr @resolver meta l4proto { tcp, udp } th dport 53 accept\n"
-		 "		meta nfproto ipv4 reject with icmp type admin-prohibited\n"
-		 "		drop\n"
-		 "	}\n"
 		 "	chain host_input {\n"
 		 "		type filter hook input priority -10; policy accept;\n"
-		 "		iifname \"%s*\" jump from_slot_to_host\n"
-		 "	}\n",
+		 "		iifname \"%s*\" jump from_slot_to_host\n",
 		 n->link);
+	if (n->api_port)
+		buf_adds(b, "		iifname != \"lo\" iifname != \"dz*\" iifname != \"doze-*\" "
+			    "ip daddr " SLOT_API_IP " drop\n");
+	buf_adds(b, "	}\n");
 }
 
 static void nft_forward(struct buf *b, const struct names *n)

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "ipc/agent.h"
 #include "priv/netlink.h"
 #include "priv/slotmake.h"
 
@@ -211,20 +212,57 @@ int slot_close(struct slots *s, uint32_t slot, struct err *e)
 	return 0;
 }
 
-/* The connections of the last tenant are forgotten, so that the next one does not see their
- * answers. */
-static int slot_clean(struct slots *s, uint32_t slot)
+/* A request to the kernel in a slot's network, whose result is a negative errno. */
+static int slot_inside(struct slots *s, uint32_t slot, int (*ask)(bool block), bool block)
 {
 	autofree char *path = slot_netns_path(s, slot);
 	autoclose int netns = open(path, O_RDONLY | O_CLOEXEC);
-	char link[IFNAMSIZ];
 	int rc;
 
 	if (netns < 0 || setns(netns, CLONE_NEWNET))
 		return -errno;
-	rc = nl_forget_connections();
+	rc = ask(block);
 	if (setns(s->own_netns, CLONE_NEWNET))
 		abort(); /* everything from here on would happen in a guest's network */
+	return rc;
+}
+
+static int slot_block_api(bool block)
+{
+	struct mnl_socket *nl = nl_open();
+	struct in_addr in = { 0 };
+	int rc;
+
+	if (!nl)
+		return -errno;
+	inet_pton(AF_INET, SLOT_API_IP, &in);
+	rc = nl_block(nl, ntohl(in.s_addr), block);
+	nl_close(nl);
+	return !block && rc == -ESRCH ? 0 : rc; /* it is open already */
+}
+
+int slot_open_api(struct slots *s, uint32_t slot, struct err *e)
+{
+	int rc = slot_inside(s, slot, slot_block_api, false);
+
+	errno = -rc;
+	return rc ? err_sys(e, "open the API for slot %u", slot) : 0;
+}
+
+/* The connections of the last tenant are forgotten, so that the next one does not see their
+ * answers. */
+static int slot_refresh(bool block)
+{
+	int rc = nl_forget_connections();
+
+	return rc ? rc : slot_block_api(block);
+}
+
+static int slot_clean(struct slots *s, uint32_t slot)
+{
+	char link[IFNAMSIZ];
+	int rc = slot_inside(s, slot, slot_refresh, true);
+
 	names_link(s->names, slot, link);
 	return rc ? rc : nl_link_set(s->host, link, true); /* slot_close may have taken it down */
 }

@@ -49,6 +49,8 @@ void slot_take(struct slots *s, struct slot_wait *w);
 void slot_forget(struct slot_wait *w);
 /* Cuts a taken slot off from the network until it is given back. */
 int slot_close(struct slots *s, uint32_t slot, struct err *e) must_check;
+/* Its tenant reaches SLOT_API_IP, until it gives the slot back. */
+int slot_open_api(struct slots *s, uint32_t slot, struct err *e) must_check;
 void slot_give(struct slots *s, uint32_t slot);
 
 char *slot_netns_path(const struct slots *s, uint32_t slot); /* owned by the caller */

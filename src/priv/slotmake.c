@@ -93,6 +93,7 @@ static int slot_inside(struct mnl_socket *nl, const struct slot_plan *p, struct 
 	rc = rc ? rc : nl_link_set(nl, "eth0", true);
 	rc = rc ? rc : nl_address(nl, "eth0", names_slot_ip(p->names, p->slot), 30);
 	rc = rc ? rc : nl_default_route(nl, names_host_ip(p->names, p->slot));
+	rc = rc ? rc : nl_block(nl, slot_ip(SLOT_API_IP), true);
 	errno = -rc;
 	return rc ? err_sys(e, "set the inside of slot %u", p->slot) : 0;
 }

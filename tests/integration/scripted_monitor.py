@@ -87,6 +87,7 @@ class Monitor:
         self.script = Script(world.script)
         self.run, self.guest, self.busy, self.alive = ipc.MACHINE_EMPTY, None, None, True
         self.asked, self.kept, self.hooks, self.bodies, self.bytes_in = [], [], [], [], b""
+        self.has_api = False  # its guest reaches doze's own API
         self.metadata = []  # all that its guest was given, one after the other
         self.peer, self.written, self.to_write, self.saves = None, 0, 0, 0
         self.dir = f"{world.run_dir}/m/{self.name}"

@@ -48,6 +48,14 @@ class Priv:
             monitor.clear()
         ask.answer("DONE")
 
+    def do_machine_api(self, ask):
+        monitor = self.machines.get(ask.body.machine.decode())
+        if not monitor:
+            ask.fault("NOT_FOUND", "no such machine runs")
+            return
+        monitor.has_api = True
+        ask.answer("DONE")
+
     def do_machine_list(self, ask):
         for monitor in self.machines.values():
             if monitor.alive:

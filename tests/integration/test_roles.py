@@ -103,6 +103,19 @@ def test_a_role_of_doze_is_a_session_with_the_roles_policy_named_after_the_micro
         world.api_of(got, "lambda-microvms").terminate_microvm(microvmIdentifier=vm)
 
 
+def test_the_api_is_open_for_guests_whose_role_is_dozes_own_and_for_no_others(world):
+    app, plain, file = world.new("App"), world.new(), world.new("File")
+    assert [world.machine(vm).has_api for vm in (app, plain, file)] == [True, False, False]
+    has = world.has(app)
+    assert has["doze/api"] == f"https://169.254.53.54:{world.port}" and has["doze/ca"].startswith("-----BEGIN CERTIFICATE-----")
+    assert not [path for vm in (plain, file) for path in world.has(vm) if path.startswith("doze/")]
+    world.api.suspend(app)
+    world.wait_state(app, "SUSPENDED")
+    world.api.resume(app)
+    world.wait_state(app, "RUNNING")
+    assert world.machine(app).has_api, "the next machine has another slot"
+
+
 def test_two_microvms_of_an_image_have_credentials_of_their_own(world):
     one, two = (world.credentials(world.new("App")) for _ in range(2))
     assert one["AccessKeyId"] != two["AccessKeyId"] and one["Token"] != two["Token"]

@@ -5,17 +5,20 @@ such a service at its own link-local address, and another one on the way.
 usage: priv_metadata_test.py PRIV_ROLE PRIV_SHELL PRIV_LOOK      needs root; 77: skipped
 """
 import ctypes
+import json
 import os
 import pathlib
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 import threading
+import uuid
 
 import priv_test as p
 
-HERE, BEYOND = "169.254.169.254", "168.63.129.16"
+HERE, BEYOND, API = "169.254.169.254", "168.63.129.16", "169.254.53.54"
 RESOLVERS = pathlib.Path(f"/tmp/{p.INSTANCE}.resolvers")  # this host's, for priv
 ADDRESSES = (HERE, BEYOND, "169.254.170.2", "169.254.0.23", "100.100.100.200", "192.0.0.192")
 
@@ -57,12 +60,12 @@ def setns(path):
 
 
 def listen():
-    """On ports 80 and 53, here and beyond."""
+    """On ports of names, metadata, and the API, here and beyond."""
     visits, servers = [], []
     home = os.open("/proc/self/ns/net", os.O_RDONLY)
     for where in (f"/proc/self/fd/{home}", f"/run/netns/{p.INSTANCE}"):
         setns(where)
-        servers += [socket.create_server(("0.0.0.0", port)) for port in (80, 53)]
+        servers += [socket.create_server(("0.0.0.0", port)) for port in (80, 53, 9010, 9011)]
     setns(f"/proc/self/fd/{home}")
     for server in servers:
         threading.Thread(target=serve, args=(server, visits), daemon=True).start()
@@ -122,6 +125,41 @@ def test_a_guest_that_runs_follows_a_change_of_the_hosts_resolvers(priv, visits)
     assert priv.end(name) == p.DONE
 
 
+def test_the_api_is_there_for_the_slots_that_it_was_opened_for(priv, visits):
+    one, two = priv.machine(), priv.machine()
+
+    def reaches(machine, ports=(9010, 9011)):
+        """The kernel says no only so often in a second, and then nothing."""
+        asks = f"import json; print(json.dumps([syn('{API}', port) not in ('rejected', 'nothing') for port in {ports}]))"
+        return json.loads(p.python(machine["machine"], asks))
+
+    assert not any(reaches(one) + reaches(two))
+    for wrong in ("m-" + str(uuid.uuid4()), "no name"):
+        assert priv.call(p.MACHINE_API, struct.pack("=80s", wrong.encode()))[0] == p.FAULT
+    for _ in range(2):  # it may be asked for again
+        assert priv.call(p.MACHINE_API, struct.pack("=80s", one["machine"].encode()))[0] == p.DONE
+    assert reaches(one) == [True, True] and not any(reaches(one, (80,)) + reaches(two, (9010,)))
+    look = f"import socket\ntry: socket.create_connection(('{API}', 9010), 2); print('open')\nexcept OSError: print('closed')"
+    inside = f"python3 -c \"{look}\""
+    assert p.shell(two["machine"], inside) == "closed\n"
+    b = p.Build(priv, inside)
+    assert b.said() == "closed\n" and b.gone() == (0, 0)
+    ip(f"-n {p.INSTANCE} route add {API}/32 via 203.0.113.1")
+    home = os.open("/proc/self/ns/net", os.O_RDONLY)
+    setns(f"/run/netns/{p.INSTANCE}")
+    try:
+        socket.create_connection((API, 9010), 1)
+        raise AssertionError("the site reaches the API by the guests' address")
+    except OSError:
+        pass
+    finally:
+        setns(f"/proc/self/fd/{home}")
+    assert priv.end(one["machine"]) == p.DONE
+    again = priv.machine()
+    assert again["slot"] == one["slot"] and not any(reaches(again, (9010,))), "the slot's next tenant begins without it"
+    assert priv.end(again["machine"]) == p.DONE and priv.end(two["machine"]) == p.DONE
+
+
 def main():
     if os.geteuid():
         return 77
@@ -134,7 +172,7 @@ def main():
     for path in ("/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"):
         if os.path.exists(path):
             subprocess.run(["mount", "--bind", RESOLVERS, path], check=True)
-    p.make_place(f"spare = 1\nallow_private = 169.254.0.0/16, 100.64.0.0/10, 192.0.0.0/24")
+    p.make_place(f"spare = 1\nallow_private = 169.254.0.0/16, 100.64.0.0/10, 192.0.0.0/24\n[role App]\ncredentials = doze")
     priv = p.Priv(sys.argv[1])
     try:
         for name, test in list(globals().items()):

@@ -10,7 +10,9 @@
 #include "control/api/issue.h"
 #include "control/api/roles.h"
 #include "control/channels/grants.h"
+#include "control/channels/priv.h"
 #include "control/model/access_key.h"
+#include "wire/agent.h"
 
 #define CREDENTIALS_LAST_S   3300         /* as the service's do */
 #define CREDENTIALS_YOUNG_MS (45 * 60000) /* an older session is followed by another one */
@@ -32,12 +34,47 @@ static bool credentials_is_of(const struct access_key *key, const char *account,
 	       !strcmp(key->who.account, account) && strstr(key->who.arn, ":assumed-role/");
 }
 
-static void credentials_give_key(struct control *ctl, const char *microvm,
-				 const struct access_key *key, credentials_given *given)
+/* Where the key is good for something, and what its server is known by. */
+static void credentials_places(const struct control *ctl, struct buf *to)
 {
-	const struct credentials c = { key->who.key, key->secret, key->session, key->expires_ms };
+	autofree char *api = xasprintf("https://" SLOT_API_IP ":%u", ctl->api->port);
+	autofree char *s3 = xasprintf("https://" SLOT_API_IP ":%u", (unsigned)ctl->conf->s3_port);
 
-	given(ctl, microvm, &c, NULL);
+	agent_put_text(to, FIELD_NAME, "doze/api");
+	agent_put_text(to, FIELD_BYTES, api);
+	agent_put_text(to, FIELD_NAME, "doze/s3");
+	agent_put_text(to, FIELD_BYTES, s3);
+	agent_put_text(to, FIELD_NAME, "doze/ca");
+	agent_put(to, FIELD_BYTES, ctl->api->ca.data, ctl->api->ca.size);
+}
+
+/* With the key the guest gets a way there. */
+static void credentials_way_open(void *arg, int rc, const struct err *e)
+{
+	struct issuing *i = arg;
+	autobuf struct buf places = { 0 };
+	const struct credentials c = { i->key->who.key, i->key->secret, i->key->session,
+				       i->key->expires_ms, &places };
+
+	credentials_places(i->ctl, &places);
+	i->given(i->ctl, i->microvm, rc ? NULL : &c, e);
+	key_unref(i->key);
+	free(i);
+}
+
+static void credentials_give_key(struct issuing *i, const struct microvm *vm)
+{
+	priv_open_api(i->ctl, vm->machine_id, credentials_way_open, i);
+}
+
+static struct issuing *credentials_issuing(struct control *ctl, const struct microvm *vm,
+					   struct access_key *key, credentials_given *given)
+{
+	struct issuing *i = xcalloc(1, sizeof(*i));
+
+	*i = (struct issuing){ .ctl = ctl, .key = key, .given = given };
+	memcpy(i->microvm, vm->id, sizeof(i->microvm));
+	return i;
 }
 
 static void credentials_forget(struct control *ctl, struct store_txn *t, struct access_key *key)
@@ -63,7 +100,8 @@ static void credentials_issued(void *arg, int rc, const struct err *e)
 	} else {
 		keys_put(&ctl->keys, key_ref(i->key));
 		grants_put(ctl, i->key);
-		credentials_give_key(ctl, i->microvm, i->key, i->given);
+		credentials_give_key(i, vm);
+		return;
 	}
 	key_unref(i->key);
 	free(i);
@@ -108,7 +146,7 @@ static void credentials_of_doze(struct control *ctl, const struct iam_role *role
 	{
 		if (credentials_is_of(old, role->account, vm->id) && old->active &&
 		    old->expires_ms - clock_wall_ms() >= CREDENTIALS_YOUNG_MS) {
-			credentials_give_key(ctl, vm->id, old, given);
+			credentials_give_key(credentials_issuing(ctl, vm, key_ref(old), given), vm);
 			return;
 		}
 	}
@@ -117,9 +155,7 @@ static void credentials_of_doze(struct control *ctl, const struct iam_role *role
 		given(ctl, vm->id, NULL, &e);
 		return;
 	}
-	i = xcalloc(1, sizeof(*i));
-	*i = (struct issuing){ .ctl = ctl, .key = key, .given = given };
-	memcpy(i->microvm, vm->id, sizeof(i->microvm));
+	i = credentials_issuing(ctl, vm, key, given);
 	t = store_begin(ctl->store);
 	access_key_put(t, key);
 	store_commit(t, credentials_issued, i);

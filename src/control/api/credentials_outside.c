@@ -30,7 +30,7 @@ static void credentials_give_text(struct control *ctl, const char *microvm, cons
 		return;
 	}
 	c = (struct credentials){ read.key, read.secret, read.token,
-				  read.expires_ms ? read.expires_ms : fallback_ms };
+				  read.expires_ms ? read.expires_ms : fallback_ms, NULL };
 	if (c.expires_ms <= clock_wall_ms()) {
 		err_set(&e, ERR_INVALID, "%s: they have expired", from);
 		given(ctl, microvm, NULL, &e);

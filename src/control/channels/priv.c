@@ -80,6 +80,14 @@ void priv_end(struct control *ctl, const char *machine, priv_done *done, void *a
 	priv_send(ctl, call);
 }
 
+void priv_open_api(struct control *ctl, const char *machine, priv_done *done, void *arg)
+{
+	struct priv_call *call = priv_call(ctl, PRIV_MACHINE_API, done, arg);
+
+	memcpy(call->what.end.machine, machine, strnlen(machine, IPC_ID_SIZE - 1));
+	priv_send(ctl, call);
+}
+
 void priv_list(struct control *ctl, priv_item *item, priv_done *done, void *arg)
 {
 	struct priv_call *call = priv_call(ctl, PRIV_MACHINE_LIST, done, arg);

@@ -18,6 +18,8 @@ void priv_start(struct control *ctl, const struct priv_machine_start *what, priv
 		void *arg);
 void priv_end(struct control *ctl, const char *machine, priv_done *done, void *arg);
 void priv_list(struct control *ctl, priv_item *item, priv_done *done, void *arg);
+/* The guest of this machine reaches doze's API from now on. */
+void priv_open_api(struct control *ctl, const char *machine, priv_done *done, void *arg);
 /* Runs the credentials_process of [role NAME]; what it prints goes to @fd, which stays the
  * caller's.
  */

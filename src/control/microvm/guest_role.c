@@ -18,12 +18,13 @@
 
 struct guest_role {
 	char *arn;                    /* owned */
-	char machine_id[IPC_ID_SIZE]; /* whose guest is told */
+	char machine_id[IPC_ID_SIZE]; /* for whose guest they were asked */
 	bool asking, beginning;
 	unsigned failures;
 	int64_t asked_ms, next_ms;    /* on clock_boot_ms() */
 	int64_t renew_ms, expires_ms; /* on the wall clock */
 	char *text;                   /* JSON; NULL: none.  Owned */
+	struct buf more;              /* as in struct credentials */
 	void (*ready)(struct microvm *vm);
 };
 
@@ -45,6 +46,7 @@ static void role_wipe(struct guest_role *r)
 		explicit_bzero(r->text, strlen(r->text));
 	free(r->text);
 	r->text = NULL;
+	buf_free(&r->more);
 	r->renew_ms = r->expires_ms = 0;
 }
 
@@ -100,6 +102,8 @@ static void role_keep(struct guest_role *r, const struct credentials *c, int64_t
 			"Token", c->token, "Expiration", expires);
 	r->text = json_dumps(all, JSON_INDENT(2));
 	json_decref(all);
+	if (c->more)
+		buf_add(&r->more, c->more->data, c->more->size);
 	r->expires_ms = c->expires_ms;
 	r->renew_ms =
 		c->expires_ms - (lasts_ms < 2 * ROLE_MARGIN_MS ? lasts_ms / 2 : ROLE_MARGIN_MS);
@@ -151,7 +155,7 @@ static void role_given(struct control *ctl, const char *microvm, const struct cr
 		if (!role_guest_listens(vm, r))
 			role_wipe(r); /* the next start asks, or the next tick if it runs on */
 		else if (!r->beginning)
-			metadata_push(vm, guest_role_text(vm));
+			metadata_push(vm, r ? r->text : NULL, r ? &r->more : NULL);
 	}
 	role_ready(vm, r);
 }
@@ -159,6 +163,7 @@ static void role_given(struct control *ctl, const char *microvm, const struct cr
 static void role_ask(struct microvm *vm, struct guest_role *r)
 {
 	r->asking = true;
+	memcpy(r->machine_id, vm->machine_id, sizeof(r->machine_id));
 	r->asked_ms = clock_boot_ms();
 	vm->ctl->guest_role_ops->ask(vm->ctl, vm, r->arn, role_given);
 }
@@ -167,15 +172,15 @@ void guest_role_begin(struct microvm *vm)
 {
 	struct guest_role *r = role_make(vm);
 
-	if (r)
-		memcpy(r->machine_id, vm->machine_id, sizeof(r->machine_id));
-	if (r && !r->asking && r->expires_ms - clock_wall_ms() < ROLE_YOUNG_MS) {
+	if (r && !r->asking &&
+	    (strcmp(r->machine_id, vm->machine_id) != 0 ||
+	     r->expires_ms - clock_wall_ms() < ROLE_YOUNG_MS)) {
 		role_wipe(r);
 		r->beginning = true;
 		role_ask(vm, r);
 		r->beginning = false;
 	}
-	metadata_push(vm, guest_role_text(vm));
+	metadata_push(vm, r ? r->text : NULL, r ? &r->more : NULL);
 }
 
 void guest_role_wait(struct microvm *vm, void (*ready)(struct microvm *vm))
@@ -198,10 +203,7 @@ void guest_role_leave(struct microvm *vm)
 
 void guest_role_adopt(struct microvm *vm)
 {
-	struct guest_role *r = role_make(vm); /* the next tick asks */
-
-	if (r)
-		memcpy(r->machine_id, vm->machine_id, sizeof(r->machine_id));
+	(void)role_make(vm); /* the next tick asks */
 }
 
 void guest_role_tick(struct microvm *vm, int64_t boot_ms)
@@ -217,7 +219,7 @@ void guest_role_tick(struct microvm *vm, int64_t boot_ms)
 	if (r->text &&
 	    now_ms >= r->expires_ms) { /* whoever reads them would be refused with them */
 		role_wipe(r);
-		metadata_push(vm, guest_role_text(vm));
+		metadata_push(vm, r ? r->text : NULL, r ? &r->more : NULL);
 	}
 	if (boot_ms >= r->next_ms && now_ms >= r->renew_ms)
 		role_ask(vm, r);

@@ -13,6 +13,7 @@
 struct credentials {
 	const char *key, *secret, *token; /* no token: "" */
 	int64_t expires_ms;               /* on the wall clock */
+	const struct buf *more;           /* further fields of AGENT_METADATA, or NULL */
 };
 
 /* Once for each ask, at once or later; @c NULL: there are none, and *e says why. */

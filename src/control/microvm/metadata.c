@@ -65,7 +65,8 @@ static char *metadata_document(const struct microvm *vm, const char *zone)
 	return text;
 }
 
-void metadata_frame(struct buf *b, const struct microvm *vm, const char *credentials)
+void metadata_frame(struct buf *b, const struct microvm *vm, const char *credentials,
+		    const struct buf *more)
 {
 	const char *region = vm->ctl->conf->region;
 	autofree char *zone = xasprintf("%sa", region);
@@ -79,13 +80,15 @@ void metadata_frame(struct buf *b, const struct microvm *vm, const char *credent
 	metadata_pair(b, "meta-data/placement/region", region);
 	metadata_tags(b, vm->version->image->tags);
 	metadata_pair(b, "dynamic/instance-identity/document", document);
+	if (more)
+		buf_add(b, more->data, more->size);
 	agent_end(b, mark);
 }
 
-void metadata_push(const struct microvm *vm, const char *credentials)
+void metadata_push(const struct microvm *vm, const char *credentials, const struct buf *more)
 {
 	autobuf struct buf b = { .secret = true };
 
-	metadata_frame(&b, vm, credentials);
+	metadata_frame(&b, vm, credentials, more);
 	machine_tell(vm->machine, &b);
 }

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "ipc/agent.h"
 #include "priv/nft.h"
 
 static void host_text(struct buf *b, const char *allow, uint32_t resolver)
@@ -85,6 +86,26 @@ static void test_no_allowed_network_opens_the_clouds_metadata(void **unused)
 	assert_true(closed < strstr(buf_str(&b), "@allowed accept"));
 }
 
+static void test_the_api_is_there_only_where_a_role_is_dozes_own(void **unused)
+{
+	autobuf struct buf none = { 0 }, some = { 0 };
+	struct conf conf;
+	struct names n;
+	struct err e;
+
+	(void)unused;
+	host_text(&none, "", 0);
+	assert_null(strstr(buf_str(&none), SLOT_API_IP));
+	conf_defaults(&conf, "t");
+	conf.n_roles = 1;
+	strcpy(conf.roles[0].credentials, "doze");
+	assert_int_equal(names_init(&n, &conf, &e), 0);
+	nft_host_text(&some, &n, 0);
+	assert_holds(&some, "ip daddr 169.254.53.54 tcp dport { 9010, 9011 } accept");
+	assert_holds(&some, "iifname != \"lo\" iifname != \"dz*\" iifname != \"doze-*\" ip daddr "
+			    "169.254.53.54 drop");
+}
+
 static void test_the_slots_own_network_is_private(void **unused)
 {
 	autobuf struct buf b = { 0 };
@@ -102,6 +123,7 @@ int main(void)
 		cmocka_unit_test(test_without_a_resolver_nothing_is_translated),
 		cmocka_unit_test(test_allowed_networks_come_before_private_ones),
 		cmocka_unit_test(test_no_allowed_network_opens_the_clouds_metadata),
+		cmocka_unit_test(test_the_api_is_there_only_where_a_role_is_dozes_own),
 		cmocka_unit_test(test_the_slots_own_network_is_private),
 	};
 

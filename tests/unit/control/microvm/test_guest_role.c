@@ -44,8 +44,9 @@ json_t *model_params(const struct microvm *of)
 	return json_loads(of->params, 0, NULL);
 }
 
-void metadata_push(const struct microvm *of, const char *credentials)
+void metadata_push(const struct microvm *of, const char *credentials, const struct buf *more)
 {
+	(void)more;
 	assert_ptr_equal(credentials, guest_role_text(of));
 	assert_ptr_equal(of, &vm);
 	world.pushes++;
@@ -53,7 +54,8 @@ void metadata_push(const struct microvm *of, const char *credentials)
 
 static void give(int64_t lasts_ms)
 {
-	const struct credentials c = { "ASIAONE", "secret", "token", clock_wall_ms() + lasts_ms };
+	const struct credentials c = { "ASIAONE", "secret", "token", clock_wall_ms() + lasts_ms,
+				       NULL };
 
 	world.given(&ctl, "microvm-1", &c, NULL);
 }
