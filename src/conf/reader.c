@@ -15,6 +15,7 @@
 #include "conf/guest_names.h"
 #include "conf/keys.h"
 #include "conf/listen.h"
+#include "conf/role.h"
 
 /* NULL if the text may be anything. */
 static const struct conf_words *conf_words_of(const struct conf_key *k)
@@ -145,29 +146,6 @@ static void *conf_certificate(struct conf *c, const char *section, struct err *e
 	}
 	memcpy(c->certificates[c->n_certificates].domain, domain, sizeof(domain));
 	return &c->certificates[c->n_certificates++];
-}
-
-static void *conf_role(struct conf *c, const char *section, struct err *e)
-{
-	size_t size = strlen(section);
-
-	if (!size || size > 64 ||
-	    section[strspn(section, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-				    "_+=,.@-")]) {
-		err_set(e, ERR_INVALID,
-			"[" ROLE "%s]: a role has 1 to 64 of letters, digits and _+=,.@-", section);
-		return NULL;
-	}
-	for (size_t i = 0; i < c->n_roles; i++)
-		if (!strcmp(c->roles[i].name, section))
-			return &c->roles[i];
-	if (c->n_roles == CONF_ROLES) {
-		err_set(e, ERR_INVALID, "[" ROLE "%s]: there are more than %d roles", section,
-			CONF_ROLES);
-		return NULL;
-	}
-	memcpy(c->roles[c->n_roles].name, section, size + 1);
-	return &c->roles[c->n_roles++];
 }
 
 static void *conf_kms_key(struct conf *c, const char *section, struct err *e)
@@ -307,26 +285,6 @@ static int conf_line(void *arg, const char *section, const char *name, const cha
 	return !wrong;
 }
 
-static int conf_check_role(const struct conf_role *r, const char *name, struct err *e)
-{
-	if (!strcmp(r->credentials, "static") && !*r->credentials_file)
-		return err_set(e, ERR_INVALID,
-			       "%s: [" ROLE "%s] credentials = static needs credentials_file", name,
-			       r->name);
-	if (strcmp(r->credentials, "process") != 0)
-		return 0;
-	if (*r->credentials_process != '/' || !*r->credentials_user)
-		return err_set(e, ERR_INVALID,
-			       "%s: [" ROLE "%s] credentials = process needs credentials_process, "
-			       "which begins with an absolute path, and credentials_user",
-			       name, r->name);
-	if (!strcmp(r->credentials_user, "root"))
-		return err_set(e, ERR_INVALID,
-			       "%s: [" ROLE "%s] credentials_user: give another user than root",
-			       name, r->name);
-	return 0;
-}
-
 /* What one row of the table cannot say. */
 static int conf_check(const struct conf *c, const char *name, struct err *e)
 {
@@ -346,14 +304,6 @@ static int conf_check(const struct conf *c, const char *name, struct err *e)
 		if (conf_check_role(&c->roles[i], name, e))
 			return -1;
 	return awake_check_list(c->awake, e) ? err_wrap(e, "%s: [limits] awake", name) : 0;
-}
-
-bool conf_guests_have_api(const struct conf *c)
-{
-	for (size_t i = 0; i < c->n_roles; i++)
-		if (!strcmp(c->roles[i].credentials, "doze"))
-			return true;
-	return false;
 }
 
 int conf_read(struct conf *c, int fd, const char *name, struct err *e)

@@ -43,7 +43,7 @@ static void credentials_exec(const struct credentials_run *run, const struct pas
 	size_t n = 0;
 	struct err e;
 
-	while ((argv[n] = strsep(&at, " \t")) && n < CREDENTIALS_WORDS)
+	while (n < CREDENTIALS_WORDS && (argv[n] = strsep(&at, " \t")))
 		n += *argv[n] != '\0';
 	argv[n] = NULL;
 	at = NULL;

@@ -22,7 +22,7 @@ static void metadata_pair(struct buf *b, const char *path, const char *text)
 static bool metadata_tag_ok(const char *key, const char *value, size_t *size)
 {
 	*size += strlen(key) + strlen(value) + 64;
-	return value && !strchr(key, '/') && *size <= METADATA_TAGS_MAX;
+	return !strchr(key, '/') && *size <= METADATA_TAGS_MAX;
 }
 
 static void metadata_tags(struct buf *b, json_t *tags)
