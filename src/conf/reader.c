@@ -14,6 +14,7 @@
 #include "conf/awake.h"
 #include "conf/guest_names.h"
 #include "conf/keys.h"
+#include "conf/kms_key.h"
 #include "conf/listen.h"
 #include "conf/role.h"
 
@@ -146,32 +147,6 @@ static void *conf_certificate(struct conf *c, const char *section, struct err *e
 	}
 	memcpy(c->certificates[c->n_certificates].domain, domain, sizeof(domain));
 	return &c->certificates[c->n_certificates++];
-}
-
-static void *conf_kms_key(struct conf *c, const char *section, struct err *e)
-{
-	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				      "0123456789/_-";
-	static const char prefix[] = "alias/";
-	size_t size = strlen(section);
-
-	if (strncmp(section, prefix, strlen(prefix)) != 0 || size == strlen(prefix) ||
-	    size >= CONF_TEXT || section[strspn(section, letters)]) {
-		err_set(e, ERR_INVALID,
-			"[" KMS_KEY "%s]: give alias/NAME, with letters, digits and /_- as NAME",
-			section);
-		return NULL;
-	}
-	for (size_t i = 0; i < c->n_kms_keys; i++)
-		if (!strcmp(c->kms_keys[i].alias, section))
-			return &c->kms_keys[i];
-	if (c->n_kms_keys == CONF_KMS_KEYS) {
-		err_set(e, ERR_INVALID, "[" KMS_KEY "%s]: there are more than %d keys", section,
-			CONF_KMS_KEYS);
-		return NULL;
-	}
-	memcpy(c->kms_keys[c->n_kms_keys].alias, section, size + 1);
-	return &c->kms_keys[c->n_kms_keys++];
 }
 
 /* Keys whose section has a name behind it, and the struct that they are about. */
