@@ -1,5 +1,5 @@
 /* limits.h - all limits of our own, in one place. The limits of the service itself (lengths of
- * members, durations) are in the API's table, control/api/ops.c; a limit that an operator may
+ * members, durations) are in the API's table, control/api/ops_*.c; a limit that an operator may
  * change is a key of conf/conf.h, and only its default is here. */
 #ifndef BASE_LIMITS_H
 #define BASE_LIMITS_H

@@ -1,4 +1,4 @@
-"""The table of operations (src/control/api/ops.c) against the models of the official SDKs: botocore's of both services, and
+"""The table of operations (src/control/api/ops_*.c) against the models of the official SDKs: botocore's of both services, and
 the JavaScript SDK's.  What a newer model adds makes these tests fail by its name.
 
 Needs the clients of tools/test-clients, and the built program dump_ops (DOZE_BUILD, default: build).

@@ -1,7 +1,7 @@
 /* ops.h - the API as data: operations, their members, what each member may be.
  *
  * Routing (route.c), validation and decoding (validate.c) and the test against the
- * official model all read these tables; an operation is one row in ops.c. */
+ * official model all read these tables; an operation is one row in ops_*.c. */
 #ifndef CONTROL_API_OPS_H
 #define CONTROL_API_OPS_H
 
@@ -72,8 +72,12 @@ struct op {
 	bool streams; /* run is called with the head, and the body goes to call->piece */
 };
 
-extern const struct op ops[];
-extern const size_t ops_count;
+/* All that method and path name; the last one is empty. */
+struct op_table {
+	const struct op *ops;
+	size_t n;
+};
+extern const struct op_table op_tables[];
 extern const struct op logs_ops[];
 extern const size_t logs_ops_count;
 

@@ -4,7 +4,14 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "control/api/ops.h"
+#include "control/api/ops_shapes.h"
+
+const struct op_table op_tables[] = {
+	{ microvm_ops, MICROVM_OPS },
+	{ core_ops, CORE_OPS },
+	{ account_ops, ACCOUNT_OPS },
+	{ NULL, 0 },
+};
 
 static int route_nibble(char c)
 {
@@ -89,11 +96,13 @@ static const struct op *route_find(const char *method, const char *path, size_t 
 				   struct op_segments *s)
 {
 	memset(s, 0, sizeof(*s));
-	for (size_t i = 0; i < ops_count; i++) {
-		if (!strcmp(ops[i].method, method) && route_match(ops[i].path, path, path_size, s))
-			return &ops[i];
-		op_segments_free(s);
-	}
+	for (const struct op_table *t = op_tables; t->n; t++)
+		for (const struct op *op = t->ops; op < t->ops + t->n; op++) {
+			if (!strcmp(op->method, method) &&
+			    route_match(op->path, path, path_size, s))
+				return op;
+			op_segments_free(s);
+		}
 	return NULL;
 }
 

@@ -1,4 +1,4 @@
-/* handlers.h - what runs an operation (api/ops.c); the contract is call.h's. */
+/* handlers.h - what runs an operation (api/ops_*.c); the contract is call.h's. */
 #ifndef CONTROL_API_HANDLERS_HANDLERS_H
 #define CONTROL_API_HANDLERS_HANDLERS_H
 

@@ -51,18 +51,24 @@ static json_t *dump_shape(const struct shape *shape)
 	return o;
 }
 
+static void dump_table(json_t *all, const struct op *ops, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		json_object_set_new(all, ops[i].name,
+				    json_pack("{s:s,s:s,s:i,s:o}", "method", ops[i].method, "path",
+					      ops[i].path, "status", (int)ops[i].status, "members",
+					      dump_members(ops[i].members)));
+}
+
 int main(int argc, char **argv)
 {
-	const struct op *table = argc > 1 ? logs_ops : ops;
-	size_t n = argc > 1 ? logs_ops_count : ops_count;
 	json_t *all = json_object();
 
 	(void)argv;
-	for (size_t i = 0; i < n; i++)
-		json_object_set_new(all, table[i].name,
-				    json_pack("{s:s,s:s,s:i,s:o}", "method", table[i].method,
-					      "path", table[i].path, "status", (int)table[i].status,
-					      "members", dump_members(table[i].members)));
+	if (argc > 1)
+		dump_table(all, logs_ops, logs_ops_count);
+	for (const struct op_table *t = op_tables; argc == 1 && t->n; t++)
+		dump_table(all, t->ops, t->n);
 	json_dumpf(all, stdout, JSON_INDENT(1));
 	json_decref(all);
 	return 0;
