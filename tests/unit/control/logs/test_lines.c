@@ -85,7 +85,7 @@ static char *lines_from(int64_t ms, bool ended)
 {
 	struct log_lines l = { .ended = ended };
 	struct log_line line;
-	struct buf all = { 0 };
+	autobuf struct buf all = { 0 };
 
 	log_file_open(&l.file, dir, "x", 5);
 	log_lines_from(&l, log_file_seek(&l.file, ms));
