@@ -121,6 +121,7 @@ def test_two_microvms_never_have_the_same_port_and_the_end_of_the_range_is_said(
     assert e.status == 503 or "taken" in e.message, e
     assert f"{FIRST}-{FIRST + 2}" in e.message
     unpublish(rig, FIRST + 1)
+    wait_for("the port is closed", lambda: can_listen(FIRST + 1))
     assert publish(rig, other, 2)["publishedPort"] == FIRST + 1
 
 

@@ -7,6 +7,7 @@ SMUGGLING_SHOW in the environment prints what came of each.
 """
 import contextlib
 import os
+import socket
 import ssl
 import sys
 import unittest
@@ -87,12 +88,14 @@ class Smuggling(proxy_h2_test.H2Test):
         block = b"".join(h2.literal(n, v) for n, v in fields if n != "<auth>")
         block += c.encoder.encode([(n, v) for n, v in self.fields(port=8080, **self.more) if not n.startswith(":")], huffman=False)
         heard = None
+        c.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)  # all at once: a whole request before what is wrong may pass
         try:
             stream = c.block(block, end=not pieces and not trailers)
             for i, data in enumerate(pieces):
                 c.frame(h2.DATA, h2.END_STREAM if i == len(pieces) - 1 and not trailers else 0, stream, data.encode("latin1"))
             if trailers:
                 c.frame(h2.HEADERS, h2.END_HEADERS | h2.END_STREAM, stream, b"".join(h2.literal(*t) for t in trailers))
+            c.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
             s = c.wait(stream)
             heard = s.status or f"reset {s.reset}"
         except (h2.Gone, *NO_MORE):
