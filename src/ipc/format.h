@@ -3,7 +3,7 @@
 #ifndef IPC_FORMAT_H
 #define IPC_FORMAT_H
 
-#define STORE_FORMAT 3 /* the number in the file FORMAT */
+#define STORE_FORMAT 4 /* the number in the file FORMAT */
 
 /* A file in the data directory while a restore changes it. */
 #define RESTORING "RESTORING"

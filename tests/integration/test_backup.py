@@ -65,7 +65,7 @@ def backup(places, tmp_path):
     """(folder, control that it was taken of, image, suspended microVM, running microVM)"""
     rig = Control(tls=True, machines=True)
     data = pathlib.Path(rig.dir) / "data"
-    (data / "FORMAT").write_text("3\n")
+    (data / "FORMAT").write_text("4\n")
     (data / "secrets").mkdir()
     (data / "secrets/token-keys.json").write_text("{}")
     (data / "client-credentials").write_text(f"[doze]\naws_access_key_id = {KEY}\naws_secret_access_key = {SECRET}\n")

@@ -206,10 +206,11 @@ static bool lines_fill(struct log_lines *l)
 static size_t lines_front(const struct log_lines *l)
 {
 	size_t have = l->buf.size - l->used;
-	const uint8_t *from = l->buf.data + l->used, *newline;
+	const uint8_t *from, *newline;
 
 	if (!have)
 		return 0;
+	from = l->buf.data + l->used;
 	newline = memchr(from, '\n', have);
 	if (newline && newline - from <= (ptrdiff_t)LOG_LINE_MAX)
 		return (size_t)(newline - from) + 1;

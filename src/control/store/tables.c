@@ -262,7 +262,7 @@ const char *const store_migrations[] = {
 	"CREATE TABLE kms_key (id TEXT PRIMARY KEY, account TEXT NOT NULL, alias TEXT,"
 	" wrapped TEXT NOT NULL, state TEXT NOT NULL, created_ms INTEGER, params TEXT);"
 	"CREATE TABLE log_group (account TEXT NOT NULL, name TEXT NOT NULL,"
-	" retention_days INTEGER, created_ms INTEGER, params TEXT, PRIMARY KEY (account, name));"
+	" retention_days INTEGER, created_ms INTEGER, params TEXT, PRIMARY KEY (account, name));",
 	"CREATE TABLE log_stream (id TEXT PRIMARY KEY, account TEXT NOT NULL,"
 	" log_group TEXT NOT NULL, name TEXT NOT NULL, of_build INTEGER, created_ms INTEGER,"
 	" ended_ms INTEGER);",

@@ -30,6 +30,35 @@ static const char *const formats[] = {
 	"CREATE TABLE published (port INTEGER PRIMARY KEY, microvm TEXT NOT NULL,"
 	" protocol TEXT NOT NULL, target INTEGER NOT NULL, listen TEXT NOT NULL, sources TEXT,"
 	" created_ms INTEGER);",
+	"ALTER TABLE image ADD COLUMN account TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE image ADD COLUMN revision INTEGER NOT NULL DEFAULT 1;"
+	"ALTER TABLE version ADD COLUMN revision INTEGER NOT NULL DEFAULT 1;"
+	"ALTER TABLE build ADD COLUMN revision INTEGER NOT NULL DEFAULT 1;"
+	"ALTER TABLE microvm ADD COLUMN account TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE microvm ADD COLUMN revision INTEGER NOT NULL DEFAULT 1;"
+	"ALTER TABLE token RENAME TO token_2;"
+	"DROP INDEX token_created;"
+	"CREATE TABLE token (account TEXT NOT NULL, op TEXT NOT NULL, token TEXT NOT NULL,"
+	" params_hash TEXT, answer TEXT, created_ms INTEGER, PRIMARY KEY (account, op, token));"
+	"INSERT INTO token (account, op, token, params_hash, answer, created_ms)"
+	" SELECT '', op, token, params_hash, answer, created_ms FROM token_2;"
+	"DROP TABLE token_2;"
+	"CREATE INDEX token_created ON token (created_ms);"
+	"CREATE TABLE account (id TEXT PRIMARY KEY, name TEXT, state TEXT NOT NULL,"
+	" created_ms INTEGER, params TEXT);"
+	"CREATE TABLE access_key (id TEXT PRIMARY KEY, account TEXT NOT NULL, name TEXT,"
+	" secret TEXT NOT NULL, session TEXT, arn TEXT, policy TEXT, state TEXT NOT NULL,"
+	" created_ms INTEGER, expires_ms INTEGER);"
+	"CREATE TABLE connector (id TEXT PRIMARY KEY, account TEXT NOT NULL, name TEXT NOT NULL,"
+	" state TEXT NOT NULL, reason TEXT, version INTEGER, created_ms INTEGER,"
+	" updated_ms INTEGER, tags TEXT, params TEXT, revision INTEGER NOT NULL DEFAULT 1);"
+	"CREATE TABLE connector_version (connector TEXT NOT NULL REFERENCES connector (id)"
+	" ON DELETE CASCADE, version INTEGER NOT NULL, state TEXT NOT NULL, created_ms INTEGER,"
+	" params TEXT, PRIMARY KEY (connector, version));"
+	"CREATE TABLE kms_key (id TEXT PRIMARY KEY, account TEXT NOT NULL, alias TEXT,"
+	" wrapped TEXT NOT NULL, state TEXT NOT NULL, created_ms INTEGER, params TEXT);"
+	"CREATE TABLE log_group (account TEXT NOT NULL, name TEXT NOT NULL,"
+	" retention_days INTEGER, created_ms INTEGER, params TEXT, PRIMARY KEY (account, name));",
 };
 
 static void make_old_store(const struct fixture *f, size_t format)
@@ -44,6 +73,8 @@ static void make_old_store(const struct fixture *f, size_t format)
 		" 5, 0, 0, 0, '{}');"
 		"INSERT INTO token VALUES ('Run', 't1', 'h', '{}', 5);",
 		"INSERT INTO published VALUES (20000, 'm1', 'tcp', 6379, '127.0.0.1', '[]', 5);",
+		"UPDATE image SET account = '" ACCOUNT "'; UPDATE microvm SET account = '" ACCOUNT
+		"'; UPDATE token SET account = '" ACCOUNT "';",
 	};
 	char path[96], number[64];
 	sqlite3 *db;
@@ -89,6 +120,15 @@ static void test_a_store_of_the_second_format_gets_the_tables_of_today(void **st
 	assert_rows(f->dir,
 		    LOG_TABLES "alpha one b1 m1 RUNNING t1 20000/tcp to m1:6379 " NEW_TABLES);
 }
+static void test_a_store_of_the_third_format_gets_the_tables_of_today(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_migrates(f, 3, "alpha one b1 m1 RUNNING t1 20000/tcp to m1:6379 ");
+	assert_rows(f->dir,
+		    LOG_TABLES "alpha one b1 m1 RUNNING t1 20000/tcp to m1:6379 " NEW_TABLES);
+}
+
 static void test_two_stores_on_one_file_never_undo_each_other(void **state)
 {
 	struct fixture *f = *state;
@@ -247,6 +287,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		STORE_TEST(test_a_store_of_the_first_format_gets_the_tables_of_today),
 		STORE_TEST(test_a_store_of_the_second_format_gets_the_tables_of_today),
+		STORE_TEST(test_a_store_of_the_third_format_gets_the_tables_of_today),
 		STORE_TEST(test_two_stores_on_one_file_never_undo_each_other),
 		STORE_TEST(test_another_program_that_holds_the_file_is_waited_for_and_then_named),
 		STORE_TEST(test_a_kill_loses_nothing_that_was_answered),
