@@ -31,17 +31,17 @@ uint64_t hash_fnv1a_64(const void *data, size_t size)
 	return fnv1a_64(0xcbf29ce484222325, data, size);
 }
 
-static uint64_t hash_key(const struct hash *h, const void *key, size_t size)
+static uint32_t hash_key(const struct hash *h, const void *key, size_t size)
 {
 	uint64_t hash = fnv1a_64(h->seed, key, size);
 
 	/* A bucket is chosen by the low bits, into which FNV-1a never carries a high one. */
 	hash ^= hash >> 32;
 	hash *= 0x9e3779b97f4a7c15;
-	return hash ^ hash >> 32;
+	return (uint32_t)(hash ^ hash >> 32);
 }
 
-static struct hash_node **hash_bucket(const struct hash *h, uint64_t hash)
+static struct hash_node **hash_bucket(const struct hash *h, uint32_t hash)
 {
 	return &h->buckets[hash & (h->n_buckets - 1)];
 }
@@ -86,11 +86,11 @@ void hash_free(struct hash *h)
 
 void hash_add(struct hash *h, struct hash_node *node, const void *key, size_t key_size)
 {
-	assert(!hash_has(node) && !hash_find_node(h, key, key_size));
+	assert(!hash_has(node) && key_size <= UINT32_MAX && !hash_find_node(h, key, key_size));
 	if (h->n == h->n_buckets)
 		hash_grow(h);
 	node->key = key;
-	node->key_size = key_size;
+	node->key_size = (uint32_t)key_size;
 	node->hash = hash_key(h, key, key_size);
 	hash_put(hash_bucket(h, node->hash), node);
 	h->n++;
@@ -109,7 +109,7 @@ void hash_del(struct hash *h, struct hash_node *node)
 
 struct hash_node *hash_find_node(const struct hash *h, const void *key, size_t key_size)
 {
-	uint64_t hash = hash_key(h, key, key_size);
+	uint32_t hash = hash_key(h, key, key_size);
 	struct hash_node *node = *hash_bucket(h, hash);
 
 	while (node && (node->hash != hash || node->key_size != key_size ||

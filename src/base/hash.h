@@ -3,8 +3,9 @@
  * A struct stands in as many tables at once as it has a `struct hash_node` for; a node that is
  * all zeros is in no table.  Each entry has a key of its own: any bytes, which the table borrows,
  * so they must stay where they are and as they are until hash_del.  The table owns its buckets
- * alone and grows with its entries.  The order of the entries differs from run to run, because
- * each table draws a random seed: whoever chooses the keys cannot choose the collisions. */
+ * alone and grows with its entries: fewer than 2^32, as are the bytes of a key.  The order of the
+ * entries differs from run to run, because each table draws a random seed: whoever chooses the keys
+ * cannot choose the collisions. */
 #ifndef BASE_HASH_H
 #define BASE_HASH_H
 
@@ -14,8 +15,7 @@ struct hash_node {
 	struct hash_node *next;
 	struct hash_node **link; /* what points to this node; NULL: in no table */
 	const void *key;         /* borrowed */
-	size_t key_size;
-	uint64_t hash;
+	uint32_t key_size, hash;
 };
 
 struct hash {

@@ -20,7 +20,7 @@
 /* Of a session that is on its way to the store. */
 struct issuing {
 	struct control *ctl;
-	char microvm[IPC_ID_SIZE];
+	char microvm[MICROVM_ID_SIZE];
 	struct access_key *key; /* referred to */
 	credentials_given *given;
 };

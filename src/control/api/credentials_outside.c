@@ -78,7 +78,7 @@ struct credentials_program {
 	const struct iam_role *role;
 	int fd; /* of what it prints; owned */
 	struct credentials_asked {
-		char microvm[IPC_ID_SIZE];
+		char microvm[MICROVM_ID_SIZE];
 		credentials_given *given;
 	} * asked;
 	size_t n;
@@ -174,7 +174,7 @@ void credentials_of_program(struct control *ctl, const struct iam_role *role,
 	}
 	p->asked = xrealloc(p->asked, (p->n + 1) * sizeof(*p->asked));
 	p->asked[p->n].given = given;
-	memcpy(p->asked[p->n++].microvm, vm->id, IPC_ID_SIZE);
+	memcpy(p->asked[p->n++].microvm, vm->id, sizeof(vm->id));
 	if (starts)
 		priv_credentials(ctl, role->name, p->fd, credentials_program_ended, p);
 }

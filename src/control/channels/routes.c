@@ -59,8 +59,8 @@ static struct route_set routes_row(struct microvm *vm, enum route_state state)
 	set.units = vm->version ? (uint32_t)(vm->version->memory_mib / 512) : 0;
 
 	memcpy(set.endpoint, vm->endpoint, sizeof(set.endpoint));
-	memcpy(set.microvm, vm->id, sizeof(set.microvm));
-	memcpy(set.machine, vm->machine_id, sizeof(set.machine));
+	snprintf(set.microvm, sizeof(set.microvm), "%s", vm->id);
+	snprintf(set.machine, sizeof(set.machine), "%s", vm->machine_id);
 	return set;
 }
 

@@ -34,7 +34,7 @@ struct machine {
 	struct list in;
 	struct hash_node by_id;
 	struct control *ctl; /* borrowed, as is version */
-	char id[IPC_ID_SIZE];
+	char id[MACHINE_ID_SIZE];
 	struct image_version *version;
 	const struct machine_ops *ops;
 	void *owner;
@@ -60,7 +60,7 @@ void machines_close(struct control *ctl); /* the processes live on */
 unsigned machines_count(const struct control *ctl);
 struct list *machines_all(const struct control *ctl); /* of struct machine, by `in` */
 
-void machine_new_id(char id[IPC_ID_SIZE]);
+void machine_new_id(char id[MACHINE_ID_SIZE]);
 /* Starts a process for this version.  `up` or `down` follows. */
 struct machine *machine_start(struct control *ctl, struct image_version *v, const char *id,
 			      bool internet, const struct machine_ops *ops, void *owner);

@@ -21,12 +21,12 @@ static const int64_t machine_patience_ms[MACHINE_NUM_TYPES] = {
 	[MACHINE_CONTINUE] = 10000, [MACHINE_GET_STATS] = 10000,
 };
 
-void machine_new_id(char id[IPC_ID_SIZE])
+void machine_new_id(char id[MACHINE_ID_SIZE])
 {
 	char uuid[UUID_SIZE];
 
 	rand_uuid(uuid);
-	snprintf(id, IPC_ID_SIZE, "m-%s", uuid);
+	snprintf(id, MACHINE_ID_SIZE, "m-%s", uuid);
 }
 
 static void machine_free(struct machine *m)
@@ -61,7 +61,7 @@ static void machine_chan_freed(struct chan_uv *c)
 static void machine_cleared(void *arg, int rc, const struct err *e)
 {
 	struct machine *m = arg;
-	char path[IPC_ID_SIZE + 16];
+	char path[MACHINE_ID_SIZE + 16];
 
 	if (rc)
 		log_err("a machine could not be cleared machine=%s error=\"%s\"", m->id, e->text);
@@ -335,7 +335,7 @@ static void machine_make(struct machine *m, uint32_t kind, const struct machine_
 		.internet = internet,
 	};
 
-	memcpy(start.machine, m->id, sizeof(start.machine));
+	snprintf(start.machine, sizeof(start.machine), "%s", m->id);
 	priv_start(m->ctl, &start, machine_started, m);
 }
 
@@ -352,7 +352,7 @@ struct machine *machine_start_spare(struct control *ctl, enum priv_machine_kind 
 				    const struct machine_shape *shape,
 				    const struct machine_ops *ops, void *owner)
 {
-	char id[IPC_ID_SIZE];
+	char id[MACHINE_ID_SIZE];
 	struct machine *m;
 
 	machine_new_id(id);

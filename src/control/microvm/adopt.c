@@ -20,7 +20,7 @@
 /* A machine in priv's list. */
 struct adopt_item {
 	struct list in;
-	char machine[IPC_ID_SIZE];
+	char machine[MACHINE_ID_SIZE];
 };
 
 struct adopting {

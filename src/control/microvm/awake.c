@@ -34,7 +34,7 @@ void awake_tick(struct microvm *vm, int64_t boot_ms)
 /* It lasts until the row is durable. */
 struct awake_change {
 	struct control *ctl;
-	char id[IPC_ID_SIZE];
+	char id[MICROVM_ID_SIZE];
 	json_t *before; /* owned; NULL: it had none */
 	change_done *done;
 	void *arg;

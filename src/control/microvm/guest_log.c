@@ -15,14 +15,14 @@
 #include "control/model/log_stream.h"
 #include "control/storage/lanes.h"
 
-#define GUEST_LOG_NAME (IPC_ID_SIZE + 16)
+#define GUEST_LOG_NAME (MICROVM_ID_SIZE + 16)
 
 /* It may outlive its microVM, until the worker is done. */
 struct guest_log {
 	struct disk_task task;
 	struct control *ctl;
 	struct microvm *vm; /* NULL: the microVM is gone */
-	char id[IPC_ID_SIZE];
+	char id[MICROVM_ID_SIZE];
 	struct buf waiting;
 	uint64_t dropped;
 	bool off;       /* logging is disabled for it */

@@ -17,8 +17,8 @@
 #define ROLE_RETRY_MOST_MS 60000
 
 struct guest_role {
-	char *arn;                    /* owned */
-	char machine_id[IPC_ID_SIZE]; /* for whose guest they were asked */
+	char *arn;                        /* owned */
+	char machine_id[MACHINE_ID_SIZE]; /* for whose guest they were asked */
 	bool asking, beginning;
 	unsigned failures;
 	int64_t asked_ms, next_ms;    /* on clock_boot_ms() */

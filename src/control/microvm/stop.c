@@ -47,7 +47,7 @@ void on_forgotten(struct microvm *vm)
  * ended too, it is TERMINATED at once, and may be deleted. */
 struct stop {
 	struct control *ctl;
-	char id[IPC_ID_SIZE];
+	char id[MICROVM_ID_SIZE];
 };
 
 static void stop_cleared(void *arg)

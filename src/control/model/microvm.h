@@ -29,13 +29,16 @@ enum vm_state {
 };
 extern const char *const vm_state_name[VM_NUM_STATES];
 
+/* There are many rows of microVMs, so these are no longer than they must be (IPC_ID_SIZE is). */
+#define MICROVM_ID_SIZE 48 /* "microvm-<uuid>", with the NUL */
+#define MACHINE_ID_SIZE 40 /* "m-<uuid>" */
+
 /* A process that is, or can become, a microVM. */
 struct machine;
 
 struct idle_policy {
-	bool given;
 	int64_t max_idle_ms, suspended_ms;
-	bool auto_resume;
+	bool given, auto_resume;
 };
 
 /* What keeps it awake besides bytes, which are the service's only sign (microvm/policy.h). */
@@ -49,7 +52,7 @@ struct microvm {
 	struct hash_node by_id, by_endpoint;
 	struct order_node in_order, in_image_order;
 	struct control *ctl; /* borrowed */
-	char id[IPC_ID_SIZE];
+	char id[MICROVM_ID_SIZE];
 	char account[ACCOUNT_SIZE];
 	char endpoint[UUID_SIZE];
 	struct image_version *version; /* NULL: it is TERMINATED, and its version was deleted */
@@ -82,8 +85,8 @@ struct microvm {
 	bool http_ingress, shell_ingress, internet;
 	bool mixed_ingress; /* ALL_INGRESS beside others, which opens no shell */
 	bool drained; /* doze suspended it in order to stop: traffic wakes it whatever its policy */
-	char machine_id[IPC_ID_SIZE]; /* as in the row; "" when none is bound */
-	char boot_id[UUID_SIZE];      /* of the host when it was bound */
+	char machine_id[MACHINE_ID_SIZE]; /* as in the row; "" when none is bound */
+	char boot_id[UUID_SIZE];          /* of the host when it was bound */
 	struct {
 		bool on;          /* the proxy was told to hold new requests */
 		uint64_t awaited; /* workers of the proxy that have not answered */

@@ -139,7 +139,7 @@ static const struct machine_ops pool_ops = { .up = pool_up,
 static void pool_loaded(struct template_wait *w, int rc, const struct err *e)
 {
 	struct clone *c = container_of(w, struct clone, wait);
-	char id[IPC_ID_SIZE];
+	char id[MACHINE_ID_SIZE];
 
 	if (rc) {
 		pool_failed(c, e->text);

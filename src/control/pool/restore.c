@@ -17,7 +17,7 @@
 struct restore {
 	struct disk_task task;
 	struct control *ctl;
-	char machine[IPC_ID_SIZE], microvm[IPC_ID_SIZE];
+	char machine[MACHINE_ID_SIZE], microvm[MICROVM_ID_SIZE];
 	int64_t checkpoint;
 	struct machine_shape shape;
 	char *image_dir;

@@ -13,7 +13,7 @@ struct checkpoint_job {
 	struct disk_task task;
 	struct control *ctl;
 	struct microvm *vm; /* NULL: forgotten */
-	char id[IPC_ID_SIZE], machine[IPC_ID_SIZE];
+	char id[MICROVM_ID_SIZE], machine[MACHINE_ID_SIZE];
 	int64_t above, n;
 	int fds[SAVE_NUM_FDS];
 	int rc;

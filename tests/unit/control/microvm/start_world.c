@@ -139,7 +139,7 @@ struct machine *spares_take(struct control *c, struct image_version *v, bool int
 	return world.spare;
 }
 
-void machine_new_id(char id[IPC_ID_SIZE])
+void machine_new_id(char id[MACHINE_ID_SIZE])
 {
 	strcpy(id, "m-new");
 }

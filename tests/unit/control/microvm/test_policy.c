@@ -45,7 +45,7 @@ static void test_time_does_to_a_microvm_what_its_row_says(void **unused)
 				   .last_byte_ms = times[i].last_byte,
 				   .suspended_ms = times[i].suspended,
 				   .terminated_ms = times[i].terminated },
-			.idle = { times[i].policy, 60000, 300000, true },
+			.idle = { 60000, 300000, times[i].policy, true },
 			.max_duration_ms = 1000000,
 		};
 
@@ -59,7 +59,7 @@ static void test_a_step_of_the_wall_clock_ends_nothing(void **unused)
 		.state = VM_RUNNING,
 		.started_ms = 1000000,
 		.last_byte_ms = 1005000,
-		.idle = { true, 60000, 300000, true },
+		.idle = { 60000, 300000, true, true },
 		.max_duration_ms = 1000000,
 	};
 
@@ -152,7 +152,7 @@ static void test_work_keeps_awake_as_the_policy_says_and_no_longer(void **unused
 	for (size_t i = 0; i < ARRAY_SIZE(works); i++) {
 		struct microvm vm = {
 			.state = VM_RUNNING,
-			.idle = { true, 60000, 300000, true },
+			.idle = { 60000, 300000, true, true },
 			.max_duration_ms = 100000000,
 			.awake = { works[i].signs, 3600000 },
 		};
@@ -171,7 +171,7 @@ static void test_no_work_outlives_the_lifetime(void **unused)
 {
 	struct microvm vm = {
 		.state = VM_RUNNING,
-		.idle = { true, 60000, 300000, true },
+		.idle = { 60000, 300000, true, true },
 		.max_duration_ms = 100000,
 		.awake = { { 5, true }, 3600000 },
 	};
@@ -186,7 +186,7 @@ static void test_after_a_restart_a_worker_gets_the_time_to_show_it(void **unused
 {
 	struct microvm vm = {
 		.state = VM_RUNNING,
-		.idle = { true, 60000, 300000, true },
+		.idle = { 60000, 300000, true, true },
 		.max_duration_ms = 100000000,
 		.awake = { { 0, true }, 3600000 },
 	};

@@ -116,7 +116,9 @@ static void test_a_suspend_that_was_refused_wakes_nobody_later(void **unused)
 static void idle(void)
 {
 	vm.state = VM_RUNNING;
-	vm.idle = (struct idle_policy){ true, 60000, 300000, true };
+	vm.idle = (struct idle_policy){
+		.given = true, .max_idle_ms = 60000, .suspended_ms = 300000, .auto_resume = true
+	};
 	vm.since.last_byte_ms = world.now_ms - 60000;
 }
 
