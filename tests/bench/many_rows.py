@@ -7,11 +7,14 @@ import json
 import os
 import pathlib
 import sqlite3
+import ssl
 import statistics
+import sys
 import time
 import urllib.parse
 import uuid
 
+import api_calls
 import control_rig
 import postgres_rig
 from signed import V, sign
@@ -46,7 +49,9 @@ class Kept:
     """Signed requests on one connection, and their times in ms."""
 
     def __init__(self, rig):
-        self.rig, self.connection = rig, http.client.HTTPConnection("127.0.0.1", rig.port, timeout=60)
+        self.rig = rig
+        self.connection = (http.client.HTTPSConnection("127.0.0.1", rig.port, timeout=60, context=ssl.create_default_context(cafile=rig.ca))
+                           if rig.tls else http.client.HTTPConnection("127.0.0.1", rig.port, timeout=60))
 
     def ask(self, method, path, body=b""):
         head = sign(method, f"127.0.0.1:{self.rig.port}", path, body, time.time(), control_rig.KEY, control_rig.SECRET, "lambda", control_rig.REGION)
@@ -66,11 +71,6 @@ def memory_mib(pid):
     return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")) / 1024
 
 
-def cpu_seconds(pid):
-    fields = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def pages(kept):
     """Every page of one list, by its cursors."""
     taken, token = [], ""
@@ -81,19 +81,20 @@ def pages(kept):
     return taken
 
 
-def big():
-    rig = control_rig.Control()
+def big(tool):
+    rig = control_rig.Control(machines=True, tls=True, settings=f"[limits]\nmax_images={2 * IMAGES}\n")
     rig.stop()
     try:
         vms = fill(f"{rig.dir}/data/control/doze.db")
         begin = time.perf_counter()
         rig.start(ready=False)
         first, _ = Kept(rig).ask("GET", f"{V}/microvms/{vms[-1]}")
-        started, cpu = time.perf_counter() - begin, cpu_seconds(rig.process.pid)
+        started, cpu = time.perf_counter() - begin, api_calls.cpu_seconds(rig.process.pid)
         kept = Kept(rig)
         return {"start_to_first_answer_s": [started], "start_cpu_s": [cpu], "memory_mib": [memory_mib(rig.process.pid)],
                 "get_ms": kept.times(GETS, lambda i: f"{V}/microvms/{vms[i * 37 % MICROVMS]}"),
-                "list_page_ms": pages(kept)}
+                "list_page_ms": pages(kept),
+                **api_calls.bench(rig, tool, vms[::37])}
     finally:
         rig.close()
 
@@ -111,9 +112,9 @@ def runs(postgres):
         rig.close()
 
 
-def bench():
-    """Name -> samples."""
-    figures = big()
+def bench(tool):
+    """Name -> samples.  @tool is bench-calls."""
+    figures = big(tool)
     server = postgres_rig.Postgres("/tmp")  # on the disk that SQLite has
     try:
         for _ in range(2):  # by turns, so that both meet the same host
@@ -126,5 +127,5 @@ def bench():
 
 
 if __name__ == "__main__":
-    for name, samples in bench().items():
+    for name, samples in bench(sys.argv[1]).items():
         print(name, round(statistics.median(samples), 3), round(sorted(samples)[int(len(samples) * 0.95)], 3), len(samples))
