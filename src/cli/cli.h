@@ -76,6 +76,7 @@ command_fn cmd_image_build, cmd_image_rebuild, cmd_image_ls, cmd_image_rm, cmd_i
 	cmd_image_cancel;
 command_fn cmd_base_ls, cmd_base_import, cmd_base_rm, cmd_base_pull;
 command_fn cmd_run, cmd_ls, cmd_get, cmd_suspend, cmd_resume, cmd_rm, cmd_logs, cmd_curl, cmd_shell;
+command_fn cmd_quota_ls, cmd_quota_set, cmd_quota_unset;
 command_fn cmd_kms_create, cmd_kms_ls, cmd_kms_rotate, cmd_kms_enable, cmd_kms_disable, cmd_kms_rm;
 command_fn cmd_account_create, cmd_account_ls, cmd_account_rm;
 command_fn cmd_key_create, cmd_key_ls, cmd_key_rotate, cmd_key_rm, cmd_key_explain;

@@ -119,6 +119,10 @@ struct conf {
 	char publish_ports[32], publish_listen[64];
 	int64_t max_connectors, max_connector_versions;
 	int64_t max_images, max_versions, max_microvms, max_memory_mib;
+	/* 0: as the preset says */
+	int64_t max_builds;
+	int64_t run_rate, resume_rate, suspend_rate, terminate_rate, get_rate;
+	int64_t auth_token_rate, shell_token_rate;
 
 	/* The last ones: what precedes them is read at a start alone (dozed/crew.c). */
 	struct conf_certificate certificates[CONF_CERTIFICATES];

@@ -10,8 +10,8 @@
 
 struct admission {
 	const struct admission_ops *ops;
-	struct list memory; /* of struct admission_ticket, first come first served */
-	struct list slots[ADMISSION_NUM_PRIORITIES]; /* likewise */
+	struct turns memory; /* of struct admission_ticket */
+	struct turns slots[ADMISSION_NUM_PRIORITIES];
 	unsigned running[ADMISSION_NUM_PRIORITIES];
 	uint64_t reserved;
 	uv_timer_t tick; /* runs while a ticket waits for memory */
@@ -68,7 +68,7 @@ static void admission_refuse(struct admission_ticket *ticket)
 	err_set(&e, ERR_CAPACITY,
 		"The host has no memory left for another MicroVM. Suspend or terminate one, or try "
 		"again later.");
-	list_del(&ticket->in);
+	list_del(&ticket->in.in);
 	ticket->waits_memory = false;
 	ticket->granted(ticket, -1, &e);
 }
@@ -77,7 +77,7 @@ static bool admission_refuse_late(struct control *ctl)
 {
 	int64_t now = clock_mono_ms();
 
-	list_each(ticket, &ctl->admission->memory, struct admission_ticket, in)
+	list_each(ticket, &ctl->admission->memory.waiting, struct admission_ticket, in.in)
 	{
 		if (ticket->deadline_ms < now && !admission_has_memory(ctl, ticket->bytes)) {
 			admission_refuse(ticket);
@@ -93,15 +93,16 @@ static void admission_grant_memory(struct control *ctl)
 
 	while (admission_refuse_late(ctl))
 		;
-	while (!list_empty(&a->memory)) {
+	while (!list_empty(&a->memory.waiting)) {
 		struct admission_ticket *ticket =
-			list_first(&a->memory, struct admission_ticket, in);
+			list_first(&a->memory.waiting, struct admission_ticket, in.in);
 
 		if (!admission_has_memory(ctl, ticket->bytes)) {
 			a->ops->reclaim(ctl);
 			return;
 		}
-		list_del(&ticket->in);
+		list_del(&ticket->in.in);
+		turns_serve(&a->memory, &ticket->in);
 		ticket->waits_memory = false;
 		ticket->has_memory = true;
 		a->reserved += ticket->bytes;
@@ -124,18 +125,19 @@ static void admission_grant_slots(struct control *ctl)
 	a->granting = true;
 	for (enum admission_priority priority = 0; priority < ADMISSION_NUM_PRIORITIES;
 	     priority++) {
-		while (!list_empty(&a->slots[priority])) {
-			struct admission_ticket *ticket =
-				list_first(&a->slots[priority], struct admission_ticket, in);
+		while (!list_empty(&a->slots[priority].waiting)) {
+			struct admission_ticket *ticket = list_first(
+				&a->slots[priority].waiting, struct admission_ticket, in.in);
 			struct admission_load l = { .at_once = (unsigned)ctl->conf->start_at_once,
 						    .running = a->running[ADMISSION_MICROVM],
 						    .pool_running = a->running[ADMISSION_POOL],
 						    .waiting = !list_empty(
-							    &a->slots[ADMISSION_MICROVM]) };
+							    &a->slots[ADMISSION_MICROVM].waiting) };
 
 			if (!admission_may_start(&l, priority))
 				break;
-			list_del(&ticket->in);
+			list_del(&ticket->in.in);
+			turns_serve(&a->slots[priority], &ticket->in);
 			ticket->waits_slot = false;
 			ticket->has_slot = true;
 			a->running[priority]++;
@@ -156,9 +158,9 @@ int admission_open(struct control *ctl, const struct admission_ops *ops, struct 
 
 	ctl->admission = a;
 	a->ops = ops;
-	list_init(&a->memory);
+	turns_init(&a->memory);
 	for (size_t i = 0; i < ADMISSION_NUM_PRIORITIES; i++)
-		list_init(&a->slots[i]);
+		turns_init(&a->slots[i]);
 	if (uv_timer_init(&ctl->loop, &a->tick) || uv_timer_init(&ctl->loop, &a->idle))
 		return err_set(e, ERR_INTERNAL, "make a timer");
 	return 0;
@@ -182,7 +184,7 @@ void admission_wait_memory(struct control *ctl, struct admission_ticket *ticket,
 	ticket->bytes = bytes;
 	ticket->deadline_ms = clock_mono_ms() + wait_ms;
 	ticket->waits_memory = true;
-	list_add(&a->memory, &ticket->in);
+	turns_add(&a->memory, &ticket->in, ticket->account);
 	if (!uv_is_active((uv_handle_t *)&a->tick))
 		uv_timer_start(&a->tick, admission_tick, ADMISSION_TICK_MS, ADMISSION_TICK_MS);
 	admission_grant_memory(ctl);
@@ -197,7 +199,7 @@ void admission_wait_slot(struct control *ctl, struct admission_ticket *ticket,
 	ticket->granted = granted;
 	ticket->priority = priority;
 	ticket->waits_slot = true;
-	list_add(&ctl->admission->slots[priority], &ticket->in);
+	turns_add(&ctl->admission->slots[priority], &ticket->in, ticket->account);
 	admission_grant_slots(ctl);
 }
 
@@ -209,7 +211,7 @@ void admission_leave(struct admission_ticket *ticket)
 		return;
 	a = ticket->ctl->admission;
 	if (ticket->waits_memory || ticket->waits_slot)
-		list_del(&ticket->in);
+		list_del(&ticket->in.in);
 	if (ticket->has_memory)
 		a->reserved -= ticket->bytes;
 	if (ticket->has_slot)
@@ -223,6 +225,6 @@ void admission_leave(struct admission_ticket *ticket)
 
 void admission_wake(struct control *ctl)
 {
-	if (!list_empty(&ctl->admission->memory))
+	if (!list_empty(&ctl->admission->memory.waiting))
 		admission_grant_memory(ctl);
 }

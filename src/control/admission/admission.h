@@ -2,11 +2,12 @@
  *
  * A start costs the host 0.3 to 0.5 s of CPU.  If a hundred run at once, all of them end together,
  * and the first answer takes 21.7 s; if three run at a time, it takes 1.1 s.  RunMicrovm waits for
- * memory before it has a row, and for a slot afterwards.  The pool starts a clone only when nobody
- * waits. */
+ * memory before it has a row, and for a slot afterwards.  Accounts take turns.  The pool starts a
+ * clone only when nobody waits. */
 #ifndef CONTROL_ADMISSION_ADMISSION_H
 #define CONTROL_ADMISSION_ADMISSION_H
 
+#include "base/turns.h"
 #include "control/control.h"
 #include "control/model/model.h"
 
@@ -14,7 +15,8 @@ enum admission_priority { ADMISSION_MICROVM, ADMISSION_POOL, ADMISSION_NUM_PRIOR
 
 /* It is embedded in whatever waits; all zero is a fresh one. */
 struct admission_ticket {
-	struct list in;
+	struct turn in;
+	const struct account *account; /* whose turn it waits for; borrowed; NULL: the pool's */
 	struct control *ctl;
 	void (*granted)(struct admission_ticket *ticket, int rc, const struct err *e);
 	enum admission_priority priority;

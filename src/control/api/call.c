@@ -58,7 +58,7 @@ static const struct fault *fault_of(const struct call *c, enum err_kind kind)
 	return own && own->type ? own : &faults[kind];
 }
 
-#define CALL_RETRY_AFTER_S "1" /* of what does not answer now */
+#define CALL_RETRY_AFTER_S 1 /* of what does not answer now */
 
 /* These members stand beside the message of an error; the service leaves them null, and so do we.
  */
@@ -157,10 +157,13 @@ static json_t *fail_body(const struct call *c, const char *type, const char *tex
 
 void call_fail_as(struct call *c, unsigned status, const char *type, const char *text)
 {
+	autofree char *retry = xasprintf(
+		"%lld", (long long)(c->retry_after_s ? c->retry_after_s : CALL_RETRY_AFTER_S));
 	const struct http_header headers[] = { { "content-type", call_type(c) },
 					       { "x-amzn-errortype", type },
-					       { "retry-after", CALL_RETRY_AFTER_S } };
-	size_t n = status == 503 ? ARRAY_SIZE(headers) : ARRAY_SIZE(headers) - 1;
+					       { "retry-after", retry } };
+	bool again = status == 503 || status == 429 || c->retry_after_s;
+	size_t n = again ? ARRAY_SIZE(headers) : ARRAY_SIZE(headers) - 1;
 	autofree char *dump = NULL;
 	json_t *body;
 

@@ -41,8 +41,8 @@ struct call {
 	void (*fail)(struct call *c, unsigned status, const char *type, const char *text);
 	void (*ended)(struct call *c, const struct call_end *end); /* before the answer leaves */
 	struct replay *replay;                                     /* idempotency.c */
-	struct list waits;  /* in the replay of another call */
-	int64_t claims_mib; /* of the quota, until there is a row */
+	struct list waits;     /* in the replay of another call */
+	int64_t retry_after_s; /* for an error: when it may be tried again; 0: as the status says */
 	bool answered;
 
 	/* Of the server. */

@@ -49,6 +49,12 @@ static const struct member explain_key[] = {
 STRING(kms_alias, 1, 256, &kms_alias_pattern);
 static const struct member create_kms_key[] = { { "alias", &kms_alias, true, IN_BODY }, { 0 } };
 static const struct member of_kms_key[] = { { "key", &shape_kms_key, true, IN_PATH }, { 0 } };
+STRING(quota_name, 1, 64, &user_name);
+INTEGER(quota_value, 1, 1073741824);
+static const struct member set_quota[] = {
+	{ "quota", &quota_name, true, IN_PATH }, { "value", &quota_value, true, IN_BODY }, OF_ACCOUNT, { 0 },
+};
+static const struct member unset_quota[] = { { "quota", &quota_name, true, IN_PATH }, OF_ACCOUNT, { 0 } };
 static const struct member none[] = { { 0 } };
 
 #define DOZE "/doze/v1"
@@ -63,6 +69,9 @@ const struct op account_ops[ACCOUNT_OPS] = {
 	{ "RotateKey", "POST", DOZE "/keys/{key}/rotate", D, 200, rotate_key, key_rotate, false },
 	{ "DeleteKey", "DELETE", DOZE "/keys/{key}", D, 200, of_key, key_delete, false },
 	{ "ExplainKey", "POST", DOZE "/keys/{key}/explain", D, 200, explain_key, key_explain, false },
+	{ "ListQuotas", "GET", DOZE "/quotas", D, 200, list_keys, quota_list, false },
+	{ "SetQuota", "PUT", DOZE "/quotas/{quota}", D, 200, set_quota, quota_set, false },
+	{ "UnsetQuota", "DELETE", DOZE "/quotas/{quota}", D, 200, unset_quota, quota_unset, false },
 	{ "CreateKmsKey", "POST", DOZE "/kms", D, 201, create_kms_key, kms_create, false },
 	{ "ListKmsKeys", "GET", DOZE "/kms", D, 200, none, kms_list, false },
 	{ "RotateKmsKey", "POST", DOZE "/kms/{key}/rotate", D, 200, of_kms_key, kms_new_version, false },

@@ -251,3 +251,23 @@ struct log_group *call_log_group(struct call *c)
 		return g;
 	return NULL;
 }
+
+struct account *call_account(struct call *c)
+{
+	const char *id = call_text(c, "account");
+	struct account *a;
+
+	if (!id || !strcmp(id, c->who->account))
+		return account_of(c->ctl, c->who->account);
+	if (!c->who->root) {
+		call_fail_as(c, 403, "AccessDeniedException",
+			     "Another account is for the key pairs of the server's credentials "
+			     "file.");
+		return NULL;
+	}
+	a = account_find(c->ctl, id);
+	if (a && account_is_open(c->ctl, a))
+		return a;
+	call_not_found(c, "There is no account %s.", id);
+	return NULL;
+}

@@ -30,6 +30,9 @@ struct microvm *find_microvm(struct control *ctl, const char *account, const cha
 struct build *find_build(struct control *ctl, const char *account, const char *id);
 int64_t version_number(const char *text); /* "1" or "1.0"; 0: neither */
 
+/* The account that `account` names, or the caller's; NULL: there is none, or it is not for this key
+ * to say so, and the call has failed. */
+struct account *call_account(struct call *c);
 /* What a member of the request names; NULL: nothing, and the call has failed. */
 struct image *call_image(struct call *c, const char *member);
 struct image_version *call_version(struct call *c);

@@ -21,6 +21,7 @@
 #include "control/api/handlers/handlers.h"
 #include "control/api/idempotency.h"
 #include "control/api/validate.h"
+#include "control/model/quotas.h"
 #include "net/tls_certificates.h"
 
 /* How each family names the code that begins a sentence of wire/sigv4.h. */
@@ -229,6 +230,26 @@ static void server_end_stream(struct call *c)
 	c->complete(c, strlen(c->claim.payload) != 64 || !strcmp(hex, c->claim.payload));
 }
 
+/* False: the account calls this operation more often than it may; the call has failed. */
+static bool server_in_rate(struct call *c)
+{
+	enum quota_kind kind = quota_of_op(c->op->name);
+	struct account *a;
+	int64_t wait_us;
+	struct err e;
+
+	if (kind == QUOTA_NUM)
+		return true;
+	a = account_of(c->ctl, c->who->account);
+	wait_us = quota_pass(&a->due_us[kind], quota_of(c->ctl->conf, a, kind), clock_mono_us());
+	if (!wait_us)
+		return true;
+	c->retry_after_s = (wait_us + 999999) / 1000000;
+	err_set(&e, ERR_THROTTLED, "Rate exceeded");
+	call_fail(c, &e);
+	return false;
+}
+
 static void server_end(struct http_exchange *x)
 {
 	struct call *c = http_user(x);
@@ -247,7 +268,7 @@ static void server_end(struct http_exchange *x)
 		return;
 	}
 	http_trust(x);
-	if (c->op != &sts_op && (!server_decode(c) || !authorize(c)))
+	if (c->op != &sts_op && (!server_decode(c) || !authorize(c) || !server_in_rate(c)))
 		return;
 	c->op->run(c);
 }

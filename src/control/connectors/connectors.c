@@ -8,6 +8,7 @@
 
 #include "control/connectors/provision.h"
 #include "control/control.h"
+#include "control/model/quotas.h"
 
 /* Create. */
 
@@ -89,7 +90,7 @@ static int guard_update(const struct connector_change *c, struct err *e)
 				       c->connector->id);
 		n++;
 	}
-	if (!c->v || n < c->ctl->conf->max_connector_versions)
+	if (!c->v || n < quota_in(c->ctl, c->connector->account, QUOTA_CONNECTOR_VERSIONS))
 		return 0;
 	return err_set(e, ERR_QUOTA,
 		       "The maximum number of versions has been reached for this network "

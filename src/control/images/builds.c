@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/turns.h"
 #include "control/channels/builder.h"
 #include "control/images/build_progress.h"
 #include "control/images/build_result.h"
@@ -26,7 +27,7 @@ enum task_state {
 };
 
 struct build_task {
-	struct list in_queue;
+	struct turn in_queue;
 	struct control *ctl;
 	struct build *build;
 	enum task_state state;
@@ -36,7 +37,7 @@ struct build_task {
 };
 
 struct builds {
-	struct list queue;  /* struct build_task, in the order in which they came */
+	struct turns queue; /* of struct build_task; accounts take turns */
 	struct retry retry; /* of what could not be sent */
 };
 
@@ -48,12 +49,13 @@ static void builds_add(struct control *ctl, struct build *b)
 
 	task->ctl = ctl;
 	task->build = b;
-	list_add(&ctl->builds->queue, &task->in_queue);
+	turns_add(&ctl->builds->queue, &task->in_queue,
+		  account_of(ctl, b->version->image->account));
 }
 
 static void builds_drop(struct build_task *task)
 {
-	list_del(&task->in_queue);
+	list_del(&task->in_queue.in);
 	free(task);
 }
 
@@ -103,7 +105,7 @@ static void builds_take_up(struct control *ctl, struct build *b)
 void builds_open(struct control *ctl)
 {
 	ctl->builds = xcalloc(1, sizeof(*ctl->builds));
-	list_init(&ctl->builds->queue);
+	turns_init(&ctl->builds->queue);
 	retry_open(&ctl->builds->retry, &ctl->loop, builds_again, ctl);
 	builds_each(ctl, builds_take_up);
 }
@@ -111,7 +113,8 @@ void builds_open(struct control *ctl)
 void builds_close(struct control *ctl)
 {
 	retry_close(&ctl->builds->retry);
-	list_each(task, &ctl->builds->queue, struct build_task, in_queue) builds_drop(task);
+	list_each(task, &ctl->builds->queue.waiting, struct build_task, in_queue.in)
+		builds_drop(task);
 	free(ctl->builds);
 	ctl->builds = NULL;
 }
@@ -201,21 +204,32 @@ static void builds_begin(struct build_task *task)
 
 static void builds_pump(struct control *ctl)
 {
+	struct turns *queue = &ctl->builds->queue;
 	int64_t room = ctl->conf->build_at_once;
 
 	if (!builder_there(ctl))
 		return;
-	list_each(task, &ctl->builds->queue, struct build_task, in_queue)
+	list_each(task, &queue->waiting, struct build_task, in_queue.in)
 	{
 		if (room-- <= 0)
 			break;
 		if (task->state != TASK_WAITS || task->cancelled)
 			continue;
+		turns_serve(queue, &task->in_queue);
 		if (task->build->state == BUILD_PENDING)
 			builds_begin(task);
 		else
 			builds_send(task);
 	}
+}
+
+size_t builds_count(const struct control *ctl, const char *account)
+{
+	size_t n = 0;
+
+	list_each(task, &ctl->builds->queue.waiting, struct build_task, in_queue.in) n +=
+		!strcmp(task->build->version->image->account, account);
+	return n;
 }
 
 void builds_queue(struct control *ctl, struct build *b)
@@ -235,7 +249,7 @@ static void builds_remove_late(struct control *ctl, struct build *b)
 
 void builds_builder_up(struct control *ctl)
 {
-	list_each(task, &ctl->builds->queue, struct build_task, in_queue)
+	list_each(task, &ctl->builds->queue.waiting, struct build_task, in_queue.in)
 	{
 		if (task->state == TASK_SENT)
 			task->state = TASK_WAITS;
@@ -278,7 +292,7 @@ static void builds_settle(struct build_task *task, const struct build_done *done
 
 static struct build_task *builds_task(struct control *ctl, const char build[UUID_SIZE])
 {
-	list_each(task, &ctl->builds->queue, struct build_task, in_queue)
+	list_each(task, &ctl->builds->queue.waiting, struct build_task, in_queue.in)
 	{
 		if (!memcmp(task->build->id, build, UUID_SIZE))
 			return task;

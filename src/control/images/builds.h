@@ -1,7 +1,7 @@
 /* builds.h - builds: which of them the image role works on, and what comes of them.
  *
- * At most conf.build_at_once at a time, in the order in which they came.  A build is IN_PROGRESS in
- * the store before the image role hears of it, and its result is written until it is durable. */
+ * At most conf.build_at_once at a time; accounts take turns.  A build is IN_PROGRESS in the store
+ * before the image role hears of it, and its result is written until it is durable. */
 #ifndef CONTROL_IMAGES_BUILDS_H
 #define CONTROL_IMAGES_BUILDS_H
 
@@ -18,8 +18,9 @@ void builds_queue(struct control *ctl, struct build *b);
  * it, is told to stop although the store is full; at once, if the build has ended already or its
  * result is being written. */
 void builds_cancel(struct control *ctl, struct build *b, images_done *done, void *arg);
-struct build *builds_find(struct control *ctl, const char *id); /* NULL: unknown */
-bool builds_ended(const struct build *b);                       /* SUCCESSFUL, FAILED */
+struct build *builds_find(struct control *ctl, const char *id);      /* NULL: unknown */
+size_t builds_count(const struct control *ctl, const char *account); /* that have not ended */
+bool builds_ended(const struct build *b);                            /* SUCCESSFUL, FAILED */
 
 /* Of the image role (channels/builder.h). */
 void builds_builder_up(struct control *ctl);

@@ -55,6 +55,28 @@ size_t changes_count_new(const struct control *ctl, const char *account)
 	return n;
 }
 
+static bool change_commits_build(const struct image *image)
+{
+	const struct change *c = list_empty(&image->changes) || !image->committing
+					 ? NULL
+					 : list_first(&image->changes, struct change, in_image);
+
+	return c && c->of.version && c->of.version->state == VERSION_NEW;
+}
+
+size_t changes_count_builds(const struct control *ctl, const char *account)
+{
+	const struct account *a = account_find(ctl, account);
+	size_t n = 0;
+
+	list_each(image, &ctl->changes->fresh, struct image, in_control) n +=
+		!strcmp(image->account, account) && change_commits_build(image);
+	if (!a)
+		return n;
+	list_each(image, &a->images, struct image, in_account) n += change_commits_build(image);
+	return n;
+}
+
 struct change *change_new(struct control *ctl, struct image *image, const struct change_ops *ops)
 {
 	struct change *c = xcalloc(1, sizeof(*c));

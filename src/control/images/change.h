@@ -76,9 +76,11 @@ void changes_close(struct control *ctl);
 struct change *change_new(struct control *ctl, struct image *image, const struct change_ops *ops);
 void change_ask(struct change *c);
 
-/* Is an image of this name on its way to the store?  How many of the account are? */
+/* Is an image of this name on its way to the store?  How many of the account are, and how many
+ * builds of new versions of it? */
 bool changes_create(const struct control *ctl, const char *account, const char *name);
 size_t changes_count_new(const struct control *ctl, const char *account);
+size_t changes_count_builds(const struct control *ctl, const char *account);
 
 /* Frees an image whose rows are gone, and refuses what still waits for it. */
 void changes_end_image(struct control *ctl, struct image *image);

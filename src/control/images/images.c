@@ -10,6 +10,7 @@
 #include "control/images/bases.h"
 #include "control/images/builds.h"
 #include "control/images/removal.h"
+#include "control/model/quotas.h"
 #include "control/model/sealing.h"
 #include "control/pool/pool.h"
 
@@ -28,10 +29,22 @@ static int images_guard_versions(const struct change *c, struct err *e)
 	int64_t n = 0;
 
 	list_each(v, &c->image->versions, struct image_version, in_image) n += v->number > 0;
-	if (n < c->ctl->conf->max_versions)
+	if (n < quota_in(c->ctl, c->image->account, QUOTA_VERSIONS))
 		return 0;
 	return err_set(e, ERR_QUOTA,
 		       "The maximum number of versions has been reached for this MicroVM image.");
+}
+
+static int images_guard_builds(const struct change *c, struct err *e)
+{
+	size_t n = builds_count(c->ctl, c->image->account) +
+		   changes_count_builds(c->ctl, c->image->account);
+
+	if ((int64_t)n < quota_in(c->ctl, c->image->account, QUOTA_BUILDS))
+		return 0;
+	return err_set(e, ERR_QUOTA,
+		       "The maximum number of concurrent builds has been reached for this "
+		       "account.");
 }
 
 /* Its row is the place that its secret members are sealed for. */
@@ -41,9 +54,20 @@ static int images_guard_seal(const struct change *c, struct err *e)
 			       e);
 }
 
+static int images_guard_first(const struct change *c, struct err *e)
+{
+	return images_guard_builds(c, e) || images_guard_seal(c, e) ? -1 : 0;
+}
+
+/* A rebuild is the operator's, after an upgrade, and waits for its turn however many they are. */
 static int images_guard_next(const struct change *c, struct err *e)
 {
 	return images_guard_versions(c, e) || images_guard_seal(c, e) ? -1 : 0;
+}
+
+static int images_guard_update(const struct change *c, struct err *e)
+{
+	return images_guard_builds(c, e) || images_guard_next(c, e) ? -1 : 0;
 }
 
 static void images_draft_image(struct change *c)
@@ -59,14 +83,14 @@ static void images_build(struct change *c)
 
 static const struct change_ops images_create_ops = {
 	.event = IMAGE_EV_CREATE,
-	.guard = images_guard_seal,
+	.guard = images_guard_first,
 	.draft = images_draft_image,
 	.follow = images_build,
 };
 
 static const struct change_ops images_update_ops = {
 	.event = IMAGE_EV_UPDATE,
-	.guard = images_guard_next,
+	.guard = images_guard_update,
 	.draft = images_draft_version,
 	.follow = images_build,
 };

@@ -35,9 +35,7 @@ static void run_fail(struct run *r, const struct err *e)
 		spares_give_back(vm->machine);
 	else if (vm->machine)
 		pool_give_back(vm->machine);
-	vm->version->n_microvms--;
-	model_connectors_hold(vm, -1);
-	kms_hold(vm->kms, -1);
+	model_hold(vm, -1);
 	if (vm->lifecycle->log)
 		guest_log_remove(vm);
 	lifecycle_free(vm);
@@ -121,9 +119,7 @@ void lifecycle_run(struct control *ctl, struct microvm *vm, struct store_txn *wi
 
 	*r = (struct run){ .vm = vm, .with = with, .made = made, .arg = arg };
 	lifecycle_of(vm)->run = r;
-	vm->version->n_microvms++;
-	model_connectors_hold(vm, 1);
-	kms_hold(vm->kms, 1);
+	model_hold(vm, 1);
 	if (run_allowed(ctl, vm, &e)) {
 		store_drop(with);
 		run_fail(r, &e);

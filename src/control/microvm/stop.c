@@ -123,9 +123,7 @@ void on_enter_terminated(struct microvm *vm, enum vm_state from)
 	checkpoint_remove_all(vm);
 	guest_log_close(vm);
 	guest_role_end(vm);
-	vm->version->n_microvms--;
-	model_connectors_hold(vm, -1);
-	kms_hold(vm->kms, -1);
+	model_hold(vm, -1);
 	stop_all(vm);
 	admission_wake(vm->ctl);
 	pool_wake(vm->ctl);

@@ -59,6 +59,13 @@ void account_load(struct control *ctl, const struct store_account *row)
 	a->params = row->params ? json_loads(row->params, 0, NULL) : NULL;
 }
 
+void account_count(struct account *a, int64_t memory_mib, int n)
+{
+	a->running += n;
+	a->running_mib += n * memory_mib;
+	assert(a->running >= 0 && a->running_mib >= 0);
+}
+
 void accounts_free(struct control *ctl)
 {
 	hash_each(a, &ctl->accounts, struct account, by_id)

@@ -15,6 +15,8 @@ struct control;
 struct store_account;
 struct store_txn;
 
+#define ACCOUNT_QUOTAS 16 /* kinds of them, at most */
+
 struct account {
 	struct hash_node by_id;
 	char id[ACCOUNT_SIZE];
@@ -24,7 +26,9 @@ struct account {
 	struct list images;   /* in_account, in order of creation */
 	struct list microvms; /* likewise */
 	size_t n_images;
-	int64_t starting, starting_mib; /* runs that have no row yet */
+	int64_t running, running_mib; /* its microVMs that are not TERMINATED, from their run on */
+	bool changing;                /* its row is on its way to the store */
+	int64_t due_us[ACCOUNT_QUOTAS]; /* of its calls (model/quotas.h) */
 };
 
 struct account *account_find(const struct control *ctl, const char *id); /* NULL: none */
@@ -36,6 +40,8 @@ void account_name(struct account *a, const char *name,
 		  int64_t created_ms); /* NULL: none any more */
 void account_put(struct store_txn *t, const struct account *a);
 void account_load(struct control *ctl, const struct store_account *row);
+/* A microVM of it counts from now on (1), or no longer (-1). */
+void account_count(struct account *a, int64_t memory_mib, int n);
 void accounts_free(struct control *ctl);
 
 #endif

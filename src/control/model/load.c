@@ -165,8 +165,6 @@ static void load_microvm(void *arg, const struct store_microvm *row)
 		model_set_drained(vm,
 				  false); /* it woke in the step that this row was written for */
 	model_add_microvm(vm);
-	if (v)
-		v->n_microvms += vm->state != VM_TERMINATED;
 }
 
 static void load_token(void *arg, const struct store_token *row)
@@ -269,10 +267,8 @@ int model_load(struct control *ctl,
 		return -1;
 	list_each(vm, &ctl->microvms, struct microvm, in_control)
 	{
-		if (vm->state == VM_TERMINATED)
-			continue;
-		model_connectors_hold(vm, 1);
-		kms_hold(vm->kms, 1);
+		if (vm->state != VM_TERMINATED)
+			model_hold(vm, 1);
 	}
 	return 0;
 }

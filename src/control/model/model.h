@@ -31,6 +31,9 @@ struct microvm *model_microvm_of(struct control *ctl, struct image_version *v, c
 json_t *model_params(const struct microvm *vm); /* the caller's */
 /* Into the list and the tables of control: it can be found from now on. */
 void model_add_microvm(struct microvm *vm);
+/* It takes (1) or gives back (-1) what it has from its run until it is TERMINATED: its version, its
+ * connectors, its key, and its part of its account's quotas. */
+void model_hold(struct microvm *vm, int n);
 void model_image_free(struct control *ctl, struct image *image);
 void model_version_free(struct image_version *v);
 void model_build_free(struct build *b);

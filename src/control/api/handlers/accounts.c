@@ -91,12 +91,7 @@ void doze_list_accounts(struct call *c)
 
 static bool account_is_busy(const struct control *ctl, const struct account *a)
 {
-	list_each(vm, &a->microvms, struct microvm, in_account)
-	{
-		if (vm->state != VM_TERMINATED)
-			return true;
-	}
-	return images_count(ctl, a->id) || a->starting || connectors_count(ctl, a->id);
+	return a->running || images_count(ctl, a->id) || connectors_count(ctl, a->id);
 }
 
 static bool account_keys_change(const struct control *ctl, const struct account *a)
@@ -116,8 +111,14 @@ static bool account_has_key(const struct access_key *key, const void *arg)
 
 static void account_deleted(struct call *c, const struct call_end *end)
 {
-	if (!end->type)
-		account_name(account_of(c->ctl, call_text(c, "account")), NULL, 0);
+	struct account *a = account_of(c->ctl, call_text(c, "account"));
+
+	a->changing = false;
+	if (end->type)
+		return;
+	account_name(a, NULL, 0);
+	json_decref(a->params);
+	a->params = NULL;
 }
 
 void doze_delete_account(struct call *c)
@@ -130,12 +131,15 @@ void doze_delete_account(struct call *c)
 		call_not_found(c, "There is no account %s.", id);
 		return;
 	}
-	if (!a->name || account_is_busy(c->ctl, a)) {
-		call_fail_as(
-			c, 409, "ConflictException",
-			a->name ? "The account still has images, microVMs or network connectors: "
-				  "delete them first."
-				: "This is the account of the configuration.");
+	if (!strcmp(id, c->ctl->conf->account)) {
+		call_fail_as(c, 409, "ConflictException",
+			     "This is the account of the configuration.");
+		return;
+	}
+	if (account_is_busy(c->ctl, a)) {
+		call_fail_as(c, 409, "ConflictException",
+			     "The account still has images, microVMs or network connectors: "
+			     "delete them first.");
 		return;
 	}
 	if (kms_count(c->ctl, id)) {
@@ -143,11 +147,12 @@ void doze_delete_account(struct call *c)
 			     "The account still has keys of 'doze kms': remove them first.");
 		return;
 	}
-	if (account_keys_change(c->ctl, a)) {
+	if (a->changing || account_keys_change(c->ctl, a)) {
 		call_fail_as(c, 409, "ConflictException",
-			     "A key of the account is being changed. Try again.");
+			     "The account, or a key of it, is being changed. Try again.");
 		return;
 	}
+	a->changing = true;
 	c->made = json_object();
 	c->ended = account_deleted;
 	t = store_begin(c->ctl->store);

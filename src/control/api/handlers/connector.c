@@ -9,6 +9,7 @@
 #include "control/api/page.h"
 #include "control/api/resolve.h"
 #include "control/connectors/connectors.h"
+#include "control/model/quotas.h"
 
 #define PAGE_OF_CONNECTORS 50 /* whatever MaxItems says */
 
@@ -78,7 +79,8 @@ static bool create_allowed(struct call *c)
 		err_set(&e, ERR_CONFLICT,
 			"A network connector with the name '%s' already exists in this account",
 			name);
-	else if (connectors_count(c->ctl, account) >= (size_t)c->ctl->conf->max_connectors)
+	else if ((int64_t)connectors_count(c->ctl, account) >=
+		 quota_in(c->ctl, account, QUOTA_CONNECTORS))
 		err_set(&e, ERR_QUOTA,
 			"The maximum number of network connectors has been reached for this "
 			"account.");

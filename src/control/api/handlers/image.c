@@ -14,6 +14,7 @@
 #include "control/api/page.h"
 #include "control/api/resolve.h"
 #include "control/images/images.h"
+#include "control/model/quotas.h"
 #include "control/model/sealing.h"
 
 static const int64_t memory_classes[] = { 512, 1024, 2048, 4096, 8192 };
@@ -193,7 +194,8 @@ void image_create(struct call *c)
 			     name);
 		return;
 	}
-	if (images_count(c->ctl, c->who->account) >= (size_t)c->ctl->conf->max_images) {
+	if ((int64_t)images_count(c->ctl, c->who->account) >=
+	    quota_in(c->ctl, c->who->account, QUOTA_IMAGES)) {
 		json_decref(params);
 		call_fail_as(c, 402, "ServiceQuotaExceededException",
 			     "The maximum number of MicroVM images has been reached for this "

@@ -12,32 +12,11 @@
 #include "control/api/facts.h"
 #include "control/api/handlers/handlers.h"
 #include "control/api/issue.h"
+#include "control/api/resolve.h"
 #include "control/channels/grants.h"
 #include "control/model/access_key.h"
 
 #define KEY_OVERLAP_S 86400
-
-/* The account that a request is about.  NULL: there is none, or it is not for this key to say so;
- * the call has failed. */
-static const char *key_account(struct call *c)
-{
-	const char *id = call_text(c, "account");
-	const struct account *a;
-
-	if (!id || !strcmp(id, c->who->account))
-		return c->who->account;
-	if (!c->who->root) {
-		call_fail_as(c, 403, "AccessDeniedException",
-			     "Keys of another account are for the key pairs of the server's "
-			     "credentials file.");
-		return NULL;
-	}
-	a = account_find(c->ctl, id);
-	if (a && account_is_open(c->ctl, a))
-		return a->id;
-	call_not_found(c, "There is no account %s.", id);
-	return NULL;
-}
 
 /* What a short-lived key may make must not outlive it. */
 static bool key_may_change(struct call *c)
@@ -59,8 +38,9 @@ static int64_t key_end(const struct call *c, int64_t wanted_ms)
 /* NULL: there is none, or it is being changed; the call has failed. */
 static struct access_key *key_named(struct call *c)
 {
-	const char *given = call_text(c, "key"), *account = key_account(c);
-	struct access_key *found = account ? access_key_named(c->ctl, account, given) : NULL;
+	const char *given = call_text(c, "key");
+	const struct account *account = call_account(c);
+	struct access_key *found = account ? access_key_named(c->ctl, account->id, given) : NULL;
 
 	if (account && !found)
 		call_not_found(c, "There is no key %s.", given);
@@ -101,7 +81,8 @@ static void key_answer(struct call *c, const struct access_key *key)
 
 void key_create(struct call *c)
 {
-	const char *account = key_account(c), *name = call_text(c, "name");
+	const struct account *in = call_account(c);
+	const char *account = in ? in->id : NULL, *name = call_text(c, "name");
 	const char *policy = call_text(c, "policy");
 	int64_t seconds = call_number(c, "expiresInSeconds", 0);
 	struct access_key *key;
@@ -158,7 +139,7 @@ static int key_compare(const void *one, const void *two)
 
 void key_list(struct call *c)
 {
-	const char *account = key_account(c);
+	const struct account *account = call_account(c);
 	autofree struct access_key **keys = NULL;
 	json_t *items;
 	size_t n = 0;
@@ -168,7 +149,7 @@ void key_list(struct call *c)
 	keys = xmalloc((c->ctl->keys.by_id.n + 1) * sizeof(struct access_key *));
 	hash_each(key, &c->ctl->keys.by_id, struct access_key, by_id)
 	{
-		if (!strcmp(key->who.account, account) && !key->session)
+		if (!strcmp(key->who.account, account->id) && !key->session)
 			keys[n++] = key;
 	}
 	qsort(keys, n, sizeof(struct access_key *), key_compare);

@@ -11,6 +11,7 @@
 #include "control/api/page.h"
 #include "control/api/resolve.h"
 #include "control/microvm/lifecycle.h"
+#include "control/model/quotas.h"
 #include "control/model/sealing.h"
 
 /* The version to run: ACTIVE, built, of an image that stays.  NULL: the call has failed. */
@@ -63,21 +64,12 @@ static bool vm_duration_ok(struct call *c)
 	return false;
 }
 
-/* Baselines of all microVMs that are not TERMINATED, and their number; with those that still wait
- * for room and have no row. */
 static bool vm_quota_ok(struct call *c, const struct image_version *v)
 {
 	const struct account *a = account_of(c->ctl, c->who->account);
-	int64_t mib = v->memory_mib + a->starting_mib, n = 1 + a->starting;
 
-	list_each(vm, &a->microvms, struct microvm, in_account)
-	{
-		if (vm->state == VM_TERMINATED)
-			continue;
-		mib += vm->version->memory_mib;
-		n++;
-	}
-	if (mib <= c->ctl->conf->max_memory_mib && n <= c->ctl->conf->max_microvms)
+	if (a->running_mib + v->memory_mib <= quota_of(c->ctl->conf, a, QUOTA_MEMORY) &&
+	    a->running < quota_of(c->ctl->conf, a, QUOTA_MICROVMS))
 		return true;
 	call_fail_as(c, 402, "ServiceQuotaExceededException",
 		     "The base maximum allocated memory limit has been reached for this account.");
@@ -112,20 +104,9 @@ static json_t *vm_params(struct call *c, const struct image_version *v)
 	return params;
 }
 
-static void vm_made(void *arg, int rc, const struct err *e)
-{
-	struct call *c = arg;
-	struct account *a = account_of(c->ctl, c->who->account);
-
-	a->starting--;
-	a->starting_mib -= c->claims_mib;
-	call_done(c, rc, e);
-}
-
 void vm_run(struct call *c)
 {
 	struct image_version *v;
-	struct account *a;
 	struct microvm *vm;
 	struct kms_key *key;
 	struct err e;
@@ -155,11 +136,7 @@ void vm_run(struct call *c)
 		return;
 	}
 	c->made = encode_microvm(c->ctl, vm);
-	c->claims_mib = v->memory_mib;
-	a = account_of(c->ctl, c->who->account);
-	a->starting++;
-	a->starting_mib += c->claims_mib;
-	lifecycle_run(c->ctl, vm, replay_txn(c), vm_made, c);
+	lifecycle_run(c->ctl, vm, replay_txn(c), call_done, c);
 }
 
 void vm_get(struct call *c)

@@ -324,7 +324,11 @@ int begin(enum vm_state state)
 {
 	memset(&world, 0, sizeof(world));
 	conf = (struct conf){ .capacity_wait_ms = 1000 };
-	ctl = (struct control){ .conf = &conf, .adopted = true, .boot_id = "boot" };
+	ctl = (struct control){
+		.conf = &conf, .adopted = true, .boot_id = "boot", .accounts = ctl.accounts
+	};
+	if (!ctl.accounts.buckets)
+		hash_init(&ctl.accounts);
 	version = (struct image_version){ 0 };
 	version.hooks.each[HOOK_RUN].enabled = version.hooks.each[HOOK_RESUME].enabled = true;
 	vm = (struct microvm){ .ctl = &ctl,
