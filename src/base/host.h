@@ -1,6 +1,10 @@
-/* host.h - what kind of host this program was compiled for, in the words of the service's API. */
+/* host.h - the host: of what kind it is, in the words of the service's API, and when it was booted.
+ */
 #ifndef BASE_HOST_H
 #define BASE_HOST_H
+
+#include "base/err.h"
+#include "base/rand.h"
 
 #ifdef __x86_64__
 #define HOST_ARCHITECTURE "X86_64"
@@ -10,5 +14,8 @@
 #define HOST_CHIPSET      "GRAVITON"
 #endif
 #define HOST_GENERATION "1"
+
+/* The kernel's word for the time since the last boot. */
+int host_boot_id(char out[UUID_SIZE], struct err *e) must_check;
 
 #endif

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/host.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "conf/listen.h"
@@ -76,15 +77,6 @@ static int control_open_dirs(struct control *ctl, struct err *e)
 		       : 0;
 }
 
-static int control_boot_id(struct control *ctl, struct err *e)
-{
-	autoclose int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0 || io_read_full(fd, ctl->boot_id, UUID_SIZE - 1))
-		return err_sys(e, "read the host's boot id");
-	return 0;
-}
-
 static const struct role_channel control_channels[ROLE_NUM] = {
 	[ROLE_PRIV] = { offsetof(struct control, priv), priv_rows, PRIV_NUM_TYPES, priv_on_message,
 			priv_on_up },
@@ -146,10 +138,11 @@ static int control_open(struct control_role *r, struct err *e)
 	routes_open(ctl, &microvm_routes_ops);
 	role_channels_init(ctl, control_channels);
 	workers_init(ctl, &routes_workers);
-	if (control_open_dirs(ctl, e) || control_boot_id(ctl, e) || control_open_store(r, e) ||
-	    api_open(ctl, e) || model_load(ctl, api_load_token, e) || machines_open(ctl, e) ||
-	    admission_open(ctl, &control_admission_ops, e) || pool_open(ctl, e) ||
-	    retention_open(ctl, e) || expiry_open(ctl, e) || publish_open(ctl, e))
+	if (control_open_dirs(ctl, e) || host_boot_id(ctl->boot_id, e) ||
+	    control_open_store(r, e) || api_open(ctl, e) || model_load(ctl, api_load_token, e) ||
+	    machines_open(ctl, e) || admission_open(ctl, &control_admission_ops, e) ||
+	    pool_open(ctl, e) || retention_open(ctl, e) || expiry_open(ctl, e) ||
+	    publish_open(ctl, e))
 		return -1;
 	images_open(ctl);
 	connectors_open(ctl);

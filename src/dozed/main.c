@@ -15,8 +15,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/host.h"
 #include "base/log.h"
 #include "conf/engine.h"
+#include "dozed/basis.h"
 #include "dozed/crew.h"
 #include "dozed/logged.h"
 #include "dozed/options.h"
@@ -94,6 +96,7 @@ static int supervise(struct super_setup *setup, struct err *e)
 {
 	autoclose int data_fd = -1;
 	autoclose int lock = -1;
+	char boot_id[UUID_SIZE];
 
 	if (geteuid() != 0) {
 		autofree char *up = conf_command(setup->conf, true, "up");
@@ -108,7 +111,8 @@ static int supervise(struct super_setup *setup, struct err *e)
 	if (places_make(setup->conf, &data_fd, e))
 		return start_failed(setup->conf, e);
 	lock = places_lock(setup->conf, e);
-	if (lock < 0 || choose_engine(setup->conf, e) ||
+	if (lock < 0 || host_boot_id(boot_id, e) || basis_open(setup->conf->run_dir, boot_id, e) ||
+	    choose_engine(setup->conf, e) ||
 	    secrets_load(&setup->secrets, setup->conf, data_fd, e) ||
 	    listeners_open(&setup->listeners, setup->conf, crew_workers(setup->conf), e))
 		return start_failed(setup->conf, e);

@@ -6,9 +6,11 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
+#include "base/steady.h"
 #include "dozed/process.h"
 #include "ipc/super.h"
 
@@ -18,8 +20,8 @@ int main(int argc, char **argv)
 	struct err e;
 	int config = fcntl(SUPER_CONFIG_FD, F_GETFD) < 0 ? -1 : SUPER_CONFIG_FD;
 
-	if (argc != 7 || strcmp(argv[1], "--role") != 0 || strcmp(argv[3], "--instance") != 0 ||
-	    strcmp(argv[5], "--engine") != 0) {
+	if (argc != 9 || strcmp(argv[1], "--role") != 0 || strcmp(argv[3], "--instance") != 0 ||
+	    strcmp(argv[5], "--engine") != 0 || strcmp(argv[7], "--clock") != 0) {
 		fputs("this is a part of dozed; start it with 'doze up'\n", stderr);
 		return 1;
 	}
@@ -30,6 +32,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	conf.kvm = !strcmp(argv[6], "kvm");
+	steady_set_basis(strtoll(argv[8], NULL, 10));
 	process_init(&conf, argv[2]);
 	return ROLE_ENTRY(&conf, SUPER_FD) ? 1 : 0;
 }

@@ -7,11 +7,13 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/steady.h"
 #include "dozed/roles.h"
 
 void role_exec(const struct conf *conf, const char *config_file, enum role role, int sock,
 	       pid_t parent)
 {
+	autofree char *basis = xasprintf("%lld", (long long)steady_basis());
 	const char *argv[] = { "dozed",
 			       "--role",
 			       role_name[role],
@@ -19,6 +21,8 @@ void role_exec(const struct conf *conf, const char *config_file, enum role role,
 			       conf->instance,
 			       "--engine",
 			       conf->kvm ? "kvm" : "qemu",
+			       "--clock",
+			       basis,
 			       NULL };
 	autofree char *program = xasprintf("%s/dozed-%s", conf->libexec_dir, role_name[role]);
 	sigset_t none;

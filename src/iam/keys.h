@@ -21,7 +21,7 @@ struct access_key {
 	char *policy;  /* JSON of who.policies; NULL: none.  Owned */
 	bool active;
 	bool changing;                  /* its row is on its way to the store */
-	int64_t created_ms, expires_ms; /* 0: it never does */
+	int64_t created_ms, expires_ms; /* steady (base/steady.h); 0: it never does */
 	unsigned refs;
 	unsigned generation; /* its owner's */
 };

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "base/steady.h"
 #include "objects/discard.h"
 
 #define SEND_PIECE (128 * KIB)
@@ -90,7 +91,7 @@ const char *request_header(const struct request *r, const char *name)
 const char *request_secret(struct request *r, const char *id, const char *session, struct err *e)
 {
 	const struct access *a = &r->s3->access;
-	struct access_key *key = keys_claim(&a->keys, id, session, clock_wall_ms(), e);
+	struct access_key *key = keys_claim(&a->keys, id, session, steady_ms(), e);
 
 	if (!key && !a->known && !keys_find(&a->keys, id))
 		err_set(e, ERR_DENIED,

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/steady.h"
 #include "proxy/pool.h"
 #include "proxy/publish.h"
 #include "proxy/relay.h"
@@ -95,7 +96,7 @@ void control_report(struct proxy *p)
 
 void control_touch(struct proxy *p, struct route *r)
 {
-	route_touch(&p->routes, r, clock_wall_ms());
+	route_touch(&p->routes, r, steady_ms());
 	control_report(p);
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/steady.h"
 #include "proxy/recording.h"
 #include "proxy/tunnel.h"
 #include "proxy/waiting_client.h"
@@ -147,8 +148,7 @@ static const struct auth_denial *native_admit(struct native_client *c, struct na
 		return shown.token || shown.claims ? &auth_unknown_host : &auth_missing;
 	if (!c->w.caller.port)
 		return &no_port;
-	denial =
-		auth_check_native(&shown, &p->keys, &route->row, clock_wall_ms(), c->w.caller.port);
+	denial = auth_check_native(&shown, &p->keys, &route->row, steady_ms(), c->w.caller.port);
 	if (!denial)
 		c->w.caller.route = route;
 	return denial;

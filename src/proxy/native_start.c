@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/steady.h"
 #include "proxy/native_client.h"
 #include "proxy/recording.h"
 #include "wire/certificate.h"
@@ -67,7 +68,7 @@ static void native_read_certificate(const struct proxy *p, const struct conn *c,
 
 	if (!p->client_ca || !conn_certificate(c, &der))
 		return;
-	want->certified = !certificate_open(p->client_ca, der.data, der.size, clock_wall_ms(),
+	want->certified = !certificate_open(p->client_ca, der.data, der.size, steady_ms(),
 					    &want->claims, fault);
 }
 

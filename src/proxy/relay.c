@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/spare.h"
+#include "base/steady.h"
 
 #define RELAY_REASON 160
 
@@ -119,7 +120,7 @@ static const struct auth_denial *relay_admit(struct relay *r, const struct http_
 		route = route_find(&r->caller.proxy->routes, endpoint);
 	if (!route)
 		return &auth_unknown_host;
-	denial = auth_check(head, &r->offer, &r->caller.proxy->keys, &route->row, clock_wall_ms(),
+	denial = auth_check(head, &r->offer, &r->caller.proxy->keys, &route->row, steady_ms(),
 			    &r->caller.port);
 	if (!denial)
 		r->caller.route = route;

@@ -22,7 +22,7 @@ struct token_keys {
 
 struct token_claims {
 	char microvm[80];
-	int64_t expires_ms;
+	int64_t expires_ms; /* steady (base/steady.h) */
 	bool shell, all_ports;
 	struct {
 		uint16_t first, last;

@@ -335,7 +335,7 @@ def test_an_account_is_alone_with_what_it_has(control):
         with pytest.raises(Refused) as refused:
             tenant.call(method, path)
         assert refused.value.status == 403, path
-    with pytest.raises(Refused, match="Keys of another account"):
+    with pytest.raises(Refused, match="Another account is for"):
         tenant.call("GET", f"/doze/v1/keys?account={ACCOUNT}")
 
 

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/steady.h"
 #include "control/api/credentials_outside.h"
 #include "control/api/issue.h"
 #include "control/api/roles.h"
@@ -145,7 +146,7 @@ static void credentials_of_doze(struct control *ctl, const struct iam_role *role
 	hash_each(old, &ctl->keys.by_id, struct access_key, by_id)
 	{
 		if (credentials_is_of(old, role->account, vm->id) && old->active &&
-		    old->expires_ms - clock_wall_ms() >= CREDENTIALS_YOUNG_MS) {
+		    old->expires_ms - steady_ms() >= CREDENTIALS_YOUNG_MS) {
 			credentials_give_key(credentials_issuing(ctl, vm, key_ref(old), given), vm);
 			return;
 		}

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/steady.h"
 #include "control/api/credentials_read.h"
 #include "control/channels/priv.h"
 
@@ -19,7 +20,7 @@
 static void credentials_give_text(struct control *ctl, const char *microvm, const char *text,
 				  size_t size, const char *from, credentials_given *given)
 {
-	int64_t fallback_ms = clock_wall_ms() + 1000 * (int64_t)CREDENTIALS_LAST_S;
+	int64_t fallback_ms = steady_ms() + 1000 * (int64_t)CREDENTIALS_LAST_S;
 	struct credentials_text read;
 	struct credentials c;
 	struct err e;
@@ -30,8 +31,9 @@ static void credentials_give_text(struct control *ctl, const char *microvm, cons
 		return;
 	}
 	c = (struct credentials){ read.key, read.secret, read.token,
-				  read.expires_ms ? read.expires_ms : fallback_ms, NULL };
-	if (c.expires_ms <= clock_wall_ms()) {
+				  read.expires_ms ? steady_of_wall(read.expires_ms) : fallback_ms,
+				  NULL };
+	if (c.expires_ms <= steady_ms()) {
 		err_set(&e, ERR_INVALID, "%s: they have expired", from);
 		given(ctl, microvm, NULL, &e);
 	} else {

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "base/steady.h"
 #include "control/api/sealed_answer.h"
 #include "control/kms/kms.h"
 
@@ -83,7 +84,7 @@ static struct replay *replay_new(struct replays *all, char *key, const char *tok
 
 static bool replay_old(const struct control *ctl, const struct replay *r)
 {
-	return r->answer && r->created_ms < clock_wall_ms() - ctl->conf->token_keep_ms;
+	return r->answer && r->created_ms < steady_ms() - ctl->conf->token_keep_ms;
 }
 
 /* Each token that comes drops one that is old, so that no request pays for many. */
@@ -165,7 +166,7 @@ bool replay_begin(struct call *c, bool (*alive)(struct control *ctl, const json_
 	}
 	if (!r) {
 		c->replay = replay_new(all, replay_key(c->who->account, c->op->name, token), token,
-				       hash, clock_wall_ms());
+				       hash, steady_ms());
 		c->ended = replay_end;
 		return false;
 	}
@@ -192,7 +193,7 @@ struct store_txn *replay_txn(struct call *c)
 	t = store_begin(c->ctl->store);
 	made = sealed_answer_make(c, c->replay->token);
 	answer = json_dumps(made, JSON_COMPACT | JSON_REAL_PRECISION(13));
-	store_del_tokens_before(t, clock_wall_ms() - c->ctl->conf->token_keep_ms);
+	store_del_tokens_before(t, steady_ms() - c->ctl->conf->token_keep_ms);
 	store_put_token(t, &(struct store_token){
 				   .account = c->who->account,
 				   .op = c->op->name,

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/rand.h"
+#include "base/steady.h"
 #include "control/channels/grants.h"
 #include "control/model/access_key.h"
 
@@ -45,7 +46,7 @@ struct access_key *issue_new(struct control *ctl, const char *account, bool sess
 	OPENSSL_cleanse(secret, sizeof(secret));
 	OPENSSL_cleanse(text, sizeof(text));
 	snprintf(key->who.account, sizeof(key->who.account), "%s", account);
-	key->created_ms = clock_wall_ms();
+	key->created_ms = steady_ms();
 	if (session) {
 		rand_bytes(token, sizeof(token));
 		key->session = xmalloc(4 * ISSUE_TOKEN / 3 + 4);
@@ -153,7 +154,7 @@ void issue_revoke(struct call *c, struct store_txn *t, issue_which *which, const
 
 bool issue_has_room(struct control *ctl, const char *account)
 {
-	int64_t before_ms = clock_wall_ms() - ISSUE_KEPT_MS;
+	int64_t before_ms = steady_ms() - ISSUE_KEPT_MS;
 	struct store_txn *t = NULL;
 	unsigned n = 0;
 

@@ -13,6 +13,7 @@
 #include "base/hex.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/steady.h"
 #include "control/api/api.h"
 #include "control/api/authorize.h"
 #include "control/api/call.h"
@@ -83,7 +84,7 @@ static int server_claim(struct call *c, struct err *e)
 			       "SignatureDoesNotMatch: Credential should be scoped to a valid "
 			       "region: '%s'.",
 			       c->ctl->conf->region);
-	key = keys_claim(&c->ctl->keys, c->claim.access_key, c->claim.session, clock_wall_ms(), e);
+	key = keys_claim(&c->ctl->keys, c->claim.access_key, c->claim.session, steady_ms(), e);
 	if (!key)
 		return -1;
 	c->key = key_ref(key);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/steady.h"
 
 enum route_state routes_state(const struct microvm *vm)
 {
@@ -264,7 +265,7 @@ static void routes_on_lost(const struct worker *w)
 	list_each(vm, &w->ctl->microvms, struct microvm, in_control)
 	{
 		if (vm->hold.awaited & worker_bit(w))
-			routes_held(vm, w, clock_wall_ms());
+			routes_held(vm, w, steady_ms());
 	}
 	if (routes_worker_of_datagrams(w->ctl)) /* the lost one may have had the ports of UDP */
 		routes_publish_all(routes_worker_of_datagrams(w->ctl));

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/steady.h"
 #include "control/pool/pool.h"
 
 static char *build_result_text(const char *text, size_t room)
@@ -53,7 +54,7 @@ static void build_result_draft_built(struct change *c)
 
 static void build_result_use(struct change *c)
 {
-	c->of.version->recent_ms = c->now_ms;
+	c->of.version->recent_ms = steady_ms();
 	pool_wake(c->ctl);
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/steady.h"
 #include "control/channels/builder.h"
 #include "control/images/bases.h"
 #include "control/images/builds.h"
@@ -266,7 +267,7 @@ static void images_draft_inactive(struct change *c)
 static void images_activated(struct change *c)
 {
 	if (c->of.version->status == VERSION_ACTIVE)
-		c->of.version->recent_ms = c->now_ms;
+		c->of.version->recent_ms = steady_ms();
 	pool_wake(c->ctl);
 }
 

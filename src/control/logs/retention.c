@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/steady.h"
 #include "control/storage/lanes.h"
 #include "control/store/store.h"
 
@@ -142,7 +143,7 @@ void retention_wake(struct control *ctl)
 	if (r->under_way)
 		return;
 	hash_each(g, &ctl->log_groups, struct log_group, by_key)
-		retention_look_at(r, g, clock_wall_ms());
+		retention_look_at(r, g, steady_ms());
 	r->under_way = true;
 	disk_task_start(lane(ctl, LANE_GC), &r->task);
 }

@@ -1,6 +1,7 @@
 #include "control/microvm/expiry.h"
 
 #include "base/clock.h"
+#include "base/steady.h"
 #include "control/microvm/awake.h"
 #include "control/microvm/guest_role.h"
 #include "control/microvm/lifecycle.h"
@@ -53,7 +54,7 @@ static void expiry_check(struct microvm *vm, int64_t boot_ms)
 
 static void expiry_drop_tokens(struct control *ctl)
 {
-	int64_t now = clock_wall_ms();
+	int64_t now = steady_ms();
 	struct store_txn *t;
 
 	if (now - ctl->tokens_ms < EXPIRY_TOKENS_MS)
@@ -88,7 +89,7 @@ int expiry_open(struct control *ctl, struct err *e)
 		return err_set(e, ERR_INTERNAL, "make a timer");
 	list_each(vm, &ctl->microvms, struct microvm, in_control)
 	{
-		policy_begin(vm, clock_wall_ms(), clock_boot_ms());
+		policy_begin(vm, steady_or_wall(), clock_boot_ms());
 		policy_begin_work(vm, clock_boot_ms());
 	}
 	uv_timer_start(&ctl->expiry_timer, expiry_tick, EXPIRY_TICK_MS, EXPIRY_TICK_MS);

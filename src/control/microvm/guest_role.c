@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/steady.h"
 #include "control/microvm/lifecycle_internal.h"
 #include "control/microvm/metadata.h"
 
@@ -22,7 +23,7 @@ struct guest_role {
 	bool asking, beginning;
 	unsigned failures;
 	int64_t asked_ms, next_ms;    /* on clock_boot_ms() */
-	int64_t renew_ms, expires_ms; /* on the wall clock */
+	int64_t renew_ms, expires_ms; /* steady */
 	char *text;                   /* JSON; NULL: none.  Owned */
 	struct buf more;              /* as in struct credentials */
 	void (*ready)(struct microvm *vm);
@@ -96,7 +97,7 @@ static void role_keep(struct guest_role *r, const struct credentials *c, int64_t
 
 	role_wipe(r);
 	role_time(now_ms, now);
-	role_time(c->expires_ms, expires);
+	role_time(steady_shown(c->expires_ms), expires);
 	all = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "Code", "Success", "LastUpdated", now,
 			"Type", "AWS-HMAC", "AccessKeyId", c->key, "SecretAccessKey", c->secret,
 			"Token", c->token, "Expiration", expires);
@@ -151,7 +152,7 @@ static void role_given(struct control *ctl, const char *microvm, const struct cr
 	} else {
 		r->failures = 0;
 		r->next_ms = 0;
-		role_keep(r, c, clock_wall_ms());
+		role_keep(r, c, steady_ms());
 		if (!role_guest_listens(vm, r))
 			role_wipe(r); /* the next start asks, or the next tick if it runs on */
 		else if (!r->beginning)
@@ -174,7 +175,7 @@ void guest_role_begin(struct microvm *vm)
 
 	if (r && !r->asking &&
 	    (strcmp(r->machine_id, vm->machine_id) != 0 ||
-	     r->expires_ms - clock_wall_ms() < ROLE_YOUNG_MS)) {
+	     r->expires_ms - steady_ms() < ROLE_YOUNG_MS)) {
 		role_wipe(r);
 		r->beginning = true;
 		role_ask(vm, r);
@@ -215,7 +216,7 @@ void guest_role_tick(struct microvm *vm, int64_t boot_ms)
 		role_ready(vm, r);
 	if (!r || r->asking || vm->state != VM_RUNNING || !vm->machine)
 		return;
-	now_ms = clock_wall_ms();
+	now_ms = steady_ms();
 	if (r->text &&
 	    now_ms >= r->expires_ms) { /* whoever reads them would be refused with them */
 		role_wipe(r);

@@ -12,7 +12,7 @@
 /* Texts of printable ASCII; those are the giver's. */
 struct credentials {
 	const char *key, *secret, *token; /* no token: "" */
-	int64_t expires_ms;               /* on the wall clock */
+	int64_t expires_ms;               /* steady */
 	const struct buf *more;           /* further fields of AGENT_METADATA, or NULL */
 };
 

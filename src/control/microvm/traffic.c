@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/steady.h"
 #include "control/microvm/guest_log.h"
 #include "control/microvm/lifecycle.h"
 #include "control/microvm/lifecycle_internal.h"
@@ -29,7 +30,7 @@ static void traffic_active(struct microvm *vm, int64_t last_byte_ms)
 	struct store_txn *t;
 
 	if (vm->state != VM_RUNNING ||
-	    !policy_note_byte(vm, last_byte_ms, clock_wall_ms(), clock_boot_ms()))
+	    !policy_note_byte(vm, last_byte_ms, steady_ms(), clock_boot_ms()))
 		return;
 	/* A row that is on its way to the store is newer in everything but this time. */
 	if (l->committing || vm->since.last_byte_ms - l->written_ms < TRAFFIC_LAST_BYTE_MS)
@@ -42,7 +43,7 @@ static void traffic_active(struct microvm *vm, int64_t last_byte_ms)
 
 static void traffic_held(struct microvm *vm, int64_t last_byte_ms)
 {
-	policy_note_byte(vm, last_byte_ms, clock_wall_ms(), clock_boot_ms());
+	policy_note_byte(vm, last_byte_ms, steady_ms(), clock_boot_ms());
 	suspend_on_held(vm);
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/steady.h"
 #include "control/admission/admission.h"
 #include "control/kms/kms.h"
 #include "control/pool/key_files.h"
@@ -222,7 +223,7 @@ static bool pool_live(const struct template *t)
 
 static void pool_check_template(struct control *ctl, struct template *t)
 {
-	int64_t now = clock_wall_ms();
+	int64_t now = steady_ms();
 	unsigned wanted = pool_wanted(ctl, t, now), have = pool_count(t);
 	bool recent = t->version == model_active_version(t->version->image) &&
 		      now - t->version->recent_ms < ctl->conf->pool_recent_ms;
@@ -256,7 +257,7 @@ static void pool_check(struct control *ctl)
 		struct image_version *v = model_active_version(image);
 
 		if (v && v->shape.memory_mib &&
-		    clock_wall_ms() - v->recent_ms < ctl->conf->pool_recent_ms)
+		    steady_ms() - v->recent_ms < ctl->conf->pool_recent_ms)
 			template_of(ctl, v);
 	}
 	list_each(t, &ctl->templates, struct template, in) pool_check_template(ctl, t);
@@ -324,7 +325,7 @@ void pool_note_run(struct control *ctl, struct image_version *v)
 {
 	struct template *t = template_of(ctl, v);
 
-	v->recent_ms = clock_wall_ms();
+	v->recent_ms = steady_ms();
 	t->demand++;
 	list_del(&t->in);
 	list_add(&ctl->templates, &t->in);

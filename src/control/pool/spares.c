@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/steady.h"
 #include "control/admission/admission.h"
 
 #define SPARES_BACKOFF_MS 5000
@@ -194,7 +195,7 @@ static void spares_check_shape(struct control *ctl, struct spare_shape *s)
 /* The active version of an image counts as used from the end of its build on. */
 static void spares_note(struct control *ctl, const struct image_version *v)
 {
-	int64_t since_ms = clock_wall_ms() - v->recent_ms;
+	int64_t since_ms = steady_ms() - v->recent_ms;
 	struct spare_shape *s;
 	struct err e;
 

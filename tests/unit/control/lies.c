@@ -2,6 +2,7 @@
  * program's own definitions go before those of the libraries, for libuv and SQLite too. */
 
 #include "lies.h"
+#include "base/steady.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -44,8 +45,12 @@ void lies_open(void)
 	void *at = mmap(NULL, sizeof(*lies), PROT_READ | PROT_WRITE, MAP_SHARED, LIES_FD, 0);
 
 	lies_role = getpid();
-	if (at != MAP_FAILED)
-		lies = at;
+	if (at == MAP_FAILED)
+		return;
+	lies = at;
+	if (lies->basis_ms)
+		steady_set_basis(lies->basis_ms);
+	lies->basis_ms = steady_basis();
 }
 
 static bool lies_meets(const struct lie *l)

@@ -48,6 +48,7 @@ struct lie {
 struct lies {
 	int64_t passed_ns;        /* that both clocks are ahead */
 	int64_t stepped_ns;       /* that the wall clock is ahead besides */
+	int64_t basis_ms;         /* of base/steady.h, as the first control had it; 0: none yet */
 	uint32_t longest_wait_ms; /* of the loop for events; 0: as long as it wants */
 	uint32_t turns;           /* of the loop */
 	uint32_t lazy_disk;       /* 1: fsync does nothing: what dies is a process, not the host */

@@ -7,6 +7,7 @@
 #include <openssl/crypto.h>
 
 #include "base/clock.h"
+#include "base/steady.h"
 #include "control/api/authorize.h"
 #include "control/api/encode.h"
 #include "control/api/facts.h"
@@ -64,16 +65,18 @@ static bool key_is_own(struct call *c, const struct access_key *key)
 static void key_answer(struct call *c, const struct access_key *key)
 {
 	static const struct http_header type = { "content-type", "application/json" };
+	int64_t created_ms = steady_shown(key->created_ms);
+	int64_t expires_ms = steady_shown(key->expires_ms);
 	autobuf struct buf text = { .secret = true };
 
 	buf_addf(&text,
 		 "{\"accessKeyId\":\"%s\",\"secretAccessKey\":\"%s\",\"name\":\"%s\","
 		 "\"account\":\"%s\",\"arn\":\"%s\",\"createdAt\":%lld.%03d",
 		 key->who.key, key->secret, key->who.name, key->who.account, key->who.arn,
-		 (long long)(key->created_ms / 1000), (int)(key->created_ms % 1000));
+		 (long long)(created_ms / 1000), (int)(created_ms % 1000));
 	if (key->expires_ms)
-		buf_addf(&text, ",\"expiresAt\":%lld.%03d}", (long long)(key->expires_ms / 1000),
-			 (int)(key->expires_ms % 1000));
+		buf_addf(&text, ",\"expiresAt\":%lld.%03d}", (long long)(expires_ms / 1000),
+			 (int)(expires_ms % 1000));
 	else
 		buf_adds(&text, ",\"expiresAt\":null}");
 	call_answer_bytes(c, c->op->status, &type, 1, text.data, text.size);
@@ -114,7 +117,7 @@ void key_create(struct call *c)
 
 static const char *key_state(const struct access_key *key)
 {
-	if (key->expires_ms && key->expires_ms <= clock_wall_ms())
+	if (key->expires_ms && key->expires_ms <= steady_ms())
 		return "EXPIRED";
 	return key->active ? "ACTIVE" : "INACTIVE";
 }
@@ -124,8 +127,9 @@ static json_t *key_encode(const struct access_key *key)
 	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:b,s:s?,s:o,s:o}", "accessKeyId", key->who.key,
 			 "name", key->who.name, "account", key->who.account, "arn", key->who.arn,
 			 "state", key_state(key), "configured", (int)key->who.root, "policy",
-			 key->policy, "createdAt", encode_time(key->created_ms), "expiresAt",
-			 encode_time(key->expires_ms));
+			 key->policy, "createdAt", encode_time(steady_shown(key->created_ms)),
+			 "expiresAt",
+			 encode_time(key->expires_ms ? steady_shown(key->expires_ms) : 0));
 }
 
 static int key_compare(const void *one, const void *two)

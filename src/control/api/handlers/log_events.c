@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/steady.h"
 #include "control/api/handlers/handlers.h"
 #include "control/api/page.h"
 #include "control/api/resolve.h"
@@ -50,7 +51,7 @@ static bool range_ok(struct call *c)
 static int64_t range_begin(const struct call *c, const struct log_group *g)
 {
 	int64_t from = call_number(c, "startTime", 0);
-	int64_t kept = retention_begin(c->ctl, g, clock_wall_ms());
+	int64_t kept = retention_begin(c->ctl, g, steady_ms());
 
 	return from > kept ? from : kept;
 }

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/steady.h"
 #include "control/api/facts.h"
 #include "control/api/handlers/handlers.h"
 #include "control/api/handlers/sts.h"
@@ -55,7 +56,7 @@ static bool session_seconds(struct call *c, int64_t fallback, int64_t most, int6
 
 static void session_put_credentials(struct buf *to, const struct access_key *key)
 {
-	time_t at = (time_t)(key->expires_ms / 1000);
+	time_t at = (time_t)(steady_shown(key->expires_ms) / 1000);
 	char text[32] = "";
 	struct tm tm;
 

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/rand.h"
+#include "base/steady.h"
 #include "control/api/call.h"
 #include "control/api/handlers/handlers.h"
 #include "control/api/resolve.h"
@@ -61,7 +62,7 @@ static struct microvm *token_begin(struct call *c, struct token_claims *claims)
 			     "The MicroVM has been terminated: no token can be made for it.");
 		return NULL;
 	}
-	*claims = (struct token_claims){ .expires_ms = clock_wall_ms() + minutes * 60000 };
+	*claims = (struct token_claims){ .expires_ms = steady_ms() + minutes * 60000 };
 	snprintf(claims->microvm, sizeof(claims->microvm), "%s", vm->id);
 	return vm;
 }
@@ -109,8 +110,8 @@ void token_certify(struct call *c)
 
 	if (!token_claim(c, &claims))
 		return;
-	if (certificate_sign(c->ctl->client_signer, key, strlen(key), &claims, clock_wall_ms(),
-			     &pem, &e))
+	if (certificate_sign(c->ctl->client_signer, key, strlen(key), &claims, steady_ms(), &pem,
+			     &e))
 		call_fail(c, &e);
 	else
 		call_answer(c, json_pack("{s:s}", "certificate", buf_str(&pem)));
