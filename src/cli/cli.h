@@ -76,7 +76,7 @@ command_fn cmd_image_build, cmd_image_rebuild, cmd_image_ls, cmd_image_rm, cmd_i
 	cmd_image_cancel;
 command_fn cmd_base_ls, cmd_base_import, cmd_base_rm, cmd_base_pull;
 command_fn cmd_run, cmd_ls, cmd_get, cmd_suspend, cmd_resume, cmd_rm, cmd_logs, cmd_curl, cmd_shell;
-command_fn cmd_quota_ls, cmd_quota_set, cmd_quota_unset;
+command_fn cmd_events, cmd_quota_ls, cmd_quota_set, cmd_quota_unset;
 command_fn cmd_kms_create, cmd_kms_ls, cmd_kms_rotate, cmd_kms_enable, cmd_kms_disable, cmd_kms_rm;
 command_fn cmd_account_create, cmd_account_ls, cmd_account_rm;
 command_fn cmd_key_create, cmd_key_ls, cmd_key_rotate, cmd_key_rm, cmd_key_explain;
@@ -114,6 +114,9 @@ struct option_def {
 int words_options(struct words *w, const struct option_def *defs, size_t n, const char **rest);
 /* A number in a range; -1 after having said what is wrong. */
 int words_number(const char *name, const char *text, long low, long high, long *value);
+
+/* A time such as "3600", "90m", "12h" or "30d"; -1 after having said what is wrong. */
+int words_seconds(const char *name, const char *text, long *seconds);
 
 /* Print it to stderr, answer 1. */
 int say(const struct err *e);

@@ -226,6 +226,15 @@ const struct command commands[] = {
 	{ .name = "account rm", .arguments = "ACCOUNT", .least = 1, .most = 1, .group = GROUP_ACCESS, .run = cmd_account_rm,
 	  .summary = "close an account that has no images and no microVMs", .help = "Its keys are refused from then on.",
 	  .examples = { { .words = "account rm 222222222222" } } },
+	{ .name = "events", .arguments = "", .group = GROUP_ACCESS, .run = cmd_events,
+	  .summary = "show what happened, and who asked for it",
+	  .help = "Calls of the API and changes of states, of the key pair's account: the time, the name, the user, and how it ended. With --json each event is "
+		  "a line, with CloudTrail's names. Without --since it begins with the most recent ones.",
+	  .options = {
+		{ .name = "--follow", .letter = "-f", .help = "keep printing what happens" },
+		{ .name = "--since", .argument = "TIME", .help = "so long ago, such as 90m, 12h or 30d" },
+		{ .name = "--microvm", .argument = "ID", .help = "of this microVM, be it gone" } },
+	  .examples = { { .words = "events -f" }, { .words = "events --since 12h --microvm a99" } } },
 	{ .name = "quota ls", .arguments = "", .group = GROUP_ACCESS, .run = cmd_quota_ls,
 	  .summary = "list what an account may have, and how much of it it has",
 	  .help = "A quota of a second says how often an operation may be called; above it calls get 429. '-' is no limit.",

@@ -21,27 +21,6 @@ static char *key_path(const struct typed *t, const char *name, const char *tail)
 			 tail ? tail : "", account ? "?account=" : "", account ? account : "");
 }
 
-/* "3600", "90m", "12h", "30d"; -1: said what is wrong. */
-static int key_seconds(const char *name, const char *text, long *seconds)
-{
-	static const struct {
-		char unit;
-		long seconds;
-	} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
-	char *end;
-	long n = strtol(text, &end, 10), of = *end ? 0 : 1;
-
-	for (size_t i = 0; i < ARRAY_SIZE(units); i++)
-		if (end[0] == units[i].unit && !end[1])
-			of = units[i].seconds;
-	if (end != text && of && n >= 0 && n <= 315360000 / of) {
-		*seconds = n * of;
-		return 0;
-	}
-	say_text("%s takes a time such as 3600, 90m, 12h or 30d, not '%s'", name, text);
-	return -1;
-}
-
 static int key_read_policy(const char *file, struct buf *text)
 {
 	autoclose int fd = open(file, O_RDONLY | O_CLOEXEC);
@@ -78,7 +57,7 @@ int cmd_key_create(struct client *c, const struct typed *t)
 	long seconds = 0;
 	struct err e;
 
-	if (expires && key_seconds("--expires", expires, &seconds))
+	if (expires && words_seconds("--expires", expires, &seconds))
 		return USAGE;
 	if (file && key_read_policy(file, &policy))
 		return 1;
@@ -124,7 +103,7 @@ int cmd_key_rotate(struct client *c, const struct typed *t)
 	long seconds = 0;
 	struct err e;
 
-	if (overlap && key_seconds("--overlap", overlap, &seconds)) {
+	if (overlap && words_seconds("--overlap", overlap, &seconds)) {
 		json_decref(in);
 		return USAGE;
 	}

@@ -100,3 +100,23 @@ int words_number(const char *name, const char *text, long low, long high, long *
 	}
 	return 0;
 }
+
+int words_seconds(const char *name, const char *text, long *seconds)
+{
+	static const struct {
+		char unit;
+		long seconds;
+	} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
+	char *end;
+	long n = strtol(text, &end, 10), of = *end ? 0 : 1;
+
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++)
+		if (end[0] == units[i].unit && !end[1])
+			of = units[i].seconds;
+	if (end != text && of && n >= 0 && n <= 315360000 / of) {
+		*seconds = n * of;
+		return 0;
+	}
+	say_text("%s takes a time such as 3600, 90m, 12h or 30d, not '%s'", name, text);
+	return -1;
+}

@@ -119,6 +119,8 @@ struct conf {
 	char publish_ports[32], publish_listen[64];
 	int64_t max_connectors, max_connector_versions;
 	int64_t max_images, max_versions, max_microvms, max_memory_mib;
+	char events_calls[16]; /* all, writes, none */
+	int64_t events_file_mib, events_files;
 	/* 0: as the preset says */
 	int64_t max_builds;
 	int64_t run_rate, resume_rate, suspend_rate, terminate_rate, get_rate;

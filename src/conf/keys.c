@@ -31,6 +31,10 @@ const struct conf_key conf_keys[] = {
 	{ "logs", "keep_mib", NUM(log_keep_mib, 0, 1073741824), "10240", "and no more than so much of them, the oldest going first; 0: no limit" },
 	{ "logs", "file_mib", NUM(log_file_mib, 1, 65536), "64", "a microVM's log begins a new file at this size; the one before it is kept, and no other" },
 
+	{ "events", "calls", TEXT(events_calls), "all", "calls of the API that become events: all, writes (what changes something, and what is refused), or none; changes of states always do" },
+	{ "events", "file_mib", NUM(events_file_mib, 1, 65536), "16", "events begin a new file at this size" },
+	{ "events", "files", NUM(events_files, 2, 100000), "16", "files of them that are kept, the oldest going first" },
+
 	{ "machine", "engine", TEXT(engine), "auto", "what new images run on: kvm (doze-vmm), qemu (software CPU), or auto: kvm where it is usable" },
 	{ "machine", "uid_first", NUM(uid_first, 1000, INT_MAX), "400000", "first user id of machines; each has one of its own" },
 	{ "machine", "uid_count", NUM(uid_count, 16, 65536), "65536", "how many" },
@@ -186,6 +190,7 @@ const struct conf_words conf_words[] = {
 	  "credentials",
 	  "none static process doze",
 	  { { NULL, NULL }, { NULL, NULL } } },
+	{ "events", "calls", "all writes none", { { NULL, NULL }, { NULL, NULL } } },
 	{ "kms", "files", "encrypt plain", { { NULL, NULL }, { NULL, NULL } } },
 	{ "build", "pull", "always missing never", { { "0", "never" }, { "1", "missing" } } },
 };

@@ -64,6 +64,7 @@ struct control {
 	struct lanes *lanes;                         /* storage/lanes.c */
 	struct gc *gc;                               /* storage/gc.c */
 	struct retention *retention;                 /* logs/retention.c */
+	struct events *events;                       /* events/events.c */
 	uv_timer_t expiry_timer;                     /* microvm/expiry.c */
 	int64_t tokens_ms;
 	struct api *api;                             /* api/server.c */

@@ -21,6 +21,7 @@
 #include "control/channels/roles.h"
 #include "control/channels/workers.h"
 #include "control/connectors/connectors.h"
+#include "control/events/events.h"
 #include "control/images/images.h"
 #include "control/kms/kms.h"
 #include "control/logs/retention.h"
@@ -140,9 +141,9 @@ static int control_open(struct control_role *r, struct err *e)
 	workers_init(ctl, &routes_workers);
 	if (control_open_dirs(ctl, e) || host_boot_id(ctl->boot_id, e) ||
 	    control_open_store(r, e) || api_open(ctl, e) || model_load(ctl, api_load_token, e) ||
-	    machines_open(ctl, e) || admission_open(ctl, &control_admission_ops, e) ||
-	    pool_open(ctl, e) || retention_open(ctl, e) || expiry_open(ctl, e) ||
-	    publish_open(ctl, e))
+	    machines_open(ctl, e) || events_open(ctl, e) ||
+	    admission_open(ctl, &control_admission_ops, e) || pool_open(ctl, e) ||
+	    retention_open(ctl, e) || expiry_open(ctl, e) || publish_open(ctl, e))
 		return -1;
 	images_open(ctl);
 	connectors_open(ctl);
@@ -281,6 +282,7 @@ static void control_finish(struct control_role *r)
 	metrics_close(ctl);
 	expiry_close(ctl);
 	retention_close(ctl);
+	events_close(ctl);
 	pool_close(ctl);
 	admission_close(ctl);
 	machines_close(ctl);

@@ -34,6 +34,7 @@ static const struct place {
 	{ IN_RUN, 0700, "netns", NULL, NULL },
 	{ IN_LOG, 0770, "builds", "image", "control" },
 	{ IN_LOG, 0700, "microvms", "control", "control" },
+	{ IN_LOG, 0700, "events", "control", "control" },
 };
 
 static int place_ids(const struct conf *conf, const struct place *p, uid_t *uid, gid_t *gid,

@@ -122,7 +122,7 @@ class Control:
         self.dir = data or tempfile.mkdtemp(prefix="doze-control-")
         if not data:
             self.own.append(self.dir)
-        for name in ("data/control/machines", "data/control/microvms", "data/images", "log/builds", "log/microvms"):
+        for name in ("data/control/machines", "data/control/microvms", "data/images", "log/builds", "log/events", "log/microvms"):
             os.makedirs(f"{self.dir}/{name}", exist_ok=True)
         os.makedirs(f"{self.run_dir}/m")
         self.postgres = postgres  # of postgres_rig.py; None: the rows are in SQLite's file

@@ -94,6 +94,8 @@ void call_answer_bytes(struct call *c, unsigned status, const struct http_header
 	if (n)
 		memcpy(all + 1, headers, n * sizeof(*headers));
 	c->answered = true;
+	if (c->audit)
+		c->audit(c);
 	log_debug("answer op=%s status=%u id=%s", c->op ? c->op->name : "none", status, c->id);
 	if (c->x)
 		http_answer(c->x, status, all, n + 1, data, size);
@@ -123,10 +125,11 @@ void call_answer(struct call *c, json_t *answer)
 		answer ? json_dumps(answer, JSON_COMPACT | JSON_REAL_PRECISION(13)) : NULL;
 	struct http_header type = { "content-type", call_type(c) };
 
+	c->end = (struct call_end){ .answer = answer, .status = c->op->status };
 	if (c->ended)
-		c->ended(c, &(struct call_end){ .answer = answer, .status = c->op->status });
-	json_decref(answer);
+		c->ended(c, &c->end);
 	call_answer_bytes(c, c->op->status, &type, text ? 1 : 0, text, text ? strlen(text) : 0);
+	json_decref(answer);
 }
 
 static json_t *fail_body(const struct call *c, const char *type, const char *text)
@@ -170,8 +173,9 @@ void call_fail_as(struct call *c, unsigned status, const char *type, const char 
 	if (status >= 500)
 		log_warn("request failed op=%s type=%s id=%s: %s", c->op ? c->op->name : "none",
 			 type, c->id, text);
+	c->end = (struct call_end){ .status = status, .type = type, .text = text };
 	if (c->ended)
-		c->ended(c, &(struct call_end){ .status = status, .type = type, .text = text });
+		c->ended(c, &c->end);
 	if (c->fail) {
 		c->fail(c, status, type, text);
 		return;

@@ -40,7 +40,10 @@ struct call {
 	/* How an error leaves; NULL: as JSON. */
 	void (*fail)(struct call *c, unsigned status, const char *type, const char *text);
 	void (*ended)(struct call *c, const struct call_end *end); /* before the answer leaves */
-	struct replay *replay;                                     /* idempotency.c */
+	struct call_end end;                                       /* as it is answered */
+	void (*audit)(const struct call *c); /* then; NULL: nobody wants to know */
+	const char *action;    /* of STS, which names it in its form; static text; NULL: op->name */
+	struct replay *replay; /* idempotency.c */
 	struct list waits;     /* in the replay of another call */
 	int64_t retry_after_s; /* for an error: when it may be tried again; 0: as the status says */
 	bool answered;

@@ -49,6 +49,13 @@ static const struct member explain_key[] = {
 STRING(kms_alias, 1, 256, &kms_alias_pattern);
 static const struct member create_kms_key[] = { { "alias", &kms_alias, true, IN_BODY }, { 0 } };
 static const struct member of_kms_key[] = { { "key", &shape_kms_key, true, IN_PATH }, { 0 } };
+static const struct pattern vm_id = { "microvm-[0-9a-f-]{36}", "microvm-[0-9a-f-]{36}" };
+STRING(event_place, 1, 64, NULL);
+STRING(event_microvm, 44, 44, &vm_id);
+INTEGER(event_since, 0, 253402300799);
+static const struct member list_events[] = {
+	{ "after", &event_place, false, IN_QUERY }, { "since", &event_since, false, IN_QUERY }, { "microvm", &event_microvm, false, IN_QUERY }, { 0 },
+};
 STRING(quota_name, 1, 64, &user_name);
 INTEGER(quota_value, 1, 1073741824);
 static const struct member set_quota[] = {
@@ -69,6 +76,7 @@ const struct op account_ops[ACCOUNT_OPS] = {
 	{ "RotateKey", "POST", DOZE "/keys/{key}/rotate", D, 200, rotate_key, key_rotate, false },
 	{ "DeleteKey", "DELETE", DOZE "/keys/{key}", D, 200, of_key, key_delete, false },
 	{ "ExplainKey", "POST", DOZE "/keys/{key}/explain", D, 200, explain_key, key_explain, false },
+	{ "ListEvents", "GET", DOZE "/events", D, 200, list_events, events_list, false },
 	{ "ListQuotas", "GET", DOZE "/quotas", D, 200, list_keys, quota_list, false },
 	{ "SetQuota", "PUT", DOZE "/quotas/{quota}", D, 200, set_quota, quota_set, false },
 	{ "UnsetQuota", "DELETE", DOZE "/quotas/{quota}", D, 200, unset_quota, quota_unset, false },

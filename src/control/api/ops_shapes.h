@@ -27,7 +27,7 @@ extern const struct shape shape_tags, shape_kms_key;
 
 #define MICROVM_OPS 45
 #define CORE_OPS    6
-#define ACCOUNT_OPS 17
+#define ACCOUNT_OPS 18
 extern const struct op microvm_ops[MICROVM_OPS], core_ops[CORE_OPS], account_ops[ACCOUNT_OPS];
 
 #endif

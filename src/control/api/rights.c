@@ -354,6 +354,7 @@ static const struct right rights[] = {
 	{ "CreateAccount", NULL, NULL, RIGHT_ROOT },
 	{ "ListAccounts", NULL, NULL, RIGHT_ROOT },
 	{ "DeleteAccount", NULL, NULL, RIGHT_ROOT },
+	{ "ListEvents", NULL, NULL, RIGHT_ACCOUNT },
 	{ "ListQuotas", NULL, NULL, RIGHT_ACCOUNT },
 	{ "SetQuota", NULL, NULL, RIGHT_ROOT },
 	{ "UnsetQuota", NULL, NULL, RIGHT_ROOT },

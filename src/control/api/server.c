@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/steady.h"
 #include "control/api/api.h"
+#include "control/api/audit.h"
 #include "control/api/authorize.h"
 #include "control/api/call.h"
 #include "control/api/credentials.h"
@@ -167,6 +168,7 @@ static void server_head(struct http_exchange *x)
 	list_init(&c->waits);
 	rand_uuid(c->id);
 	http_set_user(x, c);
+	c->audit = audit_call;
 	c->op = server_route(c, head);
 	if (c->op == &sts_op)
 		c->fail = sts_fail;

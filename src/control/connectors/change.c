@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "control/control.h"
+#include "control/events/events.h"
 #include "control/images/retry.h"
 
 struct connector_changes {
@@ -278,6 +279,22 @@ static void change_end_connector(struct control *ctl, struct connector *connecto
 	model_connector_free(ctl, connector);
 }
 
+static void change_tell_of(const struct connector_change *c, const char *from, const char *to)
+{
+	autofree char *arn = model_connector_arn(c->ctl, c->connector);
+
+	events_changed(c->ctl, &(struct event_change){ c->connector->account, "NetworkConnector",
+						       arn, from, to, c->row.reason });
+}
+
+/* Before memory has it. */
+static void change_tell(const struct connector_change *c)
+{
+	if (c->connector->state != c->row.state)
+		change_tell_of(c, connector_state_name[c->connector->state],
+			       connector_state_name[c->row.state]);
+}
+
 static struct connector *change_took_place(struct connector_change *c)
 {
 	struct connector *connector = c->connector;
@@ -288,10 +305,12 @@ static struct connector *change_took_place(struct connector_change *c)
 	retry_succeeded(&ctl->connector_changes->retry);
 	list_del(&c->in_connector);
 	if (ops->removes && !c->v) {
+		change_tell_of(c, "DELETING", "DELETED");
 		change_free(c);
 		change_end_connector(ctl, connector);
 		return NULL;
 	}
+	change_tell(c);
 	change_apply(c);
 	if (c->asker.done)
 		c->asker.done(c->asker.arg, 0, NULL);

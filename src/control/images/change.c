@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "control/images/retry.h"
+#include "control/images/tell.h"
 
 struct changes {
 	struct list fresh; /* images that are NEW */
@@ -284,6 +285,8 @@ static void change_failed(struct change *c, const struct err *e)
 static void change_took_place(struct change *c)
 {
 	retry_succeeded(&c->ctl->changes->retry);
+	tell_change(c->ctl, &(struct told){ c->image, &c->image_row, c->of.version, &c->version_row,
+					    c->of.build, &c->build_row, c->ops->apply != NULL });
 	list_del(&c->in_image);
 	if (c->ops->apply)
 		c->ops->apply(c);

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "control/events/events.h"
 #include "control/microvm/guest_role.h"
 #include "control/microvm/lifecycle.h"
 #include "control/microvm/lifecycle_internal.h"
@@ -191,6 +192,9 @@ static void lifecycle_committed(void *arg, int rc, const struct err *e)
 	lifecycle_forget_event(l, event);
 	log_info("microVM id=%s from=%s to=%s reason=\"%s\"", vm->id, vm_state_name[from],
 		 vm_state_name[step->to], vm->reason ? vm->reason : "");
+	events_changed(vm->ctl,
+		       &(struct event_change){ vm->account, "MicroVM", vm->id, vm_state_name[from],
+					       vm_state_name[step->to], vm->reason });
 	step->enter(vm, from);
 	if (!l->committing)
 		lifecycle_retry_pending(vm);

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "control/channels/routes.h"
+#include "control/events/events.h"
 #include "control/microvm/guest_log.h"
 #include "control/microvm/lifecycle.h"
 #include "control/microvm/lifecycle_internal.h"
@@ -56,6 +57,8 @@ static void run_committed(void *arg, int rc, const struct err *e)
 	free(r);
 	vm->lifecycle->run = NULL;
 	model_add_microvm(vm);
+	events_changed(vm->ctl, &(struct event_change){ vm->account, "MicroVM", vm->id, NULL,
+							vm_state_name[vm->state], NULL });
 	policy_begin(vm, clock_wall_ms(), clock_boot_ms());
 	vm->starting = true;
 	if (vm->machine && now.clone)

@@ -4,7 +4,7 @@
 
 static const unsigned lane_width[NUM_LANES] = {
 	[LANE_FILES] = 4, [LANE_PUBLISH] = 4, [LANE_COPY] = 2,   [LANE_READ_AHEAD] = 1,
-	[LANE_GC] = 1,    [LANE_LOG] = 2,     [LANE_SEARCH] = 2,
+	[LANE_GC] = 1,    [LANE_LOG] = 2,     [LANE_SEARCH] = 2, [LANE_EVENTS] = 1,
 };
 
 struct lanes {

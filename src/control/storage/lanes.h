@@ -14,6 +14,7 @@ enum lane {
 	LANE_GC,         /* moving away and deleting what nobody needs, one tree at a time */
 	LANE_LOG,        /* writing and reading guests' output */
 	LANE_SEARCH,     /* searching it */
+	LANE_EVENTS,     /* writing events */
 	NUM_LANES
 };
 

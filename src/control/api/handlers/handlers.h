@@ -22,6 +22,7 @@ handler kms_create, kms_list, kms_new_version, kms_enable, kms_disable, kms_dele
 handler doze_create_account, doze_list_accounts, doze_delete_account;
 handler log_groups_describe, log_group_create, log_group_delete, log_group_retain,
 	log_group_retain_for_ever, log_streams_describe, log_events_get, log_events_filter;
+handler events_list;
 handler quota_list, quota_set, quota_unset;
 handler key_create, key_list, key_rotate, key_delete, key_explain;
 

@@ -79,6 +79,7 @@ static void key_answer(struct call *c, const struct access_key *key)
 			 (int)(expires_ms % 1000));
 	else
 		buf_adds(&text, ",\"expiresAt\":null}");
+	c->made = json_pack("{s:s,s:s}", "accessKeyId", key->who.key, "name", key->who.name);
 	call_answer_bytes(c, c->op->status, &type, 1, text.data, text.size);
 }
 

@@ -39,6 +39,7 @@ void sts_fail(struct call *c, unsigned status, const char *code, const char *tex
 {
 	struct buf xml = { 0 };
 
+	c->end = (struct call_end){ .status = status, .type = code, .text = text };
 	buf_adds(&xml, "<ErrorResponse xmlns=\"" STS_NAMESPACE "\"><Error>");
 	sts_put(&xml, "Type", status < 500 ? "Sender" : "Receiver");
 	sts_put(&xml, "Code", code);
@@ -107,6 +108,7 @@ static void sts_run(struct call *c)
 
 	for (size_t i = 0; action && i < ARRAY_SIZE(sts_actions); i++)
 		if (!strcmp(sts_actions[i].action, action)) {
+			c->action = sts_actions[i].action;
 			sts_actions[i].run(c);
 			return;
 		}

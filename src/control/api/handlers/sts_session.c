@@ -74,6 +74,8 @@ static void session_answer(struct call *c, const struct access_key *key)
 {
 	struct buf result = { .secret = true };
 
+	c->made = json_pack("{s:s}", "accessKeyId", key->who.key);
+
 	session_put_credentials(&result, key);
 	sts_answer(c, "GetSessionToken", &result);
 }
@@ -82,6 +84,8 @@ static void session_answer_role(struct call *c, const struct access_key *key)
 {
 	struct buf result = { .secret = true };
 	autofree char *id = xasprintf("%s:%s", key->who.key, key->who.name);
+
+	c->made = json_pack("{s:s}", "accessKeyId", key->who.key);
 
 	buf_adds(&result, "<AssumedRoleUser>");
 	sts_put(&result, "AssumedRoleId", id);
@@ -193,6 +197,27 @@ static int session_allow(struct access_key *key, const struct iam_role *role, co
 	return key_allow(key, both, e);
 }
 
+/* What would make the session less than its role must not be passed over. */
+static bool session_is_known(struct call *c)
+{
+	static const char *const unknown[] = { "PolicyArns.member.1.arn", "Tags.member.1.Key",
+					       "TransitiveTagKeys.member.1", "SourceIdentity",
+					       "SerialNumber" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(unknown); i++) {
+		autofree char *given = sts_text(c, unknown[i]);
+		autofree char *text = xasprintf("%.*s is not a parameter of this server. A policy "
+						"of the session is given as Policy.",
+						(int)strcspn(unknown[i], "."), unknown[i]);
+
+		if (!given)
+			continue;
+		session_invalid(c, "%s", text);
+		return false;
+	}
+	return true;
+}
+
 static bool session_may_last(struct call *c, const struct iam_role *role, int64_t seconds)
 {
 	if (strstr(c->who->arn, ":assumed-role/") && seconds > SESSION_ROLE_S)
@@ -220,7 +245,8 @@ void sts_assume_role(struct call *c)
 				   "satisfy constraint: Member must not be null");
 		return;
 	}
-	if (!session_name_ok(c, name) ||
+	c->in = json_pack("{s:s,s:s?}", "roleArn", arn, "roleSessionName", name);
+	if (!session_name_ok(c, name) || !session_is_known(c) ||
 	    !session_seconds(c, SESSION_ROLE_S, SESSION_DEFAULT_S, &seconds))
 		return;
 	role = session_role(c, arn);

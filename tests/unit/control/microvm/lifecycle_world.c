@@ -1,3 +1,4 @@
+#include "control/events/events.h"
 #include "lifecycle_world.h"
 
 #include <setjmp.h>
@@ -34,6 +35,12 @@ FAKE(on_resume);
 FAKE(on_resume_lost);
 FAKE(on_enter_terminating);
 FAKE(on_enter_terminated);
+
+void events_changed(struct control *c, const struct event_change *change)
+{
+	(void)c;
+	(void)change;
+}
 
 void on_step_refused(struct microvm *vm, enum vm_event event, const struct err *e)
 {

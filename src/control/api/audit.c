@@ -1,0 +1,151 @@
+#include "control/api/audit.h"
+
+#include <netdb.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "control/api/handlers/handlers.h"
+#include "control/events/events.h"
+#include "control/model/quotas.h"
+
+#define AUDIT_TEXT     512 /* bytes of a text of the client's, or of an error's, at most */
+#define AUDIT_STRANGER 20  /* refused calls of nobody in particular that are told in a second */
+
+/* clang-format off */
+static const char *const told_in[] = {
+	"account", "action", "alias", "allowedPorts", "baseImageArn", "baseImageVersion", "buildId", "buildRoleArn", "codeArtifact",
+	"cpuConfigurations", "description", "Description", "egressNetworkConnectors", "executionRoleArn", "expirationInMinutes",
+	"expiresInSeconds", "from", "id", "identifier", "Identifier", "idlePolicy", "image", "imageIdentifier", "imageVersion",
+	"ingressNetworkConnectors", "key", "kmsKeyIdentifier", "limit", "listen", "logGroupIdentifier", "logGroupName",
+	"logStreamName", "maxResults", "maximumDurationInSeconds", "microvmIdentifier", "name", "Name", "nameFilter",
+	"overlapSeconds", "port", "protocol", "publishedPort", "quota", "Resource", "resource", "resources", "retentionInDays", "roleArn", "roleSessionName",
+	"status", "TagKeys", "tagKeys", "value", "version", "VersionNumber",
+};
+static const char *const told_out[] = {
+	"accessKeyId", "account", "Arn", "Id", "imageArn", "imageVersion", "keyId", "microvmId", "name", "Name", "publishedPort", "state",
+	"State", "version", "Version",
+};
+static const char *const reading[] = { "Get", "List", "Describe", "Filter", "Read", "Explain", NULL };
+/* clang-format on */
+
+static json_t *audit_told(const json_t *from, const char *const *names, size_t n)
+{
+	json_t *told = json_object();
+
+	for (size_t i = 0; i < n; i++) {
+		json_t *value = json_object_get(from, names[i]);
+
+		if (value && !json_is_null(value))
+			json_object_set(told, names[i], value);
+	}
+	return told;
+}
+
+static bool audit_reads(const char *name)
+{
+	for (size_t i = 0; reading[i]; i++)
+		if (!strncmp(name, reading[i], strlen(reading[i])))
+			return true;
+	return false;
+}
+
+/* A client's bytes as text: what is no printable ASCII is a question mark. */
+static json_t *audit_text(const char *bytes)
+{
+	char text[AUDIT_TEXT + 1];
+	size_t n = bytes ? strnlen(bytes, AUDIT_TEXT) : 0;
+
+	for (size_t i = 0; i < n; i++)
+		text[i] = (char)(bytes[i] < ' ' || bytes[i] > '~' ? '?' : bytes[i]);
+	return bytes ? json_stringn(text, n) : json_null();
+}
+
+static json_t *audit_address(const struct call *c)
+{
+	struct sockaddr_storage peer;
+	char text[64];
+
+	if (!c->x || !http_peer(c->x, &peer) ||
+	    getnameinfo((const struct sockaddr *)&peer, sizeof(peer), text, sizeof(text), NULL, 0,
+			NI_NUMERICHOST))
+		return json_null();
+	return json_string(text);
+}
+
+static json_t *audit_identity(const struct call *c)
+{
+	const struct principal *who = c->who;
+	const char *type = who && who->root ? "Root" : "IAMUser";
+
+	if (!who)
+		return json_pack("{s:s,s:o}", "type", "Unknown", "accessKeyId",
+				 audit_text(*c->claim.access_key ? c->claim.access_key : NULL));
+	if (c->key->session && !strncmp(who->arn, "arn:aws:sts:", strlen("arn:aws:sts:")))
+		type = "AssumedRole";
+	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s}", "type", type, "principalId", who->key, "arn",
+			 who->arn, "accountId", who->account, "accessKeyId", who->key, "userName",
+			 who->name);
+}
+
+static const char *audit_source(const struct call *c)
+{
+	if (c->op == &sts_op)
+		return "sts.amazonaws.com";
+	if (c->op && c->op->family == FAMILY_DOZE)
+		return "doze";
+	return c->op && c->op->family == FAMILY_LOGS ? "logs.amazonaws.com" : EVENTS_SOURCE;
+}
+
+static const char *audit_name(const struct call *c)
+{
+	if (c->action)
+		return c->action;
+	return c->op ? c->op->name : "UnknownOperation";
+}
+
+/* Whoever has no key of ours must not fill the journal. */
+static bool audit_is_wanted(const struct call *c)
+{
+	const struct conf *conf = c->ctl->conf;
+
+	if (!c->who &&
+	    quota_pass(&c->ctl->events->strangers_due_us, AUDIT_STRANGER, clock_mono_us())) {
+		c->ctl->events->journal.n_lost++;
+		return false;
+	}
+	if (c->op && c->op->run == events_list && !c->end.type)
+		return false; /* whoever follows events would see that alone */
+	if (!strcmp(conf->events_calls, "all"))
+		return true;
+	return !strcmp(conf->events_calls, "writes") &&
+	       (c->end.type || !audit_reads(audit_name(c)));
+}
+
+void audit_call(const struct call *c)
+{
+	const char *name = audit_name(c);
+	json_t *event;
+
+	if (!audit_is_wanted(c))
+		return;
+	event = events_new(c->ctl, name, audit_source(c), "AwsApiCall",
+			   c->who ? c->who->account : c->ctl->conf->account);
+	json_object_set_new(event, "requestID", json_string(c->id));
+	json_object_set_new(event, "readOnly", json_boolean(audit_reads(name)));
+	json_object_set_new(event, "sourceIPAddress", audit_address(c));
+	json_object_set_new(
+		event, "userAgent",
+		audit_text(c->x ? http_header(http_request(c->x), "user-agent") : NULL));
+	json_object_set_new(event, "userIdentity", audit_identity(c));
+	if (c->end.type) {
+		json_object_set_new(event, "errorCode", json_string(c->end.type));
+		json_object_set_new(event, "errorMessage", audit_text(c->end.text));
+	}
+	json_object_set_new(event, "requestParameters",
+			    audit_told(c->in, told_in, ARRAY_SIZE(told_in)));
+	json_object_set_new(event, "responseElements",
+			    audit_told(c->end.answer ? c->end.answer : c->made, told_out,
+				       ARRAY_SIZE(told_out)));
+	events_add(c->ctl, event);
+}

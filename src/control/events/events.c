@@ -1,0 +1,96 @@
+#include "control/events/events.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "control/storage/lanes.h"
+
+#define EVENTS_VERSION "1.11" /* of CloudTrail's records */
+
+void events_time(int64_t wall_ms, char text[EVENTS_TIME])
+{
+	time_t at = (time_t)(wall_ms / 1000);
+	struct tm tm;
+
+	*text = '\0';
+	if (gmtime_r(&at, &tm))
+		strftime(text, EVENTS_TIME, "%Y-%m-%dT%H:%M:%SZ", &tm);
+}
+
+json_t *events_new(struct control *ctl, const char *name, const char *source, const char *type,
+		   const char *account)
+{
+	char time[EVENTS_TIME], id[UUID_SIZE];
+
+	events_time(clock_wall_ms(), time);
+	rand_draw_uuid(&ctl->events->ids, id);
+	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "eventVersion", EVENTS_VERSION,
+			 "eventTime", time, "eventSource", source, "eventName", name, "awsRegion",
+			 ctl->conf->region, "eventID", id, "eventType", type, "recipientAccountId",
+			 account);
+}
+
+void events_add(struct control *ctl, json_t *event)
+{
+	autofree char *line = event ? json_dumps(event, JSON_COMPACT) : NULL;
+
+	json_decref(event);
+	if (line)
+		journal_add(&ctl->events->journal, line, strlen(line));
+}
+
+void events_changed(struct control *ctl, const struct event_change *change)
+{
+	autofree char *name = xasprintf("%sStateChange", change->what);
+	json_t *event = events_new(ctl, name, EVENTS_SOURCE, "AwsServiceEvent", change->account);
+
+	json_object_set_new(event, "readOnly", json_false());
+	json_object_set_new(event, "serviceEventDetails",
+			    json_pack("{s:s,s:s?,s:s,s:s?}", "id", change->id, "from", change->from,
+				      "to", change->to, "reason", change->reason));
+	events_add(ctl, event);
+}
+
+static void events_lost(struct journal *j, uint64_t n)
+{
+	struct control *ctl = j->arg;
+	json_t *event =
+		events_new(ctl, "EventsLost", EVENTS_SOURCE, "AwsServiceEvent", ctl->conf->account);
+
+	log_err("events had no room while they could not be written events=%llu",
+		(unsigned long long)n);
+	json_object_set_new(event, "readOnly", json_true());
+	json_object_set_new(event, "serviceEventDetails",
+			    json_pack("{s:I}", "count", (json_int_t)n));
+	events_add(ctl, event);
+}
+
+int events_open(struct control *ctl, struct err *e)
+{
+	struct events *events = xcalloc(1, sizeof(*events));
+
+	ctl->events = events;
+	events->journal.fd = -1;
+	events->dir_fd =
+		openat(ctl->log_fd, "events", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (events->dir_fd < 0)
+		return err_sys(e, "open '%s/events'", ctl->conf->log_dir);
+	events->journal.dir_fd = events->dir_fd;
+	events->journal.lane = lane(ctl, LANE_EVENTS);
+	events->journal.segment_size = ctl->conf->events_file_mib * (int64_t)MIB;
+	events->journal.kept = ctl->conf->events_files;
+	events->journal.lost = events_lost;
+	events->journal.arg = ctl;
+	return journal_open(&events->journal, &ctl->loop, e);
+}
+
+void events_close(struct control *ctl)
+{
+	journal_close(&ctl->events->journal);
+}
