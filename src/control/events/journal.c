@@ -13,8 +13,9 @@
 #include "base/log.h"
 #include "control/events/segments.h"
 
-#define JOURNAL_AGAIN_MS 1000 /* until what could not be written is tried again */
-#define JOURNAL_CLOSE_MS 2000
+#define JOURNAL_GATHER_MS 20   /* lines that come so close are written together */
+#define JOURNAL_AGAIN_MS  1000 /* until what could not be written is tried again */
+#define JOURNAL_CLOSE_MS  2000
 
 /* The worker. */
 
@@ -73,6 +74,12 @@ static void journal_again(uv_timer_t *timer)
 	journal_start(container_of(timer, struct journal, again));
 }
 
+static void journal_start_after(struct journal *j, uint64_t ms)
+{
+	j->under_way = true;
+	uv_timer_start(&j->again, journal_again, ms, 0);
+}
+
 static void journal_done(struct disk_task *task)
 {
 	struct journal *j = container_of(task, struct journal, task);
@@ -84,8 +91,7 @@ static void journal_done(struct disk_task *task)
 			log_err("events cannot be written and wait in memory error=\"%s\"",
 				strerror(-j->rc));
 		j->failed = true;
-		j->under_way = true; /* the timer's */
-		uv_timer_start(&j->again, journal_again, JOURNAL_AGAIN_MS, 0);
+		journal_start_after(j, JOURNAL_AGAIN_MS);
 		return;
 	}
 	j->failed = false;
@@ -94,7 +100,7 @@ static void journal_done(struct disk_task *task)
 	if (lost)
 		j->lost(j, lost);
 	if (j->waiting.size && !j->under_way)
-		journal_start(j);
+		journal_start_after(j, JOURNAL_GATHER_MS);
 }
 
 void journal_add(struct journal *j, const char *line, size_t size)
@@ -106,7 +112,7 @@ void journal_add(struct journal *j, const char *line, size_t size)
 	buf_add(&j->waiting, line, size);
 	buf_adds(&j->waiting, "\n");
 	if (!j->under_way)
-		journal_start(j);
+		journal_start_after(j, JOURNAL_GATHER_MS);
 }
 
 int journal_open(struct journal *j, uv_loop_t *loop, struct err *e)

@@ -25,8 +25,8 @@ struct journal {
 	int fd;
 	struct buf waiting, writing;
 	uint64_t n_lost;
-	bool under_way, failed;
-	atomic_bool written; /* by the worker: it is through */
+	bool under_way, failed; /* the worker or the timer has it */
+	atomic_bool written;    /* by the worker: it is through */
 	int rc;
 	struct disk_task task;
 	uv_timer_t again;
