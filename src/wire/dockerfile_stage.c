@@ -110,6 +110,20 @@ static int dockerfile_from_word(struct dockerfile_stages *s, struct dockerfile_s
 	return 0;
 }
 
+/* As BuildKit allows it: a number would be the stage of that number. */
+static int dockerfile_stage_name_is(struct dockerfile_stage *stage, struct err *e)
+{
+	const char *name = buf_str(&stage->name);
+
+	if (!*name || (*name >= 'a' && *name <= 'z' &&
+		       strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_.") == strlen(name)))
+		return 0;
+	return err_set(e, ERR_INVALID,
+		       "Dockerfile:%d: invalid name for build stage: \"%.80s\"; it begins with a "
+		       "letter and has letters, digits, '-', '_' and '.'.",
+		       stage->from->line, name);
+}
+
 static int dockerfile_from_read(struct dockerfile_stages *s, struct dockerfile_stage *stage,
 				struct err *e)
 {
@@ -140,7 +154,7 @@ static int dockerfile_from_read(struct dockerfile_stages *s, struct dockerfile_s
 	for (char *c = buf_str(&stage->name); *c; c++)
 		*c = (char)tolower((unsigned char)*c);
 	dockerfile_parts_free(&p);
-	return rc;
+	return rc ? rc : dockerfile_stage_name_is(stage, e);
 }
 
 static int dockerfile_stage_add(struct dockerfile_stages *s, const struct dockerfile_inst *from,

@@ -135,6 +135,30 @@ static size_t strings_frame_size(const uint8_t *head)
 	return (size_t)head[0] << 16 | (size_t)head[1] << 8 | head[2];
 }
 
+static void strings_put_size(uint8_t *head, size_t size)
+{
+	head[0] = (uint8_t)(size >> 16);
+	head[1] = (uint8_t)(size >> 8);
+	head[2] = (uint8_t)size;
+}
+
+/* The length of a string that began in the frame before stands in this one, which is longer by up
+ * to 7 bytes then.  It is a CONTINUATION, and so is what gets the @over bytes that it must not
+ * have. */
+static void strings_split(struct http2_strings *s, size_t over)
+{
+	uint8_t rest[HTTP2_FRAME_HEAD + sizeof(s->length)];
+
+	assert(over <= sizeof(s->length));
+	memcpy(rest, s->out.data, HTTP2_FRAME_HEAD);
+	memcpy(rest + HTTP2_FRAME_HEAD, s->out.data + s->out.size - over, over);
+	strings_put_size(rest, over);
+	s->out.size -= over;
+	strings_put_size(s->out.data, HTTP2_FRAME_MOST);
+	s->out.data[4] &= (uint8_t)~FLAG_END_HEADERS;
+	buf_add(&s->out, rest, HTTP2_FRAME_HEAD + over);
+}
+
 /* A whole frame of a block is in `frame`; what it becomes goes to `out`. */
 static void strings_frame(struct http2_strings *s)
 {
@@ -158,9 +182,10 @@ static void strings_frame(struct http2_strings *s)
 	strings_block(s, data + front, size - front - padding);
 	buf_add(&s->out, data + size - padding, padding);
 	size = s->out.size - HTTP2_FRAME_HEAD;
-	s->out.data[0] = (uint8_t)(size >> 16);
-	s->out.data[1] = (uint8_t)(size >> 8);
-	s->out.data[2] = (uint8_t)size;
+	if (size > HTTP2_FRAME_MOST)
+		strings_split(s, size - HTTP2_FRAME_MOST);
+	else
+		strings_put_size(s->out.data, size);
 }
 
 /* A frame's head is in `head`: is it one of a block of several frames?  */

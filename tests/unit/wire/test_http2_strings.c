@@ -115,6 +115,8 @@ static void read_back(const struct buf *b, struct buf *said)
 		bool last = f[4] & END_HEADERS;
 
 		assert_true(at + 9 + size <= b->size);
+		assert_true(size <=
+			    HTTP2_FRAME_MOST); /* of a block; others are not longer either */
 		at += 9 + size;
 		if (f[3] != HEADERS && f[3] != CONTINUATION)
 			continue;
@@ -179,6 +181,22 @@ static void test_a_name_that_is_too_long_is_shortened_too(void **state)
 	add_literal(&block, 0x00, "x-after", 5);
 	add_block(&in, &block, 16384, false);
 	check(&in, "xxxxxxxx=1 x-after=5 ");
+}
+
+/* The length of the second string begins in a frame that is full, and ends in one that is. */
+static void test_a_length_that_two_frames_share_makes_neither_too_long(void **state)
+{
+	(void)state;
+	for (size_t first = HTTP2_FRAME_MOST - 40; first < HTTP2_FRAME_MOST; first++) {
+		autobuf struct buf block = { 0 }, in = { 0 }, want = { 0 };
+
+		add_literal(&block, 0x00, "x-first", first);
+		add_literal(&block, 0x00, "x-second", 40000);
+		add_literal(&block, 0x00, "x-after", 5);
+		add_block(&in, &block, HTTP2_FRAME_MOST, false);
+		buf_addf(&want, "x-first=%zu x-second=40000 x-after=5 ", first);
+		check(&in, buf_str(&want));
+	}
 }
 
 /* One that goes into the table empties it, and so must what stands for it. */
@@ -258,6 +276,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_string_that_is_too_long_becomes_one_that_is_read),
 		cmocka_unit_test(test_a_name_that_is_too_long_is_shortened_too),
+		cmocka_unit_test(test_a_length_that_two_frames_share_makes_neither_too_long),
 		cmocka_unit_test(test_the_tables_stay_equal),
 		cmocka_unit_test(test_what_is_short_enough_passes_as_it_is),
 		cmocka_unit_test(test_what_is_no_hpack_passes_as_it_is),
