@@ -22,6 +22,7 @@
 #include "control/channels/workers.h"
 #include "control/connectors/connectors.h"
 #include "control/events/events.h"
+#include "control/ground.h"
 #include "control/images/images.h"
 #include "control/kms/kms.h"
 #include "control/logs/retention.h"
@@ -41,7 +42,6 @@
 #include "net/role.h"
 
 #define CONTROL_END_CHECK_MS  50
-#define CONTROL_LOG_BYTES     (5 * MIB)
 #define CONTROL_END_FAILED_MS 1500  /* so that `doze down` hears what could not be suspended */
 #define CONTROL_END_MAX_MS    20000 /* for machines to be cleared after a drain */
 
@@ -60,24 +60,6 @@ struct control_role {
 	size_t n_listeners;
 };
 
-static int control_dir(const char *path, int *fd, struct err *e)
-{
-	*fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return *fd < 0 ? err_sys(e, "open '%s'", path) : 0;
-}
-
-static int control_open_dirs(struct control *ctl, struct err *e)
-{
-	const struct conf *conf = ctl->conf;
-	autofree char *own = xasprintf("%s/control", conf->data_dir);
-
-	return control_dir(conf->data_dir, &ctl->data_fd, e) || control_dir(own, &ctl->dir_fd, e) ||
-			       control_dir(conf->run_dir, &ctl->run_fd, e) ||
-			       control_dir(conf->log_dir, &ctl->log_fd, e)
-		       ? -1
-		       : 0;
-}
-
 static const struct role_channel control_channels[ROLE_NUM] = {
 	[ROLE_PRIV] = { offsetof(struct control, priv), priv_rows, PRIV_NUM_TYPES, priv_on_message,
 			priv_on_up },
@@ -88,44 +70,6 @@ static const struct role_channel control_channels[ROLE_NUM] = {
 };
 
 static const struct admission_ops control_admission_ops = { pool_evict, pool_wake };
-
-static void control_store_ready(uv_poll_t *poll, int status, int events)
-{
-	struct control *ctl = poll->loop->data;
-
-	(void)status;
-	(void)events;
-	store_dispatch(ctl->store);
-}
-
-/* SQLite's log gets its room in advance, as far as it grows before it is copied back (1000 pages).
- * So what happens while the disk is full gets to disk too, such as that a save has failed. */
-static void control_reserve(int dir_fd)
-{
-	autoclose int fd = openat(dir_fd, "doze.db-wal", O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
-
-	if (fd >= 0 && fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, CONTROL_LOG_BYTES))
-		log_debug("the store's log has no room in advance: %s", strerrordesc_np(errno));
-}
-
-static int control_open_store(struct control_role *r, struct err *e)
-{
-	struct control *ctl = &r->ctl;
-	autobuf struct buf url = { .secret = true };
-	struct store_place where = { .dir = ctl->dir_fd, .account = ctl->conf->account };
-
-	if (place_read_url(ctl->conf->store_url, ctl->conf->store_url_file, &url, e))
-		return -1;
-	where.url = buf_str(&url);
-	ctl->store = store_open(&where, e);
-	if (!ctl->store)
-		return -1;
-	control_reserve(ctl->dir_fd);
-	if (uv_poll_init(&ctl->loop, &r->store_poll, store_wake_fd(ctl->store)))
-		return err_set(e, ERR_INTERNAL, "watch the store");
-	uv_poll_start(&r->store_poll, UV_READABLE, control_store_ready);
-	return 0;
-}
 
 static int control_open(struct control_role *r, struct err *e)
 {
@@ -139,9 +83,9 @@ static int control_open(struct control_role *r, struct err *e)
 	routes_open(ctl, &microvm_routes_ops);
 	role_channels_init(ctl, control_channels);
 	workers_init(ctl, &routes_workers);
-	if (control_open_dirs(ctl, e) || host_boot_id(ctl->boot_id, e) ||
-	    control_open_store(r, e) || api_open(ctl, e) || model_load(ctl, api_load_token, e) ||
-	    machines_open(ctl, e) || events_open(ctl, e) ||
+	if (ground_open_dirs(ctl, e) || host_boot_id(ctl->boot_id, e) ||
+	    ground_open_store(ctl, &r->store_poll, e) || api_open(ctl, e) ||
+	    model_load(ctl, api_load_token, e) || machines_open(ctl, e) || events_open(ctl, e) ||
 	    admission_open(ctl, &control_admission_ops, e) || pool_open(ctl, e) ||
 	    retention_open(ctl, e) || expiry_open(ctl, e) || publish_open(ctl, e))
 		return -1;
@@ -282,7 +226,6 @@ static void control_finish(struct control_role *r)
 	metrics_close(ctl);
 	expiry_close(ctl);
 	retention_close(ctl);
-	events_close(ctl);
 	pool_close(ctl);
 	admission_close(ctl);
 	machines_close(ctl);
@@ -395,6 +338,7 @@ int control_main(const struct conf *conf, int super_fd)
 	}
 	rc = role_run(r->link);
 	store_close(r->ctl.store); /* what is queued is written */
+	events_close(&r->ctl);     /* what that has changed is told */
 	images_close(&r->ctl);
 	connectors_close(&r->ctl);
 	publish_close(&r->ctl);
