@@ -1,5 +1,6 @@
 """The store in PostgreSQL: the suite that SQLite has too, and a server that is stopped, crashes, and comes back."""
 import os
+import pathlib
 import subprocess
 
 import pytest
@@ -163,6 +164,29 @@ def test_a_database_that_cannot_be_used_is_one_sentence(postgres, capfd, setup, 
 
 
 @pytest.mark.skipif(not os.environ.get("DOZE_LONG"), reason="a server that is silent is given up after 15 s")
+@pytest.mark.parametrize("made", [True, False], ids=["after the commit", "before it"])
+def test_a_first_start_that_is_killed_at_its_commit_is_no_obstacle_to_the_next(rig, postgres, made):
+    rig.stop()
+    control = pathlib.Path(f"{rig.dir}/data/control")
+    (control / "store-id").rename(control / "store-id.new")
+    if not made:
+        postgres.new_database()
+    rig.start()
+    assert rig.make_image("hello")
+    assert (control / "store-id").exists() and not (control / "store-id.new").exists()
+
+
+def test_a_database_of_another_directory_is_not_taken_for_a_draft_of_ours(rig, postgres, capfd):
+    rig.stop()
+    control = pathlib.Path(f"{rig.dir}/data/control")
+    (control / "store-id").unlink()
+    (control / "store-id.new").write_text("0f8fad5b-d9cb-469f-a165-70867728950e\n")
+    with pytest.raises(AssertionError):
+        rig.start()
+    assert "belongs to another data directory" in capfd.readouterr().err
+    (control / "store-id.new").unlink()
+
+
 def test_a_server_that_is_silent_is_one_that_is_gone(rig, postgres):
     image = rig.make_image("hello")
     postgres.freeze()

@@ -134,9 +134,10 @@ static int pg_found(struct pg_session *s, const struct store_place *where, struc
 			 "INSERT INTO doze VALUES (%d, '%s', 0)",
 			 STORE_FORMAT, id);
 	if (pg_exec(s, "BEGIN", "be made", e) || pg_migrate(s, 0, e) ||
-	    pg_exec(s, made, "be made", e) || place_write_id(where->dir, id, e))
+	    pg_exec(s, made, "be made", e) || place_draft_id(where->dir, id, e) ||
+	    pg_exec(s, "COMMIT", "be made", e))
 		return -1;
-	return pg_exec(s, "COMMIT", "be made", e);
+	return place_take_draft(where->dir, id, e);
 }
 
 static int pg_raise(struct pg_session *s, int format, struct err *e)
@@ -165,6 +166,9 @@ static int pg_schema_use(struct pg_session *s, const struct store_place *where, 
 			       "the database of [store] url has format %d and this doze knows %d: "
 			       "start the newer doze that wrote it",
 			       n, STORE_FORMAT);
+	/* It was made, and the start that made it ended before it was sure of that. */
+	if (!*id && !place_take_draft(where->dir, owner, e))
+		snprintf(id, sizeof(id), "%.36s", owner);
 	if (strcmp(owner, id) != 0)
 		return err_set(e, ERR_INVALID,
 			       "the database of [store] url belongs to another data directory "

@@ -257,9 +257,11 @@ static void test_the_store_opens_where_its_shared_index_cannot_be_made(void **st
 static void test_rows_that_are_in_postgres_are_not_begun_anew(void **state)
 {
 	struct fixture *f = *state;
+	static const char id[] = "0b0e7c4e-6d0f-4b57-9d0e-3f1f0a1c2d3e";
 	struct err e;
 
-	assert_int_equal(place_write_id(f->dir, "0b0e7c4e-6d0f-4b57-9d0e-3f1f0a1c2d3e", &e), 0);
+	assert_int_equal(place_draft_id(f->dir, id, &e), 0);
+	assert_int_equal(place_take_draft(f->dir, id, &e), 0);
 	assert_null(try_store(f->dir, &e));
 	assert_non_null(strstr(e.text, "set [store] url again"));
 	assert_false(place_has_file(f->dir));
