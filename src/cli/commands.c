@@ -278,7 +278,9 @@ const struct command commands[] = {
 	  .examples = { { .words = "key create ci --policy ci.json --expires 30d" },
 			{ .words = "key create admin --account 222222222222" } } },
 	{ .name = "key ls", .arguments = "", .summary = "list access keys", .group = GROUP_ACCESS, .run = cmd_key_ls, .help = "",
-	  .options = { { .name = "--account", .argument = "ACCOUNT", .help = "those of this account (default: that of your own key)" } },
+	  .options = {
+		{ .name = "--sessions", .help = "sessions too, which are keys for a while" },
+		{ .name = "--account", .argument = "ACCOUNT", .help = "those of this account (default: that of your own key)" } },
 	  .examples = { { .words = "key ls" } } },
 	{ .name = "key rotate", .arguments = "KEY", .least = 1, .most = 1, .group = GROUP_ACCESS, .run = cmd_key_rotate,
 	  .summary = "make a new key in the place of one, which goes on for a while",

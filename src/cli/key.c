@@ -84,7 +84,11 @@ int cmd_key_ls(struct client *c, const struct typed *t)
 		{ "STATE", "state", NULL },       { "MAY", "policy", key_cell_rights },
 		{ "AGE", "createdAt", cell_age },
 	};
-	autofree char *path = key_path(t, NULL, NULL);
+	autofree char *keys = key_path(t, NULL, NULL);
+	autofree char *path = xasprintf("%s%s", keys,
+					!typed_option(t, "--sessions") ? ""
+					: strchr(keys, '?')            ? "&sessions=true"
+								       : "?sessions=true");
 	struct err e;
 	json_t *answer = client_json(c, "GET", path, NULL, &e);
 

@@ -543,3 +543,22 @@ def test_a_session_makes_no_key_and_no_account(control):
         answer = connection.getresponse()
         assert (answer.status, answer.getheader("x-amzn-errortype")) == (403, "AccessDeniedException"), path
         connection.close()
+
+
+def test_a_session_of_any_key_is_listed_and_ended_by_its_id(control):
+    mine = sts(control).get_session_token()["Credentials"]
+    listed = {key["accessKeyId"]: key for key in control.api.call("GET", "/doze/v1/keys?sessions=true")["items"]}
+    assert listed[mine["AccessKeyId"]]["session"] and not listed[mine["AccessKeyId"]]["configured"]
+    assert mine["AccessKeyId"] not in {key["accessKeyId"] for key in control.api.call("GET", "/doze/v1/keys")["items"]}
+    clients_of(control, mine).list_microvms()
+    control.api.call("DELETE", f"/doze/v1/keys/{mine['AccessKeyId']}")
+    with pytest.raises(Exception, match="UnrecognizedClient|InvalidClientTokenId"):
+        clients_of(control, mine).list_microvms()
+    assert control.api.call("GET", "/doze/v1/keys"), "the pair that made it goes on"
+
+
+def test_what_a_session_may_not_carry_is_refused(control):
+    role = f"arn:aws:iam::{ACCOUNT}:role/CI"
+    for more in ({"PolicyArns": [{"arn": "arn:aws:iam::aws:policy/ReadOnlyAccess"}]}, {"Tags": [{"Key": "a", "Value": "b"}]},
+                 {"SourceIdentity": "someone"}):
+        assert fault(lambda more=more: sts(control).assume_role(RoleArn=role, RoleSessionName="ci", **more))[0] == "ValidationError"

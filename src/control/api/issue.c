@@ -16,7 +16,9 @@
 #define ISSUE_ID_SIZE 16 /* letters of an id behind AKIA or ASIA */
 #define ISSUE_SECRET  30 /* random bytes, of which base64 makes 40 letters */
 #define ISSUE_TOKEN   96
-#define ISSUE_KEPT_MS 86400000 /* an expired key is called expired, not unknown, so long */
+/* Whoever comes with one that expired hears so; then it is forgotten. */
+#define ISSUE_KEPT_MS         (24 * 3600 * INT64_C(1000))
+#define ISSUE_KEPT_SESSION_MS (3600 * INT64_C(1000))
 
 static void issue_id(struct control *ctl, bool session, char id[21])
 {
@@ -141,7 +143,7 @@ void issue_revoke(struct call *c, struct store_txn *t, issue_which *which, const
 	r->call = c;
 	hash_each(key, &c->ctl->keys.by_id, struct access_key, by_id)
 	{
-		if (key->who.root || !which(key, arg))
+		if ((key->who.root && !key->session) || !which(key, arg))
 			continue;
 		r->keys = xrealloc(r->keys, (r->n + 1) * sizeof(*r->keys));
 		r->keys[r->n++] = (struct revoked){ key_ref(key), key->active };
@@ -152,24 +154,48 @@ void issue_revoke(struct call *c, struct store_txn *t, issue_which *which, const
 	store_commit(t, issue_revoked, r);
 }
 
-bool issue_has_room(struct control *ctl, const char *account)
+/* Sessions of a role have its name, and then their own. */
+static bool issue_is_of(const struct access_key *key, const char *arn)
 {
-	int64_t before_ms = steady_ms() - ISSUE_KEPT_MS;
+	size_t size = strlen(arn);
+
+	return !strncmp(key->who.arn, arn, size) &&
+	       (!key->who.arn[size] || key->who.arn[size] == '/');
+}
+
+void issue_forget(struct control *ctl)
+{
+	int64_t now_ms = steady_ms();
 	struct store_txn *t = NULL;
-	unsigned n = 0;
 
 	hash_each(key, &ctl->keys.by_id, struct access_key, by_id)
 	{
-		if (key->expires_ms && key->expires_ms < before_ms) {
-			t = t ? t : store_begin(ctl->store);
-			store_del_access_key(t, key->who.key);
-			grants_drop(ctl, key->who.key);
-			keys_drop(&ctl->keys, key->who.key);
-		} else {
-			n += !strcmp(key->who.account, account);
-		}
+		if (!key->expires_ms || key->changing ||
+		    key->expires_ms + (key->session ? ISSUE_KEPT_SESSION_MS : ISSUE_KEPT_MS) >
+			    now_ms)
+			continue;
+		t = t ? t : store_begin(ctl->store);
+		store_del_access_key(t, key->who.key);
+		grants_drop(ctl, key->who.key);
+		keys_drop(&ctl->keys, key->who.key);
 	}
 	if (t)
 		store_commit(t, NULL, NULL);
-	return n < ISSUE_MOST;
+}
+
+bool issue_has_room(struct control *ctl, const char *account, const char *arn)
+{
+	int64_t now_ms = steady_ms();
+	unsigned n = 0, of_this = 0;
+
+	issue_forget(ctl);
+	hash_each(key, &ctl->keys.by_id, struct access_key, by_id)
+	{
+		if (!key->session != !arn || strcmp(key->who.account, account) != 0 ||
+		    (key->expires_ms && key->expires_ms <= now_ms))
+			continue;
+		n++;
+		of_this += arn && issue_is_of(key, arn);
+	}
+	return n < ISSUE_MOST && of_this < ISSUE_MOST_EACH;
 }

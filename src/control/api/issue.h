@@ -6,7 +6,8 @@
 
 #include "control/api/call.h"
 
-#define ISSUE_MOST 5000 /* keys and sessions of an account */
+#define ISSUE_MOST      5000 /* keys of an account, and as many sessions */
+#define ISSUE_MOST_EACH 1000 /* sessions of one user or role */
 
 /* A fresh key of an account, or (@session) one with a session token.  Who it stands for and what
  * it may do is for the caller to fill in. */
@@ -25,7 +26,11 @@ void issue_key(struct call *c, struct access_key *key, struct store_txn *t, issu
 typedef bool issue_which(const struct access_key *key, const void *arg);
 void issue_revoke(struct call *c, struct store_txn *t, issue_which *which, const void *arg);
 
-/* False: the account has all the keys that it may have.  Forgets what expired a day ago. */
-bool issue_has_room(struct control *ctl, const char *account);
+/* False: the account has all the keys that it may have; with @arn, all the sessions, or those of
+ * this one. */
+bool issue_has_room(struct control *ctl, const char *account, const char *arn);
+
+/* Forgets the keys that expired a day ago, and the sessions that did an hour ago. */
+void issue_forget(struct control *ctl);
 
 #endif

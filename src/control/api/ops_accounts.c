@@ -32,7 +32,9 @@ static const struct member create_key[] = {
 	OF_ACCOUNT,
 	{ 0 },
 };
-static const struct member list_keys[] = { OF_ACCOUNT, { 0 } };
+ENUM(yes_or_no, "true", "false");
+static const struct member list_keys[] = { OF_ACCOUNT, { "sessions", &yes_or_no, false, IN_QUERY }, { 0 } };
+static const struct member account_alone[] = { OF_ACCOUNT, { 0 } };
 static const struct member of_key[] = { { "key", &key_or_name, true, IN_PATH }, OF_ACCOUNT, { 0 } };
 static const struct member rotate_key[] = {
 	{ "key", &key_or_name, true, IN_PATH }, { "overlapSeconds", &overlap_seconds, false, IN_BODY }, OF_ACCOUNT, { 0 },
@@ -77,7 +79,7 @@ const struct op account_ops[ACCOUNT_OPS] = {
 	{ "DeleteKey", "DELETE", DOZE "/keys/{key}", D, 200, of_key, key_delete, false },
 	{ "ExplainKey", "POST", DOZE "/keys/{key}/explain", D, 200, explain_key, key_explain, false },
 	{ "ListEvents", "GET", DOZE "/events", D, 200, list_events, events_list, false },
-	{ "ListQuotas", "GET", DOZE "/quotas", D, 200, list_keys, quota_list, false },
+	{ "ListQuotas", "GET", DOZE "/quotas", D, 200, account_alone, quota_list, false },
 	{ "SetQuota", "PUT", DOZE "/quotas/{quota}", D, 200, set_quota, quota_set, false },
 	{ "UnsetQuota", "DELETE", DOZE "/quotas/{quota}", D, 200, unset_quota, quota_unset, false },
 	{ "CreateKmsKey", "POST", DOZE "/kms", D, 201, create_kms_key, kms_create, false },

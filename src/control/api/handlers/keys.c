@@ -53,7 +53,7 @@ static struct access_key *key_named(struct call *c)
 
 static bool key_is_own(struct call *c, const struct access_key *key)
 {
-	if (!key->who.root)
+	if (!key->who.root || key->session)
 		return true;
 	call_fail_as(c, 409, "ConflictException",
 		     "This key pair is of the server's credentials file, where it can be changed.");
@@ -94,7 +94,7 @@ void key_create(struct call *c)
 
 	if (!account || !key_may_change(c))
 		return;
-	if (!issue_has_room(c->ctl, account)) {
+	if (!issue_has_room(c->ctl, account, NULL)) {
 		call_fail_as(c, 402, "ServiceQuotaExceededException",
 			     "The account has all the access keys that it may have.");
 		return;
@@ -125,11 +125,12 @@ static const char *key_state(const struct access_key *key)
 
 static json_t *key_encode(const struct access_key *key)
 {
-	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:b,s:s?,s:o,s:o}", "accessKeyId", key->who.key,
+	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:b,s:b,s:s?,s:o,s:o}", "accessKeyId", key->who.key,
 			 "name", key->who.name, "account", key->who.account, "arn", key->who.arn,
-			 "state", key_state(key), "configured", (int)key->who.root, "policy",
-			 key->policy, "createdAt", encode_time(steady_shown(key->created_ms)),
-			 "expiresAt",
+			 "state", key_state(key), "configured",
+			 (int)(key->who.root && !key->session), "session", key->session != NULL,
+			 "policy", key->policy, "createdAt",
+			 encode_time(steady_shown(key->created_ms)), "expiresAt",
 			 encode_time(key->expires_ms ? steady_shown(key->expires_ms) : 0));
 }
 
@@ -145,6 +146,7 @@ static int key_compare(const void *one, const void *two)
 void key_list(struct call *c)
 {
 	const struct account *account = call_account(c);
+	const char *sessions = call_text(c, "sessions");
 	autofree struct access_key **keys = NULL;
 	json_t *items;
 	size_t n = 0;
@@ -154,7 +156,8 @@ void key_list(struct call *c)
 	keys = xmalloc((c->ctl->keys.by_id.n + 1) * sizeof(struct access_key *));
 	hash_each(key, &c->ctl->keys.by_id, struct access_key, by_id)
 	{
-		if (!strcmp(key->who.account, account->id) && !key->session)
+		if (!strcmp(key->who.account, account->id) &&
+		    (!key->session || (sessions && !strcmp(sessions, "true"))))
 			keys[n++] = key;
 	}
 	qsort(keys, n, sizeof(struct access_key *), key_compare);
@@ -256,7 +259,7 @@ static bool key_ends(const struct access_key *key, const void *arg)
 void key_delete(struct call *c)
 {
 	struct access_key *key = key_may_change(c) ? key_named(c) : NULL;
-	struct key_ending ending = { key, true };
+	struct key_ending ending = { key, key && !key->session };
 
 	if (!key || !key_is_own(c, key))
 		return;

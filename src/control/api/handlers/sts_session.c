@@ -96,11 +96,12 @@ static void session_answer_role(struct call *c, const struct access_key *key)
 }
 
 /* NULL: the account has all that it may have, and the call has failed. */
-static struct access_key *session_new(struct call *c, const char *account, int64_t seconds)
+static struct access_key *session_new(struct call *c, const char *account, const char *arn,
+				      int64_t seconds)
 {
 	struct access_key *key;
 
-	if (!issue_has_room(c->ctl, account)) {
+	if (!issue_has_room(c->ctl, account, arn)) {
 		sts_fail(c, 400, "LimitExceeded",
 			 "The account has all the access keys and sessions that it may have.");
 		return NULL;
@@ -125,7 +126,7 @@ void sts_get_session_token(struct call *c)
 	}
 	if (!session_seconds(c, SESSION_DEFAULT_S, SESSION_MOST_S, &seconds))
 		return;
-	key = session_new(c, c->who->account, seconds);
+	key = session_new(c, c->who->account, c->who->arn, seconds);
 	if (!key)
 		return;
 	memcpy(key->who.name, c->who->name, sizeof(key->who.name));
@@ -234,7 +235,7 @@ static bool session_may_last(struct call *c, const struct iam_role *role, int64_
 void sts_assume_role(struct call *c)
 {
 	autofree char *arn = sts_text(c, "RoleArn"), *name = sts_text(c, "RoleSessionName");
-	autofree char *policy = sts_text(c, "Policy");
+	autofree char *policy = sts_text(c, "Policy"), *of = NULL;
 	const struct iam_role *role;
 	struct access_key *key;
 	int64_t seconds;
@@ -252,12 +253,13 @@ void sts_assume_role(struct call *c)
 	role = session_role(c, arn);
 	if (!role || !session_may_last(c, role, seconds))
 		return;
-	key = session_new(c, role->account, seconds);
+	of = xasprintf("arn:aws:sts::%s:assumed-role/%s", role->account,
+		       strrchr(role->arn, '/') + 1);
+	key = session_new(c, role->account, of, seconds);
 	if (!key)
 		return;
 	snprintf(key->who.name, sizeof(key->who.name), "%s", name);
-	snprintf(key->who.arn, sizeof(key->who.arn), "arn:aws:sts::%s:assumed-role/%s/%s",
-		 role->account, strrchr(role->arn, '/') + 1, name);
+	snprintf(key->who.arn, sizeof(key->who.arn), "%s/%s", of, name);
 	if (session_allow(key, role, policy, &e)) {
 		key_unref(key);
 		sts_fail(c, 400, "MalformedPolicyDocument", e.text);
