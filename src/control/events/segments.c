@@ -72,12 +72,12 @@ static bool segments_find(int dir_fd, uint64_t from, uint64_t *least, uint64_t *
 	return found;
 }
 
-void segments_remove(int dir_fd, int64_t upto)
+void segments_remove(int dir_fd, int64_t last)
 {
 	uint64_t least, greatest;
 	char name[32];
 
-	while (segments_find(dir_fd, 1, &least, &greatest) && (int64_t)least <= upto) {
+	while (segments_find(dir_fd, 1, &least, &greatest) && (int64_t)least <= last) {
 		segment_name(least, name);
 		if (unlinkat(dir_fd, name, 0))
 			return;

@@ -19,8 +19,8 @@ struct journal_place {
  * none.  -errno. */
 int segment_last(int dir_fd, uint64_t *segment, int64_t *at);
 int segment_make(int dir_fd, uint64_t segment);
-/* Those up to this one. */
-void segments_remove(int dir_fd, int64_t upto);
+/* The segments up to and with this one. */
+void segments_remove(int dir_fd, int64_t last);
 
 /* For a worker: whole lines from a place on, about @most bytes of them, and where they end.  A
  * place that is kept no longer is taken for the oldest one, with *gap.  -1: the disk fails. */

@@ -21,8 +21,8 @@ int place_read_id(int dir, char id[UUID_SIZE], struct err *e) must_check;
 /* A name that the database may get: it is the directory's once that is sure.  So neither has one
  * that the other does not know, whatever dies in between. */
 int place_draft_id(int dir, const char *id, struct err *e) must_check;
-/* The directory's draft is this name, which the database has: it becomes the directory's.  -1: it is
- * not, or that failed. */
+/* The directory's draft is this name, which the database has: it becomes the directory's.  -1: it
+ * is not, or that failed. */
 int place_take_draft(int dir, const char *id, struct err *e) must_check;
 /* The URL, or what @file has instead if that is given. */
 int place_read_url(const char *url, const char *file, struct buf *to, struct err *e) must_check;

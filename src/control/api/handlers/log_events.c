@@ -244,6 +244,28 @@ static bool filter_wants(const struct filter_events *f, const struct log_stream 
 	       s->created_ms < f->search.to_ms;
 }
 
+/* The streams that the request names, in one batch: the group may have any number of others. */
+static bool filter_collect_named(struct filter_events *f, const struct log_group *g)
+{
+	const json_t *names = json_object_get(f->call->in, "logStreamNames"), *name;
+	size_t i;
+
+	if (!names || json_array_size(names) > SEARCH_AT_ONCE)
+		return false;
+	json_array_foreach(names, i, name)
+	{
+		const char *text = json_string_value(name);
+		const struct log_stream *s = log_stream_find(f->call->ctl, g, text);
+		bool again = false;
+
+		for (size_t j = 0; s && j < f->search.n; j++)
+			again |= !strcmp(f->sources[j].name, text);
+		if (s && !again && filter_wants(f, s))
+			f->sources[f->search.n++] = source_of(s);
+	}
+	return true;
+}
+
 static void filter_collect(struct filter_events *f, const struct log_group *g)
 {
 	struct order_node *n =
@@ -328,6 +350,7 @@ void log_events_filter(struct call *c)
 		filter_free(f);
 		return;
 	}
-	filter_collect(f, g);
+	if (!filter_collect_named(f, g))
+		filter_collect(f, g);
 	disk_task_start(lane(c->ctl, LANE_SEARCH), &f->task);
 }

@@ -1,5 +1,5 @@
-#include "control/events/events.h"
 #include "lifecycle_world.h"
+#include "control/events/events.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
