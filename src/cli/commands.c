@@ -224,7 +224,7 @@ const struct command commands[] = {
 	{ .name = "account ls", .arguments = "", .summary = "list accounts", .group = GROUP_ACCESS, .run = cmd_account_ls, .help = "",
 	  .examples = { { .words = "account ls" } } },
 	{ .name = "account rm", .arguments = "ACCOUNT", .least = 1, .most = 1, .group = GROUP_ACCESS, .run = cmd_account_rm,
-	  .summary = "close an account that has no images and no microVMs", .help = "Its keys are refused from then on.",
+	  .summary = "close an account that has nothing any more", .help = "Its keys are refused from then on.",
 	  .examples = { { .words = "account rm 222222222222" } } },
 	{ .name = "events", .arguments = "", .group = GROUP_ACCESS, .run = cmd_events,
 	  .summary = "show what happened, and who asked for it",

@@ -49,7 +49,9 @@ struct control {
 				      is 443 */
 	char boot_id[UUID_SIZE];
 	struct chan_uv priv, image_role, objects;
-	struct grants *grants;            /* channels/grants.c */
+	struct grants *grants;   /* channels/grants.c */
+	struct list grants_asks; /* likewise */
+	uint64_t grants_asked;
 	struct http_server *metrics;      /* api/metrics.c; NULL: none */
 	uint64_t shares[SHARES_MAX / 64]; /* channels/routes.c: a bit for each row that is taken */
 	struct meter requests;            /* channels/routes.c: to all endpoints */

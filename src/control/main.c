@@ -79,6 +79,7 @@ static int control_open(struct control_role *r, struct err *e)
 	kms_open(ctl);
 	lanes_open(ctl);
 	gc_open(ctl);
+	list_init(&ctl->grants_asks);
 	priv_open(ctl, machine_gone);
 	routes_open(ctl, &microvm_routes_ops);
 	role_channels_init(ctl, control_channels);

@@ -20,6 +20,9 @@ enum access_type {
 	ACCESS_SYNCED, /* struct access_none: these were all */
 	/* objects -> control */
 	ACCESS_NEXT, /* struct access_none */
+
+	ACCESS_COUNT,   /* control -> objects: struct access_count, how many buckets there are */
+	ACCESS_COUNTED, /* objects -> control: the same, answered */
 	ACCESS_NUM_TYPES,
 };
 
@@ -39,6 +42,13 @@ struct access_put {
 struct access_gone {
 	char id[129];
 	char pad[7];
+};
+
+/* Of an account. */
+struct access_count {
+	char account[16];
+	uint64_t ask; /* control's: which question it is */
+	uint64_t buckets;
 };
 
 struct access_none {

@@ -92,6 +92,8 @@ const struct ipc_row access_rows[ACCESS_NUM_TYPES] = {
 	[ACCESS_BATCH]  = ROW(access_none),
 	[ACCESS_SYNCED] = ROW(access_none),
 	[ACCESS_NEXT]   = ROW(access_none),
+	[ACCESS_COUNT]  = ROW(access_count),
+	[ACCESS_COUNTED] = ROW(access_count),
 };
 
 const struct ipc_row object_rows[OBJECT_NUM_TYPES] = {

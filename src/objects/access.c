@@ -76,11 +76,20 @@ static void access_synced(struct access *a, const struct ipc_msg *m)
 	a->known = true;
 }
 
+static void access_count(struct access *a, const struct ipc_msg *m)
+{
+	const struct access_count *asked = (const void *)m->body;
+	struct access_count answer = *asked;
+
+	answer.account[sizeof(answer.account) - 1] = '\0';
+	answer.buckets = a->buckets(a, answer.account);
+	chan_uv_send(&a->link->chan, ACCESS_COUNTED, 0, &answer, sizeof(answer), NULL, 0);
+}
+
 static void (*const access_messages[ACCESS_NUM_TYPES])(struct access *, const struct ipc_msg *) = {
-	[ACCESS_PUT] = access_put,
-	[ACCESS_GONE] = access_gone,
-	[ACCESS_BATCH] = access_batch,
-	[ACCESS_SYNCED] = access_synced,
+	[ACCESS_PUT] = access_put,     [ACCESS_GONE] = access_gone,
+	[ACCESS_BATCH] = access_batch, [ACCESS_SYNCED] = access_synced,
+	[ACCESS_COUNT] = access_count,
 };
 
 static void access_got(struct chan_uv *c, struct ipc_msg *m)

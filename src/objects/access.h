@@ -12,6 +12,8 @@ struct access {
 	bool known;               /* control has told all: who is unknown now has no key */
 	unsigned generation;      /* of the channel */
 	struct access_link *link; /* NULL: no control is there */
+	/* Counts the buckets of an account. */
+	size_t (*buckets)(struct access *a, const char *account);
 };
 
 /* Takes the socket to a control over; what the one before had told stays until this one has told

@@ -93,6 +93,11 @@ static void objects_listener(void *arg, enum listener which, uint16_t port, int 
 	objects_serve(o);
 }
 
+static size_t objects_buckets(struct access *a, const char *account)
+{
+	return store_count(&container_of(a, struct objects, s3.access)->s3.store, account);
+}
+
 static void objects_peer(void *arg, enum role which, unsigned worker, int fd)
 {
 	struct objects *o = arg;
@@ -179,6 +184,7 @@ int objects_main(const struct conf *conf, int super_fd)
 	o.conf = conf;
 	o.certificates = certificates_new(SECRET_TLS_S3, alpn, NULL);
 	keys_init(&o.s3.access.keys);
+	o.s3.access.buckets = objects_buckets;
 	o.s3.loop = uv_default_loop();
 	if (objects_open(&o, conf, &e)) {
 		log_err("%s", e.text);

@@ -74,6 +74,14 @@ struct bucket *store_bucket(const struct store *s, const char *name)
 	return NULL;
 }
 
+size_t store_count(const struct store *s, const char *owner)
+{
+	size_t n = 0;
+
+	list_each(b, &s->buckets, struct bucket, in) n += !strcmp(b->owner, owner);
+	return n;
+}
+
 void store_add(struct store *s, struct bucket *b)
 {
 	struct list *before = &s->buckets;

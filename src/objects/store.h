@@ -63,6 +63,7 @@ void store_close(struct store *s);
 bool store_idle(const struct store *s); /* no work on the disk waits or runs */
 
 struct bucket *store_bucket(const struct store *s, const char *name); /* NULL: none */
+size_t store_count(const struct store *s, const char *owner);         /* of an account */
 void store_add(struct store *s, struct bucket *b);
 /* The bucket is not found any more, and the caller gets the store's reference. */
 void store_take_out(struct bucket *b);

@@ -113,6 +113,34 @@ class Proxy:
         self.channel.say(word, endpoint=endpoint.encode(), **more)
 
 
+class Objects:
+    """The role objects, so far as it hears of keys and is asked for buckets."""
+
+    def __init__(self, control):
+        self.keys, self.synced, self.batches = {}, False, 0
+        self.buckets, self.answers = {}, True
+        self.channel = Channel(control.reactor, "access", self._got)
+        control.supervisor.say("PEER", [self.channel.theirs.fileno()], which=ipc.ROLE_OBJECTS)
+        self.channel.theirs.close()
+
+    def known(self):
+        wait_for("it knows all keys", lambda: self.synced)
+        return self
+
+    def _got(self, ask):
+        if ask.word == "PUT":
+            self.keys[ask.body.id.decode()] = (ask.body.account.decode(), ask.body.secret.decode(), ask.body.policy)
+        elif ask.word == "GONE":
+            self.keys.pop(ask.body.id.decode(), None)
+        elif ask.word == "BATCH":
+            self.batches += 1
+            self.channel.say("NEXT", zero=0)
+        elif ask.word == "COUNT" and self.answers:
+            self.channel.say("COUNTED", account=ask.body.account, ask=ask.body.ask, buckets=self.buckets.get(ask.body.account.decode(), 0))
+        elif ask.word == "SYNCED":
+            self.synced = True
+
+
 class Control:
     """`dir`, machines and lies stay over `stop` and `start`: a control that comes back finds them."""
 
@@ -165,6 +193,7 @@ class Control:
         self._peer(ipc.ROLE_PROXY, self.proxy.channel)
         self.proxy.give_back(published or {})
         self._peer(ipc.ROLE_IMAGE, self.image.channel)
+        self.objects = Objects(self)
         self.supervisor.say("START", which=8443)
         if ready:
             wait_for("control is ready", lambda: "READY" in self.supervisor.got)

@@ -3,8 +3,7 @@ import json
 
 import pytest
 
-from channels import Channel
-from control_rig import ACCOUNT, ALONE, BUILD, KEY, REGION, Control, ipc, wait_for
+from control_rig import ACCOUNT, ALONE, BUILD, KEY, REGION, Control, Objects, wait_for
 from signed import Api, Refused, quoted
 
 if not ALONE.exists():
@@ -388,6 +387,16 @@ def test_an_account_goes_with_its_keys_and_not_before_its_images(control):
     wait_for("it may be deleted", lambda: api.call("GET", f"{CONNECTORS}/one")["State"] != "PENDING")
     api.call("DELETE", f"{CONNECTORS}/{quoted(connector)}")
     wait_for("it is gone", lambda: not api.call("GET", CONNECTORS)["NetworkConnectors"])
+    objects = Objects(control).known()
+    objects.buckets["333333333333"] = 2
+    with pytest.raises(Refused, match="still has buckets"):
+        control.api.call("DELETE", "/doze/v1/accounts/333333333333")
+    objects.answers = False
+    asked = control.api.later("raw", "DELETE", "/doze/v1/accounts/333333333333")
+    wait_for("it is asked", lambda: "COUNT" in objects.channel.got)
+    Objects(control).known()  # the one that was asked has died
+    status, headers, _ = asked.result(10)
+    assert (status, headers["retry-after"]) == (503, "1")
     control.api.call("DELETE", "/doze/v1/accounts/333333333333")
     with pytest.raises(Refused) as refused:
         api.call("GET", "/2025-09-09/microvms")
@@ -397,31 +406,9 @@ def test_an_account_goes_with_its_keys_and_not_before_its_images(control):
             control.api.call("DELETE", path)
 
 
-class Objects:
-    """The role objects, so far as it hears of keys."""
-
-    def __init__(self, control):
-        self.keys, self.synced, self.batches = {}, False, 0
-        self.channel = Channel(control.reactor, "access", self._got)
-        control.supervisor.say("PEER", [self.channel.theirs.fileno()], which=ipc.ROLE_OBJECTS)
-        self.channel.theirs.close()
-        wait_for("it knows all keys", lambda: self.synced)
-
-    def _got(self, ask):
-        if ask.word == "PUT":
-            self.keys[ask.body.id.decode()] = (ask.body.account.decode(), ask.body.secret.decode(), ask.body.policy)
-        elif ask.word == "GONE":
-            self.keys.pop(ask.body.id.decode(), None)
-        elif ask.word == "BATCH":
-            self.batches += 1
-            self.channel.say("NEXT", zero=0)
-        elif ask.word == "SYNCED":
-            self.synced = True
-
-
 def test_the_s3_endpoint_is_told_of_every_key_and_of_its_end(control):
     many = [make_key(control, f"many-{i}", {"Action": "s3:*"})["accessKeyId"] for i in range(70)]
-    objects = Objects(control)
+    objects = Objects(control).known()
     known = {key["accessKeyId"] for key in control.api.call("GET", "/doze/v1/keys")["items"] if not key["configured"]}
     assert known <= objects.keys.keys() and KEY not in objects.keys and objects.batches >= 1
     assert objects.keys[many[0]][:3:2] == (ACCOUNT, 1)
@@ -433,7 +420,7 @@ def test_the_s3_endpoint_is_told_of_every_key_and_of_its_end(control):
     credentials = sts(control, make_key(control, "sessions"))
     session = credentials.get_session_token()["Credentials"]["AccessKeyId"]
     wait_for("it is told of the session", lambda: session in objects.keys)
-    again = Objects(control)  # it was started anew
+    again = Objects(control).known()  # it was started anew
     assert again.keys.keys() == objects.keys.keys()
     for name in range(70):
         control.api.call("DELETE", f"/doze/v1/keys/many-{name}")

@@ -6,10 +6,19 @@
 
 #include <openssl/crypto.h>
 
+#include "base/list.h"
 #include "base/log.h"
 #include "ipc/access.h"
 
 #define GRANTS_BATCH 64 /* fewer bytes than may wait in a channel */
+
+/* A question that has not been answered. */
+struct grants_ask {
+	struct list in;
+	uint64_t ask;
+	grants_counted *counted;
+	void *arg;
+};
 
 /* What a new channel has not been told yet. */
 struct grants {
@@ -96,10 +105,65 @@ static void grants_next(struct control *ctl)
 	grants_forget(ctl);
 }
 
+static void grants_unanswered(grants_counted *counted, void *arg)
+{
+	struct err e;
+
+	err_set(&e, ERR_UNAVAILABLE,
+		"The S3 endpoint is not there just now; try again in a moment.");
+	counted(arg, -1, 0, &e);
+}
+
+static void grants_end_asks(struct control *ctl)
+{
+	list_each(a, &ctl->grants_asks, struct grants_ask, in)
+	{
+		struct grants_ask ask = *a;
+
+		list_del(&a->in);
+		free(a);
+		grants_unanswered(ask.counted, ask.arg);
+	}
+}
+
+void grants_count(struct control *ctl, const char *account, grants_counted *counted, void *arg)
+{
+	struct access_count count = { .ask = ++ctl->grants_asked };
+	struct grants_ask *a;
+
+	if (!ctl->objects.open) {
+		grants_unanswered(counted, arg);
+		return;
+	}
+	a = xcalloc(1, sizeof(*a));
+	a->ask = count.ask;
+	a->counted = counted;
+	a->arg = arg;
+	list_add(&ctl->grants_asks, &a->in);
+	snprintf(count.account, sizeof(count.account), "%s", account);
+	chan_uv_send(&ctl->objects, ACCESS_COUNT, 0, &count, sizeof(count), NULL, 0);
+}
+
+static void grants_counted_it(struct control *ctl, const struct access_count *count)
+{
+	list_each(a, &ctl->grants_asks, struct grants_ask, in)
+	{
+		struct grants_ask ask = *a;
+
+		if (a->ask != count->ask)
+			continue;
+		list_del(&a->in);
+		free(a);
+		ask.counted(ask.arg, 0, count->buckets, NULL);
+		return;
+	}
+}
+
 void grants_on_up(struct control *ctl)
 {
 	struct grants *g = xcalloc(1, sizeof(*g));
 
+	grants_end_asks(ctl); /* the role that was asked is gone */
 	grants_forget(ctl);
 	g->keys = xcalloc(ctl->keys.by_id.n + 1, sizeof(struct access_key *));
 	hash_each(key, &ctl->keys.by_id, struct access_key, by_id)
@@ -115,6 +179,8 @@ void grants_on_message(struct control *ctl, struct ipc_msg *m)
 {
 	if (m->head.type == ACCESS_NEXT && ctl->grants)
 		grants_next(ctl);
+	else if (m->head.type == ACCESS_COUNTED)
+		grants_counted_it(ctl, (const void *)m->body);
 }
 
 void grants_close(struct control *ctl)

@@ -8,6 +8,7 @@
 #include "control/api/encode.h"
 #include "control/api/handlers/handlers.h"
 #include "control/api/issue.h"
+#include "control/channels/grants.h"
 #include "control/connectors/connectors.h"
 #include "control/images/images.h"
 #include "control/kms/kms.h"
@@ -121,41 +122,56 @@ static void account_deleted(struct call *c, const struct call_end *end)
 	a->params = NULL;
 }
 
+/* What stands against it; NULL: nothing that control knows. */
+static const char *account_stays(const struct control *ctl, const struct account *a)
+{
+	if (!strcmp(a->id, ctl->conf->account))
+		return "This is the account of the configuration.";
+	if (account_is_busy(ctl, a))
+		return "The account still has images, microVMs or network connectors: delete them "
+		       "first.";
+	if (kms_count(ctl, a->id))
+		return "The account still has keys of 'doze kms': remove them first.";
+	if (account_keys_change(ctl, a))
+		return "The account, or a key of it, is being changed. Try again.";
+	return NULL;
+}
+
+static void account_counted(void *arg, int rc, uint64_t buckets, const struct err *e)
+{
+	struct call *c = arg;
+	const struct account *a = account_of(c->ctl, call_text(c, "account"));
+	const char *stays = account_stays(c->ctl, a); /* something may have come meanwhile */
+	struct store_txn *t;
+
+	if (!stays && buckets)
+		stays = "The account still has buckets: delete them first.";
+	if (rc) {
+		call_fail(c, e);
+	} else if (stays) {
+		call_fail_as(c, 409, "ConflictException", stays);
+	} else {
+		c->made = json_object();
+		t = store_begin(c->ctl->store);
+		store_del_account(t, a->id);
+		issue_revoke(c, t, account_has_key, a->id);
+	}
+}
+
 void doze_delete_account(struct call *c)
 {
 	const char *id = call_text(c, "account");
 	struct account *a = account_find(c->ctl, id);
-	struct store_txn *t;
+	const char *stays = a ? account_stays(c->ctl, a) : NULL;
 
 	if (!a || !account_is_open(c->ctl, a)) {
 		call_not_found(c, "There is no account %s.", id);
-		return;
-	}
-	if (!strcmp(id, c->ctl->conf->account)) {
+	} else if (stays || a->changing) {
 		call_fail_as(c, 409, "ConflictException",
-			     "This is the account of the configuration.");
-		return;
+			     stays ? stays : "The account is being changed. Try again.");
+	} else {
+		a->changing = true;
+		c->ended = account_deleted;
+		grants_count(c->ctl, id, account_counted, c);
 	}
-	if (account_is_busy(c->ctl, a)) {
-		call_fail_as(c, 409, "ConflictException",
-			     "The account still has images, microVMs or network connectors: "
-			     "delete them first.");
-		return;
-	}
-	if (kms_count(c->ctl, id)) {
-		call_fail_as(c, 409, "ConflictException",
-			     "The account still has keys of 'doze kms': remove them first.");
-		return;
-	}
-	if (a->changing || account_keys_change(c->ctl, a)) {
-		call_fail_as(c, 409, "ConflictException",
-			     "The account, or a key of it, is being changed. Try again.");
-		return;
-	}
-	a->changing = true;
-	c->made = json_object();
-	c->ended = account_deleted;
-	t = store_begin(c->ctl->store);
-	store_del_account(t, id);
-	issue_revoke(c, t, account_has_key, id);
 }
