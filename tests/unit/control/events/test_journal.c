@@ -42,6 +42,13 @@ static void begin(void)
 	assert_int_equal(journal_open(&world.journal, &world.loop, &e), 0);
 }
 
+static void end(void)
+{
+	journal_close(&world.journal);
+	uv_close((uv_handle_t *)&world.journal.again, NULL);
+	uv_run(&world.loop, UV_RUN_DEFAULT);
+}
+
 static int setup(void **unused)
 {
 	(void)unused;
@@ -58,10 +65,8 @@ static int setup(void **unused)
 static int teardown(void **unused)
 {
 	(void)unused;
-	journal_close(&world.journal);
-	uv_close((uv_handle_t *)&world.journal.again, NULL);
-	uv_run(&world.loop, UV_RUN_DEFAULT);
-	uv_loop_close(&world.loop);
+	end();
+	assert_int_equal(uv_loop_close(&world.loop), 0);
 	close(world.fd);
 	return io_remove_tree(AT_FDCWD, world.dir);
 }
@@ -146,7 +151,7 @@ static void test_half_a_line_is_cut_off_at_the_next_start(void **unused)
 	(void)unused;
 	add("whole");
 	until_written();
-	journal_close(&world.journal);
+	end();
 	fd = openat(world.fd, "000000000001.jsonl", O_WRONLY | O_APPEND | O_CLOEXEC);
 	assert_int_equal(write(fd, "half", 4), 4);
 	close(fd);
