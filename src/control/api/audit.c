@@ -104,22 +104,27 @@ static const char *audit_name(const struct call *c)
 	return c->op ? c->op->name : "UnknownOperation";
 }
 
-/* Whoever has no key of ours must not fill the journal. */
+/* Whoever follows events would see the reading of them alone. */
 static bool audit_is_wanted(const struct call *c)
 {
-	const struct conf *conf = c->ctl->conf;
+	const char *calls = c->ctl->conf->events_calls;
 
-	if (!c->who &&
-	    quota_pass(&c->ctl->events->strangers_due_us, AUDIT_STRANGER, clock_mono_us())) {
-		c->ctl->events->journal.n_lost++;
-		return false;
-	}
 	if (c->op && c->op->run == events_list && !c->end.type)
-		return false; /* whoever follows events would see that alone */
-	if (!strcmp(conf->events_calls, "all"))
-		return true;
-	return !strcmp(conf->events_calls, "writes") &&
-	       (c->end.type || !audit_reads(audit_name(c)));
+		return false;
+	if (!strcmp(calls, "writes"))
+		return c->end.type || !audit_reads(audit_name(c));
+	return !strcmp(calls, "all");
+}
+
+/* Whoever has no key of ours must not fill the journal. */
+static bool audit_is_too_much(const struct call *c)
+{
+	struct events *events = c->ctl->events;
+
+	if (c->who || !quota_pass(&events->strangers_due_us, AUDIT_STRANGER, clock_mono_us()))
+		return false;
+	events->journal.n_lost++;
+	return true;
 }
 
 void audit_call(const struct call *c)
@@ -127,7 +132,7 @@ void audit_call(const struct call *c)
 	const char *name = audit_name(c);
 	json_t *event;
 
-	if (!audit_is_wanted(c))
+	if (!audit_is_wanted(c) || audit_is_too_much(c))
 		return;
 	event = events_new(c->ctl, name, audit_source(c), "AwsApiCall",
 			   c->who ? c->who->account : c->ctl->conf->account);
