@@ -76,7 +76,6 @@ int events_open(struct control *ctl, struct err *e)
 	struct events *events = xcalloc(1, sizeof(*events));
 
 	ctl->events = events;
-	events->journal.fd = -1;
 	events->dir_fd =
 		openat(ctl->log_fd, "events", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (events->dir_fd < 0)

@@ -33,10 +33,21 @@ static int journal_turn(struct journal *j)
 	return 0;
 }
 
+/* Finds where to go on; half a line at the end is cut off. */
+static int journal_find(struct journal *j)
+{
+	j->fd = segment_last(j->dir_fd, &j->end.segment, &j->end.at);
+	return j->fd < 0 ? j->fd : 0;
+}
+
 static int journal_write(struct journal *j)
 {
-	int rc = j->end.at < j->segment_size ? 0 : journal_turn(j);
+	int rc = j->fd < 0 ? journal_find(j) : 0;
 
+	if (rc)
+		return rc;
+	if (j->end.at >= j->segment_size)
+		rc = journal_turn(j);
 	if (!rc)
 		rc = io_pwrite_full(j->fd, j->writing.data, j->writing.size, j->end.at);
 	if (!rc)
@@ -117,10 +128,7 @@ void journal_add(struct journal *j, const char *line, size_t size)
 
 int journal_open(struct journal *j, uv_loop_t *loop, struct err *e)
 {
-	j->fd = segment_last(j->dir_fd, &j->end.segment, &j->end.at);
-	if (j->fd < 0)
-		return err_set(e, -j->fd == ENOSPC ? ERR_CAPACITY : ERR_INTERNAL,
-			       "open the journal of events: %s", strerror(-j->fd));
+	j->fd = -1;
 	j->task.run = journal_run;
 	j->task.done = journal_done;
 	if (uv_timer_init(loop, &j->again))
@@ -148,8 +156,6 @@ static bool journal_stop(struct journal *j)
 
 void journal_close(struct journal *j)
 {
-	if (j->fd < 0)
-		return;
 	if (!journal_stop(j))
 		return;
 	uv_timer_stop(&j->again);

@@ -22,7 +22,7 @@ struct journal {
 	void *arg;
 	/* Its own. */
 	struct journal_place end; /* the worker's, while it writes */
-	int fd;
+	int fd;                   /* the worker's, of the last segment; -1: not open yet */
 	struct buf waiting, writing;
 	uint64_t n_lost;
 	bool under_way, failed; /* the worker or the timer has it */
@@ -32,7 +32,8 @@ struct journal {
 	uv_timer_t again;
 };
 
-/* Finds where to go on; half a line at the end is cut off. */
+/* Nothing is touched before the first line: a disk that is full or broken is no reason not to
+ * begin. */
 int journal_open(struct journal *j, uv_loop_t *loop, struct err *e) must_check;
 /* What waits is written, unless the disk is stuck. */
 void journal_close(struct journal *j);
