@@ -14,7 +14,7 @@
 
 /* clang-format off */
 static const char *const told_in[] = {
-	"account", "action", "alias", "allowedPorts", "baseImageArn", "baseImageVersion", "buildId", "buildRoleArn", "codeArtifact",
+	"account", "action", "alias", "allowedPorts", "baseImageArn", "baseImageVersion", "buildId", "buildRoleArn",
 	"cpuConfigurations", "description", "Description", "egressNetworkConnectors", "executionRoleArn", "expirationInMinutes",
 	"expiresInSeconds", "from", "id", "identifier", "Identifier", "idlePolicy", "image", "imageIdentifier", "imageVersion",
 	"ingressNetworkConnectors", "key", "kmsKeyIdentifier", "limit", "listen", "logGroupIdentifier", "logGroupName",
@@ -73,9 +73,15 @@ static json_t *audit_address(const struct call *c)
 	return json_string(text);
 }
 
+/* NULL: nobody that is known; whoever knows the id of a key is not its owner yet. */
+static const struct principal *audit_who(const struct call *c)
+{
+	return c->verified ? c->who : NULL;
+}
+
 static json_t *audit_identity(const struct call *c)
 {
-	const struct principal *who = c->who;
+	const struct principal *who = audit_who(c);
 	const char *type = who && who->root ? "Root" : "IAMUser";
 
 	if (!who)
@@ -116,12 +122,12 @@ static bool audit_is_wanted(const struct call *c)
 	return !strcmp(calls, "all");
 }
 
-/* Whoever has no key of ours must not fill the journal. */
+/* Whoever signs with no key of ours must not fill the journal. */
 static bool audit_is_too_much(const struct call *c)
 {
 	struct events *events = c->ctl->events;
 
-	if (c->who || !quota_pass(&events->strangers_due_us, AUDIT_STRANGER, clock_mono_us()))
+	if (audit_who(c) || !quota_pass(&events->strangers_due_us, AUDIT_STRANGER, clock_mono_us()))
 		return false;
 	events->journal.n_lost++;
 	return true;
@@ -135,7 +141,7 @@ void audit_call(const struct call *c)
 	if (!audit_is_wanted(c) || audit_is_too_much(c))
 		return;
 	event = events_new(c->ctl, name, audit_source(c), "AwsApiCall",
-			   c->who ? c->who->account : c->ctl->conf->account);
+			   audit_who(c) ? c->who->account : c->ctl->conf->account);
 	json_object_set_new(event, "requestID", json_string(c->id));
 	json_object_set_new(event, "readOnly", json_boolean(audit_reads(name)));
 	json_object_set_new(event, "sourceIPAddress", audit_address(c));

@@ -35,6 +35,7 @@ struct call {
 	 * named no key of ours, and the call has failed. */
 	const struct principal *who;
 	struct access_key *key; /* whose `who` it is; held until the call is freed */
+	bool verified;          /* the signature is right */
 	json_t *in;             /* the members that are there; owned */
 	json_t *made;           /* what the operation will answer once it is durable; owned */
 	/* How an error leaves; NULL: as JSON. */

@@ -95,8 +95,9 @@ static int server_claim(struct call *c, struct err *e)
 
 static int server_verify(struct call *c, const char *body_sha256, struct err *e)
 {
-	return sigv4_verify(http_request(c->x), &c->claim, c->key->secret, body_sha256, true,
-			    clock_wall_ms(), e);
+	c->verified = !sigv4_verify(http_request(c->x), &c->claim, c->key->secret, body_sha256,
+				    true, clock_wall_ms(), e);
+	return c->verified ? 0 : -1;
 }
 
 static const char *server_query(const struct call *c)

@@ -133,6 +133,7 @@ int journal_open(struct journal *j, uv_loop_t *loop, struct err *e)
 	j->task.done = journal_done;
 	if (uv_timer_init(loop, &j->again))
 		return err_set(e, ERR_INTERNAL, "make a timer");
+	journal_start(j); /* it finds the end */
 	return 0;
 }
 

@@ -32,8 +32,8 @@ struct journal {
 	uv_timer_t again;
 };
 
-/* Nothing is touched before the first line: a disk that is full or broken is no reason not to
- * begin. */
+/* Half a line at the end is cut off soon.  A disk that is full or broken is no reason not to begin.
+ */
 int journal_open(struct journal *j, uv_loop_t *loop, struct err *e) must_check;
 /* What waits is written, unless the disk is stuck. */
 void journal_close(struct journal *j);
