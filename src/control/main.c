@@ -7,7 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/host.h"
 #include "base/io.h"
 #include "base/log.h"

@@ -57,6 +57,8 @@ unsigned http_version(const struct http_exchange *x);                /* 1 or 2 *
 const char *http_sni(const struct http_exchange *x);
 /* The client's address; false: the connection is gone. */
 bool http_peer(const struct http_exchange *x, struct sockaddr_storage *to) must_check;
+#define HTTP_PEER_TEXT 64
+bool http_peer_text(const struct http_exchange *x, char text[HTTP_PEER_TEXT]) must_check;
 bool http_is_tls(const struct http_exchange *x); /* its server speaks TLS */
 void *http_server_arg(const struct http_exchange *x);
 void *http_user(const struct http_exchange *x);

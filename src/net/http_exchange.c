@@ -1,5 +1,6 @@
 /* http_exchange.c - an exchange as its handler sees it, whatever carries it. */
 
+#include <netdb.h>
 #include <time.h>
 
 #include "net/http.h"
@@ -25,6 +26,14 @@ const char *http_sni(const struct http_exchange *x)
 bool http_peer(const struct http_exchange *x, struct sockaddr_storage *to)
 {
 	return x->carrier->peer(x, to);
+}
+
+bool http_peer_text(const struct http_exchange *x, char text[HTTP_PEER_TEXT])
+{
+	struct sockaddr_storage peer;
+
+	return http_peer(x, &peer) && !getnameinfo((const struct sockaddr *)&peer, sizeof(peer),
+						   text, HTTP_PEER_TEXT, NULL, 0, NI_NUMERICHOST);
 }
 
 bool http_is_tls(const struct http_exchange *x)

@@ -1,12 +1,11 @@
 #include "objects/authorize.h"
 
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
+#include "base/stamp.h"
 #include "iam/policy.h"
 
 /* The actions of IAM are not the operations of S3. */
@@ -50,20 +49,16 @@ static void fact(struct iam_values *to, const char *text)
 
 static void fact_time(struct iam_values *to, int64_t at_ms)
 {
-	time_t at = (time_t)(at_ms / 1000);
-	struct tm tm;
+	static_assert(sizeof(to->text) >= STAMP_SIZE, "a time has room");
 
-	if (gmtime_r(&at, &tm) && strftime(to->text, sizeof(to->text), "%Y-%m-%dT%H:%M:%SZ", &tm))
+	stamp_text(at_ms, to->text);
+	if (*to->text)
 		fact(to, to->text);
 }
 
 static void fact_source(const struct request *r, struct iam_values *to)
 {
-	struct sockaddr_storage peer;
-
-	if (r->x && http_peer(r->x, &peer) &&
-	    !getnameinfo((const struct sockaddr *)&peer, sizeof(peer), to->text, sizeof(to->text),
-			 NULL, 0, NI_NUMERICHOST))
+	if (r->x && http_peer_text(r->x, to->text))
 		fact(to, to->text);
 }
 

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/steady.h"
 #include "proxy/recording.h"
 #include "proxy/tunnel.h"

@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/steady.h"
 #include "proxy/native_client.h"
 #include "proxy/recording.h"

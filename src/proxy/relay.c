@@ -7,7 +7,6 @@
 
 #include <nghttp2/nghttp2.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/spare.h"
 #include "base/steady.h"

@@ -1,6 +1,5 @@
 #include "control/api/audit.h"
 
-#include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,14 +62,9 @@ static json_t *audit_text(const char *bytes)
 
 static json_t *audit_address(const struct call *c)
 {
-	struct sockaddr_storage peer;
-	char text[64];
+	char text[HTTP_PEER_TEXT];
 
-	if (!c->x || !http_peer(c->x, &peer) ||
-	    getnameinfo((const struct sockaddr *)&peer, sizeof(peer), text, sizeof(text), NULL, 0,
-			NI_NUMERICHOST))
-		return json_null();
-	return json_string(text);
+	return c->x && http_peer_text(c->x, text) ? json_string(text) : json_null();
 }
 
 /* NULL: nobody that is known; whoever knows the id of a key is not its owner yet. */

@@ -2,13 +2,13 @@
 
 #include "control/api/facts.h"
 
-#include <netdb.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
 #include "base/clock.h"
+#include "base/stamp.h"
+#include "base/steady.h"
 
 static void fact(struct iam_values *to, const char *text)
 {
@@ -24,10 +24,10 @@ static void fact_made(struct iam_values *to)
 
 static void fact_time(struct iam_values *to, int64_t at_ms)
 {
-	time_t at = (time_t)(at_ms / 1000);
-	struct tm tm;
+	static_assert(sizeof(to->text) >= STAMP_SIZE, "a time has room");
 
-	if (gmtime_r(&at, &tm) && strftime(to->text, sizeof(to->text), "%Y-%m-%dT%H:%M:%SZ", &tm))
+	stamp_text(at_ms, to->text);
+	if (*to->text)
 		fact_made(to);
 }
 
@@ -49,17 +49,13 @@ static void fact_issued(const struct facts *f, const char *rest, struct iam_valu
 {
 	(void)rest;
 	if (f->key->session)
-		fact_time(to, f->key->created_ms);
+		fact_time(to, steady_shown(f->key->created_ms));
 }
 
 static void fact_source(const struct facts *f, const char *rest, struct iam_values *to)
 {
-	struct sockaddr_storage peer;
-
 	(void)rest;
-	if (f->call && f->call->x && http_peer(f->call->x, &peer) &&
-	    !getnameinfo((const struct sockaddr *)&peer, sizeof(peer), to->text, sizeof(to->text),
-			 NULL, 0, NI_NUMERICHOST))
+	if (f->call && f->call->x && http_peer_text(f->call->x, to->text))
 		fact_made(to);
 }
 

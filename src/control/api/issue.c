@@ -7,7 +7,6 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 
-#include "base/clock.h"
 #include "base/rand.h"
 #include "base/steady.h"
 #include "control/channels/grants.h"

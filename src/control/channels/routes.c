@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/steady.h"
 
 enum route_state routes_state(const struct microvm *vm)

@@ -4,31 +4,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "base/stamp.h"
 #include "control/storage/lanes.h"
 
 #define EVENTS_VERSION "1.11" /* of CloudTrail's records */
 
-void events_time(int64_t wall_ms, char text[EVENTS_TIME])
-{
-	time_t at = (time_t)(wall_ms / 1000);
-	struct tm tm;
-
-	*text = '\0';
-	if (gmtime_r(&at, &tm))
-		strftime(text, EVENTS_TIME, "%Y-%m-%dT%H:%M:%SZ", &tm);
-}
-
 json_t *events_new(struct control *ctl, const char *name, const char *source, const char *type,
 		   const char *account)
 {
-	char time[EVENTS_TIME], id[UUID_SIZE];
+	char time[STAMP_SIZE], id[UUID_SIZE];
 
-	events_time(clock_wall_ms(), time);
+	stamp_text(clock_wall_ms(), time);
 	rand_draw_uuid(&ctl->events->ids, id);
 	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "eventVersion", EVENTS_VERSION,
 			 "eventTime", time, "eventSource", source, "eventName", name, "awsRegion",

@@ -36,8 +36,4 @@ struct event_change {
 };
 void events_changed(struct control *ctl, const struct event_change *change);
 
-/* "2026-01-31T23:59:59Z", as CloudTrail writes it. */
-#define EVENTS_TIME 24
-void events_time(int64_t wall_ms, char text[EVENTS_TIME]);
-
 #endif

@@ -5,7 +5,6 @@
 
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/steady.h"
 #include "control/channels/builder.h"
 #include "control/images/bases.h"

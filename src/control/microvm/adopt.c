@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "control/channels/priv.h"
 #include "control/microvm/guest_role.h"

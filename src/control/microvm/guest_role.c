@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/stamp.h"
 #include "base/steady.h"
 #include "control/microvm/lifecycle_internal.h"
 #include "control/microvm/metadata.h"
@@ -79,25 +79,15 @@ static struct guest_role *role_make(struct microvm *vm)
 	return l->role;
 }
 
-static void role_time(int64_t at_ms, char text[32])
-{
-	time_t at = (time_t)(at_ms / 1000);
-	struct tm tm;
-
-	*text = '\0';
-	if (gmtime_r(&at, &tm))
-		strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", &tm);
-}
-
 static void role_keep(struct guest_role *r, const struct credentials *c, int64_t now_ms)
 {
 	int64_t lasts_ms = c->expires_ms - now_ms;
-	char now[32], expires[32];
+	char now[STAMP_SIZE], expires[STAMP_SIZE];
 	json_t *all;
 
 	role_wipe(r);
-	role_time(now_ms, now);
-	role_time(steady_shown(c->expires_ms), expires);
+	stamp_text(steady_shown(now_ms), now);
+	stamp_text(steady_shown(c->expires_ms), expires);
 	all = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "Code", "Success", "LastUpdated", now,
 			"Type", "AWS-HMAC", "AccessKeyId", c->key, "SecretAccessKey", c->secret,
 			"Token", c->token, "Expiration", expires);

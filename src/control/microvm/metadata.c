@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
-#include <time.h>
 
+#include "base/stamp.h"
 #include "control/machine/machine.h"
 #include "wire/agent.h"
 
@@ -44,16 +44,13 @@ static void metadata_tags(struct buf *b, json_t *tags)
 static char *metadata_document(const struct microvm *vm, const char *zone)
 {
 	autofree char *arn = model_image_arn(vm->ctl, vm->version->image);
-	char began[32] = "", type[32];
-	time_t at = (time_t)(vm->started_ms / 1000);
+	char began[STAMP_SIZE], type[32];
 	struct utsname host = { 0 };
-	struct tm tm;
 	json_t *all;
 	char *text;
 
 	uname(&host);
-	if (gmtime_r(&at, &tm))
-		strftime(began, sizeof(began), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	stamp_text(vm->started_ms, began);
 	snprintf(type, sizeof(type), "microvm.%lld", (long long)vm->version->memory_mib);
 	all = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "accountId", vm->account,
 			"architecture", host.machine, "availabilityZone", zone, "imageId", arn,

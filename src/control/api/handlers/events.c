@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/stamp.h"
 #include "control/api/handlers/handlers.h"
 #include "control/api/resolve.h"
 #include "control/events/events.h"
@@ -19,7 +20,7 @@ struct events_read {
 	int dir_fd; /* its own */
 	char account[ACCOUNT_SIZE];
 	char microvm[MICROVM_ID_SIZE]; /* "": any */
-	char since[EVENTS_TIME];       /* "": any */
+	char since[STAMP_SIZE];        /* "": any */
 	bool latest;
 	struct journal_place place;
 	json_t *items;
@@ -109,7 +110,7 @@ void events_list(struct call *c)
 	snprintf(r->account, sizeof(r->account), "%s", c->who->account);
 	snprintf(r->microvm, sizeof(r->microvm), "%s", microvm ? microvm : "");
 	if (since_s)
-		events_time(1000 * since_s, r->since);
+		stamp_text(1000 * since_s, r->since);
 	r->dir_fd = fcntl(c->ctl->events->dir_fd, F_DUPFD_CLOEXEC, 3);
 	if (r->dir_fd < 0)
 		abort(); /* as if there were no memory */

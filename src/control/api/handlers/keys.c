@@ -6,7 +6,6 @@
 
 #include <openssl/crypto.h>
 
-#include "base/clock.h"
 #include "base/steady.h"
 #include "control/api/authorize.h"
 #include "control/api/encode.h"

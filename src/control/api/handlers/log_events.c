@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/steady.h"
 #include "control/api/handlers/handlers.h"
 #include "control/api/page.h"

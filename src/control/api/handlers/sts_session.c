@@ -5,9 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "base/clock.h"
+#include "base/stamp.h"
 #include "base/steady.h"
 #include "control/api/facts.h"
 #include "control/api/handlers/handlers.h"
@@ -56,12 +55,9 @@ static bool session_seconds(struct call *c, int64_t fallback, int64_t most, int6
 
 static void session_put_credentials(struct buf *to, const struct access_key *key)
 {
-	time_t at = (time_t)(steady_shown(key->expires_ms) / 1000);
-	char text[32] = "";
-	struct tm tm;
+	char text[STAMP_SIZE];
 
-	if (gmtime_r(&at, &tm))
-		strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	stamp_text(steady_shown(key->expires_ms), text);
 	buf_adds(to, "<Credentials>");
 	sts_put(to, "AccessKeyId", key->who.key);
 	sts_put(to, "SecretAccessKey", key->secret);

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/rand.h"
 #include "base/steady.h"
 #include "control/api/call.h"
