@@ -1,14 +1,13 @@
 #include "base/turns.h"
 
-void turns_add(struct turns *q, struct turn *t, const void *owner)
+void turns_add(struct turns *q, struct turn *t)
 {
 	struct list *behind = &q->waiting;
 
-	t->owner = owner;
 	t->at = q->at;
 	list_each(other, &q->waiting, struct turn, in)
 	{
-		if (other->owner == owner && other->at >= q->at)
+		if (other->owner == t->owner && other->at >= q->at)
 			t->at = other->at + 1;
 	}
 	list_each(other, &q->waiting, struct turn, in)

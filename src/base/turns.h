@@ -8,7 +8,7 @@
 /* It is embedded in whatever waits. */
 struct turn {
 	struct list in;
-	const void *owner; /* compared, and no more; NULL is an owner too */
+	const void *owner; /* its user's: compared, and no more; NULL is an owner too */
 	uint64_t at;
 };
 
@@ -23,7 +23,7 @@ static inline void turns_init(struct turns *q)
 	q->at = 0;
 }
 
-void turns_add(struct turns *q, struct turn *t, const void *owner);
+void turns_add(struct turns *q, struct turn *t);
 /* It is served.  It may stay in the queue while it is: nobody gets before it any more. */
 void turns_serve(struct turns *q, const struct turn *t);
 

@@ -184,7 +184,7 @@ void admission_wait_memory(struct control *ctl, struct admission_ticket *ticket,
 	ticket->bytes = bytes;
 	ticket->deadline_ms = clock_mono_ms() + wait_ms;
 	ticket->waits_memory = true;
-	turns_add(&a->memory, &ticket->in, ticket->account);
+	turns_add(&a->memory, &ticket->in);
 	if (!uv_is_active((uv_handle_t *)&a->tick))
 		uv_timer_start(&a->tick, admission_tick, ADMISSION_TICK_MS, ADMISSION_TICK_MS);
 	admission_grant_memory(ctl);
@@ -199,7 +199,7 @@ void admission_wait_slot(struct control *ctl, struct admission_ticket *ticket,
 	ticket->granted = granted;
 	ticket->priority = priority;
 	ticket->waits_slot = true;
-	turns_add(&ctl->admission->slots[priority], &ticket->in, ticket->account);
+	turns_add(&ctl->admission->slots[priority], &ticket->in);
 	admission_grant_slots(ctl);
 }
 

@@ -15,8 +15,7 @@ enum admission_priority { ADMISSION_MICROVM, ADMISSION_POOL, ADMISSION_NUM_PRIOR
 
 /* It is embedded in whatever waits; all zero is a fresh one. */
 struct admission_ticket {
-	struct turn in;
-	const struct account *account; /* whose turn it waits for; borrowed; NULL: the pool's */
+	struct turn in; /* of its account; NULL: the pool's */
 	struct control *ctl;
 	void (*granted)(struct admission_ticket *ticket, int rc, const struct err *e);
 	enum admission_priority priority;

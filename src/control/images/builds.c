@@ -49,8 +49,8 @@ static void builds_add(struct control *ctl, struct build *b)
 
 	task->ctl = ctl;
 	task->build = b;
-	turns_add(&ctl->builds->queue, &task->in_queue,
-		  account_of(ctl, b->version->image->account));
+	task->in_queue.owner = account_of(ctl, b->version->image->account);
+	turns_add(&ctl->builds->queue, &task->in_queue);
 }
 
 static void builds_drop(struct build_task *task)

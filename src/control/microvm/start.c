@@ -23,7 +23,7 @@ struct start *start_of(struct microvm *vm)
 		return l->start;
 	l->start = xcalloc(1, sizeof(*l->start));
 	l->start->vm = vm;
-	l->start->ticket.account = account_of(vm->ctl, vm->account);
+	l->start->ticket.in.owner = account_of(vm->ctl, vm->account);
 	return l->start;
 }
 

@@ -36,7 +36,8 @@ static void test_owners_take_turns(void **unused)
 			struct turn *first;
 
 			if (*at && *at != '.') {
-				turns_add(&q, &turns[n++], rows + (*at - 'a'));
+				turns[n].owner = rows + (*at - 'a');
+				turns_add(&q, &turns[n++]);
 				continue;
 			}
 			first = container_of(q.waiting.next, struct turn, in);
@@ -52,16 +53,17 @@ static void test_owners_take_turns(void **unused)
 
 static void test_nobody_gets_before_one_that_is_being_served(void **unused)
 {
-	struct turn a[3] = { 0 }, b;
 	struct turns q;
+	struct turn a[3] = { { .owner = &q }, { .owner = &q }, { .owner = &q } };
+	struct turn b = { .owner = &b };
 
 	(void)unused;
 	turns_init(&q);
 	for (size_t i = 0; i < ARRAY_SIZE(a); i++)
-		turns_add(&q, &a[i], &a);
+		turns_add(&q, &a[i]);
 	turns_serve(&q, &a[0]);
 	turns_serve(&q, &a[1]); /* both stay in the queue */
-	turns_add(&q, &b, &b);
+	turns_add(&q, &b);
 	assert_ptr_equal(q.waiting.next, &a[0].in);
 	assert_ptr_equal(a[1].in.next, &b.in);
 	assert_ptr_equal(b.in.next, &a[2].in);
