@@ -160,16 +160,17 @@ static json_t *fail_body(const struct call *c, const char *type, const char *tex
 
 void call_fail_as(struct call *c, unsigned status, const char *type, const char *text)
 {
-	autofree char *retry = xasprintf(
-		"%lld", (long long)(c->retry_after_s ? c->retry_after_s : CALL_RETRY_AFTER_S));
+	char retry[24];
 	const struct http_header headers[] = { { "content-type", call_type(c) },
 					       { "x-amzn-errortype", type },
 					       { "retry-after", retry } };
-	bool again = status == 503 || status == 429 || c->retry_after_s;
+	bool again = status == 503 || status == 429;
 	size_t n = again ? ARRAY_SIZE(headers) : ARRAY_SIZE(headers) - 1;
 	autofree char *dump = NULL;
 	json_t *body;
 
+	snprintf(retry, sizeof(retry), "%lld",
+		 (long long)(c->retry_after_s ? c->retry_after_s : CALL_RETRY_AFTER_S));
 	if (status >= 500)
 		log_warn("request failed op=%s type=%s id=%s: %s", c->op ? c->op->name : "none",
 			 type, c->id, text);

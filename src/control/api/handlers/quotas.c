@@ -9,23 +9,41 @@
 #include "control/images/images.h"
 #include "control/model/quotas.h"
 
+static int64_t used_memory(const struct control *ctl, const struct account *a)
+{
+	(void)ctl;
+	return a->running_mib;
+}
+
+static int64_t used_microvms(const struct control *ctl, const struct account *a)
+{
+	(void)ctl;
+	return a->running;
+}
+
+static int64_t used_images(const struct control *ctl, const struct account *a)
+{
+	return (int64_t)images_count(ctl, a->id);
+}
+
+static int64_t used_builds(const struct control *ctl, const struct account *a)
+{
+	return (int64_t)builds_count(ctl, a->id);
+}
+
+static int64_t used_connectors(const struct control *ctl, const struct account *a)
+{
+	return (int64_t)connectors_count(ctl, a->id);
+}
+
 /* What the account has of it.  NULL: it is not of the whole account, but of one image, of one
  * connector or of a second. */
-static json_t *quota_used(const struct control *ctl, const struct account *a, enum quota_kind kind)
-{
-	const struct {
-		bool whole;
-		int64_t n;
-	} used[QUOTA_NUM] = {
-		[QUOTA_MEMORY] = { true, a->running_mib },
-		[QUOTA_MICROVMS] = { true, a->running },
-		[QUOTA_IMAGES] = { true, (int64_t)images_count(ctl, a->id) },
-		[QUOTA_BUILDS] = { true, (int64_t)builds_count(ctl, a->id) },
-		[QUOTA_CONNECTORS] = { true, (int64_t)connectors_count(ctl, a->id) },
-	};
-
-	return used[kind].whole ? json_integer(used[kind].n) : json_null();
-}
+static int64_t (*const quota_used[QUOTA_NUM])(const struct control *ctl,
+					      const struct account *a) = {
+	[QUOTA_MEMORY] = used_memory,         [QUOTA_MICROVMS] = used_microvms,
+	[QUOTA_IMAGES] = used_images,         [QUOTA_BUILDS] = used_builds,
+	[QUOTA_CONNECTORS] = used_connectors,
+};
 
 static json_t *quota_encode(const struct control *ctl, const struct account *a,
 			    enum quota_kind kind)
@@ -35,7 +53,8 @@ static json_t *quota_encode(const struct control *ctl, const struct account *a,
 	return json_pack("{s:s,s:s,s:o,s:o,s:b}", "name", quota_rows[kind].name, "title",
 			 quota_rows[kind].title, "value",
 			 value == INT64_MAX ? json_null() : json_integer(value), "used",
-			 quota_used(ctl, a, kind), "own", (int)quota_is_own(a, kind));
+			 quota_used[kind] ? json_integer(quota_used[kind](ctl, a)) : json_null(),
+			 "own", (int)quota_is_own(a, kind));
 }
 
 void quota_list(struct call *c)
