@@ -338,11 +338,11 @@ int control_main(const struct conf *conf, int super_fd)
 	}
 	rc = role_run(r->link);
 	store_close(r->ctl.store); /* what is queued is written */
-	events_close(&r->ctl);     /* what that has changed is told */
+	grants_close(&r->ctl);
+	events_close(&r->ctl); /* what these have changed is told */
 	images_close(&r->ctl);
 	connectors_close(&r->ctl);
 	publish_close(&r->ctl);
-	grants_close(&r->ctl);
 	api_free(&r->ctl);
 	model_close(&r->ctl);
 	kms_close(&r->ctl);

@@ -185,5 +185,6 @@ void grants_on_message(struct control *ctl, struct ipc_msg *m)
 
 void grants_close(struct control *ctl)
 {
+	grants_end_asks(ctl);
 	grants_forget(ctl);
 }
