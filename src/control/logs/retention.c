@@ -142,7 +142,7 @@ void retention_wake(struct control *ctl)
 	if (r->under_way)
 		return;
 	hash_each(g, &ctl->log_groups, struct log_group, by_key)
-		retention_look_at(r, g, steady_ms());
+		retention_look_at(r, g, steady_or_wall());
 	r->under_way = true;
 	disk_task_start(lane(ctl, LANE_GC), &r->task);
 }

@@ -50,7 +50,7 @@ static bool range_ok(struct call *c)
 static int64_t range_begin(const struct call *c, const struct log_group *g)
 {
 	int64_t from = call_number(c, "startTime", 0);
-	int64_t kept = retention_begin(c->ctl, g, steady_ms());
+	int64_t kept = retention_begin(c->ctl, g, steady_or_wall());
 
 	return from > kept ? from : kept;
 }
