@@ -1,4 +1,5 @@
 """What happened, as lines that are kept, at the control role; see control_rig.py."""
+import errno
 import json
 import pathlib
 import re
@@ -81,6 +82,8 @@ def test_every_change_of_a_state_is_told_once(control):
     states = [(e["serviceEventDetails"]["from"], e["serviceEventDetails"]["to"]) for e in named(lines(control), "MicroVMStateChange")]
     assert states[:2] == [(None, "PENDING"), ("PENDING", "RUNNING")] and states[-1] == ("TERMINATING", "TERMINATED")
     assert ("RUNNING", "SUSPENDING") in states and ("SUSPENDING", "SUSPENDED") in states and len(states) == len(set(states))
+    images = [(e["serviceEventDetails"]["from"], e["serviceEventDetails"]["to"]) for e in named(lines(control), "MicroVMImageStateChange")]
+    assert images[:2] == [(None, "CREATING"), ("CREATING", "CREATED")]
     builds = [e["serviceEventDetails"]["to"] for e in named(lines(control), "MicroVMImageBuildStateChange")]
     assert builds[-1] == "SUCCESSFUL" and all(set(e) == ALWAYS | {"serviceEventDetails"} for e in lines(control) if e["eventType"] == "AwsServiceEvent")
 
@@ -148,6 +151,17 @@ def test_what_was_written_is_there_after_a_kill_and_half_a_line_goes(control):
     control.api.create_image("again", **BUILD)
     assert len(seen(control, "CreateMicrovmImage", 2)) == 2
     assert all(line.endswith("}") for file in files(control) for line in file.read_text().splitlines())
+
+
+def test_a_disk_that_has_no_room_for_events_holds_nothing_up(control):
+    control.stop(kill=True)
+    control.lies.tell("CREATE", errno.ENOSPC)
+    control.start()
+    image = control.make_image("hello")
+    assert control.api.image(image)["name"] == "hello"
+    assert not named(lines(control), "CreateMicrovmImage")
+    control.lies.truth()
+    assert seen(control, "CreateMicrovmImage")
 
 
 def test_what_waits_is_written_when_control_ends(control):

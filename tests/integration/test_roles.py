@@ -163,6 +163,7 @@ def test_credentials_are_fresh_after_a_long_suspend_and_a_jump_of_the_clock(worl
     monitor = world.machine(vm)
     again = world.credentials(vm)
     assert again["AccessKeyId"] != first["AccessKeyId"] and world.lasts(again) > 50 * 60
+    assert abs(world.lasts({"Expiration": again["LastUpdated"]})) < 60, "by the clock as it is set now"
     assert not [m for m in monitor.metadata if first["AccessKeyId"] in m.get(ROLE, "")], "nothing old was given again"
 
 

@@ -123,17 +123,23 @@ static bool audit_is_too_much(const struct call *c)
 
 	if (audit_who(c) || !quota_pass(&events->strangers_due_us, AUDIT_STRANGER, clock_mono_us()))
 		return false;
-	events->journal.n_lost++;
+	events->strangers_untold++;
 	return true;
 }
 
 void audit_call(const struct call *c)
 {
+	struct events *events = c->ctl->events;
 	const char *name = audit_name(c);
 	json_t *event;
 
 	if (!audit_is_wanted(c) || audit_is_too_much(c))
 		return;
+	if (events->strangers_untold) {
+		events_lost(c->ctl, events->strangers_untold,
+			    "They were calls without a right signature.");
+		events->strangers_untold = 0;
+	}
 	event = events_new(c->ctl, name, audit_source(c), "AwsApiCall",
 			   audit_who(c) ? c->who->account : c->ctl->conf->account);
 	json_object_set_new(event, "requestID", json_string(c->id));

@@ -291,7 +291,10 @@ static void change_tell_of(const struct connector_change *c, const char *from, c
 static void change_tell(const struct connector_change *c)
 {
 	if (c->connector->state != c->row.state)
-		change_tell_of(c, connector_state_name[c->connector->state],
+		change_tell_of(c,
+			       c->connector->state == CONNECTOR_NEW
+				       ? NULL
+				       : connector_state_name[c->connector->state],
 			       connector_state_name[c->row.state]);
 }
 

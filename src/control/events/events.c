@@ -47,18 +47,22 @@ void events_changed(struct control *ctl, const struct event_change *change)
 	events_add(ctl, event);
 }
 
-static void events_lost(struct journal *j, uint64_t n)
+void events_lost(struct control *ctl, uint64_t n, const char *why)
 {
-	struct control *ctl = j->arg;
 	json_t *event =
 		events_new(ctl, "EventsLost", EVENTS_SOURCE, "AwsServiceEvent", ctl->conf->account);
 
-	log_err("events had no room while they could not be written events=%llu",
-		(unsigned long long)n);
 	json_object_set_new(event, "readOnly", json_true());
 	json_object_set_new(event, "serviceEventDetails",
-			    json_pack("{s:I}", "count", (json_int_t)n));
+			    json_pack("{s:I,s:s}", "count", (json_int_t)n, "reason", why));
 	events_add(ctl, event);
+}
+
+static void events_had_no_room(struct journal *j, uint64_t n)
+{
+	log_err("events had no room while they could not be written events=%llu",
+		(unsigned long long)n);
+	events_lost(j->arg, n, "They had no room while they could not be written.");
 }
 
 int events_open(struct control *ctl, struct err *e)
@@ -74,7 +78,7 @@ int events_open(struct control *ctl, struct err *e)
 	events->journal.lane = lane(ctl, LANE_EVENTS);
 	events->journal.segment_size = ctl->conf->events_file_mib * (int64_t)MIB;
 	events->journal.kept = ctl->conf->events_files;
-	events->journal.lost = events_lost;
+	events->journal.lost = events_had_no_room;
 	events->journal.arg = ctl;
 	return journal_open(&events->journal, &ctl->loop, e);
 }

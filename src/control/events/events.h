@@ -19,6 +19,7 @@ struct events {
 	int dir_fd;
 	struct rand_stock ids;    /* of events */
 	int64_t strangers_due_us; /* api/audit.c */
+	uint64_t strangers_untold;
 };
 
 int events_open(struct control *ctl, struct err *e) must_check;
@@ -35,5 +36,7 @@ struct event_change {
 	const char *account, *what, *id, *from, *to, *reason;
 };
 void events_changed(struct control *ctl, const struct event_change *change);
+/* So many events were not told; @why is a sentence. */
+void events_lost(struct control *ctl, uint64_t n, const char *why);
 
 #endif

@@ -116,7 +116,7 @@ static void journal_done(struct disk_task *task)
 
 void journal_add(struct journal *j, const char *line, size_t size)
 {
-	if (j->waiting.size + size + 1 > JOURNAL_WAITING) {
+	if (size >= JOURNAL_LINE || j->waiting.size + size + 1 > JOURNAL_WAITING) {
 		j->n_lost++;
 		return;
 	}

@@ -12,7 +12,8 @@
 #include "control/events/segments.h"
 #include "net/disk_task.h"
 
-#define JOURNAL_WAITING (4 * MIB) /* lines that wait for the disk, at most */
+#define JOURNAL_WAITING (4 * MIB)   /* lines that wait for the disk, at most */
+#define JOURNAL_LINE    (128 * KIB) /* one of them, at most; a longer one is lost */
 
 struct journal {
 	int dir_fd;                                  /* borrowed */

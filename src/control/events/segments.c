@@ -126,26 +126,37 @@ int segment_last(int dir_fd, uint64_t *segment, int64_t *at)
 	return fd;
 }
 
+/* The first line of a segment with at most @most bytes behind its beginning; how many they are. */
+static int64_t segment_latest(int dir_fd, struct journal_place *place, int64_t most)
+{
+	autoclose int fd = segment_open(dir_fd, place->segment, O_RDONLY);
+	struct stat st;
+	char byte = '\0';
+
+	place->at = 0;
+	if (fd < 0 || fstat(fd, &st))
+		return 0;
+	if (st.st_size <= most)
+		return st.st_size;
+	for (place->at = st.st_size - most - 1; place->at < st.st_size && byte != '\n'; place->at++)
+		if (io_pread_full(fd, &byte, 1, place->at))
+			byte = '\0';
+	return st.st_size - place->at;
+}
+
 struct journal_place journal_latest(int dir_fd, int64_t most)
 {
-	struct journal_place place = { 0 };
+	struct journal_place place = { 0 }, before;
 	uint64_t least;
-	autoclose int fd = -1;
-	struct stat st;
-	char byte;
+	int64_t n;
 
 	if (!segments_find(dir_fd, 1, &least, &place.segment))
 		return place;
-	fd = segment_open(dir_fd, place.segment, O_RDONLY);
-	if (fd < 0 || fstat(fd, &st) || st.st_size <= most)
+	n = segment_latest(dir_fd, &place, most);
+	if (place.at || place.segment == least)
 		return place;
-	place.at = st.st_size - most;
-	do {
-		if (io_pread_full(fd, &byte, 1, place.at))
-			return place;
-		place.at++;
-	} while (byte != '\n');
-	return place;
+	before.segment = place.segment - 1; /* the last one has begun not long ago */
+	return segment_latest(dir_fd, &before, most - n) ? before : place;
 }
 
 /* The whole lines of a file from a place on.  -errno; -ENOENT: it is gone. */

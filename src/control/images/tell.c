@@ -10,7 +10,7 @@ static void tell(struct control *ctl, const struct told *t, const struct event_c
 	struct event_change whole = *change;
 
 	whole.account = t->image->account;
-	if (strcmp(change->from, change->to) != 0)
+	if (!change->from || strcmp(change->from, change->to) != 0)
 		events_changed(ctl, &whole);
 }
 
@@ -32,20 +32,27 @@ void tell_change(struct control *ctl, const struct told *t)
 	tell(ctl, t,
 	     &(struct event_change){ .what = "MicroVMImage",
 				     .id = arn,
-				     .from = image_state_name[t->image->state],
+				     .from = t->image->state == IMAGE_NEW
+						     ? NULL
+						     : image_state_name[t->image->state],
 				     .to = image_state_name[t->image_row->state] });
 	if (version)
 		tell(ctl, t,
-		     &(struct event_change){ .what = "MicroVMImageVersion",
-					     .id = version,
-					     .from = version_state_name[t->version->state],
-					     .to = version_state_name[t->version_row->state],
-					     .reason = t->version_row->reason });
+		     &(struct event_change){
+			     .what = "MicroVMImageVersion",
+			     .id = version,
+			     .from = t->version->state == VERSION_NEW
+					     ? NULL
+					     : version_state_name[t->version->state],
+			     .to = version_state_name[t->version_row->state],
+			     .reason = t->version_row->reason });
 	if (t->build)
 		tell(ctl, t,
 		     &(struct event_change){ .what = "MicroVMImageBuild",
 					     .id = t->build->id,
-					     .from = build_state_name[t->build->state],
+					     .from = t->build->state == BUILD_NEW
+							     ? NULL
+							     : build_state_name[t->build->state],
 					     .to = build_state_name[t->build_row->state],
 					     .reason = t->build_row->reason });
 }

@@ -14,6 +14,8 @@
 #define EVENTS_RECENT (256 * KIB) /* of it that is shown to who names no place */
 #define EVENTS_MOST   1000        /* in one answer */
 
+static_assert(EVENTS_PIECE > JOURNAL_LINE && EVENTS_RECENT > JOURNAL_LINE, "a line fits");
+
 struct events_read {
 	struct disk_task task;
 	struct call *call;

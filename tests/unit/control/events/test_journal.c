@@ -91,7 +91,7 @@ static char *read_all(struct journal_place *place, bool *gap)
 		autobuf struct buf text = { 0 };
 		bool one;
 
-		assert_int_equal(journal_read(world.fd, place, 4096, &text, &one), 0);
+		assert_int_equal(journal_read(world.fd, place, JOURNAL_LINE + 1, &text, &one), 0);
 		*gap |= one;
 		if (!text.size)
 			break;
@@ -168,12 +168,12 @@ static void test_half_a_line_is_cut_off_at_the_next_start(void **unused)
 static void test_what_cannot_be_written_waits_and_what_has_no_room_is_counted(void **unused)
 {
 	struct journal_place place = { 0 };
-	autofree char *text = NULL, *line = xcalloc(1, 1 * MIB);
+	autofree char *text = NULL, *line = xcalloc(1, 64 * KIB);
 	int fd = world.journal.fd;
 	bool gap;
 
 	(void)unused;
-	memset(line, 'y', 1 * MIB - 1);
+	memset(line, 'y', 64 * KIB - 1);
 	add("before");
 	until_written();
 	world.journal.fd = open("/dev/full", O_RDWR | O_CLOEXEC);
@@ -181,7 +181,7 @@ static void test_what_cannot_be_written_waits_and_what_has_no_room_is_counted(vo
 	for (int i = 0; i < 3 && !world.journal.failed; i++)
 		uv_run(&world.loop, UV_RUN_ONCE);
 	assert_true(world.journal.failed);
-	for (int i = 0; i < 6; i++)
+	for (size_t i = 0; i < JOURNAL_WAITING / (64 * KIB) + 2; i++)
 		add(line);
 	assert_int_equal(world.journal.n_lost, 2);
 	close(world.journal.fd);
@@ -205,6 +205,45 @@ static void test_the_latest_begins_with_a_whole_line(void **unused)
 	place = journal_latest(world.fd, 35);
 	assert_int_equal(journal_read(world.fd, &place, 4096, &text, &gap), 0);
 	assert_string_equal(buf_str(&text), "0123456789\n0123456789\n0123456789\n");
+}
+
+static void test_the_latest_begins_in_the_segment_before_when_the_last_one_is_young(void **unused)
+{
+	struct journal_place place;
+	autofree char *text = NULL;
+	char line[101] = "";
+	bool gap;
+
+	(void)unused;
+	memset(line, 'x', 100);
+	for (int i = 0; i < 11; i++) {
+		add(line);
+		until_written();
+	}
+	add("young");
+	until_written();
+	place = journal_latest(world.fd, 350);
+	assert_int_equal(place.segment, 1);
+	text = read_all(&place, &gap);
+	assert_int_equal(strlen(text), 2 * 101 + 101 + strlen("young\n"));
+	assert_string_equal(text + strlen(text) - strlen("young\n"), "young\n");
+	assert_false(gap);
+}
+
+static void test_a_line_that_no_reader_would_take_whole_is_lost(void **unused)
+{
+	struct journal_place place = { 0 };
+	autofree char *line = xcalloc(1, JOURNAL_LINE + 1), *text = NULL;
+	bool gap;
+
+	(void)unused;
+	memset(line, 'z', JOURNAL_LINE);
+	add(line);
+	add("next");
+	until_written();
+	assert_int_equal(world.lost, 1);
+	text = read_all(&place, &gap);
+	assert_string_equal(text, "next\n");
 }
 
 static void test_places_are_read_as_they_are_written(void **unused)
@@ -248,6 +287,11 @@ int main(void)
 			teardown),
 		cmocka_unit_test_setup_teardown(test_the_latest_begins_with_a_whole_line, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(
+			test_the_latest_begins_in_the_segment_before_when_the_last_one_is_young,
+			setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_line_that_no_reader_would_take_whole_is_lost,
+						setup, teardown),
 		cmocka_unit_test(test_places_are_read_as_they_are_written),
 	};
 
