@@ -31,16 +31,9 @@ int cmd_account_ls(struct client *c, const struct typed *t)
 		{ "NAME", "name", NULL },
 		{ "AGE", "createdAt", cell_age },
 	};
-	struct err e;
-	json_t *answer;
 
 	(void)t;
-	answer = client_json(c, "GET", ACCOUNTS, NULL, &e);
-	if (!answer)
-		return say(&e);
-	list_print(c, json_object_get(answer, "items"), columns, ARRAY_SIZE(columns));
-	json_decref(answer);
-	return 0;
+	return list_show(c, ACCOUNTS, columns, ARRAY_SIZE(columns));
 }
 
 int cmd_account_rm(struct client *c, const struct typed *t)
@@ -55,4 +48,14 @@ int cmd_account_rm(struct client *c, const struct typed *t)
 	json_decref(answer);
 	printf("%s  removed\n", t->words.at[0]);
 	return 0;
+}
+
+char *account_path(const struct typed *t, const char *what, const char *name, const char *tail)
+{
+	const char *given = typed_option(t, "--account");
+	autofree char *account = given ? client_escape(given) : NULL;
+	autofree char *escaped = name ? client_escape(name) : NULL;
+
+	return xasprintf("/doze/v1/%s%s%s%s%s%s", what, escaped ? "/" : "", escaped ? escaped : "",
+			 tail ? tail : "", account ? "?account=" : "", account ? account : "");
 }

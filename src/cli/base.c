@@ -14,16 +14,9 @@ int cmd_base_ls(struct client *c, const struct typed *t)
 		{ "AGE", "createdAt", cell_age },
 		{ "DIGEST", "digest", NULL },
 	};
-	struct err e;
-	json_t *answer;
 
 	(void)t;
-	answer = client_json(c, "GET", "/doze/v1/bases", NULL, &e);
-	if (!answer)
-		return say(&e);
-	list_print(c, json_object_get(answer, "items"), columns, ARRAY_SIZE(columns));
-	json_decref(answer);
-	return 0;
+	return list_show(c, "/doze/v1/bases", columns, ARRAY_SIZE(columns));
 }
 
 int cmd_base_import(struct client *c, const struct typed *t)

@@ -118,6 +118,10 @@ int words_number(const char *name, const char *text, long low, long high, long *
 /* A time such as "3600", "90m", "12h" or "30d"; -1 after having said what is wrong. */
 int words_seconds(const char *name, const char *text, long *seconds);
 
+/* "/doze/v1/WHAT/NAME/TAIL?account=...", with what --account says: @name and @tail may be NULL.
+ * Owned by the caller. */
+char *account_path(const struct typed *t, const char *what, const char *name, const char *tail);
+
 /* Print it to stderr, answer 1. */
 int say(const struct err *e);
 int say_text(const char *fmt, ...) printf_like(1, 2);
@@ -158,6 +162,8 @@ char *cell_arn_name(const json_t *value, double now_s); /* what follows an ARN's
 /* The items of a list as a table, or as they are with --json. */
 void list_print(const struct client *c, const json_t *items, const struct column *columns,
 		size_t n_columns);
+/* The same of what a GET of @path answers as `items`; a command's exit status. */
+int list_show(struct client *c, const char *path, const struct column *columns, size_t n_columns);
 
 json_t *microvms_live(const json_t *items); /* those that have not ended; a new array */
 const char *json_text(const json_t *object, const char *key); /* "" if it is no text */

@@ -10,17 +10,6 @@
 
 #define KEY_POLICY_MAX (64 * KIB) /* the API allows less, and says how much */
 
-/* "/doze/v1/keys/NAME/rotate?account=...": @name and @tail may be NULL. */
-static char *key_path(const struct typed *t, const char *name, const char *tail)
-{
-	autofree char *account =
-		typed_option(t, "--account") ? client_escape(typed_option(t, "--account")) : NULL;
-	autofree char *escaped = name ? client_escape(name) : NULL;
-
-	return xasprintf("/doze/v1/keys%s%s%s%s%s", escaped ? "/" : "", escaped ? escaped : "",
-			 tail ? tail : "", account ? "?account=" : "", account ? account : "");
-}
-
 static int key_read_policy(const char *file, struct buf *text)
 {
 	autoclose int fd = open(file, O_RDONLY | O_CLOEXEC);
@@ -51,7 +40,7 @@ static int key_print(const struct client *c, json_t *made)
 int cmd_key_create(struct client *c, const struct typed *t)
 {
 	const char *file = typed_option(t, "--policy"), *expires = typed_option(t, "--expires");
-	autofree char *path = key_path(t, NULL, NULL);
+	autofree char *path = account_path(t, "keys", NULL, NULL);
 	autobuf struct buf policy = { 0 };
 	json_t *in, *made;
 	long seconds = 0;
@@ -84,25 +73,19 @@ int cmd_key_ls(struct client *c, const struct typed *t)
 		{ "STATE", "state", NULL },       { "MAY", "policy", key_cell_rights },
 		{ "AGE", "createdAt", cell_age },
 	};
-	autofree char *keys = key_path(t, NULL, NULL);
+	autofree char *keys = account_path(t, "keys", NULL, NULL);
 	autofree char *path = xasprintf("%s%s", keys,
 					!typed_option(t, "--sessions") ? ""
 					: strchr(keys, '?')            ? "&sessions=true"
 								       : "?sessions=true");
-	struct err e;
-	json_t *answer = client_json(c, "GET", path, NULL, &e);
 
-	if (!answer)
-		return say(&e);
-	list_print(c, json_object_get(answer, "items"), columns, ARRAY_SIZE(columns));
-	json_decref(answer);
-	return 0;
+	return list_show(c, path, columns, ARRAY_SIZE(columns));
 }
 
 int cmd_key_rotate(struct client *c, const struct typed *t)
 {
 	const char *overlap = typed_option(t, "--overlap");
-	autofree char *path = key_path(t, t->words.at[0], "/rotate");
+	autofree char *path = account_path(t, "keys", t->words.at[0], "/rotate");
 	json_t *in = json_object(), *made;
 	long seconds = 0;
 	struct err e;
@@ -121,7 +104,7 @@ int cmd_key_rotate(struct client *c, const struct typed *t)
 int cmd_key_rm(struct client *c, const struct typed *t)
 {
 	for (size_t i = 0; i < t->words.n; i++) {
-		autofree char *path = key_path(t, t->words.at[i], NULL);
+		autofree char *path = account_path(t, "keys", t->words.at[i], NULL);
 		struct err e;
 		json_t *answer = client_json(c, "DELETE", path, NULL, &e);
 
@@ -170,7 +153,7 @@ static void key_print_decision(const json_t *said)
 /* Its status is that of the decision, for scripts. */
 int cmd_key_explain(struct client *c, const struct typed *t)
 {
-	autofree char *path = key_path(t, t->words.at[0], "/explain");
+	autofree char *path = account_path(t, "keys", t->words.at[0], "/explain");
 	json_t *context = json_object(), *in, *said;
 	bool allowed;
 	struct err e;

@@ -40,16 +40,9 @@ int cmd_kms_ls(struct client *c, const struct typed *t)
 		{ "USED BY", "users", kms_cell_count },
 		{ "AGE", "createdAt", cell_age },
 	};
-	struct err e;
-	json_t *answer;
 
 	(void)t;
-	answer = client_json(c, "GET", KMS, NULL, &e);
-	if (!answer)
-		return say(&e);
-	list_print(c, json_object_get(answer, "items"), columns, ARRAY_SIZE(columns));
-	json_decref(answer);
-	return 0;
+	return list_show(c, KMS, columns, ARRAY_SIZE(columns));
 }
 
 static int kms_post(struct client *c, const struct typed *t, const char *verb, const char *done)

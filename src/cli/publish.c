@@ -83,15 +83,9 @@ int cmd_publish_ls(struct client *c, const struct typed *t)
 		{ "AGE", "publishedAt", cell_age },
 		{ "PROBLEM", "problem", NULL },
 	};
-	struct err e;
-	json_t *answer = client_json(c, "GET", PUBLISHED, NULL, &e);
 
 	(void)t;
-	if (!answer)
-		return say(&e);
-	list_print(c, json_object_get(answer, "items"), columns, ARRAY_SIZE(columns));
-	json_decref(answer);
-	return 0;
+	return list_show(c, PUBLISHED, columns, ARRAY_SIZE(columns));
 }
 
 int cmd_unpublish(struct client *c, const struct typed *t)

@@ -1,20 +1,10 @@
 /* quota.c - what an account may have, and how often it may call. */
 
-#include <errno.h>
 #include <stdlib.h>
 
 #include "cli/cli.h"
 
-/* "/doze/v1/quotas/NAME?account=...": @name may be NULL. */
-static char *quota_path(const struct typed *t, const char *name)
-{
-	const char *given = typed_option(t, "--account");
-	autofree char *account = given ? client_escape(given) : NULL;
-	autofree char *escaped = name ? client_escape(name) : NULL;
-
-	return xasprintf("/doze/v1/quotas%s%s%s%s", escaped ? "/" : "", escaped ? escaped : "",
-			 account ? "?account=" : "", account ? account : "");
-}
+#define QUOTA_MOST 1073741824 /* of any; each has its own, which the API knows */
 
 static char *quota_cell_number(const json_t *value, double now_s)
 {
@@ -38,15 +28,9 @@ int cmd_quota_ls(struct client *c, const struct typed *t)
 		{ "SET BY", "own", quota_cell_own },
 		{ "WHAT", "title", NULL },
 	};
-	autofree char *path = quota_path(t, NULL);
-	struct err e;
-	json_t *answer = client_json(c, "GET", path, NULL, &e);
+	autofree char *path = account_path(t, "quotas", NULL, NULL);
 
-	if (!answer)
-		return say(&e);
-	list_print(c, json_object_get(answer, "items"), columns, ARRAY_SIZE(columns));
-	json_decref(answer);
-	return 0;
+	return list_show(c, path, columns, ARRAY_SIZE(columns));
 }
 
 static int quota_print(struct client *c, json_t *answer)
@@ -65,19 +49,13 @@ static int quota_print(struct client *c, json_t *answer)
 
 int cmd_quota_set(struct client *c, const struct typed *t)
 {
-	const char *text = t->words.at[1];
-	autofree char *path = quota_path(t, t->words.at[0]);
+	autofree char *path = account_path(t, "quotas", t->words.at[0], NULL);
 	json_t *in, *answer;
 	struct err e;
-	char *end;
-	long long value;
+	long value;
 
-	errno = 0;
-	value = strtoll(text, &end, 10);
-	if (end == text || *end || errno || value < 1)
-		return say_text("a quota is a whole number from 1 on, not '%s'; 'doze quota unset' "
-				"takes it back",
-				text);
+	if (words_number("NUMBER", t->words.at[1], 1, QUOTA_MOST, &value))
+		return USAGE;
 	in = json_pack("{s:I}", "value", (json_int_t)value);
 	answer = client_json(c, "PUT", path, in, &e);
 	json_decref(in);
@@ -86,7 +64,7 @@ int cmd_quota_set(struct client *c, const struct typed *t)
 
 int cmd_quota_unset(struct client *c, const struct typed *t)
 {
-	autofree char *path = quota_path(t, t->words.at[0]);
+	autofree char *path = account_path(t, "quotas", t->words.at[0], NULL);
 	struct err e;
 	json_t *answer = client_json(c, "DELETE", path, NULL, &e);
 
