@@ -4,6 +4,7 @@ The role has a core of its own, and the client (bench-calls, in C) another one; 
 they are in a daemon."""
 import json
 import os
+import pathlib
 import subprocess
 
 import control_rig
@@ -31,7 +32,7 @@ def calls(rig, tool, method, body, paths):
 
 
 def cpu_seconds(pid):
-    fields = open(f"/proc/{pid}/stat", encoding="ascii").read().rpartition(")")[2].split()
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
