@@ -194,6 +194,7 @@ class World:
         me.asked += asked
         if name == "ListEvents":
             asked = me.asked  # they are of what one has asked before
+            assert {event["recipientAccountId"] for event in json.loads(data).get("items", [])} <= {me.account}, data
         leaked = [mark for mark in secret if mark in said and mark not in asked]
         where = f"{name} {path} {body} of {me.account}: {status} {data[:400]!r}"
         assert not leaked, f"{leaked} of {other.account} leaked by {where}"
