@@ -37,6 +37,8 @@ static const char *event_subject(const json_t *event)
 		{ "requestParameters", "Name" },
 		{ "requestParameters", "key" },
 		{ "requestParameters", "logGroupName" },
+		{ "requestParameters", "quota" },
+		{ "requestParameters", "account" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
