@@ -107,9 +107,13 @@ class Walk:
                 monitor.unstick()
         self.up()
         rig.pass_time(300, step=6)
+        if not self.alive():  # killed by a lie that it met right before the truth
+            self.up()
+            rig.pass_time(300, step=6)
 
     def check(self):
         rig = self.rig
+        assert self.alive(), self.said
         for vm, guest in self.guests.items():
             got = rig.api.get(vm)
             assert got["state"] in ("RUNNING", "SUSPENDED"), (self.said, got["state"], got["stateReason"])
