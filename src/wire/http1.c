@@ -302,12 +302,13 @@ static enum http1_event http1_take_padding(struct http1 *p, const uint8_t *data,
 	return HTTP1_MORE;
 }
 
-/* Did llhttp stumble over padding?  Then it is where it was before the first blank, at *used. */
+/* Did llhttp stumble over padding?  Then it is where it was before the first blank, at *used.  A
+ * size that is too large is the same error of llhttp's, and may be at the end of the data. */
 static bool http1_is_padded(struct http1 *p, const llhttp_t *before, const uint8_t *data,
-			    size_t *used)
+			    size_t size, size_t *used)
 {
 	*used = (size_t)(llhttp_get_error_pos(&p->llhttp) - (const char *)data);
-	if (p->requests || !strchr(" \t", data[*used]) || !data[*used])
+	if (p->requests || *used >= size || (data[*used] != ' ' && data[*used] != '\t'))
 		return false;
 	p->llhttp = *before;
 	p->padding = true;
@@ -325,7 +326,7 @@ static enum http1_event http1_take_body(struct http1 *p, const uint8_t *data, si
 		return http1_take_padding(p, data, size, used);
 	p->body_size = 0;
 	rc = llhttp_execute(&p->llhttp, (const char *)data, size);
-	if (rc == HPE_INVALID_CHUNK_SIZE && http1_is_padded(p, &before, data, used))
+	if (rc == HPE_INVALID_CHUNK_SIZE && http1_is_padded(p, &before, data, size, used))
 		return http1_take_rest(p, data, size, used);
 	*used = size;
 	if (rc == HPE_PAUSED) {

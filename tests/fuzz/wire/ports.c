@@ -20,7 +20,7 @@ static void fuzz_line(const uint8_t *data, size_t size)
 	assert(rc || size < CONNECT_LINE);
 	if (rc != 1)
 		return;
-	assert(ask.port && used <= size);
+	assert(!ask.port == (ask.way == CONNECT_SHELL) && used <= size);
 	connect_write(again, &ask);
 	assert(strlen(again) <= used);
 	/* No start of the line says anything else. */

@@ -186,6 +186,7 @@ static const struct row responses[] = {
 	ROW("chunks", OK CHUNKED "\r\n2\r\nhi\r\n0\r\n\r\n", "H[hi]E."),
 	ROW("padded chunk sizes", OK CHUNKED "\r\n2  \t\r\nhi\r\n1 ;a=b\r\n!\r\n0 \r\nA: 1\r\n\r\n" OK CHUNKED "\r\n0\r\n\r\n", "H[hi!]T(a=1)EHE."),
 	ROW("padding in a chunk size", OK CHUNKED "\r\n1 0\r\n0123456789abcdef\r\n0\r\n\r\n", "H!400"),
+	ROW("a chunk size that overflows", OK CHUNKED "\r\n138888ff4ffffffff", "H!400"),
 	ROW("padding before a chunk size", OK CHUNKED "\r\n 2\r\nhi\r\n0\r\n\r\n", "H!400"),
 	ROW("padding alone as a chunk size", OK CHUNKED "\r\n \r\nhi\r\n0\r\n\r\n", "H!400"),
 	ROW("padding ended by LF", OK CHUNKED "\r\n2 \nhi\r\n0\r\n\r\n", "H!400"),
