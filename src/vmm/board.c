@@ -146,6 +146,7 @@ static int board_wire(struct board *s, struct err *e)
 	    vm_irqfd(&s->vm, s->genid.irq_fd, GENID_IRQ, e))
 		return -1;
 	s->serial.put = board_is_heard() ? board_console : NULL;
+	s->serial.said = &s->console;
 	return board_wire_virtio(s, e);
 }
 

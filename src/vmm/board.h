@@ -46,6 +46,8 @@ struct board {
 	int pagemap_fd, smaps_fd; /* owned: /proc/self/pagemap and smaps_rollup */
 	/* Called in the loop, once, when the guest has ended, with the reason. */
 	void (*ended)(struct board *s, const char *why);
+	/* Large, and the last, so that what a restore touches lies together without it. */
+	struct console console;
 };
 
 /* @s must be zero.  Uses the descriptors MACHINE_FD_KVM, MACHINE_FD_STREAM, MACHINE_FD_TAP and

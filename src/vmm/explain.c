@@ -42,9 +42,8 @@ void machine_explain(struct machine *m, int fd)
 	for (unsigned i = 0; i < m->board.vm.n_vcpus && to->size + KIB < VMM_STATE - CONSOLE_KEPT;
 	     i++)
 		explain_vcpu(&m->board.vm.vcpus[i], to);
-	buf_addf(to, "\n# the last of %" PRIu64 " bytes of its console\n",
-		 m->board.serial.said.bytes);
-	console_put(&m->board.serial.said, to);
+	buf_addf(to, "\n# the last of %" PRIu64 " bytes of its console\n", m->board.console.bytes);
+	console_put(&m->board.console, to);
 	if (runs)
 		board_resume(&m->board);
 	(void)!io_write_full(fd, to->data, to->size); /* who reads it sees that it ends */

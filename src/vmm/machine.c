@@ -172,7 +172,7 @@ static void machine_take_stats(struct owner *o, struct ipc_msg *msg)
 static void machine_take_progress(struct owner *o, struct ipc_msg *msg)
 {
 	struct machine *m = machine_of(o);
-	struct machine_progress p = { .console_bytes = m->board.serial.said.bytes };
+	struct machine_progress p = { .console_bytes = m->board.console.bytes };
 	struct timespec t;
 
 	if (!clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t))

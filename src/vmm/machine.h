@@ -39,7 +39,6 @@ struct saving {
 
 struct machine {
 	struct loop *loop; /* borrowed */
-	struct board board;
 	struct owner owner;
 	bool booted;      /* not restored */
 	int image_fd;     /* owned: the memory that a restored machine differs from; -1: booted */
@@ -49,6 +48,7 @@ struct machine {
 	struct buf header, state; /* of a snapshot, as read; allocated before a request */
 	struct saving saving;
 	struct timer timer; /* of the step of a save */
+	struct board board;
 };
 
 /* @m must be zeroed memory.  It is large, and the parts that stay unused cost none. */

@@ -94,7 +94,8 @@ static void serial_send(struct serial *s, char c)
 {
 	char *line = s->line[LINE_CURRENT];
 
-	console_add(&s->said, &c, 1);
+	if (s->said)
+		console_add(s->said, &c, 1);
 	if (c == '\n' && s->n_line) {
 		if (!strstr(s->line[LINE_LAST], AGENT_TIMER_WORDS)) /* the rest explains nothing */
 			memcpy(s->line[LINE_LAST], line, sizeof(s->line[0]));

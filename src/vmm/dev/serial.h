@@ -19,6 +19,7 @@ struct serial {
 	int irq_fd; /* owned eventfd, for vm_irqfd */
 	/* A byte of the console, under the devices' lock; may be NULL. */
 	void (*put)(struct serial *s, const char *bytes, size_t size);
+	struct console *said; /* borrowed: takes all bytes; may be NULL */
 
 	/* Saved. */
 	uint8_t ier, lcr, mcr, scratch, dll, dlm;
@@ -27,7 +28,6 @@ struct serial {
 	char line[2]
 		 [160]; /* the line that is being written, the last whole one that was not empty */
 	size_t n_line;
-	struct console said;
 	uint64_t budget, dropped; /* bytes */
 	int64_t refilled_ms;
 };
