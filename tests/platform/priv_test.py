@@ -600,7 +600,7 @@ def test_a_crash_at_any_moment_is_cleared(priv, rounds=20):
         running = {g.rsplit("/", 1)[1] for g in groups() if "/m-" in g}
         assert running == set(alive), (i, running)
         for m in alive.values():
-            assert open(f"/proc/{m['pid']}/comm").read() == "doze-qemu\n"
+            until("the machine's program runs", lambda m=m: open(f"/proc/{m['pid']}/comm").read() == "doze-qemu\n")
             assert f"{LINK}{m['slot']}" in links() and str(m["slot"]) in os.listdir(RUN / "netns")
         running = set(subprocess.run(["pgrep", "-fa", "^/libexec/doze-qemu --machine"], capture_output=True,
                                      text=True).stdout.split()) & asked

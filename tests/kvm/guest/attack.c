@@ -3,7 +3,8 @@
  *
  * What it names as its own memory is a run of pages that lie side by side in the guest's memory;
  * every other address lies outside of RAM, so that a device which obeys cannot hurt this guest's
- * own kernel. */
+ * own kernel.  Behind these pages as many again lie unused, because a device may read a descriptor
+ * that is half written, with the address of one and the length of another. */
 #include <fcntl.h>
 #include <linux/virtio_mmio.h>
 #include <linux/virtio_ring.h>
@@ -22,6 +23,7 @@
 #define DEVICES   5
 #define REGISTERS 0xd0000000L
 #define OWN_PAGES 32
+#define RUN_PAGES (2 * OWN_PAGES)
 #define SEARCHED  2048 /* pages among which such a run is looked for */
 #define QUEUE_MAX 256
 #define MAGIC     0x74726976
@@ -69,7 +71,7 @@ static int find_own(void)
 
 	if (all == MAP_FAILED || map < 0)
 		return -1;
-	for (int i = 0; i < SEARCHED && run < OWN_PAGES; i++) {
+	for (int i = 0; i < SEARCHED && run < RUN_PAGES; i++) {
 		uint64_t gpa = page_gpa(map, all + (size_t)i * PAGE);
 
 		run = run && gpa == before + PAGE ? run + 1 : 1;
@@ -78,7 +80,7 @@ static int find_own(void)
 		own_gpa = gpa - (uint64_t)(run - 1) * PAGE;
 	}
 	close(map);
-	return run == OWN_PAGES ? 0 : -1;
+	return run == RUN_PAGES ? 0 : -1;
 }
 
 static int attack_open(void)
@@ -241,8 +243,9 @@ static void port_refused(int number)
  * devices. */
 static void any_port(void)
 {
-	static const unsigned short numbers[] = { 0x2f8, 0x3fe, 0x3ff, 0x60,  0x70,
-						  0x71,  0xcf8, 0xcfc, 0x601, 0x80 };
+	/* A word at the last would be a reset too, by its upper byte. */
+	static const unsigned short numbers[] = { 0x2f8, 0x3fe, 0x3ff, 0x60, 0x70,
+						  0x71,  0xcf8, 0xcfc, 0x80, 0x601 };
 	unsigned short port = numbers[any(sizeof(numbers) / sizeof(numbers[0]))];
 
 	if (ports_closed || sigsetjmp(port_fault, 1)) {
@@ -260,7 +263,7 @@ static void any_port(void)
 		outl(any(~0U), port);
 		break;
 	case 3:
-		outw((unsigned short)any(65536), port);
+		outw((unsigned short)any(port == 0x601 ? 256 : 65536), port);
 		break;
 	default:
 		outb((unsigned char)any(256), port);
