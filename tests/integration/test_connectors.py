@@ -300,14 +300,18 @@ def test_rows_and_api_agree_whatever_commit_fails(control, change, skip, answer)
 
 def test_networks_that_go_and_come_again_are_noticed_at_a_start(control):
     core = control.client("lambda-core")
-    create(core, "networks", "subnet-b")
+    made = create(core, "networks", "subnet-b")
+    image = control.make_image("of-networks", egressNetworkConnectors=[made["Arn"]])
     control.settings = NETWORKS.format("subnet-a")
     control.restart()
     core = control.client("lambda-core")
     got = wait_for("it is INACTIVE",
                    lambda: (r := core.get_network_connector(Identifier="networks"))["State"] == "INACTIVE" and r)
     assert got["StateReasonCode"] == "InvalidSubnet"
+    refused("ValidationException", 400, "in its current state: INACTIVE", control.client().run_microvm, imageIdentifier=image)
     control.settings = NETWORKS.format("subnet-a,subnet-b")
     control.restart()
     core = control.client("lambda-core")
     wait_for("it is ACTIVE", lambda: core.get_network_connector(Identifier="networks")["State"] == "ACTIVE")
+    vm = control.run(image)
+    assert control.api.get(vm)["egressNetworkConnectors"] == [made["Arn"]]

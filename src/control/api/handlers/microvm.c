@@ -104,6 +104,14 @@ static json_t *vm_params(struct call *c, const struct image_version *v)
 	return params;
 }
 
+/* The connectors that the image brings may have changed since it was made. */
+static bool vm_brought_ok(struct call *c, const struct image_version *v)
+{
+	return json_array_size(json_object_get(c->in, "egressNetworkConnectors")) ||
+	       managed_connectors_ok(c, json_object_get(v->params, "egressNetworkConnectors"),
+				     EGRESS);
+}
+
 void vm_run(struct call *c)
 {
 	struct image_version *v;
@@ -120,7 +128,7 @@ void vm_run(struct call *c)
 	    !credentials_role_ok(c, "executionRoleArn"))
 		return;
 	v = vm_version(c);
-	if (!v)
+	if (!v || !vm_brought_ok(c, v))
 		return;
 	if (call_text(c, "runHookPayload") && !v->hooks.each[HOOK_RUN].enabled) {
 		call_invalid(c, "The run hook must be enabled in the MicroVM image to pass the run "
