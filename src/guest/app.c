@@ -156,7 +156,7 @@ void app_start(struct app *a, struct port *port, const struct agent_frame *f)
 	a->started = true;
 	a->port = port;
 	a->hint = a->failure = "";
-	if (spec_parse(f, &a->spec, &e) || app_run(a, &a->spec, &e)) {
+	if (boot_root(&e) || spec_parse(f, &a->spec, &e) || app_run(a, &a->spec, &e)) {
 		logs_note(port, "%s", e.text);
 		app_exit(a, CONTAINER_FAILED, e.text);
 	}

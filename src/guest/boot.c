@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -93,8 +94,20 @@ int boot_await(int (*attempt)(struct err *e), struct err *e)
 	}
 }
 
+/* What was read of the disk before it was whole is forgotten. */
+static int boot_forget_disk(struct err *e)
+{
+	autoclose int fd = open(BOOT_DISK, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || ioctl(fd, BLKFLSBUF))
+		return err_sys(e, "read '%s' anew", BOOT_DISK);
+	return 0;
+}
+
 static int boot_root_attempt(struct err *e)
 {
+	if (boot_forget_disk(e))
+		return -1;
 	/* The lazy initialisation of inode tables would write to every clone's disk, and so would
 	 * access times. */
 	if (mount(BOOT_DISK, BOOT_ROOT, "ext4", MS_NOATIME, "noinit_itable"))

@@ -1,5 +1,5 @@
-/* boot.h - brings the guest up to where it can talk to its host: file systems, modules, root disk,
- * network.  PID 1 calls each function once, in this order.  Nothing here polls, because the
+/* boot.h - brings the guest up to where it can talk to its host: file systems, modules, network;
+ * and then its root disk.  PID 1 calls each function once.  Nothing here polls, because the
  * kernel's uevents announce a device that a module brings. */
 #ifndef GUEST_BOOT_H
 #define GUEST_BOOT_H
@@ -13,7 +13,8 @@ int boot_mounts(struct err *e) must_check;
 /* Load the modules that the list /modules/<group> names, in its order, one path per line. */
 int boot_modules(const char *group, struct err *e) must_check;
 
-/* Mount the disk read-write on BOOT_ROOT. */
+/* Mount the disk read-write on BOOT_ROOT, once the host has asked for the application: before that
+ * the host may still be writing the disk. */
 int boot_root(struct err *e) must_check;
 
 /* Reduce the kernel's periodic work to what a guest needs.  A missing knob is logged. */

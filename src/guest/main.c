@@ -18,7 +18,7 @@ static int init_run(struct err *e)
 	if (boot_mounts(e))
 		return -1;
 	timer_check();
-	if (boot_modules("boot", e) || boot_root(e) || boot_link(e))
+	if (boot_modules("boot", e) || boot_link(e))
 		return -1;
 	boot_tune();
 	return hostlink_open(&host, e) ? -1 : agent_run(&host, e);

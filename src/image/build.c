@@ -41,10 +41,10 @@ static const struct build_stage build_stages[] = {
 	{ "fetch",    "fetch the artifact",              build_fetch,         build_is_fresh },
 	{ "unpack",   "check and unpack it",             build_unpack,        build_is_fresh },
 	{ "build",    "prepare the base images",         build_base,          build_is_fresh },
-	{ "build",    "build the container image",       build_container,     build_is_fresh },
-	{ "disk",     "make its disk",                   build_disk,          build_is_fresh },
 	{ "disk",     "take an earlier version's disk",  build_take_disk,     build_is_rebuild },
 	{ "disk",     "make its empty overlay",          build_empty_overlay, NULL },
+	{ "build",    "build the container image",       build_container,     build_is_fresh },
+	{ "disk",     "make its disk",                   build_disk,          build_is_fresh },
 	{ "boot",     "boot a microVM",                  build_boot,          NULL },
 	{ "ready",    "start the application",           build_ready,         NULL },
 	{ "snapshot", "let it come to rest",             build_settle,        NULL },
@@ -243,6 +243,7 @@ static void build_free(struct build *b)
 	build_timer_end(&b->deadline);
 	build_timer_end(&b->tick);
 	build_timer_end(&b->progress.late);
+	build_timer_end(&b->boot.timer);
 	if (role->control)
 		chan_uv_send(role->control, BUILD_DONE, 0, &b->done, sizeof(b->done), NULL, 0);
 	for (size_t i = 0; i < SAVE_NUM_FDS; i++)
@@ -252,6 +253,7 @@ static void build_free(struct build *b)
 	fd_close(&b->clone.from_fd);
 	fd_close(&b->artifact.fd);
 	fd_close(&b->boot.explanation_fd);
+	fd_close(&b->files.root_fd);
 	fd_close(&b->files.dir_fd);
 	fd_close(&b->files.draft_fd);
 	fd_close(&b->files.image_fd);
@@ -337,6 +339,7 @@ static void build_clear(struct build *b)
 	b->clearing = true;
 	request_drop(&b->artifact.request);
 	build_port_probe_cancel(b);
+	build_timer_end(&b->boot.timer);
 	/* A task or job that runs may still write into the draft. When it has ended, build_stopped
 	 * goes on. */
 	if (b->task)

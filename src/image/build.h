@@ -50,6 +50,7 @@ struct build {
 	/* builds.c: build/<id>, images/<id>/.<version>.new, images/<id>. */
 	struct {
 		int dir_fd, draft_fd, image_fd;
+		int root_fd; /* build_disk.c: the disk to read, also while it is made; -1: none */
 		char dir_name[UUID_SIZE + 4], draft_name[32];
 	} files;
 
@@ -63,7 +64,8 @@ struct build {
 		uv_timer_t *late; /* after too many of them; NULL: none waits */
 	} progress;
 
-	/* What runs for the build outside of the role, one at a time. */
+	/* What runs for the build outside of the role: a job or a task, and beside them its
+	 * microVM. */
 	struct job job;
 	void (*stepped)(
 		struct build *b,
@@ -84,6 +86,8 @@ struct build {
 
 	/* build_boot.c: waiting for the guest. */
 	struct {
+		bool under_way;    /* from its begin to the guest's first word */
+		uv_timer_t *timer; /* of what looks after it; NULL: nothing */
 		struct boot_judge judge;
 		enum boot_verdict verdict; /* until its machine has ended */
 		unsigned hangs, timers;    /* boots that hung; that measured the timer wrong */
@@ -193,7 +197,10 @@ void build_listening(struct build *b, const struct agent_frame *f);
 void build_sampled(struct build *b, const struct agent_frame *f);
 void build_checked(struct build *b, const struct agent_frame *f);
 /* build_boot.c */
-void build_boot(struct build *b);
+/* The guest's kernel boots while the container and the disk are made, since it reads nothing of the
+ * disk before it is told to start the application. */
+void build_boot_begin(struct build *b);
+void build_boot(struct build *b);                               /* waits for it */
 void build_hello(struct build *b, const struct agent_frame *f); /* of the guest */
 /* build_run.c */
 void build_start_application(struct build *b);

@@ -1,4 +1,5 @@
-/* The boot of a build's microVM, which is given up when it hangs and not when it is slow.
+/* The boot of a build's microVM, which is given up when it hangs and not when it is slow.  It goes
+ * on beside the stages that make the container and the disk.
  *
  * A boot that hangs is explained in a file beside the build's log, and tried once more.  One whose
  * kernel measured its timer wrong (guest/timer.h) ends by itself and is tried a few times. */
@@ -23,13 +24,22 @@ static void boot_try(struct build *b);
 
 static void boot_again(struct vm *vm)
 {
-	boot_try(container_of(vm, struct build, vm));
+	struct build *b = container_of(vm, struct build, vm);
+
+	if (!b->clearing)
+		boot_try(b);
+}
+
+static void boot_tick(struct build *b, uint64_t every_ms, uv_timer_cb fire)
+{
+	build_timer_end(&b->boot.timer);
+	b->boot.timer = build_timer(b, every_ms, every_ms, fire);
 }
 
 /* The machine ends, and another one boots. */
 static void boot_once_more(struct build *b)
 {
-	build_timer_end(&b->tick);
+	build_timer_end(&b->boot.timer);
 	vm_end(&b->vm, boot_again);
 }
 
@@ -50,7 +60,7 @@ static void boot_show(struct build *b)
 
 static void boot_explained(struct build *b)
 {
-	build_timer_end(&b->tick);
+	build_timer_end(&b->boot.timer);
 	boot_show(b);
 	fd_close(&b->boot.explanation_fd);
 	if (b->boot.hangs > 1) {
@@ -107,7 +117,7 @@ static void boot_hangs(struct build *b, enum boot_verdict verdict)
 		   "doze: warning: the microVM hangs while it boots: %s; %s/builds/%s.hung keeps "
 		   "where it stands",
 		   boot_verdict_text(verdict), b->role->conf->log_dir, b->what.name.build);
-	build_tick(b, BOOT_EXPLAIN_MS, boot_explain_late);
+	boot_tick(b, BOOT_EXPLAIN_MS, boot_explain_late);
 	if (!boot_open_explanation(b) ||
 	    !vm_ask(&b->vm,
 		    &(struct request_what){ MACHINE_EXPLAIN, &none, sizeof(none),
@@ -129,7 +139,7 @@ static void boot_progress(struct vm *vm, struct ipc_msg *m)
 	struct build *b = container_of(vm, struct build, vm);
 
 	if (m && m->head.type == MACHINE_PROGRESS && !b->clearing && !b->boot.verdict &&
-	    build_is_at(b, build_boot))
+	    b->boot.under_way)
 		boot_judge(b, (const void *)m->body);
 }
 
@@ -148,7 +158,7 @@ static void boot_look(uv_timer_t *t)
 /* True: the machine ended because its kernel measured its timer wrong, and another one boots. */
 static bool boot_retried(struct build *b, const struct err *e)
 {
-	if (!strstr(e->text, AGENT_TIMER_WORDS) || ++b->boot.timers == BOOT_TIMERS)
+	if (b->clearing || !strstr(e->text, AGENT_TIMER_WORDS) || ++b->boot.timers == BOOT_TIMERS)
 		return false;
 	build_logf(b,
 		   "doze: warning: the host gave the guest's kernel no time to measure its timer; "
@@ -183,7 +193,6 @@ static void boot_up(struct vm *vm)
 	const struct machine_boot boot = { { b->shape.vcpus, b->shape.memory_mib } };
 	autoclose int kernel = boot_open_guest(b, "vmlinux");
 	autoclose int initrd = boot_open_guest(b, "initrd");
-	autoclose int root = io_open_below(b->files.draft_fd, "root", O_RDONLY, 0);
 	autoclose int disk = -1;
 	struct err e;
 
@@ -194,13 +203,13 @@ static void boot_up(struct vm *vm)
 		return;
 	}
 	disk = build_overlay(b, false, &e);
-	if (root < 0 || disk < 0) {
+	if (disk < 0) {
 		build_fail(b, CODE_INTERNAL, "The build's disk cannot be opened.");
 		return;
 	}
 	vm_request(vm,
 		   &(struct request_what){ MACHINE_BOOT, &boot, sizeof(boot),
-					   (const int[]){ kernel, initrd, root, disk },
+					   (const int[]){ kernel, initrd, b->files.root_fd, disk },
 					   BOOT_NUM_FDS },
 		   boot_answered);
 }
@@ -211,15 +220,23 @@ static void boot_try(struct build *b)
 {
 	b->boot.verdict = BOOT_GOES_ON;
 	boot_judge_begin(&b->boot.judge, clock_mono_ms(), b->role->boot_cpu_ns);
-	build_tick(b, BOOT_LOOK_MS, boot_look);
+	boot_tick(b, BOOT_LOOK_MS, boot_look);
 	build_vm_start(b, &boot_ops);
+}
+
+void build_boot_begin(struct build *b)
+{
+	b->done.vcpus = b->shape.vcpus;
+	b->done.memory_mib = b->shape.memory_mib;
+	b->boot.under_way = true;
+	boot_try(b);
+	build_next(b);
 }
 
 void build_boot(struct build *b)
 {
-	b->done.vcpus = b->shape.vcpus;
-	b->done.memory_mib = b->shape.memory_mib;
-	boot_try(b);
+	if (!b->boot.under_way)
+		build_next(b);
 }
 
 /* One that was held for hanging may have been slow after all, as long as it is there. */
@@ -227,8 +244,10 @@ void build_hello(struct build *b, const struct agent_frame *f)
 {
 	uint64_t protocol = 0;
 
-	if (!build_is_at(b, build_boot))
+	if (b->clearing || !b->boot.under_way)
 		return;
+	b->boot.under_way = false;
+	build_timer_end(&b->boot.timer);
 	b->boot.verdict = BOOT_GOES_ON;
 	fd_close(&b->boot.explanation_fd);
 	if (b->boot.judge.seen)
@@ -237,6 +256,6 @@ void build_hello(struct build *b, const struct agent_frame *f)
 		build_fail(b, CODE_INTERNAL,
 			   "The guest's agent is of another release: run "
 			   "tools/install again.");
-	else
+	else if (build_is_at(b, build_boot))
 		build_next(b);
 }

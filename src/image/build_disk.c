@@ -14,22 +14,29 @@
 #define APP_FILE_MAX (8 * MIB) /* twice the size of what a step may report */
 #define OVERLAY_MAX  ((off_t)(16 * MIB))
 
-/* doze-build may write into this file, because the directory's group is its own. */
-static int build_shared_file(struct build *b, const char *name)
+/* The disk of a fresh version is empty at first.  doze-build may write into the file, because the
+ * directory's group is its own. */
+static int build_make_root(struct build *b)
 {
-	autoclose int fd = io_open_below(b->files.dir_fd, name, O_RDWR | O_CREAT | O_TRUNC, 0660);
+	autoclose int fd = io_open_below(b->files.dir_fd, "root", O_RDWR | O_CREAT | O_TRUNC, 0660);
 
-	return fd < 0 || fchmod(fd, 0660);
+	if (fd < 0 || fchmod(fd, 0660) || ftruncate(fd, (off_t)b->shape.disk_gib * (off_t)GIB))
+		return -1;
+	b->files.root_fd = io_open_below(b->files.dir_fd, "root", O_RDONLY, 0);
+	return b->files.root_fd < 0;
 }
 
-static int build_take_file(struct build *b, const char *name)
+/* It must still be the file that the microVM has. */
+static int build_take_root(struct build *b)
 {
 	autoclose int fd = -1;
+	struct stat had, is;
 
-	if (renameat(b->files.dir_fd, name, b->files.draft_fd, name))
+	if (renameat(b->files.dir_fd, "root", b->files.draft_fd, "root"))
 		return -1;
-	fd = io_open_below(b->files.draft_fd, name, O_RDONLY, 0);
-	return fd < 0 || image_share(b->role, fd, 0640);
+	fd = io_open_below(b->files.draft_fd, "root", O_RDONLY, 0);
+	return fd < 0 || image_share(b->role, fd, 0640) || fstat(fd, &is) ||
+	       fstat(b->files.root_fd, &had) || is.st_ino != had.st_ino || is.st_dev != had.st_dev;
 }
 
 static void build_env_drop(struct build *b, const char *pair)
@@ -86,7 +93,7 @@ static void build_disk_made(struct build *b, const json_t *result)
 	build_env_each(b, build_env_drop);
 	if (build_write_app(b, result, &e))
 		build_fail(b, CODE_INTERNAL, "Internal error: %s.", e.text);
-	else if (build_take_file(b, "root"))
+	else if (build_take_root(b))
 		build_fail(b, CODE_INTERNAL, "The disk could not be put in its place.");
 	else
 		build_next(b);
@@ -103,10 +110,6 @@ void build_disk(struct build *b)
 {
 	autofree char *tag = build_tag(b);
 
-	if (build_shared_file(b, "root")) {
-		build_fail(b, CODE_INTERNAL, "The disk's file could not be made.");
-		return;
-	}
 	build_step(b, "disk", PRIV_NET_NONE);
 	b->stepped = build_disk_made;
 	job_option(&b->job, "--tag", tag);
@@ -139,7 +142,8 @@ static int build_link(struct build *b, int from, struct err *e)
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (linkat(from, names[i], b->files.draft_fd, names[i], 0))
 			return err_sys(e, "link its file '%s'", names[i]);
-	if (fstatat(b->files.draft_fd, "root", &st, AT_SYMLINK_NOFOLLOW))
+	b->files.root_fd = io_open_below(b->files.draft_fd, "root", O_RDONLY, 0);
+	if (b->files.root_fd < 0 || fstat(b->files.root_fd, &st))
 		return err_sys(e, "look at it");
 	b->shape.disk_gib = (long)(st.st_size / (off_t)GIB);
 	return 0;
@@ -192,7 +196,7 @@ static void build_overlay_made(struct build *b, const json_t *result)
 	if (build_put_overlay(b, &e))
 		build_fail(b, CODE_INTERNAL, "Internal error: %s.", e.text);
 	else
-		build_next(b);
+		build_boot_begin(b);
 }
 
 /* The engine decides: it is an empty qcow2, which only qemu-img makes, or an empty file. */
@@ -201,6 +205,10 @@ void build_empty_overlay(struct build *b)
 	autoclose int fd = -1;
 	struct err e;
 
+	if (b->files.root_fd < 0 && build_make_root(b)) {
+		build_fail(b, CODE_INTERNAL, "The disk's file could not be made.");
+		return;
+	}
 	if (b->engine->qcow2) {
 		build_step(b, "overlay", PRIV_NET_NONE);
 		b->stepped = build_overlay_made;
@@ -212,5 +220,5 @@ void build_empty_overlay(struct build *b)
 	if (fd < 0)
 		build_fail(b, CODE_INTERNAL, "Internal error: %s.", e.text);
 	else
-		build_next(b);
+		build_boot_begin(b);
 }

@@ -162,7 +162,7 @@ static void builds_start(struct image_role *role, struct ipc_msg *m)
 	b->engine = &engines[b->done.engine];
 	b->stage.at = -1;
 	b->log.fd = b->files.dir_fd = b->files.draft_fd = b->files.image_fd = b->artifact.fd = -1;
-	b->boot.explanation_fd = -1;
+	b->boot.explanation_fd = b->files.root_fd = -1;
 	b->clone.memory_fd = b->clone.from_fd = b->clone.touched_fd = -1;
 	for (size_t i = 0; i < SAVE_NUM_FDS; i++)
 		b->save_fds[i] = -1;

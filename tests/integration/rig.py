@@ -98,6 +98,21 @@ def unmount(path):
         subprocess.run(["umount", "--lazy", path], check=True)
 
 
+def booting(doze):
+    """QEMUs of this instance that boot a kernel, by pid."""
+    first = doze.settings["machine"]["uid_first"]
+    found = []
+    for place in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            words = (place / "cmdline").read_bytes().split(b"\0")
+            uid = place.stat().st_uid
+        except OSError:  # it has ended meanwhile
+            continue
+        if words[0].endswith(b"qemu-system-x86_64") and b"-kernel" in words and first <= uid < first + 4000:
+            found.append(int(place.name))
+    return found
+
+
 class Doze:
     def __init__(self, scratch, name=None, **settings):
         self.name = name or f"{NAME}{os.getpid()}"

@@ -6,22 +6,7 @@ import subprocess
 import threading
 import time
 
-from rig import PREFIX, wait_for
-
-
-def booting(doze):
-    """QEMUs of this instance that boot a kernel, by pid."""
-    first = doze.settings["machine"]["uid_first"]
-    found = []
-    for place in pathlib.Path("/proc").glob("[0-9]*"):
-        try:
-            words = (place / "cmdline").read_bytes().split(b"\0")
-            uid = place.stat().st_uid
-        except OSError:  # it has ended meanwhile
-            continue
-        if words[0].endswith(b"qemu-system-x86_64") and b"-kernel" in words and first <= uid < first + 4000:
-            found.append(int(place.name))
-    return found
+from rig import PREFIX, booting, wait_for
 
 
 def test_a_boot_that_stands_still_is_seen_and_tried_once_more(doze, images):

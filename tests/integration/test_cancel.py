@@ -1,11 +1,12 @@
-"""A build that is cancelled while its command runs: nothing of it is left, and the next one builds."""
+"""A build that ends while its command runs and its microVM boots beside it: nothing of it is left, and the next one builds."""
 import os
 import pathlib
+import signal
 import subprocess
 
 import pytest
 
-from rig import PREFIX, wait_for
+from rig import PREFIX, booting, wait_for
 
 DOCKERFILE = "FROM public.ecr.aws/lambda/microvms:al2023-minimal\nRUN echo {0} && (sleep {0} & exec sleep {0})\n"
 
@@ -36,6 +37,7 @@ def gone(doze, seconds, before):
     wait_for("its directory is gone", lambda: set((doze.data / "build").iterdir()) <= before | {doze.data / "build/layers"}
              | {doze.data / "build/layers.img"}, 30)
     wait_for("its draft is gone", lambda: not list((doze.data / "images").glob("*/.*")), 30)
+    wait_for("its microVM is gone", lambda: not booting(doze), 20)
 
 
 def test_a_build_that_is_cancelled_leaves_nothing_and_the_next_one_builds(doze, tmp_path):
@@ -52,6 +54,16 @@ def test_a_build_that_is_cancelled_leaves_nothing_and_the_next_one_builds(doze, 
     process.communicate(timeout=20)
     gone(doze, 86398, before)
     doze.cli("image", "rm", "c86397", "c86398")
+
+
+def test_a_microvm_that_dies_while_its_container_is_built_ends_the_build(doze, tmp_path):
+    process, before = start(doze, tmp_path, 86396)
+    machine = wait_for("its microVM runs", lambda: booting(doze), 20)
+    os.kill(machine[0], signal.SIGKILL)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 1 and "The build's microVM failed: " in errors, errors
+    gone(doze, 86396, before)
+    doze.cli("image", "rm", "c86396")
 
 
 @pytest.mark.skipif(not os.environ.get("DOZE_LONG"), reason="a long one")

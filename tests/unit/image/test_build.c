@@ -149,7 +149,7 @@ static struct build *new_build(void)
 	b->files.dir_fd = open_below("build/" BUILD, O_RDONLY | O_DIRECTORY);
 	b->files.image_fd = open_below("images/" IMAGE, O_RDONLY | O_DIRECTORY);
 	b->files.draft_fd = open_below("images/" IMAGE "/.3.new", O_RDONLY | O_DIRECTORY);
-	b->boot.explanation_fd = -1;
+	b->boot.explanation_fd = b->files.root_fd = -1;
 	b->log.fd = b->artifact.fd = b->clone.memory_fd = b->clone.from_fd = b->clone.touched_fd =
 		-1;
 	for (size_t i = 0; i < SAVE_NUM_FDS; i++)

@@ -80,7 +80,7 @@ static struct fixture {
 void __wrap_build_next(struct build *b);
 void __wrap_build_next(struct build *b)
 {
-	build_timer_end(&b->tick);
+	(void)b;
 	f->end = "next";
 }
 
@@ -94,7 +94,7 @@ void __wrap_build_fail(struct build *b, const char *code, const char *fmt, ...)
 	vsnprintf(b->done.reason, sizeof(b->done.reason), fmt, ap);
 	va_end(ap);
 	b->clearing = true;
-	build_timer_end(&b->tick);
+	build_timer_end(&b->boot.timer);
 	f->end = "fail";
 }
 
@@ -178,8 +178,8 @@ static int begin(void **state)
 	f->b.files.draft_fd = open_dir("draft");
 	f->b.log.fd = memfd_create("log", MFD_CLOEXEC);
 	snprintf(f->b.what.name.build, sizeof(f->b.what.name.build), "%s", BUILD);
-	while (!build_is_at(&f->b, build_boot))
-		f->b.stage.at++;
+	f->b.files.root_fd = openat(f->top, "draft/root", O_RDONLY | O_CLOEXEC);
+	assert_true(f->b.files.root_fd >= 0);
 	return 0;
 }
 
@@ -195,12 +195,13 @@ static int end(void **state)
 	while (f->role.priv)
 		uv_run(&f->loop, UV_RUN_ONCE);
 	vm_end(&f->b.vm, on_end);
-	build_timer_end(&f->b.tick);
+	build_timer_end(&f->b.boot.timer);
 	uv_run(&f->loop, UV_RUN_DEFAULT);
 	assert_int_equal(uv_loop_close(&f->loop), 0);
 	fd_close(&f->monitor);
 	fd_close(&f->listening);
 	fd_close(&f->b.boot.explanation_fd);
+	close(f->b.files.root_fd);
 	close(f->b.files.draft_fd);
 	close(f->b.log.fd);
 	close(f->role.log_fd);
@@ -364,12 +365,23 @@ static void turn(void)
 	poll(NULL, 0, 1);
 }
 
+/* The stages between the begin and the wait are done. */
+static void begin_boot(void)
+{
+	build_boot_begin(&f->b);
+	assert_string_equal(f->end, "next");
+	f->end = NULL;
+	while (!build_is_at(&f->b, build_boot))
+		f->b.stage.at++;
+	build_boot(&f->b);
+}
+
 static void boot(const enum ending *endings, size_t n)
 {
 	int64_t until = __real_clock_mono_ms() + 30000;
 
 	memcpy(f->endings, endings, n * sizeof(*endings));
-	build_boot(&f->b);
+	begin_boot();
 	while (!f->end && __real_clock_mono_ms() < until)
 		turn();
 	assert_non_null(f->end);
@@ -486,12 +498,50 @@ static void a_build_that_is_cancelled_while_it_boots_again_boots_no_more(void **
 	(void)state;
 	f->endings[0] = NO_AGENT;
 	f->endings[1] = GOOD;
-	build_boot(&f->b);
+	begin_boot();
 	while (!f->b.boot.hangs && __real_clock_mono_ms() < until)
 		turn();
 	f->b.clearing = true;
-	build_timer_end(&f->b.tick);
+	build_timer_end(&f->b.boot.timer);
 	vm_end(&f->b.vm, on_end);
+	while (!f->n_ended && __real_clock_mono_ms() < until)
+		turn();
+	for (int i = 0; i < 50; i++)
+		turn();
+	assert_int_equal(f->n_started, 1);
+	assert_null(f->end);
+}
+
+static void a_guest_that_speaks_while_the_disk_is_made_is_not_waited_for(void **state)
+{
+	int64_t until = __real_clock_mono_ms() + 30000;
+
+	(void)state;
+	f->endings[0] = GOOD;
+	build_boot_begin(&f->b);
+	f->end = NULL;
+	while (f->b.boot.under_way && __real_clock_mono_ms() < until)
+		turn();
+	assert_false(f->b.boot.under_way);
+	assert_null(f->end);
+	build_boot(&f->b);
+	assert_string_equal(f->end, "next");
+}
+
+/* The job is ended first, and the microVM only after it. */
+static void a_build_whose_job_is_being_ended_boots_no_more(void **state)
+{
+	int64_t until = __real_clock_mono_ms() + 30000;
+
+	(void)state;
+	f->endings[0] = WRONG_TIMER;
+	f->endings[1] = GOOD;
+	build_boot_begin(&f->b);
+	f->end = NULL;
+	while (!f->b.boot.timers && __real_clock_mono_ms() < until)
+		turn();
+	f->b.clearing = true;
+	build_timer_end(&f->b.boot.timer);
 	while (!f->n_ended && __real_clock_mono_ms() < until)
 		turn();
 	for (int i = 0; i < 50; i++)
@@ -515,6 +565,10 @@ int main(void)
 			a_timer_that_is_never_measured_right_fails_the_build, begin, end),
 		cmocka_unit_test_setup_teardown(
 			a_build_that_is_cancelled_while_it_boots_again_boots_no_more, begin, end),
+		cmocka_unit_test_setup_teardown(
+			a_guest_that_speaks_while_the_disk_is_made_is_not_waited_for, begin, end),
+		cmocka_unit_test_setup_teardown(a_build_whose_job_is_being_ended_boots_no_more,
+						begin, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
