@@ -18,12 +18,12 @@ struct shells {
 void shells_init(struct shells *s, struct loop *l, const struct app *app);
 
 /* Take over a connection of the host that asked for a shell, and what came behind its line. */
-void shells_take(struct shells *s, int fd, const uint8_t *early, size_t size);
+void shells_take(struct shells *all, int fd, const uint8_t *early, size_t size);
 
 /* A child ended. */
-void shells_reaped(struct shells *s, int pid, int status);
+void shells_reaped(struct shells *all, int pid, int status);
 
 /* After a restore the host's ends of all connections are gone.  The sessions stay. */
-void shells_reset(struct shells *s);
+void shells_reset(struct shells *all);
 
 #endif

@@ -109,12 +109,11 @@ static int get_is_archive(const char *tree, int rc, const char *said, bool *is, 
 {
 	static const char *const own[] = { ".", ".." };
 	DIR *list = opendir(tree);
-	struct dirent *entry;
 	size_t n = 0;
 
 	if (!list)
 		return err_sys(e, "look at '%s'", tree);
-	while (n <= ARRAY_SIZE(own) && (entry = readdir(list)))
+	while (n <= ARRAY_SIZE(own) && readdir(list))
 		n++;
 	closedir(list);
 	*is = n > ARRAY_SIZE(own) || (rc && !strstr(said, "does not look like a tar archive"));

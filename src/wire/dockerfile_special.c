@@ -121,13 +121,13 @@ void dockerfile_need_workdir(struct dockerfile_job *j, const char *target)
 {
 	const struct dockerfile_state *s = &j->stage->state;
 	bool root = !s->user || !*s->user || !strcmp(s->user, "root") || !strcmp(s->user, "0");
-	size_t n = s->workdir ? strlen(s->workdir) : 0;
+	const char *workdir = s->workdir ? s->workdir : "";
+	size_t n = strlen(workdir);
 
 	if (!j->workdir_waits)
 		return;
 	if (target && root) { /* a copy makes its folders for root */
-		j->workdir_waits =
-			strncmp(target, s->workdir, n) || (target[n] && target[n] != '/');
+		j->workdir_waits = strncmp(target, workdir, n) || (target[n] && target[n] != '/');
 		return;
 	}
 	dockerfile_put(j, "RUN " DOCKERFILE_USE_COPIER "]", false);

@@ -79,7 +79,9 @@ def application(folder, base, node):
     """The folder of the application, and its languages."""
     shutil.copytree(FOLDER, folder)
     commands = dict(COMMANDS)
-    lines = [f"FROM {base}", f"RUN dnf install -y python3 nodejs{node} && dnf clean all"]
+    debian = base.startswith("node:")  # it has Node, and no dnf
+    lines = [f"FROM {base}", "RUN apt-get update -qq && apt-get install -qq -y python3 openssl" if debian
+             else f"RUN dnf install -y python3 nodejs{node} && dnf clean all"]
     if LONG:
         commands.update(MORE)
         for language, (program, build) in TOOLCHAINS.items():
@@ -89,7 +91,8 @@ def application(folder, base, node):
                 del commands[language]
         # The keys are made by the package's own script, as in anybody's Dockerfile; Java's wants the folder.
         lines.append(f"RUN mkdir -p /usr/share/man/man1 && apt-get update -qq && apt-get install -qq -y {PACKAGES} && rm -rf /var/lib/apt/lists/*")
-        lines.append("RUN dnf install -y python3-pip && pip3 install --no-cache-dir cryptography && dnf clean all")
+        lines.append("RUN apt-get update -qq && apt-get install -qq -y python3-cryptography" if debian
+                     else "RUN dnf install -y python3-pip && pip3 install --no-cache-dir cryptography && dnf clean all")
     lines += ["ENV NODE_OPTIONS=--max-old-space-size=200", "COPY . /srv/",
               "RUN openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=draws -keyout /srv/tls.key -out /srv/tls.crt",
               "CMD " + json.dumps(["python3", "/srv/draws.py", *(f"{name}={command}" for name, command in commands.items())])]
@@ -135,7 +138,7 @@ def repeated(rows):
 
 BASES = [("public.ecr.aws/lambda/microvms:al2023-minimal", "22")]
 if LONG:
-    BASES.append(("debian:trixie", "24"))
+    BASES.append(("node:24-trixie", "24"))
 
 
 @pytest.mark.parametrize("base, node", BASES)

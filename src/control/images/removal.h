@@ -10,6 +10,6 @@
 void removal_begin(struct control *ctl, struct image_version *v);
 
 /* Of the image role (channels/builder.h): the files are gone. */
-void removal_done(struct control *ctl, const char *image, int64_t version);
+void removal_done(struct control *ctl, const char *id, int64_t version);
 
 #endif

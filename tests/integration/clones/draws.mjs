@@ -6,7 +6,7 @@ import v8 from 'node:v8';
 import { Worker, isMainThread, parentPort } from 'node:worker_threads';
 
 // The image sets NODE_OPTIONS; that has to hold, whatever else Node is given.
-assert(v8.getHeapStatistics().heap_size_limit < 300 * 2 ** 20);
+assert(v8.getHeapStatistics().heap_size_limit < 400 * 2 ** 20);
 
 const make = () => ({
   randomBytes: randomBytes(16).toString('hex'),
